@@ -1,0 +1,1 @@
+"""The mind of Jikimi: no platform, model or database code."""

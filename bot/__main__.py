@@ -1,0 +1,25 @@
+"""`jikimi`: the command line; bad input is one sentence on stderr and exit code 2."""
+
+import sys
+
+import structlog
+
+from bot.commands.app import build, wanted_language
+from bot.errors import BotError
+
+
+def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for results
+    language = wanted_language(sys.argv[1:])
+    try:
+        build(language)()
+    except BotError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; nothing to complain about
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line, one command or a family of them a file."""

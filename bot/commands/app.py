@@ -1,0 +1,164 @@
+"""A language -> the typer application, with every help text in that language."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.config import Config, load
+from bot.texts import LANGUAGES, Texts, spoken_here, texts
+
+DEFAULT_CONFIG = Path("config.toml")
+
+
+def wanted_language(arguments: Sequence[str]) -> str:
+    """What `--lang` asks for, before anything else is parsed; else the terminal's language."""
+    for place, word in enumerate(arguments):
+        value = word.removeprefix("--lang=") if word.startswith("--lang=") else None
+        if word == "--lang" and place + 1 < len(arguments):
+            value = arguments[place + 1]
+        if value in LANGUAGES:
+            return value
+    return spoken_here()
+
+
+def build(language: str) -> typer.Typer:
+    say = texts(language)
+    app = typer.Typer(
+        help=say["help.app"],
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
+    )
+    rules = typer.Typer(help=say["help.rules"], no_args_is_help=True)
+    bench = typer.Typer(help=say["help.bench"], no_args_is_help=True)
+
+    ConfigOption = Annotated[Path | None, typer.Option("--config", help=say["help.config"], show_default=False)]
+    JsonOption = Annotated[bool, typer.Option("--json", help=say["help.json"])]
+    GuardOption = Annotated[str | None, typer.Option("--guard", help=say["help.judge_guard"], show_default=False)]
+    TextArgument = Annotated[str, typer.Argument(help=say["help.judge_text"], show_default=False)]
+
+    @app.callback()
+    def everywhere(
+        lang: Annotated[str, typer.Option("--lang", help=say["help.lang"], show_default=False)] = language,
+    ) -> None:
+        if lang not in LANGUAGES:
+            raise typer.BadParameter(say("check.choice", given=lang, choices="ko, en"))
+
+    @app.command(help=say["help.rehearse"])
+    def rehearse(
+        file: Annotated[str | None, typer.Argument(help=say["help.rehearse_file"], show_default=False)] = None,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+        speed: Annotated[
+            float | None, typer.Option("--speed", min=0.001, help=say["help.speed"], show_default=False)
+        ] = None,
+        fresh: Annotated[bool, typer.Option("--fresh", help=say["help.fresh"])] = False,
+    ) -> None:
+        from bot.commands.rehearse import rehearse
+
+        asyncio.run(rehearse(file, _config(config, say), say, as_json=as_json, speed=speed, fresh=fresh))
+
+    @app.command(help=say["help.judge"])
+    def judge(
+        text: TextArgument,
+        response: Annotated[
+            str | None, typer.Option("--response", help=say["help.judge_response"], show_default=False)
+        ] = None,
+        guard: GuardOption = None,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.judge import judge
+
+        asyncio.run(judge(_text(text), response, _config(config, say), say, guard=guard, as_json=as_json))
+
+    @app.command("check-config", help=say["help.check_config"])
+    def check_config(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
+        checked = load(file, say)
+        print(
+            say(
+                "check.fine",
+                path=file,
+                rules=len(checked.policy.rules),
+                guard=checked.guard.name,
+                storage=checked.storage.shown,
+            )
+        )
+
+    @rules.command("explain", help=say["help.rules_explain"])
+    def explain(
+        text: TextArgument, guard: GuardOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    ) -> None:
+        from bot.commands.judge import explain
+
+        asyncio.run(explain(_text(text), _config(config, say), say, guard=guard, as_json=as_json))
+
+    @app.command(help=say["help.guards"])
+    def guards(as_json: JsonOption = False) -> None:
+        from bot.commands.guards import guards
+
+        guards(say, as_json=as_json)
+
+    @app.command("eval", help=say["help.eval"])
+    def evaluate(
+        outputs: Annotated[
+            Path | None, typer.Option("--outputs", help=say["help.eval_outputs"], show_default=False)
+        ] = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.evaluate import recorded
+
+        if outputs:
+            recorded(outputs, say, as_json=as_json)
+
+    @app.command(help=say["help.run"])
+    def run(config: ConfigOption = None) -> None:
+        from bot.commands.run import run
+
+        asyncio.run(run(_config(config, say), say))
+
+    @app.command("train-embedded", help=say["help.train_embedded"])
+    def train_embedded(
+        data: Annotated[Path, typer.Option("--data", help=say["help.train_data"])],
+        out: Annotated[Path, typer.Option("--out", help=say["help.train_out"])] = Path("model.npz"),
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.train import train_embedded
+
+        train_embedded(data, out, as_json=as_json)
+
+    @bench.command("flow", help=say["help.bench_flow"])
+    def bench_flow(
+        messages: Annotated[int, typer.Option("--messages", min=100, help=say["help.bench_messages"])] = 20_000,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.bench_flow import bench_flow
+
+        asyncio.run(bench_flow(messages, say, as_json=as_json))
+
+    @bench.command("phrases", help=say["help.bench_phrases"])
+    def bench_phrases(as_json: JsonOption = False) -> None:
+        from bot.commands.train import bench_phrases
+
+        asyncio.run(bench_phrases(as_json=as_json))
+
+    app.add_typer(rules, name="rules")
+    app.add_typer(bench, name="bench")
+    return app
+
+
+def _config(path: Path | None, say: Texts) -> Config:
+    if path is None and DEFAULT_CONFIG.exists():
+        path = DEFAULT_CONFIG
+    return load(path, say)
+
+
+def _text(argument: str) -> str:
+    if argument == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    return argument

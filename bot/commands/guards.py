@@ -1,0 +1,38 @@
+"""The capability table: what each guard can judge, in which forms, and what of it was never checked."""
+
+from rich.console import Console
+from rich.table import Table
+
+from bot import wiring
+from bot.commands.shown import print_json
+from bot.domain.verdict import Task
+from bot.texts import Texts
+
+
+def guards(say: Texts, *, as_json: bool) -> None:
+    rows = wiring.capabilities()
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(title=say["guards.title"], title_justify="left")
+    table.add_column(say["guards.name"], no_wrap=True)
+    for task in Task:
+        table.add_column(say[f"task.{task}"], justify="center")
+    table.add_column(say["guards.categories"], justify="right")
+    table.add_column(say["guards.context"], justify="right")
+    table.add_column(say["guards.korean"], justify="center")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            *(_mark(task in row["tasks"]) for task in Task),
+            str(len(row["categories"]) or "-"),
+            f"{row['context']:,}" if row["context"] else say["guards.any_length"],
+            _mark(row["korean"]),
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print(say["guards.note"])
+
+
+def _mark(able: bool) -> str:
+    return "✓" if able else "-"

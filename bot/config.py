@@ -1,0 +1,417 @@
+"""TOML file + environment -> one frozen, fully checked Config; anything wrong is one sentence that names the key."""
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from bot.domain import conditions
+from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn
+from bot.domain.patterns import expression
+from bot.domain.rules import Mode, Policy, Reason, Rule, Watch
+from bot.domain.verdict import Task
+from bot.errors import Broken
+from bot.texts import Texts
+
+Preset = Literal["gentle", "balanced", "strict"]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_ACTIONS: Mapping[str, Action] = {a.kind: a for a in (Delete(), Flag(), Escalate(), Warn(), Kick(), Ban())}
+_LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # what Discord takes; Telegram takes more
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        raise PydanticCustomError("duration", "{given}", {"given": json.dumps(value, default=str)})
+    if not (match := re.fullmatch(r"(\d{1,6})\s*([smhd])", value)):
+        raise PydanticCustomError("duration", "{given}", {"given": json.dumps(value, ensure_ascii=False)})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _action(value: object) -> object:
+    if isinstance(value, str):
+        if value in _ACTIONS:
+            return _ACTIONS[value]
+        if value.startswith("timeout "):
+            return Timeout(min(_as_duration(value[8:].strip()), _LONGEST_TIMEOUT))
+    raise PydanticCustomError("action", "{given}", {"given": json.dumps(value, ensure_ascii=False, default=str)})
+
+
+def _as_duration(value: str) -> timedelta:
+    duration = _duration(value)
+    assert isinstance(duration, timedelta)
+    return duration
+
+
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError("timezone", "{given}", {"given": json.dumps(value, default=str)}) from None
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Zone = Annotated[str, BeforeValidator(_zone)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Storage(_Section):
+    url: str = "sqlite:///jikimi.db"
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+
+
+class GuardChoice(_Section):
+    name: str = "embedded"
+
+
+class Defaults(_Section):
+    preset: Preset = "balanced"
+    mode: Literal["watch", "live"] = "watch"
+    language: Literal["ko", "en"] = "ko"
+    timezone: Zone = "Asia/Seoul"
+    late_after: Duration = timedelta(minutes=10)
+    exempt_roles: list[str] = []
+    exempt_channels: list[str] = []
+    disabled_rules: list[str] = []
+
+
+class Discord(_Section):
+    token: SecretStr = SecretStr("")
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str = ""
+    shard_ids: list[int] = []
+
+
+class Telegram(_Section):
+    token: SecretStr = SecretStr("")
+    api_url: str = "https://api.telegram.org"
+
+
+class Http(_Section):
+    listen: str = ""
+
+
+class Report(_Section):
+    day: Day = "monday"
+    hour: Annotated[int, Field(ge=0, le=23)] = 9
+
+
+class _Score(_Section):
+    task: Literal["prompt_harm", "response_refusal", "response_harm"] = "prompt_harm"
+    at_least: Probability
+    below: Probability | None = None
+
+
+Group = Literal["threat", "self_harm", "doxxing", "spam_link", "severe_slur"]
+
+
+class _Patterns(_Section):
+    any_of: Names
+    unless: list[str] = []
+
+
+class _Text(_Section):
+    """Own patterns, a shipped group of them, or both."""
+
+    group: Group | None = None
+    any_of: list[str] = []
+    unless: list[str] = []
+
+    def condition(self) -> conditions.Text:
+        shipped = _patterns()[self.group] if self.group else _Patterns.model_construct(any_of=[], unless=[])
+        return conditions.Text(
+            any_of=(*self.any_of, *shipped.any_of), unless=(*self.unless, *shipped.unless), group=self.group or ""
+        )
+
+
+class _Repeats(_Section):
+    times: Annotated[int, Field(ge=2)]
+    within: Duration
+
+
+class _Link(_Section):
+    allowed: list[str] = []
+
+
+class _When(_Section):
+    score: _Score | None = None
+    categories: Names | None = None
+    unscreened: Literal[True] | None = None
+    text: _Text | None = None
+    no_text: _Text | None = None
+    channels: Names | None = None
+    roles: Names | None = None
+    new_author: Duration | None = None
+    by_bot: bool | None = None
+    edited: Literal[True] | None = None
+    link: _Link | None = None
+    mentions: Annotated[int, Field(ge=1)] | None = None
+    repeats: _Repeats | None = None
+
+    def conditions(self) -> tuple[conditions.Condition, ...]:
+        asked: list[conditions.Condition] = []
+        if self.unscreened:
+            asked.append(conditions.IsUnscreened())
+        if self.categories:
+            asked.append(conditions.Category(any_of=frozenset(self.categories)))
+        if self.text:
+            asked.append(self.text.condition())
+        if self.no_text:
+            asked.append(conditions.NoText(text=self.no_text.condition()))
+        if s := self.score:
+            asked.append(conditions.Score(task=Task(s.task), at_least=s.at_least, below=s.below))
+        if self.repeats:
+            asked.append(conditions.Repeats(at_least=self.repeats.times, within=self.repeats.within))
+        if self.link:
+            asked.append(conditions.Link(allowed=frozenset(name.lower() for name in self.link.allowed)))
+        if self.mentions:
+            asked.append(conditions.Mentions(at_least=self.mentions))
+        if self.channels:
+            asked.append(conditions.Channel(any_of=frozenset(self.channels)))
+        if self.roles:
+            asked.append(conditions.Role(any_of=frozenset(self.roles)))
+        if self.new_author is not None:
+            asked.append(conditions.NewAuthor(under=self.new_author))
+        if self.by_bot is not None:
+            asked.append(conditions.ByBot(bot=self.by_bot))
+        if self.edited:
+            asked.append(conditions.Edited())
+        return tuple(asked)
+
+
+class _Reason(_Section):
+    ko: str
+    en: str
+
+
+class RuleText(_Section):
+    """One [[rules]] table."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    when: _When
+    then: list[Annotated[Action, BeforeValidator(_action)]]
+    reason: _Reason | None = None
+    mode: Literal["live", "shadow"] = "live"
+    exempt_roles: list[str] = []
+    exempt_channels: list[str] = []
+    cooldown: Duration = timedelta(0)
+
+    def rule(self) -> Rule:
+        reason = self.reason or _Reason(ko=f"‘{self.name}’ 규칙", en=f"rule ‘{self.name}’")
+        return Rule(
+            name=self.name,
+            when=self.when.conditions(),
+            then=tuple(self.then),
+            reason=Reason(ko=reason.ko, en=reason.en),
+            mode=Mode(self.mode),
+            exempt_roles=frozenset(self.exempt_roles),
+            exempt_channels=frozenset(self.exempt_channels),
+            cooldown=self.cooldown,
+        )
+
+
+class Config(_Section):
+    """Everything a user can set. `policy` is what the defaults make of a community that has set nothing."""
+
+    storage: Storage = Storage()
+    guard: GuardChoice = GuardChoice()
+    defaults: Defaults = Defaults()
+    discord: Discord = Discord()
+    telegram: Telegram = Telegram()
+    http: Http = Http()
+    report: Report = Report()
+    rules: list[RuleText] = []
+
+    @property
+    def policy(self) -> Policy:
+        taken = {text.name for text in self.rules} | set(self.defaults.disabled_rules)
+        texts = [*self.rules, *(text for text in preset(self.defaults.preset) if text.name not in taken)]
+        return Policy(
+            rules=tuple(text.rule() for text in texts),
+            version=_fingerprint(self.defaults, *texts),
+            mode=Watch(self.defaults.mode),
+            exempt_roles=frozenset(self.defaults.exempt_roles),
+            exempt_channels=frozenset(self.defaults.exempt_channels),
+            late_after=self.defaults.late_after,
+            language=self.defaults.language,
+            timezone=self.defaults.timezone,
+        )
+
+
+class _RuleFile(_Section):
+    rules: list[RuleText]
+
+
+@lru_cache
+def _patterns() -> dict[str, _Patterns]:
+    content = tomllib.loads(files("bot.presets").joinpath("patterns.toml").read_text("utf-8"))
+    return {name: _Patterns.model_validate(group) for name, group in content.items()}
+
+
+@lru_cache
+def preset(name: Preset) -> tuple[RuleText, ...]:
+    """The rules of a shipped preset, in order."""
+    content = tomllib.loads(files("bot.presets").joinpath(f"{name}.toml").read_text("utf-8"))
+    return tuple(_RuleFile.model_validate(content).rules)
+
+
+def load(path: Path | None, say: Texts, environment: Mapping[str, str] = os.environ) -> Config:
+    """The checked configuration; None or an absent default file means all defaults. Raises `Broken`."""
+    name = str(path) if path else "config"
+    content: dict[str, Any] = {}
+    if path:
+        try:
+            content = tomllib.loads(path.read_text("utf-8-sig"))
+        except FileNotFoundError:
+            raise Broken(say("check.no_file", path=name)) from None
+        except OSError as error:
+            raise Broken(say("check.problem", path=name, key="-", why=error.strerror)) from None
+        except UnicodeDecodeError:
+            raise Broken(say("check.not_text", path=name)) from None
+        except tomllib.TOMLDecodeError as error:
+            raise Broken(say("check.not_toml", path=name, problem=error)) from None
+    for section in ("discord", "telegram"):
+        if token := environment.get(f"JIKIMI_{section.upper()}_TOKEN"):
+            table = content.setdefault(section, {})
+            if isinstance(table, dict):
+                table["token"] = token
+    _secrets(content)
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        _refuse(name, error.errors(include_url=False, include_context=True)[0], content, say)
+    _check_rules(name, config, say)
+    return config
+
+
+def _secrets(content: dict[str, Any]) -> None:
+    """Strict pydantic takes only SecretStr for a secret."""
+    for section in ("discord", "telegram"):
+        table = content.get(section)
+        if isinstance(table, dict) and isinstance(table.get("token"), str):
+            table["token"] = SecretStr(table["token"])
+
+
+def _check_rules(path: str, config: Config, say: Texts) -> None:
+    def refuse(key: str, **facts: object) -> NoReturn:
+        raise Broken(say("check.problem", path=path, key="rules", why=say(f"check.{key}", **facts)))
+
+    names = [text.name for text in config.rules]
+    for text in config.rules:
+        if names.count(text.name) > 1:
+            refuse("duplicate", rule=text.name)
+        rule = text.rule()
+        if not rule.when:
+            refuse("empty_condition", rule=rule.name)
+        if not rule.then:
+            refuse("no_action", rule=rule.name)
+        if why := rule.contradiction():
+            refuse("contradiction", rule=rule.name, why=why)
+        for asked in filter(None, (text.when.text, text.when.no_text)):
+            if not asked.group and not asked.any_of:
+                refuse("empty_text", rule=rule.name)
+            for pattern in (*asked.any_of, *asked.unless):
+                _check_pattern(pattern, lambda why, p=pattern, n=rule.name: refuse("regex", rule=n, pattern=p, why=why))
+    known = [rule.name for rule in preset(config.defaults.preset)]
+    for name in config.defaults.disabled_rules:
+        if name not in known:
+            refuse("unknown_rule", given=name, names=", ".join(known))
+    own = set(names)
+    rules = config.policy.rules
+    for place, later in enumerate(rules):
+        for earlier in rules[:place]:
+            if own & {later.name, earlier.name} and earlier.makes_pointless(later):
+                refuse("pointless", rule=later.name, earlier=earlier.name)
+
+
+def _check_pattern(pattern: str, refuse: Any) -> None:
+    if not pattern.strip():
+        refuse("empty")
+    try:
+        compiled = re.compile(expression(pattern))
+    except re.error as error:
+        refuse(str(error))
+    else:
+        if compiled.match(""):
+            refuse("matches everything")
+
+
+def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: Texts) -> NoReturn:
+    """Turn pydantic's first complaint into one sentence that says what to change."""
+    location: Sequence[str | int] = problem["loc"]
+    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    facts, kind = problem.get("ctx", {}), problem["type"]
+    given = "***" if "token" in location else json.dumps(problem["input"], ensure_ascii=False, default=str)
+    kinds = {
+        "float_type": "number",
+        "int_type": "whole",
+        "int_from_float": "whole",
+        "string_type": "string",
+        "bool_type": "flag",
+        "list_type": "list",
+        "model_type": "table",
+        "dict_type": "table",
+        "is_instance_of": "string",
+    }
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(location[-1]), _siblings(location[:-1]), n=1)
+        why = say("check.unknown_key", hint=say("check.unknown_hint", name=close[0]) if close else "")
+    elif kind == "literal_error":
+        why = say("check.choice", given=given, choices=facts["expected"].replace(" or ", ", "))
+    elif kind == "missing":
+        why = say["check.missing"]
+    elif kind in ("too_short", "string_too_short"):
+        why = say["check.empty"]
+    elif kind in ("greater_than_equal", "greater_than"):
+        why = say("check.range_low", given=given, bound=facts.get("ge", facts.get("gt")))
+    elif kind in ("less_than_equal", "less_than"):
+        why = say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
+    elif kind in kinds:
+        why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
+    elif kind in ("duration", "action", "timezone"):
+        why = say(f"check.{kind}", given=facts["given"])
+    else:
+        why = say("check.other", why=problem["msg"])
+    raise Broken(say("check.problem", path=path, key=key, why=why))
+
+
+def _siblings(location: Sequence[str | int]) -> list[str]:
+    """The known keys of the table at a location."""
+    model: type[BaseModel] = Config
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        if not field:
+            return []
+        candidates = [field.annotation, *get_args(field.annotation)]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _fingerprint(*parts: BaseModel) -> str:
+    """Names this exact content, the same in every process."""
+    return hashlib.sha256("\n".join(part.model_dump_json() for part in parts).encode()).hexdigest()[:12]

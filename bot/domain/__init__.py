@@ -1,0 +1,1 @@
+"""Pure values and functions: no async, no clock, no I/O."""

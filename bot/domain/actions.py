@@ -1,0 +1,106 @@
+"""What the bot may do to a message or its author, and what came of it, as plain data."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Weight(IntEnum):
+    """How hard an action hits: who is touched, and how."""
+
+    MODERATORS = 0  # nobody but the moderators notices
+    MESSAGE = 1  # the message disappears
+    MEMBER = 2  # the person feels it
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Show the moderators a card."""
+
+    kind: ClassVar[str] = "flag"
+    weight: ClassVar[Weight] = Weight.MODERATORS
+    repeatable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Urgent: ping the people named for it."""
+
+    kind: ClassVar[str] = "escalate"
+    weight: ClassVar[Weight] = Weight.MODERATORS
+    repeatable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    kind: ClassVar[str] = "delete"
+    weight: ClassVar[Weight] = Weight.MESSAGE
+    repeatable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell the author, in private where the platform can, what was wrong. Recorded as started before it is
+    done, so that it happens at most once."""
+
+    kind: ClassVar[str] = "warn"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    kind: ClassVar[str] = "timeout"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = True
+    lasting: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Kick:
+    kind: ClassVar[str] = "kick"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    kind: ClassVar[str] = "ban"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = True
+
+
+#: Repeating a repeatable action is harmless.
+Action = Flag | Escalate | Delete | Warn | Timeout | Kick | Ban
+ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Warn, Timeout, Kick, Ban)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    kind: ClassVar[str] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The target had already disappeared: nothing left to do."""
+
+    kind: ClassVar[str] = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The platform said no for good, e.g. a missing permission. `reason` names what is missing."""
+
+    kind: ClassVar[str] = "refused"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Started, then the process died; not repeated because repeating it is not harmless."""
+
+    kind: ClassVar[str] = "unconfirmed"
+
+
+Outcome = Done | Gone | Refused | Unconfirmed

@@ -1,0 +1,342 @@
+"""What a rule may ask about a message: typed conditions, each of which says why it does or does not hold."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import chain
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from bot.domain.message import Kind, Message
+from bot.domain.patterns import Patterns, compiled, pairs_of
+from bot.domain.verdict import Screening, Task, Unscreened
+from bot.domain.views import views
+
+Fact = str | float | int
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A reason as a code and its facts; the text catalogues turn it into a sentence."""
+
+    code: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the same author did shortly before: when the same text was sent, when each rule last fired."""
+
+    repeats: tuple[datetime, ...] = ()
+    fired: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything that a condition may look at."""
+
+    message: Message
+    screening: Screening
+    late: bool = False
+    past: Past = field(default_factory=Past)
+
+
+Check = tuple[bool, Why]
+
+
+class Condition(Protocol):
+    """`implies(other)`: whenever this one holds, `other` holds too (used to find rules that can never matter)."""
+
+    @property
+    def bar(self) -> float | None:
+        """The score threshold, where the condition has one."""
+        ...
+
+    def check(self, situation: Situation) -> Check: ...
+
+    def contradiction(self) -> str | None: ...
+
+    def implies(self, other: "Condition") -> bool: ...
+
+
+class _Plain:
+    """A condition without a threshold that cannot contradict itself and implies only its equal."""
+
+    __slots__ = ()
+
+    @property
+    def bar(self) -> float | None:
+        return None
+
+    def contradiction(self) -> str | None:
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        same: object = other
+        return self == same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The guard's score for a task is at least `at_least` and, where given, below `below` (both 0..1)."""
+
+    task: Task
+    at_least: float
+    below: float | None = None
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        score = screening.scores.get(self.task)
+        if score is None:
+            return False, Why("task_not_judged", {"task": self.task})
+        facts: dict[str, Fact] = {"task": self.task, "score": score, "bar": self.at_least}
+        if score < self.at_least:
+            return False, Why("score_below", facts)
+        if self.below is not None and score >= self.below:
+            return False, Why("score_above", facts | {"bar": self.below})
+        return True, Why("score_reached", facts)
+
+    def contradiction(self) -> str | None:
+        if self.below is not None and self.below <= self.at_least:
+            return f"at_least {self.at_least:g} and below {self.below:g} leave nothing between them"
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, Score)
+            and self.task is other.task
+            and self.at_least >= other.at_least
+            and (other.below is None or (self.below is not None and self.below <= other.below))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category(_Plain):
+    """The guard named one of these harm categories (guards without categories never do)."""
+
+    any_of: frozenset[str]
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        named = sorted(self.any_of & screening.categories)
+        return bool(named), Why("category" if named else "other_category", {"named": ", ".join(named)})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Category) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsUnscreened(_Plain):
+    """The guard gave no verdict to rely on."""
+
+    def check(self, situation: Situation) -> Check:
+        if isinstance(situation.screening, Unscreened):
+            return True, Why("unscreened", {"reason": situation.screening.reason})
+        return False, Why("screened")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(_Plain):
+    """A pattern stands in one of the normalised views of the text. Patterns are plain text, or a regular
+    expression between slashes. What `unless` matches is cut out first: the innocent reading wins, but only
+    where it stands."""
+
+    any_of: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    group: str = ""  # the name of a shipped group of patterns, for people
+
+    def check(self, situation: Situation) -> Check:
+        found = self.find(situation.message.text)
+        return (False, Why("text_not_found")) if found is None else (True, Why("text_found", found))
+
+    def find(self, text: str) -> dict[str, str] | None:
+        """Which words were found, in which view of the text; every view is read with and without its spaces."""
+        sought = compiled(self.any_of)
+        for reading in _readings(text):
+            if not (found := reading.search(sought)):
+                continue
+            if self.unless and not (found := reading.without(compiled(self.unless)).search(sought)):
+                continue
+            return {"found": found.group(), "view": reading.view}
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, Text) and set(self.any_of) <= set(other.any_of) and set(other.unless) <= set(self.unless)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoText(_Plain):
+    """None of the patterns stands in the text."""
+
+    text: Text
+
+    def check(self, situation: Situation) -> Check:
+        found = self.text.find(situation.message.text)
+        return (True, Why("text_not_found")) if found is None else (False, Why("text_forbids", found))
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, NoText) and other.text.implies(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(_Plain):
+    any_of: frozenset[str]
+
+    def check(self, situation: Situation) -> Check:
+        channel = situation.message.ref.channel_id
+        return channel in self.any_of, Why("channel", {"channel": channel})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Channel) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role(_Plain):
+    any_of: frozenset[str]
+
+    def check(self, situation: Situation) -> Check:
+        held = sorted(self.any_of & situation.message.author.roles)
+        return bool(held), Why("role" if held else "other_role", {"role": ", ".join(held)})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Role) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAuthor(_Plain):
+    """The author's account or membership is younger than `under`; false where the platform does not tell."""
+
+    under: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        author, sent = situation.message.author, situation.message.sent_at
+        if author.since is None:
+            return False, Why("author_age_unknown")
+        young = sent - author.since < self.under
+        return young, Why("author_new" if young else "author_old", {"days": (sent - author.since).days})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, NewAuthor) and self.under <= other.under
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByBot(_Plain):
+    bot: bool
+
+    def check(self, situation: Situation) -> Check:
+        bot = situation.message.author.bot
+        return bot is self.bot, Why("by_bot" if bot else "by_person")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited(_Plain):
+    def check(self, situation: Situation) -> Check:
+        edited = situation.message.kind is Kind.EDIT
+        return edited, Why("edited" if edited else "not_edited")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(_Plain):
+    """The text holds a link to a host that is neither one of `allowed` nor below one of them."""
+
+    allowed: frozenset[str] = frozenset()
+
+    def check(self, situation: Situation) -> Check:
+        for match in _LINK.finditer(situation.message.text):
+            address = match.group()
+            try:
+                host = (urlsplit(address if "://" in address else f"//{address}").hostname or "").lower()
+            except ValueError:
+                host = ""  # a link nobody can read is not an allowed one
+            if not any(host == name or host.endswith(f".{name}") for name in self.allowed):
+                return True, Why("link", {"host": host})
+        return False, Why("no_link")
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Link) and other.allowed <= self.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mentions(_Plain):
+    at_least: int
+
+    def check(self, situation: Situation) -> Check:
+        mentions = situation.message.mentions
+        return mentions >= self.at_least, Why("mentions", {"mentions": mentions, "bar": self.at_least})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Mentions) and self.at_least >= other.at_least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats(_Plain):
+    """The same author sent the same text at least `at_least` times (this one included) in the last `within`.
+    Never holds for late messages: a backlog is not a flood."""
+
+    at_least: int
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Why("late")
+        since = situation.message.sent_at - self.within
+        times = 1 + sum(moment >= since for moment in situation.past.repeats)
+        facts = {"times": times, "bar": self.at_least, "seconds": int(self.within.total_seconds())}
+        return times >= self.at_least, Why("repeats" if times >= self.at_least else "few_repeats", facts)
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Repeats) and self.at_least >= other.at_least and self.within <= other.within
+
+
+_LINK = re.compile(
+    r"https?://[^\s<>]+|(?<![\w.])(?:www\.|discord\.gg/|t\.me/|open\.kakao\.com/)[^\s<>]+", re.IGNORECASE
+)
+
+
+#: Stands where an innocent reading was cut out, so that what is left and right of it does not grow together.
+_CUT = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+class _Reading:
+    """One view of a text, with and without its spaces."""
+
+    __slots__ = ("_close", "_close_pairs", "_open", "_open_pairs", "view")
+
+    def __init__(self, view: str, text: str) -> None:
+        self.view = view
+        self._open, self._close = text, text.replace(" ", "")
+        self._open_pairs = pairs_of(self._open)
+        self._close_pairs = pairs_of(self._close) if self._close != self._open else frozenset[str]()
+
+    def search(self, sought: Patterns) -> re.Match[str] | None:
+        found = sought.search(self._open, self._open_pairs)
+        if found or len(self._close) == len(self._open):
+            return found
+        return sought.search(self._close, self._close_pairs)
+
+    def without(self, innocent: Patterns) -> "_Reading":
+        """Every innocent reading cut out, those that only show without spaces included."""
+        letters = list(self._open)
+        places = [place for place, letter in enumerate(letters) if letter != " "]
+        spans: list[Sequence[int]] = [range(*match.span()) for match in innocent.finditer(self._open)]
+        spans += [places[slice(*match.span())] for match in innocent.finditer(self._close)]
+        for place in chain.from_iterable(spans):
+            letters[place] = _CUT
+        return _Reading(self.view, "".join(letters))
+
+
+@lru_cache(maxsize=1024)
+def _readings(text: str) -> tuple[_Reading, ...]:
+    return tuple(_Reading(view, seen) for view, seen in views(text))

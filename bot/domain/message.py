@@ -1,0 +1,67 @@
+"""A chat message as the bot sees it, whichever platform it came from."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Platform(StrEnum):
+    DISCORD = "discord"
+    TELEGRAM = "telegram"
+    REHEARSAL = "rehearsal"
+
+
+class Kind(StrEnum):
+    NEW = "new"
+    EDIT = "edit"
+    DELETE = "delete"  # the author (or a moderator) took it away; there is no text to judge
+
+
+#: Role words every platform adapter maps its own permissions to.
+STAFF = frozenset({"owner", "admin", "moderator"})
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """Names one revision of one message; an edit is a new, higher revision of the same message.
+
+    `channel_id` is a Discord channel or thread or a Telegram chat; ids are the platform's own, as text.
+    `revision` must come out the same when the platform delivers the same edit twice.
+    """
+
+    platform: Platform
+    channel_id: str
+    message_id: str
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who wrote it. `roles` holds the platform's role names or ids and the words of STAFF."""
+
+    id: str
+    name: str = ""
+    roles: frozenset[str] = frozenset()
+    bot: bool = False
+    myself: bool = False  # written by this very bot
+    since: datetime | None = None  # account or membership age, where the platform tells
+
+    @property
+    def is_staff(self) -> bool:
+        return self.myself or not self.roles.isdisjoint(STAFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One revision of a message. `sent_at` is aware (UTC) and is this revision's time, not the first one's."""
+
+    ref: MessageRef
+    community_id: str
+    author: Author
+    sent_at: datetime
+    text: str = ""
+    kind: Kind = Kind.NEW
+    reply_to: str | None = None  # message_id in the same channel
+    prompt: str | None = None  # for a bot's answer: what it was asked, where that is known
+    mentions: int = 0  # how many people or roles the message pings
+    extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back

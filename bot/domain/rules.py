@@ -1,0 +1,224 @@
+"""Rules are data; `decide` is the only code that acts on them: message + screening + policy -> Decision."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn, Weight
+from bot.domain.conditions import Condition, Past, Situation, Why
+from bot.domain.message import Message
+from bot.domain.verdict import Screening, Unscreened
+
+
+class Mode(StrEnum):
+    LIVE = "live"
+    SHADOW = "shadow"  # evaluated and recorded, never acted on
+
+
+class Watch(StrEnum):
+    """What a community has asked for: to be protected, or first to see what would have been done."""
+
+    LIVE = "live"
+    WATCH = "watch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a rule acts, in the words that a member reads."""
+
+    ko: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """All conditions of `when` must hold. Every live rule that matches contributes its actions, so a stronger
+    rule never hides a weaker one and an exemption can only take actions away."""
+
+    name: str
+    when: tuple[Condition, ...]
+    then: tuple[Action, ...]
+    reason: Reason
+    mode: Mode = Mode.LIVE
+    exempt_roles: frozenset[str] = frozenset()
+    exempt_channels: frozenset[str] = frozenset()
+    cooldown: timedelta = timedelta(0)  # how long a member is not sanctioned again by this rule
+
+    def contradiction(self) -> str | None:
+        """Why no message could ever match, or None."""
+        for condition in self.when:
+            if problem := condition.contradiction():
+                return problem
+        return None
+
+    def makes_pointless(self, later: "Rule") -> bool:
+        """Whether this rule already does all that `later` would, whenever `later` matches."""
+        return (
+            self.mode is later.mode
+            and {action.kind for action in later.then} <= {action.kind for action in self.then}
+            and all(any(narrow.implies(wide) for narrow in later.when) for wide in self.when)
+            and self.exempt_roles <= later.exempt_roles
+            and self.exempt_channels <= later.exempt_channels
+            and _longest(later.then) <= _longest(self.then)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A community's rules. `version` names this exact content."""
+
+    rules: tuple[Rule, ...]
+    version: str = ""
+    mode: Watch = Watch.LIVE
+    exempt_roles: frozenset[str] = frozenset()
+    exempt_channels: frozenset[str] = frozenset()
+    late_after: timedelta = timedelta(minutes=10)  # older messages are judged but nobody is punished for them
+    language: str = "ko"
+    timezone: str = "Asia/Seoul"
+
+    def in_mode(self, mode: Watch) -> "Policy":
+        return replace(self, mode=mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule said about one message, and why."""
+
+    rule: str
+    matched: bool
+    why: Why
+    mode: Mode = Mode.LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What will be done. `withheld` would have been done, were it not for `restraints` (watch-only mode, no
+    verdict, late message, a bot's account)."""
+
+    message: Message
+    screening: Screening
+    policy_version: str
+    findings: tuple[Finding, ...] = ()
+    actions: tuple[Action, ...] = ()
+    withheld: tuple[Action, ...] = ()
+    restraints: tuple[Why, ...] = ()
+    rule: str | None = None  # the first live rule that matched
+    reason: Reason | None = None  # that rule's reason
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # of the rules that matched
+    language: str = "ko"  # the community's: what the member and the moderators read
+
+    @property
+    def is_incident(self) -> bool:
+        return any(finding.matched for finding in self.findings)
+
+
+#: In this order: first what protects, then what informs.
+_FIRST_TO_LAST: tuple[type[Action], ...] = (Delete, Ban, Kick, Timeout, Escalate, Flag, Warn)
+_ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
+
+
+def decide(
+    message: Message,
+    screening: Screening,
+    policy: Policy,
+    *,
+    at: datetime,
+    past: Past | None = None,
+) -> Decision:
+    """Pure. `at` is when the decision falls (aware); `past` is what the author did just before."""
+    late = at - message.sent_at > policy.late_after
+    situation = Situation(message=message, screening=screening, late=late, past=past or Past())
+    immunity = _immunity(message, policy)
+    findings = tuple(
+        Finding(rule.name, False, immunity, rule.mode) if immunity else _examine(rule, situation)
+        for rule in policy.rules
+    )
+    live = [
+        rule for rule, finding in zip(policy.rules, findings, strict=True) if finding.matched and rule.mode is Mode.LIVE
+    ]
+    wanted = _strongest(action for rule in live for action in _outside_cooldown(rule, situation, at))
+    restraints = tuple(_restraints(message, screening, policy, late))
+    allowed = min((weight for _, weight in restraints), default=Weight.MEMBER)
+    actions = tuple(action for action in wanted if action.weight <= allowed)
+    withheld = tuple(action for action in wanted if action.weight > allowed)
+    if withheld:
+        actions = _strongest((*actions, Flag()))  # what may not be done by itself is shown to the moderators
+    return Decision(
+        message=message,
+        screening=screening,
+        policy_version=policy.version,
+        findings=findings,
+        actions=actions,
+        withheld=withheld,
+        restraints=tuple(why for why, _ in restraints) if withheld else (),
+        rule=live[0].name if live else None,
+        reason=live[0].reason if live else None,
+        thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
+        language=policy.language,
+    )
+
+
+def _immunity(message: Message, policy: Policy) -> Why | None:
+    """Why no rule applies to this message at all, or None."""
+    if message.author.myself:
+        return Why("myself")
+    if message.author.is_staff:
+        return Why("staff")
+    if role := _first(policy.exempt_roles & message.author.roles):
+        return Why("exempt_role", {"role": role})
+    if message.ref.channel_id in policy.exempt_channels:
+        return Why("exempt_channel", {"channel": message.ref.channel_id})
+    return None
+
+
+def _examine(rule: Rule, situation: Situation) -> Finding:
+    message = situation.message
+    if rule.exempt_roles and (role := _first(rule.exempt_roles & message.author.roles)):
+        return Finding(rule.name, False, Why("exempt_role", {"role": role}), rule.mode)
+    if message.ref.channel_id in rule.exempt_channels:
+        return Finding(rule.name, False, Why("exempt_channel", {"channel": message.ref.channel_id}), rule.mode)
+    first: Why | None = None
+    for condition in rule.when:
+        holds, why = condition.check(situation)
+        if not holds:
+            return Finding(rule.name, False, why, rule.mode)
+        first = first or why
+    return Finding(rule.name, True, first or Why("always"), rule.mode)
+
+
+def _restraints(message: Message, screening: Screening, policy: Policy, late: bool) -> Iterable[tuple[Why, Weight]]:
+    """What holds the bot back, with the heaviest action that is still allowed."""
+    if policy.mode is Watch.WATCH:
+        yield Why("watch_only"), Weight.MODERATORS
+    if isinstance(screening, Unscreened):
+        yield Why("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
+    if late:
+        yield Why("late"), Weight.MESSAGE
+    if message.author.bot:
+        yield Why("a_bot"), Weight.MESSAGE
+
+
+def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
+    last = situation.past.fired.get(rule.name)
+    if last is None or at - last >= rule.cooldown:
+        return rule.then
+    return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
+
+
+def _strongest(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """One action of each kind, the longest of the time-outs."""
+    kept: dict[str, Action] = {}
+    for action in actions:
+        other = kept.setdefault(action.kind, action)
+        if isinstance(action, Timeout) and isinstance(other, Timeout):
+            kept[action.kind] = replace(other, lasting=max(action.lasting, other.lasting))
+    return tuple(sorted(kept.values(), key=lambda action: _ORDER[action.kind]))
+
+
+def _longest(actions: Iterable[Action]) -> timedelta:
+    return max((action.lasting for action in actions if isinstance(action, Timeout)), default=timedelta(0))
+
+
+def _first(roles: frozenset[str]) -> str | None:
+    return min(roles, default=None)

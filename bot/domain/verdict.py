@@ -1,0 +1,69 @@
+"""What a guard is asked, and what it said or why it said nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What a guard can be asked to score. The names are the field's (WildGuard, Qwen3Guard, datasets)."""
+
+    PROMPT_HARM = "prompt_harm"
+    RESPONSE_REFUSAL = "response_refusal"
+    RESPONSE_HARM = "response_harm"
+
+
+#: Tasks whose score says how harmful something is (a refusal is not harm).
+HARM = (Task.PROMPT_HARM, Task.RESPONSE_HARM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What is put before a guard: a prompt alone (a person's message), a prompt with the response of an
+    LLM bot, or a response alone (the prompt is not known: None)."""
+
+    prompt: str | None
+    response: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardVersion:
+    """Exactly what judged, so that a decision can be explained years later."""
+
+    name: str  # "embedded", "wildguard-ko"
+    model: str = ""  # revision of the weights, or the hash of the model file
+    dialect: str = ""  # hash of the prompt templates
+    calibration: str = ""  # fingerprint of temperature and bias per task; empty: raw scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Scores a guard gave. `scores` holds probabilities (0..1) for exactly the tasks that were judged: a task
+    that the guard cannot do is absent, never guessed. `evidence` is what weighed most, in the guard's own
+    words; it may quote the message and is stored only with an incident."""
+
+    guard: GuardVersion
+    scores: Mapping[Task, float] = field(default_factory=dict)
+    categories: frozenset[str] = frozenset()
+    evidence: tuple[str, ...] = ()
+    windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
+
+    @property
+    def harm(self) -> float | None:
+        """The worst harm score, None where no harm task was judged."""
+        return max((self.scores[task] for task in HARM if task in self.scores), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unscreened:
+    """The guard did not answer, or not in a way to rely on. Never means safe and never means guilty:
+    a rule must say what to do. `reason` is a short stable phrase, without any of the message's text."""
+
+    reason: str
+    guard: GuardVersion
+
+
+Screening = Verdict | Unscreened
+
+#: For a message without anything to judge: a deletion, a sticker.
+NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))

@@ -1,0 +1,25 @@
+"""
+The only two exceptions that may cross a port:
+
+* BotError
+  x Unavailable     try again later: time-out, rate limit, a restarting database
+  x Broken          never try again in this process: dead engine, revoked token, bad configuration
+
+What a caller branches on is a value in the signature, not an exception.
+"""
+
+
+class BotError(Exception):
+    """Base class for every error that crosses a port."""
+
+
+class Unavailable(BotError):
+    """A temporary failure. `retry_after` is in seconds, None where nobody said."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Broken(BotError):
+    """A permanent failure; the text says in one sentence what to change."""

@@ -1,0 +1,1 @@
+"""One asynchronous stage each, over ports."""

@@ -1,0 +1,122 @@
+"""Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.domain.conditions import Past
+from bot.domain.incident import Settlement
+from bot.domain.message import Kind, Message
+from bot.domain.rules import Policy, decide
+from bot.domain.verdict import NOTHING_TO_JUDGE, Exchange, Screening
+from bot.pipeline.bell import Bell, patiently
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.recollection import Recollection
+from bot.ports import Clock, Inbox
+
+Settled = Callable[[Sequence[Settlement]], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Screener:
+    """`policy_of` gives a community's rules; `moment` says when a decision on a message falls (live: now)."""
+
+    inbox: Inbox
+    queue: GuardQueue
+    policy_of: Callable[[str], Policy]
+    clock: Clock
+    arrived: Bell
+    planned: Bell
+    recollection: Recollection = field(default_factory=Recollection)
+    moment: Callable[[Message], datetime] | None = None
+    on_settled: Settled | None = None
+    in_flight: int = 1024  # messages claimed and not yet settled
+    fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
+    poll: float = 1.0  # seconds
+    _busy: int = 0
+    _decided: list[Settlement] = field(default_factory=list)
+    _progress: Bell = field(default_factory=Bell)
+    _failure: BaseException | None = None
+
+    async def run(self, closing: asyncio.Event | None = None) -> None:
+        """Until cancelled; or, once `closing` is set, until nothing that was kept is left unsettled."""
+        async with asyncio.TaskGroup() as stage:
+            settling = stage.create_task(self._settle_forever())
+            await self._claim(closing)
+            settling.cancel()
+
+    async def _claim(self, closing: asyncio.Event | None) -> None:
+        while True:
+            no_more = closing is not None and closing.is_set()  # before the claim: what came until then is seen
+            room = self.in_flight - self._busy
+            claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
+            for message in claimed:
+                self._screen(message)
+            if claimed:
+                await asyncio.sleep(0)
+            elif no_more and not self._busy:
+                return
+            else:
+                await self.arrived.wait(self.poll)  # rung by intake, and whenever something is settled
+
+    async def _claim_some(self, room: int) -> Sequence[Message]:
+        return await self.inbox.claim(min(room, 512), fresh_since=self.clock.now() - self.fresh)
+
+    def _screen(self, message: Message) -> None:
+        self._busy += 1
+        started = self.clock.monotonic()
+        repeats = self.recollection.hear(message)
+        exchange = exchange_of(message)
+
+        def decided(screening: Screening) -> None:
+            at = self.moment(message) if self.moment else self.clock.now()
+            past = Past(repeats=repeats, fired=self.recollection.fired(message))
+            decision = decide(message, screening, self.policy_of(message.community_id), at=at, past=past)
+            if decision.is_incident:
+                self.recollection.note(decision, at)
+            ms = (self.clock.monotonic() - started) * 1000
+            self._decided.append(Settlement(decision=decision, decided_at=at, ms=ms))
+            self._progress.ring()
+
+        if exchange is None:
+            decided(NOTHING_TO_JUDGE)
+        else:
+            self.queue.submit(exchange, community_id=message.community_id).add_done_callback(
+                partial(self._judged, decided)
+            )
+
+    def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
+        try:
+            decided(answer.result())
+        except asyncio.CancelledError:
+            pass  # the process is stopping; the message stays claimed and is claimed again
+        except BaseException as error:
+            self._failure = error
+            self._progress.ring()
+
+    async def _settle_forever(self) -> None:
+        while True:
+            if self._failure:
+                raise self._failure
+            batch, self._decided = self._decided, []
+            if not batch:
+                await self._progress.wait(self.poll)
+                continue
+            await patiently(partial(self.inbox.settle, batch), self.clock)
+            self._busy -= len(batch)
+            self.arrived.ring()
+            if any(settlement.decision.actions for settlement in batch):
+                self.planned.ring()
+            if self.on_settled:
+                self.on_settled(batch)
+
+
+def exchange_of(message: Message) -> Exchange | None:
+    """What the guard is asked about a message; None where there is nothing to judge."""
+    if message.kind is Kind.DELETE or not message.text.strip():
+        return None
+    if message.author.bot:
+        return Exchange(prompt=message.prompt, response=message.text)
+    return Exchange(prompt=message.text)

@@ -1,0 +1,120 @@
+"""Everything the core needs from the outside world, on one screen. Adapters and storage implement these.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.actions import Outcome
+from bot.domain.digest import Tally
+from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.message import Message, MessageRef, Platform
+from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
+
+
+class ChatPlatform(Protocol):
+    """One chat network: messages come from it and actions land on it."""
+
+    platform: Platform
+
+    def messages(self) -> AsyncIterator[Sequence[Message]]:
+        """Yield what has arrived, in order, in batches as they come. Asking for the next batch says that the
+        last one is kept: only then may the platform be told that we have it."""
+        ...
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        """Carry out one action. Repeating a repeatable action must be harmless."""
+        ...
+
+
+class Guard(Protocol):
+    """One model that judges."""
+
+    @property
+    def version(self) -> GuardVersion: ...
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """What it can judge at all."""
+        ...
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        """One screening for each exchange, in order. Must be cancellable."""
+        ...
+
+
+class Inbox(Protocol):
+    """Every message that has arrived: the queue, and the memory of what was settled."""
+
+    async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
+        """Store for screening, durably when it returns; False for a revision that was kept before.
+        Calls that come together share one commit."""
+        ...
+
+    async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+        """Lease up to `limit` messages that nobody works on: those sent at or after `fresh_since` first, the
+        communities taking turns, oldest first within one. A lease ends by `settle`, or by itself when its
+        holder has died."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Close the messages, open their incidents and plan their actions, all or nothing, exactly once: a
+        message that is already settled stays as it is. The text of a message without an incident is erased."""
+        ...
+
+    async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
+        """Which of these revisions are settled."""
+        ...
+
+    async def recent(self, since: datetime) -> Sequence[Message]:
+        """Messages sent at or after `since`, oldest first, as far as still known (text may be erased); for
+        warming up the memory of repeats after a restart."""
+        ...
+
+    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+        """How many revisions sent in start <= t < end were kept and settled."""
+        ...
+
+
+class Outbox(Protocol):
+    """Actions that were decided and are to be done."""
+
+    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
+        """Lease actions that are due, oldest first, and record them as started. An action that is not
+        repeatable and was already started is closed as `Unconfirmed` instead of being handed out again."""
+        ...
+
+    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
+        """Write down what came of planned actions (by id). Repeating a record changes nothing."""
+        ...
+
+    async def postpone(self, planned_id: int, until: datetime) -> None:
+        """Give a started action back, to be claimed again at or after `until`."""
+        ...
+
+
+class IncidentLog(Protocol):
+    """What was decided, for people to read."""
+
+    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+        """Incidents decided in start <= t < end, oldest first."""
+        ...
+
+    async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
+        """The incidents of these revisions."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Wall-clock time, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards, for measuring."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...

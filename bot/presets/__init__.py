@@ -1,0 +1,1 @@
+"""The shipped policies, in the same language that users write theirs in."""

@@ -1,0 +1,66 @@
+"""A wired application -> its stages in one TaskGroup: the first to fail takes the process down, cleanly."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.errors import BotError
+from bot.pipeline.enforcement import Enforcer
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.intake import Kept, take_in
+from bot.pipeline.screening import Screener
+from bot.ports import ChatPlatform, Clock, Inbox
+
+
+async def moderate(
+    *,
+    platforms: Sequence[ChatPlatform],
+    inbox: Inbox,
+    queue: GuardQueue,
+    screener: Screener,
+    enforcer: Enforcer,
+    clock: Clock,
+    on_kept: Kept | None = None,
+) -> None:
+    """Until cancelled; or until every platform has ended (a transcript does) or one is broken, and all that was
+    kept is settled and done. Raises what broke the platform.
+
+    Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
+    again by the next process."""
+    heard_all, settled_all = asyncio.Event(), asyncio.Event()
+    broken: list[BotError] = []
+
+    async def hear() -> None:
+        try:
+            async with asyncio.TaskGroup() as sources:
+                for platform in platforms:
+                    sources.create_task(take_in(platform, inbox, clock, screener.arrived, on_kept))
+        except* BotError as errors:
+            broken.append(_first(errors))
+        heard_all.set()
+        screener.arrived.ring()
+
+    async def screen() -> None:
+        await screener.run(heard_all)
+        settled_all.set()
+        enforcer.planned.ring()
+
+    try:
+        async with asyncio.TaskGroup() as stages:
+            serving = stages.create_task(queue.run())
+            stages.create_task(hear())
+            stages.create_task(screen())
+            await stages.create_task(enforcer.run(settled_all))
+            serving.cancel()
+    except* BotError as errors:
+        broken.append(_first(errors))
+    if broken:
+        raise broken[0]
+
+
+def _first(errors: BaseExceptionGroup[BotError]) -> BotError:
+    """One of the errors in a group of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, BotError)
+    return error

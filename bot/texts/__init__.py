@@ -1,0 +1,78 @@
+"""Every sentence the product says, in Korean and English: key + facts -> text.
+
+The sentences stand in ko.toml and en.toml, key by key the same; `{name}` marks a fact.
+"""
+
+import locale
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from bot.domain.actions import Action
+from bot.domain.conditions import Why
+from bot.domain.rules import Decision
+
+LANGUAGES = ("ko", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One language's sentences; `say["key"]` is the bare text, `say("key", fact=…)` fills the facts in."""
+
+    language: str
+    sentences: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> str:
+        return self.sentences[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.sentences
+
+    def __call__(self, key: str, /, **facts: object) -> str:
+        return self.sentences[key].format(**facts)
+
+
+@lru_cache
+def texts(language: str) -> Texts:
+    """The sentences of "ko" or "en"."""
+    content = tomllib.loads(files("bot.texts").joinpath(f"{language}.toml").read_text("utf-8"))
+    return Texts(language, dict(_flat(content)))
+
+
+def spoken_here() -> str:
+    """The language of this terminal's user: Korean or English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "ko" if value.lower().startswith("ko") else "en"
+    return "ko" if (locale.getlocale()[0] or "").lower().startswith("ko") else "en"
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, value in content.items():
+        if isinstance(value, str):
+            pairs.append((prefix + key, value))
+        else:
+            pairs += _flat(value, f"{prefix}{key}.")
+    return pairs
+
+
+def because(why: Why, say: Texts) -> str:
+    """A rule's reason as a sentence."""
+    facts = {name: say[f"{name}.{value}"] if name in ("task", "view") else value for name, value in why.facts.items()}
+    return say(f"why.{why.code}", **facts)
+
+
+def reasons(decision: Decision, say: Texts) -> str:
+    """Why the rules that matched did, each kind of reason once."""
+    kinds = {finding.why.code: finding.why for finding in reversed(decision.findings) if finding.matched}
+    return "; ".join(because(why, say) for why in reversed(kinds.values()))
+
+
+def deeds(actions: Iterable[Action], say: Texts) -> str:
+    """Actions as one short phrase, "nothing" included."""
+    return " · ".join(say[f"action.{action.kind}"] for action in actions) or say["action.nothing"]

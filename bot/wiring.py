@@ -1,0 +1,175 @@
+"""Config -> a running object graph; the only importer of adapters and storage."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adapters import digest_page as digest_pages
+from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
+from adapters.rehearsal_chat import RehearsalChat
+from adapters.system_clock import SystemClock
+from bot.config import Config
+from bot.domain.digest import Digest
+from bot.domain.message import Message
+from bot.domain.rules import Policy
+from bot.domain.verdict import Task
+from bot.errors import Broken
+from bot.pipeline.bell import Bell
+from bot.pipeline.enforcement import Enforcer
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.intake import Kept
+from bot.pipeline.reporting import Reporter
+from bot.pipeline.screening import Screener, Settled
+from bot.ports import ChatPlatform, Clock, Guard, Inbox, IncidentLog
+from bot.runner import moderate
+from bot.texts import Texts
+from storage.aside import set_aside as set_database_aside
+from storage.database import Database
+from storage.inbox import SqlInbox
+from storage.incidents import SqlIncidentLog
+from storage.one_by_one import OneByOne
+from storage.outbox import SqlOutbox
+
+
+def _embedded(config: Config) -> Guard:
+    from adapters.embedded import EmbeddedGuard
+
+    return EmbeddedGuard()
+
+
+#: Guards by name. Each brings its libraries with it only when it is wanted.
+GUARDS: dict[str, Callable[[Config], Guard]] = {"embedded": _embedded}
+
+
+def guard(config: Config, say: Texts, name: str | None = None) -> Guard:
+    """The guard of that name, or the configured one. Raises `Broken` where there is none."""
+    name = name or config.guard.name
+    if name not in GUARDS:
+        raise Broken(say("run.unknown_guard", name=name, names=", ".join(GUARDS)))
+    return GUARDS[name](config)
+
+
+def capabilities() -> list[dict[str, Any]]:
+    """What each guard can do: one JSON-ready row a guard, the embedded one first."""
+    from adapters.dialects import capabilities as of_dialects
+    from adapters.embedded import EmbeddedGuard
+
+    embedded = EmbeddedGuard()
+    row = {
+        "name": "embedded",
+        "model": embedded.version.model,
+        "korean": True,
+        "tasks": [task.value for task in Task if task in embedded.tasks],
+        "categories": {},
+        "context": None,
+        "window": None,
+        "dialect": "",
+        "classify": False,
+        "forms": {},
+        "unverified": [],
+    }
+    return [row, *of_dialects()]
+
+
+def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
+    """How recorded guard outputs agree with their labels: without prompts that carry both labels, and with them."""
+    rows = read_outputs(path)
+    return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jikimi:
+    """The application: its parts for those who look, `run` for those who let it work."""
+
+    inbox: Inbox
+    incidents: IncidentLog
+    queue: GuardQueue
+    screener: Screener
+    enforcer: Enforcer
+    reporter: Reporter
+    platforms: Sequence[ChatPlatform]
+    clock: Clock
+
+    async def run(self, on_kept: Kept | None = None) -> None:
+        await moderate(
+            platforms=self.platforms,
+            inbox=self.inbox,
+            queue=self.queue,
+            screener=self.screener,
+            enforcer=self.enforcer,
+            clock=self.clock,
+            on_kept=on_kept,
+        )
+
+
+@asynccontextmanager
+async def application(
+    config: Config,
+    guard: Guard,
+    platforms: Sequence[ChatPlatform],
+    *,
+    policy: Policy | None = None,
+    clock: Clock | None = None,
+    moment: Callable[[Message], datetime] | None = None,
+    on_settled: Settled | None = None,
+) -> AsyncIterator[Jikimi]:
+    """Everything connected, the database open and up to date."""
+    clock = clock or SystemClock()
+    rules = policy or config.policy
+    planned = Bell()
+    async with Database.open(config.storage.url, clock) as database:
+        inbox, incidents = SqlInbox(database), SqlIncidentLog(database)
+        queue = GuardQueue(guard=guard, clock=clock)
+        screener = Screener(
+            inbox=inbox,
+            queue=queue,
+            policy_of=lambda community_id: rules,
+            clock=clock,
+            arrived=Bell(),
+            planned=planned,
+            moment=moment,
+            on_settled=on_settled,
+        )
+        yield Jikimi(
+            inbox=inbox,
+            incidents=incidents,
+            queue=queue,
+            screener=screener,
+            enforcer=Enforcer(
+                outbox=SqlOutbox(database),
+                platforms={platform.platform: platform for platform in platforms},
+                clock=clock,
+                planned=planned,
+            ),
+            reporter=Reporter(inbox=inbox, incidents=incidents),
+            platforms=platforms,
+            clock=clock,
+        )
+
+
+def clock() -> Clock:
+    return SystemClock()
+
+
+def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) -> ChatPlatform:
+    return RehearsalChat(path, say, clock, speed=speed)
+
+
+def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
+    """The digest as Markdown."""
+    return digest_pages.page(digest, say, timezone)
+
+
+def set_aside(config: Config) -> None:
+    """Keep the present database under another name, so that the next run begins with an empty one."""
+    set_database_aside(config.storage.url)
+
+
+@asynccontextmanager
+async def one_by_one(config: Config) -> AsyncIterator[OneByOne]:
+    """A database that is written to as a naive bot would."""
+    async with Database.open(config.storage.url, SystemClock()) as database:
+        yield OneByOne(database)

@@ -1,0 +1,325 @@
+"""Domain values <-> the JSON that is stored: what does not fit its shape exactly is refused, never guessed.
+
+The classes below are the stored format. A change to one of them that could not read an older record needs a new
+number in `v` and a reader for the old one.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bot.domain.actions import (
+    Action,
+    Ban,
+    Delete,
+    Done,
+    Escalate,
+    Flag,
+    Gone,
+    Kick,
+    Outcome,
+    Refused,
+    Timeout,
+    Unconfirmed,
+    Warn,
+)
+from bot.domain.conditions import Why
+from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Finding, Mode, Reason
+from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.errors import Broken
+from storage.tables import AnyRow
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class _Body(_Stored):
+    """What of a message has no column of its own; it is all erased together."""
+
+    v: Literal[1]
+    text: str = ""
+    name: str = ""
+    roles: tuple[str, ...] = ()
+    bot: bool = False
+    myself: bool = False
+    since: AwareDatetime | None = None
+    reply_to: str | None = None
+    prompt: str | None = None
+    mentions: int = 0
+    extra: dict[str, str] = Field(default_factory=dict)
+
+
+class _Why(_Stored):
+    code: str
+    facts: dict[str, str | bool | int | float] = Field(default_factory=dict)
+
+
+class _Finding(_Stored):
+    rule: str
+    matched: bool
+    why: _Why
+    mode: Mode = Mode.LIVE
+
+
+class _Guard(_Stored):
+    name: str
+    model: str = ""
+    dialect: str = ""
+    calibration: str = ""
+
+
+class _Screening(_Stored):
+    """A verdict, or, where `unscreened` gives a reason, none."""
+
+    guard: _Guard
+    unscreened: str | None = None
+    scores: dict[Task, float] = Field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    windows: int = 1
+
+
+class _Action(_Stored):
+    kind: str
+    lasting_us: int | None = None  # microseconds
+
+
+class _Reason(_Stored):
+    ko: str
+    en: str
+
+
+class _Decision(_Stored):
+    v: Literal[1]
+    screening: _Screening
+    policy_version: str
+    language: str
+    findings: tuple[_Finding, ...] = ()
+    actions: tuple[_Action, ...] = ()
+    withheld: tuple[_Action, ...] = ()
+    restraints: tuple[_Why, ...] = ()
+    rule: str | None = None
+    reason: _Reason | None = None
+    thresholds: dict[str, float] = Field(default_factory=dict)
+
+
+#: Timeout alone has something to store beside its kind.
+_PLAIN_ACTIONS: dict[str, Action] = {
+    action.kind: action for action in (Flag(), Escalate(), Delete(), Warn(), Kick(), Ban())
+}
+
+
+def write_body(message: Message) -> str:
+    author = message.author
+    with _fitting("message"):
+        body = _Body(
+            v=1,
+            text=_writable(message.text),
+            name=_writable(author.name),
+            roles=tuple(sorted(map(_writable, author.roles))),
+            bot=author.bot,
+            myself=author.myself,
+            since=author.since,
+            reply_to=message.reply_to,
+            prompt=None if message.prompt is None else _writable(message.prompt),
+            mentions=message.mentions,
+            extra={key: _writable(value) for key, value in message.extra.items()},
+        )
+    return body.model_dump_json(exclude_defaults=True)
+
+
+def write_rows(rows: Iterable[Sequence[str | int | float | None]]) -> str:
+    """For the parameter `given` of Database.sql. What is not Unicode is found out there, before anything is stored."""
+    return json.dumps(list(rows), ensure_ascii=False, allow_nan=False)
+
+
+def write_refs(refs: Iterable[MessageRef]) -> str:
+    return write_rows(map(key, refs))
+
+
+def key(ref: MessageRef) -> tuple[str, str, str, int]:
+    """Values for the columns tables.REF; the first three name the message, whichever revision."""
+    return ref.platform.value, ref.channel_id, ref.message_id, ref.revision
+
+
+def read_ref(row: AnyRow) -> MessageRef:
+    """`row` has the columns tables.REF."""
+    return MessageRef(Platform(row.platform), row.channel, row.message, row.revision)
+
+
+def read_message(row: AnyRow) -> Message:
+    """`row` has the columns tables.MESSAGE. Where the body was erased, only what names the message is left."""
+    with _fitting("message"):
+        body = _Body(v=1) if row.body is None else _Body.model_validate_json(row.body)
+    return Message(
+        ref=read_ref(row),
+        community_id=row.community,
+        author=Author(
+            id=row.author,
+            name=body.name,
+            roles=frozenset(body.roles),
+            bot=body.bot,
+            myself=body.myself,
+            since=body.since,
+        ),
+        sent_at=row.sent_at,
+        text=body.text,
+        kind=Kind(row.kind),
+        reply_to=body.reply_to,
+        prompt=body.prompt,
+        mentions=body.mentions,
+        extra=body.extra,
+    )
+
+
+def write_decision(decision: Decision) -> str:
+    """Everything but the message, which has a row of its own."""
+    with _fitting("decision"):
+        stored = _Decision(
+            v=1,
+            screening=_write_screening(decision.screening),
+            policy_version=decision.policy_version,
+            language=decision.language,
+            findings=tuple(
+                _Finding(rule=finding.rule, matched=finding.matched, why=_write_why(finding.why), mode=finding.mode)
+                for finding in decision.findings
+            ),
+            actions=tuple(map(_write_action, decision.actions)),
+            withheld=tuple(map(_write_action, decision.withheld)),
+            restraints=tuple(map(_write_why, decision.restraints)),
+            rule=decision.rule,
+            reason=None if decision.reason is None else _Reason(ko=decision.reason.ko, en=decision.reason.en),
+            thresholds=dict(decision.thresholds),
+        )
+    return stored.model_dump_json(exclude_defaults=True)
+
+
+def read_decision(stored: str, message: Message) -> Decision:
+    with _fitting("decision"):
+        decision = _Decision.model_validate_json(stored)
+    return Decision(
+        message=message,
+        screening=_read_screening(decision.screening),
+        policy_version=decision.policy_version,
+        language=decision.language,
+        findings=tuple(
+            Finding(finding.rule, finding.matched, _read_why(finding.why), finding.mode)
+            for finding in decision.findings
+        ),
+        actions=tuple(map(_read_action, decision.actions)),
+        withheld=tuple(map(_read_action, decision.withheld)),
+        restraints=tuple(map(_read_why, decision.restraints)),
+        rule=decision.rule,
+        reason=None if decision.reason is None else Reason(ko=decision.reason.ko, en=decision.reason.en),
+        thresholds=decision.thresholds,
+    )
+
+
+def write_action(action: Action) -> str:
+    with _fitting("action"):
+        return _write_action(action).model_dump_json(exclude_defaults=True)
+
+
+def read_action(stored: str) -> Action:
+    with _fitting("action"):
+        return _read_action(_Action.model_validate_json(stored))
+
+
+def write_outcome(outcome: Outcome) -> tuple[str, str | None]:
+    """The state and the reason of a finished action."""
+    return outcome.kind, _writable(outcome.reason) if isinstance(outcome, Refused) else None
+
+
+def read_outcome(state: str, reason: str | None) -> Outcome | None:
+    """None: the action is still to be done."""
+    match state:
+        case "planned" | "started":
+            return None
+        case Done.kind:
+            return Done()
+        case Gone.kind:
+            return Gone()
+        case Refused.kind:
+            return Refused(reason or "")
+        case Unconfirmed.kind:
+            return Unconfirmed()
+        case _:
+            raise Broken(f"The database holds an action in the state {state!r}, which this version does not know.")
+
+
+def _write_screening(screening: Screening) -> _Screening:
+    version = screening.guard
+    guard = _Guard(
+        name=version.name, model=version.model, dialect=version.dialect, calibration=version.calibration
+    )
+    if isinstance(screening, Unscreened):
+        return _Screening(guard=guard, unscreened=screening.reason)
+    return _Screening(
+        guard=guard,
+        scores=dict(screening.scores),
+        categories=tuple(sorted(screening.categories)),
+        evidence=tuple(map(_writable, screening.evidence)),
+        windows=screening.windows,
+    )
+
+
+def _read_screening(stored: _Screening) -> Screening:
+    version = stored.guard
+    guard = GuardVersion(
+        name=version.name, model=version.model, dialect=version.dialect, calibration=version.calibration
+    )
+    if stored.unscreened is not None:
+        return Unscreened(reason=stored.unscreened, guard=guard)
+    return Verdict(
+        guard=guard,
+        scores=stored.scores,
+        categories=frozenset(stored.categories),
+        evidence=stored.evidence,
+        windows=stored.windows,
+    )
+
+
+def _write_why(why: Why) -> _Why:
+    return _Why(
+        code=why.code,
+        facts={key: _writable(fact) if isinstance(fact, str) else fact for key, fact in why.facts.items()},
+    )
+
+
+def _read_why(stored: _Why) -> Why:
+    return Why(stored.code, stored.facts)
+
+
+def _write_action(action: Action) -> _Action:
+    if isinstance(action, Timeout):
+        return _Action(kind=action.kind, lasting_us=action.lasting // timedelta(microseconds=1))
+    return _Action(kind=action.kind)
+
+
+def _read_action(stored: _Action) -> Action:
+    if stored.kind == Timeout.kind and stored.lasting_us is not None:
+        return Timeout(timedelta(microseconds=stored.lasting_us))
+    if stored.kind in _PLAIN_ACTIONS and stored.lasting_us is None:
+        return _PLAIN_ACTIONS[stored.kind]
+    raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
+
+
+def _writable(text: str) -> str:
+    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else str(text)
+
+
+@contextmanager
+def _fitting(what: str) -> Iterator[None]:
+    """A value or a record that does not fit gives one sentence with the names of the fields, never their content."""
+    try:
+        yield
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, problem["loc"])) or "JSON" for problem in error.errors(include_input=False)})
+        raise Broken(f"A stored {what} does not fit this version's format: {', '.join(fields)}.") from None

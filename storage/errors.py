@@ -1,0 +1,61 @@
+"""What a database driver raises -> the two exceptions that may cross a port."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy import exc
+
+from bot.errors import Broken, Unavailable
+
+#: SQLSTATE classes and codes that pass by themselves: lost connections, a restarting or overloaded server, time-outs,
+#: deadlocks (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING = ("08", "40", "53", "55P03", "57", "58")
+_PASSING_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+}
+_SENTENCES = {
+    "28000": "The database refuses this user; check the user name in [storage] url.",
+    "28P01": "The database refuses this password; check [storage] url.",
+    "3D000": "The database named in [storage] url does not exist; create it first.",
+    "42501": "The database user named in [storage] url lacks a permission that it needs.",
+}
+_SENTENCES_SQLITE = {
+    sqlite3.SQLITE_CANTOPEN: "The database file cannot be opened; check the path in [storage] url.",
+    sqlite3.SQLITE_CORRUPT: "The database file is damaged; restore it from a backup.",
+    sqlite3.SQLITE_NOTADB: "The file named in [storage] url is not a database.",
+    sqlite3.SQLITE_READONLY: "The database file may only be read; check its permissions.",
+}
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """PostgreSQL's own words stay behind: they may quote a message. SQLite's name tables and columns only."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _translated(error.orig or error) from None
+    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, exc.TimeoutError, OSError) as error:
+        raise _translated(error) from None
+    except UnicodeEncodeError:
+        raise Broken("An identifier holds half of a surrogate pair, which no database can store.") from None
+
+
+def _translated(error: BaseException) -> Broken | Unavailable:
+    name = type(error).__name__
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than we ask
+        if code in _PASSING_SQLITE:
+            return Unavailable(f"The database is busy or out of reach ({error.sqlite_errorname}).")
+        return Broken(_SENTENCES_SQLITE.get(code, f"The database failed ({name}: {error})."))
+    if state := getattr(error, "sqlstate", None):
+        if state.startswith(_PASSING):
+            return Unavailable(f"The database is busy or out of reach (SQLSTATE {state}).")
+        return Broken(_SENTENCES.get(state, f"The database failed (SQLSTATE {state})."))
+    return Unavailable(f"The database is out of reach ({name}).")

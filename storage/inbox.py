@@ -1,0 +1,303 @@
+"""The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain, zip_longest
+
+from sqlalchemy import bindparam, exists, func, insert, not_, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.actions import Delete, Done
+from bot.domain.digest import Tally
+from bot.domain.incident import Settlement
+from bot.domain.message import Kind, Message, MessageRef
+from bot.domain.verdict import Verdict
+from storage import codec
+from storage.database import Database
+from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+_KEEP = """
+    INSERT INTO messages (platform, channel, message, revision, community, author, kind, sent_at, kept_at, body)
+    SELECT
+        given.value ->> 0, given.value ->> 1, given.value ->> 2, CAST(given.value ->> 3 AS bigint),
+        given.value ->> 4, given.value ->> 5, given.value ->> 6, CAST(given.value ->> 7 AS bigint),
+        CAST(:now AS bigint), given.value ->> 8
+    FROM {given} WHERE true
+    ON CONFLICT DO NOTHING RETURNING platform, channel, message, revision
+"""
+
+#: Hops over the index from one community to the next: as many steps as communities, however many messages wait.
+_COMMUNITIES = text("""
+    WITH RECURSIVE waiting (community) AS (
+        SELECT min(community) FROM messages WHERE settled_at IS NULL
+        UNION ALL
+        SELECT (SELECT min(community) FROM messages WHERE settled_at IS NULL AND community > waiting.community)
+        FROM waiting WHERE community IS NOT NULL
+    )
+    SELECT community FROM waiting WHERE community IS NOT NULL
+""")
+
+#: The first `each` free messages of every given community, in the words that each planner does well with.
+_FREE = """
+    SELECT messages.id, community, sent_at FROM messages
+    WHERE settled_at IS NULL AND holder IS NULL
+        AND community = given.value ->> 0 AND sent_at >= :start AND sent_at < :end
+    ORDER BY sent_at, messages.id LIMIT :each
+"""
+_FREE_OF_EACH_SQLITE = f"""
+    SELECT community, messages.id FROM {{given}} JOIN messages ON messages.id IN (SELECT id FROM ({_FREE}))
+    ORDER BY sent_at, messages.id
+"""
+_FREE_OF_EACH_POSTGRESQL = f"""
+    SELECT community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free ORDER BY sent_at, id
+"""
+
+_LEASE = f"""
+    UPDATE messages SET holder = :holder WHERE messages.id IN (SELECT CAST(given.value ->> 0 AS bigint) FROM {{given}})
+    RETURNING id, {", ".join(column.name for column in MESSAGE)}
+"""
+
+_CLOSE = """
+    UPDATE messages SET
+        settled_at = :now, holder = NULL,
+        score = CAST(given.value ->> 4 AS double precision), ms = CAST(given.value ->> 5 AS double precision),
+        body = CASE CAST(given.value ->> 6 AS integer) WHEN 1 THEN body END
+    FROM {given}
+    WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
+        AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
+"""
+
+_REVISIONS = """
+    SELECT id, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
+    WHERE (platform, channel, message) IN (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM {given})
+    ORDER BY id
+"""
+
+#: A message that we have deleted ourselves, or are just deleting, was not taken away by somebody else.
+_WITHDRAW = (
+    update(incidents)
+    .where(
+        incidents.c.message == bindparam("revision"),
+        incidents.c.withdrawn_at.is_(None),
+        not_(
+            exists().where(
+                actions.c.incident == incidents.c.id,
+                actions.c.kind == Delete.kind,
+                or_(actions.c.state == "started", actions.c.state == Done.kind),
+            )
+        ),
+    )
+    .values(withdrawn_at=bindparam("gone_at"))
+)
+
+
+class SqlInbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._keep = database.grouped(self._insert)
+        self._settle = database.grouped(self._close)
+        self._served = ""  # the community that had the last turn
+
+    async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
+        return await self._keep(messages)
+
+    async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+        leasing = asyncio.ensure_future(self._lease(limit, fresh_since))
+        try:
+            leased = await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            await self._give_back([id_ for id_, _ in await leasing])
+            raise
+        return [message for _, message in leased]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        await self._settle(settlements)
+
+    async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
+        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
+        async with self._database.read() as connection:
+            found = await connection.execute(select(*REF).where(among, messages.c.settled_at.is_not(None)))
+            closed = set(map(codec.read_ref, found))
+        return [ref in closed for ref in refs]
+
+    async def recent(self, since: datetime) -> Sequence[Message]:
+        wanted = select(*MESSAGE).where(messages.c.sent_at >= since).order_by(messages.c.sent_at, messages.c.id)
+        async with self._database.read() as connection:
+            return [codec.read_message(row) for row in await connection.execute(wanted)]
+
+    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+        # Settled is what no longer waits: an index alone answers how many were kept, and few of them wait.
+        kept = select(func.count()).where(messages.c.sent_at >= start, messages.c.sent_at < end)
+        if community_id is not None:
+            kept = kept.where(messages.c.community == community_id)
+        waiting = kept.where(messages.c.settled_at.is_(None))
+        async with self._database.read() as connection:
+            counted = await connection.execute(select(kept.scalar_subquery(), waiting.scalar_subquery()))
+            arrived, left = counted.one()
+        return Tally(kept=arrived, settled=arrived - left)
+
+    async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
+        rows = codec.write_rows(
+            (
+                *codec.key(message.ref),
+                message.community_id,
+                message.author.id,
+                message.kind,
+                microseconds(message.sent_at),
+                codec.write_body(message),
+            )
+            for message in arrived
+        )
+        given = {"given": rows, "now": microseconds(self._database.clock.now())}
+        async with self._database.write() as connection:
+            new = set(map(codec.read_ref, await connection.execute(self._database.sql(_KEEP), given)))
+        fresh = []
+        for message in arrived:
+            fresh.append(message.ref in new)
+            new.discard(message.ref)  # given twice in one call, it is new once
+        return fresh
+
+    async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
+        leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
+        async with self._database.write() as connection:
+            chosen = await self._choose(connection, limit, fresh_since)
+            if not chosen:
+                return []
+            given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
+            rows = {row.id: row for row in await connection.execute(leasing, given)}
+        return [(id_, codec.read_message(rows[id_])) for id_ in chosen]
+
+    async def _choose(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
+        waiting = sorted((await connection.execute(_COMMUNITIES)).scalars())
+        next_ = bisect_right(waiting, self._served)
+        turns = waiting[next_:] + waiting[:next_]
+        chosen = await self._in_turns(connection, turns, limit, fresh_since, _LAST)
+        if len(chosen) < limit:
+            chosen += await self._in_turns(connection, turns, limit - len(chosen), _FIRST, fresh_since)
+        if chosen:
+            self._served = chosen[-1][0]
+        return [id_ for _, id_ in chosen]
+
+    async def _in_turns(
+        self, connection: AsyncConnection, turns: Sequence[str], limit: int, start: datetime, end: datetime
+    ) -> list[tuple[str, int]]:
+        """Free messages (community and row), one of each community, then the next of each. Asks everybody for an
+        equal share, then those who had that for twice as much: never reads much more than it returns."""
+        free_of_each = self._database.sql(
+            _FREE_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FREE_OF_EACH_SQLITE
+        )
+        free: dict[str, list[int]] = {}
+        asked, each = turns, -(-limit // max(1, len(turns)))
+        while asked and sum(map(len, free.values())) < limit:
+            free |= {community: [] for community in asked}
+            given = {
+                "given": codec.write_rows([community] for community in asked),
+                "start": microseconds(start),
+                "end": microseconds(end),
+                "each": each,
+            }
+            for community, id_ in await connection.execute(free_of_each, given):
+                free[community].append(id_)
+            asked = [community for community in asked if len(free[community]) == each]
+            each *= 2
+        rounds = zip_longest(*([(community, id_) for id_ in free[community]] for community in turns))
+        return [one for one in chain.from_iterable(rounds) if one is not None][:limit]
+
+    async def _give_back(self, leased: Sequence[int]) -> None:
+        own = messages.c.id.in_(leased) & (messages.c.holder == self._database.holder)
+        async with self._database.write() as connection:
+            await connection.execute(update(messages).where(own).values(holder=None))
+
+    async def _close(self, settlements: Sequence[Settlement]) -> Sequence[None]:
+        first: dict[MessageRef, Settlement] = {}
+        for settlement in settlements:
+            first.setdefault(settlement.decision.message.ref, settlement)
+        # Incidents and deletions of one message concern each other, so all its revisions are looked at, and locked.
+        weighty = [
+            ref
+            for ref, settlement in first.items()
+            if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
+        ]
+        given = {
+            "given": codec.write_rows(map(_closing, first.values())),
+            "now": microseconds(self._database.clock.now()),
+        }
+        async with self._database.write() as connection:
+            revisions = await self._revisions(connection, weighty) if weighty else {}
+            await connection.execute(self._database.sql(_CLOSE), given)
+            await _open_incidents(connection, first, revisions)
+            await _withdraw(connection, first, revisions)
+        return [None] * len(settlements)
+
+    async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:
+        """Every revision of the messages that `refs` are revisions of."""
+        named = self._database.sql(_REVISIONS + (" FOR UPDATE" if self._database.is_postgresql else ""))
+        columns = (messages.c.id, messages.c.kind, messages.c.sent_at, messages.c.settled_at, *REF)
+        found = await connection.execute(named.columns(*columns), {"given": codec.write_refs(refs)})
+        return {codec.read_ref(row): row for row in found}
+
+
+async def _open_incidents(
+    connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], revisions: Mapping[MessageRef, AnyRow]
+) -> None:
+    """`revisions` as they were before: what was settled then is not decided again."""
+    decided = {
+        row.id: settlements[ref]
+        for ref, row in revisions.items()
+        if row.settled_at is None and ref in settlements and settlements[ref].decision.is_incident
+    }
+    if not decided:
+        return
+    opening = [
+        {
+            "message": message,
+            "community": settlement.decision.message.community_id,
+            "rule": settlement.decision.rule,
+            "decided_at": settlement.decided_at,
+            "decision": codec.write_decision(settlement.decision),
+        }
+        for message, settlement in decided.items()
+    ]
+    opened = await connection.execute(insert(incidents).returning(incidents.c.id, incidents.c.message), opening)
+    planned = [
+        {
+            "incident": incident,
+            "position": position,
+            "kind": action.kind,
+            "args": codec.write_action(action),
+            "state": "planned",
+            "attempts": 0,
+        }
+        for incident, message in opened
+        for position, action in enumerate(decided[message].decision.actions)
+    ]
+    if planned:
+        await connection.execute(insert(actions), planned)
+
+
+async def _withdraw(
+    connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], revisions: Mapping[MessageRef, AnyRow]
+) -> None:
+    """Note on the incidents of a message that it was taken away, whichever of the two was settled first."""
+    gone_at: dict[tuple[str, str, str], datetime] = {}
+    for ref, row in revisions.items():
+        if row.kind == Kind.DELETE and (row.settled_at is not None or ref in settlements):
+            name = codec.key(ref)[:3]
+            gone_at[name] = min(row.sent_at, gone_at.get(name, _LAST))
+    withdrawn = [
+        {"revision": row.id, "gone_at": gone_at[codec.key(ref)[:3]]}
+        for ref, row in revisions.items()
+        if codec.key(ref)[:3] in gone_at
+    ]
+    if withdrawn:
+        await connection.execute(_WITHDRAW, withdrawn)
+
+
+def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:
+    decision = settlement.decision
+    score = decision.screening.harm if isinstance(decision.screening, Verdict) else None
+    return *codec.key(decision.message.ref), score, settlement.ms, int(decision.is_incident)

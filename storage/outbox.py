@@ -1,0 +1,121 @@
+"""The outbox as a table: actions are planned with their incident, go out once they are marked as started, and come
+back with their outcome."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.actions import Outcome
+from bot.domain.incident import PlannedAction
+from bot.domain.rules import Decision, Reason
+from storage import codec
+from storage.database import Database
+from storage.tables import MESSAGE, actions, incidents, messages
+
+_RECORD = (
+    update(actions)
+    .where(actions.c.id == bindparam("action"), actions.c.finished_at.is_(None))
+    .values(state=bindparam("to"), reason=bindparam("why"), finished_at=bindparam("now"), holder=None)
+)
+_POSTPONE = (
+    update(actions)
+    .where(actions.c.id == bindparam("action"), actions.c.state == "started")
+    .values(state="planned", not_before=bindparam("until"), holder=None)
+)
+
+
+class SqlOutbox:
+    """An action whose holder died while it was started is settled in database.py, when its lease is freed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._record = database.grouped(self._finish)
+        self._postpone = database.grouped(self._delay)
+
+    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
+        leasing = asyncio.ensure_future(self._lease(limit, now))
+        try:
+            return await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            await self._delay([(planned.id, now) for planned in await leasing])  # none of them has been begun
+            raise
+
+    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
+        await self._record(results)
+
+    async def postpone(self, planned_id: int, until: datetime) -> None:
+        await self._postpone([(planned_id, until)])
+
+    async def _lease(self, limit: int, now: datetime) -> list[PlannedAction]:
+        due = (
+            select(actions.c.id)
+            .where(
+                actions.c.finished_at.is_(None),
+                actions.c.holder.is_(None),
+                or_(actions.c.not_before.is_(None), actions.c.not_before <= now),
+            )
+            .order_by(actions.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.write() as connection:
+            chosen = (await connection.execute(due)).scalars().all()
+            if not chosen:
+                return []
+            await connection.execute(
+                update(actions)
+                .where(actions.c.id.in_(chosen))
+                .values(
+                    state="started",
+                    holder=self._database.holder,
+                    attempts=actions.c.attempts + 1,
+                    started_at=self._database.clock.now(),
+                )
+            )
+            return await _planned(connection, chosen)
+
+    async def _finish(self, results: Sequence[tuple[int, Outcome]]) -> Sequence[None]:
+        now = self._database.clock.now()
+        rows = []
+        for planned_id, outcome in results:
+            state, reason = codec.write_outcome(outcome)
+            rows.append({"action": planned_id, "to": state, "why": reason, "now": now})
+        async with self._database.write() as connection:
+            await connection.execute(_RECORD, rows)
+        return [None] * len(results)
+
+    async def _delay(self, postponed: Sequence[tuple[int, datetime]]) -> Sequence[None]:
+        async with self._database.write() as connection:
+            for planned_id, until in postponed:
+                await connection.execute(_POSTPONE, {"action": planned_id, "until": until})
+        return [None] * len(postponed)
+
+
+async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
+    wanted = (
+        select(actions.c.id, actions.c.incident, actions.c.args, incidents.c.decision, *MESSAGE)
+        .select_from(actions.join(incidents).join(messages))
+        .where(actions.c.id.in_(chosen))
+        .order_by(actions.c.id)
+    )
+    decisions: dict[int, Decision] = {}
+    planned = []
+    for row in await connection.execute(wanted):
+        if row.incident not in decisions:
+            decisions[row.incident] = codec.read_decision(row.decision, codec.read_message(row))
+        decision = decisions[row.incident]
+        planned.append(
+            PlannedAction(
+                id=row.id,
+                incident_id=row.incident,
+                action=codec.read_action(row.args),
+                message=decision.message,
+                rule=decision.rule or "",
+                reason=decision.reason or Reason(ko="", en=""),
+                language=decision.language,
+            )
+        )
+    return planned

@@ -1,0 +1,142 @@
+"""The schema as SQLAlchemy Core tables; migrations/versions/ builds the same, step by step."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+#: A row of any columns.
+AnyRow = Row[*tuple[Any, ...]]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored as whole microseconds since 1970 UTC: exact, and sorts the same in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+#: SQLite counts rows by itself only in a column that is called INTEGER; its integers have 64 bits all the same.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+#: One row for each process that leases work. On PostgreSQL it must be renewed before `alive_until` (the database's
+#: clock), or others take the work over; a SQLite file has one process at a time and no need for that.
+holders = Table(
+    "holders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("alive_until", BigInteger),  # microseconds since 1970
+    sqlite_autoincrement=True,  # a number is never given twice: the dead must not pass for the living
+)
+
+#: One row for each revision of a message. It waits until `settled_at`; while `holder` is set, somebody works on it.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("community", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("kept_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("holder", BigInteger),
+    Column("score", Float),  # the worst harm score, 0..1
+    Column("ms", Float),  # from taking up to deciding, milliseconds
+    Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
+    UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
+)
+Index("messages_sent", messages.c.sent_at, messages.c.community)
+#: What names a revision, and what a message is read from (codec.read_ref, codec.read_message).
+REF = (messages.c.platform, messages.c.channel, messages.c.message, messages.c.revision)
+MESSAGE = (*REF, messages.c.community, messages.c.author, messages.c.kind, messages.c.sent_at, messages.c.body)
+
+#: The condition that a revision is one of codec.write_refs (for Database.sql).
+AMONG_REFS = """
+    (messages.platform, messages.channel, messages.message, messages.revision) IN (
+        SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, CAST(given.value ->> 3 AS bigint) FROM {given}
+    )
+"""
+
+_waiting = text("settled_at IS NULL")
+Index(
+    "messages_waiting",
+    messages.c.community,
+    messages.c.sent_at,
+    messages.c.id,
+    sqlite_where=_waiting,
+    postgresql_where=_waiting,
+)
+
+#: One row for each decision in which a rule matched.
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("message", BigInteger, ForeignKey("messages.id"), nullable=False),
+    Column("community", Text, nullable=False),
+    Column("rule", Text),
+    Column("decided_at", Instant, nullable=False),
+    Column("decision", Text, nullable=False),  # codec.decision
+    Column("withdrawn_at", Instant),
+    UniqueConstraint("message", name="incidents_message"),
+)
+Index("incidents_decided", incidents.c.decided_at)
+Index("incidents_community", incidents.c.community, incidents.c.decided_at)
+
+#: One row for each action of an incident. `state` goes planned -> started -> the kind of its outcome, and back to
+#: planned when it is postponed.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("args", Text, nullable=False),  # codec.action
+    Column("state", Text, nullable=False),
+    Column("reason", Text),  # why the platform refused
+    Column("not_before", Instant),
+    Column("holder", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    UniqueConstraint("incident", "position", name="actions_position"),
+)
+_open = text("finished_at IS NULL")
+Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)

@@ -1,0 +1,159 @@
+"""The stored form of domain values: what goes in comes out, and what does not fit is refused by name."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.actions import ACTIONS, Action, Refused, Timeout, Unconfirmed
+from bot.domain.conditions import Why
+from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Finding, Mode, Reason
+from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.errors import Broken
+from storage import codec
+from storage.tables import Instant, microseconds
+from tests.builders import decision, message
+
+TEXT = st.text(max_size=20)
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+MESSAGES = st.builds(
+    Message,
+    ref=st.builds(
+        MessageRef, st.sampled_from(Platform), TEXT, TEXT, st.integers(min_value=-(2**63), max_value=2**63 - 1)
+    ),
+    community_id=TEXT,
+    author=st.builds(
+        Author,
+        id=TEXT,
+        name=TEXT,
+        roles=st.frozensets(TEXT, max_size=3),
+        bot=st.booleans(),
+        myself=st.booleans(),
+        since=st.none() | MOMENTS,
+    ),
+    sent_at=MOMENTS,
+    text=TEXT,
+    kind=st.sampled_from(Kind),
+    reply_to=st.none() | TEXT,
+    prompt=st.none() | TEXT,
+    mentions=st.integers(0, 1000),
+    extra=st.dictionaries(TEXT, TEXT, max_size=3),
+)
+WHYS = st.builds(Why, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
+MICROSECONDS = st.integers(0, 10**15).map(lambda number: timedelta(microseconds=number))
+ACTION: st.SearchStrategy[Action] = st.one_of(
+    *(st.builds(Timeout, MICROSECONDS) if kind is Timeout else st.builds(kind) for kind in ACTIONS)
+)
+GUARDS = st.builds(GuardVersion, name=TEXT, model=TEXT, dialect=TEXT, calibration=TEXT)
+SCREENINGS: st.SearchStrategy[Screening] = st.builds(Unscreened, reason=TEXT, guard=GUARDS) | st.builds(
+    Verdict,
+    guard=GUARDS,
+    scores=st.dictionaries(st.sampled_from(Task), FLOATS),
+    categories=st.frozensets(TEXT, max_size=3),
+    evidence=st.lists(TEXT, max_size=3).map(tuple),
+    windows=st.integers(1, 100),
+)
+DECISIONS = st.builds(
+    Decision,
+    message=st.just(message()),
+    screening=SCREENINGS,
+    policy_version=TEXT,
+    findings=st.lists(st.builds(Finding, TEXT, st.booleans(), WHYS, st.sampled_from(Mode)), max_size=3).map(tuple),
+    actions=st.lists(ACTION, max_size=3).map(tuple),
+    withheld=st.lists(ACTION, max_size=3).map(tuple),
+    restraints=st.lists(WHYS, max_size=3).map(tuple),
+    rule=st.none() | TEXT,
+    reason=st.none() | st.builds(Reason, ko=TEXT, en=TEXT),
+    thresholds=st.dictionaries(TEXT, FLOATS, max_size=3),
+    language=TEXT,
+)
+
+
+def row(about: Message, body: str | None) -> Any:
+    platform, channel, name, revision = codec.key(about.ref)
+    return SimpleNamespace(
+        platform=platform,
+        channel=channel,
+        message=name,
+        revision=revision,
+        community=about.community_id,
+        author=about.author.id,
+        kind=about.kind.value,
+        sent_at=about.sent_at,
+        body=body,
+    )
+
+
+@given(MESSAGES)
+def test_messages_come_back(about: Message) -> None:
+    assert codec.read_message(row(about, codec.write_body(about))) == about
+
+
+@given(DECISIONS)
+def test_decisions_come_back(decided: Decision) -> None:
+    again = codec.read_decision(codec.write_decision(decided), decided.message)
+    assert again == decided
+    assert [type(value) for finding in again.findings for value in finding.why.facts.values()] == [
+        type(value) for finding in decided.findings for value in finding.why.facts.values()
+    ]
+
+
+@given(ACTION)
+def test_actions_come_back(action: Action) -> None:
+    assert codec.read_action(codec.write_action(action)) == action
+
+
+@given(MOMENTS)
+def test_moments_come_back_and_sort(moment: datetime) -> None:
+    instant = Instant()
+    stored = instant.process_bind_param(moment, cast(Any, None))
+    assert instant.process_result_value(stored, cast(Any, None)) == moment
+    assert microseconds(moment + timedelta(microseconds=1)) == microseconds(moment) + 1 if moment.year < 9999 else True
+
+
+def test_an_outcome_is_a_state_and_a_reason() -> None:
+    assert codec.read_outcome(*codec.write_outcome(Refused("권한 없음"))) == Refused("권한 없음")
+    assert codec.read_outcome(*codec.write_outcome(Unconfirmed())) == Unconfirmed()
+    assert codec.read_outcome("started", None) is None
+    with pytest.raises(Broken, match="half-done"):
+        codec.read_outcome("half-done", None)
+
+
+def test_half_of_a_surrogate_pair_in_a_text_is_replaced() -> None:
+    broken = message("1", "앞\ud83d뒤", extra={"key": "\udc00"})
+    stored = codec.read_message(row(broken, codec.write_body(broken)))
+    assert (stored.text, stored.extra) == ("앞?뒤", {"key": "?"})
+
+
+@pytest.mark.parametrize(
+    ("stored", "field"),
+    [
+        ('{"v":2,"text":"비밀"}', "v"),
+        ('{"text":"비밀"}', "v"),
+        ('{"v":1,"texts":"비밀"}', "texts"),
+        ('{"v":1,"mentions":"비밀"}', "mentions"),
+        ('{"v":1,"bot":1,"text":"비밀"}', "bot"),
+        ("비밀", "JSON"),
+    ],
+)
+def test_what_does_not_fit_is_named_but_not_quoted(stored: str, field: str) -> None:
+    with pytest.raises(Broken, match=f"message .*: {field}") as caught:
+        codec.read_message(row(message(), stored))
+    assert "비밀" not in str(caught.value)
+
+
+def test_an_action_of_another_version_is_refused() -> None:
+    for stored in ('{"kind":"banish"}', '{"kind":"timeout"}', '{"kind":"ban","lasting_us":1}', '{"kind":"ban","v":9}'):
+        with pytest.raises(Broken):
+            codec.read_action(stored)
+
+
+def test_no_number_that_json_does_not_know_is_written() -> None:
+    nan = Verdict(guard=GuardVersion(name="g"), scores={Task.PROMPT_HARM: float("nan")})
+    with pytest.raises(Broken, match="decision"):
+        codec.write_decision(decision(message(), screening=nan))

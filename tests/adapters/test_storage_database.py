@@ -1,0 +1,210 @@
+"""Opening a database: URLs, files and servers that refuse, schemas old and new, connections that break."""
+
+import asyncio
+import sqlite3
+from itertools import count
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from bot.errors import Broken, Unavailable
+from storage.database import Database
+from storage.tables import metadata
+from tests.builders import NOW, message, settlement
+from tests.contracts.stores import store
+from tests.fakes import ManualClock
+from tests.postgres import Postgres
+
+_numbers = count(1)
+
+
+async def opened(url: str) -> None:
+    async with Database.open(url, ManualClock()):
+        pass
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jikimi.db'}"
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.create(f"database_{next(_numbers)}")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "cannot be read"),
+        ("jikimi.db", "cannot be read"),
+        ("postgresql://u:secret@h:port/d", "cannot be read"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite://jikimi.db", "names no file"),
+        ("mysql://u:secret@h/d", "begins with mysql:"),
+        ("sqlite+aiosqlite:///jikimi.db", "must begin with sqlite: or postgresql:"),
+    ],
+)
+def test_a_url_that_is_none_of_ours_is_refused_in_one_sentence(url: str, says: str) -> None:
+    with pytest.raises(Broken, match=says) as caught:
+        asyncio.run(opened(url))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_path_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="folder that does not exist"):
+        asyncio.run(opened(f"sqlite:///{tmp_path}/nowhere/jikimi.db"))
+    with pytest.raises(Broken, match="is a folder"):
+        asyncio.run(opened(f"sqlite:///{tmp_path}"))
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("오늘 할 일\n" * 100)
+    with pytest.raises(Broken, match="not a database"):
+        asyncio.run(opened(f"sqlite:///{path}"))
+    assert path.read_text() == "오늘 할 일\n" * 100
+
+
+def test_a_server_that_refuses_us_is_broken_and_one_that_is_away_is_unavailable(postgres: Postgres) -> None:
+    with pytest.raises(Broken, match="does not exist"):
+        asyncio.run(opened(postgres.url("nowhere")))
+    with pytest.raises(Broken, match="refuses this user"):
+        asyncio.run(opened(postgres.url().replace("postgres@", "nobody_known@")))
+    with pytest.raises(Unavailable):
+        asyncio.run(opened("postgresql://postgres@127.0.0.1:1/postgres"))
+
+
+def test_the_steps_build_exactly_the_tables(url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database, database.write() as connection:
+            assert await connection.run_sync(differences) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_a_newer_version_has_changed_is_refused(url: str) -> None:
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database, database.write() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(Broken, match="newer version"):
+            await opened(url)
+
+    asyncio.run(scenario())
+
+
+def test_processes_that_start_together_build_the_schema_once(postgres: Postgres) -> None:
+    async def scenario() -> None:
+        url = postgres.create(f"database_{next(_numbers)}")
+        await asyncio.gather(*(opened(url) for _ in range(5)))
+
+    asyncio.run(scenario())
+
+
+def test_one_process_cannot_open_a_sqlite_file_twice(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+        async with Database.open(url, ManualClock()):
+            with pytest.raises(Broken, match="open"):
+                await opened(url)
+        await opened(url)
+
+    asyncio.run(scenario())
+
+
+def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        path = tmp_path / "jikimi.db"
+        async with Database.open(f"sqlite:///{path}", ManualClock()) as database:
+            await store(database, ManualClock()).inbox.keep([message()])
+            async with database.read() as connection:
+                assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == 2
+                assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
+                assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+            with sqlite3.connect(path) as other:
+                assert other.execute("SELECT count(*) FROM messages").fetchone() == (1,)
+
+    asyncio.run(scenario())
+
+
+def test_erased_text_is_gone_from_the_file(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+            inbox = store(database, ManualClock()).inbox
+            await inbox.keep([message("1", "아무도 모르게")])
+            await inbox.settle([settlement(message("1"))])
+
+    asyncio.run(scenario())
+    assert "아무도 모르게".encode() not in (tmp_path / "jikimi.db").read_bytes()
+
+
+def test_a_locked_sqlite_file_is_unavailable_until_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        path = tmp_path / "jikimi.db"
+        async with Database.open(f"sqlite:///{path}", ManualClock()) as database:
+            inbox = store(database, ManualClock()).inbox
+            with sqlite3.connect(path, isolation_level=None) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with pytest.raises(Unavailable, match="SQLITE_BUSY"):
+                    await inbox.keep([message()])
+                other.execute("ROLLBACK")
+            assert list(await inbox.keep([message()])) == [True]
+
+    monkeypatch.setattr("storage.database.PATIENCE", 0.0)
+    asyncio.run(scenario())
+
+
+def test_a_restart_of_postgresql_is_unavailable_and_then_over() -> None:
+    async def scenario() -> None:
+        async with Database.open(server.url(), ManualClock()) as database:
+            here = store(database, ManualClock())
+            await here.inbox.keep([message("1")])
+            assert await here.incidents.of([]) == []
+            server.kill()
+            for call in (here.inbox.keep([message("2")]), here.inbox.settled([message().ref])):
+                with pytest.raises(Unavailable):
+                    await call
+            with pytest.raises(Unavailable):
+                await here.inbox.claim(1, fresh_since=NOW)
+            server.start()
+            assert list(await here.inbox.keep([message("1"), message("2")])) == [False, True]
+            assert len(await here.inbox.claim(10, fresh_since=NOW)) == 2
+
+    server = Postgres()
+    try:
+        asyncio.run(scenario())
+    finally:
+        server.stop()
+
+
+def test_a_cancelled_claim_gives_back_what_it_took(url: str) -> None:
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            inbox = store(database, ManualClock()).inbox
+            await inbox.keep([message(str(number)) for number in range(5)])
+            claiming = asyncio.create_task(inbox.claim(5, fresh_since=NOW))
+            await asyncio.sleep(0)
+            claiming.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await claiming
+            assert len(await inbox.claim(10, fresh_since=NOW)) == 5
+
+    asyncio.run(scenario())
+
+
+def test_an_identifier_that_cannot_be_stored_fails_alone(url: str) -> None:
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            inbox = store(database, ManualClock()).inbox
+            bad, good = await asyncio.gather(
+                inbox.keep([message("\ud800")]), inbox.keep([message("1")]), return_exceptions=True
+            )
+            assert isinstance(bad, Broken)
+            assert good == [True]
+
+    asyncio.run(scenario())

@@ -1,0 +1,66 @@
+"""Small domain values for tests: name what the test is about, leave the rest."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.actions import Action
+from bot.domain.conditions import Why
+from bot.domain.incident import Settlement
+from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Finding, Reason
+from bot.domain.verdict import GuardVersion, Screening, Task, Verdict
+
+NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
+GUARD = GuardVersion(name="scripted")
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def message(
+    id: str = "1",  # noqa: A002
+    text: str = "안녕하세요",
+    *,
+    revision: int = 0,
+    channel: str = "general",
+    community: str = "cafe",
+    author: str = "minji",
+    sent_at: datetime = NOW,
+    **more: Any,
+) -> Message:
+    return Message(
+        ref=MessageRef(Platform.REHEARSAL, channel, id, revision),
+        community_id=community,
+        author=Author(id=author),
+        sent_at=sent_at,
+        text=text,
+        **more,
+    )
+
+
+def verdict(score: float = 0.0) -> Verdict:
+    return Verdict(guard=GUARD, scores={Task.PROMPT_HARM: score})
+
+
+def decision(
+    about: Message, *actions: Action, screening: Screening | None = None, incident: bool | None = None
+) -> Decision:
+    """With `actions` it is an incident; without, only where `incident` says so (a rule in shadow mode)."""
+    matched = bool(actions) if incident is None else incident
+    return Decision(
+        message=about,
+        screening=screening or verdict(0.9 if matched else 0.1),
+        policy_version="p1",
+        findings=(Finding("insult", matched, Why("score_reached" if matched else "score_below", {"bar": 0.8})),),
+        actions=actions,
+        rule="insult" if actions else None,
+        reason=Reason(ko="욕설", en="Insult") if actions else None,
+        thresholds={"insult": 0.8} if matched else {},
+    )
+
+
+def settlement(
+    about: Message, *actions: Action, decided_at: datetime = NOW, incident: bool | None = None
+) -> Settlement:
+    return Settlement(decision=decision(about, *actions, incident=incident), decided_at=decided_at, ms=1.5)

@@ -1,0 +1,55 @@
+"""The stores that the contract suite runs over, each behind the same door."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports import Inbox, IncidentLog, Outbox
+from storage.database import Database
+from storage.inbox import SqlInbox
+from storage.incidents import SqlIncidentLog
+from storage.outbox import SqlOutbox
+from tests.fakes import ManualClock, MemoryStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    inbox: Inbox
+    outbox: Outbox
+    incidents: IncidentLog
+    clock: ManualClock
+
+
+class Opens(Protocol):
+    """Opens the same store again and again, as one process after the other would."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Store]: ...
+
+
+def in_memory() -> Opens:
+    memory, clock = MemoryStore(), ManualClock()
+
+    @asynccontextmanager
+    async def opens() -> AsyncIterator[Store]:
+        yield Store(inbox=memory.inbox, outbox=memory.outbox, incidents=memory.incidents, clock=clock)
+        memory.restart()
+
+    return opens
+
+
+def in_database(url: str) -> Opens:
+    clock = ManualClock()
+
+    @asynccontextmanager
+    async def opens() -> AsyncIterator[Store]:
+        async with Database.open(url, clock) as database:
+            yield store(database, clock)
+
+    return opens
+
+
+def store(database: Database, clock: ManualClock) -> Store:
+    return Store(
+        inbox=SqlInbox(database), outbox=SqlOutbox(database), incidents=SqlIncidentLog(database), clock=clock
+    )

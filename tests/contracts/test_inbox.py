@@ -1,0 +1,247 @@
+"""Inbox: what every implementation must do."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.actions import Delete, Done, Flag, Gone
+from bot.domain.digest import Tally
+from bot.domain.message import Author, Kind, Message
+from tests.builders import NOW, later, message, settlement
+from tests.contracts.stores import Opens, Store
+
+
+def ids(messages: Sequence[Message]) -> list[str]:
+    return [message.ref.message_id for message in messages]
+
+
+async def claim(store: Store, limit: int = 100, fresh_since: datetime = NOW) -> Sequence[Message]:
+    return await store.inbox.claim(limit, fresh_since=fresh_since)
+
+
+def test_a_revision_is_kept_once(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            first, edited = message("1"), message("1", revision=1, kind=Kind.EDIT)
+            assert list(await store.inbox.keep([first, message("2"), first])) == [True, True, False]
+            assert list(await store.inbox.keep([first, edited])) == [False, True]
+        async with opens() as store:
+            assert list(await store.inbox.keep([edited, message("2")])) == [False, False]
+            assert list(await store.inbox.keep([])) == []
+
+    asyncio.run(scenario())
+
+
+def test_the_first_content_of_a_revision_stays(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message("1", "처음")])
+            await store.inbox.keep([message("1", "나중")])
+            assert [kept.text for kept in await claim(store)] == ["처음"]
+
+    asyncio.run(scenario())
+
+
+def test_of_keeps_that_come_together_one_wins(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            both = [message("1"), message("2")]
+            answers = await asyncio.gather(*(store.inbox.keep(both) for _ in range(20)))
+            assert [sum(answer[0] for answer in answers), sum(answer[1] for answer in answers)] == [1, 1]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_kept_comes_out_as_it_went_in(opens: Opens) -> None:
+    full = message(
+        "1",
+        "줄\n바꿈 \0 😀 ' \" \\ 끝",
+        author="7",
+        sent_at=later(0.123456),
+        reply_to="0",
+        prompt="질문",
+        mentions=3,
+        extra={"thread": "9", "빈 값": ""},
+    )
+    member = Author(id="7", name="민지", roles=frozenset({"moderator", "회원"}), bot=True, myself=True, since=later(-9))
+    full = Message(**{name: getattr(full, name) for name in Message.__dataclass_fields__} | {"author": member})
+
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([full])
+        async with opens() as store:
+            assert list(await claim(store)) == [full]
+
+    asyncio.run(scenario())
+
+
+def test_a_leased_message_is_not_handed_out_again_before_its_holder_has_gone(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message(str(number), sent_at=later(number)) for number in range(5)])
+            assert ids(await claim(store, 2)) == ["0", "1"]
+            assert ids(await claim(store, 2)) == ["2", "3"]
+            await store.inbox.settle([settlement(message("0"))])
+        async with opens() as store:
+            assert ids(await claim(store)) == ["1", "2", "3", "4"]
+            assert ids(await claim(store)) == []
+
+    asyncio.run(scenario())
+
+
+def test_claims_that_come_together_share_the_messages_out(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message(str(number)) for number in range(100)])
+            claimed = await asyncio.gather(*(claim(store, 15) for _ in range(10)))
+            assert sorted(int(one) for some in claimed for one in ids(some)) == list(range(100))
+
+    asyncio.run(scenario())
+
+
+def test_fresh_messages_go_first_and_old_ones_follow(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep(
+                [message("fresh later", sent_at=later(5)), message("old", sent_at=later(-60)), message("fresh")]
+            )
+            assert ids(await claim(store)) == ["fresh", "fresh later", "old"]
+
+    asyncio.run(scenario())
+
+
+def test_communities_take_turns_and_within_one_the_oldest_goes_first(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message(f"a{n}", community="a", sent_at=later(n)) for n in reversed(range(20))])
+            await store.inbox.keep([message(f"b{n}", community="b", sent_at=later(100 + n)) for n in range(3)])
+            await store.inbox.keep([message("c0", community="c", sent_at=later(200))])
+            assert ids(await claim(store, 8)) == ["a0", "b0", "c0", "a1", "b1", "a2", "b2", "a3"]
+            assert ids(await claim(store, 3)) == ["a4", "a5", "a6"]
+
+    asyncio.run(scenario())
+
+
+def test_turns_go_on_from_one_claim_to_the_next(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message(f"a{n}", community="a", sent_at=later(n)) for n in range(5)])
+            await store.inbox.keep([message(f"b{n}", community="b", sent_at=later(100 + n)) for n in range(5)])
+            assert [ids(await claim(store, 1)) for _ in range(4)] == [["a0"], ["b0"], ["a1"], ["b1"]]
+
+    asyncio.run(scenario())
+
+
+def test_a_message_is_settled_once(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            bad, good = message("1"), message("2")
+            await store.inbox.keep([bad, good])
+            await claim(store)
+            assert list(await store.inbox.settled([good.ref, bad.ref])) == [False, False]
+            await store.inbox.settle([settlement(bad, Delete()), settlement(bad, Flag())])
+            await store.inbox.settle([settlement(bad, Flag())])
+            assert list(await store.inbox.settled([good.ref, bad.ref])) == [False, True]
+            await store.inbox.settle([settlement(good)])
+            await store.inbox.settle([settlement(good, Flag()), settlement(message("3"), Flag())])
+            assert list(await store.inbox.settled([message("3").ref, good.ref])) == [False, True]
+            (incident,) = await store.incidents.between(NOW, later(1))
+            assert incident.decision.actions == (Delete(),)
+        async with opens() as store:
+            assert list(await claim(store)) == []
+            assert await store.inbox.tally(NOW, later(1)) == Tally(kept=2, settled=2)
+
+    asyncio.run(scenario())
+
+
+def test_settlements_that_come_together_open_one_incident(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message("1")])
+            await asyncio.gather(*(store.inbox.settle([settlement(message("1"), Flag())]) for _ in range(10)))
+            assert len(await store.incidents.between(NOW, later(1))) == 1
+            assert len(await store.outbox.claim(100, now=NOW)) == 1
+
+    asyncio.run(scenario())
+
+
+def test_only_an_incident_keeps_its_text(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            bad, good = message("1", "나쁜 말"), message("2", "좋은 말", sent_at=later(1), prompt="질문")
+            waiting = message("3", "기다리는 말", sent_at=later(2))
+            await store.inbox.keep([bad, good, waiting])
+            await store.inbox.settle([settlement(bad, Flag()), settlement(good)])
+            known = await store.inbox.recent(NOW)
+            assert ids(known) == ["1", "2", "3"]
+            assert [one.text for one in known] == ["나쁜 말", "", "기다리는 말"]
+            assert known[1].prompt is None
+            assert known[1].author.id == good.author.id
+            assert ids(await store.inbox.recent(later(1))) == ["2", "3"]
+
+    asyncio.run(scenario())
+
+
+def test_a_tally_counts_what_was_sent_from_the_start_to_before_the_end(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message(str(number), community="ab"[number % 2], sent_at=later(number)) for number in range(6)]
+            await store.inbox.keep(some)
+            await store.inbox.settle([settlement(some[1]), settlement(some[2], Flag()), settlement(some[5])])
+            assert await store.inbox.tally(later(1), later(5)) == Tally(kept=4, settled=2)
+            assert await store.inbox.tally(later(1), later(5), "a") == Tally(kept=2, settled=1)
+            assert await store.inbox.tally(later(1), later(5), "nobody") == Tally(kept=0, settled=0)
+
+    asyncio.run(scenario())
+
+
+def test_a_deletion_withdraws_the_incidents_of_its_message(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            first, edit = message("1"), message("1", revision=1, kind=Kind.EDIT)
+            other, gone = message("2"), message("1", "", revision=2, kind=Kind.DELETE, sent_at=later(30))
+            again = message("1", "", revision=3, kind=Kind.DELETE, sent_at=later(40))
+            elsewhere = message("1", channel="other")
+            await store.inbox.keep([first, edit, other, elsewhere, gone, again])
+            await store.inbox.settle([settlement(one, Flag()) for one in (first, edit, other, elsewhere)])
+            await store.inbox.settle([settlement(gone)])
+            await store.inbox.settle([settlement(again)])
+            found = await store.incidents.of([first.ref, edit.ref, other.ref, elsewhere.ref])
+            assert [incident.withdrawn_at for incident in found] == [later(30), later(30), None, None]
+
+    asyncio.run(scenario())
+
+
+def test_an_incident_settled_after_the_deletion_is_withdrawn_too(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            early, late = message("1"), message("2")
+            await store.inbox.keep([early, late])
+            await store.inbox.keep([message(id_, "", revision=9, kind=Kind.DELETE, sent_at=later(5)) for id_ in "12"])
+            await store.inbox.settle([settlement(message("1", revision=9, kind=Kind.DELETE))])
+            await store.inbox.settle([settlement(early, Flag())])
+            await store.inbox.settle(
+                [settlement(message("2", revision=9, kind=Kind.DELETE)), settlement(late, Flag())]
+            )
+            found = await store.incidents.of([early.ref, late.ref])
+            assert [incident.withdrawn_at for incident in found] == [later(5), later(5)]
+
+    asyncio.run(scenario())
+
+
+def test_what_we_deleted_ourselves_was_not_withdrawn(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            ours, theirs, nobodys = (message(id_) for id_ in "123")
+            await store.inbox.keep([ours, theirs, nobodys])
+            await store.inbox.settle([settlement(one, Delete()) for one in (ours, theirs)])
+            first, second = await store.outbox.claim(2, now=NOW)
+            await store.inbox.settle([settlement(nobodys, Delete())])  # not yet begun
+            await store.outbox.record([(first.id, Done()), (second.id, Gone())])
+            gone = [message(id_, "", revision=1, kind=Kind.DELETE, sent_at=later(5)) for id_ in "123"]
+            await store.inbox.keep(gone)
+            await store.inbox.settle([settlement(one) for one in gone])
+            found = await store.incidents.of([ours.ref, theirs.ref, nobodys.ref])
+            assert [incident.withdrawn_at for incident in found] == [None, later(5), later(5)]
+
+    asyncio.run(scenario())

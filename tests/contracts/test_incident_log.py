@@ -1,0 +1,87 @@
+"""IncidentLog: what every implementation must do."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.domain.actions import Delete, Flag, Timeout
+from bot.domain.conditions import Why
+from bot.domain.incident import Incident, Settlement
+from bot.domain.rules import Decision, Finding, Mode, Reason
+from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
+from tests.builders import NOW, later, message, settlement
+from tests.contracts.stores import Opens
+
+
+def ids(incidents: list[Incident]) -> list[str]:
+    return [incident.decision.message.ref.message_id for incident in incidents]
+
+
+def test_a_period_begins_with_its_start_and_ends_before_its_end(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message(str(number), community="ab"[number % 2]) for number in range(5)]
+            await store.inbox.keep(some)
+            await store.inbox.settle([settlement(one, Flag(), decided_at=later(9 - n)) for n, one in enumerate(some)])
+            assert ids([*await store.incidents.between(later(6), later(9))]) == ["3", "2", "1"]
+            assert ids([*await store.incidents.between(later(6), later(9), "b")]) == ["3", "1"]
+            assert [*await store.incidents.between(later(10), later(20))] == []
+
+    asyncio.run(scenario())
+
+
+def test_incidents_are_found_by_the_revision(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message("1"), message("1", revision=1), message("2"), message("3")]
+            await store.inbox.keep(some)
+            await store.inbox.settle([settlement(one, Flag()) for one in some[:3]] + [settlement(some[3])])
+            found = await store.incidents.of([some[3].ref, some[2].ref, some[0].ref])
+            assert [incident.decision.message.ref for incident in found] == [some[0].ref, some[2].ref]
+            assert [*await store.incidents.of([])] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
+    guard = GuardVersion(name="wildguard-ko", model="m1", dialect="d1", calibration="c1")
+    full = Decision(
+        message=message("1", "시1발"),
+        screening=Verdict(
+            guard=guard,
+            scores={Task.PROMPT_HARM: 1 / 3, Task.RESPONSE_HARM: 0.0},
+            categories=frozenset({"hate", "profanity"}),
+            evidence=("시1발",),
+            windows=2,
+        ),
+        policy_version="p7",
+        findings=(
+            Finding("insult", True, Why("score_reached", {"task": "prompt_harm", "score": 0.5, "bar": 1}), Mode.LIVE),
+            Finding("links", False, Why("no_link"), Mode.SHADOW),
+        ),
+        actions=(Delete(), Timeout(timedelta(microseconds=1_500_001))),
+        withheld=(Flag(),),
+        restraints=(Why("late"),),
+        rule="insult",
+        reason=Reason(ko="욕설", en="Insult"),
+        thresholds={"insult": 0.1},
+        language="en",
+    )
+    shadow = Decision(
+        message=message("2"),
+        screening=Unscreened(reason="timeout", guard=guard),
+        policy_version="p7",
+        findings=(Finding("trial", True, Why("always"), Mode.SHADOW),),
+    )
+
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([full.message, shadow.message])
+            await store.inbox.settle([Settlement(decision=one, decided_at=later(0.000001)) for one in (full, shadow)])
+            first, second = await store.incidents.between(NOW, later(1))
+            assert (first.decision, second.decision) == (full, shadow)
+            assert first.decided_at == second.decided_at == later(0.000001)
+            assert first.outcomes == ((full.actions[0], None), (full.actions[1], None))
+            assert second.outcomes == ()
+            assert await store.outbox.claim(1, now=later(1)) != []
+
+    asyncio.run(scenario())

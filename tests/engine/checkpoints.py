@@ -1,0 +1,457 @@
+"""Small checkpoints for the engine tests: a folder of Korean comments in (or none), model folders that vLLM serves out.
+
+    python -m tests.engine.checkpoints OUT_DIR
+
+`wildguard-ko` is Llama-shaped, has its own small vocabulary with Llama 3's control tokens, and is trained for some
+minutes in the guard's exact format, so that it truly answers. `wildguard` (Mistral), `shieldgemma` (Gemma 2) and
+`qwen3guard` (Qwen 3) are untrained; only their label tokens can win, so that every answer parses.
+The folder names hold a hash of what they are made from: a second run trains nothing. Needs torch and transformers.
+"""
+
+import gzip
+import hashlib
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex as Pattern
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from adapters.dialects import DIALECTS, Dialect, Piece, Question, encoder
+from adapters.embedded.training import TESTS, TRAINING
+from bot.domain.verdict import Exchange, Task
+
+KOREAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "korean"
+SEED = 20241025
+MINUTES = 5.0
+BATCH = 64
+PAIRS = 0.2  # share of prompt-and-response rows in training
+PEAK = 2e-3  # learning rate
+
+# Llama 3's pre-tokenizer and control tokens (meta-llama/llama-models: llama3/tokenizer.py).
+_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+LLAMA_3_CONTROL = (
+    "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
+    "<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>",
+    "<|eot_id|>", "<|python_tag|>",
+)  # fmt: skip
+
+#: Renders exactly the bytes that wildguard-ko was trained on.
+_TRAINED_TEMPLATE = (
+    "{{- bos_token -}}{%- for m in messages -%}<|start_header_id|>{{ m['role'] }}<|end_header_id|>{{ '\\n\\n' }}"
+    "{{ m['content'] }}<|eot_id|>{%- if m['role'] == 'user' -%}{{ '\\n' }}{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<|start_header_id|>assistant<|end_header_id|>{{ '\\n\\n' }}{%- endif -%}"
+)
+_REFUSALS = (
+    "죄송하지만 그 요청은 도와드릴 수 없습니다.", "그런 말씀에는 답해 드릴 수 없어요.", "해당 내용은 제공할 수 없습니다.",
+    "미안해요, 그건 도와드릴 수 없어요. 다른 질문을 해 주세요.", "그 요청에는 응하지 않겠습니다.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One labelled exchange. Without a response only `prompt_harm` counts."""
+
+    prompt: str
+    response: str | None = None
+    prompt_harm: bool
+    response_refusal: bool = False
+    response_harm: bool = False
+
+    @property
+    def exchange(self) -> Exchange:
+        return Exchange(prompt=self.prompt, response=self.response)
+
+    @property
+    def labels(self) -> tuple[bool, ...]:
+        """In the order of the form's fields."""
+        if self.response is None:
+            return (self.prompt_harm,)
+        return (self.prompt_harm, self.response_refusal, self.response_harm)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Rows to train on, and held-out ones whose texts do not occur there."""
+
+    training: Sequence[Row]
+    held_out: Sequence[Row]
+
+
+# ---- texts ------------------------------------------------------------------------------------------------------
+
+
+def corpus(data: Path = KOREAN) -> Corpus:
+    """From the public corpora in `data`, or from the product's own words where that folder does not exist."""
+    draw = random.Random(SEED)
+    training, held_out, answers = _public(data) if data.is_dir() else _own(draw)
+    seen = {text for text, _ in held_out}
+    texts = [(text, harmful) for text, harmful in dict(training).items() if text not in seen]
+    draw.shuffle(texts)
+    draw.shuffle(held_out)
+    return Corpus(_rows(texts, answers, draw, PAIRS), _rows(held_out, answers, draw, 0.25))
+
+
+def _public(data: Path) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]], list[str]]:
+    texts: dict[str, list[tuple[str, bool]]] = {}
+    answers = []
+    for source in (*TRAINING, TESTS[0]):
+        with gzip.open(data / f"{source.name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        texts[source.name] = [(row["text"].strip(), source.harmful(row)) for row in rows if len(row["text"]) < 200]
+        answers += [row["response"] for row in rows if row.get("response")]
+    held_out = texts.pop(TESTS[0].name)
+    return [row for rows in texts.values() for row in rows], held_out, answers
+
+
+def _own(draw: random.Random) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]], list[str]]:
+    """Sentences of the rehearsal, half of them with a word of the lexicon put in. No sentence is in both parts."""
+    import tomllib
+
+    stems = tomllib.loads(files("adapters.embedded").joinpath("lexicon.toml").read_text("utf-8"))["stems"]
+    words = [word for group in stems.values() for word in group]
+    folder = files("bot.rehearsal")
+    rows = [json.loads(line) for line in folder.joinpath("transcript.jsonl").read_text("utf-8").splitlines()]
+    expected = [json.loads(line) for line in folder.joinpath("expected.jsonl").read_text("utf-8").splitlines()]
+    fine = [row["text"] for row, said in zip(rows, expected, strict=True) if row.get("text") and said["expect"] == "fine"]
+    parts = [sentence.split() for text in fine for sentence in text.replace("?", ".").split(".") if sentence.split()]
+    draw.shuffle(parts)
+
+    def mixed(parts: Sequence[list[str]], count: int) -> list[tuple[str, bool]]:
+        found = []
+        for number in range(count):
+            sentence = [*draw.choice(parts), *draw.choice(parts)]
+            if harmful := number % 2 == 0:
+                sentence.insert(draw.randrange(len(sentence) + 1), draw.choice(words))
+            found.append((" ".join(sentence), harmful))
+        return found
+
+    cut = len(parts) // 5
+    return mixed(parts[cut:], 30_000), mixed(parts[:cut], 2_000), [" ".join(part) for part in parts]
+
+
+def _rows(texts: Sequence[tuple[str, bool]], answers: Sequence[str], draw: random.Random, pairs: float) -> list[Row]:
+    """The texts as prompts, a share of them with a response: a refusal, a harmless answer or a harmful one. Only the
+    combinations of labels that the real guard writes occur."""
+    harmful_answers = [text for text, harmful in texts if harmful]
+    rows = []
+    for text, harmful in texts:
+        response, refused, answered = None, False, False
+        if draw.random() < pairs:
+            refused = draw.random() < 0.35
+            answered = harmful and not refused and draw.random() < 0.6
+            response = draw.choice(_REFUSALS if refused else harmful_answers if answered else answers)
+        rows.append(
+            Row(
+                prompt=text,
+                response=response,
+                prompt_harm=harmful,
+                response_refusal=refused,
+                response_harm=answered,
+            )
+        )
+    return rows
+
+
+# ---- vocabularies -----------------------------------------------------------------------------------------------
+
+
+def _byte_level(texts: Iterator[str], size: int, control: Sequence[str], **special: str) -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Pattern(_SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=list(control),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False, **special)
+
+
+def _metaspace(texts: Iterator[str], size: int, control: Sequence[str], **special: str) -> PreTrainedTokenizerFast:
+    """SentencePiece's manner: spaces are ▁, unknown characters their bytes."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    in_bytes = [f"<0x{byte:02X}>" for byte in range(256)]
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[*control, *in_bytes], show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", clean_up_tokenization_spaces=False, **special
+    )
+
+
+def _template_texts(dialect: Dialect) -> Iterator[str]:
+    """What the guard reads and writes beside user text, often enough to become whole tokens."""
+    exchange = Exchange(prompt="", response="")
+    for question in dialect.questions(exchange):
+        text = "".join(piece.text for piece in question.pieces())
+        for field in question.form.fields:
+            text += "".join(f"\n{(field.anchor or '').strip()}{label.text}" for label in field.labels)
+        yield from [text] * 200
+
+
+def piece_encoder(tokenizer: PreTrainedTokenizerFast) -> Any:
+    """Pieces of a dialect to token ids, for this tokenizer."""
+    return encoder(
+        {token.content: number for number, token in tokenizer.added_tokens_decoder.items() if token.special},
+        lambda text: tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True),
+    )
+
+
+# ---- the trained guard ------------------------------------------------------------------------------------------
+
+
+def wildguard_ko(out: Path, data: Path = KOREAN, minutes: float = MINUTES) -> Path:
+    """The trained checkpoint, from an earlier run where nothing has changed since. Prints a line now and then."""
+    folder = out / f"wildguard-ko-{_fingerprint(data, minutes)}"
+    if (folder / "config.json").exists():
+        return folder
+    dialect, rows = DIALECTS["wildguard-ko"], corpus(data)
+    texts = [text for row in rows.training for text in (row.prompt, row.response) if text]
+    tokenizer = _byte_level(
+        iter([*texts, *_template_texts(dialect)]),
+        8192,
+        LLAMA_3_CONTROL,
+        bos_token="<|begin_of_text|>",
+        eos_token="<|eot_id|>",
+        pad_token="<|finetune_right_pad_id|>",
+    )
+    tokenizer.chat_template = _TRAINED_TEMPLATE
+    torch.manual_seed(SEED)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=192,
+            intermediate_size=512,
+            num_hidden_layers=3,
+            num_attention_heads=6,
+            num_key_value_heads=2,
+            head_dim=32,
+            max_position_embeddings=4096,
+            rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    _train(model, tokenizer, dialect, rows.training, minutes)
+    return _saved(model, tokenizer, folder)
+
+
+def held_out(data: Path = KOREAN) -> Sequence[Row]:
+    """Labelled rows that no checkpoint was trained on."""
+    return corpus(data).held_out
+
+
+def _train(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, dialect: Dialect, rows: Sequence[Row], minutes: float
+) -> None:
+    """Next-token loss on the answers alone; logits are computed nowhere else, since they cost more than the layers."""
+    encode = piece_encoder(tokenizer)
+    end = Piece("<|eot_id|>", trusted=True)
+    began = time.monotonic()
+    examples = []
+    for row in rows:
+        (question,) = dialect.questions(row.exchange)[-1:]  # the response form where there is a response
+        pieces = question.pieces()
+        whole = encode([*pieces, Piece(answer(question, row.labels), trusted=True), end])
+        examples.append((whole, len(encode(pieces))))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.05)
+    batches = _batches([len(whole) for whole, _ in examples])
+    # How many steps fit is measured once, so that the learning rate can fall to nothing at the end.
+    pace, total = 10, 0
+    model.train()
+    for step, batch in enumerate(cycle(batches)):
+        if step == pace:
+            started = time.monotonic()
+        if step == 3 * pace:
+            total = int(minutes * 60 / ((time.monotonic() - started) / (2 * pace)))
+            print(f"{total} steps of {BATCH} rows ({started - began:.0f} s to prepare)", flush=True)
+        if total and step >= total:
+            break
+        done = step / total if total else 0.0
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK * min(1.0, (step + 1) / 50) * (1 - done)
+        loss = _loss(model, [examples[index] for index in batch], tokenizer.pad_token_id)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 100 == 0:
+            print(f"step {step}: loss {loss.item():.3f}", flush=True)
+    model.eval()
+
+
+def answer(question: Question, labels: Sequence[bool]) -> str:
+    """What the guard writes for these labels."""
+    fields = question.form.fields
+    chosen = [next(label for label in field.labels if label.positive == said) for field, said in zip(fields, labels)]
+    return question.forced(chosen[:-1]) + chosen[-1].text
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows of like length together, the batches in random order."""
+    draw = random.Random(SEED)
+    order = sorted(range(len(lengths)), key=lambda index: (lengths[index], draw.random()))
+    batches = [order[start : start + BATCH] for start in range(0, len(order) - BATCH + 1, BATCH)]
+    draw.shuffle(batches)
+    return batches
+
+
+def _loss(model: LlamaForCausalLM, examples: Sequence[tuple[list[int], int]], pad: int) -> torch.Tensor:
+    width = max(len(whole) for whole, _ in examples)
+    ids = torch.tensor([whole + [pad] * (width - len(whole)) for whole, _ in examples])
+    hidden = model.model(input_ids=ids).last_hidden_state  # causal, and padding stands at the end: no mask needed
+    rows, places, targets = [], [], []
+    for row, (whole, start) in enumerate(examples):
+        rows += [row] * (len(whole) - start)
+        places += range(start - 1, len(whole) - 1)
+        targets += whole[start:]
+    logits = model.lm_head(hidden[rows, places])
+    return torch.nn.functional.cross_entropy(logits, torch.tensor(targets), reduction="sum") / len(examples)
+
+
+# ---- untrained ones of other shapes -----------------------------------------------------------------------------
+
+
+_SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 32,
+    "max_position_embeddings": 4096,
+}
+
+
+def wildguard(out: Path) -> Path:
+    """Mistral-shaped, with SentencePiece's ▁yes and ▁no."""
+    dialect = DIALECTS["wildguard"]
+    tokenizer = _metaspace(
+        _template_texts(dialect), 1024, ("<unk>", "<s>", "</s>"), bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    )
+    return _untrained(out, dialect, tokenizer, MistralConfig, MistralForCausalLM, sliding_window=None)
+
+
+def shieldgemma(out: Path) -> Path:
+    """Gemma-2-shaped."""
+    dialect = DIALECTS["shieldgemma"]
+    tokenizer = _byte_level(
+        _template_texts(dialect),
+        1024,
+        ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"),
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+    )
+    return _untrained(out, dialect, tokenizer, Gemma2Config, Gemma2ForCausalLM, query_pre_attn_scalar=32)
+
+
+def qwen3guard(out: Path) -> Path:
+    """Qwen-3-shaped."""
+    dialect = DIALECTS["qwen3guard"]
+    tokenizer = _byte_level(
+        _template_texts(dialect),
+        1024,
+        ("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+    )
+    return _untrained(out, dialect, tokenizer, Qwen3Config, Qwen3ForCausalLM)
+
+
+def _untrained(
+    out: Path, dialect: Dialect, tokenizer: PreTrainedTokenizerFast, config: Any, shape: Any, **more: Any
+) -> Path:
+    folder = out / f"{dialect.name}-{_fingerprint(None, 0)}"
+    if (folder / "config.json").exists():
+        return folder
+    torch.manual_seed(SEED)
+    model = shape(
+        config(
+            vocab_size=len(tokenizer),
+            tie_word_embeddings=False,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            **_SMALL,
+            **more,
+        )
+    )
+    field = dialect.forms[0].fields[0]
+    ids = field.label_ids(lambda text: tokenizer.encode(text, add_special_tokens=False)).values()
+    with torch.no_grad():  # every other token has logit 0: one of the labels always has nearly all probability
+        head = torch.zeros_like(model.lm_head.weight)
+        for number in ids:
+            head[number] = torch.randn(head.shape[1]) * 4
+        head[list(ids)[0]] = -head[list(ids)[-1]]
+        model.lm_head.weight.copy_(head)
+    return _saved(model, tokenizer, folder)
+
+
+# ---- files ------------------------------------------------------------------------------------------------------
+
+
+def _saved(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> Path:
+    partial = folder.with_suffix(".partial")
+    model.to(torch.bfloat16).save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    partial.rename(folder)
+    return folder
+
+
+def _fingerprint(data: Path | None, minutes: float) -> str:
+    """Of this module, the dialects' templates and the texts."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest.update(repr((minutes, [dialect.hash for dialect in DIALECTS.values()])).encode())
+    if data and data.is_dir():
+        for source in (*TRAINING, TESTS[0]):
+            digest.update((data / f"{source.name}.jsonl.gz").read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    for make in (wildguard, shieldgemma, qwen3guard, wildguard_ko):
+        print(make(out), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""In-memory stand-ins behind the ports. Each passes the same contract suite as the real thing."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain, zip_longest
+
+from bot.domain.actions import Delete, Done, Outcome, Unconfirmed
+from bot.domain.digest import Tally
+from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.rules import Reason
+from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.errors import BotError
+
+
+class ScriptedPlatform:
+    """A chat platform that delivers what it is given and remembers what it was told to do."""
+
+    platform = Platform.REHEARSAL
+
+    def __init__(self, *batches: Sequence[Message]) -> None:
+        self.batches = batches
+        self.confirmed = 0  # batches that we said we have
+        self.performed: list[PlannedAction] = []
+        self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
+
+    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+        for batch in self.batches:
+            yield batch
+            self.confirmed += 1
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        self.performed.append(planned)
+        answer = self.answers.get(planned.action.kind, Done())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class ScriptedGuard:
+    """Scores every prompt 0.0 unless `answers` knows it; can be in `trouble`, `hang` for ever, or `hold` on."""
+
+    version = GuardVersion(name="scripted", model="1")
+    tasks = frozenset({Task.PROMPT_HARM, Task.RESPONSE_HARM})
+
+    def __init__(self, answers: Mapping[str, Screening | Exception | float] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.trouble: BotError | None = None
+        self.hang = False
+        self.hold: asyncio.Event | None = None
+        self.asked: list[Sequence[Exchange]] = []
+        self.cancelled = 0
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.asked))
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        self.asked.append(exchanges)
+        try:
+            if self.hang:
+                await asyncio.Event().wait()
+            if self.hold:
+                await self.hold.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.trouble:
+            raise self.trouble
+        return [self._answer(exchange) for exchange in exchanges]
+
+    def _answer(self, exchange: Exchange) -> Screening:
+        answer = self.answers.get(exchange.response or exchange.prompt or "", 0.0)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, float):
+            task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
+            return Verdict(guard=self.version, scores={task: answer})
+        return answer
+
+
+class ManualClock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self, now: datetime = datetime(2026, 5, 15, 12, tzinfo=UTC)) -> None:
+        self._start = self._now = now
+        self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return (self._now - self._start).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        sleeper = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self._now + timedelta(seconds=seconds), sleeper))
+        await sleeper
+
+    async def advance(self, seconds: float) -> None:
+        """Move on step by step, so that whoever wakes up can go to sleep again on the way."""
+        end = self._now + timedelta(seconds=seconds)
+        await _settle()
+        while due := sorted((moment for moment, sleeper in self._sleepers if moment <= end and not sleeper.done())):
+            self._now = max(self._now, due[0])
+            for moment, sleeper in self._sleepers:
+                if moment <= self._now and not sleeper.done():
+                    sleeper.set_result(None)
+            self._sleepers = [(moment, sleeper) for moment, sleeper in self._sleepers if not sleeper.done()]
+            await _settle()
+        self._now = end
+        await _settle()
+
+
+async def _settle() -> None:
+    """Let every task run until all of them wait for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@dataclass(kw_only=True)
+class _Action:
+    planned: PlannedAction
+    outcome: Outcome | None = None
+    started: bool = False
+    not_before: datetime | None = None
+
+
+class MemoryStore:
+    """An inbox, an outbox and an incident log over the same few dictionaries."""
+
+    def __init__(self) -> None:
+        self.messages: dict[MessageRef, Message] = {}
+        self.settled: set[MessageRef] = set()
+        self.opened: dict[MessageRef, Incident] = {}  # as decided; `_Action` knows what came of it
+        self.actions: dict[int, _Action] = {}
+        self.inbox = MemoryInbox(self)
+        self.outbox = MemoryOutbox(self)
+        self.incidents = MemoryIncidentLog(self)
+
+    def restart(self) -> None:
+        """What the death of the process leaves behind."""
+        self.inbox.leased.clear()
+        for action in self.actions.values():
+            if action.started and action.outcome is None:
+                action.started = False
+                action.outcome = None if action.planned.action.repeatable else Unconfirmed()
+
+    def incident(self, opened: Incident) -> Incident:
+        taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
+        return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
+
+
+class MemoryInbox:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.leased: set[MessageRef] = set()
+        self.served = ""
+
+    async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
+        fresh = []
+        for message in messages:
+            fresh.append(message.ref not in self.store.messages)
+            self.store.messages.setdefault(message.ref, message)
+        return fresh
+
+    async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+        free = [
+            message
+            for ref, message in self.store.messages.items()
+            if ref not in self.leased and ref not in self.store.settled
+        ]
+        free.sort(key=lambda message: message.sent_at)
+        fresh = self._in_turns([message for message in free if message.sent_at >= fresh_since])
+        stale = self._in_turns([message for message in free if message.sent_at < fresh_since])
+        claimed = (fresh + stale)[:limit]
+        self.leased |= {message.ref for message in claimed}
+        if claimed:
+            self.served = claimed[-1].community_id
+        return claimed
+
+    def _in_turns(self, free: list[Message]) -> list[Message]:
+        communities = sorted({message.community_id for message in free})
+        next_ = bisect_right(communities, self.served)
+        turns = communities[next_:] + communities[:next_]
+        rounds = zip_longest(*([m for m in free if m.community_id == community] for community in turns))
+        return [message for message in chain.from_iterable(rounds) if message is not None]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        for settlement in settlements:
+            ref = settlement.decision.message.ref
+            self.leased.discard(ref)
+            if ref in self.store.messages and ref not in self.store.settled:
+                self.store.settled.add(ref)
+                if settlement.decision.is_incident:
+                    self._open(settlement)
+                else:
+                    self._erase(ref)
+        for settlement in settlements:
+            self._withdraw(settlement.decision.message.ref)
+
+    def _open(self, settlement: Settlement) -> None:
+        decision = settlement.decision
+        opened = Incident(
+            id=len(self.store.opened) + 1, decision=decision, decided_at=settlement.decided_at, outcomes=()
+        )
+        self.store.opened[decision.message.ref] = opened
+        for action in decision.actions:
+            planned = PlannedAction(
+                id=len(self.store.actions) + 1,
+                incident_id=opened.id,
+                action=action,
+                message=decision.message,
+                rule=decision.rule or "",
+                reason=decision.reason or Reason(ko="", en=""),
+                language=decision.language,
+            )
+            self.store.actions[planned.id] = _Action(planned=planned)
+
+    def _erase(self, ref: MessageRef) -> None:
+        message = self.store.messages[ref]
+        self.store.messages[ref] = Message(
+            ref=ref,
+            community_id=message.community_id,
+            author=Author(id=message.author.id),
+            sent_at=message.sent_at,
+            kind=message.kind,
+        )
+
+    def _withdraw(self, ref: MessageRef) -> None:
+        """Note on the incidents of a message that it was taken away, unless that was our own doing."""
+        revisions = [other for other in self.store.messages if replace(other, revision=ref.revision) == ref]
+        gone_at = [
+            self.store.messages[other].sent_at
+            for other in revisions
+            if other in self.store.settled and self.store.messages[other].kind is Kind.DELETE
+        ]
+        for opened in [self.store.opened[other] for other in revisions if other in self.store.opened]:
+            own = any(
+                action.outcome == Done() or (action.started and action.outcome is None)
+                for action in self.store.actions.values()
+                if action.planned.incident_id == opened.id and action.planned.action == Delete()
+            )
+            if gone_at and opened.withdrawn_at is None and not own:
+                withdrawn = replace(opened, withdrawn_at=min(gone_at))
+                self.store.opened[opened.decision.message.ref] = withdrawn
+
+    async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
+        return [ref in self.store.settled for ref in refs]
+
+    async def recent(self, since: datetime) -> Sequence[Message]:
+        found = [message for message in self.store.messages.values() if message.sent_at >= since]
+        return sorted(found, key=lambda message: message.sent_at)
+
+    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+        sent = [
+            message.ref
+            for message in self.store.messages.values()
+            if start <= message.sent_at < end and community_id in (None, message.community_id)
+        ]
+        return Tally(kept=len(sent), settled=sum(ref in self.store.settled for ref in sent))
+
+
+class MemoryOutbox:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
+        due = [
+            action
+            for action in self.store.actions.values()
+            if action.outcome is None and not action.started and (action.not_before is None or action.not_before <= now)
+        ]
+        for action in due[:limit]:
+            action.started = True
+        return [action.planned for action in due[:limit]]
+
+    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
+        for planned_id, outcome in results:
+            action = self.store.actions[planned_id]
+            action.outcome = action.outcome or outcome
+
+    async def postpone(self, planned_id: int, until: datetime) -> None:
+        action = self.store.actions[planned_id]
+        if action.outcome is None and action.started:
+            action.started, action.not_before = False, until
+
+
+class MemoryIncidentLog:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+        found = [
+            self.store.incident(opened)
+            for opened in self.store.opened.values()
+            if start <= opened.decided_at < end and community_id in (None, opened.decision.message.community_id)
+        ]
+        return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
+
+    async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
+        found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
+        return sorted(found, key=lambda incident: (incident.decided_at, incident.id))

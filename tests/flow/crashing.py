@@ -1,0 +1,105 @@
+"""A rehearsal as a process of its own that writes down what it does and can kill itself at any step boundary.
+
+    python -m tests.flow.crashing DATABASE TRANSCRIPT JOURNAL [STEP]
+
+A step boundary is just before and after every transaction, just before every commit, and just before and after
+every action. With STEP, the process kills itself (SIGKILL) at that boundary. The last line of its output counts
+the boundaries that it passed.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from adapters import rehearsal_chat
+from adapters.rehearsal_chat import RehearsalChat
+from adapters.system_clock import SystemClock
+from bot import wiring
+from bot.config import Config, Storage
+from bot.domain.actions import Outcome
+from bot.domain.incident import PlannedAction
+from bot.domain.rules import Watch
+from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.texts import texts
+from storage.database import AsyncConnection, Database
+
+
+class Boundaries:
+    def __init__(self, fatal: int) -> None:
+        self.passed = 0
+        self._fatal = fatal
+
+    def cross(self) -> None:
+        self.passed += 1
+        if self.passed == self._fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class JournallingChat(RehearsalChat):
+    """Writes every action it performs to a file that outlives the process."""
+
+    def __init__(self, path: str, journal: Path, boundaries: Boundaries) -> None:
+        super().__init__(path, texts("en"), SystemClock())
+        self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._boundaries = boundaries
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        self._boundaries.cross()
+        ref = planned.message.ref
+        os.write(self._journal, f"{ref.channel_id} {ref.message_id} {ref.revision} {planned.action.kind}\n".encode())
+        self._boundaries.cross()
+        return await super().perform(planned)
+
+
+class HarmInBrackets:
+    """Judges a message by what it says of itself: "[0.98] …" scores 0.98."""
+
+    version = GuardVersion(name="brackets")
+    tasks = frozenset({Task.PROMPT_HARM})
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        await asyncio.sleep(0)
+        return [Verdict(guard=self.version, scores={Task.PROMPT_HARM: _harm(x.prompt or "")}) for x in exchanges]
+
+
+def _harm(text: str) -> float:
+    return float(text[1 : text.index("]")]) if text.startswith("[") else 0.0
+
+
+async def main(database: str, transcript: str, journal: Path, boundaries: Boundaries) -> None:
+    config = Config(storage=Storage(url=f"sqlite:///{database}"))
+    async with wiring.application(
+        config,
+        HarmInBrackets(),
+        [JournallingChat(transcript, journal, boundaries)],
+        policy=config.policy.in_mode(Watch.LIVE),
+        moment=lambda message: message.sent_at,
+    ) as jikimi:
+        boundaries.cross()
+        await jikimi.run()
+    print(boundaries.passed)
+
+
+def watch_transactions(boundaries: Boundaries) -> None:
+    write = Database.write
+
+    @asynccontextmanager
+    async def watched(self: Database) -> AsyncIterator[AsyncConnection]:
+        boundaries.cross()
+        async with write(self) as connection:
+            yield connection
+            boundaries.cross()  # everything is written, nothing is committed
+        boundaries.cross()
+
+    Database.write = watched  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    rehearsal_chat.BATCH = 5
+    counted = Boundaries(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
+    watch_transactions(counted)
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), counted))

@@ -1,0 +1,131 @@
+"""kill -9 at any moment, then the same again: settled exactly once, acted at least once, warned at most once."""
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+KST = "+09:00"
+
+
+def transcript(path: Path, lines: int) -> Path:
+    """Every third message is severe (delete, warn, flag), every third one doubtful (flag); some are edited."""
+    start = datetime.fromisoformat("2026-05-15T19:00:00")
+    with path.open("w", encoding="utf-8") as stream:
+        for number in range(lines):
+            text = (f"안녕하세요 {number}", f"[0.99] 나쁜 말 {number}", f"[0.85] 애매한 말 {number}")[number % 3]
+            row = {
+                "at": (start + timedelta(seconds=number)).isoformat() + KST,
+                "community": f"모임{number % 2}",
+                "channel": "수다",
+                "author": f"회원{number}",
+                "message": f"m{number - number % 7}" if number % 7 == 1 else f"m{number}",
+                "kind": "edit" if number % 7 == 1 else "new",
+                "text": text,
+            }
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return path
+
+
+class Case:
+    """One database, and the processes that work on it one after the other."""
+
+    def __init__(self, folder: Path, chat: Path) -> None:
+        folder.mkdir()
+        self.database, self.journal, self.chat = folder / "jikimi.db", folder / "journal", chat
+
+    def start(self, step: int = 0) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tests.flow.crashing"]
+        paths = map(str, (self.database, self.chat, self.journal, step))
+        return subprocess.Popen([*command, *paths], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def complete(self) -> int:
+        process = self.start()
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        return int(output.splitlines()[-1])
+
+    def check(self, lines: int) -> None:
+        with sqlite3.connect(self.database) as database:
+            kept, settled, texts = database.execute(
+                "select count(*), count(settled_at), count(body) from messages"
+            ).fetchone()
+            planned = Counter(
+                (f"{channel} {message} {revision}", kind)
+                for channel, message, revision, kind in database.execute(
+                    "select m.channel, m.message, m.revision, a.kind from actions a"
+                    " join incidents i on i.id = a.incident join messages m on m.id = i.message"
+                )
+            )
+            (unfinished,) = database.execute("select count(*) from actions where finished_at is null").fetchone()
+        harmful = sum(number % 3 != 0 for number in range(lines))
+        assert (kept, settled) == (lines, lines)
+        assert texts == harmful, "only the texts of incidents are left"
+        assert set(planned.values()) == {1}, "each message was settled once"
+        assert len({ref for ref, _ in planned}) == harmful
+        assert unfinished == 0
+        done = Counter(tuple(line.rsplit(" ", 1)) for line in self.journal.read_text("utf-8").splitlines())
+        assert set(done) <= set(planned)
+        for deed in planned:
+            if deed[1] == "warn":
+                assert done[deed] <= 1, deed
+            else:
+                assert done[deed] >= 1, deed
+
+
+def test_a_kill_at_every_step_boundary(tmp_path: Path) -> None:
+    lines = 10
+    chat = transcript(tmp_path / "chat.jsonl", lines)
+    undisturbed = Case(tmp_path / "undisturbed", chat)
+    boundaries = undisturbed.complete()
+    undisturbed.check(lines)
+    assert boundaries > 40
+
+    def crash_at(step: int) -> bool:
+        case = Case(tmp_path / f"step{step}", chat)
+        process = case.start(step)
+        process.communicate(timeout=120)
+        case.complete()
+        case.check(lines)
+        return process.returncode == -signal.SIGKILL
+
+    with ThreadPoolExecutor(2) as pool:
+        crashed = list(pool.map(crash_at, range(1, boundaries + 1)))
+    assert sum(crashed) >= boundaries * 0.9, "how transactions group varies a little from run to run"
+
+
+def test_fifty_kills_at_random_moments(tmp_path: Path) -> None:
+    lines, dice = 1500, random.Random(20261123)
+    chat = transcript(tmp_path / "chat.jsonl", lines)
+    began = time.monotonic()
+    Case(tmp_path / "timing", chat).complete()
+    whole = time.monotonic() - began
+
+    def suffer(number: int) -> int:
+        case = Case(tmp_path / f"case{number}", chat)
+        killed = 0
+        for _ in range(5):
+            process = case.start()
+            try:
+                process.communicate(timeout=whole * dice.uniform(0.25, 0.9))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                killed += 1
+        case.complete()
+        case.check(lines)
+        return killed
+
+    numbers: Iterator[int] = iter(range(1000))
+    killed = 0
+    with ThreadPoolExecutor(2) as pool:
+        while killed < 50:
+            killed += sum(pool.map(suffer, [next(numbers), next(numbers)]))

@@ -1,0 +1,227 @@
+"""One message all the way, over fakes: it arrives, is judged, decided, acted on, recorded and summarised."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, Warn
+from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
+from bot.domain.incident import Settlement
+from bot.domain.message import Kind, Message, Platform
+from bot.domain.rules import Mode, Policy, Reason, Rule
+from bot.domain.verdict import Task, Unscreened
+from bot.errors import Broken, Unavailable
+from bot.pipeline.bell import Bell
+from bot.pipeline.enforcement import Enforcer
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.reporting import Reporter
+from bot.pipeline.screening import Screener, exchange_of
+from bot.runner import moderate
+from tests.builders import NOW, later, message
+from tests.fakes import ManualClock, MemoryStore, ScriptedGuard, ScriptedPlatform
+
+REASON = Reason(ko="욕설", en="abuse")
+POLICY = Policy(
+    version="p1",
+    rules=(
+        Rule(
+            name="abuse",
+            when=(Score(task=Task.PROMPT_HARM, at_least=0.9),),
+            then=(Delete(), Warn(), Flag()),
+            reason=REASON,
+            cooldown=timedelta(minutes=10),
+        ),
+        Rule(
+            name="tryout",
+            when=(Score(task=Task.PROMPT_HARM, at_least=0.3),),
+            then=(Delete(),),
+            reason=REASON,
+            mode=Mode.SHADOW,
+        ),
+        Rule(name="flood", when=(Repeats(at_least=3, within=timedelta(minutes=1)),), then=(Flag(),), reason=REASON),
+        Rule(name="blind", when=(IsUnscreened(),), then=(Flag(),), reason=REASON),
+        Rule(
+            name="bot",
+            when=(Score(task=Task.RESPONSE_HARM, at_least=0.9), ByBot(bot=True)),
+            then=(Delete(), Warn()),
+            reason=REASON,
+        ),
+    ),
+)
+
+
+class Flow:
+    """The whole application over fakes."""
+
+    def __init__(self, *batches: Sequence[Message], guard: ScriptedGuard, store: MemoryStore | None = None) -> None:
+        self.store, self.clock, self.guard = store or MemoryStore(), ManualClock(), guard
+        self.platform = ScriptedPlatform(*batches)
+        self.settled: list[Settlement] = []
+
+    async def run(self) -> None:
+        planned = Bell()
+        screener = Screener(
+            inbox=self.store.inbox,
+            queue=(queue := GuardQueue(guard=self.guard, clock=self.clock)),
+            policy_of=lambda community_id: POLICY,
+            clock=self.clock,
+            arrived=Bell(),
+            planned=planned,
+            on_settled=self.settled.extend,
+            poll=0.01,
+        )
+        enforcer = Enforcer(
+            outbox=self.store.outbox,
+            platforms={Platform.REHEARSAL: self.platform},
+            clock=self.clock,
+            planned=planned,
+            poll=0.01,
+        )
+        await moderate(
+            platforms=[self.platform],
+            inbox=self.store.inbox,
+            queue=queue,
+            screener=screener,
+            enforcer=enforcer,
+            clock=self.clock,
+        )
+
+    def performed(self) -> list[tuple[str, str]]:
+        return [(planned.message.ref.message_id, planned.action.kind) for planned in self.platform.performed]
+
+
+def test_from_message_to_digest() -> None:
+    async def scenario() -> None:
+        good, bad, unseen = message("1", "안녕"), message("2", "욕"), message("3", "??", author="other")
+        guard = ScriptedGuard({"욕": 0.95})
+        guard.answers["??"] = Unscreened("unparseable", guard.version)
+        flow = Flow([good, bad], [unseen, bad], guard=guard)
+        await flow.run()
+        assert flow.platform.confirmed == 2
+        assert sorted(flow.performed()) == [("2", "delete"), ("2", "flag"), ("2", "warn"), ("3", "flag")]
+        reporter = Reporter(inbox=flow.store.inbox, incidents=flow.store.incidents)
+        digest = await reporter.digest(NOW, later(60))
+        assert (digest.kept, digest.settled, len(digest.incidents), digest.unscreened) == (3, 3, 2, 1)
+        assert digest.by_rule == {"abuse": 1, "blind": 1}
+        assert digest.actions == {"delete": 1, "warn": 1, "flag": 2}
+        assert flow.store.messages[good.ref].text == "", "the text of a message without an incident is erased"
+
+    asyncio.run(scenario())
+
+
+def test_a_deletion_is_settled_without_asking_the_guard() -> None:
+    async def scenario() -> None:
+        bad = message("1", "욕")
+        gone = message("1", "", revision=1, kind=Kind.DELETE, sent_at=later(1))
+        flow = Flow([bad, gone, message("2", " \n")], guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform.answers["delete"] = Gone()
+        await flow.run()
+        assert flow.guard.count == 1
+        assert len(flow.settled) == 3
+        (incident,) = await flow.store.incidents.of([bad.ref])
+        assert incident.withdrawn_at == later(1)
+        assert [outcome for _, outcome in incident.outcomes] == [Gone(), Done(), Done()]
+
+    asyncio.run(scenario())
+
+
+def test_a_failing_action_does_not_stop_the_next_and_is_tried_again() -> None:
+    async def scenario() -> None:
+        flow = Flow([message("1", "욕")], guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform.answers |= {"delete": Unavailable("busy", retry_after=3), "warn": Refused("no direct messages")}
+        running = asyncio.create_task(flow.run())
+        while len(flow.performed()) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        flow.platform.answers["delete"] = Done()
+        while not running.done():
+            await flow.clock.advance(6)
+            await asyncio.sleep(0.02)
+        await running
+        assert flow.performed().count(("1", "delete")) == 1, "due again only after its pause"
+        # drained: what is postponed stays planned for the next process
+        second = Flow(guard=ScriptedGuard(), store=flow.store)
+        await second.clock.advance(60)
+        await second.run()
+        assert second.performed() == [("1", "delete")]
+        (incident,) = await flow.store.incidents.of([message("1").ref])
+        assert [outcome for _, outcome in incident.outcomes] == [Done(), Done(), Refused("no direct messages")]
+
+    asyncio.run(scenario())
+
+
+def test_repeats_and_cooldown_are_remembered_between_messages() -> None:
+    async def scenario() -> None:
+        spam = [message(str(n), "같은 말", sent_at=later(n)) for n in range(3)]
+        abuse = [message(f"a{n}", f"욕{n}", author="rude", sent_at=later(n)) for n in range(2)]
+        flow = Flow(spam, [abuse[0]], [abuse[1]], guard=ScriptedGuard({"욕0": 0.95, "욕1": 0.95}))
+        await flow.run()
+        assert ("2", "flag") in flow.performed() and ("1", "flag") not in flow.performed()
+        assert [kind for _, kind in flow.performed()].count("warn") == 1
+        assert [kind for _, kind in flow.performed()].count("delete") == 2
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_of_a_bot_is_judged_as_an_answer() -> None:
+    answer = message("1", "답", author="bot", prompt="질문")
+    bot = replace(answer, author=replace(answer.author, bot=True))
+    exchange = exchange_of(bot)
+    assert exchange and (exchange.prompt, exchange.response) == ("질문", "답")
+
+    async def scenario() -> None:
+        flow = Flow([bot], guard=ScriptedGuard({"답": 0.95}))
+        await flow.run()
+        assert flow.performed() == [("1", "delete"), ("1", "flag")], "bots are not warned; moderators see it instead"
+
+    asyncio.run(scenario())
+
+
+def test_a_broken_platform_ends_the_run_after_what_was_kept_is_done() -> None:
+    class Revoked(ScriptedPlatform):
+        async def messages(self):  # type: ignore[no-untyped-def]
+            yield [message("1", "욕")]
+            raise Broken("the token was revoked")
+
+    async def scenario() -> None:
+        flow = Flow(guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform = Revoked()
+        with pytest.raises(Broken, match="revoked"):
+            await flow.run()
+        assert len(flow.performed()) == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_broken_guard_ends_the_run_and_nothing_is_lost() -> None:
+    async def scenario() -> None:
+        guard = ScriptedGuard()
+        guard.trouble = Broken("engine is dead")
+        flow = Flow([message("1", "욕")], guard=guard)
+        with pytest.raises(Broken, match="engine"):
+            await flow.run()
+        flow.store.restart()
+        second = Flow(guard=ScriptedGuard({"욕": 0.95}), store=flow.store)
+        await second.run()
+        assert len(second.performed()) == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_started_warning_is_never_given_twice() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        flow = Flow([message("1", "욕")], guard=ScriptedGuard({"욕": 0.95}), store=store)
+        flow.platform.answers |= dict.fromkeys(("delete", "warn", "flag"), RuntimeError("killed here"))
+        with pytest.raises(BaseExceptionGroup):
+            await flow.run()
+        store.restart()
+        second = Flow(guard=ScriptedGuard(), store=store)
+        await second.run()
+        assert sorted(kind for _, kind in second.performed()) == ["delete", "flag"]
+        (incident,) = await store.incidents.of([message("1").ref])
+        assert Unconfirmed() in [outcome for _, outcome in incident.outcomes]
+
+    asyncio.run(scenario())

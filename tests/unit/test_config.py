@@ -1,0 +1,120 @@
+"""A configuration is taken whole, or refused with one sentence that names the file, the key and what to change."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import load, preset
+from bot.domain.rules import Watch
+from bot.errors import Broken
+from bot.texts import LANGUAGES, texts
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+def refusal(tmp_path: Path, content: str, language: str = "en") -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(content, "utf-8")
+    with pytest.raises(Broken) as refused:
+        load(path, texts(language), {})
+    sentence = str(refused.value)
+    assert "\n" not in sentence and "mine.toml" in sentence
+    return sentence
+
+
+def test_nothing_at_all_is_a_configuration(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    assert load(empty, texts("ko"), {}) == load(None, texts("ko"), {})
+
+
+def test_the_example_names_every_key_and_holds_the_defaults() -> None:
+    config = load(EXAMPLE, texts("en"), {})
+    assert config.model_copy(update={"rules": []}) == load(None, texts("en"), {})
+    written = EXAMPLE.read_text("utf-8")
+    for section, content in config.model_dump().items():
+        assert f"[{section}]" in written or section == "rules"
+        for key in content if isinstance(content, dict) else ():
+            assert f"\n{key} = " in written or f"\n# {key} = " in written, f"{section}.{key}"
+
+
+def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
+    config = load(None, texts("en"), {"JIKIMI_DISCORD_TOKEN": "sesame"})
+    assert config.discord.token.get_secret_value() == "sesame"
+    assert "sesame" not in repr(config)
+    assert "sesame" not in refusal(tmp_path, 'discord = {token = ["sesame"]}')
+    assert "***" in load_text(tmp_path, '[storage]\nurl = "postgresql://me:sesame@host/db"').storage.shown
+
+
+def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
+    path = tmp_path / "fine.toml"
+    path.write_text(content, "utf-8")
+    return load(path, texts("en"), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "hint"),
+    [
+        ("[defalts]\n", "defalts", "defaults"),
+        ("[defaults]\npreste = 'strict'", "defaults.preste", "preset"),
+        ("[defaults]\npreset = 'harsh'", "defaults.preset", "balanced"),
+        ("[defaults]\ntimezone = 'Seoul'", "defaults.timezone", "Asia/Seoul"),
+        ("[defaults]\nlate_after = '10'", "defaults.late_after", "10m"),
+        ("[report]\nhour = 24", "report.hour", "23"),
+        ("[report]\nhour = '9'", "report.hour", "whole number"),
+        ("guard = 'embedded'", "guard", "[table]"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\n[rules.when]\n", "rules", "condition"),
+        ("[[rules]]\nname = 'x'\nthen = []\nwhen.edited = true", "rules", "action"),
+        ("[[rules]]\nname = 'x'\nthen = ['shout']\nwhen.edited = true", "rules[1].then[1]", "timeout 10m"),
+        ("[[rules]]\nname = 'x'\nthen = ['timeout ages']\nwhen.edited = true", "rules[1].then[1]", "10m"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.channels = []", "rules[1].when.channels", "empty"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text = {}", "rules", "group"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['/(/']", "rules", "regular expression"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['/a*/']", "rules", "everything"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 1.5}", "rules[1].when.score.at_least", "1"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 0.9, below = 0.5}", "rules", "never match"),
+        ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
+        ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
+        ("not toml", "mine.toml", "TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, content: str, key: str, hint: str) -> None:
+    sentence = refusal(tmp_path, content)
+    assert key in sentence and hint in sentence, sentence
+    assert key in refusal(tmp_path, content, "ko")
+
+
+def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:
+    wide = "[[rules]]\nname = 'wide'\nthen = ['flag', 'delete']\nwhen.score = {at_least = 0.5}\n"
+    narrow = "[[rules]]\nname = 'narrow'\nthen = ['flag']\nwhen.score = {at_least = 0.7}\n"
+    sentence = refusal(tmp_path, wide + narrow)
+    assert "narrow" in sentence and "wide" in sentence
+    assert "twice" in refusal(tmp_path, wide + wide)
+
+
+def test_own_rules_replace_shipped_ones_of_the_same_name(tmp_path: Path) -> None:
+    config = load_text(
+        tmp_path,
+        "[defaults]\ndisabled_rules = ['flood']\n"
+        "[[rules]]\nname = 'abuse'\nthen = ['delete']\nwhen.score = {at_least = 0.7}",
+    )
+    rules = {rule.name: rule for rule in config.policy.rules}
+    assert "flood" not in rules
+    assert [action.kind for action in rules["abuse"].then] == ["delete"]
+    assert next(iter(rules)) == "abuse"
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> None:
+    rules = [text.rule() for text in preset(name)]  # type: ignore[arg-type]
+    for place, rule in enumerate(rules):
+        assert rule.when and rule.then and rule.contradiction() is None
+        assert not any(earlier.makes_pointless(rule) for earlier in rules[:place]), rule.name
+        assert all(getattr(rule.reason, language) for language in LANGUAGES)
+
+
+def test_the_version_names_the_content() -> None:
+    default = load(None, texts("ko"), {})
+    same = load(None, texts("en"), {})
+    assert default.policy.version == same.policy.version != ""
+    assert default.policy.mode is Watch.WATCH

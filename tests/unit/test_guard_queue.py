@@ -1,0 +1,203 @@
+"""What the shared queue promises: fair, fresh first, once, bounded, patient, cancellable."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from bot.domain.verdict import Exchange, Screening, Unscreened, Verdict
+from bot.errors import Broken, Unavailable
+from bot.pipeline.guard_queue import GuardQueue
+from tests.fakes import ManualClock, ScriptedGuard
+
+
+def run(
+    scenario: Callable[[GuardQueue, ScriptedGuard, ManualClock], Coroutine[None, None, None]], **options: object
+) -> None:
+    async def main() -> None:
+        guard, clock = ScriptedGuard(), ManualClock()
+        queue = GuardQueue(guard=guard, clock=clock, **({"batch": 2, "lanes": 1} | options))  # type: ignore[arg-type]
+        serving = asyncio.create_task(queue.run())
+        try:
+            await scenario(queue, guard, clock)
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    asyncio.run(main())
+
+
+def ask(queue: GuardQueue, text: str, community: str = "c", *, fresh: bool = True) -> "asyncio.Future[Screening]":
+    return queue.submit(Exchange(prompt=text), community_id=community, fresh=fresh)
+
+
+def test_communities_take_turns_and_a_backlog_waits() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        raid = [ask(queue, f"raid {n}", "raided") for n in range(5)]
+        old = ask(queue, "old", "quiet", fresh=False)
+        quiet = [ask(queue, f"quiet {n}", "quiet") for n in range(2)]
+        await asyncio.gather(*raid, old, *quiet)
+        order = [exchange.prompt for batch in guard.asked for exchange in batch]
+        assert order == ["raid 0", "quiet 0", "raid 1", "quiet 1", "raid 2", "raid 3", "raid 4", "old"]
+        assert max(map(len, guard.asked)) == 2
+
+    run(scenario)
+
+
+def test_the_same_text_is_judged_once_until_it_is_forgotten() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        first, second = ask(queue, "같은 글"), ask(queue, "같은\u200b 글", "another")
+        assert await first is await second
+        assert await ask(queue, "같은 글") is await first
+        assert guard.count == 1
+        assert (queue.figures.joined, queue.figures.remembered) == (1, 1)
+        await clock.advance(601)
+        await ask(queue, "같은 글")
+        assert guard.count == 2
+
+    run(scenario)
+
+
+def test_memory_is_bounded() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        for text in ("a", "b", "c", "a"):
+            await ask(queue, text)
+        assert guard.count == 4, "a was forgotten for c"
+
+    run(scenario, remember=2)
+
+
+def test_a_guard_that_comes_back_judges_what_waited() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.trouble = Unavailable("restarting")
+        waiting = [ask(queue, str(n)) for n in range(3)]
+        await clock.advance(0)
+        assert queue.is_away and not any(answer.done() for answer in waiting)
+        asked = guard.count
+        await clock.advance(0.3)
+        assert guard.count == asked + 1, "one probe with one exchange, not a stampede"
+        guard.trouble = None
+        await clock.advance(5)
+        assert all(isinstance(verdict, Verdict) for verdict in await asyncio.gather(*waiting))
+        assert not queue.is_away and queue.figures.outages == 1
+
+    run(scenario)
+
+
+def test_who_waits_too_long_gets_unscreened_and_is_told_once() -> None:
+    told: list[bool] = []
+
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.trouble = Unavailable("down")
+        waiting = [ask(queue, str(n)) for n in range(4)]
+        await clock.advance(70)
+        for answer in waiting:
+            assert isinstance(await answer, Unscreened)
+        assert told == [True]
+        guard.trouble = None
+        late = ask(queue, "late")
+        await clock.advance(40)
+        assert isinstance(await late, Verdict)
+        assert told == [True, False]
+
+    run(scenario, on_away=told.append)
+
+
+def test_unscreened_is_never_remembered() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.answers["x"] = Unscreened("unparseable", guard.version)
+        assert isinstance(await ask(queue, "x"), Unscreened)
+        del guard.answers["x"]
+        assert isinstance(await ask(queue, "x"), Verdict)
+
+    run(scenario)
+
+
+def test_a_call_that_hangs_is_given_up_and_asked_again() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.hang = True
+        answer = ask(queue, "x")
+        await clock.advance(0)
+        assert guard.count == 1
+        await asyncio.sleep(0.05)  # the patience of this queue, in real time
+        guard.hang = False
+        await clock.advance(1)
+        assert isinstance(await answer, Verdict)
+
+    run(scenario, patience=0.01)
+
+
+def test_cancelling_reaches_the_guard() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.hang = True
+        answer = ask(queue, "x")
+        await clock.advance(0)
+        answer.cancel()
+        await clock.advance(0)
+        assert guard.cancelled == 1 and queue.figures.dropped == 1
+        guard.hang = False
+        assert isinstance(await ask(queue, "x"), Verdict)
+
+    run(scenario)
+
+
+def test_nobody_is_cancelled_while_a_companion_still_waits() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.hold = asyncio.Event()
+        one, two = ask(queue, "one"), ask(queue, "two")
+        await clock.advance(0)
+        one.cancel()
+        await clock.advance(0)
+        guard.hold.set()
+        assert isinstance(await two, Verdict) and guard.cancelled == 0
+
+    run(scenario)
+
+
+def test_what_was_dropped_before_its_turn_never_reaches_the_guard() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.hold = asyncio.Event()
+        busy = [ask(queue, "busy 1"), ask(queue, "busy 2")]
+        await clock.advance(0)
+        dropped, kept = ask(queue, "dropped"), ask(queue, "kept")
+        dropped.cancel()
+        guard.hold.set()
+        await asyncio.gather(*busy, kept)
+        assert "dropped" not in {exchange.prompt for batch in guard.asked for exchange in batch}
+
+    run(scenario)
+
+
+def test_one_poisonous_text_does_not_take_the_others_down() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.answers["poison"] = ValueError("cannot tokenise")
+        poison, fine = ask(queue, "poison"), ask(queue, "fine")
+        assert isinstance(await fine, Verdict)
+        assert await poison == Unscreened("guard failed: ValueError", guard.version)
+
+    run(scenario)
+
+
+def test_a_broken_guard_ends_the_queue() -> None:
+    async def main() -> None:
+        guard = ScriptedGuard()
+        guard.trouble = Broken("engine is dead")
+        queue = GuardQueue(guard=guard, clock=ManualClock())
+        answer = ask(queue, "x")
+        with pytest.raises(BaseExceptionGroup) as ended:
+            await queue.run()
+        assert ended.value.subgroup(Broken)
+        assert not answer.done()
+
+    asyncio.run(main())
+
+
+def test_room_tells_how_many_more_may_wait() -> None:
+    async def main() -> None:
+        queue = GuardQueue(guard=ScriptedGuard(), clock=ManualClock(), capacity=3)
+        answers = [ask(queue, str(n)) for n in range(2)]
+        assert queue.room == 1
+        answers.append(ask(queue, "2"))
+        assert queue.room == 0
+
+    asyncio.run(main())

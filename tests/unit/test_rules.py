@@ -1,0 +1,238 @@
+"""What every decision promises, whatever the message, the verdict and the rules."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.actions import ACTIONS, Action, Ban, Delete, Flag, Timeout, Warn, Weight
+from bot.domain.conditions import (
+    ByBot,
+    Category,
+    Channel,
+    Condition,
+    IsUnscreened,
+    Link,
+    Mentions,
+    NoText,
+    Past,
+    Repeats,
+    Role,
+    Score,
+    Text,
+)
+from bot.domain.message import STAFF, Author, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
+from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+
+NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
+GUARD = GuardVersion(name="scripted")
+REASON = Reason(ko="이유", en="reason")
+
+actions = st.sampled_from(ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+names = st.sampled_from(["a", "b", "member", "vip"])
+conditions: st.SearchStrategy[Condition] = st.one_of(
+    st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),
+    st.builds(Text, any_of=st.lists(st.sampled_from(["가", "나", "욕"]), min_size=1).map(tuple)),
+    st.builds(Channel, any_of=st.frozensets(names, min_size=1)),
+    st.builds(Role, any_of=st.frozensets(names, min_size=1)),
+    st.builds(ByBot, bot=st.booleans()),
+    st.builds(Mentions, at_least=st.integers(1, 5)),
+    st.just(IsUnscreened()),
+)
+rules = st.builds(
+    Rule,
+    name=st.text(st.characters(codec="ascii"), min_size=1, max_size=5),
+    when=st.lists(conditions, min_size=1, max_size=2).map(tuple),
+    then=st.lists(actions, min_size=1, max_size=3).map(tuple),
+    reason=st.just(REASON),
+    mode=st.sampled_from(Mode),
+    exempt_roles=st.frozensets(names, max_size=1),
+    exempt_channels=st.frozensets(names, max_size=1),
+    cooldown=st.sampled_from([timedelta(0), timedelta(hours=1)]),
+)
+policies = st.builds(Policy, rules=st.lists(rules, max_size=6).map(tuple), mode=st.sampled_from(Watch))
+verdicts = st.dictionaries(st.sampled_from(Task), st.floats(0, 1)).map(
+    lambda scores: Verdict(guard=GUARD, scores=scores)
+)
+screenings: st.SearchStrategy[Screening] = st.one_of(verdicts, st.just(Unscreened("guard is away", GUARD)))
+messages = st.builds(
+    Message,
+    ref=st.builds(MessageRef, st.just(Platform.REHEARSAL), names, st.just("1")),
+    community_id=st.just("c"),
+    author=st.builds(Author, id=st.just("u"), roles=st.frozensets(names), bot=st.booleans()),
+    sent_at=st.sampled_from([NOW, NOW - timedelta(days=1)]),
+    text=st.text(alphabet="가나욕 ", max_size=8),
+    mentions=st.integers(0, 6),
+)
+
+
+def kinds(found: tuple[Action, ...]) -> set[str]:
+    return {action.kind for action in found}
+
+
+@given(messages, screenings, policies, st.sampled_from(sorted(STAFF)))
+def test_staff_are_never_touched(message: Message, screening: Screening, policy: Policy, role: str) -> None:
+    staff = replace(message, author=replace(message.author, roles=message.author.roles | {role}))
+    decision = decide(staff, screening, policy, at=NOW)
+    assert decision.actions == decision.withheld == ()
+    assert all(not finding.matched and finding.why.code == "staff" for finding in decision.findings)
+
+
+@given(messages, screenings, policies)
+def test_the_bot_never_judges_itself(message: Message, screening: Screening, policy: Policy) -> None:
+    own = replace(message, author=replace(message.author, myself=True))
+    assert decide(own, screening, policy, at=NOW).actions == ()
+
+
+@given(messages, screenings, policies)
+def test_shadow_rules_never_act(message: Message, screening: Screening, policy: Policy) -> None:
+    shadow = replace(policy, rules=tuple(replace(rule, mode=Mode.SHADOW) for rule in policy.rules))
+    decision = decide(message, screening, shadow, at=NOW)
+    assert decision.actions == decision.withheld == ()
+    assert len(decision.findings) == len(policy.rules)
+
+
+@given(messages, policies)
+def test_no_verdict_never_touches_message_or_member(message: Message, policy: Policy) -> None:
+    decision = decide(message, Unscreened("guard is away", GUARD), policy, at=NOW)
+    assert all(action.weight is Weight.MODERATORS for action in decision.actions)
+
+
+@given(messages, screenings, policies)
+def test_watch_only_touches_nobody_and_shows_what_it_would_have_done(
+    message: Message, screening: Screening, policy: Policy
+) -> None:
+    live = decide(message, screening, policy.in_mode(Watch.LIVE), at=NOW)
+    watch = decide(message, screening, policy.in_mode(Watch.WATCH), at=NOW)
+    assert all(action.weight is Weight.MODERATORS for action in watch.actions)
+    assert kinds(live.actions) <= kinds(watch.actions) | kinds(watch.withheld)
+
+
+@given(messages, screenings, policies)
+def test_late_messages_and_bots_are_not_sanctioned(message: Message, screening: Screening, policy: Policy) -> None:
+    late = replace(message, sent_at=NOW - timedelta(days=1))
+    bot = replace(message, author=replace(message.author, bot=True))
+    for spared in (late, bot):
+        decision = decide(spared, screening, policy, at=NOW)
+        assert all(action.weight < Weight.MEMBER for action in decision.actions)
+        assert not decision.withheld or "flag" in kinds(decision.actions)
+
+
+@given(messages, screenings, policies, names, st.data())
+def test_an_exemption_never_adds_an_action(
+    message: Message, screening: Screening, policy: Policy, name: str, data: st.DataObject
+) -> None:
+    before = decide(message, screening, policy, at=NOW)
+    exempt = [
+        replace(policy, exempt_roles=policy.exempt_roles | {name}),
+        replace(policy, exempt_channels=policy.exempt_channels | {name}),
+    ]
+    if policy.rules:
+        place = data.draw(st.integers(0, len(policy.rules) - 1))
+        rule = policy.rules[place]
+        narrower = (
+            replace(rule, exempt_roles=rule.exempt_roles | {name}),
+            replace(rule, exempt_channels=rule.exempt_channels | {name}),
+        )
+        exempt += [
+            replace(policy, rules=(*policy.rules[:place], rule, *policy.rules[place + 1 :])) for rule in narrower
+        ]
+    for milder in exempt:
+        after = decide(message, screening, milder, at=NOW)
+        assert kinds(after.actions) <= kinds(before.actions)
+        assert kinds(after.withheld) <= kinds(before.withheld)
+
+
+@given(messages, screenings, policies)
+def test_every_rule_leaves_a_finding_and_deciding_is_repeatable(
+    message: Message, screening: Screening, policy: Policy
+) -> None:
+    decision = decide(message, screening, policy, at=NOW)
+    assert [finding.rule for finding in decision.findings] == [rule.name for rule in policy.rules]
+    assert decision == decide(message, screening, policy, at=NOW)
+
+
+@given(messages, screenings, rules, rules)
+def test_a_pointless_rule_really_is(message: Message, screening: Screening, earlier: Rule, later: Rule) -> None:
+    if earlier.makes_pointless(later):
+        alone = decide(message, screening, Policy(rules=(earlier,)), at=NOW)
+        both = decide(message, screening, Policy(rules=(earlier, later)), at=NOW)
+        assert both.actions == alone.actions and both.withheld == alone.withheld
+
+
+def decided(text: str, *when: Condition, past: Past | None = None, sent_at: datetime = NOW) -> Decision:
+    message = Message(
+        ref=MessageRef(Platform.REHEARSAL, "a", "1"),
+        community_id="c",
+        author=Author(id="u"),
+        sent_at=sent_at,
+        text=text,
+        mentions=text.count("@"),
+    )
+    rule = Rule(name="r", when=when, then=(Delete(), Warn()), reason=REASON, cooldown=timedelta(minutes=10))
+    verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.9}, categories=frozenset({"S1"}))
+    return decide(message, verdict, Policy(rules=(rule,)), at=NOW, past=past)
+
+
+def matches(text: str, *when: Condition, past: Past | None = None) -> bool:
+    return decided(text, *when, past=past).findings[0].matched
+
+
+def test_conditions_hold_when_they_should() -> None:
+    assert matches("", Score(task=Task.PROMPT_HARM, at_least=0.9))
+    assert not matches("", Score(task=Task.PROMPT_HARM, at_least=0.91))
+    assert not matches("", Score(task=Task.PROMPT_HARM, at_least=0.5, below=0.9))
+    assert not matches("", Score(task=Task.RESPONSE_HARM, at_least=0))
+    assert matches("", Category(any_of=frozenset({"S1", "S2"})))
+    assert matches("https://evil.example/x", Link())
+    assert not matches("https://www.good.example/x", Link(allowed=frozenset({"good.example"})))
+    assert matches("https://notgood.example", Link(allowed=frozenset({"good.example"})))
+    assert matches("http://[bad", Link())
+    assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
+    assert matches("@a @b", Mentions(at_least=2))
+
+
+def test_an_innocent_reading_wins_only_where_it_stands() -> None:
+    threat = Text(any_of=("죽여버",), unless=("보스 죽여버",))
+    assert matches("널 죽여버린다", threat)
+    assert not matches("보스 죽여버리자", threat)
+    assert matches("보스 죽여버리자 그리고 너도 죽여버린다", threat)
+    assert not matches("널 죽여버린다", NoText(text=threat))
+    assert matches("시 발", Text(any_of=("시발",))), "read without spaces too"
+
+
+def test_repeats_count_this_message_and_only_the_window() -> None:
+    flood = Repeats(at_least=3, within=timedelta(minutes=1))
+    just_now = tuple(NOW - timedelta(seconds=s) for s in (10, 20))
+    assert matches("x", flood, past=Past(repeats=just_now))
+    assert not matches("x", flood, past=Past(repeats=just_now[:1]))
+    assert not matches("x", flood, past=Past(repeats=(NOW - timedelta(minutes=2), *just_now[:1])))
+    backlog = decided("x", flood, past=Past(repeats=just_now), sent_at=NOW - timedelta(hours=1))
+    assert backlog.findings[0].why.code == "late", "a backlog is not a flood"
+
+
+def test_a_cooldown_spares_the_member_but_not_the_message() -> None:
+    score = Score(task=Task.PROMPT_HARM, at_least=0.5)
+    assert decided("x", score).actions == (Delete(), Warn())
+    assert decided("x", score, past=Past(fired={"r": NOW - timedelta(minutes=1)})).actions == (Delete(),)
+    assert decided("x", score, past=Past(fired={"r": NOW - timedelta(minutes=11)})).actions == (Delete(), Warn())
+
+
+def test_the_longest_time_out_counts_and_deeds_that_protect_come_first() -> None:
+    def rule(name: str, *then: Action) -> Rule:
+        return Rule(name=name, when=(ByBot(bot=False),), then=then, reason=REASON)
+
+    message = Message(
+        ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="x"
+    )
+    policy = Policy(
+        rules=(
+            rule("one", Flag(), Timeout(timedelta(hours=2))),
+            rule("two", Timeout(timedelta(hours=1)), Ban(), Delete()),
+        )
+    )
+    decision = decide(message, Verdict(guard=GUARD), policy, at=NOW)
+    assert decision.actions == (Delete(), Ban(), Timeout(timedelta(hours=2)), Flag())
+    assert decision.rule == "one"
