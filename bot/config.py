@@ -179,8 +179,6 @@ class _When(_Section):
             asked.append(conditions.Category(any_of=frozenset(self.categories)))
         if self.text:
             asked.append(self.text.condition())
-        if self.no_text:
-            asked.append(conditions.NoText(text=self.no_text.condition()))
         if s := self.score:
             asked.append(conditions.Score(task=Task(s.task), at_least=s.at_least, below=s.below))
         if self.repeats:
@@ -199,6 +197,8 @@ class _When(_Section):
             asked.append(conditions.ByBot(bot=self.by_bot))
         if self.edited:
             asked.append(conditions.Edited())
+        if self.no_text:
+            asked.append(conditions.NoText(text=self.no_text.condition()))
         return tuple(asked)
 
 

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.actions import Outcome
+from bot.domain.actions import Action, Outcome
+from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Message, MessageRef, Platform
+from bot.domain.review import History, Review
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
 
@@ -91,6 +93,10 @@ class Outbox(Protocol):
         """Write down what came of planned actions (by id). Repeating a record changes nothing."""
         ...
 
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        """Add actions to an incident, to be claimed at or after `due`."""
+        ...
+
     async def postpone(self, planned_id: int, until: datetime) -> None:
         """Give a started action back, to be claimed again at or after `until`."""
         ...
@@ -105,6 +111,37 @@ class IncidentLog(Protocol):
 
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
         """The incidents of these revisions."""
+        ...
+
+    async def get(self, incident_id: int) -> Incident | None: ...
+
+    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+        """What is on record about a member."""
+        ...
+
+
+class Reviews(Protocol):
+    """Moderators' calls."""
+
+    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
+        """Write a call down and plan what follows, in one transaction. A call that closes the review is refused
+        when another one closed it before: then nothing is written, and that other one is returned."""
+        ...
+
+
+class Communities(Protocol):
+    """What communities have set."""
+
+    async def all(self) -> Sequence[Community]: ...
+
+    async def put(self, community: Community) -> None:
+        """Store a community's settings in place of the old ones."""
+        ...
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents and
+        everything planned follow, in one transaction; repeating it changes nothing. Where a channel had the
+        community's id, it gets the new one, too."""
         ...
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters import digest_page as digest_pages
 from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
@@ -32,6 +32,10 @@ from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.one_by_one import OneByOne
 from storage.outbox import SqlOutbox
+
+if TYPE_CHECKING:
+    from adapters.embedded.phrases import TrickRate
+    from adapters.embedded.training import TrainingReport
 
 
 def _embedded(config: Config) -> Guard:
@@ -126,7 +130,7 @@ async def application(
         screener = Screener(
             inbox=inbox,
             queue=queue,
-            policy_of=lambda community_id: rules,
+            policy_of=lambda message: rules,
             clock=clock,
             arrived=Bell(),
             planned=planned,
@@ -173,3 +177,17 @@ async def one_by_one(config: Config) -> AsyncIterator[OneByOne]:
     """A database that is written to as a naive bot would."""
     async with Database.open(config.storage.url, SystemClock()) as database:
         yield OneByOne(database)
+
+
+def train_embedded(data: Path, out: Path, progress: Callable[[str], None]) -> "TrainingReport":
+    from adapters.embedded.training import train
+
+    return train(data, out, progress)
+
+
+def phrase_rates() -> "list[TrickRate]":
+    """What the embedded guard does with each trick of evasion and each kind of innocent look-alike."""
+    from adapters.embedded import EmbeddedGuard
+    from adapters.embedded.phrases import phrase_rates as of
+
+    return of(EmbeddedGuard())

@@ -21,8 +21,11 @@ from bot.domain.actions import (
     Flag,
     Gone,
     Kick,
+    Lift,
     Outcome,
     Refused,
+    Restore,
+    Retract,
     Timeout,
     Unconfirmed,
     Warn,
@@ -87,7 +90,8 @@ class _Screening(_Stored):
 
 class _Action(_Stored):
     kind: str
-    lasting_us: int | None = None  # microseconds
+    lasting_us: int | None = None  # of a time-out, microseconds
+    receipt: str | None = None  # of what is to be retracted
 
 
 class _Reason(_Stored):
@@ -109,9 +113,9 @@ class _Decision(_Stored):
     thresholds: dict[str, float] = Field(default_factory=dict)
 
 
-#: Timeout alone has something to store beside its kind.
+#: The actions with nothing to store beside their kind.
 _PLAIN_ACTIONS: dict[str, Action] = {
-    action.kind: action for action in (Flag(), Escalate(), Delete(), Warn(), Kick(), Ban())
+    action.kind: action for action in (Flag(), Escalate(), Delete(), Warn(), Kick(), Ban(), Restore(), Lift())
 }
 
 
@@ -297,17 +301,25 @@ def _read_why(stored: _Why) -> Why:
 
 
 def _write_action(action: Action) -> _Action:
-    if isinstance(action, Timeout):
-        return _Action(kind=action.kind, lasting_us=action.lasting // timedelta(microseconds=1))
-    return _Action(kind=action.kind)
+    match action:
+        case Timeout(lasting):
+            return _Action(kind=action.kind, lasting_us=lasting // timedelta(microseconds=1))
+        case Retract(receipt):
+            return _Action(kind=action.kind, receipt=_writable(receipt))
+        case _:
+            return _Action(kind=action.kind)
 
 
 def _read_action(stored: _Action) -> Action:
-    if stored.kind == Timeout.kind and stored.lasting_us is not None:
-        return Timeout(timedelta(microseconds=stored.lasting_us))
-    if stored.kind in _PLAIN_ACTIONS and stored.lasting_us is None:
-        return _PLAIN_ACTIONS[stored.kind]
-    raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
+    match (stored.kind, stored.lasting_us, stored.receipt):
+        case (Timeout.kind, int(lasting), None):
+            return Timeout(timedelta(microseconds=lasting))
+        case (Retract.kind, None, str(receipt)):
+            return Retract(receipt)
+        case (kind, None, None) if kind in _PLAIN_ACTIONS:
+            return _PLAIN_ACTIONS[kind]
+        case _:
+            raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
 
 
 def _writable(text: str) -> str:

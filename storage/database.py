@@ -166,6 +166,8 @@ def _parsed(url: str) -> URL:
         place = make_url(url)
     except (ArgumentError, ValueError):
         raise Broken("[storage] url cannot be read; write sqlite:///PATH or postgresql://USER@HOST/DATABASE.") from None
+    if unknown := place.query.keys() - ({"sslmode"} if place.drivername == "postgresql" else set()):
+        raise Broken(f"[storage] url ends with {', '.join(sorted(unknown))}, which means nothing here; leave it out.")
     if place.drivername == "sqlite":
         if place.host or not place.database or place.database == ":memory:":
             raise Broken("[storage] url names no file; write sqlite:///PATH, with a fourth slash for an absolute path.")

@@ -240,7 +240,7 @@ class MemoryInbox:
         ]
         for opened in [self.store.opened[other] for other in revisions if other in self.store.opened]:
             own = any(
-                action.outcome == Done() or (action.started and action.outcome is None)
+                isinstance(action.outcome, Done) or (action.started and action.outcome is None)
                 for action in self.store.actions.values()
                 if action.planned.incident_id == opened.id and action.planned.action == Delete()
             )

@@ -59,7 +59,7 @@ class Postgres:
         for _ in range(600):
             if self._server.poll() is not None:
                 raise RuntimeError((self._folder / "log").read_text())
-            ready = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+            ready = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
             if subprocess.run(ready, cwd="/", check=False).returncode == 0:
                 return
             time.sleep(0.05)

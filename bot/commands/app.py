@@ -130,7 +130,7 @@ def build(language: str) -> typer.Typer:
     ) -> None:
         from bot.commands.train import train_embedded
 
-        train_embedded(data, out, as_json=as_json)
+        train_embedded(data, out, say, as_json=as_json)
 
     @bench.command("flow", help=say["help.bench_flow"])
     def bench_flow(
@@ -145,7 +145,7 @@ def build(language: str) -> typer.Typer:
     def bench_phrases(as_json: JsonOption = False) -> None:
         from bot.commands.train import bench_phrases
 
-        asyncio.run(bench_phrases(as_json=as_json))
+        bench_phrases(say, as_json=as_json)
 
     app.add_typer(rules, name="rules")
     app.add_typer(bench, name="bench")

@@ -1,5 +1,6 @@
 """The capability table: what each guard can judge, in which forms, and what of it was never checked."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,10 +15,10 @@ def guards(say: Texts, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(title=say["guards.title"], title_justify="left")
+    table = Table(title=say["guards.title"], title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column(say["guards.name"], no_wrap=True)
     for task in Task:
-        table.add_column(say[f"task.{task}"], justify="center")
+        table.add_column(say[f"guards.{task}"], justify="center")
     table.add_column(say["guards.categories"], justify="right")
     table.add_column(say["guards.context"], justify="right")
     table.add_column(say["guards.korean"], justify="center")
@@ -26,7 +27,7 @@ def guards(say: Texts, *, as_json: bool) -> None:
             row["name"],
             *(_mark(task in row["tasks"]) for task in Task),
             str(len(row["categories"]) or "-"),
-            f"{row['context']:,}" if row["context"] else say["guards.any_length"],
+            f"{row['context'] // 1024}k" if row["context"] else "-",
             _mark(row["korean"]),
         )
     console = Console(highlight=False, markup=False)

@@ -30,13 +30,20 @@ DIGEST = Path("jikimi-digest.md")
 
 
 async def rehearse(
-    file: str | None, config: Config, say: Texts, *, as_json: bool, speed: float | None, fresh: bool
+    file: str | None,
+    config: Config,
+    say: Texts,
+    *,
+    as_json: bool = False,
+    speed: float | None = None,
+    fresh: bool = False,
+    console: Console | None = None,
 ) -> None:
     """Decides as in live mode, at the transcript's own time; the chat only pretends to act."""
     with nullcontext(file) if file else as_file(files("bot.rehearsal") / "transcript.jsonl") as path:
         if fresh:
             wiring.set_aside(config)
-        view: View = JsonView(say) if as_json else TerminalView(say, config, str(path))
+        view: View = JsonView(say) if as_json else TerminalView(say, config, str(path), console)
         with view:
             await _moderate(str(path), config, say, view, speed)
 
@@ -196,11 +203,11 @@ class JsonView:
 class TerminalView:
     """A line a message above a progress bar; what was done stands out, what is fine stays quiet."""
 
-    def __init__(self, say: Texts, config: Config, path: str) -> None:
+    def __init__(self, say: Texts, config: Config, path: str, console: Console | None = None) -> None:
         self._say = say
         self._zone = ZoneInfo(config.defaults.timezone)
         self._path = path
-        console = Console(highlight=False, emoji=False)
+        console = console or Console(highlight=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )

@@ -71,14 +71,46 @@ class Ban:
     repeatable: ClassVar[bool] = True
 
 
-#: Repeating a repeatable action is harmless.
-Action = Flag | Escalate | Delete | Warn | Timeout | Kick | Ban
-ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Warn, Timeout, Kick, Ban)
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Undo a Delete: post the message again in its author's name, marked as restored. At most once."""
+
+    kind: ClassVar[str] = "restore"
+    weight: ClassVar[Weight] = Weight.MESSAGE
+    repeatable: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Undo a Timeout or a Ban."""
+
+    kind: ClassVar[str] = "lift"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """Take away a notice of our own again. `receipt` is what Done said when it was posted."""
+
+    kind: ClassVar[str] = "retract"
+    weight: ClassVar[Weight] = Weight.MODERATORS
+    repeatable: ClassVar[bool] = True
+    receipt: str
+
+
+#: Repeating a repeatable action is harmless. A rule may ask for RULE_ACTIONS; the others follow from people and time.
+Action = Flag | Escalate | Delete | Warn | Timeout | Kick | Ban | Restore | Lift | Retract
+RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Warn, Timeout, Kick, Ban)
+ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """`receipt` is whatever the platform needs to find again what it posted (a card, a notice)."""
+
     kind: ClassVar[str] = "done"
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

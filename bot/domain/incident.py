@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.message import Message
+from bot.domain.review import Review
 from bot.domain.rules import Decision, Reason
 
 
@@ -38,4 +39,5 @@ class Incident:
     decision: Decision
     decided_at: datetime
     outcomes: tuple[tuple[Action, Outcome | None], ...]
+    review: Review | None = None  # the call that closed it
     withdrawn_at: datetime | None = None  # when the message was taken away by somebody else

@@ -31,9 +31,7 @@ _CONJOINING = str.maketrans(
 # The two-set layout of every Korean keyboard: the Latin letter on the key, the jamo on the key.
 _KEYS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True))
 _KEYBOARD = str.maketrans(
-    {key.upper(): jamo for key, jamo in _KEYS.items()}
-    | _KEYS
-    | dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
+    {key.upper(): jamo for key, jamo in _KEYS.items()} | _KEYS | dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
 )
 
 # ---- canonical: only what cannot change a verdict ---------------------------------------------------------------
@@ -83,16 +81,18 @@ _LOOK_ALIKES = (  # only beside a jamo or inside a word, so that ordinary digits
     (re.compile(r"\^(?=[ㅏ-ㅣ1l|!])"), "ㅅ"),
     (re.compile(r"77(?=[ㅏ-ㅣ])"), "ㄲ"),
     (re.compile(r"7(?=[ㅏ-ㅣh])"), "ㄱ"),
-    (re.compile(r"(?<=[ㄱ-ㅊㅌ-ㅍ])(?:[1il|]+|!+(?=[가-힣ㄱ-ㅎ]))"), "ㅣ"),
-    (re.compile(r"(?<=[ㄱ-ㅊㅌ-ㅍ])h(?![a-z])"), "ㅐ"),
+    (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])(?:[1il|]+|!+(?=[가-힣ㄱ-ㅎ]))"), "ㅣ"),
+    (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])h(?![a-z])"), "ㅐ"),
     (re.compile(r"(?<![a-z])ah(?=[가-힣])"), "새"),
     (re.compile(r"(?<=[시씨ㅅㅆ])8"), "팔"),
 )
 _HAS_LOOK_ALIKE = re.compile(r"[\^71il|!h8]")
 # What stands between two Korean letters and is neither a letter nor white space; 1 l | ! also pass for a long ㅣ.
-_SEPARATOR = re.compile(r"(?<=[가-힣ㄱ-ㅎㅏ-ㅣ])(?:[^\w\s]|_)+(?=[가-힣ㄱ-ㅎㅏ-ㅣ])|(?<=[가-힣])[1l]+(?=[가-힣ㄱ-ㅎ])")
+_SEPARATOR = re.compile(
+    r"(?<=[가-힣ㄱ-ㅎㅏ-ㅣ])(?:[^\w\s]|_)+(?=[가-힣ㄱ-ㅎㅏ-ㅣ])|(?<=[가-힣])[^\w\s]{0,2}[1l]{1,2}[^\w\s]{0,2}(?=[가-힣ㄱ-ㅎ])"
+)
 _SPELLED_OUT = re.compile(
-    r"(?<![^\s(\[\"'])[가-힣ㄱ-ㅎㅏ-ㅣ](?:[^\w\s]{0,3} [^\w\s]{0,3}[가-힣ㄱ-ㅎㅏ-ㅣ](?![가-힣ㄱ-ㅎㅏ-ㅣ]))+"
+    r"(?<![^\s(\[\"'])[가-힣ㄱ-ㅎㅏ-ㅣ](?:[^\w\s]{0,3} (?:[^\w\s]{1,3} )?[^\w\s]{0,3}[가-힣ㄱ-ㅎㅏ-ㅣ](?![가-힣ㄱ-ㅎㅏ-ㅣ]))+"
 )
 _NOT_KOREAN = re.compile(r"[^가-힣ㄱ-ㅎㅏ-ㅣ]+")
 _LOOSE_SYLLABLE = re.compile(
@@ -186,7 +186,7 @@ def _shortened(match: re.Match[str]) -> str:
 def _typed(text: str) -> str:
     words = []
     for latin in _LATIN_WORD.findall(text):
-        jamo = latin.translate(_KEYBOARD)
+        jamo = (latin.lower() if latin.isupper() else latin).translate(_KEYBOARD)  # all capitals: caps lock
         for apart, together in _DOUBLE_VOWEL.items():
             jamo = jamo.replace(apart, together)
         word = _LOOSE_SYLLABLE.sub(_syllable, jamo)

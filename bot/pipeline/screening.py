@@ -21,11 +21,11 @@ Settled = Callable[[Sequence[Settlement]], None]
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
-    """`policy_of` gives a community's rules; `moment` says when a decision on a message falls (live: now)."""
+    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now)."""
 
     inbox: Inbox
     queue: GuardQueue
-    policy_of: Callable[[str], Policy]
+    policy_of: Callable[[Message], Policy]
     clock: Clock
     arrived: Bell
     planned: Bell
@@ -73,7 +73,7 @@ class Screener:
         def decided(screening: Screening) -> None:
             at = self.moment(message) if self.moment else self.clock.now()
             past = Past(repeats=repeats, fired=self.recollection.fired(message))
-            decision = decide(message, screening, self.policy_of(message.community_id), at=at, past=past)
+            decision = decide(message, screening, self.policy_of(message), at=at, past=past)
             if decision.is_incident:
                 self.recollection.note(decision, at)
             ms = (self.clock.monotonic() - started) * 1000

@@ -18,7 +18,7 @@ from storage import codec
 from storage.tables import Instant, microseconds
 from tests.builders import decision, message
 
-TEXT = st.text(max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # no halves of surrogate pairs
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 MESSAGES = st.builds(
@@ -148,7 +148,13 @@ def test_what_does_not_fit_is_named_but_not_quoted(stored: str, field: str) -> N
 
 
 def test_an_action_of_another_version_is_refused() -> None:
-    for stored in ('{"kind":"banish"}', '{"kind":"timeout"}', '{"kind":"ban","lasting_us":1}', '{"kind":"ban","v":9}'):
+    for stored in (
+        '{"kind":"banish"}',
+        '{"kind":"timeout"}',
+        '{"kind":"retract"}',
+        '{"kind":"ban","lasting_us":1}',
+        '{"kind":"ban","v":9}',
+    ):
         with pytest.raises(Broken):
             codec.read_action(stored)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -141,4 +142,30 @@ def test_on_postgresql_two_processes_share_the_work(postgres: Postgres) -> None:
             rest = await inboxes[1].claim(100, fresh_since=NOW)
             assert len(claimed) + len(rest) == 100
 
+    asyncio.run(scenario())
+
+
+def test_on_postgresql_the_work_of_a_silent_process_is_taken_over(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.create(f"crash_{next(_numbers)}")
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            inbox = store(database, ManualClock()).inbox
+            with process(url, "claim") as silent:
+                assert silent.stdout is not None
+                silent.stdout.readline()
+            assert list(await inbox.claim(10, fresh_since=NOW)) == []
+            async with database.write() as connection:
+                await connection.execute(text(f"UPDATE holders SET alive_until = 0 WHERE id <> {database.holder}"))
+            taken_over: list[str] = []
+            while len(taken_over) < 2:
+                await asyncio.sleep(0.01)
+                taken_over += [one.ref.message_id for one in await inbox.claim(10, fresh_since=NOW)]
+            async with database.read() as connection:
+                alive = await connection.execute(text("SELECT id, alive_until > 0 FROM holders"))
+                assert alive.all() == [(database.holder, True)]
+
+    monkeypatch.setattr("storage.database.LEASE", timedelta(seconds=0.3))
     asyncio.run(scenario())

@@ -44,6 +44,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         ("sqlite:///:memory:", "names no file"),
         ("sqlite://jikimi.db", "names no file"),
         ("mysql://u:secret@h/d", "begins with mysql:"),
+        ("sqlite:///jikimi.db?mode=ro", "ends with mode"),
+        ("postgresql://u:secret@h/d?target_session_attrs=any", "ends with target_session_attrs"),
         ("sqlite+aiosqlite:///jikimi.db", "must begin with sqlite: or postgresql:"),
     ],
 )
@@ -75,6 +77,8 @@ def test_a_server_that_refuses_us_is_broken_and_one_that_is_away_is_unavailable(
         asyncio.run(opened(postgres.url().replace("postgres@", "nobody_known@")))
     with pytest.raises(Unavailable):
         asyncio.run(opened("postgresql://postgres@127.0.0.1:1/postgres"))
+    with pytest.raises(Unavailable):  # it has no certificate
+        asyncio.run(opened(postgres.url() + "?sslmode=require"))
 
 
 def test_the_steps_build_exactly_the_tables(url: str) -> None:

@@ -66,7 +66,7 @@ class Flow:
         screener = Screener(
             inbox=self.store.inbox,
             queue=(queue := GuardQueue(guard=self.guard, clock=self.clock)),
-            policy_of=lambda community_id: POLICY,
+            policy_of=lambda message: POLICY,
             clock=self.clock,
             arrived=Bell(),
             planned=planned,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.actions import ACTIONS, Action, Ban, Delete, Flag, Timeout, Warn, Weight
+from bot.domain.actions import RULE_ACTIONS, Action, Ban, Delete, Flag, Timeout, Warn, Weight
 from bot.domain.conditions import (
     ByBot,
     Category,
@@ -30,7 +30,7 @@ NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
 REASON = Reason(ko="이유", en="reason")
 
-actions = st.sampled_from(ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
 names = st.sampled_from(["a", "b", "member", "vip"])
 conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),

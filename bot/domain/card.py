@@ -1,0 +1,107 @@
+"""What moderators are shown about an incident, the same on every platform: an incident goes in, a card and its buttons come out.
+
+The sentences on a card are written by `bot.texts.cards`.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.actions import Ban, Delete, Done, Timeout
+from bot.domain.incident import Incident
+from bot.domain.review import Call
+
+LONGEST_TEXT = 400  # characters of the message that a card shows
+
+
+class Button(StrEnum):
+    """What a moderator can press. Those named like a call make that call; the others only show something."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    DELETE = "delete"
+    TIMEOUT = "timeout"
+    BAN = "ban"
+    ESCALATE = "escalate"
+    HISTORY = "history"
+    REVEAL = "reveal"
+
+    @property
+    def call(self) -> Call | None:
+        return Call(self.value) if self.value in tuple(Call) else None
+
+
+class Tone(StrEnum):
+    """How much a card wants to be looked at; platforms turn it into a colour or a sign."""
+
+    URGENT = "urgent"
+    OPEN = "open"
+    ACTED = "acted"  # something was done; a look is welcome
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One labelled fact."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Plain text throughout: platforms escape it for their own markup. `text` is masked."""
+
+    incident_id: int
+    tone: Tone
+    title: str
+    text: str
+    lines: tuple[Line, ...]
+    buttons: tuple[Button, ...]
+
+
+_PRESS = re.compile(rf"jikimi:({'|'.join(Button)}):(\d{{1,18}})")
+
+
+def press_id(button: Button, incident_id: int) -> str:
+    """What a button carries (at most 64 bytes): enough to serve it after a restart."""
+    return f"jikimi:{button}:{incident_id}"
+
+
+def pressed(carried: str) -> tuple[Button, int] | None:
+    """The button and the incident behind what was pressed; None: not one of ours."""
+    match = _PRESS.fullmatch(carried)
+    return (Button(match[1]), int(match[2])) if match else None
+
+
+_HIDDEN = re.compile(r"(?<=[^\W_])[^\W_]")
+
+
+def masked(text: str) -> str:
+    """Enough of a message to recognise it: every word's first letter, the others as ○; cut at LONGEST_TEXT."""
+    hidden = _HIDDEN.sub("○", " ".join(text.split()))
+    return hidden if len(hidden) <= LONGEST_TEXT else hidden[: LONGEST_TEXT - 1] + "…"
+
+
+def buttons(incident: Incident) -> tuple[Button, ...]:
+    """What can still be pressed: a closed incident is only looked at, and nobody deletes or bans twice."""
+    looks = (Button.REVEAL, Button.HISTORY)
+    if incident.review is not None:
+        return looks
+    done = {action.kind for action, outcome in incident.outcomes if isinstance(outcome, Done)}
+    author = incident.decision.message.author
+    offered = [Button.RIGHT, Button.WRONG]
+    if Delete.kind not in done:
+        offered.append(Button.DELETE)
+    if not author.bot:
+        offered += [Button(kind) for kind in (Timeout.kind, Ban.kind) if kind not in done]
+    return (*offered, Button.ESCALATE, *looks)
+
+
+def tone(incident: Incident) -> Tone:
+    if incident.review is not None:
+        return Tone.CLOSED
+    kinds = {action.kind for action, _ in incident.outcomes}
+    if "escalate" in kinds:
+        return Tone.URGENT
+    return Tone.ACTED if kinds - {"flag"} else Tone.OPEN

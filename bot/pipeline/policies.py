@@ -1,0 +1,56 @@
+"""What communities have set + the configuration's defaults -> the policy that a message is under."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.domain.community import Community
+from bot.domain.message import Message, Platform
+from bot.domain.rules import Policy, Watch
+from bot.ports import Clock, Communities
+
+Key = tuple[Platform, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Policies:
+    """Holds every community's settings in memory; the store is written first. `build` makes a policy of settings
+    (None: of a community that has set nothing) and must give equal policies for equal settings."""
+
+    store: Communities
+    build: Callable[[Community | None], Policy]
+    clock: Clock
+    _communities: dict[Key, Community] = field(default_factory=dict)
+    _policies: dict[Key, Policy] = field(default_factory=dict)
+    _default: Policy | None = None
+
+    async def load(self) -> None:
+        """Read everything, at start and after somebody else may have changed it."""
+        self._communities = {(community.platform, community.id): community for community in await self.store.all()}
+        self._policies.clear()
+
+    def community(self, platform: Platform, community_id: str) -> Community:
+        """The settings, empty ones where nothing was set."""
+        return self._communities.get((platform, community_id)) or Community(platform=platform, id=community_id)
+
+    async def change(self, community: Community) -> None:
+        await self.store.put(community)
+        self._communities[community.platform, community.id] = community
+        self._policies.pop((community.platform, community.id), None)
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        await self.store.move(platform, old_id, new_id)
+        await self.load()
+
+    def of(self, message: Message) -> Policy:
+        """The rules that this message is under, now."""
+        key = (message.ref.platform, message.community_id)
+        community = self._communities.get(key)
+        if community is None:
+            self._default = self._default or self.build(None)
+            return self._default
+        if key not in self._policies:
+            self._policies[key] = self.build(community)
+        policy = self._policies[key]
+        if community.paused_until and self.clock.now() < community.paused_until:
+            return policy.in_mode(Watch.WATCH)
+        return policy

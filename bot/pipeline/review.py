@@ -1,0 +1,43 @@
+"""A moderator's call on an incident -> what follows from it, once, however many press at the same time."""
+
+from dataclasses import dataclass
+
+from bot.domain.actions import Action
+from bot.domain.incident import Incident
+from bot.domain.review import Call, Review, consequences
+from bot.pipeline.bell import Bell
+from bot.ports import Clock, IncidentLog, Reviews
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """`incident` as it is now. `earlier` is the call that had closed the review before; then nothing was done."""
+
+    incident: Incident
+    planned: tuple[Action, ...] = ()
+    earlier: Review | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewer:
+    """Who may press is the platform's to check, at every press."""
+
+    incidents: IncidentLog
+    reviews: Reviews
+    clock: Clock
+    planned: Bell
+
+    async def call(self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str) -> Reviewed | None:
+        """None where there is no such incident."""
+        incident = await self.incidents.get(incident_id)
+        if incident is None:
+            return None
+        now = self.clock.now()
+        review = Review(
+            incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
+        )
+        then = consequences(call, incident.outcomes)
+        if earlier := await self.reviews.record(review, then, due=now):
+            return Reviewed(incident=incident, earlier=earlier)
+        self.planned.ring()
+        return Reviewed(incident=await self.incidents.get(incident_id) or incident, planned=then)

@@ -1,0 +1,88 @@
+"""Incident + a member's history -> the card that moderators see, in their language."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.domain.actions import Action, Outcome, Refused
+from bot.domain.card import Card, Line, Tone, buttons, masked, tone
+from bot.domain.incident import Incident
+from bot.domain.review import History, Review
+from bot.domain.verdict import Unscreened
+from bot.texts import Texts, because, deeds, reasons
+
+
+def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: int = 0) -> Card:
+    """`more`: how many later incidents of the same burst are folded into this card."""
+    decision = incident.decision
+    author = decision.message.author
+    facts = [
+        ("card.author", author.name or author.id),
+        ("card.score", _score(incident, say)),
+        ("card.rule", decision.rule or ""),
+        ("card.reason", _reason(incident, say)),
+        ("card.done", _done(incident, say)),
+        ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
+        ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
+        ("card.history", history_line(history, say, timezone)),
+        ("card.more", say("card.more_count", count=more) if more else ""),
+        ("card.withdrawn", _at(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
+        ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
+    ]
+    shade = tone(incident)
+    return Card(
+        incident_id=incident.id,
+        tone=shade,
+        title=say("card.urgent_title" if shade is Tone.URGENT else "card.title", id=incident.id),
+        text=masked(decision.message.text),
+        lines=tuple(Line(say[key], value) for key, value in facts if value),
+        buttons=buttons(incident),
+    )
+
+
+def history_line(history: History, say: Texts, timezone: str) -> str:
+    if not history.incidents or history.last_at is None:
+        return say["card.first_time"]
+    return say(
+        "card.record",
+        incidents=history.incidents,
+        upheld=history.upheld,
+        overturned=history.overturned,
+        last=_at(history.last_at, timezone),
+    )
+
+
+def review_line(review: Review, say: Texts, timezone: str) -> str:
+    """Who called it, and how."""
+    return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=_at(review.at, timezone))
+
+
+def revealed(incident: Incident, say: Texts) -> str:
+    """The whole text and why each rule matched, for the one moderator who asked."""
+    return say("card.revealed", text=incident.decision.message.text, why=reasons(incident.decision, say) or "-")
+
+
+def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
+    state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
+    because_of = f" ({outcome.reason})" if isinstance(outcome, Refused) else ""
+    return f"{say[f'action.{action.kind}']} {state}{because_of}"
+
+
+def _done(incident: Incident, say: Texts) -> str:
+    shown = [(action, outcome) for action, outcome in incident.outcomes if action.kind not in ("flag", "retract")]
+    return " · ".join(outcome_line(action, outcome, say) for action, outcome in shown)
+
+
+def _score(incident: Incident, say: Texts) -> str:
+    screening = incident.decision.screening
+    if isinstance(screening, Unscreened):
+        return say("rehearsal.unscreened", reason=screening.reason)
+    return "" if screening.harm is None else f"{screening.harm:.2f}"
+
+
+def _reason(incident: Incident, say: Texts) -> str:
+    reason = incident.decision.reason
+    return "" if reason is None else (reason.ko if say.language == "ko" else reason.en)
+
+
+def _at(moment: datetime, timezone: str) -> str:
+    return moment.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")

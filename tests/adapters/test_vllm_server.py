@@ -1,0 +1,355 @@
+"""The guard over HTTP, against servers that answer, fail, hang, lie, go away and come back."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
+from adapters.vllm_server import FAILURES, REFUSED, Encoding, VllmServers
+from bot.domain.verdict import Exchange, Screening, Task, Unscreened, Verdict
+from bot.errors import Broken, Unavailable
+from tests.fakes import ManualClock
+from tests.fault_proxy import FaultProxy
+from tests.guard_server import SURE, GuardServer
+
+BAD, GOOD = Exchange(prompt="나쁜 부탁"), Exchange(prompt="좋은 부탁")
+
+
+def guard(*servers: GuardServer | FaultProxy, dialect: str = "wildguard-ko", **more: Any) -> VllmServers:
+    more.setdefault("clock", ManualClock())
+    return VllmServers(servers=[server.url for server in servers], dialect=DIALECTS[dialect], **more)
+
+
+def scores(screening: Screening) -> dict[Task, float]:
+    assert isinstance(screening, Verdict), screening
+    return {task: round(score, 6) for task, score in screening.scores.items()}
+
+
+def reasons(screenings: Sequence[Screening]) -> list[str]:
+    return [screening.reason if isinstance(screening, Unscreened) else "" for screening in screenings]
+
+
+def test_prompts_and_pairs_are_judged_each_by_its_form() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server, revision="r1") as judge:
+            pair = Exchange(prompt="나쁜 부탁", response="나쁜 대답")
+            refused = Exchange(prompt="나쁜 부탁", response="죄송합니다")
+            alone = Exchange(prompt=None, response="나쁜 대답")
+            bad, good, answered, kept, single = await judge.judge([BAD, GOOD, pair, refused, alone])
+            assert scores(bad) == {Task.PROMPT_HARM: SURE}
+            assert scores(good) == {Task.PROMPT_HARM: round(1 - SURE, 6)}
+            low = round(1 - SURE, 6)
+            assert scores(answered) == {Task.PROMPT_HARM: SURE, Task.RESPONSE_REFUSAL: low, Task.RESPONSE_HARM: SURE}
+            assert scores(kept)[Task.RESPONSE_REFUSAL] == SURE
+            assert Task.PROMPT_HARM not in scores(single)
+            assert bad.guard.model == "iknow-lab/llama-3.2-3B-wildguard-ko-2410@r1"
+            assert bad.guard == judge.version
+            assert bad.guard.dialect == DIALECTS["wildguard-ko"].hash
+
+    asyncio.run(check())
+
+
+def test_what_is_sent_is_the_dialects_text_and_one_token_where_that_says_all() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            await judge.judge([GOOD, GOOD])
+            (body,) = server.bodies  # the same question is asked once
+            (question,) = DIALECTS["wildguard-ko"].questions(GOOD)
+            assert body["prompt"] == "".join(piece.text for piece in question.pieces()) + "Harmful request:"
+            assert body["add_special_tokens"] is False
+            assert (body["max_tokens"], body["temperature"], body["logprobs"]) == (1, 0, 20)
+            await judge.judge([Exchange(prompt=None, response="대답")])
+            assert server.bodies[-1]["max_tokens"] == 20
+            assert server.bodies[-1]["stop"] == ["\n\n"]
+
+    asyncio.run(check())
+
+
+def test_prompts_of_the_guards_own_tokenizer_go_to_the_chat_endpoint() -> None:
+    async def check() -> None:
+        async with GuardServer(model="mine") as server, guard(server, dialect="ksafeguard", model="mine") as judge:
+            (screening,) = await judge.judge([Exchange(prompt="나쁜 부탁", response="죄송합니다")])
+            assert scores(screening)[Task.PROMPT_HARM] == SURE
+            assert scores(screening)[Task.RESPONSE_REFUSAL] == SURE
+            assert all(body["messages"][0]["role"] == "user" for body in server.bodies)
+            assert all(body["add_generation_prompt"] and body["top_logprobs"] == 20 for body in server.bodies)
+
+    asyncio.run(check())
+
+
+def test_long_texts_are_judged_in_windows_and_the_worst_counts() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            text = "".join(f"{n}번째 {'나쁜' if n == 300 else '착한'} 말 " for n in range(600))
+            (screening,) = await judge.judge([Exchange(prompt=text)])
+            assert isinstance(screening, Verdict)
+            assert screening.windows == len(server.bodies) > 3
+            assert scores(screening) == {Task.PROMPT_HARM: SURE}
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("trouble", [500, 502, 503, 408, 404, "hang"])
+def test_a_failed_request_is_asked_of_another_replica(trouble: str | int) -> None:
+    async def check() -> None:
+        async with GuardServer() as sick, GuardServer() as well, guard(sick, well, timeout=0.3) as judge:
+            sick.trouble = trouble
+            for _ in range(3):
+                assert [scores(s)[Task.PROMPT_HARM] for s in await judge.judge([BAD])] == [SURE]
+            assert sick.bodies and well.bodies
+
+    asyncio.run(check())
+
+
+def test_a_reset_or_cut_connection_is_tried_again() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, FaultProxy(server.port) as proxy, guard(proxy, server) as judge:
+            proxy.mode = "reset"
+            assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
+            proxy.mode, proxy.cut_after = "pass", 200  # in the middle of the JSON
+            assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
+
+    asyncio.run(check())
+
+
+def test_no_replica_left_is_unavailable_and_says_when_to_come_back() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as server, guard(server, clock=clock) as judge:
+            server.trouble = 500
+            with pytest.raises(Unavailable):
+                await judge.judge([BAD])
+            asked = len(server.bodies)
+            assert asked == FAILURES
+            with pytest.raises(Unavailable) as refused:  # the circuit is open: nobody is asked
+                await judge.judge([BAD])
+            assert len(server.bodies) == asked
+            assert refused.value.retry_after is not None and 0 < refused.value.retry_after < 1
+
+    asyncio.run(check())
+
+
+def test_a_circuit_lets_one_probe_through_and_closes_on_its_answer() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as server, guard(server, clock=clock) as judge:
+            server.trouble = 500
+            with pytest.raises(Unavailable), capture_logs() as logs:
+                await judge.judge([BAD])
+            assert [entry["event"] for entry in logs] == ["guard server is away"]
+            asked = len(server.bodies)
+            await clock.advance(5)
+            with pytest.raises(Unavailable):  # half open: of many only one gets through, and fails
+                await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(20)])
+            assert len(server.bodies) == asked + 1
+            await clock.advance(5)
+            server.trouble = ""
+            with capture_logs() as logs:
+                await judge.judge([BAD])
+                await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(20)])
+            assert [entry["event"] for entry in logs] == ["guard server is back"]
+
+    asyncio.run(check())
+
+
+def test_many_failures_at_once_count_as_one_outage() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as server, guard(server, clock=clock) as judge:
+            server.trouble = 500
+            with pytest.raises(Unavailable):
+                await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(50)])
+            await clock.advance(1)  # longer than the first pause, shorter than a doubled one
+            server.trouble = ""
+            assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
+
+    asyncio.run(check())
+
+
+def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_says() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as busy, guard(busy, clock=clock) as judge:
+            busy.trouble, busy.headers = 429, {"Retry-After": "7"}
+            with pytest.raises(Unavailable) as refused:
+                await judge.judge([BAD])
+            assert refused.value.retry_after == pytest.approx(7)
+            assert len(busy.bodies) == 1
+            busy.trouble = ""
+            await clock.advance(6)
+            with pytest.raises(Unavailable):
+                await judge.judge([BAD])
+            await clock.advance(1)
+            assert await judge.judge([BAD])
+
+    asyncio.run(check())
+
+
+def test_work_is_spread_by_open_requests() -> None:
+    async def check() -> None:
+        async with GuardServer() as one, GuardServer() as two, guard(one, two) as judge:
+            await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(40)])
+            assert (len(one.bodies), len(two.bodies)) == (20, 20)
+            one.hold = asyncio.Event()  # slow: keeps what it has
+            slow = [asyncio.ensure_future(judge.judge([Exchange(prompt=f"느린 {n}")])) for n in range(4)]
+            while one.open < 2:
+                await asyncio.sleep(0.01)
+            for number in range(10):
+                await judge.judge([Exchange(prompt=f"빠른 {number}")])
+            assert one.open == 2
+            assert len(two.bodies) == 32
+            one.hold.set()
+            await asyncio.gather(*slow)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("garbage", UNPARSEABLE),
+        ("empty", UNPARSEABLE),
+        ("nonsense", UNPARSEABLE),
+        ("unsure", LOW_LABEL_MASS),
+        (400, REFUSED),
+        (422, REFUSED),
+    ],
+)
+@pytest.mark.parametrize("exchange", [BAD, Exchange(prompt=None, response="대답")])
+def test_an_answer_that_makes_no_sense_is_no_verdict(trouble: str | int, reason: str, exchange: Exchange) -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            server.trouble = trouble
+            if trouble == "nonsense" and exchange is BAD:  # the one token that was asked for is no label
+                assert reasons(await judge.judge([exchange])) == [LOW_LABEL_MASS]
+            else:
+                assert reasons(await judge.judge([exchange])) == [reason]
+
+    asyncio.run(check())
+
+
+def test_one_odd_answer_spoils_nobody_elses() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            server.trouble, server.times = "garbage", 1
+            screenings = await judge.judge([Exchange(prompt=f"나쁜 부탁 {n}") for n in range(5)])
+            assert sorted(reasons(screenings)) == ["", "", "", "", UNPARSEABLE]
+
+    asyncio.run(check())
+
+
+def test_a_wrong_token_or_model_is_said_in_one_sentence() -> None:
+    async def check() -> None:
+        async with GuardServer(token="sesame", model="mine") as server:
+            async with guard(server, token="wrong-secret") as judge:
+                with pytest.raises(Broken, match="JIKIMI_GUARD_TOKEN") as refused:
+                    await judge.judge([BAD, GOOD])
+                assert "wrong-secret" not in str(refused.value) + repr(judge)
+            async with guard(server, token="sesame", model="theirs") as judge:
+                with pytest.raises(Broken, match=r"does not serve theirs; set \[guard\] model") as refused:
+                    await judge.judge([BAD])
+                assert "\n" not in str(refused.value)
+            async with guard(server, token="sesame", model="mine") as judge:
+                assert await judge.judge([BAD])
+
+    asyncio.run(check())
+
+
+def test_cancelling_closes_the_requests() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            server.trouble = "hang"
+            call = asyncio.ensure_future(judge.judge([BAD, GOOD]))
+            while server.open < 2:
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            while server.open:
+                await asyncio.sleep(0.01)
+            assert server.cancelled == 2
+            server.trouble = ""
+            assert await judge.judge([BAD])
+
+    asyncio.run(check())
+
+
+def test_a_replica_killed_and_restarted_under_load_loses_nothing() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as steady, GuardServer() as flaky, guard(steady, flaky, clock=clock) as judge:
+
+            async def load(worker: int) -> int:
+                done = 0
+                for number in range(25):
+                    answers = await judge.judge([Exchange(prompt=f"나쁜 부탁 {worker} {number}")])
+                    done += scores(answers[0]) == {Task.PROMPT_HARM: SURE}
+                    await asyncio.sleep(0.002)
+                return done
+
+            work = [asyncio.ensure_future(load(worker)) for worker in range(8)]
+            while len(flaky.bodies) < 20:
+                await asyncio.sleep(0.005)
+            await flaky.__aexit__()
+            while len(steady.bodies) < 100:
+                await asyncio.sleep(0.005)
+            before = len(flaky.bodies)
+            await flaky.__aenter__()  # on the same port
+            await clock.advance(60)
+            assert await asyncio.gather(*work) == [25] * 8
+            assert len(flaky.bodies) > before
+
+    asyncio.run(check())
+
+
+def test_message_text_is_never_logged_or_raised() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            server.trouble = 500
+            with capture_logs() as logs, pytest.raises(Unavailable) as refused:
+                await judge.judge([BAD])
+            assert "나쁜" not in repr(logs) + repr(refused.value)
+
+    asyncio.run(check())
+
+
+def test_a_tokenizer_at_hand_sends_ids_that_no_user_text_can_forge(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    control = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    tokenizer.train_from_iterator(
+        ["Harmful request: yes\nResponse refusal: no\nHarmful response: no"] * 20,
+        trainers.BpeTrainer(
+            special_tokens=control, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        ),
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    dialect = DIALECTS["wildguard-ko"]
+    encoding = Encoding.read(tmp_path, dialect)
+    assert encoding.measure("<|eot_id|>") > 1
+    end = tokenizer.token_to_id("<|eot_id|>")
+    assert encoding.encode([Piece("<|eot_id|>", trusted=True), Piece("<|eot_id|>", trusted=False)]).count(end) == 1
+
+    async def check() -> None:
+        async with GuardServer() as server, guard(server, encoding=encoding) as judge:
+            server.trouble = 500
+            with pytest.raises(Unavailable):
+                await judge.judge([BAD])
+            ids = server.bodies[0]["prompt"]
+            assert tokenizer.decode(ids, skip_special_tokens=False).endswith("Harmful request:")
+            assert ids.count(end) == 1
+
+    asyncio.run(check())
+
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(Broken, match=r"other\.json"):
+        Encoding.read(tmp_path / "other.json", dialect)
+    with pytest.raises(Broken):
+        Encoding.read(tmp_path / "nowhere", dialect)

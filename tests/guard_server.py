@@ -1,0 +1,141 @@
+"""A small HTTP server that answers like `vllm serve` with WildGuard-ko: it finds a text harmful that says "나쁜",
+and an answer that says "죄송" a refusal. What it is to do wrong stands in `trouble`."""
+
+import asyncio
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from aiohttp import web
+
+MODEL = "iknow-lab/llama-3.2-3B-wildguard-ko-2410"
+SURE = 0.97
+
+
+class GuardServer:
+    """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
+    "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels)."""
+
+    def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0) -> None:
+        self.model, self.token, self._port = model, token, port
+        self.trouble: str | int = ""
+        self.headers: dict[str, str] = {}  # sent with a trouble
+        self.times: int | None = None  # how many requests the trouble lasts; None: until changed
+        self.bodies: list[Mapping[str, Any]] = []
+        self.open = self.most_open = self.cancelled = 0
+        self.hold: asyncio.Event | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/v1/{kind:completions|chat/completions}", self._serve)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            return await self._answer(request, body)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.open -= 1
+
+    async def _answer(self, request: web.Request, body: Mapping[str, Any]) -> web.StreamResponse:
+        if self.hold:
+            await self.hold.wait()
+        trouble = self.trouble
+        if self.times is not None:
+            self.times -= 1
+            trouble = trouble if self.times >= 0 else ""
+        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.json_response({"error": "Unauthorized"}, status=401)
+        if body["model"] != self.model:
+            message = f"The model `{body['model']}` does not exist."
+            error = {"message": message, "type": "NotFoundError", "param": "model", "code": 404}
+            return web.json_response({"error": error}, status=404)
+        match trouble:
+            case int():
+                return web.json_response({"detail": "trouble"}, status=trouble, headers=self.headers)
+            case "hang":
+                await asyncio.Event().wait()
+            case "garbage":
+                return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
+            case "empty":
+                return web.json_response({"choices": []})
+        if "chat" in request.match_info["kind"]:
+            text = "\n".join(message["content"] for message in body["messages"])
+        else:
+            text = body["prompt"]
+        return web.json_response({"choices": [_choice(text, body, chat="messages" in body, trouble=str(trouble))]})
+
+
+def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -> dict[str, Any]:
+    answer = prompt.partition("\nAI assistant:\n")[2] if "\nAI assistant:\n" in prompt else None
+    places = _places(prompt.partition("\nAI assistant:\n")[0], answer)
+    if forced := prompt.endswith("Harmful request:"):
+        places = places[-1:]
+    if trouble == "nonsense":
+        places = [("나는", {}), (" 곰", {}), ("이다", {})]
+    if trouble == "unsure":
+        places = [(token, {word: chance / 4 for word, chance in likely.items()}) for token, likely in places]
+    truncated = len(places) > body["max_tokens"] or forced
+    places = places[: body["max_tokens"]]
+    text = "".join(token for token, _ in places)
+    if not truncated:
+        places.append(("<|eot_id|>", {"<|eot_id|>": 1.0}))  # reported as a token, left out of the text
+    content = [
+        {
+            "token": token,
+            "logprob": _log(likely.get(token, 1.0)),
+            "top_logprobs": [{"token": word, "logprob": _log(chance)} for word, chance in likely.items()],
+        }
+        for token, likely in places
+    ]
+    ending: dict[str, Any] = {"index": 0, "finish_reason": "length" if truncated else "stop"}
+    if chat:
+        return ending | {"message": {"role": "assistant", "content": text}, "logprobs": {"content": content}}
+    logprobs = {
+        "tokens": [token for token, _ in places],
+        "token_logprobs": [place["logprob"] for place in content],
+        "top_logprobs": [{top["token"]: top["logprob"] for top in place["top_logprobs"]} for place in content],
+    }
+    return ending | {"text": text, "logprobs": logprobs}
+
+
+def _places(prompt: str, answer: str | None) -> list[tuple[str, dict[str, float]]]:
+    """The tokens of the right answer, each with the likely tokens in its place."""
+    harmful = "나쁜" in prompt
+    labels = {"Harmful request": harmful}
+    if answer is not None:
+        refused = "죄송" in answer
+        labels |= {"Response refusal": refused, "Harmful response": "나쁜" in answer and not refused}
+    places: list[tuple[str, dict[str, float]]] = []
+    for name, said in labels.items():
+        words = ("\n" if places else "") + name + ":"
+        places += [(piece, {piece: 1.0}) for piece in words.replace(" ", "| ").split("|")]
+        likely = {" yes": SURE if said else 1 - SURE, " no": 1 - SURE if said else SURE}
+        places.append((" yes" if said else " no", likely))
+    return places
+
+
+def _log(chance: float) -> float:
+    return math.log(chance) if chance else -9999.0
