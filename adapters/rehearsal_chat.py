@@ -195,8 +195,8 @@ def _problems(row: dict[str, Any], say: Texts) -> Iterator[str]:
         elif not isinstance(value, _KEYS[key][0]):
             yield say("transcript.wrong_type", key=key, kind=say[f"check.{_KEYS[key][1]}"])
     for key in ("community", "channel", "author", "message"):
-        if not row[key].strip():
-            yield say("transcript.empty_id", key=key)
+        if not row[key].strip() or not row[key].isprintable():
+            yield say("transcript.bad_id", key=key)
     if row.get("kind", "new") not in ("new", "edit", "delete"):
         yield say["transcript.bad_kind"]
     if not all(isinstance(role, str) for role in row.get("roles", ())):

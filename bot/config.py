@@ -19,6 +19,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.domain import conditions
 from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn
+from bot.domain.community import Community
+from bot.domain.message import Platform
 from bot.domain.patterns import expression
 from bot.domain.rules import Mode, Policy, Reason, Rule, Watch
 from bot.domain.verdict import Task
@@ -219,6 +221,13 @@ class RuleText(_Section):
     exempt_channels: list[str] = []
     cooldown: Duration = timedelta(0)
 
+    def with_bar(self, bar: float | None) -> "RuleText":
+        """The same rule, matching from another score on; unchanged where it asks for no score."""
+        if bar is None or self.when.score is None:
+            return self
+        score = self.when.score.model_copy(update={"at_least": bar})
+        return self.model_copy(update={"when": self.when.model_copy(update={"score": score})})
+
     def rule(self) -> Rule:
         reason = self.reason or _Reason(ko=f"‘{self.name}’ 규칙", en=f"rule ‘{self.name}’")
         return Rule(
@@ -247,17 +256,24 @@ class Config(_Section):
 
     @property
     def policy(self) -> Policy:
-        taken = {text.name for text in self.rules} | set(self.defaults.disabled_rules)
-        texts = [*self.rules, *(text for text in preset(self.defaults.preset) if text.name not in taken)]
+        return self.policy_of(None)
+
+    def policy_of(self, community: Community | None, mode: Watch | None = None) -> Policy:
+        """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
+        defaults, asked = self.defaults, community or Community(platform=Platform.REHEARSAL, id="")
+        taken = {text.name for text in self.rules} | set(defaults.disabled_rules)
+        shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)  # type: ignore[arg-type]
+        chosen = (*self.rules, *(text for text in shipped if text.name not in taken))
+        texts = [text.with_bar(asked.thresholds.get(text.name)) for text in chosen]
         return Policy(
             rules=tuple(text.rule() for text in texts),
-            version=_fingerprint(self.defaults, *texts),
-            mode=Watch(self.defaults.mode),
-            exempt_roles=frozenset(self.defaults.exempt_roles),
-            exempt_channels=frozenset(self.defaults.exempt_channels),
-            late_after=self.defaults.late_after,
-            language=self.defaults.language,
-            timezone=self.defaults.timezone,
+            version=_fingerprint(defaults, *texts),
+            mode=mode or asked.mode or Watch(defaults.mode),
+            exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
+            exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
+            late_after=defaults.late_after,
+            language=asked.language or defaults.language,
+            timezone=asked.timezone or defaults.timezone,
         )
 
 

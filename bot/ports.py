@@ -13,7 +13,8 @@ from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Message, MessageRef, Platform
-from bot.domain.review import History, Review
+from bot.domain.review import Call, History, Review
+from bot.domain.rules import Decision, Policy
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
 
@@ -143,6 +144,48 @@ class Communities(Protocol):
         everything planned follow, in one transaction; repeating it changes nothing. Where a channel had the
         community's id, it gets the new one, too."""
         ...
+
+
+class Desk(Protocol):
+    """What a chat platform asks the core while moderators press buttons and type commands. Who may, is the
+    platform's to check, every time."""
+
+    def community(self, platform: Platform, community_id: str) -> Community:
+        """The settings, empty ones where nothing was set."""
+        ...
+
+    def policy(self, message: Message) -> Policy:
+        """The rules that a message is under, now."""
+        ...
+
+    async def change(self, community: Community) -> None: ...
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        """See `Communities.move`."""
+        ...
+
+    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
+        """An incident as it is now, and what is on record about its author."""
+        ...
+
+    async def call(
+        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+    ) -> tuple[Incident, History] | None:
+        """A moderator's call; what follows from it is planned. `Incident.review` is the call that counts: somebody
+        else's where that came first."""
+        ...
+
+    async def judge(self, message: Message) -> Decision:
+        """What would be decided about a message. Nothing is kept and nothing is done."""
+        ...
+
+
+class Bookmarks(Protocol):
+    """How far a platform has been read, for a process that starts after another has died."""
+
+    async def place(self, name: str) -> str | None: ...
+
+    async def put(self, name: str, place: str) -> None: ...
 
 
 class Clock(Protocol):

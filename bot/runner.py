@@ -1,6 +1,7 @@
 """A wired application -> its stages in one TaskGroup: the first to fail takes the process down, cleanly."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 from bot.errors import BotError
@@ -26,6 +27,8 @@ async def moderate(
 
     Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
     again by the next process."""
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time
     heard_all, settled_all = asyncio.Event(), asyncio.Event()
     broken: list[BotError] = []
 

@@ -14,24 +14,28 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.domain.digest import Digest
 from bot.domain.message import Message
-from bot.domain.rules import Policy
+from bot.domain.rules import Watch
 from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.pipeline.bell import Bell
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept
+from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Reporter
+from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
-from bot.ports import ChatPlatform, Clock, Guard, Inbox, IncidentLog
+from bot.ports import ChatPlatform, Clock, Guard, Inbox, IncidentLog, Outbox
 from bot.runner import moderate
 from bot.texts import Texts
 from storage.aside import set_aside as set_database_aside
+from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.one_by_one import OneByOne
 from storage.outbox import SqlOutbox
+from storage.reviews import SqlReviews
 
 if TYPE_CHECKING:
     from adapters.embedded.phrases import TrickRate
@@ -85,6 +89,20 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What chat platforms are built with: the record for their commands, the reviewer for their buttons."""
+
+    config: Config
+    clock: Clock
+    inbox: Inbox
+    outbox: Outbox
+    incidents: IncidentLog
+    reviewer: Reviewer
+    policies: Policies
+    queue: GuardQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Jikimi:
     """The application: its parts for those who look, `run` for those who let it work."""
 
@@ -113,24 +131,39 @@ class Jikimi:
 async def application(
     config: Config,
     guard: Guard,
-    platforms: Sequence[ChatPlatform],
+    connect: Callable[[Core], Sequence[ChatPlatform]],
     *,
-    policy: Policy | None = None,
+    mode: Watch | None = None,
     clock: Clock | None = None,
     moment: Callable[[Message], datetime] | None = None,
     on_settled: Settled | None = None,
 ) -> AsyncIterator[Jikimi]:
-    """Everything connected, the database open and up to date."""
+    """Everything connected, the database open and up to date. `mode` overrides the configured one."""
     clock = clock or SystemClock()
-    rules = policy or config.policy
     planned = Bell()
     async with Database.open(config.storage.url, clock) as database:
-        inbox, incidents = SqlInbox(database), SqlIncidentLog(database)
+        inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
         queue = GuardQueue(guard=guard, clock=clock)
+        policies = Policies(
+            store=SqlCommunities(database), build=lambda community: config.policy_of(community, mode), clock=clock
+        )
+        await policies.load()
+        platforms = connect(
+            Core(
+                config=config,
+                clock=clock,
+                inbox=inbox,
+                outbox=outbox,
+                incidents=incidents,
+                reviewer=Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned),
+                policies=policies,
+                queue=queue,
+            )
+        )
         screener = Screener(
             inbox=inbox,
             queue=queue,
-            policy_of=lambda message: rules,
+            policy_of=policies.of,
             clock=clock,
             arrived=Bell(),
             planned=planned,
@@ -143,7 +176,7 @@ async def application(
             queue=queue,
             screener=screener,
             enforcer=Enforcer(
-                outbox=SqlOutbox(database),
+                outbox=outbox,
                 platforms={platform.platform: platform for platform in platforms},
                 clock=clock,
                 planned=planned,

@@ -4,8 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import Broken
-from storage.database import _alone as only_user
-from storage.database import _parsed as parsed
+from storage.database import alone, parsed
 
 
 def set_aside(url: str) -> Path | None:
@@ -17,7 +16,7 @@ def set_aside(url: str) -> Path | None:
     if not path.exists():
         return None
     new = path.with_name(f"{path.name}.before-{datetime.now():%Y%m%d-%H%M%S}")
-    with only_user(place):
+    with alone(place):
         for ending in ("", "-wal", "-shm"):
             part = path.with_name(path.name + ending)
             if part.exists():

@@ -236,8 +236,12 @@ def read_action(stored: str) -> Action:
 
 
 def write_outcome(outcome: Outcome) -> tuple[str, str | None]:
-    """The state and the reason of a finished action."""
-    return outcome.kind, _writable(outcome.reason) if isinstance(outcome, Refused) else None
+    """The state of a finished action, with the reason why it was refused or the receipt of what is done."""
+    match outcome:
+        case Refused(note) | Done(note):
+            return outcome.kind, _writable(note) or None
+        case _:
+            return outcome.kind, None
 
 
 def read_outcome(state: str, reason: str | None) -> Outcome | None:
@@ -246,7 +250,7 @@ def read_outcome(state: str, reason: str | None) -> Outcome | None:
         case "planned" | "started":
             return None
         case Done.kind:
-            return Done()
+            return Done(reason or "")
         case Gone.kind:
             return Gone()
         case Refused.kind:

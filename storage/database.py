@@ -54,8 +54,8 @@ class Database:
         Broken: no such URL, a path or a server that refuses us, a SQLite file that another process has open, or a
         database that a newer version has changed. Unavailable: the server does not answer.
         """
-        place = _parsed(url)
-        with _alone(place):
+        place = parsed(url)
+        with alone(place):
             engine = _engine(place)
             try:
                 database = cls(engine, clock)
@@ -160,7 +160,7 @@ class Database:
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
 
 
-def _parsed(url: str) -> URL:
+def parsed(url: str) -> URL:
     """Nothing of a URL that cannot be read is repeated: it may hold a password."""
     try:
         place = make_url(url)
@@ -180,7 +180,7 @@ def _parsed(url: str) -> URL:
 
 
 @contextmanager
-def _alone(place: URL) -> Iterator[None]:
+def alone(place: URL) -> Iterator[None]:
     """Holds a SQLite file against other processes that would work on it; reading it with other tools stays possible.
     The lock is SQLite's own, on an empty file beside it: it ends with the process, on every operating system."""
     if place.get_backend_name() != "sqlite" or place.database is None:

@@ -256,6 +256,7 @@ async def _open_incidents(
         {
             "message": message,
             "community": settlement.decision.message.community_id,
+            "author": settlement.decision.message.author.id,
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
             "decision": codec.write_decision(settlement.decision),

@@ -4,15 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, TextClause, select
+from sqlalchemy import ColumnElement, TextClause, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import Incident
-from bot.domain.message import MessageRef
+from bot.domain.message import MessageRef, Platform
+from bot.domain.review import Call, History, Review
 from storage import codec
 from storage.database import Database
-from storage.tables import AMONG_REFS, MESSAGE, actions, incidents, messages
+from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, incidents, messages, reviews
 
 
 class SqlIncidentLog:
@@ -30,6 +31,31 @@ class SqlIncidentLog:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
         async with self._database.read() as connection:
             return await _read(connection, among)
+
+    async def get(self, incident_id: int) -> Incident | None:
+        async with self._database.read() as connection:
+            return next(iter(await _read(connection, incidents.c.id == incident_id)), None)
+
+    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+        counted = (
+            select(
+                func.count(incidents.c.id),
+                func.count().filter(reviews.c.call.is_not(None), reviews.c.call != Call.WRONG),
+                func.count().filter(reviews.c.call == Call.WRONG),
+                func.max(incidents.c.decided_at),
+            )
+            .select_from(
+                incidents.join(messages).outerjoin(reviews, (reviews.c.incident == incidents.c.id) & reviews.c.closes)
+            )
+            .where(
+                incidents.c.community == community_id,
+                incidents.c.author == author_id,
+                messages.c.platform == platform,
+            )
+        )
+        async with self._database.read() as connection:
+            number, upheld, overturned, last_at = (await connection.execute(counted)).one()
+        return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at)
 
 
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:
@@ -49,13 +75,29 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
     outcomes: dict[int, list[tuple[Action, Outcome | None]]] = defaultdict(list)
     for row in taken:
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
+    closed = await connection.execute(
+        select(reviews).select_from(found.join(reviews)).where(*wanted, reviews.c.closes)
+    )
+    review_of = {row.incident: read_review(row) for row in closed}
     return [
         Incident(
             id=row.id,
             decision=codec.read_decision(row.decision, codec.read_message(row)),
             decided_at=row.decided_at,
             outcomes=tuple(outcomes[row.id]),
+            review=review_of.get(row.id),
             withdrawn_at=row.withdrawn_at,
         )
         for row in rows
     ]
+
+
+def read_review(row: AnyRow) -> Review:
+    """`row` has the columns of tables.reviews."""
+    return Review(
+        incident_id=row.incident,
+        call=Call(row.call),
+        moderator_id=row.moderator,
+        moderator_name=row.moderator_name,
+        at=row.at,
+    )

@@ -5,10 +5,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import Outcome
+from bot.domain.actions import Action, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.rules import Decision, Reason
 from storage import codec
@@ -45,6 +45,10 @@ class SqlOutbox:
 
     async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
         await self._record(results)
+
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        async with self._database.write() as connection:
+            await add_actions(connection, incident_id, actions, due)
 
     async def postpone(self, planned_id: int, until: datetime) -> None:
         await self._postpone([(planned_id, until)])
@@ -92,6 +96,29 @@ class SqlOutbox:
             for planned_id, until in postponed:
                 await connection.execute(_POSTPONE, {"action": planned_id, "until": until})
         return [None] * len(postponed)
+
+
+async def add_actions(connection: AsyncConnection, incident_id: int, more: Sequence[Action], due: datetime) -> None:
+    """Behind those that the incident has already."""
+    if not more:
+        return
+    last = await connection.execute(
+        select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
+    )
+    begin = last.scalar_one() + 1
+    rows = [
+        {
+            "incident": incident_id,
+            "position": begin + place,
+            "kind": action.kind,
+            "args": codec.write_action(action),
+            "state": "planned",
+            "not_before": due,
+            "attempts": 0,
+        }
+        for place, action in enumerate(more)
+    ]
+    await connection.execute(insert(actions), rows)
 
 
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -110,6 +111,7 @@ incidents = Table(
     Column("id", Id, primary_key=True),
     Column("message", BigInteger, ForeignKey("messages.id"), nullable=False),
     Column("community", Text, nullable=False),
+    Column("author", Text),
     Column("rule", Text),
     Column("decided_at", Instant, nullable=False),
     Column("decision", Text, nullable=False),  # codec.decision
@@ -118,6 +120,7 @@ incidents = Table(
 )
 Index("incidents_decided", incidents.c.decided_at)
 Index("incidents_community", incidents.c.community, incidents.c.decided_at)
+Index("incidents_author", incidents.c.community, incidents.c.author)
 
 #: One row for each action of an incident. `state` goes planned -> started -> the kind of its outcome, and back to
 #: planned when it is postponed.
@@ -130,7 +133,7 @@ actions = Table(
     Column("kind", Text, nullable=False),
     Column("args", Text, nullable=False),  # codec.action
     Column("state", Text, nullable=False),
-    Column("reason", Text),  # why the platform refused
+    Column("reason", Text),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
     Column("holder", BigInteger),
     Column("attempts", Integer, nullable=False),
@@ -140,3 +143,41 @@ actions = Table(
 )
 _open = text("finished_at IS NULL")
 Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)
+
+#: One row for each call of a moderator. Of those that close the review, an incident has one.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("call", Text, nullable=False),
+    Column("moderator", Text, nullable=False),
+    Column("moderator_name", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("closes", Boolean, nullable=False),
+)
+_closing = text("closes")
+Index("reviews_closing", reviews.c.incident, unique=True, sqlite_where=_closing, postgresql_where=_closing)
+Index("reviews_at", reviews.c.at)
+
+#: One row for each community that has set something.
+communities = Table(
+    "communities",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("settings", Text, nullable=False),  # codec.community
+)
+
+#: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
+#: time (tallies.py says which): what a report counts stays small, however many messages there are.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("community", Text, primary_key=True),
+    Column("quarter", Instant, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

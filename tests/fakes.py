@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 
-from bot.domain.actions import Delete, Done, Outcome, Unconfirmed
+from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
+from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.review import Call, History, Review
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
@@ -140,6 +142,22 @@ class MemoryStore:
         self.inbox = MemoryInbox(self)
         self.outbox = MemoryOutbox(self)
         self.incidents = MemoryIncidentLog(self)
+        self.reviews = MemoryReviews(self)
+        self.communities = MemoryCommunities(self)
+
+    def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
+        decision = incident.decision
+        for action in actions:
+            planned = PlannedAction(
+                id=len(self.actions) + 1,
+                incident_id=incident.id,
+                action=action,
+                message=decision.message,
+                rule=decision.rule or "",
+                reason=decision.reason or Reason(ko="", en=""),
+                language=decision.language,
+            )
+            self.actions[planned.id] = _Action(planned=planned, not_before=due)
 
     def restart(self) -> None:
         """What the death of the process leaves behind."""
@@ -208,17 +226,7 @@ class MemoryInbox:
             id=len(self.store.opened) + 1, decision=decision, decided_at=settlement.decided_at, outcomes=()
         )
         self.store.opened[decision.message.ref] = opened
-        for action in decision.actions:
-            planned = PlannedAction(
-                id=len(self.store.actions) + 1,
-                incident_id=opened.id,
-                action=action,
-                message=decision.message,
-                rule=decision.rule or "",
-                reason=decision.reason or Reason(ko="", en=""),
-                language=decision.language,
-            )
-            self.store.actions[planned.id] = _Action(planned=planned)
+        self.store.plan(opened, decision.actions)
 
     def _erase(self, ref: MessageRef) -> None:
         message = self.store.messages[ref]
@@ -283,6 +291,11 @@ class MemoryOutbox:
             action = self.store.actions[planned_id]
             action.outcome = action.outcome or outcome
 
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        for incident in self.store.opened.values():
+            if incident.id == incident_id:
+                self.store.plan(incident, actions, due)
+
     async def postpone(self, planned_id: int, until: datetime) -> None:
         action = self.store.actions[planned_id]
         if action.outcome is None and action.started:
@@ -304,3 +317,81 @@ class MemoryIncidentLog:
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
+
+    async def get(self, incident_id: int) -> Incident | None:
+        found = (self.store.incident(opened) for opened in self.store.opened.values() if opened.id == incident_id)
+        return next(found, None)
+
+    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+        theirs = [
+            opened
+            for opened in self.store.opened.values()
+            if (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
+            and opened.decision.message.author.id == author_id
+        ]
+        calls = [opened.review.call for opened in theirs if opened.review]
+        return History(
+            incidents=len(theirs),
+            upheld=sum(call is not Call.WRONG for call in calls),
+            overturned=calls.count(Call.WRONG),
+            last_at=max((opened.decided_at for opened in theirs), default=None),
+        )
+
+
+class MemoryReviews:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
+        (opened,) = (opened for opened in self.store.opened.values() if opened.id == review.incident_id)
+        if review.call.closes:
+            if opened.review:
+                return opened.review
+            self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+        self.store.plan(opened, then, due)
+        return None
+
+
+class MemoryCommunities:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.settings: dict[tuple[Platform, str], Community] = {}
+
+    async def all(self) -> Sequence[Community]:
+        return [community for _, community in sorted(self.settings.items())]
+
+    async def put(self, community: Community) -> None:
+        self.settings[community.platform, community.id] = community
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        def channel(name: str | None) -> str | None:
+            return new_id if name == old_id else name
+
+        def moved(message: Message) -> Message:
+            if message.ref.platform is not platform or message.community_id != old_id:
+                return message
+            ref = replace(message.ref, channel_id=channel(message.ref.channel_id) or "")
+            return replace(message, ref=ref, community_id=new_id)
+
+        store = self.store
+        refs = {ref: moved(message).ref for ref, message in store.messages.items()}
+        store.messages = {refs[ref]: moved(message) for ref, message in store.messages.items()}
+        store.settled = {refs[ref] for ref in store.settled}
+        store.opened = {
+            refs[ref]: replace(opened, decision=replace(opened.decision, message=moved(opened.decision.message)))
+            for ref, opened in store.opened.items()
+        }
+        for action in store.actions.values():
+            action.planned = replace(action.planned, message=moved(action.planned.message))
+        if old := self.settings.pop((platform, old_id), None):
+            exempt = frozenset(channel(name) or "" for name in old.exempt_channels)
+            self.settings.setdefault(
+                (platform, new_id),
+                replace(
+                    old,
+                    id=new_id,
+                    moderators_channel=channel(old.moderators_channel),
+                    report_channel=channel(old.report_channel),
+                    exempt_channels=exempt,
+                ),
+            )

@@ -33,6 +33,14 @@ _INNOCENT = _any_of(_LEXICON["innocent"]["words"])
 _UNREAD = "□"  # stands where an innocent word stood
 
 
+def lessons() -> Iterator[tuple[str, bool]]:
+    """What the lexicon teaches by itself, as (text, harmful): stems that occur in no corpus, people who are only named."""
+    for group in ("profanity", "insult"):
+        yield from ((word, True) for word in _LEXICON["stems"][group])
+    mentions = _LEXICON["mentions"]
+    yield from ((sentence.format(name), False) for name in mentions["names"] for sentence in mentions["sentences"])
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One reading of one window of a text: what the model scores."""

@@ -117,9 +117,10 @@ class Model:
 
     def evidence(self, row: Row, most: int = 3) -> tuple[str, ...]:
         """The pieces of a row that weighed most, each with the view it was read in: "시발 (opened)"."""
-        pieces = [f"{match[0]} ({group}, {row.view})" for group, stem in STEMS.items() if (match := stem.search(row.text))]
+        stems = ((group, stem.search(row.text)) for group, stem in STEMS.items())
+        pieces = [f"{match[0]} ({group}, {row.view})" for group, match in stems if match]
         taken: list[range] = []
-        grams = sorted(((-int(self.weights[bucket]), start, gram) for gram, start, bucket in located(row.text)))
+        grams = sorted((-int(self.weights[bucket]), start, gram) for gram, start, bucket in located(row.text))
         for weight, start, gram in grams:
             if len(pieces) >= most or weight >= 0:
                 break

@@ -30,7 +30,7 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
     await guard.judge([exchange for message in islice(chat(), 256) if (exchange := exchange_of(message))])  # warm up
     with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
         naive = await _naive(messages // SHARE, guard, policy, Path(folder) / "naive.db")
-        ours = await _ours(messages, guard, policy, Path(folder) / "jikimi.db")
+        ours = await _ours(messages, guard, Path(folder) / "jikimi.db")
     result = {
         "messages": messages,
         "jikimi_per_second": round(ours.rate, 1),
@@ -89,7 +89,7 @@ class Firehose:
         return Done()
 
 
-async def _ours(messages: int, guard: Guard, policy: Policy, path: Path) -> Measured:
+async def _ours(messages: int, guard: Guard, path: Path) -> Measured:
     settled = incidents = 0
     early = 0.0
 
@@ -103,7 +103,7 @@ async def _ours(messages: int, guard: Guard, policy: Policy, path: Path) -> Meas
     began = time.perf_counter()
     config = Config(storage=Storage(url=f"sqlite:///{path}"))
     async with wiring.application(
-        config, guard, [Firehose(messages)], policy=policy, moment=lambda m: m.sent_at, on_settled=count
+        config, guard, lambda core: [Firehose(messages)], mode=Watch.LIVE, moment=lambda m: m.sent_at, on_settled=count
     ) as jikimi:
         await jikimi.run()
         took = time.perf_counter() - began

@@ -54,8 +54,8 @@ async def _moderate(path: str, config: Config, say: Texts, view: "View", speed: 
     async with wiring.application(
         config,
         wiring.guard(config, say),
-        [wiring.rehearsal_chat(path, say, clock, speed=speed)],
-        policy=config.policy.in_mode(Watch.LIVE),
+        lambda core: [wiring.rehearsal_chat(path, say, clock, speed=speed)],
+        mode=Watch.LIVE,
         clock=clock,
         moment=lambda message: message.sent_at,
         on_settled=progress.settled,

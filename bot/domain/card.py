@@ -1,4 +1,4 @@
-"""What moderators are shown about an incident, the same on every platform: an incident goes in, a card and its buttons come out.
+"""What moderators see of an incident, the same on every platform: an incident goes in, a card comes out.
 
 The sentences on a card are written by `bot.texts.cards`.
 """

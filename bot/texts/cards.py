@@ -1,5 +1,6 @@
 """Incident + a member's history -> the card that moderators see, in their language."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,8 +12,8 @@ from bot.domain.verdict import Unscreened
 from bot.texts import Texts, because, deeds, reasons
 
 
-def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: int = 0) -> Card:
-    """`more`: how many later incidents of the same burst are folded into this card."""
+def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: Sequence[int] = ()) -> Card:
+    """`more`: the later incidents of the same burst that are folded into this card."""
     decision = incident.decision
     author = decision.message.author
     facts = [
@@ -24,7 +25,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
         ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
         ("card.history", history_line(history, say, timezone)),
-        ("card.more", say("card.more_count", count=more) if more else ""),
+        ("card.more", say("card.more_count", count=len(more)) if more else ""),
         ("card.withdrawn", _at(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
         ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
     ]

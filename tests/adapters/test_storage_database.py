@@ -130,6 +130,7 @@ def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> N
                 assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == 2
                 assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
                 assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+                assert (await connection.execute(text("PRAGMA secure_delete"))).scalar_one() == 1
             with sqlite3.connect(path) as other:
                 assert other.execute("SELECT count(*) FROM messages").fetchone() == (1,)
 

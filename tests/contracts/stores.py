@@ -5,11 +5,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Inbox, IncidentLog, Outbox
+from bot.ports import Communities, Inbox, IncidentLog, Outbox, Reviews
+from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.outbox import SqlOutbox
+from storage.reviews import SqlReviews
 from tests.fakes import ManualClock, MemoryStore
 
 
@@ -18,6 +20,8 @@ class Store:
     inbox: Inbox
     outbox: Outbox
     incidents: IncidentLog
+    reviews: Reviews
+    communities: Communities
     clock: ManualClock
 
 
@@ -32,7 +36,14 @@ def in_memory() -> Opens:
 
     @asynccontextmanager
     async def opens() -> AsyncIterator[Store]:
-        yield Store(inbox=memory.inbox, outbox=memory.outbox, incidents=memory.incidents, clock=clock)
+        yield Store(
+            inbox=memory.inbox,
+            outbox=memory.outbox,
+            incidents=memory.incidents,
+            reviews=memory.reviews,
+            communities=memory.communities,
+            clock=clock,
+        )
         memory.restart()
 
     return opens
@@ -51,5 +62,10 @@ def in_database(url: str) -> Opens:
 
 def store(database: Database, clock: ManualClock) -> Store:
     return Store(
-        inbox=SqlInbox(database), outbox=SqlOutbox(database), incidents=SqlIncidentLog(database), clock=clock
+        inbox=SqlInbox(database),
+        outbox=SqlOutbox(database),
+        incidents=SqlIncidentLog(database),
+        reviews=SqlReviews(database),
+        communities=SqlCommunities(database),
+        clock=clock,
     )

@@ -172,6 +172,7 @@ def test_only_an_incident_keeps_its_text(opens: Opens) -> None:
             waiting = message("3", "기다리는 말", sent_at=later(2))
             await store.inbox.keep([bad, good, waiting])
             await store.inbox.settle([settlement(bad, Flag()), settlement(good)])
+            await store.inbox.settle([settlement(bad)])  # too late to be innocent
             known = await store.inbox.recent(NOW)
             assert ids(known) == ["1", "2", "3"]
             assert [one.text for one in known] == ["나쁜 말", "", "기다리는 말"]
@@ -232,16 +233,15 @@ def test_an_incident_settled_after_the_deletion_is_withdrawn_too(opens: Opens) -
 def test_what_we_deleted_ourselves_was_not_withdrawn(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            ours, theirs, nobodys = (message(id_) for id_ in "123")
-            await store.inbox.keep([ours, theirs, nobodys])
-            await store.inbox.settle([settlement(one, Delete()) for one in (ours, theirs)])
-            first, second = await store.outbox.claim(2, now=NOW)
-            await store.inbox.settle([settlement(nobodys, Delete())])  # not yet begun
-            await store.outbox.record([(first.id, Done()), (second.id, Gone())])
-            gone = [message(id_, "", revision=1, kind=Kind.DELETE, sent_at=later(5)) for id_ in "123"]
+            ours, just_now, theirs, not_yet = (message(id_) for id_ in "1234")
+            await store.inbox.keep([ours, just_now, theirs, not_yet])
+            await store.inbox.settle([settlement(one, Delete()) for one in (ours, just_now, theirs, not_yet)])
+            first, _, third = await store.outbox.claim(3, now=NOW)
+            await store.outbox.record([(first.id, Done()), (third.id, Gone())])
+            gone = [message(id_, "", revision=1, kind=Kind.DELETE, sent_at=later(5)) for id_ in "1234"]
             await store.inbox.keep(gone)
             await store.inbox.settle([settlement(one) for one in gone])
-            found = await store.incidents.of([ours.ref, theirs.ref, nobodys.ref])
-            assert [incident.withdrawn_at for incident in found] == [None, later(5), later(5)]
+            found = await store.incidents.of([ours.ref, just_now.ref, theirs.ref, not_yet.ref])
+            assert [incident.withdrawn_at for incident in found] == [None, None, later(5), later(5)]
 
     asyncio.run(scenario())

@@ -75,8 +75,8 @@ async def main(database: str, transcript: str, journal: Path, boundaries: Bounda
     async with wiring.application(
         config,
         HarmInBrackets(),
-        [JournallingChat(transcript, journal, boundaries)],
-        policy=config.policy.in_mode(Watch.LIVE),
+        lambda core: [JournallingChat(transcript, journal, boundaries)],
+        mode=Watch.LIVE,
         moment=lambda message: message.sent_at,
     ) as jikimi:
         boundaries.cross()

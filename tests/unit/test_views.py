@@ -58,7 +58,9 @@ def test_a_disguise_is_taken_off(typed: str, view: str, reading: str) -> None:
     assert dict(views(typed))[view] == reading
 
 
-@pytest.mark.parametrize("text", ["안녕하세요 반가워요", "18일에 만나요", "다시 발표할게요", "hello there", "ㅋㅋ", "오늘 뭐 먹지?"])
+@pytest.mark.parametrize(
+    "text", ["안녕하세요 반가워요", "18일에 만나요", "다시 발표할게요", "hello there", "ㅋㅋ", "오늘 뭐 먹지?"]
+)
 def test_ordinary_text_has_nothing_to_take_off(text: str) -> None:
     assert list(views(text)) == [("plain", text)]
 
@@ -101,7 +103,26 @@ def test_canonical_keeps_what_may_change_a_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["가", "시 발 ", "ㅅ", "ㅣ1", "abcde ", "ㅅ1", "이", ". ", "ㅅ_", "^", "77", "ㅅ!", "\u202e가", "a\u0301", "시1", "ㅗㅏ", ". 가"]
+    "unit",
+    [
+        "가",
+        "시 발 ",
+        "ㅅ",
+        "ㅣ1",
+        "abcde ",
+        "ㅅ1",
+        "이",
+        ". ",
+        "ㅅ_",
+        "^",
+        "77",
+        "ㅅ!",
+        "\u202e가",
+        "a\u0301",
+        "시1",
+        "ㅗㅏ",
+        ". 가",
+    ],
 )
 def test_work_grows_linearly(unit: str) -> None:
     """Counted in executed lines of Python, and the size of what comes out: no clock."""
@@ -128,6 +149,8 @@ def test_work_grows_linearly(unit: str) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("unit", ["시 발 ", "ㅣ1", "ㅅ!", "이", ". ", "tlqkf ", "^|", "\u202e가", "ㅂㅅ", "시_1_", "가 . "])
+@pytest.mark.parametrize(
+    "unit", ["시 발 ", "ㅣ1", "ㅅ!", "이", ". ", "tlqkf ", "^|", "\u202e가", "ㅂㅅ", "시_1_", "가 . "]
+)
 def test_a_hundred_thousand_characters_come_through(unit: str) -> None:
     assert views(unit * (100_000 // len(unit))).plain

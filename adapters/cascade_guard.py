@@ -1,0 +1,89 @@
+"""Two guards as one: the first, cheap one judges everything; what it finds surely benign never reaches the second.
+
+A share of what is skipped goes to the second guard all the same, drawn at random, so that the figures say how much is
+missed. Each screening names the guard that judged. Where the second guard is away everything waits, the surely benign
+too: it loses nothing by waiting, and whoever asks sees one outage instead of a flicker.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.errors import Unavailable
+from bot.ports import Guard
+
+MISSED = 0.5  # a skipped exchange that the second guard scores this high was missed
+
+
+@dataclass(slots=True, kw_only=True)
+class CascadeFigures:
+    """Exchanges since the start. `skipped` and `second` add up to `first`; `sampled` are among `skipped`."""
+
+    first: int = 0  # judged by the first guard: all of them
+    second: int = 0  # needed the second guard's judgement
+    skipped: int = 0  # surely benign
+    sampled: int = 0  # skipped, and judged by the second guard all the same
+    sampled_missed: int = 0  # of those, harmful by the second guard
+
+    @property
+    def missed_share(self) -> float | None:
+        """Estimated share of the skipped that the second guard would have found harmful; None without a sample."""
+        return self.sampled_missed / self.sampled if self.sampled else None
+
+
+class CascadeGuard:
+    """Skips what the first guard scores below `threshold` (worst harm score), save for the share `sample` of it.
+    `draw` gives numbers from 0 to 1. Tasks that only the second guard can do are absent where it was not asked."""
+
+    def __init__(
+        self, first: Guard, second: Guard, *, threshold: float, sample: float, draw: Callable[[], float] = random.random
+    ) -> None:
+        self._first, self._second = first, second
+        self._threshold, self._sample, self._draw = threshold, sample, draw
+        self._second_is_away = False
+        self.figures = CascadeFigures()
+
+    @property
+    def version(self) -> GuardVersion:
+        first, second = self._first.version, self._second.version
+        return GuardVersion(
+            name="cascade",
+            model=f"{first.name} {first.model} < {self._threshold:g}, else {second.name} {second.model}",
+            dialect=second.dialect,
+            calibration=second.calibration,
+        )
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        return self._first.tasks | self._second.tasks
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        screenings = list(await self._first.judge(exchanges))
+        skipped = [index for index, screening in enumerate(screenings) if self._is_surely_benign(screening)]
+        sampled = {index for index in skipped if self._draw() < self._sample}
+        if self._second_is_away and skipped:
+            sampled.add(skipped[0])  # whether it is back is known only by asking
+        asked = sorted(set(range(len(screenings))).difference(skipped) | sampled)
+        if asked:
+            try:
+                answers = await self._second.judge([exchanges[index] for index in asked])
+            except Unavailable:
+                self._second_is_away = True
+                raise
+            self._second_is_away = False
+            for index, answer in zip(asked, answers, strict=True):
+                screenings[index] = answer
+        self.figures.first += len(screenings)
+        self.figures.skipped += len(skipped)
+        self.figures.second += len(screenings) - len(skipped)
+        self.figures.sampled += len(sampled)
+        self.figures.sampled_missed += sum(_is_harmful(screenings[index]) for index in sampled)
+        return screenings
+
+    def _is_surely_benign(self, screening: Screening) -> bool:
+        return isinstance(screening, Verdict) and screening.harm is not None and screening.harm < self._threshold
+
+
+def _is_harmful(screening: Screening) -> bool:
+    return isinstance(screening, Verdict) and screening.harm is not None and screening.harm >= MISSED

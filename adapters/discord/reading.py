@@ -1,0 +1,222 @@
+"""discord.py objects -> messages: pure; every place where a Discord message can carry text is read here.
+
+The numbers in brackets name Discord's component flags and message types as its documentation does.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from bot.domain.message import STAFF, Author, Kind, Message, MessageRef, Platform
+
+ATTACHED = 64 * 1024  # bytes read of a text file
+DELETED = 2**53  # the revision of a deletion: above every edit, the same however often it is delivered
+
+#: `Message.extra`, which only this package reads back.
+AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF = (
+    "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of",
+)  # fmt: skip
+
+_TYPES = {
+    discord.MessageType.default,
+    discord.MessageType.reply,
+    discord.MessageType.chat_input_command,
+    discord.MessageType.context_menu_command,
+    discord.MessageType.channel_name_change,  # a thread was renamed: its content is the new title
+    discord.MessageType.poll_result,
+}
+_TEXT_FILES = (".txt", ".md", ".log", ".csv", ".json", ".srt", ".lrc")
+_MODERATES = discord.Permissions(
+    manage_messages=True, moderate_members=True, kick_members=True, ban_members=True, manage_guild=True
+)
+
+
+def is_readable(message: discord.Message, ours: Collection[int]) -> bool:
+    """Whether somebody else has said something in a server: not ourselves (`ours`: our user and application),
+    not Discord, not a bot that still thinks."""
+    return (
+        message.guild is not None
+        and message.type in _TYPES
+        and message.author.id not in ours
+        and message.application_id not in ours  # what our own webhook restored
+        and not message.flags.loading
+        and not message.flags.ephemeral
+    )
+
+
+def read(message: discord.Message, *, member: discord.Member | None = None, attached: Iterable[str] = ()) -> Message:
+    """One revision of a message. `member` is its author where Discord did not send one along (history);
+    `attached` are the beginnings of its text files."""
+    assert message.guild is not None
+    title = message.type is discord.MessageType.channel_name_change
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(message.channel.id), str(message.id), revision(message)),
+        community_id=str(message.guild.id),
+        author=_author(message, member),
+        sent_at=message.edited_at or message.created_at,
+        text=text_of(message, attached),
+        kind=Kind.EDIT if message.edited_at else Kind.NEW,
+        reply_to=_reply_to(message),
+        prompt=_prompt(message),
+        mentions=len(message.raw_mentions) + len(message.raw_role_mentions) + message.mention_everyone,
+        extra=_extra(message) | ({TITLE: str(message.channel.id)} if title else {}),
+    )
+
+
+def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> Message:
+    """The title that a thread or forum post was opened with; later ones come as messages of type 4."""
+    assert thread.created_at is not None
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(thread.id), f"title:{thread.id}"),
+        community_id=str(thread.guild.id),
+        author=author_of(owner, thread.guild) if owner else Author(id=str(thread.owner_id)),
+        sent_at=thread.created_at,
+        text=thread.name,
+        extra={TITLE: str(thread.id), PARENT: str(thread.parent_id)},
+    )
+
+
+def read_deletion(guild_id: int, channel_id: int, message_id: int, at: datetime) -> Message:
+    """Discord says neither who wrote the message nor who took it away."""
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(channel_id), str(message_id), DELETED),
+        community_id=str(guild_id),
+        author=Author(id=""),
+        sent_at=at,
+        kind=Kind.DELETE,
+    )
+
+
+def revision(message: discord.Message) -> int:
+    """Milliseconds from the message to its last edit: grows with every edit, the same in every delivery."""
+    if message.edited_at is None:
+        return 0
+    return max(1, round((message.edited_at - message.created_at).total_seconds() * 1000))
+
+
+def text_of(message: discord.Message, attached: Iterable[str] = ()) -> str:
+    """All text that a reader of the message sees, one piece a line."""
+    # People cannot write embeds: theirs are previews of links, which come and go by themselves.
+    written = message.author.bot or message.webhook_id or message.type is discord.MessageType.poll_result
+    pieces = list(_pieces(message, with_embeds=bool(written)))
+    if message.poll:
+        pieces += [message.poll.question, *(answer.text for answer in message.poll.answers)]
+    for snapshot in message.message_snapshots:
+        pieces += _pieces(snapshot, with_embeds=True)
+    return "\n".join(piece for piece in (*pieces, *attached) if piece)
+
+
+def text_files(message: discord.Message) -> list[discord.Attachment]:
+    """Attachments, forwarded ones included, that can be read as text."""
+    snapshots = (file for snapshot in message.message_snapshots for file in snapshot.attachments)
+    return [
+        file
+        for file in (*message.attachments, *snapshots)
+        if (file.content_type or "").startswith("text/") or file.filename.lower().endswith(_TEXT_FILES)
+    ]
+
+
+def _pieces(part: discord.Message | discord.MessageSnapshot, *, with_embeds: bool) -> Iterator[str]:
+    yield part.content
+    if with_embeds:
+        for embed in part.embeds:
+            if embed.type in ("rich", "poll_result"):
+                yield from _embed(embed)
+    for component in part.components:
+        yield from _component(component)
+    for file in part.attachments:
+        yield file.filename
+        yield file.description or ""
+    for sticker in part.stickers:
+        yield sticker.name
+
+
+def _embed(embed: discord.Embed) -> Iterator[str]:
+    yield embed.author.name or ""
+    yield embed.title or ""
+    yield embed.description or ""
+    for field in embed.fields:
+        yield field.name or ""
+        yield field.value or ""
+    yield embed.footer.text or ""
+
+
+_SPOKEN = ("content", "label", "placeholder", "description", "name")
+_NESTED = ("children", "items", "options", "accessory", "component")
+
+
+def _component(component: Any) -> Iterator[str]:
+    """The words of any component, and of what it holds: text displays, sections, containers, buttons, menus."""
+    for attribute in _SPOKEN:
+        if isinstance(words := getattr(component, attribute, None), str):
+            yield words
+    for attribute in _NESTED:
+        inner = getattr(component, attribute, None)
+        for part in inner if isinstance(inner, list | tuple) else [inner]:
+            if part is not None and not isinstance(part, str):
+                yield from _component(part)
+
+
+def _author(message: discord.Message, member: discord.Member | None) -> Author:
+    assert message.guild is not None
+    if message.webhook_id:
+        return Author(id=str(message.webhook_id), name=message.author.display_name, bot=True)
+    return author_of(member or message.author, message.guild)
+
+
+def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Author:
+    """Roles by id and by name, and what a member may do as the words of STAFF."""
+    roles: set[str] = set()
+    if isinstance(user, discord.Member):
+        shown = [role for role in user.roles if not role.is_default()]
+        # A role that merely calls itself "admin" makes nobody staff.
+        roles = {str(role.id) for role in shown} | {role.name for role in shown if role.name not in STAFF}
+        if user.guild_permissions.administrator:
+            roles.add("admin")
+        elif user.guild_permissions.value & _MODERATES.value:
+            roles.add("moderator")
+    if user.id == guild.owner_id:
+        roles.add("owner")
+    return Author(
+        id=str(user.id),
+        name=user.display_name,
+        roles=frozenset(roles),
+        bot=user.bot,
+        since=user.joined_at if isinstance(user, discord.Member) else None,
+    )
+
+
+def _reply_to(message: discord.Message) -> str | None:
+    reference = message.reference
+    if reference is None or message.message_snapshots or message.type is not discord.MessageType.reply:
+        return None
+    return str(reference.message_id) if reference.message_id else None
+
+
+def _prompt(message: discord.Message) -> str | None:
+    """What a bot was asked: the message that it replies to."""
+    if not message.author.bot or message.reference is None or message.message_snapshots:
+        return None
+    asked = message.reference.resolved
+    return text_of(asked) or None if isinstance(asked, discord.Message) and not asked.author.bot else None
+
+
+def _extra(message: discord.Message) -> dict[str, str]:
+    extra = {AVATAR: message.author.display_avatar.url}
+    if message.webhook_id:
+        extra[WEBHOOK] = str(message.webhook_id)
+    if isinstance(message.channel, discord.Thread):
+        extra[PARENT] = str(message.channel.parent_id)
+    if asked := message.interaction_metadata:
+        extra[ASKED_BY] = str(asked.user.id)
+        for key, value in (
+            (FIRST_ANSWER, asked.original_response_message_id),
+            (BUTTON_OF, asked.interacted_message_id),
+        ):
+            if value:
+                extra[key] = str(value)
+        if name := getattr(message._interaction, "name", None):  # deprecated by Discord, and the only place of the name
+            extra[COMMAND] = name
+    return extra

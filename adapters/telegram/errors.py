@@ -1,0 +1,44 @@
+"""What python-telegram-bot raises -> the two exceptions that may cross a port, or an answer about one chat.
+
+* retry later      429 (with its wait), 5xx, network: `Unavailable`; `sent` says whether the call may have arrived
+* never again      401, 409: `Broken`
+* about one chat   400, 403, migration: left to the caller
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import httpx
+from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
+
+from bot.errors import Broken, Unavailable
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Lost(Unavailable):
+    """The call may or may not have been carried out: the answer did not come."""
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    try:
+        yield
+    except (BadRequest, Forbidden, ChatMigrated):
+        raise
+    except RetryAfter as error:
+        wait = error.retry_after
+        raise Unavailable(
+            "Telegram asks to slow down", retry_after=wait.total_seconds() if isinstance(wait, timedelta) else wait
+        ) from None
+    except InvalidToken:
+        raise Broken("Telegram does not know this bot token (401). Ask @BotFather for it and set [telegram] token.") from None
+    except Conflict:
+        raise Broken(
+            "Another process reads this bot's updates (409). Only one may: stop the other one, or give it a token of its own."
+        ) from None
+    except NetworkError as error:
+        if isinstance(error.__cause__, _NEVER_SENT):
+            raise Unavailable("Telegram cannot be reached") from None
+        raise Lost("Telegram did not answer") from None

@@ -1,0 +1,66 @@
+"""Our own calls -> when they may go: notices keep to Telegram's limits, moderation never waits behind them.
+
+python-telegram-bot's limiter takes a deletion from the same bucket as chatter and lets one 429 stop every chat
+(facts T45-T49), so this one knows two lanes, and a 429 closes one lane of one chat.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from adapters.telegram.errors import mapped
+from bot.errors import Unavailable
+from bot.ports import Clock
+
+
+class Lane(StrEnum):
+    MODERATION = "moderation"  # deletions, restrictions, bans, questions about members
+    NOTICE = "notice"  # whatever is written into a chat
+
+
+@dataclass(slots=True, kw_only=True)
+class Limiter:
+    """A call that would have to wait longer than `patience` (seconds) is sent back with `Unavailable`, so that nobody
+    queues behind it."""
+
+    clock: Clock
+    per_second: int = 30  # notices, everywhere together
+    per_minute_in_group: int = 20
+    patience: float = 2.0
+    _everywhere: deque[float] = field(default_factory=deque)
+    _in_group: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    _closed: dict[tuple[int, Lane], float] = field(default_factory=dict)  # until when
+
+    @asynccontextmanager
+    async def turn(self, chat_id: int, lane: Lane) -> AsyncIterator[None]:
+        """Around one call: waits for its turn; maps errors; remembers a 429."""
+        now = self.clock.monotonic()
+        at = max(now, self._closed.get((chat_id, lane), now))
+        if lane is Lane.NOTICE:
+            at = max(at, _opening(self._everywhere, self.per_second, 1, now))
+            if chat_id < 0:
+                at = max(at, _opening(self._in_group[chat_id], self.per_minute_in_group, 60, now))
+        if at - now > self.patience:
+            raise Unavailable(f"too many {lane} calls in one chat", retry_after=at - now)
+        if lane is Lane.NOTICE:
+            self._everywhere.append(at)
+            if chat_id < 0:
+                self._in_group[chat_id].append(at)
+        if at > now:
+            await self.clock.sleep(at - now)
+        try:
+            with mapped():
+                yield
+        except Unavailable as error:
+            if error.retry_after is not None:
+                self._closed[chat_id, lane] = self.clock.monotonic() + error.retry_after
+            raise
+
+
+def _opening(taken: deque[float], most: int, seconds: float, now: float) -> float:
+    """When there is room for one more among `most` within any `seconds`. `taken` is in order."""
+    while taken and taken[0] <= now - seconds:
+        taken.popleft()
+    return now if len(taken) < most else taken[len(taken) - most] + seconds

@@ -1,0 +1,60 @@
+"""What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
+
+from dataclasses import dataclass
+
+from bot.domain.community import Community
+from bot.domain.incident import Incident
+from bot.domain.message import Message, Platform
+from bot.domain.review import Call, History
+from bot.domain.rules import Decision, Policy, decide
+from bot.domain.verdict import NOTHING_TO_JUDGE
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.policies import Policies
+from bot.pipeline.review import Reviewer
+from bot.pipeline.screening import exchange_of
+from bot.ports import Clock, IncidentLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontDesk:
+    """The `Desk` of a running application."""
+
+    policies: Policies
+    reviewer: Reviewer
+    incidents: IncidentLog
+    queue: GuardQueue
+    clock: Clock
+
+    def community(self, platform: Platform, community_id: str) -> Community:
+        return self.policies.community(platform, community_id)
+
+    def policy(self, message: Message) -> Policy:
+        return self.policies.of(message)
+
+    async def change(self, community: Community) -> None:
+        await self.policies.change(community)
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        await self.policies.move(platform, old_id, new_id)
+
+    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
+        incident = await self.incidents.get(incident_id)
+        if incident is None:
+            return None
+        message = incident.decision.message
+        return incident, await self.incidents.history(message.ref.platform, message.community_id, message.author.id)
+
+    async def call(
+        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+    ) -> tuple[Incident, History] | None:
+        await self.reviewer.call(incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
+        return await self.look_up(incident_id)
+
+    async def judge(self, message: Message) -> Decision:
+        exchange = exchange_of(message)
+        screening = (
+            NOTHING_TO_JUDGE
+            if exchange is None
+            else await self.queue.submit(exchange, community_id=message.community_id)
+        )
+        return decide(message, screening, self.policies.of(message), at=self.clock.now())

@@ -1,0 +1,41 @@
+"""Moderators' calls as a table: of two that close the same review, the database takes one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.domain.actions import Action
+from bot.domain.review import Review
+from storage.database import Database
+from storage.incidents import read_review
+from storage.outbox import add_actions
+from storage.tables import reviews
+
+
+class SqlReviews:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        async with self._database.write() as connection:
+            taken = await connection.execute(
+                insert(reviews)
+                .values(
+                    incident=review.incident_id,
+                    call=review.call,
+                    moderator=review.moderator_id,
+                    moderator_name=review.moderator_name,
+                    at=review.at,
+                    closes=review.call.closes,
+                )
+                .on_conflict_do_nothing()
+                .returning(reviews.c.id)
+            )
+            if taken.first() is not None:
+                await add_actions(connection, review.incident_id, then, due)
+                return None
+            closing = (reviews.c.incident == review.incident_id) & reviews.c.closes
+            return read_review((await connection.execute(select(reviews).where(closing))).one())

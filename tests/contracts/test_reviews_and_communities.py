@@ -1,0 +1,137 @@
+"""Reviews, members' records and communities' settings: what every implementation must do."""
+
+import asyncio
+from dataclasses import replace
+
+from bot.domain.actions import Ban, Delete, Done, Flag, Lift, Restore
+from bot.domain.community import Community
+from bot.domain.message import MessageRef, Platform
+from bot.domain.review import Call, History, Review
+from bot.domain.rules import Watch
+from tests.builders import NOW, later, message, settlement
+from tests.contracts.stores import Opens, Store
+
+
+async def incident(store: Store, number: str = "1") -> int:
+    await store.inbox.keep([message(number)])
+    await store.inbox.settle([settlement(message(number), Delete())])
+    (opened,) = await store.incidents.of([message(number).ref])
+    return opened.id
+
+
+def review(incident_id: int, call: Call, moderator: str = "dal") -> Review:
+    return Review(incident_id=incident_id, call=call, moderator_id=moderator, moderator_name=moderator, at=later(5))
+
+
+def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            wrong, ban = review(number, Call.WRONG), review(number, Call.BAN, "byul")
+            answers = await asyncio.gather(
+                store.reviews.record(wrong, [Restore(), Lift()], due=NOW), store.reviews.record(ban, [Ban()], due=NOW)
+            )
+            assert sorted(answers, key=repr) in ([None, wrong], [None, ban], [wrong, None], [ban, None])
+            opened = await store.incidents.get(number)
+            assert opened and opened.review in (wrong, ban)
+            follows = [Restore(), Lift()] if opened.review == wrong else [Ban()]
+            assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
+            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == [Delete(), *follows]
+
+    asyncio.run(scenario())
+
+
+def test_an_escalation_leaves_the_review_open(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            for _ in range(2):
+                assert await store.reviews.record(review(number, Call.ESCALATE), [], due=NOW) is None
+            assert await store.reviews.record(review(number, Call.RIGHT), [], due=NOW) is None
+            opened = await store.incidents.get(number)
+            assert opened and opened.review == review(number, Call.RIGHT)
+            assert await store.incidents.get(number + 1000) is None
+
+    asyncio.run(scenario())
+
+
+def test_planned_later_means_not_before(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            await store.outbox.plan(number, [Flag()], due=later(60))
+            await store.outbox.plan(number, [], due=later(60))
+            assert [one.action for one in await store.outbox.claim(10, now=later(59))] == [Delete()]
+            (flag,) = await store.outbox.claim(10, now=later(60))
+            await store.outbox.record([(flag.id, Done("card 7"))])
+            opened = await store.incidents.get(number)
+            assert opened and opened.outcomes[1] == (Flag(), Done("card 7"))
+
+    asyncio.run(scenario())
+
+
+def test_a_members_record(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            first, second, _ = [await incident(store, number) for number in "123"]
+            await store.reviews.record(review(first, Call.RIGHT), [], due=NOW)
+            await store.reviews.record(review(second, Call.WRONG), [], due=NOW)
+            record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
+            assert record == History(incidents=3, upheld=1, overturned=1, last_at=NOW)
+            for elsewhere in ((Platform.DISCORD, "cafe", "minji"), (Platform.REHEARSAL, "cafe", "other")):
+                assert await store.incidents.history(*elsewhere) == History(
+                    incidents=0, upheld=0, overturned=0, last_at=None
+                )
+
+    asyncio.run(scenario())
+
+
+CAFE = Community(
+    platform=Platform.TELEGRAM,
+    id="-5",
+    name="카페",
+    mode=Watch.LIVE,
+    moderators_channel="-5",
+    urgent=("dal",),
+    exempt_channels=frozenset({"-5", "x"}),
+    thresholds={"abuse": 0.7},
+    paused_until=later(60),
+)
+
+
+def test_settings_come_back_as_they_were_put(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.communities.put(Community(platform=Platform.TELEGRAM, id="-5"))
+            await store.communities.put(CAFE)
+            await store.communities.put(Community(platform=Platform.DISCORD, id="-5"))
+        async with opens() as store:
+            assert await store.communities.all() == [Community(platform=Platform.DISCORD, id="-5"), CAFE]
+
+    asyncio.run(scenario())
+
+
+def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            posted = replace(
+                message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"), text="남아 있는 글"
+            )
+            await store.communities.put(CAFE)
+            await store.inbox.keep([posted])
+            await store.inbox.settle([settlement(posted, Delete())])
+            for _ in range(2):
+                await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            moved = MessageRef(Platform.TELEGRAM, "-1005", "1")
+            (opened,) = await store.incidents.of([moved])
+            assert opened.decision.message.community_id == "-1005"
+            assert await store.inbox.settled([moved]) == [True]
+            (planned,) = await store.outbox.claim(10, now=NOW)
+            assert planned.message.ref == moved
+            assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
+            (settings,) = await store.communities.all()
+            assert settings == replace(
+                CAFE, id="-1005", moderators_channel="-1005", exempt_channels=frozenset({"-1005", "x"})
+            )
+
+    asyncio.run(scenario())
