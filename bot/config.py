@@ -262,7 +262,7 @@ class Config(_Section):
         """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
         defaults, asked = self.defaults, community or Community(platform=Platform.REHEARSAL, id="")
         taken = {text.name for text in self.rules} | set(defaults.disabled_rules)
-        shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)  # type: ignore[arg-type]
+        shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)
         chosen = (*self.rules, *(text for text in shipped if text.name not in taken))
         texts = [text.with_bar(asked.thresholds.get(text.name)) for text in chosen]
         return Policy(

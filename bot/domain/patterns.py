@@ -7,6 +7,7 @@ few pairs of neighbouring letters; a text without any of those pairs need not be
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 # The standard library's own parser of regular expressions: private, but the same from Python 3.11 to 3.14. Whatever
 # it says that is not understood below only costs speed: such patterns are always searched for.
@@ -50,7 +51,7 @@ def compiled(patterns: tuple[str, ...]) -> Patterns:
 def pairs_of(text: str) -> Pairs:
     """Every pair of neighbouring letters."""
     text = text.lower()
-    return frozenset(map("".join, zip(text, text[1:], strict=False)))
+    return frozenset(map("".join, pairwise(text)))
 
 
 def expression(pattern: str) -> str:
