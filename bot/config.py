@@ -66,9 +66,16 @@ def _zone(value: object) -> object:
     return value
 
 
+def _address(value: object) -> object:
+    if not re.match(r"https?://[^\s/]+", str(value)):
+        raise PydanticCustomError("address", "{given}", {"given": json.dumps(value, ensure_ascii=False, default=str)})
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Address = Annotated[str, BeforeValidator(_address)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -86,7 +93,20 @@ class Storage(_Section):
 
 
 class GuardChoice(_Section):
+    """Which guard judges, and where a guard model runs."""
+
     name: str = "embedded"
+    engine: Literal["server", "vllm"] = "server"
+    servers: Annotated[list[Address], Field(min_length=1)] = ["http://127.0.0.1:8000"]
+    token: SecretStr = SecretStr("")
+    model: str = ""
+    revision: str = ""
+    tokenizer: str = ""
+    timeout: Duration = timedelta(seconds=10)
+    calibration: str = ""
+    second: str = "wildguard-ko"
+    skip_below: Probability = 0.05
+    sample: Probability = 0.02
 
 
 class Defaults(_Section):
@@ -309,7 +329,7 @@ def load(path: Path | None, say: Texts, environment: Mapping[str, str] = os.envi
             raise Broken(say("check.not_text", path=name)) from None
         except tomllib.TOMLDecodeError as error:
             raise Broken(say("check.not_toml", path=name, problem=error)) from None
-    for section in ("discord", "telegram"):
+    for section in ("discord", "telegram", "guard"):
         if token := environment.get(f"JIKIMI_{section.upper()}_TOKEN"):
             table = content.setdefault(section, {})
             if isinstance(table, dict):
@@ -325,7 +345,7 @@ def load(path: Path | None, say: Texts, environment: Mapping[str, str] = os.envi
 
 def _secrets(content: dict[str, Any]) -> None:
     """Strict pydantic takes only SecretStr for a secret."""
-    for section in ("discord", "telegram"):
+    for section in ("discord", "telegram", "guard"):
         table = content.get(section)
         if isinstance(table, dict) and isinstance(table.get("token"), str):
             table["token"] = SecretStr(table["token"])
@@ -407,7 +427,7 @@ def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: T
         why = say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
     elif kind in kinds:
         why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
-    elif kind in ("duration", "action", "timezone"):
+    elif kind in ("duration", "action", "timezone", "address"):
         why = say(f"check.{kind}", given=facts["given"])
     else:
         why = say("check.other", why=problem["msg"])

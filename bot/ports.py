@@ -13,6 +13,7 @@ from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Message, MessageRef, Platform
+from bot.domain.report import Figures, Totals
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Decision, Policy
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
@@ -118,6 +119,17 @@ class IncidentLog(Protocol):
 
     async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
         """What is on record about a member."""
+        ...
+
+
+class Chronicle(Protocol):
+    """The record, boiled down for reports. Messages count by when they were sent, incidents by when they were
+    decided, in start <= t < end; both instants lie on a quarter hour."""
+
+    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures: ...
+
+    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+        """Equal to `(await figures(…)).totals`, and cheap."""
         ...
 
 

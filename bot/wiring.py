@@ -1,13 +1,15 @@
 """Config -> a running object graph; the only importer of adapters and storage."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters import digest_page as digest_pages
+from adapters.dialects import DIALECTS
 from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
@@ -42,21 +44,69 @@ if TYPE_CHECKING:
     from adapters.embedded.training import TrainingReport
 
 
-def _embedded(config: Config) -> Guard:
+OpenGuard = AbstractAsyncContextManager[Guard]
+
+
+def _embedded(config: Config) -> OpenGuard:
     from adapters.embedded import EmbeddedGuard
 
-    return EmbeddedGuard()
+    guard = EmbeddedGuard()
+    return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
+
+
+@asynccontextmanager
+async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
+    """A guard model: its dialect, spoken by the configured engine."""
+    chosen, dialect = config.guard, DIALECTS[name]
+    from adapters.vllm_server import Encoding, VllmServers
+
+    servers = VllmServers(
+        servers=chosen.servers,
+        dialect=dialect,
+        clock=SystemClock(),
+        model=chosen.model,
+        revision=chosen.revision,
+        token=chosen.token.get_secret_value(),
+        timeout=chosen.timeout.total_seconds(),
+        encoding=Encoding.read(Path(chosen.tokenizer), dialect) if chosen.tokenizer else None,
+    )
+    async with servers:
+        yield _calibrated(servers, config)
+
+
+@asynccontextmanager
+async def _cascade(config: Config) -> AsyncIterator[Guard]:
+    from adapters.cascade_guard import CascadeGuard
+
+    chosen = config.guard
+    async with _embedded(config) as first, _model(chosen.second, config) as second:
+        yield CascadeGuard(first, second, threshold=chosen.skip_below, sample=chosen.sample)
+
+
+def _calibrated(guard: Guard, config: Config) -> Guard:
+    from adapters.calibrated_guard import CalibratedGuard, read_calibration
+
+    file = config.guard.calibration
+    return CalibratedGuard(guard, read_calibration(Path(file))) if file else guard
 
 
 #: Guards by name. Each brings its libraries with it only when it is wanted.
-GUARDS: dict[str, Callable[[Config], Guard]] = {"embedded": _embedded}
+GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
+    "embedded": _embedded,
+    "cascade": _cascade,
+    **{name: partial(_model, name) for name in DIALECTS},
+}
 
 
-def guard(config: Config, say: Texts, name: str | None = None) -> Guard:
-    """The guard of that name, or the configured one. Raises `Broken` where there is none."""
+def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = False) -> OpenGuard:
+    """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration.
+    Raises `Broken` where there is none of that name."""
     name = name or config.guard.name
-    if name not in GUARDS:
-        raise Broken(say("run.unknown_guard", name=name, names=", ".join(GUARDS)))
+    for wanted in (name, config.guard.second) if name == "cascade" else (name,):
+        if wanted not in GUARDS:
+            raise Broken(say("run.unknown_guard", name=wanted, names=", ".join(GUARDS)))
+    if raw:
+        config = config.model_copy(update={"guard": config.guard.model_copy(update={"calibration": ""})})
     return GUARDS[name](config)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Insert, delete, insert, select, update
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
+from storage import tallies
 from storage.database import Database
 from storage.tables import communities, incidents, messages
 
@@ -42,6 +43,7 @@ class SqlCommunities:
             await connection.execute(
                 update(messages).where(of_platform, messages.c.channel == old_id).values(channel=new_id)
             )
+            await tallies.move(self._database, connection, old_id, new_id)
             key = (communities.c.platform == platform, communities.c.id == old_id)
             settings = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
             if settings is None:

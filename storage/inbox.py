@@ -14,7 +14,7 @@ from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, MessageRef
 from bot.domain.verdict import Verdict
-from storage import codec
+from storage import codec, tallies
 from storage.database import Database
 from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
 
@@ -69,6 +69,7 @@ _CLOSE = """
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
+    RETURNING platform, channel, message, revision
 """
 
 _REVISIONS = """
@@ -228,9 +229,11 @@ class SqlInbox:
         }
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
-            await connection.execute(self._database.sql(_CLOSE), given)
+            closed = await connection.execute(self._database.sql(_CLOSE), given)
+            new = set(map(codec.read_ref, closed))
             await _open_incidents(connection, first, revisions)
             await _withdraw(connection, first, revisions)
+            await tallies.count(self._database, connection, [one for ref, one in first.items() if ref in new])
         return [None] * len(settlements)
 
     async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:

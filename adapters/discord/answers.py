@@ -39,8 +39,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
 
 def missing(permissions: list[str], say: Texts) -> str:
     """The permissions, as Discord's settings call them, in a sentence."""
-    names = (say[f"permission.{name}"] if f"permission.{name}" in say else name for name in permissions)
-    return say("discord.missing", permissions=", ".join(names))
+    return say("discord.missing", permissions=", ".join(say[f"permission.{name}"] for name in permissions))
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ class Deletions:
             del self._waiting[channel_id]
 
     async def _in_bulk(self, channel_id: int, requests: Sequence[_Request]) -> None:
-        ids = list(dict.fromkeys(request.message_id for request in requests))
+        ids: list[int | str] = list(dict.fromkeys(request.message_id for request in requests))
         reason = requests[0].reason if len({request.reason for request in requests}) == 1 else None
         try:
             await self.http.delete_messages(channel_id, ids, reason=reason)

@@ -34,7 +34,7 @@ _UNREAD = "□"  # stands where an innocent word stood
 
 
 def lessons() -> Iterator[tuple[str, bool]]:
-    """What the lexicon teaches by itself, as (text, harmful): stems that occur in no corpus, people who are only named."""
+    """What the lexicon teaches, as (text, harmful): stems that occur in no corpus, people who are only named."""
     for group in ("profanity", "insult"):
         yield from ((word, True) for word in _LEXICON["stems"][group])
     mentions = _LEXICON["mentions"]

@@ -220,13 +220,13 @@ class _Table:
         )
 
 
-def _importance(table: _Table) -> NDArray[np.float64]:
-    """(2 ** BITS,) how freely the weight of each n-gram may grow: more for one that takes sides by its counts alone.
+def _importance(grams: Any, harmful: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(columns,) how freely the weight of each n-gram may grow: more for one that takes sides by its counts alone.
 
     Half the naive Bayes log-count ratio, half 1 (Wang and Manning, "Baselines and Bigrams", 2012).
     """
-    there = table.grams.astype(bool)
-    bad, good = (np.asarray(there[of].sum(axis=0), float).ravel() + 0.5 for of in (table.harmful, ~table.harmful))
+    there = grams.astype(bool)
+    bad, good = (np.asarray(there[of].sum(axis=0), float).ravel() + 0.5 for of in (harmful, ~harmful))
     ratio: NDArray[np.float64] = np.abs(np.log((bad / bad.sum()) / (good / good.sum())))
     return 0.5 + 0.5 * ratio / float(np.average(ratio, weights=bad + good))
 
@@ -245,22 +245,26 @@ def _fitted(
     the guide's own, which learns where it differs (Daume III, "Frustratingly Easy Domain Adaptation", 2007). A column
     for each corpus takes up how freely it says yes. What is kept is the sum that holds for the guide.
     """
-    from scipy import sparse  # type: ignore[import-untyped]
+    from scipy import sparse
     from sklearn.linear_model import LogisticRegression
 
-    importance = _importance(table)
-    shared = sparse.hstack([table.grams @ sparse.diags(importance), sparse.csr_matrix(table.stems)], "csr")
+    used = np.unique(table.grams.indices)
+    grams = table.grams[:, used]
+    importance = _importance(grams, table.harmful)
+    shared = sparse.hstack([grams @ sparse.diags(importance), sparse.csr_matrix(table.stems)], "csr")
     own = sparse.diags(table.guided.astype(float)) @ shared
     columns = sparse.hstack([shared, own, sparse.csr_matrix(table.origin.astype(float))], "csr")
     fit = LogisticRegression(C=INVERSE_PENALTY, solver="liblinear", tol=0.01, random_state=0)
     fit.fit(columns, table.harmful)
 
     of_all, of_guide, of_corpora = np.split(fit.coef_[0], [shared.shape[1], 2 * shared.shape[1]])
-    grams, stems = np.split((of_all + of_guide) * slope, [1 << BITS])
-    grams *= importance
-    scale = float(np.abs(grams).max()) / 127 or 1.0
+    exact, stems = np.split((of_all + of_guide) * slope, [len(used)])
+    exact *= importance
+    scale = float(np.abs(exact).max()) / 127 or 1.0
+    weights = np.zeros(1 << BITS, np.int8)
+    weights[used] = np.rint(exact / scale)
     return Model(
-        weights=np.rint(grams / scale).astype(np.int8),
+        weights=weights,
         scale=scale,
         stems=(stems * STEM_SIZE).astype(np.float32),
         bias=float(fit.intercept_[0] + of_corpora[_GUIDE_COLUMN]) * slope + offset,

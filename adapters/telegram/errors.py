@@ -13,6 +13,7 @@ import httpx
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
 
 from bot.errors import Broken, Unavailable
+from bot.texts import Texts
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -22,7 +23,8 @@ class Lost(Unavailable):
 
 
 @contextmanager
-def mapped() -> Iterator[None]:
+def mapped(say: Texts) -> Iterator[None]:
+    """`say` speaks the language of whoever runs the bot."""
     try:
         yield
     except (BadRequest, Forbidden, ChatMigrated):
@@ -33,11 +35,9 @@ def mapped() -> Iterator[None]:
             "Telegram asks to slow down", retry_after=wait.total_seconds() if isinstance(wait, timedelta) else wait
         ) from None
     except InvalidToken:
-        raise Broken("Telegram does not know this bot token (401). Ask @BotFather for it and set [telegram] token.") from None
+        raise Broken(say["telegram.bad_token"]) from None
     except Conflict:
-        raise Broken(
-            "Another process reads this bot's updates (409). Only one may: stop the other one, or give it a token of its own."
-        ) from None
+        raise Broken(say["telegram.conflict"]) from None
     except NetworkError as error:
         if isinstance(error.__cause__, _NEVER_SENT):
             raise Unavailable("Telegram cannot be reached") from None

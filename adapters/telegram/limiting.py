@@ -4,6 +4,7 @@ python-telegram-bot's limiter takes a deletion from the same bucket as chatter a
 (facts T45-T49), so this one knows two lanes, and a 429 closes one lane of one chat.
 """
 
+from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from enum import StrEnum
 from adapters.telegram.errors import mapped
 from bot.errors import Unavailable
 from bot.ports import Clock
+from bot.texts import Texts
 
 
 class Lane(StrEnum):
@@ -26,6 +28,7 @@ class Limiter:
     queues behind it."""
 
     clock: Clock
+    say: Texts
     per_second: int = 30  # notices, everywhere together
     per_minute_in_group: int = 20
     patience: float = 2.0
@@ -45,13 +48,13 @@ class Limiter:
         if at - now > self.patience:
             raise Unavailable(f"too many {lane} calls in one chat", retry_after=at - now)
         if lane is Lane.NOTICE:
-            self._everywhere.append(at)
+            insort(self._everywhere, at)
             if chat_id < 0:
-                self._in_group[chat_id].append(at)
+                insort(self._in_group[chat_id], at)
         if at > now:
             await self.clock.sleep(at - now)
         try:
-            with mapped():
+            with mapped(self.say):
                 yield
         except Unavailable as error:
             if error.retry_after is not None:

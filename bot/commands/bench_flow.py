@@ -26,11 +26,12 @@ SHARE = 10  # the naive bot gets one message in SHARE: it is slow, and its rate 
 
 
 async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
-    guard, policy = wiring.guard(Config(), say), Config().policy.in_mode(Watch.LIVE)
-    await guard.judge([exchange for message in islice(chat(), 256) if (exchange := exchange_of(message))])  # warm up
-    with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
-        naive = await _naive(messages // SHARE, guard, policy, Path(folder) / "naive.db")
-        ours = await _ours(messages, guard, Path(folder) / "jikimi.db")
+    policy = Config().policy.in_mode(Watch.LIVE)
+    async with wiring.guard(Config(), say) as guard:
+        await guard.judge([exchange for message in islice(chat(), 256) if (exchange := exchange_of(message))])  # warm up
+        with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
+            naive = await _naive(messages // SHARE, guard, policy, Path(folder) / "naive.db")
+            ours = await _ours(messages, guard, Path(folder) / "jikimi.db")
     result = {
         "messages": messages,
         "jikimi_per_second": round(ours.rate, 1),

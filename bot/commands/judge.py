@@ -61,7 +61,8 @@ async def _decide(
 ) -> tuple[Screening, Decision]:
     """As a plain member's message in a live community; with a response: as the answer of a bot."""
     exchange = Exchange(prompt=text, response=response)
-    (screening,) = await wiring.guard(config, say, guard).judge([exchange])
+    async with wiring.guard(config, say, guard) as chosen:
+        (screening,) = await chosen.judge([exchange])
     now = datetime.now(UTC)
     message = Message(
         ref=MessageRef(Platform.REHEARSAL, "-", "-"),

@@ -51,15 +51,18 @@ async def rehearse(
 async def _moderate(path: str, config: Config, say: Texts, view: "View", speed: float | None) -> None:
     clock = wiring.clock()
     progress = Rehearsal(view, clock)
-    async with wiring.application(
-        config,
-        wiring.guard(config, say),
-        lambda core: [wiring.rehearsal_chat(path, say, clock, speed=speed)],
-        mode=Watch.LIVE,
-        clock=clock,
-        moment=lambda message: message.sent_at,
-        on_settled=progress.settled,
-    ) as jikimi:
+    async with (
+        wiring.guard(config, say) as guard,
+        wiring.application(
+            config,
+            guard,
+            lambda core: [wiring.rehearsal_chat(path, say, clock, speed=speed)],
+            mode=Watch.LIVE,
+            clock=clock,
+            moment=lambda message: message.sent_at,
+            on_settled=progress.settled,
+        ) as jikimi,
+    ):
         progress.attach(jikimi.inbox, jikimi.incidents)
         try:
             await jikimi.run(on_kept=progress.kept)

@@ -1,0 +1,239 @@
+"""Planned actions -> the Bot API: deletions, mutes, bans and their undoing, and a word to the member."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from telegram import Bot, ChatMember, ChatPermissions, MessageEntity
+from telegram.error import BadRequest, ChatMigrated, Forbidden
+
+from adapters.telegram.deleting import Deletions
+from adapters.telegram.errors import Lost
+from adapters.telegram.limiting import Lane, Limiter
+from adapters.telegram.members import Members
+from adapters.telegram.reading import STAND_INS, is_channel, message_ids
+from bot.domain.actions import (
+    Ban,
+    Delete,
+    Done,
+    Gone,
+    Kick,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Retract,
+    Timeout,
+    Unconfirmed,
+    Warn,
+)
+from bot.domain.incident import PlannedAction
+from bot.errors import Unavailable
+from bot.ports import Clock, Outbox
+from bot.texts import Texts, texts
+
+DELETABLE = timedelta(hours=48)  # fact T26
+SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
+NOTICE_STAYS = timedelta(seconds=30)
+ONE_WARNING = timedelta(minutes=1)  # a member who floods is told once
+LONGEST = 4096  # UTF-16 units in a message
+
+#: Answers that mean: it is not there any more.
+_GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
+         "user not found", "member not found", "message to edit not found")  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Hands:
+    """Everything that the bot does to messages and members."""
+
+    bot: Bot
+    limiter: Limiter
+    members: Members
+    outbox: Outbox
+    clock: Clock
+    _deletions: Deletions = field(init=False)
+    _warned: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self._deletions = Deletions(bot=self.bot, limiter=self.limiter)
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        """Raises `ChatMigrated` where the group has another id by now."""
+        say = texts(planned.language)
+        chat_id, author_id = int(planned.message.community_id), planned.message.author.id
+        if not isinstance(planned.action, Restore | Lift | Retract):
+            if int(author_id) in STAND_INS or (await self.members.staff(chat_id)).role(int(author_id)):
+                return Refused(say["telegram.staff"])
+        try:
+            return await self._perform(planned, chat_id, say)
+        except ChatMigrated:
+            raise
+        except (BadRequest, Forbidden) as error:
+            return answer_as_outcome(error, say)
+        except Lost:
+            if planned.action.repeatable:
+                raise
+            return Unconfirmed()
+
+    async def _perform(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        message = planned.message
+        match planned.action:
+            case Delete():
+                if self.clock.now() - _first_sent(planned) > DELETABLE:
+                    return Refused(say["telegram.too_old"])
+                await self._deletions.delete(chat_id, message_ids(message))
+                return Done()
+            case Retract(receipt=receipt):
+                where, _, what = receipt.partition("/")
+                await self._deletions.delete(int(where), [int(what)])
+                return Done()
+            case Warn():
+                return await self._warn(planned, chat_id, say)
+            case Restore():
+                return await self._restore(planned, chat_id, say)
+            case Timeout() | Kick() | Ban() | Lift() as sanction:
+                async with self.limiter.turn(chat_id, Lane.MODERATION):
+                    if is_channel(message.author.id):
+                        return await self._bar_channel(sanction, chat_id, int(message.author.id), say)
+                    return await self._sanction(sanction, chat_id, int(message.author.id), say)
+            case _:
+                return Refused(planned.action.kind)
+
+    # ---- sanctions --------------------------------------------------------------------------------------------
+
+    async def _sanction(self, action: Timeout | Kick | Ban | Lift, chat_id: int, user_id: int, say: Texts) -> Outcome:
+        match action:
+            case Timeout(lasting=lasting):
+                until = self.clock.now() + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
+                await self.bot.restrict_chat_member(
+                    chat_id, user_id, ChatPermissions.no_permissions(), until_date=until,
+                    use_independent_chat_permissions=True,
+                )  # fmt: skip
+            case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
+                await self.bot.unban_chat_member(chat_id, user_id)
+            case Ban():
+                await self.bot.ban_chat_member(chat_id, user_id)
+            case Lift():
+                return await self._lift(chat_id, user_id)
+        return Done()
+
+    async def _lift(self, chat_id: int, user_id: int) -> Outcome:
+        status = await self.members.status(chat_id, user_id)
+        if status == ChatMember.BANNED:
+            await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
+        elif status == ChatMember.RESTRICTED:
+            await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
+        else:
+            return Gone()
+        return Done()
+
+    async def _bar_channel(
+        self, action: Timeout | Kick | Ban | Lift, chat_id: int, channel_id: int, say: Texts
+    ) -> Outcome:
+        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
+        match action:
+            case Ban():
+                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
+                return Done()
+            case Lift():
+                await self.bot.unban_chat_sender_chat(chat_id, channel_id)
+                return Done()
+            case _:
+                return Refused(say["telegram.channel"])
+
+    # ---- words ------------------------------------------------------------------------------------------------
+
+    async def _warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        """In private where the member has ever talked to the bot, else a short notice that takes itself away."""
+        key = (chat_id, planned.message.author.id)
+        if not self._first_in_a_while(key):
+            return Done()
+        try:
+            return await self._tell(planned, chat_id, say)
+        except Unavailable:
+            self._warned.pop(key, None)
+            raise
+
+    async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        author = planned.message.author
+        reason = planned.reason.ko if say.language == "ko" else planned.reason.en
+        facts = {"reason": reason, "incident": planned.incident_id, "name": author.name[:64]}
+        if not is_channel(author.id):
+            try:
+                async with self.limiter.turn(int(author.id), Lane.NOTICE):
+                    await self.bot.send_message(int(author.id), say("telegram.warning", **facts))
+                return Done()
+            except (BadRequest, Forbidden):
+                pass  # they have never pressed Start
+        async with self.limiter.turn(chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                chat_id, say("telegram.short_warning", **facts), message_thread_id=_topic(planned),
+                disable_notification=True,
+            )  # fmt: skip
+        receipt = f"{chat_id}/{sent.message_id}"
+        await self.outbox.plan(planned.incident_id, [Retract(receipt)], due=self.clock.now() + NOTICE_STAYS)
+        return Done(receipt)
+
+    def _first_in_a_while(self, key: tuple[int, str]) -> bool:
+        now = self.clock.now()
+        while self._warned and next(iter(self._warned.values())) <= now - ONE_WARNING:
+            self._warned.popitem(last=False)
+        if key in self._warned:
+            return False
+        self._warned[key] = now
+        return True
+
+    async def _restore(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        message = planned.message
+        head = say("telegram.restored", name=message.author.name or message.author.id) + "\n"
+        text = cut(head + message.text, LONGEST)
+        start = units(head)
+        quoted = MessageEntity(MessageEntity.BLOCKQUOTE, offset=start, length=units(text) - start)
+        async with self.limiter.turn(chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                chat_id, text, entities=[quoted], message_thread_id=_topic(planned), disable_notification=True
+            )
+        return Done(f"{chat_id}/{sent.message_id}")
+
+
+def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
+    """What Telegram says about one chat, message or member, as an outcome; the reason says what to change."""
+    answer = error.message.lower()
+    if any(phrase in answer for phrase in _GONE):
+        return Gone()
+    if isinstance(error, Forbidden) or "chat not found" in answer:
+        return Refused(say["telegram.not_there"])
+    if "can't be deleted" in answer:
+        return Refused(say("telegram.missing", rights="can_delete_messages"))
+    if "not enough rights" in answer or "chat_admin_required" in answer:
+        return Refused(say("telegram.missing", rights="can_restrict_members"))
+    if "administrator" in answer or "owner" in answer:
+        return Refused(say["telegram.staff"])
+    if "supergroup" in answer:
+        return Refused(say["telegram.supergroups_only"])
+    return Refused(say("telegram.refused", answer=error.message))
+
+
+def units(text: str) -> int:
+    """Length as Telegram counts: UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many UTF-16 units."""
+    if units(text) <= most:
+        return text
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 1)].decode("utf-16-le", "ignore") + "…"
+
+
+def _first_sent(planned: PlannedAction) -> datetime:
+    """When the message was first sent, which an edit does not change."""
+    if date := planned.message.extra.get("date"):
+        return datetime.fromtimestamp(int(date), UTC)
+    return planned.message.sent_at
+
+
+def _topic(planned: PlannedAction) -> int | None:
+    topic = planned.message.extra.get("topic")
+    return int(topic) if topic else None

@@ -1,0 +1,272 @@
+"""Incidents -> cards with buttons in the moderators' chat: one an incident, a member's burst folded into one, edited
+in place. A button carries all that is needed to serve it after a restart."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from telegram import (
+    Bot,
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    MessageEntity,
+    ReplyParameters,
+)
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from adapters.telegram.acting import LONGEST, answer_as_outcome, cut, units
+from adapters.telegram.errors import mapped
+from adapters.telegram.limiting import Lane, Limiter
+from adapters.telegram.members import Members
+from bot.domain.actions import Done, Escalate, Outcome, Refused
+from bot.domain.card import Button, Card, Tone, press_id, pressed
+from bot.domain.incident import Incident, PlannedAction
+from bot.domain.message import Platform
+from bot.domain.review import History
+from bot.errors import BotError, Unavailable
+from bot.ports import Clock, Desk
+from bot.texts import Texts, texts
+from bot.texts.cards import card_of, history_line, revealed, review_line
+
+FOLD = 60.0  # seconds in which what the same member does goes onto the same card
+REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
+REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
+LONGEST_ALERT = 200  # characters that a button can answer with
+
+_SIGNS = {Tone.URGENT: "🚨", Tone.OPEN: "🟡", Tone.ACTED: "🔵", Tone.CLOSED: "⚪"}
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Shown:
+    """A card in a chat. `more`: later incidents that are folded into it."""
+
+    chat_id: int
+    incident_id: int
+    at: float
+    message_id: int | None = None
+    more: list[int] = field(default_factory=list)
+    as_shown: tuple[str, InlineKeyboardMarkup] | None = None
+    rewriting: bool = False
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True, kw_only=True)
+class Cards:
+    bot: Bot
+    limiter: Limiter
+    members: Members
+    desk: Desk
+    clock: Clock
+    _latest: OrderedDict[tuple[int, str, str], _Shown] = field(default_factory=OrderedDict)
+    _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    # ---- showing ------------------------------------------------------------------------------------------------
+
+    async def show(self, planned: PlannedAction) -> Outcome:
+        """For Flag and Escalate. Raises `ChatMigrated` where the moderators' chat has another id by now."""
+        message, say = planned.message, texts(planned.language)
+        community = self.desk.community(Platform.TELEGRAM, message.community_id)
+        if community.moderators_channel is None:
+            return Refused(say["telegram.no_moderators_chat"])
+        chat_id = int(community.moderators_channel)
+        shown = self._by_incident.get(planned.incident_id) or self._card_for(
+            (chat_id, message.community_id, message.author.id), planned.incident_id
+        )
+        try:
+            await self._put(shown, planned.incident_id)
+            if isinstance(planned.action, Escalate) and community.urgent:
+                await self._ping(shown, community.urgent, say)
+        except (BadRequest, Forbidden) as error:
+            return answer_as_outcome(error, say)
+        return Done(f"{chat_id}/{shown.message_id}")
+
+    def _card_for(self, key: tuple[int, str, str], incident_id: int) -> _Shown:
+        """The card that this member's last incident is on, as long as it is fresh and open; else a new one."""
+        now, last = self.clock.monotonic(), self._latest.get(key)
+        if last is None or now - last.at > FOLD:
+            last = self._latest[key] = _Shown(chat_id=key[0], incident_id=incident_id, at=now)
+            if len(self._latest) > REMEMBERED:
+                self._latest.popitem(last=False)
+        self._remember(incident_id, last)
+        return last
+
+    def _remember(self, incident_id: int, shown: _Shown) -> None:
+        self._by_incident[incident_id] = shown
+        if len(self._by_incident) > REMEMBERED:
+            self._by_incident.popitem(last=False)
+
+    async def _put(self, shown: _Shown, incident_id: int) -> None:
+        async with shown.sending:
+            if incident_id != shown.incident_id and incident_id not in shown.more:
+                shown.more.append(incident_id)
+            if shown.message_id is not None:
+                self._rewrite_soon(shown)
+                return
+            content = await self._content(shown)
+            if content is None:
+                return
+            text, entities, keyboard = content
+            async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+                sent = await self.bot.send_message(
+                    shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
+                )
+            shown.message_id, shown.as_shown = sent.message_id, (text, keyboard)
+
+    async def _ping(self, shown: _Shown, urgent: Sequence[str], say: Texts) -> None:
+        names, entities = say("telegram.urgent", people=""), []
+        for person in urgent:
+            if person.lstrip("-").isdigit():
+                entities.append(
+                    MessageEntity(MessageEntity.TEXT_LINK, units(names), units(person), url=f"tg://user?id={person}")
+                )
+            names += f"{person} "
+        async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+            await self.bot.send_message(
+                shown.chat_id, names, entities=entities,
+                reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
+            )  # fmt: skip
+
+    def touch(self, incident_id: int) -> None:
+        """Something came of this incident."""
+        if shown := self._by_incident.get(incident_id):
+            self._rewrite_soon(shown)
+
+    def _rewrite_soon(self, shown: _Shown) -> None:
+        if not shown.rewriting and shown.message_id is not None:
+            shown.rewriting = True
+            task = asyncio.create_task(self._rewrite(shown))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
+        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
+        await self.clock.sleep(pause)
+        shown.rewriting = False
+        try:
+            await self._write(shown)
+        except Unavailable as error:
+            if not shown.rewriting:
+                shown.rewriting = True
+                await self._rewrite(shown, max(REWRITE, error.retry_after or 10.0))
+        except (BotError, TelegramError) as error:
+            _log.warning("card not written anew", incident=shown.incident_id, error=type(error).__name__)
+
+    async def _write(self, shown: _Shown) -> None:
+        content = await self._content(shown)
+        if content is None or shown.message_id is None:
+            return
+        text, entities, keyboard = content
+        if shown.as_shown == (text, keyboard):
+            return
+        try:
+            async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+                await self.bot.edit_message_text(
+                    text, chat_id=shown.chat_id, message_id=shown.message_id, entities=entities, reply_markup=keyboard,
+                    link_preview_options=_NO_PREVIEW,
+                )  # fmt: skip
+        except BadRequest as error:
+            if "not modified" not in error.message:
+                raise
+        shown.as_shown = (text, keyboard)
+
+    async def _content(self, shown: _Shown) -> tuple[str, list[MessageEntity], InlineKeyboardMarkup] | None:
+        found = await self.desk.look_up(shown.incident_id)
+        return None if found is None else self.content(*found, more=shown.more)
+
+    def content(
+        self, incident: Incident, history: History, *, more: Sequence[int] = ()
+    ) -> tuple[str, list[MessageEntity], InlineKeyboardMarkup]:
+        """A card as Telegram takes it: text, entities, buttons."""
+        policy = self.desk.policy(incident.decision.message)
+        say = texts(policy.language)
+        card = card_of(incident, history, say, policy.timezone, more=more)
+        text, entities = _laid_out(card, incident, more)
+        keyboard = [InlineKeyboardButton(say[f"button.{b}"], callback_data=press_id(b, incident.id)) for b in card.buttons]
+        return text, entities, InlineKeyboardMarkup([keyboard[place : place + 2] for place in range(0, len(keyboard), 2)])
+
+    # ---- pressing -----------------------------------------------------------------------------------------------
+
+    async def press(self, query: CallbackQuery) -> bool:
+        """Serve a button of a card; False: it is not one of those."""
+        if (press := pressed(query.data or "")) is None:
+            return False
+        button, incident_id = press
+        answer = await self._pressed(query, button, incident_id)
+        try:
+            with mapped(self.limiter.say):
+                await self.bot.answer_callback_query(
+                    query.id, cut(answer, LONGEST_ALERT), show_alert=button.call is None
+                )
+        except (BadRequest, Unavailable):
+            pass  # too late to answer; what was pressed counts
+        self.touch(incident_id)
+        return True
+
+    async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
+        """What the presser is told."""
+        found = await self.desk.look_up(incident_id)
+        if found is None:
+            return self.limiter.say["card.not_found"]
+        incident, history = found
+        policy = self.desk.policy(incident.decision.message)
+        say, presser = texts(policy.language), query.from_user
+        if not await self.members.is_admin(int(incident.decision.message.community_id), presser.id):
+            return say["card.not_allowed"]
+        self._follow(query, incident_id)
+        if button is Button.HISTORY:
+            return history_line(history, say, policy.timezone)
+        if button is Button.REVEAL or button.call is None:
+            return revealed(incident, say)
+        called = await self.desk.call(
+            incident_id, button.call, moderator_id=str(presser.id), moderator_name=presser.full_name
+        )
+        review = called[0].review if called else None
+        if button.call.closes and review and (review.moderator_id, review.call) != (str(presser.id), button.call):
+            return say("card.already", by=review.moderator_name, call=review_line(review, say, policy.timezone))
+        return say("card.taken", call=say[f"call.{button.call}"])
+
+    def _follow(self, query: CallbackQuery, incident_id: int) -> None:
+        """From now on this card follows its incident, also when an earlier process posted it."""
+        if query.message and incident_id not in self._by_incident:
+            shown = _Shown(
+                chat_id=query.message.chat.id, incident_id=incident_id, at=self.clock.monotonic(),
+                message_id=query.message.message_id,
+            )  # fmt: skip
+            self._remember(incident_id, shown)
+
+    def forget_chat(self, chat_id: int) -> None:
+        """Cards of a chat that has another id by now."""
+        self._latest = OrderedDict(item for item in self._latest.items() if item[1].chat_id != chat_id)
+        self._by_incident = OrderedDict(item for item in self._by_incident.items() if item[1].chat_id != chat_id)
+
+
+def _laid_out(card: Card, incident: Incident, more: Sequence[int]) -> tuple[str, list[MessageEntity]]:
+    title = f"{_SIGNS[card.tone]} {card.title}"
+    quoted = card.text or "-"
+    lines = [f"{line.label}: {line.value}" for line in card.lines]
+    if more:
+        lines.append(" ".join(f"#{id_}" for id_ in more[-50:]))
+    if link := message_link(incident):
+        lines.append(link)
+    text = cut(f"{title}\n{quoted}\n" + "\n".join(lines), LONGEST)
+    return text, [
+        MessageEntity(MessageEntity.BOLD, 0, units(title)),
+        MessageEntity(MessageEntity.BLOCKQUOTE, units(title) + 1, units(quoted)),
+    ]
+
+
+def message_link(incident: Incident) -> str:
+    """Leads to the message in a supergroup, for those who are in it; empty where it was taken away."""
+    ref = incident.decision.message.ref
+    gone = any(action.kind == "delete" and outcome for action, outcome in incident.outcomes)
+    if gone or not ref.channel_id.startswith("-100"):
+        return ""
+    return f"https://t.me/c/{ref.channel_id.removeprefix('-100')}/{ref.message_id.partition('.')[0]}"

@@ -1,0 +1,231 @@
+"""The record, boiled down: a community and two instants in, the figures of what lies between out.
+
+Messages come from the quarter-hour tallies, so their number does not matter; incidents are read once, a few hundred
+at a time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, not_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
+from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.domain.review import Call
+from bot.domain.rules import Decision, Mode
+from bot.domain.verdict import Unscreened, Verdict
+from storage import codec
+from storage.database import Database
+from storage.tables import MESSAGE, AnyRow, actions, incidents, messages, reviews, tallies
+from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, UNSCREENED
+
+#: How long an incident that nobody has reviewed is carried on as waiting.
+CARRIED = timedelta(weeks=4)
+
+_DONE = (Done.kind, Gone.kind)
+
+#: The guard's categories of every incident, in each database's own words.
+_CATEGORIES_SQLITE = "json_each(incidents.decision, '$.screening.categories') AS category"
+_CATEGORIES_POSTGRESQL = """
+    json_array_elements_text(CAST(incidents.decision AS json) #> '{screening,categories}') AS category (value)
+"""
+
+
+class SqlChronicle:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
+        async with self._database.read() as connection:
+            counts = await _counts(connection, community_id, start, end)
+            settled = sum(counts[CHANNEL].values())
+            waiting = await _waiting(connection, community_id, start, end)
+            return Figures(
+                start=start,
+                end=end,
+                seen=settled + waiting,
+                waiting=waiting,
+                judged=counts[JUDGED][""],
+                unscreened=counts[UNSCREENED][""],
+                late=counts[LATE][""],
+                by_quarter=await _quarters(connection, community_id, start, end),
+                by_channel=counts[CHANNEL],
+                by_bot=counts[BOT],
+                latency={float(edge): number for edge, number in counts[LATENCY].items()},
+                entries=await _entries(connection, community_id, start, end),
+                backlog=await _backlog(connection, community_id, start, end),
+            )
+
+    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+        live = (*_decided(community_id, start, end), incidents.c.rule.is_not(None))
+        closed = incidents.outerjoin(reviews, (reviews.c.incident == incidents.c.id) & reviews.c.closes)
+        felt = exists().where(
+            actions.c.incident == incidents.c.id, actions.c.kind.in_(FELT), actions.c.state.in_(_DONE)
+        )
+        by_rule = (
+            select(
+                incidents.c.rule,
+                func.count().label("flagged"),
+                func.count().filter(felt).label("acted"),
+                func.count(reviews.c.id).label("reviewed"),
+                func.count().filter(reviews.c.call == Call.WRONG).label("overturned"),
+            )
+            .select_from(closed)
+            .where(*live)
+            .group_by(incidents.c.rule)
+        )
+        done = (
+            select(actions.c.kind, func.count())
+            .select_from(incidents.join(actions))
+            .where(*live, actions.c.state.in_(_DONE))
+            .group_by(actions.c.kind)
+        )
+        categories = text(_CATEGORIES_POSTGRESQL if self._database.is_postgresql else _CATEGORIES_SQLITE)
+        named = (
+            select(text("category.value"), func.count())
+            .select_from(incidents, categories)
+            .where(*live)
+            .group_by(text("category.value"))
+        )
+        async with self._database.read() as connection:
+            counts = await _counts(connection, community_id, start, end)
+            rules = (await connection.execute(by_rule)).all()
+            return Totals(
+                seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community_id, start, end),
+                judged=counts[JUDGED][""],
+                flagged=sum(row.flagged for row in rules),
+                acted=sum(row.acted for row in rules),
+                reviewed=sum(row.reviewed for row in rules),
+                overturned=sum(row.overturned for row in rules),
+                actions={row[0]: row[1] for row in await connection.execute(done)},
+                rules={row.rule: row.flagged for row in rules},
+                categories={row[0]: row[1] for row in await connection.execute(named)},
+            )
+
+
+def _decided(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (incidents.c.community == community_id, incidents.c.decided_at >= start, incidents.c.decided_at < end)
+
+
+def _sent(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of tallies: whole quarter hours, so `start` and `end` must lie on one."""
+    return (tallies.c.community == community_id, tallies.c.quarter >= start, tallies.c.quarter < end)
+
+
+async def _counts(
+    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+) -> Mapping[str, Counter[str]]:
+    """By what is counted, then by name."""
+    summed = (
+        select(tallies.c.what, tallies.c.name, func.sum(tallies.c.number))
+        .where(*_sent(community_id, start, end))
+        .group_by(tallies.c.what, tallies.c.name)
+    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for what, name, number in await connection.execute(summed):
+        counts[what][name] = int(number)
+    return counts
+
+
+async def _quarters(
+    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+) -> Mapping[datetime, int]:
+    summed = (
+        select(tallies.c.quarter, func.sum(tallies.c.number))
+        .where(*_sent(community_id, start, end), tallies.c.what == CHANNEL)
+        .group_by(tallies.c.quarter)
+        .order_by(tallies.c.quarter)
+    )
+    return {row[0]: int(row[1]) for row in await connection.execute(summed)}
+
+
+async def _waiting(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> int:
+    counted = select(func.count()).where(
+        messages.c.settled_at.is_(None),
+        messages.c.community == community_id,
+        messages.c.sent_at >= start,
+        messages.c.sent_at < end,
+    )
+    return (await connection.execute(counted)).scalar_one()
+
+
+async def _backlog(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> Backlog:
+    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_((Flag.kind, Escalate.kind)))
+    closed = exists().where(reviews.c.incident == incidents.c.id, reviews.c.closes)
+    open_ = (
+        *_decided(community_id, min(start, end - CARRIED), end),
+        incidents.c.rule.is_not(None),
+        incidents.c.withdrawn_at.is_(None),
+        shown,
+        not_(closed),
+    )
+    oldest = (
+        select(incidents.c.id, incidents.c.decided_at, func.count().over().label("waiting"))
+        .where(*open_)
+        .order_by(incidents.c.decided_at, incidents.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(oldest)).first()
+    return Backlog(count=row.waiting, oldest=row.id, since=row.decided_at) if row else Backlog()
+
+
+async def _entries(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> tuple[Entry, ...]:
+    decided = _decided(community_id, start, end)
+    taken = await connection.stream(
+        select(actions.c.incident, actions.c.kind, actions.c.state, actions.c.reason)
+        .select_from(incidents.join(actions))
+        .where(*decided)
+        .order_by(actions.c.incident, actions.c.position)
+    )
+    known: dict[Deed, Deed] = {}
+    deeds: dict[int, list[Deed]] = defaultdict(list)
+    async for row in taken:
+        deed = Deed(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
+        deeds[row.incident].append(known.setdefault(deed, deed))
+    closed = await connection.execute(
+        select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
+        .select_from(incidents.join(reviews))
+        .where(*decided, reviews.c.closes)
+    )
+    rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
+    found = await connection.stream(
+        select(incidents.c.id, incidents.c.decided_at, incidents.c.decision, messages.c.score, *MESSAGE)
+        .select_from(incidents.join(messages))
+        .where(*decided)
+        .order_by(incidents.c.decided_at, incidents.c.id)
+        .execution_options(yield_per=500)
+    )
+    return tuple([_entry(row, tuple(deeds.get(row.id, ())), rulings.get(row.id)) async for row in found])
+
+
+def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:
+    decision = codec.read_decision(row.decision, codec.read_message(row))
+    message, screening = decision.message, decision.screening
+    matched = [finding for finding in decision.findings if finding.matched]
+    return Entry(
+        id=row.id,
+        decided_at=row.decided_at,
+        sent_at=message.sent_at,
+        channel=message.ref.channel_id,
+        author=message.author.id,
+        author_name=message.author.name,
+        bot=message.author.bot,
+        rule=decision.rule,
+        rules=tuple(finding.rule for finding in matched if finding.mode is Mode.LIVE),
+        shadow=tuple(finding.rule for finding in matched if finding.mode is Mode.SHADOW),
+        score=row.score,
+        bar=decision.thresholds.get(decision.rule or ""),
+        categories=tuple(sorted(screening.categories)) if isinstance(screening, Verdict) else (),
+        unscreened=isinstance(screening, Unscreened),
+        late=_is_late(decision),
+        deeds=deeds,
+        withheld=tuple(action.kind for action in decision.withheld),
+        policy=decision.policy_version,
+        ruling=ruling,
+    )
+
+
+def _is_late(decision: Decision) -> bool:
+    return any(why.code == "late" for why in decision.restraints)

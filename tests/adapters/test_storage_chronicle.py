@@ -1,0 +1,278 @@
+"""The figures of a report are what a plain recount of the tables gives, on both databases."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
+from bot.domain.conditions import Why
+from bot.domain.incident import Settlement
+from bot.domain.message import Author
+from bot.domain.periods import day
+from bot.domain.report import Figures, Totals, compose
+from bot.domain.review import Call, Review
+from bot.domain.rules import Finding, Mode, Reason
+from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
+from storage.chronicle import SqlChronicle
+from storage.communities import SqlCommunities
+from storage.database import Database
+from storage.inbox import SqlInbox
+from storage.outbox import SqlOutbox
+from storage.reviews import SqlReviews
+from storage.tables import microseconds
+from tests import builders
+from tests.fakes import ManualClock
+
+GUARD = GuardVersion(name="scripted")
+PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
+_numbers = count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """A message and all that comes of it."""
+
+    minutes: int  # after the period's start
+    delay: int  # minutes until it was decided
+    channel: str
+    author: str
+    bot: bool
+    score: float | None  # None: no verdict
+    categories: tuple[str, ...]
+    live: bool  # a live rule matched
+    shadow: bool
+    actions: tuple[Action, ...]
+    outcome: Outcome | None
+    call: Call | None
+    settled: bool
+
+
+STORIES = st.lists(
+    st.builds(
+        Story,
+        minutes=st.integers(-600, 2000),
+        delay=st.sampled_from([0, 0, 0, 9, 11, 300]),
+        channel=st.sampled_from(["자유", "질문"]),
+        author=st.sampled_from(["민지", "준호", "도우미"]),
+        bot=st.booleans(),
+        score=st.one_of(st.none(), st.floats(0, 1)),
+        categories=st.sampled_from([(), ("S1",), ("S1", "S2")]),
+        live=st.booleans(),
+        shadow=st.booleans(),
+        actions=st.sampled_from([(), (Flag(),), (Delete(), Flag()), (Delete(), Timeout(timedelta(minutes=5)), Warn()),
+                                 (Ban(), Escalate())]),
+        outcome=st.sampled_from([None, Done("r"), Gone(), Refused("Manage Messages")]),
+        call=st.sampled_from([None, None, Call.RIGHT, Call.WRONG, Call.BAN, Call.ESCALATE]),
+        settled=st.sampled_from([True, True, True, False]),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+def settlement(number: int, community: str, story: Story) -> Settlement:
+    about = builders.message(
+        str(number), channel=story.channel, community=community, sent_at=PERIOD.start + timedelta(minutes=story.minutes)
+    )
+    about = replace(about, author=Author(id=story.author, bot=story.bot))
+    verdict = (
+        Unscreened("guard away", GUARD)
+        if story.score is None
+        else Verdict(guard=GUARD, scores={Task.PROMPT_HARM: story.score}, categories=frozenset(story.categories))
+    )
+    findings = (
+        Finding("insult", story.live, Why("always")),
+        Finding("trade", story.shadow, Why("always"), Mode.SHADOW),
+    )
+    decision = replace(
+        builders.decision(about, screening=verdict),
+        findings=findings,
+        actions=story.actions if story.live else (),
+        rule="insult" if story.live else None,
+        reason=Reason(ko="욕설", en="Insult") if story.live else None,
+        thresholds={"insult": 0.8} if story.live else {},
+    )
+    return Settlement(
+        decision=decision, decided_at=about.sent_at + timedelta(minutes=story.delay), ms=float(abs(story.minutes))
+    )
+
+
+async def record(database: Database, community: str, stories: Sequence[Story]) -> list[Settlement]:
+    inbox, outbox, reviews = SqlInbox(database), SqlOutbox(database), SqlReviews(database)
+    settlements = [settlement(number, community, story) for number, story in enumerate(stories)]
+    await inbox.keep([one.decision.message for one in settlements])
+    settled = [one for one, story in zip(settlements, stories, strict=True) if story.settled]
+    await inbox.settle(settled)
+    await inbox.settle(settled[:3])  # again: must not count twice
+    story_of = {one.decision.message.ref: story for one, story in zip(settlements, stories, strict=True)}
+    planned = await outbox.claim(1000, now=builders.NOW)
+    done = [(one.id, outcome) for one in planned if (outcome := story_of[one.message.ref].outcome)]
+    await outbox.record(done)
+    async with database.read() as connection:
+        opened = await connection.execute(
+            text("SELECT i.id, m.message FROM incidents i JOIN messages m ON m.id = i.message WHERE i.community = :c"),
+            {"c": community},
+        )
+        numbers = {stories[int(row.message)]: row.id for row in opened}
+    for story, number in numbers.items():
+        if story.call:
+            review = Review(
+                incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
+            )
+            await reviews.record(review, [], due=builders.NOW)
+    return settled
+
+
+async def recount(database: Database, community: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """Straight from the tables, one simple statement a figure."""
+    given_ = {"c": community, "start": microseconds(start), "end": microseconds(end)}
+    sent = "community = :c AND sent_at >= :start AND sent_at < :end"
+    live = "i.community = :c AND i.decided_at >= :start AND i.decided_at < :end AND i.rule IS NOT NULL"
+    felt = "('delete', 'warn', 'timeout', 'kick', 'ban')"
+    async with database.read() as connection:
+
+        async def rows(statement: str) -> list[Any]:
+            return [tuple(row) for row in await connection.execute(text(statement), given_)]
+
+        return {
+            "seen": (await rows(f"SELECT count(*) FROM messages WHERE {sent}"))[0][0],
+            "waiting": (await rows(f"SELECT count(*) FROM messages WHERE {sent} AND settled_at IS NULL"))[0][0],
+            "judged": (await rows(f"SELECT count(*) FROM messages WHERE {sent} AND score IS NOT NULL"))[0][0],
+            "channels": dict(
+                await rows(
+                    f"SELECT channel, count(*) FROM messages WHERE {sent} AND settled_at IS NOT NULL GROUP BY channel"
+                )
+            ),
+            "numbers": [row[0] for row in await rows(f"SELECT i.id FROM incidents i WHERE {live} ORDER BY decided_at, id")],
+            "rules": dict(await rows(f"SELECT i.rule, count(*) FROM incidents i WHERE {live} GROUP BY i.rule")),
+            "actions": dict(
+                await rows(
+                    f"SELECT a.kind, count(*) FROM actions a JOIN incidents i ON i.id = a.incident "
+                    f"WHERE {live} AND a.state IN ('done', 'gone') GROUP BY a.kind"
+                )
+            ),
+            "refused": (
+                await rows(
+                    f"SELECT count(*) FROM actions a JOIN incidents i ON i.id = a.incident "
+                    f"WHERE {live} AND a.state = 'refused'"
+                )
+            )[0][0],
+            "acted": (
+                await rows(
+                    f"SELECT count(DISTINCT i.id) FROM actions a JOIN incidents i ON i.id = a.incident "
+                    f"WHERE {live} AND a.state IN ('done', 'gone') AND a.kind IN {felt}"
+                )
+            )[0][0],
+            "reviewed": (
+                await rows(
+                    f"SELECT count(*) FROM reviews r JOIN incidents i ON i.id = r.incident WHERE {live} AND r.closes"
+                )
+            )[0][0],
+            "overturned": (
+                await rows(
+                    f"SELECT count(*) FROM reviews r JOIN incidents i ON i.id = r.incident "
+                    f"WHERE {live} AND r.call = 'wrong'"
+                )
+            )[0][0],
+        }
+
+
+def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Sequence[Settlement]) -> None:
+    assert figures.totals == totals
+    assert {name: getattr(totals, name) for name in counted if hasattr(totals, name)} == {
+        name: value for name, value in counted.items() if hasattr(totals, name)
+    }
+    assert figures.waiting == counted["waiting"]
+    assert dict(figures.by_channel) == counted["channels"]
+    report = compose("cafe", PERIOD, figures, [])
+    assert sorted(entry.id for entry in report.live) == sorted(counted["numbers"])
+    assert sum(line.count for line in report.rules) == totals.flagged == len(counted["numbers"])
+    assert sum(line.count for line in report.refused) == counted["refused"]
+    assert sum(report.messages_by_day.values()) == figures.seen - figures.waiting == sum(figures.latency.values())
+    assert sum(map(sum, report.incidents_by_hour)) == totals.flagged
+    assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
+    inside = [one for one in settled if PERIOD.start <= one.decision.message.sent_at < PERIOD.end]
+    assert figures.unscreened == sum(isinstance(one.decision.screening, Unscreened) for one in inside)
+    assert figures.late == sum(one.decided_at - one.decision.message.sent_at > timedelta(minutes=10) for one in inside)
+    assert dict(figures.by_bot) == Counter(
+        one.decision.message.author.id for one in inside if one.decision.message.author.bot
+    )
+    decided = [
+        one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None
+    ]
+    assert dict(totals.categories) == Counter(
+        name
+        for one in decided
+        if isinstance(one.decision.screening, Verdict)
+        for name in one.decision.screening.categories
+    )
+
+
+def whole_story(url: str, stories: Sequence[Story]) -> None:
+    community = f"community-{next(_numbers)}"
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            settled = await record(database, community, stories)
+            chronicle = SqlChronicle(database)
+            for name in (community, f"{community} moved"):
+                figures = await chronicle.figures(name, PERIOD.start, PERIOD.end)
+                totals = await chronicle.totals(name, PERIOD.start, PERIOD.end)
+                check(figures, totals, await recount(database, name, PERIOD.start, PERIOD.end), settled)
+                moved = SqlCommunities(database)
+                await moved.move(builders.message().ref.platform, community, f"{community} moved")
+
+    asyncio.run(scenario())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stories=STORIES)
+def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], tmp_path: Path) -> None:
+    whole_story(f"sqlite:///{tmp_path / 'jikimi.db'}", stories)
+
+
+@pytest.fixture(scope="module")
+def server(postgres: Any) -> str:
+    return str(postgres.create("chronicle"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(stories=STORIES)
+def test_figures_are_a_plain_recount_on_postgresql(server: str, stories: list[Story]) -> None:
+    whole_story(server, stories)
+
+
+def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: Path) -> None:
+    """The step 0003 counts the messages that it finds."""
+    from storage.migrations.versions import __name__ as package  # noqa: F401
+
+    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    stories = [
+        Story(
+            minutes=minute, delay=0, channel="자유", author="민지", bot=False, score=0.1, categories=(), live=False,
+            shadow=False, actions=(), outcome=None, call=None, settled=True,
+        )
+        for minute in range(0, 120, 7)
+    ]  # fmt: skip
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            await record(database, "cafe", stories)
+            before = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            async with database.write() as connection:
+                for statement in ("DROP TABLE tallies", "DROP TABLE deliveries", "UPDATE alembic_version SET version_num = '0002'"):
+                    await connection.execute(text(statement))
+        async with Database.open(url, ManualClock()) as database:
+            after = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+        assert replace(after, late=before.late) == before
+
+    asyncio.run(scenario())
