@@ -7,29 +7,13 @@ too: it loses nothing by waiting, and whoever asks sees one outage instead of a 
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from bot.domain.evaluation import CascadeFigures
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import Unavailable
 from bot.ports import Guard
 
 MISSED = 0.5  # a skipped exchange that the second guard scores this high was missed
-
-
-@dataclass(slots=True, kw_only=True)
-class CascadeFigures:
-    """Exchanges since the start. `skipped` and `second` add up to `first`; `sampled` are among `skipped`."""
-
-    first: int = 0  # judged by the first guard: all of them
-    second: int = 0  # needed the second guard's judgement
-    skipped: int = 0  # surely benign
-    sampled: int = 0  # skipped, and judged by the second guard all the same
-    sampled_missed: int = 0  # of those, harmful by the second guard
-
-    @property
-    def missed_share(self) -> float | None:
-        """Estimated share of the skipped that the second guard would have found harmful; None without a sample."""
-        return self.sampled_missed / self.sampled if self.sampled else None
 
 
 class CascadeGuard:

@@ -97,6 +97,8 @@ class GuardChoice(_Section):
 
     name: str = "embedded"
     engine: Literal["server", "vllm"] = "server"
+    mode: Literal["classify", "generate"] = "classify"
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     servers: Annotated[list[Address], Field(min_length=1)] = ["http://127.0.0.1:8000"]
     token: SecretStr = SecretStr("")
     model: str = ""
@@ -125,6 +127,7 @@ class Discord(_Section):
     api_url: str = "https://discord.com/api/v10"
     gateway_url: str = ""
     shard_ids: list[int] = []
+    shard_count: Annotated[int, Field(ge=0)] = 0
 
 
 class Telegram(_Section):

@@ -13,7 +13,7 @@ from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Message, MessageRef, Platform
-from bot.domain.report import Figures, Totals
+from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Decision, Policy
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
@@ -126,6 +126,10 @@ class Chronicle(Protocol):
     """The record, boiled down for reports. Messages count by when they were sent, incidents by when they were
     decided, in start <= t < end; both instants lie on a quarter hour."""
 
+    async def communities(self) -> Sequence[str]:
+        """The ids of those that have ever had a message settled."""
+        ...
+
     async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures: ...
 
     async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
@@ -198,6 +202,14 @@ class Bookmarks(Protocol):
     async def place(self, name: str) -> str | None: ...
 
     async def put(self, name: str, place: str) -> None: ...
+
+
+class ReportPress(Protocol):
+    """Makes of a report what people see."""
+
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+        """Takes seconds, and is best called in a thread. Broken: a library is missing."""
+        ...
 
 
 class Clock(Protocol):

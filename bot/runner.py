@@ -28,7 +28,8 @@ async def moderate(
     Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
     again by the next process."""
     gc.collect()
-    gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time
+    gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time,
+    gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
     heard_all, settled_all = asyncio.Event(), asyncio.Event()
     broken: list[BotError] = []
 

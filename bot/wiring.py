@@ -1,6 +1,6 @@
 """Config -> a running object graph; the only importer of adapters and storage."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,15 @@ from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outp
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
+from bot.domain.calibration import Calibration
 from bot.domain.digest import Digest
+from bot.domain.evaluation import CascadeFigures, Labelled
 from bot.domain.message import Message
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.pipeline.bell import Bell
+from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept
@@ -27,10 +30,24 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
-from bot.ports import ChatPlatform, Clock, Guard, Inbox, IncidentLog, Outbox
+from bot.ports import (
+    Bookmarks,
+    ChatPlatform,
+    Chronicle,
+    Clock,
+    Communities,
+    Desk,
+    Guard,
+    Inbox,
+    IncidentLog,
+    Outbox,
+    ReportPress,
+)
 from bot.runner import moderate
 from bot.texts import Texts
 from storage.aside import set_aside as set_database_aside
+from storage.bookmarks import SqlBookmarks
+from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
@@ -58,6 +75,21 @@ def _embedded(config: Config) -> OpenGuard:
 async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
     """A guard model: its dialect, spoken by the configured engine."""
     chosen, dialect = config.guard, DIALECTS[name]
+    if chosen.engine == "vllm":
+        from adapters.vllm_engine import VllmGuard
+
+        engine = VllmGuard(
+            chosen.model or None,
+            revision=chosen.revision or None,
+            dialect=name,
+            mode=chosen.mode if dialect.classifier and len(dialect.classifier) == 2 else "generate",
+            gpu_memory_utilization=chosen.gpu_memory_utilization,
+        )
+        try:
+            yield _calibrated(engine, config)
+        finally:
+            await engine.close()
+        return
     from adapters.vllm_server import Encoding, VllmServers
 
     servers = VllmServers(
@@ -138,12 +170,41 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
 
 
+def cascade_figures(guard: Guard) -> CascadeFigures | None:
+    """What a cascade has skipped and missed so far; None for any other guard."""
+    from adapters.cascade_guard import CascadeGuard
+
+    return guard.figures if isinstance(guard, CascadeGuard) else None
+
+
+def labelled(path: Path) -> Sequence[Labelled]:
+    """The rows of a file of labelled exchanges. Raises `Broken` where it is none."""
+    from adapters.labelled_data import read_labelled
+
+    return read_labelled(path)
+
+
+def evaluation_picture(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]], say: Texts) -> None:
+    """Draws the labels and scores of each named curve into a PNG file."""
+    from adapters.evaluation_picture import draw
+
+    draw(path, scored, say)
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    from adapters.calibrated_guard import write_calibration
+
+    write_calibration(calibration, path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What chat platforms are built with: the record for their commands, the reviewer for their buttons."""
+    """What chat platforms are built with: the record for their commands, the desk for their buttons."""
 
     config: Config
     clock: Clock
+    desk: Desk
+    bookmarks: Bookmarks
     inbox: Inbox
     outbox: Outbox
     incidents: IncidentLog
@@ -198,14 +259,18 @@ async def application(
             store=SqlCommunities(database), build=lambda community: config.policy_of(community, mode), clock=clock
         )
         await policies.load()
+        reviewer = Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned)
+        desk = FrontDesk(policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, clock=clock)
         platforms = connect(
             Core(
                 config=config,
                 clock=clock,
+                desk=desk,
+                bookmarks=SqlBookmarks(database),
                 inbox=inbox,
                 outbox=outbox,
                 incidents=incidents,
-                reviewer=Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned),
+                reviewer=reviewer,
                 policies=policies,
                 queue=queue,
             )
@@ -239,6 +304,61 @@ async def application(
 
 def clock() -> Clock:
     return SystemClock()
+
+
+@asynccontextmanager
+async def chronicle(config: Config) -> AsyncIterator[tuple[Chronicle, Communities]]:
+    """What reports are made from, without anything that could act."""
+    async with Database.open(config.storage.url, SystemClock()) as database:
+        yield SqlChronicle(database), SqlCommunities(database)
+
+
+def report_press(*, unmasked: bool = False) -> ReportPress:
+    from adapters.report_pages import ReportPages
+
+    return ReportPages(unmasked=unmasked)
+
+
+def _discord(core: Core, say: Texts) -> ChatPlatform:
+    from adapters.discord.chat import DiscordChat
+
+    chosen = core.config.discord
+    return DiscordChat(
+        chosen.token.get_secret_value(),
+        desk=core.desk,
+        bookmarks=core.bookmarks,
+        clock=core.clock,
+        say=say,
+        api_url=chosen.api_url,
+        gateway_url=chosen.gateway_url,
+        shard_ids=chosen.shard_ids,
+        shard_count=chosen.shard_count or None,
+    )
+
+
+def _telegram(core: Core, say: Texts) -> ChatPlatform:
+    from adapters.telegram import TelegramChat
+
+    chosen = core.config.telegram
+    return TelegramChat(
+        token=chosen.token.get_secret_value(),
+        desk=core.desk,
+        outbox=core.outbox,
+        clock=core.clock,
+        say=say,
+        api_url=chosen.api_url,
+    )
+
+
+#: Chat networks by name, as configured. Each brings its libraries with it only when it is wanted.
+CHATS: dict[str, Callable[[Core, Texts], ChatPlatform]] = {"discord": _discord, "telegram": _telegram}
+
+
+async def telegram_invitation(config: Config, say: Texts) -> str:
+    """The link that adds the configured bot to a group, with the rights it needs."""
+    from adapters.telegram.invitation import invitation
+
+    return await invitation(config.telegram.token.get_secret_value(), config.telegram.api_url, say)
 
 
 def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) -> ChatPlatform:

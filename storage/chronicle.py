@@ -5,10 +5,10 @@ at a time.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, not_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
@@ -26,6 +26,9 @@ CARRIED = timedelta(weeks=4)
 
 _DONE = (Done.kind, Gone.kind)
 
+#: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
+_CLOSING = and_(reviews.c.incident == incidents.c.id, text("reviews.closes"))
+
 #: The guard's categories of every incident, in each database's own words.
 _CATEGORIES_SQLITE = "json_each(incidents.decision, '$.screening.categories') AS category"
 _CATEGORIES_POSTGRESQL = """
@@ -36,6 +39,11 @@ _CATEGORIES_POSTGRESQL = """
 class SqlChronicle:
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def communities(self) -> Sequence[str]:
+        known = select(tallies.c.community).distinct().order_by(tallies.c.community)
+        async with self._database.read() as connection:
+            return (await connection.execute(known)).scalars().all()
 
     async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
         async with self._database.read() as connection:
@@ -60,7 +68,7 @@ class SqlChronicle:
 
     async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
         live = (*_decided(community_id, start, end), incidents.c.rule.is_not(None))
-        closed = incidents.outerjoin(reviews, (reviews.c.incident == incidents.c.id) & reviews.c.closes)
+        closed = incidents.outerjoin(reviews, _CLOSING)
         felt = exists().where(
             actions.c.incident == incidents.c.id, actions.c.kind.in_(FELT), actions.c.state.in_(_DONE)
         )
@@ -153,7 +161,7 @@ async def _waiting(connection: AsyncConnection, community_id: str, start: dateti
 
 async def _backlog(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> Backlog:
     shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_((Flag.kind, Escalate.kind)))
-    closed = exists().where(reviews.c.incident == incidents.c.id, reviews.c.closes)
+    closed = exists(reviews.c.id).where(_CLOSING)
     open_ = (
         *_decided(community_id, min(start, end - CARRIED), end),
         incidents.c.rule.is_not(None),
@@ -186,8 +194,8 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
         deeds[row.incident].append(known.setdefault(deed, deed))
     closed = await connection.execute(
         select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
-        .select_from(incidents.join(reviews))
-        .where(*decided, reviews.c.closes)
+        .select_from(incidents.join(reviews, _CLOSING))
+        .where(*decided)
     )
     rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
     found = await connection.stream(

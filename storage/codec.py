@@ -7,6 +7,7 @@ number in `v` and a reader for the old one.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -225,6 +226,30 @@ def read_decision(stored: str, message: Message) -> Decision:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """As much of a decision as those need who carry it out."""
+
+    rule: str
+    reason: Reason
+    language: str
+
+
+class _Cause(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    rule: str | None = None
+    reason: _Reason | None = None
+    language: str = "ko"
+
+
+def read_cause(stored: str) -> Cause:
+    with _fitting("decision"):
+        cause = _Cause.model_validate_json(stored)
+    reason = Reason(ko=cause.reason.ko, en=cause.reason.en) if cause.reason else Reason(ko="", en="")
+    return Cause(cause.rule or "", reason, cause.language)
+
+
 def write_action(action: Action) -> str:
     with _fitting("action"):
         return _write_action(action).model_dump_json(exclude_defaults=True)
@@ -263,9 +288,7 @@ def read_outcome(state: str, reason: str | None) -> Outcome | None:
 
 def _write_screening(screening: Screening) -> _Screening:
     version = screening.guard
-    guard = _Guard(
-        name=version.name, model=version.model, dialect=version.dialect, calibration=version.calibration
-    )
+    guard = _Guard(name=version.name, model=version.model, dialect=version.dialect, calibration=version.calibration)
     if isinstance(screening, Unscreened):
         return _Screening(guard=guard, unscreened=screening.reason)
     return _Screening(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.rules import Decision, Reason
+from bot.domain.message import Message
 from storage import codec
 from storage.database import Database
 from storage.tables import MESSAGE, actions, incidents, messages
@@ -128,21 +128,21 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
         .where(actions.c.id.in_(chosen))
         .order_by(actions.c.id)
     )
-    decisions: dict[int, Decision] = {}
+    causes: dict[int, tuple[Message, codec.Cause]] = {}
     planned = []
     for row in await connection.execute(wanted):
-        if row.incident not in decisions:
-            decisions[row.incident] = codec.read_decision(row.decision, codec.read_message(row))
-        decision = decisions[row.incident]
+        if row.incident not in causes:
+            causes[row.incident] = codec.read_message(row), codec.read_cause(row.decision)
+        message, cause = causes[row.incident]
         planned.append(
             PlannedAction(
                 id=row.id,
                 incident_id=row.incident,
                 action=codec.read_action(row.args),
-                message=decision.message,
-                rule=decision.rule or "",
-                reason=decision.reason or Reason(ko="", en=""),
-                language=decision.language,
+                message=message,
+                rule=cause.rule,
+                reason=cause.reason,
+                language=cause.language,
             )
         )
     return planned

@@ -181,3 +181,11 @@ tallies = Table(
     Column("number", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+#: How far each platform has been read, in the platform's own words.
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("place", Text, nullable=False),
+)

@@ -144,6 +144,7 @@ class MemoryStore:
         self.incidents = MemoryIncidentLog(self)
         self.reviews = MemoryReviews(self)
         self.communities = MemoryCommunities(self)
+        self.bookmarks = MemoryBookmarks()
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -395,3 +396,14 @@ class MemoryCommunities:
                     exempt_channels=exempt,
                 ),
             )
+
+
+class MemoryBookmarks:
+    def __init__(self) -> None:
+        self.places: dict[str, str] = {}
+
+    async def place(self, name: str) -> str | None:
+        return self.places.get(name)
+
+    async def put(self, name: str, place: str) -> None:
+        self.places[name] = place

@@ -14,13 +14,15 @@ SURE = 0.97
 
 class GuardServer:
     """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
-    "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels)."""
+    "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels). A text that
+    says "이상한" always gets nonsense. After `answers` requests every other one hangs."""
 
     def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0) -> None:
         self.model, self.token, self._port = model, token, port
         self.trouble: str | int = ""
         self.headers: dict[str, str] = {}  # sent with a trouble
         self.times: int | None = None  # how many requests the trouble lasts; None: until changed
+        self.answers: int | None = None
         self.bodies: list[Mapping[str, Any]] = []
         self.open = self.most_open = self.cancelled = 0
         self.hold: asyncio.Event | None = None
@@ -62,6 +64,10 @@ class GuardServer:
     async def _answer(self, request: web.Request, body: Mapping[str, Any]) -> web.StreamResponse:
         if self.hold:
             await self.hold.wait()
+        if self.answers is not None:
+            self.answers -= 1
+            if self.answers < 0:
+                await asyncio.Event().wait()
         trouble = self.trouble
         if self.times is not None:
             self.times -= 1
@@ -93,7 +99,7 @@ def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -
     places = _places(prompt.partition("\nAI assistant:\n")[0], answer)
     if forced := prompt.endswith("Harmful request:"):
         places = places[-1:]
-    if trouble == "nonsense":
+    if trouble == "nonsense" or "이상한" in prompt:
         places = [("나는", {}), (" 곰", {}), ("이다", {})]
     if trouble == "unsure":
         places = [(token, {word: chance / 4 for word, chance in likely.items()}) for token, likely in places]

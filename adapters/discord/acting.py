@@ -11,6 +11,7 @@ from discord.utils import MISSING
 
 from adapters.discord.answers import InvalidAnswers, missing, outcome_of
 from adapters.discord.deleting import Deletions
+from adapters.discord.notices import Notices
 from adapters.discord.reading import AVATAR, PARENT, TITLE, WEBHOOK
 from bot.domain.actions import (
     Ban,
@@ -28,7 +29,6 @@ from bot.domain.actions import (
     Warn,
 )
 from bot.domain.incident import PlannedAction
-from bot.errors import Unavailable
 from bot.ports import Clock
 from bot.texts import Texts, texts
 
@@ -36,7 +36,6 @@ LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 SHORT_REPLY_STAYS = 30.0  # seconds
-NOTICES = 8  # that may be under way at once: notices wait for each other, deletions and sanctions never for them
 WEBHOOKS = 1000  # remembered, one a channel
 
 #: What each action needs of the bot, as discord.Permissions calls it.
@@ -55,6 +54,10 @@ class Cards(Protocol):
         """Something came of this incident: its card, if any, is to be written anew."""
         ...
 
+    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
+        """Tell the moderators once that something cannot be done."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Hands:
@@ -62,10 +65,11 @@ class Hands:
 
     client: discord.Client
     cards: Cards
+    notices: Notices
     clock: Clock
     invalid: InvalidAnswers
+    own_webhooks: set[int] = field(default_factory=set)
     _deletions: Deletions = field(init=False)
-    _notices: int = 0
     _webhooks: OrderedDict[int, discord.Webhook] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -75,12 +79,14 @@ class Hands:
         self.invalid.check()
         say = texts(planned.language)
         if obstacle := self._obstacle(planned, say):
+            await self.cards.complain(planned.message.community_id, obstacle, say)
             return Refused(obstacle)
         match planned.action:
             case Flag() | Escalate():
-                return await self._as_notice(self.cards.show(planned, say))
+                return await self.cards.show(planned, say)
             case Warn():
-                return await self._as_notice(self._warn(planned, say))
+                with self.notices.room():
+                    return await self._warn(planned, say)
             case _:
                 outcome = await self._act(planned, say)
                 self.cards.touch(planned.incident_id)
@@ -147,18 +153,6 @@ class Hands:
                 return say["discord.above"]
         return None
 
-    async def _as_notice(self, notice: Any) -> Outcome:
-        """Notices are few at a time, so that the slots for actions never fill up with them."""
-        if self._notices >= NOTICES:
-            notice.close()
-            raise Unavailable("other notices come first", retry_after=1)
-        self._notices += 1
-        try:
-            outcome: Outcome = await notice
-            return outcome
-        finally:
-            self._notices -= 1
-
     async def _rename(self, thread_id: int, name: str, reason: str) -> None:
         await self.client.http.edit_channel(thread_id, name=name[:100], reason=reason)
 
@@ -206,6 +200,7 @@ class Hands:
         else:
             data = await http.create_webhook(channel_id, name="지킴이")
         webhook = discord.Webhook.from_state(data, state=state)
+        self.own_webhooks.add(webhook.id)
         self._webhooks[channel_id] = webhook
         if len(self._webhooks) > WEBHOOKS:
             self._webhooks.popitem(last=False)

@@ -30,6 +30,11 @@ class Arrivals:
         times = [*self._reading.values(), *(arrived for arrived, _ in [*self._out, *self._waiting][:1])]
         return min(times, default=None)
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything that came has been handed out."""
+        return not self._waiting and not self._reading
+
     def put(self, message: Message) -> None:
         if len(self._waiting) >= CAPACITY:
             self.overflowed = True

@@ -43,20 +43,20 @@ class CatchingUp:
     clock: Clock
     take: Take
     _mark: datetime | None = None
-    _away: set[int | None] = field(default_factory=lambda: {None})  # shards; None: not yet begun
+    _away: set[int | None] = field(default_factory=lambda: {None})  # shards; None: those that were never there
     _under_way: int = 0
 
     async def begin(self) -> None:
         """Find the bookmark; a first start has nothing to catch up on."""
         place = await self.bookmarks.place(self.name)
         self._mark = datetime.fromisoformat(place) if place else self.clock.now()
-        self._away.discard(None)
 
     def lost(self, shard_id: int) -> None:
         """The connection is gone; Discord may yet replay what we miss (RESUME)."""
         self._away.add(shard_id)
 
-    def resumed(self, shard_id: int) -> None:
+    def resumed(self, shard_id: int | None) -> None:
+        """The same session again; None: every shard is there for the first time."""
         self._away.discard(shard_id)
 
     async def read_back(self, guilds: list[discord.Guild], shard_id: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The Discord connection: gateway events -> messages in batches, planned actions -> outcomes, moderators -> the desk."""
+"""The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,12 +17,12 @@ from adapters.discord.answers import InvalidAnswers
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
-from adapters.discord.commands import Commands
-from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion, read_title, text_files
+from adapters.discord.notices import Notices
+from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion, read_title, text_files, text_of
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
-from bot.errors import BotError, Broken, Unavailable
+from bot.errors import Broken, Unavailable
 from bot.ports import Bookmarks, Clock, Desk
 from bot.texts import Texts
 
@@ -60,7 +60,6 @@ class DiscordChat:
         invalid = InvalidAnswers(clock)
         self.client = discord.AutoShardedClient(
             intents=INTENTS,
-            shard_ids=list(shard_ids) or None,
             shard_count=shard_count,
             max_messages=None,  # edits bring the whole message, deletions need none: nothing to cache
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -68,6 +67,8 @@ class DiscordChat:
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=invalid.trace(),
         )
+        if shard_ids:
+            self.client.shard_ids = list(shard_ids)
         self._arrivals = Arrivals(clock)
         self._catching_up = CatchingUp(
             bookmarks=bookmarks,
@@ -76,20 +77,185 @@ class DiscordChat:
             clock=clock,
             take=self._take,
         )
-        self._cards = CardBoard(client=self.client, desk=desk, clock=clock)
-        self._hands = Hands(client=self.client, cards=self._cards, clock=clock, invalid=invalid)
-        self._commands = Commands(client=self.client, desk=desk, clock=clock)
+        notices = Notices()
+        cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
+        self._hands = Hands(client=self.client, cards=cards, notices=notices, clock=clock, invalid=invalid)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
-        self._trouble: BotError | None = None
+        self._ours: frozenset[int] = frozenset()
+        self._files: aiohttp.ClientSession | None = None
         for event in (
             self.on_message, self.on_raw_message_edit, self.on_raw_message_delete, self.on_raw_bulk_message_delete,
-            self.on_thread_create, self.on_shard_ready, self.on_shard_resumed, self.on_shard_disconnect,
+            self.on_thread_create, self.on_shard_ready, self.on_ready, self.on_shard_resumed, self.on_shard_disconnect,
         ):  # fmt: skip
             self.client.event(event)
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
-        """Raises `Broken` for a token or a setting in Discord's developer portal that has to be put right."""
-        async with self._log_in():
-            ...
+        """Raises `Broken` where the token or a switch in Discord's developer portal has to be put right."""
+        running = asyncio.create_task(self._run())
+        running.add_done_callback(lambda _: self._arrivals.end())
+        try:
+            async for batch in self._arrivals.batches():
+                yield batch
+                if self._arrivals.overflowed and self._arrivals.is_drained:
+                    self._read_what_overflowed()
+            await running
+        finally:
+            for task in (running, *self._tasks):
+                task.cancel()
+            await asyncio.gather(running, *self._tasks, return_exceptions=True)
+            await self.client.close()
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._logged_in.wait()
+        except TimeoutError:
+            raise Unavailable("not yet connected to Discord") from None
+        return await self._hands.perform(planned)
+
+    # ---- the connection
+
+    async def _run(self) -> None:
+        Route.BASE = self._api_url  # discord.py knows one address in a process
+        if self._gateway_url:
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._files:
+            try:
+                await self._log_in()
+                bookmark = asyncio.create_task(self._catching_up.keep_bookmark())
+                try:
+                    await self.client.connect()
+                finally:
+                    bookmark.cancel()
+            except discord.LoginFailure as error:
+                raise Broken(self._say["discord.bad_token"]) from error
+            except discord.PrivilegedIntentsRequired as error:
+                raise Broken(self._say["discord.intents"]) from error
+            except discord.ConnectionClosed as error:
+                sentence = "discord.bad_token" if error.code == 4004 else "discord.closed"
+                raise Broken(self._say(sentence, code=error.code)) from error
+
+    async def _log_in(self) -> None:
+        pause = 1.0
+        while True:
+            try:
+                await self.client.login(self._token)
+                if self._gateway_url and self.client.shard_count is None:
+                    self.client.shard_count = (await self.client.http.get_bot_gateway())[0]
+                await self._catching_up.begin()
+            except (discord.LoginFailure, discord.PrivilegedIntentsRequired):
+                raise
+            except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, Unavailable) as error:
+                _log.warning("cannot log in yet", error=type(error).__name__, seconds=pause)
+                await self.client.http.close()  # the next try opens a session of its own
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, 30.0)
+            else:
+                assert self.client.user is not None and self.client.application_id is not None
+                self._ours = frozenset({self.client.user.id, self.client.application_id})
+                self._logged_in.set()
+                return
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """A new session: whatever was said since the bookmark may have been missed."""
+        self._catching_up.lost(shard_id)  # until the reading back has begun
+        guilds = [guild for guild in self.client.guilds if guild.shard_id == shard_id]
+        self._begin(self._catching_up.read_back(guilds, shard_id))
+
+    async def on_ready(self) -> None:
+        self._catching_up.resumed(None)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """The old session: Discord has replayed what was missed."""
+        self._catching_up.resumed(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        self._catching_up.lost(shard_id)
+
+    def _read_what_overflowed(self) -> None:
+        self._begin(self._catching_up.read_back(list(self.client.guilds)))
+        self._arrivals.overflowed = False
+
+    # ---- what is said
+
+    async def on_message(self, message: discord.Message) -> None:
+        await self._take(message, None)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        if self._texts.get(payload.message_id) != hash(text_of(payload.message)):
+            await self._take(payload.message, None)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        self._withdraw(payload.guild_id, payload.channel_id, payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in sorted(payload.message_ids):
+            self._withdraw(payload.guild_id, payload.channel_id, message_id)
+
+    async def on_thread_create(self, thread: discord.Thread) -> None:
+        async def title() -> Message:
+            return read_title(thread, await self._member(thread.guild, thread.owner_id))
+
+        if thread.owner_id not in self._ours:
+            self._begin(self._arrivals.put_when_read(title()))
+
+    async def _take(self, message: discord.Message, member: discord.Member | None) -> None:
+        if not is_readable(message, self._ours | self._hands.own_webhooks):
+            return
+        self._texts[message.id] = hash(text_of(message))
+        if len(self._texts) > REMEMBERED:
+            self._texts.popitem(last=False)
+        files = text_files(message)
+        stranger = not member and not message.webhook_id and not isinstance(message.author, discord.Member)
+        if files or stranger:
+            self._begin(self._arrivals.put_when_read(self._read_more(message, member, files, stranger=stranger)))
+        else:
+            self._arrivals.put(read(message, member=member))
+
+    async def _read_more(
+        self,
+        message: discord.Message,
+        member: discord.Member | None,
+        files: Sequence[discord.Attachment],
+        *,
+        stranger: bool,
+    ) -> Message:
+        if stranger and message.guild:
+            member = await self._member(message.guild, message.author.id)
+        attached = await asyncio.gather(*(self._beginning(file) for file in files))
+        return read(message, member=member, attached=attached)
+
+    async def _member(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
+        """Who somebody is in a server, where an event did not say: staff must be known as staff."""
+        try:
+            async with asyncio.timeout(FETCH):
+                found = await guild.query_members(user_ids=[user_id], cache=False)
+        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
+            return None
+        return found[0] if found else None
+
+    def _withdraw(self, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        if guild_id is not None:
+            self._arrivals.put(read_deletion(guild_id, channel_id, message_id, self._clock.now()))
+
+    async def _beginning(self, file: discord.Attachment) -> str:
+        """The first 64 KB of a text file; nothing of one that cannot be had."""
+        assert self._files is not None
+        try:
+            async with self._files.get(file.url, headers={"Range": f"bytes=0-{ATTACHED - 1}"}) as answer:
+                if answer.status not in (200, 206):
+                    return ""
+                content = b""
+                while len(content) < ATTACHED and (chunk := await answer.content.read(ATTACHED - len(content))):
+                    content += chunk
+                return content.decode("utf-8", "replace")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            _log.warning("text file not read", message=file.id, error=type(error).__name__)
+            return ""
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

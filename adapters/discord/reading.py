@@ -34,13 +34,14 @@ _MODERATES = discord.Permissions(
 
 
 def is_readable(message: discord.Message, ours: Collection[int]) -> bool:
-    """Whether somebody else has said something in a server: not ourselves (`ours`: our user and application),
-    not Discord, not a bot that still thinks."""
+    """Whether somebody else has said something in a server: not ourselves (`ours`: our user, application and
+    webhooks), not Discord, not a bot that still thinks."""
     return (
         message.guild is not None
         and message.type in _TYPES
         and message.author.id not in ours
-        and message.application_id not in ours  # what our own webhook restored
+        and message.application_id not in ours
+        and message.webhook_id not in ours  # a message that we have restored
         and not message.flags.loading
         and not message.flags.ephemeral
     )

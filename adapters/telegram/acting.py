@@ -62,9 +62,8 @@ class Hands:
         """Raises `ChatMigrated` where the group has another id by now."""
         say = texts(planned.language)
         chat_id, author_id = int(planned.message.community_id), planned.message.author.id
-        if not isinstance(planned.action, Restore | Lift | Retract):
-            if int(author_id) in STAND_INS or (await self.members.staff(chat_id)).role(int(author_id)):
-                return Refused(say["telegram.staff"])
+        if not isinstance(planned.action, Restore | Lift | Retract) and await self._is_staff(chat_id, int(author_id)):
+            return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
         except ChatMigrated:
@@ -76,13 +75,19 @@ class Hands:
                 raise
             return Unconfirmed()
 
+    async def _is_staff(self, chat_id: int, author_id: int) -> bool:
+        """Asked again here, because somebody may be an admin since, or Telegram was away when the message was read."""
+        return author_id in {chat_id, *STAND_INS} or bool((await self.members.staff(chat_id)).role(author_id))
+
     async def _perform(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
         message = planned.message
         match planned.action:
             case Delete():
                 if self.clock.now() - _first_sent(planned) > DELETABLE:
                     return Refused(say["telegram.too_old"])
-                await self._deletions.delete(chat_id, message_ids(message))
+                if not (ids := message_ids(message)):
+                    return Gone()
+                await self._deletions.delete(chat_id, ids)
                 return Done()
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
@@ -100,7 +105,7 @@ class Hands:
             case _:
                 return Refused(planned.action.kind)
 
-    # ---- sanctions --------------------------------------------------------------------------------------------
+    # ---- sanctions --------------------------------------------------------------------------------------------------
 
     async def _sanction(self, action: Timeout | Kick | Ban | Lift, chat_id: int, user_id: int, say: Texts) -> Outcome:
         match action:
@@ -142,7 +147,7 @@ class Hands:
             case _:
                 return Refused(say["telegram.channel"])
 
-    # ---- words ------------------------------------------------------------------------------------------------
+    # ---- words ------------------------------------------------------------------------------------------------------
 
     async def _warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
         """In private where the member has ever talked to the bot, else a short notice that takes itself away."""

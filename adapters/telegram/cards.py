@@ -4,7 +4,7 @@ in place. A button carries all that is needed to serve it after a restart."""
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from telegram import (
@@ -16,7 +16,7 @@ from telegram import (
     MessageEntity,
     ReplyParameters,
 )
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
 from adapters.telegram.acting import LONGEST, answer_as_outcome, cut, units
 from adapters.telegram.errors import mapped
@@ -68,10 +68,10 @@ class Cards:
     _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    # ---- showing ------------------------------------------------------------------------------------------------
+    # ---- showing ----------------------------------------------------------------------------------------------------
 
     async def show(self, planned: PlannedAction) -> Outcome:
-        """For Flag and Escalate. Raises `ChatMigrated` where the moderators' chat has another id by now."""
+        """For Flag and Escalate. Where the moderators' chat has another id by now, the settings follow."""
         message, say = planned.message, texts(planned.language)
         community = self.desk.community(Platform.TELEGRAM, message.community_id)
         if community.moderators_channel is None:
@@ -84,6 +84,10 @@ class Cards:
             await self._put(shown, planned.incident_id)
             if isinstance(planned.action, Escalate) and community.urgent:
                 await self._ping(shown, community.urgent, say)
+        except ChatMigrated as error:
+            self.forget_chat(chat_id)
+            await self.desk.change(replace(community, moderators_channel=str(error.new_chat_id)))
+            return await self.show(planned)
         except (BadRequest, Forbidden) as error:
             return answer_as_outcome(error, say)
         return Done(f"{chat_id}/{shown.message_id}")
@@ -189,10 +193,10 @@ class Cards:
         say = texts(policy.language)
         card = card_of(incident, history, say, policy.timezone, more=more)
         text, entities = _laid_out(card, incident, more)
-        keyboard = [InlineKeyboardButton(say[f"button.{b}"], callback_data=press_id(b, incident.id)) for b in card.buttons]
-        return text, entities, InlineKeyboardMarkup([keyboard[place : place + 2] for place in range(0, len(keyboard), 2)])
+        keys = [InlineKeyboardButton(say[f"button.{b}"], callback_data=press_id(b, incident.id)) for b in card.buttons]
+        return text, entities, InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)])
 
-    # ---- pressing -----------------------------------------------------------------------------------------------
+    # ---- pressing ---------------------------------------------------------------------------------------------------
 
     async def press(self, query: CallbackQuery) -> bool:
         """Serve a button of a card; False: it is not one of those."""

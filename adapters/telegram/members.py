@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from telegram import Bot, ChatMember, ChatMemberAdministrator
-from telegram.error import BadRequest, Forbidden
+from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.reading import Staff, role_word
@@ -28,7 +28,8 @@ class Members:
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
 
     async def staff(self, chat_id: int) -> Staff:
-        """Nobody, where the bot is not in the chat any more. Raises `Unavailable` where nothing is known yet."""
+        """Nobody, where the bot is not in the chat any more. Raises `Unavailable` where nothing is known yet, and
+        `ChatMigrated`."""
         async with self._asking.setdefault(chat_id, asyncio.Lock()):
             asked_at, known = self._staff.get(chat_id, (0.0, None))
             if known and self.clock.monotonic() - asked_at < KEEP:
@@ -47,6 +48,8 @@ class Members:
         done to anybody."""
         try:
             return await self.staff(chat_id)
+        except ChatMigrated:
+            return Staff()
         except Unavailable as error:
             _log.warning("admins of a chat not known", chat=chat_id, reason=str(error))
             return Staff()

@@ -15,7 +15,6 @@ from telegram import (
     ChatMemberAdministrator,
     ExternalReplyInfo,
     InlineKeyboardMarkup,
-    Message as TelegramMessage,
     MessageEntity,
     MessageOrigin,
     MessageOriginChannel,
@@ -25,6 +24,9 @@ from telegram import (
     Poll,
     Update,
     User,
+)
+from telegram import (
+    Message as TelegramMessage,
 )
 
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
@@ -51,7 +53,7 @@ class Staff:
 
 
 def role_word(member: ChatMember) -> str:
-    """"owner", "admin" (may appoint others or ban) or "moderator" (any other admin); "" for everybody else."""
+    """`owner`, `admin` (may appoint others or ban) or `moderator` (any other admin); empty for everybody else."""
     if member.status == ChatMember.OWNER:
         return "owner"
     if isinstance(member, ChatMemberAdministrator):
@@ -74,7 +76,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
     moment = (source.edit_date if edited else None) or source.date
     message = Message(
         ref=MessageRef(
-            Platform.TELEGRAM, str(source.chat.id), str(source.message_id), revision(moment, text) if edited else 0
+            Platform.TELEGRAM, str(source.chat.id), message_id(source), revision(moment, text) if edited else 0
         ),
         community_id=str(source.chat.id),
         author=author(source, staff, me),
@@ -91,7 +93,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
 
 def _newcomer(source: TelegramMessage, user: User, number: int, staff: Staff, me: int) -> Message:
     """The name under which somebody joins is a text of theirs, whoever let them in."""
-    id_ = str(source.message_id)
+    id_ = message_id(source)
     return Message(
         ref=MessageRef(Platform.TELEGRAM, str(source.chat.id), f"{id_}.{number}" if number else id_),
         community_id=str(source.chat.id),
@@ -108,9 +110,15 @@ def revision(edited_at: datetime, text: str) -> int:
     return int(edited_at.timestamp()) << 20 | int.from_bytes(digest) >> 12
 
 
+def message_id(source: TelegramMessage) -> str:
+    """Marked with a "g" in a basic group: when it becomes a supergroup, its messages get the new chat's id in our
+    records, and message ids begin anew there."""
+    return f"g{source.message_id}" if source.chat.type == Chat.GROUP else str(source.message_id)
+
+
 def merge(items: Sequence[Message]) -> Message:
     """An album as one message: the first item's, with all captions; all items are deleted together."""
-    first, *_ = ordered = sorted(items, key=lambda item: int(item.ref.message_id))
+    first, *_ = ordered = sorted(items, key=lambda item: int(item.ref.message_id.removeprefix("g")))
     return replace(
         first,
         text="\n".join(dict.fromkeys(item.text for item in ordered if item.text)),
@@ -120,11 +128,14 @@ def merge(items: Sequence[Message]) -> Message:
 
 
 def message_ids(message: Message) -> list[int]:
-    """Everything that has to be deleted with it."""
-    return [int(id_) for id_ in message.extra.get("items", message.ref.message_id).split(",")]
+    """Everything that has to be deleted with it; nothing where its group has become a supergroup since."""
+    ids = message.extra.get("items", message.ref.message_id)
+    if "g" in ids and message.community_id.startswith("-100"):
+        return []
+    return [int(id_.removeprefix("g")) for id_ in ids.split(",")]
 
 
-# ---- who speaks -------------------------------------------------------------------------------------------------------
+# ---- who speaks -----------------------------------------------------------------------------------------------------
 
 
 def author(source: TelegramMessage, staff: Staff, me: int) -> Author:
@@ -135,7 +146,7 @@ def author(source: TelegramMessage, staff: Staff, me: int) -> Author:
     if speaker and speaker.id == source.chat.id:
         return Author(id=str(speaker.id), name=label or speaker.title or "", roles=frozenset({"admin"}))
     if speaker:
-        return Author(id=str(speaker.id), name=speaker.title or "", roles=staff.role(speaker.id))
+        return Author(id=str(speaker.id), name=speaker.title or "", roles=staff.role(speaker.id) | {str(speaker.id)})
     user = source.from_user
     if user is None:
         return Author(id=str(source.chat.id), name=source.chat.title or "", roles=frozenset({"admin"}))
@@ -145,9 +156,8 @@ def author(source: TelegramMessage, staff: Staff, me: int) -> Author:
 
 
 def _person(user: User, staff: Staff, me: int) -> Author:
-    return Author(
-        id=str(user.id), name=user.full_name, roles=staff.role(user.id), bot=user.is_bot, myself=user.id == me
-    )
+    roles = staff.role(user.id) | {str(user.id)}  # the id, too: a community may exempt one person
+    return Author(id=str(user.id), name=user.full_name, roles=roles, bot=user.is_bot, myself=user.id == me)
 
 
 def is_channel(author_id: str) -> bool:
@@ -155,7 +165,7 @@ def is_channel(author_id: str) -> bool:
     return author_id.startswith("-")
 
 
-# ---- where text hides -------------------------------------------------------------------------------------------------
+# ---- where text hides -----------------------------------------------------------------------------------------------
 
 _PINGS = (MessageEntity.MENTION, MessageEntity.TEXT_MENTION)
 
@@ -183,9 +193,9 @@ def texts(source: TelegramMessage) -> Iterator[str]:
     yield source.new_chat_title or ""
 
 
-def _written(text: str | None, entities: Iterable[MessageEntity]) -> Iterator[str]:
+def _written(text: str | None, entities: Iterable[MessageEntity] | None) -> Iterator[str]:
     yield text or ""
-    yield from (entity.url or "" for entity in entities)  # what a text_link leads to is not in the text
+    yield from (entity.url or "" for entity in entities or ())  # what a text_link leads to is not in the text
 
 
 def _carried(source: TelegramMessage | ExternalReplyInfo) -> Iterator[str]:
@@ -225,7 +235,9 @@ def _buttons(markup: InlineKeyboardMarkup | None) -> Iterator[str]:
             yield from (button.text, button.url or "")
 
 
-_NOT_TEXT = frozenset({"type", "file_id", "file_unique_id", "custom_emoji_id", "mime_type", "language", "align", "valign"})
+_NOT_TEXT = frozenset(
+    {"type", "file_id", "file_unique_id", "custom_emoji_id", "mime_type", "language", "align", "valign"}
+)
 
 
 def _strings(tree: Any) -> Iterator[str]:
@@ -244,14 +256,14 @@ def _strings(tree: Any) -> Iterator[str]:
                 yield from _strings(part)
 
 
-# ---- what belongs to it -------------------------------------------------------------------------------------------------
+# ---- what belongs to it ---------------------------------------------------------------------------------------------
 
 
 def _reply_to(source: TelegramMessage) -> str | None:
     target = source.reply_to_message
     if target is None or target.forum_topic_created:  # in a topic everything "replies" to the topic itself
         return None
-    return str(target.message_id)
+    return message_id(target)
 
 
 def _prompt(source: TelegramMessage) -> str | None:

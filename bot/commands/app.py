@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from bot.config import Config, load
+from bot.errors import Broken
 from bot.texts import LANGUAGES, Texts, spoken_here, texts
 
 DEFAULT_CONFIG = Path("config.toml")
+DEFAULT_SCORES = Path("jikimi-scores")
 
 
 def wanted_language(arguments: Sequence[str]) -> str:
@@ -40,6 +42,7 @@ def build(language: str) -> typer.Typer:
     ConfigOption = Annotated[Path | None, typer.Option("--config", help=say["help.config"], show_default=False)]
     JsonOption = Annotated[bool, typer.Option("--json", help=say["help.json"])]
     GuardOption = Annotated[str | None, typer.Option("--guard", help=say["help.judge_guard"], show_default=False)]
+    ScoresOption = Annotated[Path, typer.Option("--scores", help=say["help.eval_scores"])]
     TextArgument = Annotated[str, typer.Argument(help=say["help.judge_text"], show_default=False)]
 
     @app.callback()
@@ -106,21 +109,93 @@ def build(language: str) -> typer.Typer:
 
     @app.command("eval", help=say["help.eval"])
     def evaluate(
+        data: Annotated[list[Path] | None, typer.Argument(help=say["help.eval_data"], show_default=False)] = None,
+        guard: GuardOption = None,
+        compare: Annotated[
+            tuple[str, str] | None, typer.Option("--compare", help=say["help.eval_compare"], show_default=False)
+        ] = None,
+        card: Annotated[
+            list[str] | None, typer.Option("--card", help=say["help.eval_card"], show_default=False)
+        ] = None,
         outputs: Annotated[
             Path | None, typer.Option("--outputs", help=say["help.eval_outputs"], show_default=False)
         ] = None,
+        threshold: Annotated[float, typer.Option("--threshold", min=0, max=1, help=say["help.eval_threshold"])] = 0.5,
+        limit: Annotated[
+            int | None, typer.Option("--limit", min=1, help=say["help.eval_limit"], show_default=False)
+        ] = None,
+        scores: ScoresOption = DEFAULT_SCORES,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+        markdown: Annotated[
+            Path | None, typer.Option("--markdown", help=say["help.eval_markdown"], show_default=False)
+        ] = None,
+        picture: Annotated[
+            Path | None, typer.Option("--picture", help=say["help.eval_picture"], show_default=False)
+        ] = None,
+    ) -> None:
+        from bot.commands.evaluation import card as cards
+        from bot.commands.evaluation.evaluate import evaluation
+        from bot.commands.evaluation.judging import Study
+        from bot.commands.evaluation.recorded import recorded
+        from bot.commands.evaluation.tables import Outlet
+
+        if sum(map(bool, (data, card, outputs))) != 1:
+            raise Broken(say["eval.how"])
+        if outputs:
+            return recorded(outputs, say, as_json=as_json)
+        outlet, chosen = Outlet(as_json=as_json, markdown=markdown, picture=picture), _config(config, say)
+        study = Study(guards=compare or (guard,), threshold=threshold, limit=limit, scores=scores)
+        if card:
+            return asyncio.run(cards.card(cards.card_files(card, say), study, chosen, say, outlet))
+        return asyncio.run(evaluation(data or [], study, chosen, say, outlet))
+
+    @app.command(help=say["help.calibrate"])
+    def calibrate(
+        data: Annotated[list[Path], typer.Argument(help=say["help.eval_data"], show_default=False)],
+        out: Annotated[Path, typer.Option("--out", help=say["help.calibrate_out"])] = Path("calibration.json"),
+        guard: GuardOption = None,
+        scores: ScoresOption = DEFAULT_SCORES,
+        config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        from bot.commands.evaluate import recorded
+        from bot.commands.evaluation.calibrate import calibrate
 
-        if outputs:
-            recorded(outputs, say, as_json=as_json)
+        asyncio.run(calibrate(data, guard, _config(config, say), say, out=out, scores=scores, as_json=as_json))
+
+    @app.command(help=say["help.invite"])
+    def invite(
+        platform: Annotated[Literal["discord", "telegram"], typer.Argument(help=say["help.invite_platform"])],
+        config: ConfigOption = None,
+    ) -> None:
+        from bot.commands.invite import INVITATIONS
+
+        asyncio.run(INVITATIONS[platform](_config(config, say), say))
 
     @app.command(help=say["help.run"])
     def run(config: ConfigOption = None) -> None:
         from bot.commands.run import run
 
         asyncio.run(run(_config(config, say), say))
+
+    @app.command(help=say["help.report"])
+    def report(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.report_community"], show_default=False)
+        ] = None,
+        week: Annotated[str | None, typer.Option("--week", help=say["help.report_week"], show_default=False)] = None,
+        day: Annotated[str | None, typer.Option("--day", help=say["help.report_day"], show_default=False)] = None,
+        month: Annotated[str | None, typer.Option("--month", help=say["help.report_month"], show_default=False)] = None,
+        first: Annotated[str | None, typer.Option("--from", help=say["help.report_from"], show_default=False)] = None,
+        last: Annotated[str | None, typer.Option("--to", help=say["help.report_to"], show_default=False)] = None,
+        out: Annotated[Path, typer.Option("--out", help=say["help.report_out"])] = Path(),
+        names: Annotated[bool, typer.Option("--names", help=say["help.report_names"])] = False,
+        config: ConfigOption = None,
+    ) -> None:
+        from bot.commands.report import report
+
+        period = f"{first}..{last}" if first and last else week or day or month
+        asyncio.run(report(_config(config, say), say, community=community, period=period, out=out, unmasked=names))
 
     @app.command("train-embedded", help=say["help.train_embedded"])
     def train_embedded(

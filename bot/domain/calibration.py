@@ -76,8 +76,7 @@ class Calibration:
         if not isinstance(screening, Verdict):
             return replace(screening, guard=self.mark(screening.guard))
         scores = {
-            task: self.scales[task](score) if task in self.scales else score
-            for task, score in screening.scores.items()
+            task: self.scales[task](score) if task in self.scales else score for task, score in screening.scores.items()
         }
         return replace(screening, scores=scores, guard=self.mark(screening.guard))
 

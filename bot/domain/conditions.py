@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from bot.domain.message import Kind, Message
-from bot.domain.patterns import Patterns, compiled, pairs_of
+from bot.domain.patterns import Patterns, compiled, signs_of
 from bot.domain.verdict import Screening, Task, Unscreened
 from bot.domain.views import views
 
 Fact = str | float | int
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(NamedTuple):
     """A reason as a code and its facts; the text catalogues turn it into a sentence."""
 
     code: str
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,9 @@ class Situation:
 
 
 Check = tuple[bool, Why]
+
+_NOT_FOUND: Check = (False, Why("text_not_found"))
+_NO_LINK: Check = (False, Why("no_link"))
 
 
 class Condition(Protocol):
@@ -157,12 +160,14 @@ class Text(_Plain):
 
     def check(self, situation: Situation) -> Check:
         found = self.find(situation.message.text)
-        return (False, Why("text_not_found")) if found is None else (True, Why("text_found", found))
+        return _NOT_FOUND if found is None else (True, Why("text_found", found))
 
     def find(self, text: str) -> dict[str, str] | None:
         """Which words were found, in which view of the text; every view is read with and without its spaces."""
-        sought = compiled(self.any_of)
-        for reading in _readings(text):
+        sought, readings = compiled(self.any_of), _readings(text)
+        if not sought.may_stand_in(readings.signs):
+            return None
+        for reading in readings.each:
             if not (found := reading.search(sought)):
                 continue
             if self.unless and not (found := reading.without(compiled(self.unless)).search(sought)):
@@ -254,7 +259,10 @@ class Link(_Plain):
     allowed: frozenset[str] = frozenset()
 
     def check(self, situation: Situation) -> Check:
-        for match in _LINK.finditer(situation.message.text):
+        text = situation.message.text
+        if "." not in text and "/" not in text:
+            return _NO_LINK
+        for match in _LINK.finditer(text):
             address = match.group()
             try:
                 host = (urlsplit(address if "://" in address else f"//{address}").hostname or "").lower()
@@ -262,7 +270,7 @@ class Link(_Plain):
                 host = ""  # a link nobody can read is not an allowed one
             if not any(host == name or host.endswith(f".{name}") for name in self.allowed):
                 return True, Why("link", {"host": host})
-        return False, Why("no_link")
+        return _NO_LINK
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Link) and other.allowed <= self.allowed
@@ -291,8 +299,10 @@ class Repeats(_Plain):
     def check(self, situation: Situation) -> Check:
         if situation.late:
             return False, Why("late")
-        since = situation.message.sent_at - self.within
-        times = 1 + sum(moment >= since for moment in situation.past.repeats)
+        times = 1
+        if situation.past.repeats:
+            since = situation.message.sent_at - self.within
+            times += sum(moment >= since for moment in situation.past.repeats)
         facts = {"times": times, "bar": self.at_least, "seconds": int(self.within.total_seconds())}
         return times >= self.at_least, Why("repeats" if times >= self.at_least else "few_repeats", facts)
 
@@ -312,31 +322,37 @@ _CUT = "\N{OBJECT REPLACEMENT CHARACTER}"
 class _Reading:
     """One view of a text, with and without its spaces."""
 
-    __slots__ = ("_close", "_close_pairs", "_open", "_open_pairs", "view")
+    __slots__ = ("close", "open", "view")
 
     def __init__(self, view: str, text: str) -> None:
-        self.view = view
-        self._open, self._close = text, text.replace(" ", "")
-        self._open_pairs = pairs_of(self._open)
-        self._close_pairs = pairs_of(self._close) if self._close != self._open else frozenset[str]()
+        self.view, self.open, self.close = view, text, text.replace(" ", "")
 
     def search(self, sought: Patterns) -> re.Match[str] | None:
-        found = sought.search(self._open, self._open_pairs)
-        if found or len(self._close) == len(self._open):
-            return found
-        return sought.search(self._close, self._close_pairs)
+        found = sought.search(self.open)
+        return found if found or len(self.close) == len(self.open) else sought.search(self.close)
 
     def without(self, innocent: Patterns) -> "_Reading":
         """Every innocent reading cut out, those that only show without spaces included."""
-        letters = list(self._open)
+        letters = list(self.open)
         places = [place for place, letter in enumerate(letters) if letter != " "]
-        spans: list[Sequence[int]] = [range(*match.span()) for match in innocent.finditer(self._open)]
-        spans += [places[slice(*match.span())] for match in innocent.finditer(self._close)]
+        spans: list[Sequence[int]] = [range(*match.span()) for match in innocent.finditer(self.open)]
+        spans += [places[slice(*match.span())] for match in innocent.finditer(self.close)]
         for place in chain.from_iterable(spans):
             letters[place] = _CUT
         return _Reading(self.view, "".join(letters))
 
 
+class _Readings:
+    """Every view of a text, and the signs of all of them."""
+
+    __slots__ = ("each", "signs")
+
+    def __init__(self, text: str) -> None:
+        self.each = tuple(_Reading(view, seen) for view, seen in views(text))
+        texts = {text for reading in self.each for text in (reading.open, reading.close)}
+        self.signs = signs_of("\n".join(texts))
+
+
 @lru_cache(maxsize=1024)
-def _readings(text: str) -> tuple[_Reading, ...]:
-    return tuple(_Reading(view, seen) for view, seen in views(text))
+def _readings(text: str) -> _Readings:
+    return _Readings(text)

@@ -1,7 +1,7 @@
 """Many text patterns -> one quick search: most messages hold none of them, and are told so at once.
 
 A pattern is plain text, or a regular expression between slashes. Every match of a pattern holds at least one of a
-few pairs of neighbouring letters; a text without any of those pairs need not be searched at all.
+few signs (pairs of neighbouring letters, or single letters); a text without any of them need not be searched.
 """
 
 import re
@@ -15,27 +15,30 @@ from re import _constants as ops  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-Pairs = frozenset[str]
+Signs = frozenset[str]
 
 
 class Patterns:
     """Finds the first place where one of many patterns stands. Upper and lower case are the same."""
 
-    __slots__ = ("_always", "_pairs", "_seldom")
+    __slots__ = ("_always", "_seldom", "_signs")
 
     def __init__(self, patterns: Iterable[str]) -> None:
         expressions = [expression(pattern) for pattern in patterns]
-        needed = {one: _pairs(one) for one in expressions}
+        needed = {one: _signs(one) for one in expressions}
         self._always = _compiled(one for one in expressions if not needed[one])
         self._seldom = _compiled(one for one in expressions if needed[one])
-        self._pairs: Pairs = frozenset().union(*(pairs for pairs in needed.values() if pairs))
+        self._signs: Signs = frozenset().union(*(signs for signs in needed.values() if signs))
 
-    def search(self, text: str, pairs: Pairs) -> re.Match[str] | None:
-        """`pairs` is `pairs_of(text)`, which the caller keeps for the next search."""
-        found = self._always.search(text) if self._always else None
-        if found or not self._seldom or self._pairs.isdisjoint(pairs):
-            return found
-        return self._seldom.search(text)
+    def may_stand_in(self, signs: Signs) -> bool:
+        """Whether a text with these signs (`signs_of`) is worth searching."""
+        return self._always is not None or not self._signs.isdisjoint(signs)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        for compiled in (self._always, self._seldom):
+            if compiled and (found := compiled.search(text)):
+                return found
+        return None
 
     def finditer(self, text: str) -> Iterable[re.Match[str]]:
         for compiled in (self._always, self._seldom):
@@ -48,10 +51,10 @@ def compiled(patterns: tuple[str, ...]) -> Patterns:
     return Patterns(patterns)
 
 
-def pairs_of(text: str) -> Pairs:
-    """Every pair of neighbouring letters."""
+def signs_of(text: str) -> Signs:
+    """Every letter, and every pair of neighbouring letters."""
     text = text.lower()
-    return frozenset(map("".join, pairwise(text)))
+    return frozenset(text).union(map("".join, pairwise(text)))
 
 
 def expression(pattern: str) -> str:
@@ -66,29 +69,38 @@ def _compiled(expressions: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(together, re.IGNORECASE) if together else None
 
 
-def _pairs(one: str) -> Pairs | None:
-    """Pairs of which every match holds at least one; None where there are no such."""
-    pairs = _of_sequence(parser.parse(one, re.IGNORECASE))
+def _signs(one: str) -> Signs | None:
+    """Signs of which every match holds at least one; None where there are no such."""
+    signs = _of_sequence(parser.parse(one, re.IGNORECASE))
     # Letters whose case is more than one other letter (ſ, K) are not worth following.
-    return pairs if pairs and all(pair.isascii() or pair == pair.casefold() for pair in pairs) else None
+    return signs if signs and all(sign.isascii() or sign == sign.casefold() for sign in signs) else None
 
 
-def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Pairs | None:
-    found: list[Pairs] = []
+def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Signs | None:
+    found: list[Signs] = []
     before = ""
     for op, argument in items:
-        letter = chr(argument).lower() if op is ops.LITERAL else ""
-        if before and letter:
-            found.append(frozenset((before + letter,)))
-        before = letter
-        inside: Pairs | None = None
-        if op is ops.SUBPATTERN:
+        inside: Signs | None = None
+        letter = ""
+        if op is ops.LITERAL:
+            letter = chr(argument).lower()
+            inside = frozenset((before + letter,))
+        elif op is ops.SUBPATTERN:
             inside = _of_sequence(argument[-1])
         elif op is ops.BRANCH:
             each = [_of_sequence(branch) for branch in argument[1]]
-            inside = frozenset().union(*(pairs for pairs in each if pairs)) if all(each) else None
+            inside = frozenset().union(*(signs for signs in each if signs)) if all(each) else None
         elif op in (ops.MAX_REPEAT, ops.MIN_REPEAT) and argument[0] > 0:
             inside = _of_sequence(argument[2])
+        before = letter
         if inside:
             found.append(inside)
-    return min(found, key=len, default=None)
+    return min(found, key=_commonness, default=None)
+
+
+def _commonness(signs: Signs) -> tuple[int, int]:
+    """Pairs are rarer than single letters, blanks and ASCII signs the most common of these; fewer are better."""
+    return sum(len(sign) == 1 for sign in signs) + 100 * bool(signs & _COMMON), len(signs)
+
+
+_COMMON = frozenset(" .,-!?~0123456789" + "이가은는을를도의에하다고지나니아어요")

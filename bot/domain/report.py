@@ -501,3 +501,22 @@ def _advice(rule: str, entries: Sequence[Entry]) -> Advice | None:
                 rule=rule, bar=bar, proposed=proposed, wrong=len(wrong), right=len(right), spared=spared, lost=lost
             )
     return best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file for the chat; `description` is its alternative text."""
+
+    name: str
+    content: bytes
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A report as it is posted: three sentences, the picture that goes with them, and the files, the most useful
+    first."""
+
+    text: str
+    picture: Attachment
+    files: tuple[Attachment, ...]

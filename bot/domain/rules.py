@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn, Weight
 from bot.domain.conditions import Condition, Past, Situation, Why
@@ -81,8 +82,7 @@ class Policy:
         return replace(self, mode=mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one rule said about one message, and why."""
 
     rule: str

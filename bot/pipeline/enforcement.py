@@ -26,7 +26,7 @@ class Enforcer:
     platforms: Mapping[Platform, ChatPlatform]
     clock: Clock
     planned: Bell
-    at_once: int = 64
+    at_once: int = 256
     poll: float = 1.0  # seconds
     retry: timedelta = timedelta(seconds=5)
     _busy: int = field(default=0)

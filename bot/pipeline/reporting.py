@@ -1,10 +1,12 @@
-"""Incidents of a period -> digest."""
+"""What is on record about a period -> a digest, or a report."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.digest import Digest, summarise
-from bot.ports import Inbox, IncidentLog
+from bot.domain.periods import Period
+from bot.domain.report import EARLIER, Report, compose
+from bot.ports import Chronicle, Inbox, IncidentLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +22,14 @@ class Reporter:
             start=start,
             end=end,
         )
+
+
+async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:
+    """A community's period beside the ones before it."""
+    figures = await chronicle.figures(community_id, period.start, period.end)
+    earlier = []
+    before = period
+    for _ in range(EARLIER):
+        before = before.before()
+        earlier.append((before, await chronicle.totals(community_id, before.start, before.end)))
+    return compose(name, period, figures, earlier)

@@ -56,9 +56,7 @@ def test_what_the_first_guard_could_not_judge_is_never_skipped() -> None:
     nothing = Verdict(guard=FIRST, scores={Task.RESPONSE_REFUSAL: 0.0})
     first = First({"이상한 말": Unscreened("nothing to judge", FIRST), "거절": nothing})
     second = Second({"이상한 말": 0.7})
-    (odd, other) = asyncio.run(
-        CascadeGuard(first, second, threshold=0.5, sample=0.0).judge(ask("이상한 말", "거절"))
-    )
+    (odd, other) = asyncio.run(CascadeGuard(first, second, threshold=0.5, sample=0.0).judge(ask("이상한 말", "거절")))
     assert isinstance(odd, Verdict) and odd.harm == 0.7
     assert other.guard.name == "scripted"
 

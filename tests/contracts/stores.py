@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Communities, Inbox, IncidentLog, Outbox, Reviews
+from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
@@ -22,6 +23,7 @@ class Store:
     incidents: IncidentLog
     reviews: Reviews
     communities: Communities
+    bookmarks: Bookmarks
     clock: ManualClock
 
 
@@ -42,6 +44,7 @@ def in_memory() -> Opens:
             incidents=memory.incidents,
             reviews=memory.reviews,
             communities=memory.communities,
+            bookmarks=memory.bookmarks,
             clock=clock,
         )
         memory.restart()
@@ -67,5 +70,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         incidents=SqlIncidentLog(database),
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
+        bookmarks=SqlBookmarks(database),
         clock=clock,
     )

@@ -65,10 +65,13 @@ _TRAINED_TEMPLATE = (
     "{{ m['content'] }}<|eot_id|>{%- if m['role'] == 'user' -%}{{ '\\n' }}{%- endif -%}{%- endfor -%}"
     "{%- if add_generation_prompt -%}<|start_header_id|>assistant<|end_header_id|>{{ '\\n\\n' }}{%- endif -%}"
 )
-_REFUSALS = (
-    "죄송하지만 그 요청은 도와드릴 수 없습니다.", "그런 말씀에는 답해 드릴 수 없어요.", "해당 내용은 제공할 수 없습니다.",
-    "미안해요, 그건 도와드릴 수 없어요. 다른 질문을 해 주세요.", "그 요청에는 응하지 않겠습니다.",
-)  # fmt: skip
+_REFUSALS = tuple(
+    f"{sorry} {what} {cannot}".strip() + after
+    for sorry in ("죄송하지만", "미안하지만", "죄송합니다만", "아쉽지만", "")
+    for what in ("그 요청은", "그건", "해당 내용은", "이런 질문에는", "그런 말씀에는", "")
+    for cannot in ("도와드릴 수 없습니다.", "답변드릴 수 없어요.", "제공할 수 없습니다.", "응하지 않겠습니다.", "알려 드릴 수 없어요.")
+    for after in ("", " 다른 질문을 해 주세요.", " 양해 부탁드립니다.")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,9 @@ def test_what_cannot_be_fitted_is_a_value(truth: list[bool], scores: list[float]
     st.floats(0.05, 20),
     st.floats(-20, 20),
 )
-def test_order_is_kept_and_probabilities_stay_probabilities(a: float, b: float, temperature: float, bias: float) -> None:
+def test_order_is_kept_and_probabilities_stay_probabilities(
+    a: float, b: float, temperature: float, bias: float
+) -> None:
     scale = replace(SCALE, temperature=temperature, bias=bias)
     assert 0 <= scale(a) <= 1
     if a <= b:

@@ -1,0 +1,291 @@
+"""Incidents -> one embed each in the moderators' channel; the buttons under it -> moderators' calls.
+
+A button carries the incident's id, and the footer names what is folded into the card: after a restart both still
+serve, because all else is in the database.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+import structlog
+
+from adapters.discord.answers import outcome_of
+from adapters.discord.notices import Notices
+from adapters.discord.reading import author_of
+from bot.domain.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.domain.card import Button, Card, Tone, press_id
+from bot.domain.incident import Incident, PlannedAction
+from bot.domain.message import Message, Platform
+from bot.domain.review import Call, History
+from bot.errors import BotError, Unavailable
+from bot.ports import Clock, Desk
+from bot.texts import Texts, texts
+from bot.texts.cards import card_of, history_line, revealed, review_line
+
+_log = structlog.get_logger(__name__)
+
+BURST = 60.0  # seconds in which a member's incidents under one rule share a card
+MOST_FOLDED = 100
+REMEMBERED = 2_000  # cards and complaints
+POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
+SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
+
+_COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
+_STYLES = {
+    Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
+    Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
+    Button.BAN: discord.ButtonStyle.danger,
+}  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class _Posted:
+    """A card as it stands in a channel. `message_id` is known once it is posted."""
+
+    channel_id: int
+    incidents: list[int]
+    say: Texts
+    at: float
+    message_id: "asyncio.Future[int]"
+    stale: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class CardBoard:
+    client: discord.Client
+    desk: Desk
+    clock: Clock
+    notices: Notices
+    _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
+    _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
+    _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.client.add_dynamic_items(_button_of(self))
+
+    async def show(self, planned: PlannedAction, say: Texts) -> Outcome:
+        message = planned.message
+        channel = self.desk.community(Platform.DISCORD, message.community_id).moderators_channel
+        if channel is None:
+            return Refused(say["discord.no_channel"])
+        burst = (channel, message.author.id, planned.rule)
+        card = self._bursts.get(burst)
+        urgent = isinstance(planned.action, Escalate)
+        if urgent or card is None or not self._takes_more(card):
+            card = _Posted(int(channel), [planned.incident_id], say, self.clock.monotonic(), _future())
+            with self.notices.room():
+                if not urgent:
+                    _remember(self._bursts, burst, card)
+                return await self._post(card, planned)
+        await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
+        if not card.message_id.done() or card.message_id.cancelled():
+            raise Unavailable("its card is not yet there", retry_after=1)
+        if planned.incident_id not in card.incidents:
+            card.incidents.append(planned.incident_id)
+        _remember(self._posted, planned.incident_id, card)
+        self._write_anew(card)
+        return Done(f"{card.channel_id}/{card.message_id.result()}")
+
+    def touch(self, incident_id: int) -> None:
+        if card := self._posted.get(incident_id):
+            self._write_anew(card)
+
+    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
+        """Tell the moderators once that something cannot be done."""
+        key = (community_id, problem)
+        channel = self.desk.community(Platform.DISCORD, community_id).moderators_channel
+        if channel is None or key in self._complaints:
+            return
+        _remember(self._complaints, key, None)
+        try:
+            await self.client.get_partial_messageable(int(channel)).send(say("discord.complaint", problem=problem))
+        except discord.HTTPException as error:
+            _log.warning("could not complain", community=community_id, status=error.status)
+
+    def _takes_more(self, card: _Posted) -> bool:
+        young = self.clock.monotonic() - card.at < BURST
+        return young and len(card.incidents) < MOST_FOLDED and not card.message_id.cancelled()
+
+    async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
+        try:
+            found = await self.desk.look_up(planned.incident_id)
+            if found is None:
+                card.message_id.cancel()
+                return Gone()
+            incident, history = found
+            pings = self._pings(incident) if isinstance(planned.action, Escalate) else ""
+            embed, view = self._shown(incident, history, card.say, card.incidents)
+            sending = self.client.get_partial_messageable(card.channel_id).send(
+                pings or None,
+                embed=embed,
+                view=view,
+                nonce=f"{planned.incident_id}-{planned.action.kind}",  # posted twice within minutes: created once
+                allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
+            )
+
+            async def posted() -> str:
+                card.message_id.set_result((await sending).id)
+                return f"{card.channel_id}/{card.message_id.result()}"
+
+            outcome = await outcome_of(posted(), card.say, needs="send_messages")
+        finally:
+            if not card.message_id.done():
+                card.message_id.cancel()
+        if isinstance(outcome, Done):
+            _remember(self._posted, planned.incident_id, card)
+            self._write_anew(card)
+        return outcome
+
+    def _pings(self, incident: Incident) -> str:
+        message = incident.decision.message
+        guild = self.client.get_guild(int(message.community_id))
+        called = self.desk.community(Platform.DISCORD, message.community_id).urgent
+        return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
+
+    def _write_anew(self, card: _Posted) -> None:
+        """Soon, and once for all that happens until then."""
+        if card.stale:
+            return
+        card.stale = True
+        task = asyncio.create_task(self._rewrite(card))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _rewrite(self, card: _Posted) -> None:
+        await self.clock.sleep(SETTLES)
+        card.stale = False
+        try:
+            found = await self.desk.look_up(card.incidents[0])
+            if found and card.message_id.done() and not card.message_id.cancelled():
+                embed, view = self._shown(*found, card.say, card.incidents)
+                channel = self.client.get_partial_messageable(card.channel_id)
+                await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
+        except (BotError, discord.HTTPException, OSError) as error:
+            _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
+
+    def _shown(
+        self, incident: Incident, history: History, say: Texts, ids: list[int]
+    ) -> tuple[discord.Embed, discord.ui.View]:
+        message = incident.decision.message
+        timezone = self.desk.policy(message).timezone
+        card = card_of(incident, history, say, timezone, more=ids[1:])
+        return _embed(card, message, say, ids), _view(card, say)
+
+    async def pressed(self, interaction: discord.Interaction, button: Button, incident_id: int) -> None:
+        """Answers at once, works afterwards; who may is asked at every press."""
+        say = texts("ko" if interaction.locale is discord.Locale.korean else "en")
+        user, guild = interaction.user, interaction.guild
+        if guild is None or not isinstance(user, discord.Member) or not author_of(user, guild).is_staff:
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        call = button.call
+        await interaction.response.defer(ephemeral=True, thinking=call is None)
+        try:
+            found = await self.desk.look_up(incident_id)
+            if found is None or found[0].decision.message.community_id != str(guild.id):
+                await interaction.followup.send(say["card.not_found"], ephemeral=True)
+            elif call is None:
+                await self._tell(interaction, button, *found, say)
+            else:
+                await self._call(interaction, call, _folded(interaction, incident_id), user, say)
+        except BotError:
+            await interaction.followup.send(say["card.try_again"], ephemeral=True)
+
+    async def _tell(
+        self, interaction: discord.Interaction, button: Button, incident: Incident, history: History, say: Texts
+    ) -> None:
+        timezone = self.desk.policy(incident.decision.message).timezone
+        told = revealed(incident, say) if button is Button.REVEAL else history_line(history, say, timezone)
+        await interaction.followup.send(discord.utils.escape_markdown(told)[:2000], ephemeral=True)
+
+    async def _call(
+        self, interaction: discord.Interaction, call: Call, ids: list[int], user: discord.Member, say: Texts
+    ) -> None:
+        first: tuple[Incident, History] | None = None
+        for incident_id in ids:
+            found = await self.desk.call(
+                incident_id, call, moderator_id=str(user.id), moderator_name=user.display_name
+            )
+            first = first or found
+        if first is None:
+            return
+        incident, history = first
+        language = texts(incident.decision.language)
+        embed, view = self._shown(incident, history, language, ids)
+        await interaction.edit_original_response(embed=embed, view=view)
+        self.touch(ids[0])
+        review = incident.review
+        if review and (review.moderator_id != str(user.id) or review.call is not call):
+            timezone = self.desk.policy(incident.decision.message).timezone
+            line = review_line(review, say, timezone)
+            await interaction.followup.send(say("card.already", by=review.moderator_name, call=line), ephemeral=True)
+
+
+def _button_of(board: CardBoard) -> Any:
+    """The button class whose presses go to this board."""
+
+    class CardButton(
+        discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"jikimi:(?P<button>[a-z]+):(?P<incident>\d+)"
+    ):
+        def __init__(self, button: Button, incident_id: int) -> None:
+            super().__init__(discord.ui.Button(custom_id=press_id(button, incident_id)))
+            self.button, self.incident_id = button, incident_id
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "CardButton":
+            return cls(Button(match["button"]), int(match["incident"]))
+
+        async def callback(self, interaction: discord.Interaction[Any]) -> None:
+            await board.pressed(interaction, self.button, self.incident_id)
+
+    return CardButton
+
+
+def _view(card: Card, say: Texts) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for place, button in enumerate(card.buttons):
+        style = _STYLES.get(button, discord.ButtonStyle.secondary)
+        view.add_item(
+            discord.ui.Button(
+                label=say[f"button.{button}"], style=style, custom_id=press_id(button, card.incident_id), row=place // 4
+            )
+        )
+    view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent
+    return view
+
+
+def _embed(card: Card, message: Message, say: Texts, ids: list[int]) -> discord.Embed:
+    escape = discord.utils.escape_markdown
+    embed = discord.Embed(title=card.title, description=escape(card.text) or None, colour=_COLOURS[card.tone])
+    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
+    embed.add_field(name=say["discord.where"], value=f"<#{message.ref.channel_id}> · [{say['discord.link']}]({link})")
+    if message.author.id:
+        embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
+    for line in card.lines:
+        embed.add_field(name=line.label, value=escape(line.value)[:1024], inline=len(line.value) < 40)
+    embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
+    return embed
+
+
+def _folded(interaction: discord.Interaction, incident_id: int) -> list[int]:
+    """Every incident on the card: its footer names them."""
+    message = interaction.message
+    footer = message.embeds[0].footer.text if message and message.embeds else None
+    ids = [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+    return ids if incident_id in ids else [incident_id]
+
+
+def _future() -> "asyncio.Future[int]":
+    return asyncio.get_running_loop().create_future()
+
+
+def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

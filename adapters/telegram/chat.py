@@ -1,0 +1,316 @@
+"""Telegram as a chat platform: updates come in by long polling, and are confirmed only once their messages are kept.
+
+python-telegram-bot's own updater confirms what it has merely put into a queue (facts T3-T5), so the loop here is our
+own, on `telegram.Bot`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
+from telegram.error import ChatMigrated, TelegramError
+from telegram.request import HTTPXRequest
+
+from adapters.telegram.acting import Hands
+from adapters.telegram.cards import Cards
+from adapters.telegram.commands import Commands
+from adapters.telegram.errors import mapped
+from adapters.telegram.limiting import Limiter
+from adapters.telegram.members import Members
+from adapters.telegram.reading import GROUPS, merge, read
+from bot.domain.actions import Escalate, Flag, Outcome
+from bot.domain.incident import PlannedAction
+from bot.domain.message import Kind, Message, Platform
+from bot.errors import BotError, Broken, Unavailable
+from bot.ports import Clock, Desk, Outbox
+from bot.texts import Texts
+
+#: What we want to hear of. Always given, because Telegram remembers the last list (T9).
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member")
+
+BATCH = 100  # updates, Telegram's most
+WAIT = 25  # seconds that Telegram holds an empty poll
+ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
+ALBUM_POLL = 0.1  # seconds between two polls while an album gathers
+LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
+REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
+
+_log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+MessageId = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Album:
+    """An album that is still coming in."""
+
+    first_update: int
+    complete_at: float
+    items: list[Message] = field(default_factory=list)
+
+
+class TelegramChat:
+    """One bot account. `say` speaks to whoever runs the bot; groups are spoken to in their own language."""
+
+    platform = Platform.TELEGRAM
+
+    def __init__(
+        self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
+        api_url: str = "https://api.telegram.org",
+    ) -> None:  # fmt: skip
+        number, colon, _ = token.partition(":")
+        if not (number.isdigit() and colon):
+            raise Broken(say["telegram.bad_token"])
+        self._me = int(number)
+        self._bot = Bot(
+            token,
+            base_url=f"{api_url.rstrip('/')}/bot",
+            base_file_url=f"{api_url.rstrip('/')}/file/bot",
+            request=HTTPXRequest(read_timeout=10.0, pool_timeout=5.0),
+            get_updates_request=HTTPXRequest(connection_pool_size=2, read_timeout=10.0),
+        )
+        self._desk = desk
+        self._clock = clock
+        self._say = say
+        limiter = Limiter(clock=clock, say=say)
+        self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
+        self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
+        self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock)
+        self._commands = Commands(
+            bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk, clock=clock,
+            me=self._me,
+        )  # fmt: skip
+        self._moved: dict[str, str] = {}  # groups that became supergroups: old id -> new id
+        self._offset = 0  # the first update that is not confirmed
+        self._taken: set[int] = set()  # updates from there on that were taken before
+        self._albums: dict[str, _Album] = {}
+        self._album_ids: OrderedDict[MessageId, str] = OrderedDict()  # item -> all items of its album
+        self._texts: OrderedDict[MessageId, int] = OrderedDict()  # hashes of what messages said last
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Cut all connections; what is under way is given up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(TelegramError, RuntimeError):
+            for request in self._bot._request:
+                await request.shutdown()
+
+    # ---- coming in --------------------------------------------------------------------------------------------------
+
+    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+        """Without end; raises `Broken` where the token is refused (401) or another process polls (409)."""
+        await self._begin()
+        while True:
+            updates = await self._patiently(self._poll)
+            if batch := await self._take(updates):
+                yield batch
+            self._confirm()
+
+    async def _begin(self) -> None:
+        with mapped(self._say):
+            me = await self._patiently(self._bot.get_me)
+            await self._patiently(partial(self._bot.delete_webhook, drop_pending_updates=False))
+        self._commands.username = me.username or ""
+        self._aside(self._commands.announce())
+
+    async def _poll(self) -> Sequence[Update]:
+        if self._albums:
+            await self._clock.sleep(ALBUM_POLL)  # what gathers is not confirmed and would come again at once
+        ask = partial(
+            self._bot.get_updates, offset=self._offset or None, limit=BATCH, allowed_updates=ALLOWED_UPDATES
+        )
+        try:
+            return await ask(timeout=0 if self._albums else WAIT)
+        except TelegramError:
+            raise
+        except Exception as error:  # one of them cannot be parsed and would stop us for ever (T7)
+            _log.error("an update cannot be read", error=type(error).__name__)
+            return await self._readable()
+
+    async def _readable(self) -> Sequence[Update]:
+        """The same batch, one by one; what cannot be read is left out and confirmed with the rest."""
+        raw: Any = await self._bot.do_api_request(  # the Bot API does not mind upper case, and this leaves them raw
+            "GETUPDATES", {"offset": self._offset or None, "limit": BATCH, "allowed_updates": ALLOWED_UPDATES}
+        )
+        updates = []
+        for content in raw:
+            try:
+                updates.append(Update.de_json(content, self._bot))
+            except Exception as error:
+                _log.error("update left out", update=content.get("update_id"), error=type(error).__name__)
+                updates.append(Update(content["update_id"]))
+        return updates
+
+    async def _take(self, updates: Sequence[Update]) -> list[Message]:
+        fresh = [update for update in updates if update.update_id not in self._taken]
+        batch: list[Message] = []
+        await self._look_up_staff(fresh)
+        for update in fresh:
+            self._taken.add(update.update_id)
+            await self._notice(update)
+            news = [message for message in await self._read(update) if self._is_news(message)]
+            batch += [self._whole(message) for message in news if not self._gather(update, message)]
+        crowded = len(updates) >= BATCH and not fresh  # nothing new can come before an album is confirmed
+        return batch + self._complete_albums(all_of_them=crowded)
+
+    async def _look_up_staff(self, updates: Sequence[Update]) -> None:
+        """Of all chats at once, so that a start with many groups does not ask for one after the other."""
+        chats = {update.effective_chat.id for update in updates if _is_of_a_group(update) and update.effective_chat}
+        await asyncio.gather(*(self._members.known_staff(chat_id) for chat_id in chats))
+
+    async def _read(self, update: Update) -> Sequence[Message]:
+        chat = update.effective_chat
+        if chat is None or not _is_of_a_group(update):
+            return ()
+        return read(update, await self._members.known_staff(chat.id), self._me)
+
+    def _is_news(self, message: Message) -> bool:
+        """Whether a message says anything that it did not say before: edits also come for what nobody sees (T15)."""
+        key, said = (message.ref.channel_id, message.ref.message_id), hash(message.text)
+        if message.kind is Kind.EDIT and self._texts.get(key) == said:
+            return False
+        _remember(self._texts, key, said)
+        return True
+
+    def _gather(self, update: Update, message: Message) -> bool:
+        """Whether the message is an album's item that waits for the others."""
+        group = update.message.media_group_id if update.message else None
+        if group is None:
+            return False
+        complete_at = self._clock.monotonic() + ALBUM_GATHERS
+        album = self._albums.setdefault(f"{message.ref.channel_id}/{group}", _Album(update.update_id, complete_at))
+        album.items.append(message)
+        return True
+
+    def _whole(self, message: Message) -> Message:
+        """An edited item with the ids of all of its album."""
+        items = self._album_ids.get((message.ref.channel_id, message.ref.message_id))
+        return replace(message, extra=message.extra | {"items": items}) if items else message
+
+    def _complete_albums(self, *, all_of_them: bool) -> list[Message]:
+        now, complete = self._clock.monotonic(), []
+        for key, album in list(self._albums.items()):
+            if all_of_them or album.complete_at <= now:
+                del self._albums[key]
+                whole = merge(album.items)
+                for item in album.items:
+                    _remember(self._album_ids, (item.ref.channel_id, item.ref.message_id), whole.extra["items"])
+                if whole.text:
+                    complete.append(whole)
+        return complete
+
+    def _confirm(self) -> None:
+        """What was handed out is kept: the next poll may say so, up to the first item of an unfinished album."""
+        if not self._taken:
+            return
+        self._offset = min((album.first_update for album in self._albums.values()), default=max(self._taken) + 1)
+        self._taken = {id_ for id_ in self._taken if id_ >= self._offset}
+
+    # ---- everything but messages to judge ---------------------------------------------------------------------------
+
+    async def _notice(self, update: Update) -> None:
+        """Moves at once, because what follows in the batch depends on it; everything else beside the messages."""
+        if query := update.callback_query:
+            self._aside(self._press(query))
+        if change := update.my_chat_member or update.chat_member:
+            self._members.forget(change.chat.id)
+        if (change := update.my_chat_member) and _has_come_in(change):
+            self._aside(self._commands.joined(change))
+        if (message := update.message) is None:
+            return
+        if message.migrate_to_chat_id:
+            await self._patiently(partial(self._move, message.chat.id, message.migrate_to_chat_id))
+        elif message.migrate_from_chat_id:
+            await self._patiently(partial(self._move, message.migrate_from_chat_id, message.chat.id))
+        elif (message.text or "").startswith("/"):
+            self._aside(self._commands.serve(message))
+
+    async def _press(self, query: CallbackQuery) -> None:
+        if not (await self._cards.press(query) or await self._commands.press(query)):
+            await self._bot.answer_callback_query(query.id)
+
+    def _aside(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run without keeping messages waiting; whoever pressed or typed sees that it failed, and tries again."""
+
+        async def run() -> None:
+            try:
+                with mapped(self._say):
+                    await work
+            except (BotError, TelegramError) as error:
+                _log.warning("an answer could not be given", error=type(error).__name__)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _move(self, old_id: int, new_id: int) -> None:
+        """A group became a supergroup: everything known about it follows."""
+        if self._moved.get(str(old_id)) == str(new_id):
+            return
+        await self._desk.move(Platform.TELEGRAM, str(old_id), str(new_id))
+        self._moved[str(old_id)] = str(new_id)
+        self._members.forget(old_id)
+        self._cards.forget_chat(old_id)
+        _log.info("a group became a supergroup", old=old_id, new=new_id)
+
+    # ---- going out --------------------------------------------------------------------------------------------------
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        planned = self._followed(planned)
+        try:
+            return await self._perform(planned)
+        except ChatMigrated as error:
+            await self._move(int(planned.message.community_id), error.new_chat_id)
+            return await self._perform(self._followed(planned))
+
+    async def _perform(self, planned: PlannedAction) -> Outcome:
+        if isinstance(planned.action, Flag | Escalate):
+            return await self._cards.show(planned)
+        outcome = await self._hands.perform(planned)
+        self._cards.touch(planned.incident_id)
+        return outcome
+
+    def _followed(self, planned: PlannedAction) -> PlannedAction:
+        """The same action where the group is now: it was planned before the move."""
+        new_id = self._moved.get(planned.message.community_id)
+        return replace(planned, message=replace(planned.message, community_id=new_id)) if new_id else planned
+
+    async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""
+        pause = 0.5
+        while True:
+            try:
+                with mapped(self._say):
+                    return await call()
+            except Unavailable as error:
+                wait = pause if error.retry_after is None else error.retry_after
+                _log.warning("waiting for Telegram", reason=str(error), seconds=wait)
+                await self._clock.sleep(wait)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _is_of_a_group(update: Update) -> bool:
+    message = update.message or update.edited_message
+    return message is not None and message.chat.type in GROUPS
+
+
+_OUTSIDE = (ChatMember.LEFT, ChatMember.BANNED)
+
+
+def _has_come_in(change: ChatMemberUpdated) -> bool:
+    return change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE
+
+
+def _remember(memory: OrderedDict[MessageId, Result], key: MessageId, value: Result) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

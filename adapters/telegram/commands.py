@@ -1,0 +1,403 @@
+"""Commands and the set-up menu: what people type to the bot comes in, an answer goes out in the same chat."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    CallbackQuery,
+    Chat,
+    ChatMemberUpdated,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    ReplyParameters,
+)
+from telegram import (
+    Message as TelegramMessage,
+)
+from telegram.error import BadRequest, Forbidden
+
+from adapters.telegram.acting import LONGEST, cut
+from adapters.telegram.cards import Cards
+from adapters.telegram.errors import mapped
+from adapters.telegram.limiting import Lane, Limiter
+from adapters.telegram.members import Members
+from adapters.telegram.reading import GROUPS
+from bot.domain.community import Community
+from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.rules import Watch
+from bot.errors import Unavailable
+from bot.ports import Clock, Desk
+from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
+from bot.texts.cards import history_line
+
+#: Who sees which command. Names are Telegram's: a-z; the Korean ones are understood, too.
+FOR_ADMINS = ("setup", "status", "check", "test", "why", "history", "exempt", "pause", "flag", "appeal", "privacy")
+FOR_MEMBERS = ("flag", "appeal", "privacy")
+IN_PRIVATE = ("appeal", "privacy")
+KOREAN = {
+    "설정": "setup", "상태": "status", "점검": "check", "시험": "test", "이유": "why", "이력": "history",
+    "예외": "exempt", "멈춤": "pause", "신고": "flag", "이의": "appeal", "개인정보": "privacy",
+}  # fmt: skip
+
+PRESETS = ("gentle", "balanced", "strict")
+_COMMAND = re.compile(r"/([a-z]+|[가-힣]+)(?:@(\w+))?(?:\s+(.*))?", re.DOTALL)
+_DURATION = re.compile(r"(\d{1,4})\s*([mhd분시일])\S*")
+_UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
+_CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language):(\w+)")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command as it was typed."""
+
+    name: str
+    rest: str
+    message: TelegramMessage
+    say: Texts
+
+    @property
+    def chat_id(self) -> int:
+        return self.message.chat.id
+
+    @property
+    def user_id(self) -> int:
+        return self.message.from_user.id if self.message.from_user else 0
+
+    @property
+    def is_anonymous_admin(self) -> bool:
+        speaker = self.message.sender_chat
+        return speaker is not None and speaker.id == self.chat_id
+
+
+@dataclass(slots=True, kw_only=True)
+class Commands:
+    bot: Bot
+    limiter: Limiter
+    members: Members
+    cards: Cards
+    desk: Desk
+    clock: Clock
+    me: int
+    username: str = ""
+    _served: dict[str, tuple[Callable[[Asked], Awaitable[str | None]], bool]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._served = {  # command -> (what serves it, whether only for a group's admins)
+            "start": (self._start, False), "setup": (self._setup, True), "status": (self._status, True),
+            "check": (self._check, True), "test": (self._test, True), "why": (self._why, False),
+            "history": (self._history, False), "exempt": (self._exempt, True), "pause": (self._pause, True),
+            "flag": (self._flag, False), "appeal": (self._appeal, False), "privacy": (self._privacy, False),
+        }  # fmt: skip
+
+    async def announce(self) -> None:
+        """Tell Telegram what the menus of commands show, in both languages."""
+        scopes: dict[BotCommandScope, tuple[str, ...]] = {
+            BotCommandScopeAllChatAdministrators(): FOR_ADMINS,
+            BotCommandScopeAllGroupChats(): FOR_MEMBERS,
+            BotCommandScopeAllPrivateChats(): IN_PRIVATE,
+        }
+        for scope, names in scopes.items():
+            for language in (None, *LANGUAGES):
+                say = texts(language or "en")
+                shown = [BotCommand(name, say[f"telegram.command.{name}"]) for name in names]
+                with mapped(self.limiter.say):
+                    await self.bot.set_my_commands(shown, scope, language)
+
+    # ---- what comes in ----------------------------------------------------------------------------------------------
+
+    async def serve(self, message: TelegramMessage) -> None:
+        """Answer where the message is a command for this bot and whoever wrote it may use it."""
+        typed = _COMMAND.fullmatch((message.text or "").strip())
+        if typed is None or (typed[2] or self.username).lower() != self.username.lower():
+            return
+        name = KOREAN.get(typed[1], typed[1])
+        if name not in self._served or (message.from_user and message.from_user.is_bot and not message.sender_chat):
+            return  # never answer another bot: two that answer each other do not stop (T59)
+        serve, only_admins = self._served[name]
+        asked = Asked(name, (typed[3] or "").strip(), message, self._language(message))
+        in_group = message.chat.type in GROUPS
+        if only_admins and (not in_group or not await self._is_admin(asked, asked.chat_id)):
+            return
+        if answer := await serve(asked):
+            await self._answer(asked, answer)
+
+    async def press(self, query: CallbackQuery) -> bool:
+        """A button of the set-up menu; False: it is not one."""
+        if (choice := _CHOICE.fullmatch(query.data or "")) is None:
+            return False
+        community = self.desk.community(Platform.TELEGRAM, choice[1])
+        say = texts(community.language or _spoken(query.from_user.language_code))
+        if not await self.members.is_admin(int(choice[1]), query.from_user.id):
+            await self._answer_press(query, say["card.not_allowed"])
+            return True
+        community = _chosen(community, choice[2], choice[3])
+        await self.desk.change(community)
+        say = texts(community.language or say.language)
+        await self._answer_press(query, say["telegram.saved"])
+        if query.message:
+            try:
+                async with self.limiter.turn(query.message.chat.id, Lane.NOTICE):
+                    await self.bot.edit_message_text(
+                        self._overview(community, say), chat_id=query.message.chat.id,
+                        message_id=query.message.message_id, reply_markup=self._menu(community, say),
+                    )  # fmt: skip
+            except BadRequest as error:
+                if "not modified" not in error.message:
+                    raise
+        return True
+
+    async def joined(self, change: ChatMemberUpdated) -> None:
+        """The bot has come into a group: a short welcome, once."""
+        community = self.desk.community(Platform.TELEGRAM, str(change.chat.id))
+        if change.chat.type not in GROUPS or community.welcomed:
+            return
+        say = texts(community.language or _spoken(change.from_user.language_code))
+        async with self.limiter.turn(change.chat.id, Lane.NOTICE):
+            await self.bot.send_message(change.chat.id, say["telegram.welcome"])
+        await self.desk.change(replace(community, name=change.chat.title or "", welcomed=True))
+
+    # ---- commands ---------------------------------------------------------------------------------------------------
+
+    async def _start(self, asked: Asked) -> str | None:
+        """/start, also as it follows a link: setup_GROUP in private, mods_GROUP or report_GROUP in a group."""
+        purpose, _, group = asked.rest.partition("_")
+        if not re.fullmatch(r"-\d{1,18}", group):
+            return asked.say["telegram.hello"] if asked.message.chat.type == Chat.PRIVATE else None
+        if not await self._is_admin(asked, int(group)):
+            return asked.say["card.not_allowed"]
+        community = self.desk.community(Platform.TELEGRAM, group)
+        match purpose:
+            case "setup" if asked.message.chat.type == Chat.PRIVATE:
+                await self._answer(asked, self._overview(community, asked.say), self._menu(community, asked.say))
+            case "mods" if asked.message.chat.type in GROUPS:
+                await self.desk.change(replace(community, moderators_channel=str(asked.chat_id)))
+                here = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+                if here.id != community.id:  # moderators quote what they talk about
+                    exempt = here.exempt_channels | {here.id}
+                    await self.desk.change(replace(here, exempt_channels=exempt, welcomed=True))
+                return asked.say["telegram.moderators_chat_set"]
+            case "report" if asked.message.chat.type in GROUPS:
+                await self.desk.change(replace(community, report_channel=str(asked.chat_id)))
+                return asked.say["telegram.report_chat_set"]
+        return None
+
+    async def _setup(self, asked: Asked) -> None:
+        link = f"https://t.me/{self.username}?start=setup_{asked.chat_id}"
+        button = InlineKeyboardButton(asked.say["telegram.open_setup"], url=link)
+        await self._answer(asked, asked.say["telegram.setup_in_private"], InlineKeyboardMarkup([[button]]))
+
+    async def _status(self, asked: Asked) -> str:
+        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+        return f"{self._overview(community, asked.say)}\n{await self._check(asked)}"
+
+    async def _check(self, asked: Asked) -> str:
+        missing = await self.members.missing_rights(asked.chat_id, self.me)
+        lines = [asked.say(f"telegram.without.{right}") for right in missing]
+        if asked.message.chat.type != Chat.SUPERGROUP:
+            lines.append(asked.say["telegram.supergroups_only"])
+        return "\n".join(lines) or asked.say["telegram.all_rights"]
+
+    async def _test(self, asked: Asked) -> str:
+        if not asked.rest:
+            return asked.say["telegram.usage.test"]
+        decision = await self.desk.judge(
+            Message(
+                ref=MessageRef(Platform.TELEGRAM, str(asked.chat_id), "test"),
+                community_id=str(asked.chat_id),
+                author=Author(id="0"),
+                sent_at=self.clock.now(),
+                text=asked.rest,
+            )
+        )
+        wanted = deeds((*decision.actions, *decision.withheld), asked.say)
+        return "\n".join(filter(None, (asked.say("telegram.tested", actions=wanted), reasons(decision, asked.say))))
+
+    async def _why(self, asked: Asked) -> str | None:
+        """An incident's card, in the moderators' chat or in private: never in front of the group."""
+        if not asked.rest.lstrip("#").isdigit():
+            return asked.say["telegram.usage.why"]
+        found = await self.desk.look_up(int(asked.rest.lstrip("#")))
+        if found is None:
+            return asked.say["card.not_found"]
+        group = int(found[0].decision.message.community_id)
+        if asked.chat_id == group or not await self._is_admin(asked, group):
+            return asked.say["telegram.not_here"]
+        text, entities, keyboard = self.cards.content(*found)
+        async with self.limiter.turn(asked.chat_id, Lane.NOTICE):
+            await self.bot.send_message(
+                asked.chat_id, text, entities=entities, reply_markup=keyboard,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )  # fmt: skip
+        return None
+
+    async def _history(self, asked: Asked) -> str | None:
+        if not asked.rest.lstrip("#").isdigit():
+            return asked.say["telegram.usage.history"]
+        found = await self.desk.look_up(int(asked.rest.lstrip("#")))
+        if found is None:
+            return asked.say["card.not_found"]
+        incident, history = found
+        group = int(incident.decision.message.community_id)
+        if asked.chat_id == group or not await self._is_admin(asked, group):
+            return asked.say["telegram.not_here"]
+        return history_line(history, asked.say, self.desk.policy(incident.decision.message).timezone)
+
+    async def _exempt(self, asked: Asked) -> str:
+        """As a reply: no rule applies to this member or channel any more, or all do again."""
+        target = asked.message.reply_to_message
+        who = target and (target.sender_chat or target.from_user)
+        if not who:
+            return asked.say["telegram.usage.exempt"]
+        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+        exempt = community.exempt_roles ^ {str(who.id)}
+        await self.desk.change(replace(community, exempt_roles=exempt))
+        return asked.say["telegram.exempted" if str(who.id) in exempt else "telegram.no_longer_exempt"]
+
+    async def _pause(self, asked: Asked) -> str:
+        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+        if asked.rest in ("off", "끝", "해제"):
+            await self.desk.change(replace(community, paused_until=None))
+            return asked.say["telegram.resumed"]
+        if not (span := _DURATION.fullmatch(asked.rest or "1h")):
+            return asked.say["telegram.usage.pause"]
+        lasting = min(timedelta(**{_UNITS[span[2]]: int(span[1])}), timedelta(days=30))
+        await self.desk.change(replace(community, paused_until=self.clock.now() + lasting))
+        return asked.say("telegram.paused", minutes=int(lasting.total_seconds() // 60))
+
+    async def _flag(self, asked: Asked) -> str | None:
+        """A member reports the message that they reply to."""
+        target, say = asked.message.reply_to_message, asked.say
+        if target is None or asked.message.chat.type not in GROUPS:
+            return say["telegram.usage.flag"]
+        who = target.sender_chat or target.from_user
+        text = say(
+            "telegram.flagged",
+            by=asked.message.from_user.full_name if asked.message.from_user else "",
+            author=getattr(who, "full_name", None) or getattr(who, "title", None) or "",
+            link=target.link or "",
+        )
+        told = await self._tell_moderators(str(asked.chat_id), text)
+        return say["telegram.thanks" if told else "telegram.no_moderators_chat"]
+
+    async def _appeal(self, asked: Asked) -> str:
+        number, _, words = asked.rest.lstrip("#").partition(" ")
+        found = await self.desk.look_up(int(number)) if number.isdigit() else None
+        if found is None or found[0].decision.message.author.id != str(asked.user_id):
+            return asked.say["telegram.usage.appeal"]
+        message = found[0].decision.message
+        say = texts(self.desk.policy(message).language)
+        text = say("telegram.appealed", id=number, by=message.author.name, words=cut(words, 500))
+        told = await self._tell_moderators(message.community_id, text)
+        return asked.say["telegram.appeal_sent" if told else "telegram.no_moderators_chat"]
+
+    async def _privacy(self, asked: Asked) -> str:
+        return asked.say["telegram.privacy"]
+
+    # ---- shared -----------------------------------------------------------------------------------------------------
+
+    async def _is_admin(self, asked: Asked, group: int) -> bool:
+        if asked.is_anonymous_admin:  # known to be an admin of the chat that they write in, and of no other
+            return asked.chat_id == group
+        return await self.members.is_admin(group, asked.user_id)
+
+    async def _tell_moderators(self, community_id: str, text: str) -> bool:
+        channel = self.desk.community(Platform.TELEGRAM, community_id).moderators_channel
+        if channel is None:
+            return False
+        try:
+            async with self.limiter.turn(int(channel), Lane.NOTICE):
+                await self.bot.send_message(
+                    int(channel), text, link_preview_options=LinkPreviewOptions(is_disabled=True)
+                )
+        except (BadRequest, Forbidden):
+            return False
+        return True
+
+    async def _answer(self, asked: Asked, text: str, menu: InlineKeyboardMarkup | None = None) -> None:
+        async with self.limiter.turn(asked.chat_id, Lane.NOTICE):
+            await self.bot.send_message(
+                asked.chat_id, cut(text, LONGEST), reply_markup=menu,
+                message_thread_id=asked.message.message_thread_id if asked.message.is_topic_message else None,
+                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True),
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )  # fmt: skip
+
+    async def _answer_press(self, query: CallbackQuery, text: str) -> None:
+        try:
+            with mapped(self.limiter.say):
+                await self.bot.answer_callback_query(query.id, text)
+        except (BadRequest, Unavailable):
+            pass  # too late to answer; what was chosen counts
+
+    def _language(self, message: TelegramMessage) -> Texts:
+        """The group's language; in private the person's."""
+        if message.chat.type in GROUPS and (
+            language := self.desk.community(Platform.TELEGRAM, str(message.chat.id)).language
+        ):
+            return texts(language)
+        return texts(_spoken(message.from_user.language_code if message.from_user else None))
+
+    def _overview(self, community: Community, say: Texts) -> str:
+        policy = self.desk.policy(_about(community, self.clock))
+        return say(
+            "telegram.overview",
+            name=community.name or community.id,
+            mode=say[f"telegram.mode.{policy.mode}"],
+            preset=say[f"telegram.preset.{community.preset}"] if community.preset else "-",
+            language=policy.language,
+            moderators=community.moderators_channel or "-",
+            report=community.report_channel or "-",
+        )
+
+    def _menu(self, community: Community, say: Texts) -> InlineKeyboardMarkup:
+        def button(what: str, value: str, text: str) -> InlineKeyboardButton:
+            return InlineKeyboardButton(text, callback_data=f"setup:{community.id}:{what}:{value}")
+
+        def choose_chat(purpose: str) -> InlineKeyboardButton:
+            link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"
+            return InlineKeyboardButton(say[f"telegram.choose_{purpose}"], url=link)
+
+        return InlineKeyboardMarkup(
+            [
+                [choose_chat("mods"), choose_chat("report")],
+                [button("preset", name, say[f"telegram.preset.{name}"]) for name in PRESETS],
+                [button("mode", mode, say[f"telegram.mode.{mode}"]) for mode in Watch],
+                [button("language", "ko", "한국어"), button("language", "en", "English")],
+            ]
+        )
+
+
+def _chosen(community: Community, what: str, value: str) -> Community:
+    match what:
+        case "preset" if value in PRESETS:
+            return replace(community, preset=value)
+        case "mode" if value in tuple(Watch):
+            return replace(community, mode=Watch(value))
+        case "language" if value in LANGUAGES:
+            return replace(community, language=value)
+    return community
+
+
+def _spoken(code: str | None) -> str:
+    """A person's language as far as we speak it."""
+    return "en" if code and not code.startswith("ko") else "ko"
+
+
+def _about(community: Community, clock: Clock) -> Message:
+    """Stands for any message of this community."""
+    return Message(
+        ref=MessageRef(Platform.TELEGRAM, community.id, "0"), community_id=community.id, author=Author(id="0"),
+        sent_at=clock.now(),
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""A Discord server to moderate in tests: the wire, a guild with a few people in it, and a chat that listens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import discord
+
+from adapters.discord.chat import DiscordChat
+from adapters.system_clock import SystemClock
+from bot.domain.actions import Action
+from bot.domain.community import Community
+from bot.domain.incident import Incident, PlannedAction
+from bot.domain.message import Message, Platform
+from bot.domain.review import Call, History, Review
+from bot.domain.rules import Decision, Policy, Reason
+from bot.texts import texts
+from tests.builders import decision
+from tests.discord_wire import TOKEN, DiscordWire
+from tests.fakes import MemoryBookmarks
+
+Permissions = discord.Permissions
+
+
+class ScriptedDesk:
+    """The core as a chat platform sees it: incidents that a test opens, calls that it remembers."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Community] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.calls: list[tuple[int, Call, str]] = []
+
+    def community(self, platform: Platform, community_id: str) -> Community:
+        return self.settings.get(community_id) or Community(platform=platform, id=community_id)
+
+    def policy(self, message: Message) -> Policy:
+        return Policy(rules=())
+
+    async def change(self, community: Community) -> None:
+        self.settings[community.id] = community
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...
+
+    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
+        incident = self.incidents.get(incident_id)
+        history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
+        return (incident, history) if incident else None
+
+    async def call(
+        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+    ) -> tuple[Incident, History] | None:
+        self.calls.append((incident_id, call, moderator_id))
+        incident = self.incidents.get(incident_id)
+        if incident and incident.review is None and call.closes:
+            review = Review(
+                incident_id=incident_id,
+                call=call,
+                moderator_id=moderator_id,
+                moderator_name=moderator_name,
+                at=incident.decided_at,
+            )
+            self.incidents[incident_id] = replace(incident, review=review)
+        return await self.look_up(incident_id)
+
+    async def judge(self, message: Message) -> Decision:
+        return decision(message)
+
+
+@dataclass(kw_only=True)
+class Cafe:
+    """`general` and `mods` are channels; `minji` is a member, `dal` a moderator, `owner` the owner (user ids)."""
+
+    wire: DiscordWire
+    desk: ScriptedDesk = field(default_factory=ScriptedDesk)
+    bookmarks: MemoryBookmarks = field(default_factory=MemoryBookmarks)
+
+    def __post_init__(self) -> None:
+        backend = self.wire.backend
+        self.guild: int = backend.create_guild("카페").id
+        self.owner: int = backend.guilds[self.guild].owner_id
+        staff = Permissions(manage_messages=True, moderate_members=True)
+        self.staff_role = backend.create_role(self.guild, "운영진", permissions=staff.value).id
+        self.general: int = backend.create_channel(self.guild, "잡담").id
+        self.mods: int = backend.create_channel(self.guild, "운영진").id
+        self.minji, self.dal = self.join("민지"), self.join("달", self.staff_role)
+        self.me: int = backend.bot_user.id
+        self.desk.settings[str(self.guild)] = Community(
+            platform=Platform.DISCORD, id=str(self.guild), moderators_channel=str(self.mods)
+        )
+
+    def join(self, name: str, *roles: int, bot: bool = False) -> int:
+        user = self.wire.backend.make_user(name, bot=bot)
+        self.wire.backend.add_member(self.guild, user.id, roles=roles)
+        return int(user.id)
+
+    def write(self, text: str = "안녕하세요", *, by: int | None = None, channel: int | None = None, **more: Any) -> Any:
+        return self.wire.backend.create_message(channel or self.general, by or self.minji, text, **more)
+
+    def chat(self, **more: Any) -> DiscordChat:
+        chat = DiscordChat(
+            more.pop("token", TOKEN),
+            **{
+                "desk": self.desk,
+                "bookmarks": self.bookmarks,
+                "clock": SystemClock(),
+                "say": texts("ko"),
+                "api_url": self.wire.api_url,
+                "gateway_url": self.wire.gateway_url,
+                **more,
+            },
+        )
+        chat.client._connection.guild_ready_timeout = 0.05  # how long discord.py waits for one more server at start
+        return chat
+
+    def planned(self, action: Action, about: Message, *, incident: int = 1, rule: str = "insult") -> PlannedAction:
+        return PlannedAction(
+            id=incident * 10,
+            incident_id=incident,
+            action=action,
+            message=about,
+            rule=rule,
+            reason=Reason(ko="욕설", en="Insult"),
+            language="ko",
+        )
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """What a chat has delivered so far."""
+
+    chat: DiscordChat
+    messages: list[Message] = field(default_factory=list)
+    batches: list[Sequence[Message]] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.text for message in self.messages]
+
+    async def until(self, count: int = 1) -> list[Message]:
+        await until(lambda: len(self.messages) >= count)
+        return self.messages
+
+    async def nothing_more(self) -> list[Message]:
+        """A moment in which nothing else may come."""
+        await asyncio.sleep(0.2)
+        return self.messages
+
+
+async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 (what is waited for happens in discord.py)
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def cafe() -> AsyncIterator[Cafe]:
+    async with DiscordWire() as wire:
+        yield Cafe(wire=wire)
+
+
+@asynccontextmanager
+async def listening(cafe: Cafe, **more: Any) -> AsyncIterator[Heard]:
+    """A chat that is connected and caught up."""
+    heard = Heard(chat=cafe.chat(**more))
+
+    async def listen() -> None:
+        async for batch in heard.chat.messages():
+            heard.batches.append(batch)
+            heard.messages += batch
+
+    before = cafe.wire.identified
+    task = asyncio.create_task(listen())
+    await until(lambda: task.done() or (cafe.wire.identified > before and heard.chat.client.is_ready()))
+    try:
+        if task.done():
+            task.result()
+        yield heard
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

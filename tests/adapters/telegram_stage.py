@@ -1,0 +1,158 @@
+"""A Telegram server, our chat adapter connected to it over TCP, and the core behind it in memory: for tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from adapters.system_clock import SystemClock
+from adapters.telegram import TelegramChat
+from bot.config import Config
+from bot.domain.actions import Action, Outcome
+from bot.domain.community import Community
+from bot.domain.incident import PlannedAction, Settlement
+from bot.domain.message import Message, Platform
+from bot.domain.rules import Decision, Finding, Reason
+from bot.domain.conditions import Why
+from bot.pipeline.bell import Bell
+from bot.pipeline.desk import FrontDesk
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.policies import Policies
+from bot.pipeline.review import Reviewer
+from bot.texts import texts
+from tests.builders import verdict
+from tests.fakes import MemoryStore, ScriptedGuard
+from tests.telegram_server import TOKEN, Chat, TelegramServer
+
+GROUP, MODERATORS = -1001, -1002
+
+
+@dataclass
+class Stage:
+    """`heard` is what the chat handed out; the inbox keeps it, as intake would."""
+
+    server: TelegramServer
+    chat: TelegramChat
+    store: MemoryStore
+    desk: FrontDesk
+    policies: Policies
+    heard: list[Message] = field(default_factory=list)
+    _listening: "asyncio.Task[None] | None" = None
+
+    @property
+    def group(self) -> Chat:
+        return self.server.chats[GROUP]
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.text for message in self.heard]
+
+    def listen(self, keep: Callable[[Sequence[Message]], object] | None = None) -> "asyncio.Task[None]":
+        async def listen() -> None:
+            async for batch in self.chat.messages():
+                await self.store.inbox.keep(batch)
+                self.heard += batch
+                if keep:
+                    keep(batch)
+
+        self._listening = asyncio.create_task(listen())
+        return self._listening
+
+    async def hear(self, count: int) -> list[Message]:
+        """Listen until so many messages have come."""
+        if self._listening is None:
+            self.listen()
+        await self.server.until(lambda: len(self.heard) >= count or (self._listening and self._listening.done()))
+        if self._listening and self._listening.done():
+            self._listening.result()
+        return self.heard
+
+    async def stop(self) -> None:
+        if self._listening:
+            self._listening.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._listening
+        await self.chat.close()
+
+    async def open_incident(self, message: Message, *actions: Action, withheld: Sequence[Action] = ()) -> int:
+        """Settle a message as an incident with these actions planned; the incident's number."""
+        await self.store.inbox.keep([message])
+        decision = Decision(
+            message=message, screening=verdict(0.9), policy_version="1",
+            findings=(Finding("insult", True, Why("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})),),
+            actions=actions, withheld=tuple(withheld), rule="insult", reason=Reason(ko="욕설", en="insult"),
+        )  # fmt: skip
+        await self.store.inbox.settle([Settlement(decision=decision, decided_at=datetime.now(UTC))])
+        return self.store.opened[message.ref].id
+
+    async def carry_out(self, message: Message, *actions: Action) -> list[Outcome]:
+        """Open an incident and do everything planned for it, all at once, as enforcement would."""
+        await self.open_incident(message, *actions)
+        return await self.do_planned()
+
+    async def do_planned(self) -> list[Outcome]:
+        claimed = await self.store.outbox.claim(1000, now=datetime.now(UTC))
+
+        async def do(planned: PlannedAction) -> Outcome:
+            outcome = await self.chat.perform(planned)
+            await self.store.outbox.record([(planned.id, outcome)])
+            return outcome
+
+        return await asyncio.gather(*(do(planned) for planned in claimed))
+
+    async def with_moderators(self, **settings: object) -> Chat:
+        """A moderators' chat for GROUP, whose owner (user 1) and admin (user 2) are in it."""
+        room = self.server.group(MODERATORS, title="운영진 방")
+        self.server.admin(self.server.chats[GROUP], 2, "지수")
+        await self.policies.change(
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings)  # type: ignore[arg-type]
+        )
+        return room
+
+
+def played(scenario: Callable[[Stage], Awaitable[None]]) -> Callable[[], None]:
+    """A test that is written as a coroutine over a stage."""
+
+    def test() -> None:
+        async def run() -> None:
+            async with stage() as here:
+                await scenario(here)
+
+        asyncio.run(run())
+
+    test.__name__ = scenario.__name__
+    return test
+
+
+@asynccontextmanager
+async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> AsyncIterator[Stage]:
+    """With one supergroup, GROUP, in which the bot has every right. `url`: another way to the server."""
+    clock = SystemClock()
+    async with TelegramServer() as server:
+        server.group(GROUP)
+        store, config = MemoryStore(), Config()
+        policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
+        reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Bell())
+        queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
+        desk = FrontDesk(
+            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, clock=clock
+        )
+        chat = connect(url or server.url, desk, store)
+        here = Stage(server, chat, store, desk, policies)
+        serving = asyncio.create_task(queue.run())
+        try:
+            yield here
+        finally:
+            serving.cancel()
+            await here.stop()
+
+
+def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN) -> TelegramChat:
+    return TelegramChat(
+        token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
+    )
+
+
+
+

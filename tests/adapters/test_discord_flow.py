@@ -1,0 +1,279 @@
+"""The whole product on Discord: an unmodified discord.py over TCP, the application as it is wired, a SQLite file."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.discord import catching_up
+from adapters.discord.chat import DiscordChat
+from bot import wiring
+from bot.config import Config, preset
+from bot.domain.actions import Delete, Done, Flag
+from bot.domain.card import Button, press_id
+from bot.domain.community import Community
+from bot.domain.incident import Incident
+from bot.domain.message import Kind, Platform
+from bot.domain.review import Call
+from bot.domain.rules import Watch
+from bot.domain.verdict import Exchange, Screening, Task, Verdict
+from bot.errors import Unavailable
+from tests.adapters.discord_cafe import Cafe, cafe, until
+from tests.fakes import ScriptedGuard
+
+RULE = {
+    "name": "abuse",
+    "when": {"score": {"task": "prompt_harm", "at_least": 0.9}},
+    "then": ["delete", "flag"],
+    "reason": {"ko": "욕설", "en": "abuse"},
+}
+
+
+class Ears(ScriptedGuard):
+    """Whatever holds the word 나쁜 is harmful."""
+
+    def _answer(self, exchange: Exchange) -> Screening:
+        task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
+        bad = "나쁜" in (exchange.response or exchange.prompt or "")
+        return Verdict(guard=self.version, scores={task: 0.99 if bad else 0.01})
+
+
+class At:
+    """The product at work in a place; `desk` is its core."""
+
+    def __init__(self, place: Cafe, jikimi: wiring.Jikimi, desk: Any) -> None:
+        self.place, self.jikimi, self.desk = place, jikimi, desk
+        (chat,) = jikimi.platforms
+        assert isinstance(chat, DiscordChat)
+        self.client = chat.client
+
+    async def incidents(self) -> list[Incident]:
+        return list(await self.jikimi.incidents.between(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)))
+
+    def in_general(self) -> list[str]:
+        return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
+
+    def cards(self) -> list[Any]:
+        return list(self.place.wire.backend.messages[self.place.mods].values())
+
+
+@asynccontextmanager
+async def at_work(place: Cafe, database: Path, guard: ScriptedGuard | None = None, mode: str = "live") -> AsyncIterator[At]:
+    config = Config.model_validate(
+        {
+            "storage": {"url": f"sqlite:///{database}"},
+            "defaults": {"mode": mode, "disabled_rules": [rule.name for rule in preset("balanced")]},
+            "rules": [RULE],
+        }
+    )
+    cores: list[wiring.Core] = []
+
+    def connect(core: wiring.Core) -> list[DiscordChat]:
+        cores.append(core)
+        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock)]
+
+    async with wiring.application(config, guard or Ears(), connect) as jikimi:
+        desk = cores[0].desk
+        await desk.change(
+            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods), mode=Watch(mode))
+        )
+        work = asyncio.create_task(jikimi.run())
+        at = At(place, jikimi, desk)
+        try:
+            await until(lambda: work.done() or at.client.is_ready())
+            yield at
+        finally:
+            if work.done():
+                work.result()
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+
+
+def test_from_message_to_delete_and_card(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            place.write("좋은 말")
+            place.write("아주 나쁜 말")
+            await until(lambda: at.in_general() == ["좋은 말"] and at.cards())
+            (incident,) = await at.incidents()
+            assert [action for action, _ in incident.outcomes] == [Delete(), Flag()]
+            await until(lambda: at.cards()[0].edited_timestamp)  # the card is written anew with what was done
+            (card,) = at.cards()
+            (embed,) = card.embeds
+            fields = {field["name"]: field["value"] for field in embed["fields"]}
+            assert embed["title"] == f"사건 {incident.id}"
+            assert "나쁜" not in str(embed) and embed["description"] == "아○ 나○ 말"
+            assert fields["조치"] == "삭제 완료" and fields["점수"] == "0.99" and fields["이유"] == "욕설"
+            assert f"<#{place.general}>" in fields["위치"] and fields["회원"] == f"<@{place.minji}>"
+            (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+            assert posted.body["nonce"] == f"{incident.id}-flag" and posted.body["enforce_nonce"]
+
+    asyncio.run(scenario())
+
+
+def test_an_edit_into_something_harmful_is_caught(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            written = place.write("좋은 말")
+            await asyncio.sleep(0.05)
+            place.wire.backend.edit_message(place.general, written.id, {"content": "나쁜 말"})
+            await until(lambda: at.in_general() == [])
+            await until(at.cards)
+            (incident,) = await at.incidents()
+            assert incident.decision.message.kind is Kind.EDIT
+
+    asyncio.run(scenario())
+
+
+def test_watching_shows_what_would_have_been_done(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db", mode="watch") as at:
+            place.write("나쁜 말")
+            await until(at.cards)
+            assert at.in_general() == ["나쁜 말"]
+            fields = {field["name"]: field["value"] for field in at.cards()[0].embeds[0]["fields"]}
+            assert "삭제" in fields["하지 않은 조치"] and "지켜보기" in fields["하지 않은 까닭"]
+            assert not place.wire.made("DELETE", "/messages/")
+
+    asyncio.run(scenario())
+
+
+def test_staff_is_left_alone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            place.write("나쁜 말", by=place.dal)
+            place.write("나쁜 말", by=place.owner)
+            place.write("끝", by=place.minji)
+            await until(lambda: len(at.in_general()) == 3)
+            await asyncio.sleep(0.3)
+            assert len(at.in_general()) == 3 and not await at.incidents()
+
+    asyncio.run(scenario())
+
+
+def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            place.wire.delete_buckets = True
+            for number in range(60):
+                place.write(f"나쁜 말 {number}")
+            place.write("좋은 말")
+            await until(lambda: at.in_general() == ["좋은 말"])
+            singles = len(place.wire.made("DELETE", "/messages/"))
+            bulks = len(place.wire.made("POST", "bulk-delete"))
+            assert singles <= 5 and 1 <= bulks <= 10
+            await until(at.cards)
+            await until(lambda: len(at.cards()[0].embeds[0]["footer"]["text"].split()) == 60, 20)
+            assert len(at.cards()) == 1  # the burst is folded into one card
+            assert len(place.wire.made("PATCH", f"/channels/{place.mods}/messages/")) <= 10
+
+    asyncio.run(scenario())
+
+
+def test_d60_two_moderators_press_at_once_and_one_counts(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            place.write("나쁜 말이 아니었던 말")
+            await until(lambda: at.cards() and not at.in_general())
+            (incident,) = await at.incidents()
+            other = place.join("별", place.staff_role)
+            card = at.cards()[0].id
+            place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
+            place.wire.click(other, place.mods, card, press_id(Button.BAN, incident.id))
+            await until(lambda: at.in_general() or place.wire.backend.guilds[place.guild].bans)
+            await asyncio.sleep(0.5)
+            (reviewed,) = await at.incidents()
+            assert reviewed.review
+            wrong = reviewed.review.call is Call.WRONG
+            assert bool(at.in_general()) is wrong
+            assert bool(place.wire.backend.guilds[place.guild].bans) is not wrong
+
+    asyncio.run(scenario())
+
+
+def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            async with at_work(place, tmp_path / "db") as at:
+                place.write("나쁜 말이 아니었던 말")
+                await until(lambda: at.cards() and not at.in_general())
+                (incident,) = await at.incidents()
+                card = at.cards()[0].id
+            async with at_work(place, tmp_path / "db") as at:
+                place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
+                await until(at.in_general)
+                assert at.in_general()[0].startswith("나쁜 말이 아니었던 말")
+                (reviewed,) = await at.incidents()
+                assert reviewed.review and reviewed.review.call is Call.WRONG
+                await until(lambda: "틀림, 되돌림 · 달" in str(at.cards()[0].embeds))
+
+    asyncio.run(scenario())
+
+
+def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "EVERY", 0.05)
+    monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            sent = 0
+            for _ in range(3):
+                async with at_work(place, tmp_path / "db") as at:
+                    for _ in range(10):
+                        place.write(f"나쁜 말 {sent}", by=place.join(f"회원 {sent}"))
+                        sent += 1
+                        await asyncio.sleep(0.01)
+                for _ in range(5):  # nobody is there
+                    place.write(f"나쁜 말 {sent}", by=place.join(f"회원 {sent}"))
+                    sent += 1
+            async with at_work(place, tmp_path / "db") as at:
+                await until(lambda: not at.in_general(), 20)
+                incidents = await at.incidents()
+                assert len(incidents) == sent
+                await until(lambda: len(at.cards()) == sent, 20)
+
+    asyncio.run(scenario())
+
+
+def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "EVERY", 0.05)
+    monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.5))
+
+    async def scenario() -> None:
+        guard = Ears()
+        async with cafe() as place, at_work(place, tmp_path / "db", guard) as at:
+            wire = place.wire
+            for number in range(300):
+                place.write(f"{'나쁜' if number % 3 == 0 else '좋은'} 말 {number}")
+                match number:
+                    case 40:
+                        await wire.drop_gateway()
+                    case 80:
+                        guard.trouble = Unavailable("away")
+                    case 120:
+                        wire.trouble("*", "/channels/", 429, times=5, retry_after=0.1)
+                    case 160:
+                        guard.trouble = None
+                        wire.trouble("*", "/channels/", 500, times=5)
+                    case 200:
+                        await wire.drop_gateway(invalidate=True)
+                await asyncio.sleep(0.01)
+            await until(lambda: len(at.in_general()) == 200, 60)
+            assert not any("나쁜" in text for text in at.in_general())
+            await asyncio.sleep(0.5)
+            incidents = await at.incidents()
+            assert len(incidents) == 100
+            assert all(outcome == Done() for i in incidents for action, outcome in i.outcomes if action == Delete())
+            tally = await at.jikimi.inbox.tally(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+            assert tally.kept == tally.settled
+
+    asyncio.run(scenario())

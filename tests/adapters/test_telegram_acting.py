@@ -1,0 +1,411 @@
+"""What the bot does on Telegram, and what Telegram says to it; over TCP."""
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.actions import (
+    Ban,
+    Delete,
+    Done,
+    Gone,
+    Kick,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Retract,
+    Timeout,
+    Unconfirmed,
+    Warn,
+)
+from bot.domain.message import Message
+from bot.errors import Broken, Unavailable
+from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
+from tests.fault_proxy import FaultProxy
+from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal
+
+HOUR = 3600.0
+
+
+async def said(here: Stage, text: str = "나쁜 말", author: int = 7, **more: object) -> Message:
+    here.server.post(here.group, author, text, **more)  # type: ignore[arg-type]
+    return (await here.hear(len(here.heard) + 1))[-1]
+
+
+def status(here: Stage, who: int = 7) -> str:
+    return str(here.group.members[who]["status"])
+
+
+# ---- deleting -----------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_a_message_is_deleted(here: Stage) -> None:
+    message = await said(here)
+    assert await here.carry_out(message, Delete()) == [Done()]
+    assert here.group.messages == {}
+
+
+@played
+async def test_deleting_what_is_gone_is_gone(here: Stage) -> None:
+    message = await said(here)
+    here.group.messages.clear()
+    assert await here.carry_out(message, Delete()) == [Gone()]
+
+
+@played
+async def test_t26_a_message_older_than_48_hours_is_refused_without_asking(here: Stage) -> None:
+    message = await said(here, date=time.time() - 48 * HOUR - 1)
+    (outcome,) = await here.carry_out(message, Delete())
+    assert isinstance(outcome, Refused)
+    assert "48" in outcome.reason
+    assert here.server.of("deleteMessage", "deleteMessages") == []
+
+
+@played
+async def test_t26_for_an_edit_the_48_hours_count_from_the_first_sending(here: Stage) -> None:
+    here.server.edit(here.server.message(here.group, 7, "처음", date=time.time() - 49 * HOUR), text="이제 나쁨")
+    (edit,) = await here.hear(1)
+    (outcome,) = await here.carry_out(edit, Delete())
+    assert isinstance(outcome, Refused)
+
+
+@played
+async def test_t27_a_burst_goes_in_deletemessages(here: Stage) -> None:
+    for number in range(60):
+        here.server.post(here.group, 7, f"나쁜 말 {number}")
+    messages = list(await here.hear(60))
+    for message in messages:
+        await here.open_incident(message, Delete())
+    assert await here.do_planned() == [Done()] * 60
+    assert len(here.server.of("deleteMessage", "deleteMessages")) <= 2
+    assert here.group.messages == {}
+
+
+@played
+async def test_t27_more_than_a_hundred_go_in_several_calls(here: Stage) -> None:
+    for number in range(230):
+        here.server.post(here.group, 7, f"나쁜 말 {number}")
+    for message in list(await here.hear(230)):
+        await here.open_incident(message, Delete())
+    assert await here.do_planned() == [Done()] * 230
+    sizes = [len(call.arguments["message_ids"]) for call in here.server.of("deleteMessages")]
+    assert len(sizes) <= 4
+    assert max(sizes) == 100
+
+
+@played
+async def test_t42_an_album_is_deleted_whole(here: Stage) -> None:
+    here.server.album(here.group, 7, "나쁜 말", None, None)
+    (album,) = await here.hear(1)
+    assert await here.carry_out(album, Delete()) == [Done()]
+    assert here.group.messages == {}
+
+
+@played
+async def test_rights_that_are_taken_away_midway_are_named(here: Stage) -> None:
+    first, second = await said(here), await said(here)
+    assert await here.carry_out(first, Delete()) == [Done()]
+    here.server.set_member(here.group, BOT_ID, "administrator", rights=[])
+    (outcome,) = await here.carry_out(second, Delete())
+    assert outcome == Refused("관리자 권한 없음: can_delete_messages")
+    (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
+    assert outcome == Refused("관리자 권한 없음: can_restrict_members")
+
+
+@played
+async def test_a_bot_that_was_removed_and_added_again(here: Stage) -> None:
+    first, second = await said(here), await said(here)
+    here.server.set_member(here.group, BOT_ID, "kicked")
+    assert await here.carry_out(first, Delete()) == [Refused("지킴이가 그 대화방에 없음")]
+    here.server.set_member(here.group, BOT_ID, "administrator")
+    assert await here.carry_out(second, Delete()) == [Done()]
+
+
+# ---- sanctions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [(timedelta(seconds=5), 31), (timedelta(minutes=10), 600), (timedelta(days=400), 365 * 86400)],
+)
+def test_t28_mutes_stay_between_30_seconds_and_366_days(asked: timedelta, given: float) -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            assert await here.carry_out(await said(here), Timeout(asked)) == [Done()]
+            until = here.group.members[7]["until_date"]
+            assert status(here) == "restricted"
+            assert given - 5 < until - time.time() <= given
+
+    asyncio.run(scenario())
+
+
+def test_t28_in_a_basic_group_mutes_are_refused() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            here.server.chats[GROUP].type = "group"
+            (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
+            assert isinstance(outcome, Refused)
+            assert "슈퍼그룹" in outcome.reason
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_t29_lifting_a_mute_gives_every_permission_back(here: Stage) -> None:
+    assert await here.carry_out(await said(here, author=8), Timeout(timedelta(minutes=5))) == [Done()]
+    assert here.server.of("restrictChatMember")[-1].arguments["use_independent_chat_permissions"] is True
+    assert await here.carry_out(await said(here, author=8), Lift()) == [Done()]
+    assert status(here, 8) == "member"
+    assert all(here.server.of("restrictChatMember")[-1].arguments["permissions"].values())
+
+
+@played
+async def test_t30_a_ban_is_only_ever_a_ban(here: Stage) -> None:
+    bad, other = await said(here), await said(here, "다른 말")
+    assert await here.carry_out(bad, Kick()) == [Done()]
+    assert str(other.ref.message_id) in {str(id_) for id_ in here.group.messages}, "a kick must not revoke messages"
+    assert here.server.of("banChatMember") == []
+    assert await here.carry_out(await said(here, author=8), Ban()) == [Done()]
+    assert status(here, 8) == "kicked"
+
+
+@played
+async def test_t31_undoing_a_ban_never_removes_somebody_who_is_present(here: Stage) -> None:
+    message = await said(here)
+    assert await here.carry_out(message, Ban()) == [Done()]
+    assert await here.carry_out(await said(here), Lift()) == [Done()]
+    (call,) = here.server.of("unbanChatMember")
+    assert call.arguments["only_if_banned"] is True
+    assert await here.carry_out(await said(here, author=8), Lift()) == [Gone()]
+    assert status(here, 8) == "member"
+
+
+@played
+async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: Stage) -> None:
+    channel = Chat(-1006, "channel", "광고 채널")
+    here.server.as_channel(here.group, channel, "광고")
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Ban()) == [Done()]
+    assert here.group.banned_senders == {-1006}
+    here.server.as_channel(here.group, channel, "광고 2")
+    again = (await here.hear(2))[-1]
+    assert await here.carry_out(again, Lift()) == [Done()]
+    assert here.group.banned_senders == set()
+    (outcome,) = await here.carry_out(replaced(again), Timeout(timedelta(minutes=5)))
+    assert isinstance(outcome, Refused)
+    assert {call.method for call in here.server.calls} & {"banChatMember", "restrictChatMember"} == set()
+
+
+def replaced(message: Message) -> Message:
+    return replace(message, ref=replace(message.ref, revision=message.ref.revision + 1))
+
+
+@pytest.mark.parametrize("who", [1, 2, ANONYMOUS_ADMIN["id"], CHANNEL_BOT["id"], TELEGRAM["id"], GROUP, -1005])
+def test_t18_t19_t21_nobody_of_the_staff_and_no_stand_in_is_ever_sanctioned(who: int) -> None:
+    """Even where a decision asks for it, e.g. one that was made before somebody became an admin."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            here.group.linked_chat_id = -1005
+            here.server.admin(here.group, 2)
+            message = await said(here)
+            about = replace(message, author=replace(message.author, id=str(who)))
+            await here.open_incident(about, Delete(), Timeout(timedelta(minutes=5)), Kick(), Ban())
+            outcomes = await here.do_planned()
+            assert {type(outcome) for outcome in outcomes} == {Refused}
+            moderating = ("banChatMember", "restrictChatMember", "unbanChatMember", "banChatSenderChat")
+            assert here.server.of(*moderating) == []
+
+    asyncio.run(scenario())
+
+
+# ---- words --------------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_a_warning_goes_to_the_private_chat_where_there_is_one(here: Stage) -> None:
+    room = here.server.private(7)
+    assert await here.carry_out(await said(here), Warn()) == [Done()]
+    (warning,) = room.messages.values()
+    assert "욕설" in warning["text"]
+    assert "/appeal 1" in warning["text"]
+    assert len(here.group.messages) == 1
+
+
+@played
+async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
+    here.server.private(7, started=False)
+    message = await said(here)
+    (outcome,) = await here.carry_out(message, Warn())
+    assert isinstance(outcome, Done)
+    notice = max(here.group.messages)
+    assert outcome.receipt == f"{GROUP}/{notice}"
+    assert "나쁜 말" not in here.group.messages[notice]["text"]
+    assert await here.do_planned() == []
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
+    assert await here.chat.perform(retract[0]) == Done()
+    assert notice not in here.group.messages
+
+
+@played
+async def test_who_floods_is_warned_once(here: Stage) -> None:
+    room = here.server.private(7)
+    messages = [await said(here) for _ in range(5)]
+    for message in messages:
+        await here.open_incident(message, Warn())
+    assert await here.do_planned() == [Done()] * 5
+    assert len(room.messages) == 1
+
+
+@played
+async def test_a_warning_whose_answer_is_lost_is_not_given_twice(here: Stage) -> None:
+    here.server.private(7)
+    message = await said(here)
+    here.server.fail("sendMessage", Refusal(502, "Bad Gateway"))
+    assert await here.carry_out(message, Warn()) == [Unconfirmed()]
+
+
+@played
+async def test_a_restored_message_is_quoted_and_names_its_author(here: Stage) -> None:
+    message = await said(here, "괜찮은 말 😀")
+    await here.open_incident(message, Delete(), Restore())
+    await here.do_planned()
+    restored = here.group.messages[max(here.group.messages)]
+    assert restored["text"] == "민지 님의 메시지를 되살렸습니다.\n괜찮은 말 😀"
+    (entity,) = here.server.of("sendMessage")[-1].arguments["entities"]
+    quoted = restored["text"].encode("utf-16-le")[entity["offset"] * 2 :][: entity["length"] * 2].decode("utf-16-le")
+    assert (entity["type"], quoted) == ("blockquote", "괜찮은 말 😀")
+
+
+@played
+async def test_t35_a_very_long_message_is_restored_as_far_as_telegram_takes_it(here: Stage) -> None:
+    message = await said(here, "😀" * 2048)
+    await here.open_incident(message, Restore())
+    assert isinstance((await here.do_planned())[0], Done)
+
+
+@played
+async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
+    message = await said(here, message_thread_id=5, is_topic_message=True)
+    await here.open_incident(message, Warn(), Restore())
+    await here.do_planned()
+    assert {call.arguments.get("message_thread_id") for call in here.server.of("sendMessage")} <= {5, None}
+    assert [call.arguments["message_thread_id"] for call in here.server.of("sendMessage")
+            if call.arguments["chat_id"] == GROUP] == [5, 5]  # fmt: skip
+
+
+# ---- limits -------------------------------------------------------------------------------------------------------------
+
+
+async def outcome_or_wait(here: Stage, message: Message, *actions: object) -> list[Outcome | Unavailable]:
+    await here.open_incident(message, *actions)  # type: ignore[arg-type]
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)  # type: ignore[return-value]
+
+
+@played
+async def test_t45_t49_notices_keep_to_20_a_minute_in_a_group_and_deletions_do_not_wait(here: Stage) -> None:
+    here.server.group_limit = 20
+    for number in range(40):
+        here.server.post(here.group, 100 + number, "나쁜 말")
+    messages = list(await here.hear(40))
+    for message in messages:
+        await here.open_incident(message, Delete(), Warn())
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    results = await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
+    by_kind = {
+        kind: [r for planned, r in zip(claimed, results, strict=True) if planned.action.kind == kind]
+        for kind in ("delete", "warn")
+    }
+    assert by_kind["delete"] == [Done()] * 40
+    assert sum(isinstance(result, Done) for result in by_kind["warn"]) == 20
+    waits = [result.retry_after for result in by_kind["warn"] if isinstance(result, Unavailable)]
+    assert len(waits) == 20
+    assert all(wait and 0 < wait <= 63 for wait in waits)
+    assert not [call for call in here.server.calls if "Too Many" in call.error]
+
+
+@played
+async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
+    other = here.server.group(-1003, title="다른 방")
+    message = await said(here)
+    here.server.post(other, 8, "나쁜 말")
+    elsewhere = (await here.hear(2))[-1]
+    here.server.fail("sendMessage", Refusal(403, "Forbidden: bot can't initiate conversation with a user"))
+    here.server.fail("sendMessage", Refusal(429, "Too Many Requests: retry after 40", retry_after=40))
+    deleted, warned = await outcome_or_wait(here, message, Delete(), Warn())
+    assert deleted == Done()
+    assert isinstance(warned, Unavailable)
+    assert warned.retry_after == 40
+    again = await said(here, author=9)
+    calls = len(here.server.of("sendMessage"))
+    (waiting, *_) = await outcome_or_wait(here, again, Warn())
+    assert isinstance(waiting, Unavailable)
+    assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
+    assert all(isinstance(outcome, Done) for outcome in await outcome_or_wait(here, elsewhere, Delete(), Warn()))
+
+
+@played
+async def test_t46_a_429_on_a_deletion_says_when_to_come_again(here: Stage) -> None:
+    message = await said(here)
+    here.server.fail("deleteMessage", Refusal(429, "Too Many Requests: retry after 7", retry_after=7))
+    (waiting,) = await outcome_or_wait(here, message, Delete())
+    assert isinstance(waiting, Unavailable)
+    assert waiting.retry_after == 7
+
+
+@played
+async def test_t47_asking_about_members_takes_nothing_from_the_notices(here: Stage) -> None:
+    for number in range(30):
+        await here.chat._members.status(GROUP, number)
+    here.server.private(7)
+    assert await here.carry_out(await said(here), Warn()) == [Done()]
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_trouble_on_telegrams_side_is_for_later(code: int) -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            message = await said(here)
+            here.server.fail("deleteMessage", Refusal(code, "Internal Server Error"))
+            (waiting,) = await outcome_or_wait(here, message, Delete())
+            assert isinstance(waiting, Unavailable)
+            (planned,) = [action.planned for action in here.store.actions.values()]
+            assert await here.chat.perform(planned) == Done()
+
+    asyncio.run(scenario())
+
+
+def test_a_cut_connection_is_for_later() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            message = await said(here)
+            await here.stop()
+            async with FaultProxy(here.server.port) as proxy:
+                proxy.mode = "reset"
+                chat = connect(proxy.url, here.desk, here.store)
+                await here.open_incident(message, Delete())
+                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+                with pytest.raises(Unavailable):
+                    await chat.perform(planned)
+                proxy.mode = "pass"
+                assert await chat.perform(planned) == Done()
+                await chat.close()
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
+    message = await said(here)
+    await here.open_incident(message, Delete())
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    here.server.token = "42:another"
+    with pytest.raises(Broken, match="401"):
+        await here.chat.perform(planned)

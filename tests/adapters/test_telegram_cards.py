@@ -1,0 +1,348 @@
+"""Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout
+from bot.domain.card import Button, press_id
+from bot.domain.message import Message
+from bot.domain.review import Call
+from bot.domain.rules import Watch
+from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
+from tests.fakes import ScriptedGuard
+from tests.telegram_server import ANONYMOUS_ADMIN, Chat, Refusal, kinds
+
+
+async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
+    here.server.post(here.group, author, text)
+    return (await here.hear(len(here.heard) + 1))[-1]
+
+
+def cards(room: Chat) -> list[dict[str, Any]]:
+    return [message for message in room.messages.values() if message.get("reply_markup")]
+
+
+def labels(card: dict[str, Any]) -> list[str]:
+    return [button["text"] for row in card["reply_markup"]["inline_keyboard"] for button in row]
+
+
+async def press(here: Stage, card: dict[str, Any], who: int, button: Button, incident: int = 1) -> str:
+    """Press and wait; what the bot answers the presser."""
+    id_ = here.server.press(card, who, press_id(button, incident))
+    await here.server.until(lambda: id_ in here.server.answers)
+    return str(here.server.answers[id_].get("text", ""))
+
+
+# ---- cards --------------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> None:
+    room = await here.with_moderators()
+    (outcome,) = await here.carry_out(await said(here, "정말 나쁜 말이야"), Flag())
+    (card,) = cards(room)
+    assert outcome == Done(f"{MODERATORS}/{card['message_id']}")
+    assert "사건 1" in card["text"]
+    assert "정○ 나○ 말○○" in card["text"]
+    assert "정말" not in card["text"], "masked until somebody asks"
+    assert labels(card) == ["맞음", "틀림 (되돌리기)", "삭제", "채팅 금지", "차단", "긴급 호출", "내용 보기", "이력"]
+
+
+@played
+async def test_without_a_moderators_chat_a_flag_says_what_to_do(here: Stage) -> None:
+    (outcome,) = await here.carry_out(await said(here), Flag())
+    assert isinstance(outcome, Refused)
+    assert "/setup" in outcome.reason
+
+
+@played
+async def test_a_card_follows_what_comes_of_its_incident(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Delete(), Flag())
+    await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
+    assert len(cards(room)) == 1
+
+
+@played
+async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> None:
+    room = await here.with_moderators()
+    messages = [await said(here, f"나쁜 말 {number}") for number in range(30)]
+    for message in messages:
+        await here.open_incident(message, Flag())
+    assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
+    await here.server.until(lambda: "29건" in cards(room)[0]["text"])
+    assert len(cards(room)) == 1
+    assert kinds(here.server.of("sendMessage", "editMessageText")) == {"sendMessage": 1, "editMessageText": 1}
+    other = await said(here, "남의 말", author=8)
+    await here.carry_out(other, Flag())
+    assert len(cards(room)) == 2
+
+
+@played
+async def test_an_escalation_pings_those_who_are_named(here: Stage) -> None:
+    room = await here.with_moderators(urgent=("@jisu", "12345"))
+    assert isinstance((await here.carry_out(await said(here), Escalate(), Flag()))[0], Done)
+    assert len(cards(room)) == 1
+    (ping,) = [message for message in room.messages.values() if "@jisu" in message.get("text", "")]
+    assert ping["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
+    (entity,) = here.server.of("sendMessage")[-1].arguments["entities"]
+    assert entity["url"] == "tg://user?id=12345"
+
+
+@played
+async def test_a_moderators_chat_that_moved_is_followed(here: Stage) -> None:
+    room = await here.with_moderators()
+    room.type = "group"
+    moved = here.server.migrate(room, -1000077, service="none")
+    (outcome,) = await here.carry_out(await said(here), Flag())
+    assert outcome == Done(f"-1000077/{cards(moved)[0]['message_id']}")
+    assert here.desk.community(here.chat.platform, str(GROUP)).moderators_channel == "-1000077"
+
+
+# ---- buttons ------------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_wrong_undoes_and_restores_and_the_card_is_closed(here: Stage) -> None:
+    room = await here.with_moderators()
+    message = await said(here)
+    await here.carry_out(message, Delete(), Timeout(timedelta(minutes=5)), Flag())
+    (card,) = cards(room)
+    assert "틀림" in await press(here, card, 2, Button.WRONG)
+    planned = [action.planned.action for action in here.store.actions.values() if action.outcome is None]
+    assert [action.kind for action in planned] == ["restore", "lift"]
+    await here.do_planned()
+    assert here.group.members[7]["status"] == "member"
+    assert any("나쁜 말" in message["text"] for message in here.group.messages.values())
+    await here.server.until(lambda: labels(cards(room)[0]) == ["내용 보기", "이력"])
+    assert "지수" in cards(room)[0]["text"]
+
+
+@played
+async def test_of_two_who_press_at_once_one_counts_and_the_other_is_told(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    (card,) = cards(room)
+    answers = await asyncio.gather(press(here, card, 1, Button.BAN), press(here, card, 2, Button.RIGHT))
+    assert sum("이미 처리했습니다" in answer for answer in answers) == 1
+    incident = await here.store.incidents.get(1)
+    assert incident
+    assert incident.review
+    kept = {Call.BAN: ["delete", "ban"], Call.RIGHT: []}[incident.review.call]
+    assert [action.kind for action, _ in incident.outcomes if action.kind != "flag"] == kept
+
+
+@played
+async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    (card,) = cards(room)
+    for button in Button:
+        assert await press(here, card, 7, button) == "운영진만 누를 수 있습니다."
+    assert (await here.store.incidents.get(1)).review is None  # type: ignore[union-attr]
+
+
+@played
+async def test_who_is_no_admin_any_more_is_refused_at_once(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    (card,) = cards(room)
+    assert "나쁜 말" in await press(here, card, 2, Button.REVEAL)
+    here.server.set_member(here.group, 2, "member")
+    assert await press(here, card, 2, Button.RIGHT) == "운영진만 누를 수 있습니다."
+
+
+@played
+async def test_t34_buttons_work_after_a_restart_and_without_the_cards_message(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    (card,) = cards(room)
+    assert all(len(b["callback_data"].encode()) <= 64 for row in card["reply_markup"]["inline_keyboard"] for b in row)
+    await here.stop()
+    here.chat = connect(here.server.url, here.desk, here.store)
+    here.listen()
+    gone = {"message_id": card["message_id"], "chat": card["chat"], "date": 0}  # an InaccessibleMessage
+    assert "맞음" in await press(here, gone, 2, Button.RIGHT)
+    await here.server.until(lambda: labels(cards(room)[0]) == ["내용 보기", "이력"])
+
+
+@played
+async def test_a_long_text_is_revealed_as_far_as_an_answer_goes(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here, "나쁜 말 😀 " * 100), Flag())
+    answer = await press(here, cards(room)[0], 2, Button.REVEAL)
+    assert answer.startswith("나쁜 말")
+    assert len(answer.encode("utf-16-le")) // 2 <= 200
+
+
+@played
+async def test_history_and_unknown_buttons_are_answered(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    (card,) = cards(room)
+    assert "사건 1건" in await press(here, card, 2, Button.HISTORY)
+    assert await press(here, card, 2, Button.HISTORY, incident=99) == "사건을 찾을 수 없습니다."
+    id_ = here.server.press(card, 2, "something else")
+    await here.server.until(lambda: id_ in here.server.answers)
+
+
+@played
+async def test_a_press_that_telegram_forgot_counts_all_the_same(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.carry_out(await said(here), Flag())
+    here.server.fail("answerCallbackQuery", Refusal(400, "Bad Request: query is too old and response timeout expired"))
+    here.server.press(cards(room)[0], 2, press_id(Button.RIGHT, 1))
+    await here.server.until(lambda: here.store.opened and len(labels(cards(room)[0])) == 2)
+
+
+# ---- commands -----------------------------------------------------------------------------------------------------------
+
+
+async def command(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> dict[str, Any]:
+    """Type a command; the answer."""
+    if here._listening is None:
+        here.listen()
+    await here.server.until(lambda: here.server.of("getUpdates"))
+    asked = here.server.post(chat, who, text, **more)
+    await here.server.until(lambda: any(id_ > asked["message_id"] for id_ in chat.messages))
+    return chat.messages[max(chat.messages)]
+
+
+async def ignored(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> bool:
+    """Whether a command stays without an answer while a later one gets one."""
+    if here._listening is None:
+        here.listen()
+    await here.server.until(lambda: here.server.of("getUpdates"))
+    here.server.post(chat, who, text, **more)
+    answer = await command(here, chat, 1, "/privacy")
+    return sum(message["from"]["id"] == answer["from"]["id"] for message in chat.messages.values()) == 1
+
+
+@played
+async def test_commands_are_announced_in_both_languages(here: Stage) -> None:
+    here.listen()
+    await here.server.until(lambda: len(here.server.commands) == 9)
+    korean = {c["command"]: c["description"] for c in here.server.commands["all_chat_administrators/ko"]}
+    assert korean["setup"] == "지킴이 설정"
+    assert [c["command"] for c in here.server.commands["all_group_chats/"]] == ["flag", "appeal", "privacy"]
+
+
+@played
+async def test_p3_privacy_is_answered_everywhere_and_to_everybody(here: Stage) -> None:
+    assert "저장" in (await command(here, here.group, 7, "/privacy"))["text"]
+    assert "저장" in (await command(here, here.group, 7, "/개인정보"))["text"]
+    private = here.server.private(7)
+    assert "stored" in (await command(here, private, {"id": 7, "is_bot": False, "first_name": "Ann",
+                                                      "language_code": "en"}, "/privacy@jikimi_bot"))["text"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["/setup", "/status", "/check", "/test 말", "/pause", "/privacy@other_bot", "/unknown"])
+def test_what_is_not_for_them_or_not_for_us_stays_without_an_answer(text: str) -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            assert await ignored(here, here.group, 7, text)
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_t59_other_bots_are_never_answered(here: Stage) -> None:
+    assert await ignored(here, here.group, {"id": 500, "is_bot": True, "first_name": "LLM"}, "/privacy")
+
+
+@played
+async def test_an_anonymous_admin_may_use_admins_commands(here: Stage) -> None:
+    answer = await command(here, here.group, ANONYMOUS_ADMIN, "/check", sender_chat=here.group.as_object())
+    assert answer["text"] == "필요한 권한이 모두 있습니다."
+
+
+@played
+async def test_check_says_what_does_not_work(here: Stage) -> None:
+    here.server.set_member(here.group, 42, "administrator", rights=["can_delete_messages"])
+    answer = await command(here, here.group, 1, "/check")
+    assert "사용자 차단" in answer["text"]
+    assert "메시지 삭제" not in answer["text"]
+
+
+def test_test_shows_what_the_rules_would_do() -> None:
+    async def scenario() -> None:
+        async with stage(guard=ScriptedGuard({"나쁜 말": 0.99})) as here:
+            assert "삭제" in (await command(here, here.group, 1, "/test 나쁜 말"))["text"]
+            assert "그대로 둠" in (await command(here, here.group, 1, "/시험 좋은 말"))["text"]
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) -> None:
+    room, private = here.server.group(MODERATORS, title="운영진 방"), here.server.private(1, "방장")
+    here.server.set_member(room, 1, "member")
+    asked = await command(here, here.group, 1, "/setup")
+    (link,) = [button["url"] for row in asked["reply_markup"]["inline_keyboard"] for button in row]
+    assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
+    menu = await command(here, private, 1, f"/start setup_{GROUP}")
+    assert "지켜보기" in menu["text"]
+    for choice in ("preset:strict", "mode:live", "language:en"):
+        id_ = here.server.press(menu, 1, f"setup:{GROUP}:{choice}")
+        await here.server.until(lambda id_=id_: id_ in here.server.answers)
+    await command(here, room, 1, f"/start@jikimi_bot mods_{GROUP}")
+    community = here.desk.community(here.chat.platform, str(GROUP))
+    assert (community.preset, community.mode, community.language) == ("strict", Watch.LIVE, "en")
+    assert community.moderators_channel == str(MODERATORS)
+    assert str(MODERATORS) in here.desk.community(here.chat.platform, str(MODERATORS)).exempt_channels
+
+
+@played
+async def test_nobody_sets_up_another_group(here: Stage) -> None:
+    room, private = here.server.group(MODERATORS, owner=9), here.server.private(9)
+    assert (await command(here, private, 9, f"/start setup_{GROUP}"))["text"] == "운영진만 누를 수 있습니다."
+    await command(here, room, 9, f"/start mods_{GROUP}")
+    id_ = here.server.press(room.messages[max(room.messages)], 9, f"setup:{GROUP}:mode:live")
+    await here.server.until(lambda: id_ in here.server.answers)
+    await command(here, room, ANONYMOUS_ADMIN, f"/start mods_{GROUP}", sender_chat=room.as_object())
+    community = here.desk.community(here.chat.platform, str(GROUP))
+    assert (community.moderators_channel, community.mode) == (None, None)
+
+
+@played
+async def test_pause_and_exempt(here: Stage) -> None:
+    await command(here, here.group, 1, "/pause 2h")
+    assert here.desk.community(here.chat.platform, str(GROUP)).paused_until is not None
+    await command(here, here.group, 1, "/pause off")
+    assert here.desk.community(here.chat.platform, str(GROUP)).paused_until is None
+    target = here.server.message(here.group, 7, "말")
+    await command(here, here.group, 1, "/exempt", reply_to_message=target)
+    message = await said(here)
+    exempt = here.desk.community(here.chat.platform, str(GROUP)).exempt_roles
+    assert exempt == {"7"}
+    assert exempt & message.author.roles
+
+
+@played
+async def test_why_shows_a_card_but_never_in_front_of_the_group(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.open_incident(await said(here))
+    assert "운영진 방" in (await command(here, here.group, 1, "/why 1"))["text"]
+    assert "사건 1" in (await command(here, room, 2, "/why 1"))["text"]
+    assert (await command(here, room, 7, "/why 1"))["text"].startswith("운영진 방")
+    assert "1건" in (await command(here, room, 1, "/이력 1"))["text"]
+
+
+@played
+async def test_members_report_and_appeal(here: Stage) -> None:
+    room = await here.with_moderators()
+    target = here.server.message(here.group, 8, "이상한 말")
+    await command(here, here.group, 7, "/신고", reply_to_message=target)
+    report = room.messages[max(room.messages)]["text"]
+    assert "민지" in report
+    assert "이상한 말" not in report
+    await here.open_incident(await said(here))
+    private = here.server.private(7)
+    number = next(iter(here.store.opened.values())).id
+    assert "전했습니다" in (await command(here, private, 7, f"/appeal {number} 억울해요"))["text"]
+    assert "억울해요" in room.messages[max(room.messages)]["text"]
+    other = here.server.private(8)
+    assert "본인" in (await command(here, other, 8, f"/appeal {number} 나도"))["text"]

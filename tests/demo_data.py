@@ -1,0 +1,198 @@
+"""A database path -> a year on record of a made-up community of 5,000 members, to show reports with.
+
+    python -m tests.demo_data jikimi.db
+
+Messages without an incident are there as tallies only, as after a year of retention.
+"""
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert
+
+from adapters.system_clock import SystemClock
+from bot.domain.actions import Action, Delete, Escalate, Flag, Timeout, Warn
+from bot.domain.conditions import Why
+from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Finding, Mode, Reason
+from bot.domain.verdict import GuardVersion, Task, Verdict
+from storage import codec, tallies
+from storage.database import Database
+from storage.tables import actions, incidents, messages, reviews
+from storage.tables import tallies as counts
+
+COMMUNITY = "서울 게임 라운지"
+ZONE = ZoneInfo("Asia/Seoul")
+START = datetime(2025, 11, 24, tzinfo=ZONE).astimezone(UTC)
+WEEKS = 52  # to 2026-W47
+MEMBERS = 5000
+
+CHANNELS = {"자유게시판": 40, "게임 이야기": 26, "질문과 답변": 12, "파티 구하기": 11, "거래": 6, "밤샘방": 5}
+MODERATORS = {"하늘": 5, "민재": 3, "서윤": 2}
+BOTS = {"9001": "공략도우미", "9002": "번역이"}
+# rule -> how often, the bar, what is done, how often a moderator calls it wrong
+RULES: dict[str, tuple[float, float | None, tuple[Action, ...], float]] = {
+    "abuse": (38, 0.80, (Flag(),), 0.16),
+    "severe-abuse": (24, 0.97, (Delete(), Warn(), Flag()), 0.03),
+    "advertising": (16, None, (Delete(), Flag()), 0.02),
+    "slur": (12, 0.80, (Delete(), Warn(), Flag()), 0.05),
+    "flood": (7, None, (Delete(), Timeout(timedelta(minutes=10))), 0.04),
+    "mass-mention": (4, None, (Delete(), Flag()), 0.06),
+    "doxxing": (1.2, None, (Delete(), Escalate()), 0.02),
+    "self-harm": (1.0, None, (Escalate(),), 0.10),
+}
+REASON = Reason(ko="커뮤니티 규칙 위반", en="against the rules of the community")
+# how much is written in each hour of the day, from midnight
+HOURS = (34, 22, 13, 8, 5, 4, 6, 12, 20, 24, 27, 30, 36, 33, 30, 31, 34, 40, 50, 62, 74, 83, 80, 58)
+DAYS = (0.9, 0.88, 0.92, 0.95, 1.15, 1.35, 1.25)
+
+
+async def write_year(
+    url: str, *, weeks: int = WEEKS, messages_a_week: int = 42_000, incidents_a_week: int = 330, seed: int = 7
+) -> None:
+    chance = random.Random(seed)
+    async with Database.open(url, SystemClock()) as database, database.write() as connection:
+        for week in range(weeks):
+            growth = 0.6 + 0.4 * week / max(1, weeks - 1)
+            start = START + timedelta(weeks=week + WEEKS - weeks)
+            quarters = Counter(dict(_quarters(start, messages_a_week * growth, chance)))
+            await connection.execute(insert(counts), list(_tallies(quarters, chance)))
+            raid = 1.6 if week % 13 == 8 else 1.0
+            number = round(incidents_a_week * growth * raid * chance.uniform(0.9, 1.1))
+            moments = _moments(quarters, number, chance)
+            rows = [_incident(week * 100_000 + n, moment, chance) for n, moment in enumerate(moments, 1)]
+            for table in (messages, incidents, actions, reviews):
+                if found := [row for incident in rows for row in incident[table.name]]:
+                    await connection.execute(insert(table), found)
+
+
+def _quarters(start: datetime, number: float, chance: random.Random) -> Iterator[tuple[datetime, int]]:
+    whole = sum(HOURS) * sum(DAYS) * 4
+    for place in range(7 * 24 * 4):
+        moment = start + place * timedelta(minutes=15)
+        local = moment.astimezone(ZONE)
+        yield moment, round(number * HOURS[local.hour] * DAYS[local.weekday()] / whole * chance.uniform(0.8, 1.2))
+
+
+def _moments(quarters: Counter[datetime], number: int, chance: random.Random) -> list[datetime]:
+    drawn = chance.choices(list(quarters), [count + 1 for count in quarters.values()], k=number)
+    return sorted(moment + timedelta(seconds=chance.uniform(0, 899)) for moment in drawn)
+
+
+def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dict[str, Any]]:
+    for hour in sorted({moment.replace(minute=0) for moment in quarters}):
+        number = sum(quarters[hour + minutes * timedelta(minutes=15)] for minutes in range(4))
+        outage = hour.weekday() == 2 and hour.hour == 4 and chance.random() < 0.3
+        unscreened = number // 3 if outage else 0
+        named = {
+            **{(tallies.CHANNEL, name): number * share // 100 for name, share in CHANNELS.items()},
+            **{(tallies.LATENCY, edge): number * share // 100 for edge, share in (("5", 58), ("10", 30), ("50", 12))},
+            **{(tallies.BOT, name): number // 60 for name in BOTS},
+            (tallies.UNSCREENED, ""): unscreened,
+            (tallies.LATE, ""): unscreened,
+            (tallies.JUDGED, ""): number * 97 // 100 - unscreened,
+        }
+        for (what, name), count in named.items():
+            if count:
+                yield {"community": COMMUNITY, "quarter": hour, "what": what, "name": name, "number": count}
+
+
+def _incident(number: int, moment: datetime, chance: random.Random) -> dict[str, list[dict[str, Any]]]:
+    rule = chance.choices(list(RULES), [often for often, *_ in RULES.values()])[0]
+    _, bar, wanted, wrong = RULES[rule]
+    score = min(0.999, (bar or 0.5) + (1 - (bar or 0.5)) * chance.betavariate(1.3, 1.1))
+    by_bot = rule == "abuse" and chance.random() < 0.04
+    author = chance.choice(list(BOTS)) if by_bot else str(int(MEMBERS * chance.betavariate(0.5, 4)))
+    channel = chance.choices(list(CHANNELS), list(CHANNELS.values()))[0]
+    trial = channel == "거래" and chance.random() < 0.5
+    decision = Decision(
+        message=Message(
+            ref=MessageRef(Platform.REHEARSAL, channel, str(number)),
+            community_id=COMMUNITY,
+            author=Author(id=author, name=BOTS.get(author, f"회원{author}"), bot=by_bot),
+            sent_at=moment,
+            text="(보기로 지어낸 메시지)",
+        ),
+        screening=Verdict(guard=GuardVersion(name="embedded"), scores={Task.PROMPT_HARM: round(score, 4)}),
+        policy_version="3f9c1a7b20de" if moment < START + timedelta(weeks=51, days=2) else "8d04e6b91f53",
+        findings=(
+            Finding(rule, True, Why("always")),
+            Finding("trade-links", trial, Why("always"), Mode.SHADOW),
+        ),
+        actions=wanted,
+        rule=rule,
+        reason=REASON,
+        thresholds={} if bar is None else {rule: bar},
+    )
+    message = decision.message
+    decided = moment + timedelta(seconds=chance.uniform(0.1, 2))
+    rows: dict[str, list[dict[str, Any]]] = {"reviews": []}
+    rows["messages"] = [
+        {
+            "id": number,
+            "platform": message.ref.platform.value,
+            "channel": channel,
+            "message": str(number),
+            "revision": 0,
+            "community": COMMUNITY,
+            "author": author,
+            "kind": "new",
+            "sent_at": moment,
+            "kept_at": moment,
+            "settled_at": decided,
+            "score": score,
+            "ms": chance.uniform(2, 20),
+            "body": codec.write_body(message),
+        }
+    ]
+    rows["incidents"] = [
+        {
+            "id": number,
+            "message": number,
+            "community": COMMUNITY,
+            "rule": rule,
+            "decided_at": decided,
+            "author": author,
+            "decision": codec.write_decision(decision),
+        }
+    ]
+    refused = channel == "밤샘방" and chance.random() < 0.02
+    rows["actions"] = [
+        {
+            "incident": number,
+            "position": place,
+            "kind": action.kind,
+            "args": codec.write_action(action),
+            "state": "refused" if refused and action == Delete() else "done",
+            "reason": "메시지 관리 권한 없음" if refused and action == Delete() else None,
+            "attempts": 1,
+            "started_at": decided,
+            "finished_at": decided,
+        }
+        for place, action in enumerate(wanted)
+    ]
+    if chance.random() < 0.93:
+        near = bar is not None and score < bar + (1 - bar) * 0.3
+        is_wrong = chance.random() < (wrong * 2.6 if near else wrong * 0.4 if bar else wrong)
+        moderator = chance.choices(list(MODERATORS), list(MODERATORS.values()))[0]
+        rows["reviews"] = [
+            {
+                "incident": number,
+                "call": "wrong" if is_wrong else "right",
+                "moderator": moderator,
+                "moderator_name": moderator,
+                "at": decided + timedelta(minutes=chance.lognormvariate(3.4, 1.1)),
+                "closes": True,
+            }
+        ]
+    return rows
+
+
+if __name__ == "__main__":
+    asyncio.run(write_year(f"sqlite:///{sys.argv[1]}"))
