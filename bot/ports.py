@@ -74,8 +74,7 @@ class Inbox(Protocol):
         ...
 
     async def recent(self, since: datetime) -> Sequence[Message]:
-        """Messages sent at or after `since`, oldest first, as far as still known (text may be erased); for
-        warming up the memory of repeats after a restart."""
+        """Messages sent at or after `since`, oldest first, as far as still known (text may be erased)."""
         ...
 
     async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:

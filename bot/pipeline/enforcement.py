@@ -30,7 +30,6 @@ class Enforcer:
     poll: float = 1.0  # seconds
     retry: timedelta = timedelta(seconds=5)
     _busy: int = field(default=0)
-    _done: Bell = field(default_factory=Bell)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
         """Until cancelled; or, once `closing` is set, until nothing that is due is left undone."""
@@ -47,7 +46,7 @@ class Enforcer:
                     continue
                 if no_more and not self._busy:
                     return
-                await (self._done if self._busy else self.planned).wait(self.poll)
+                await self.planned.wait(self.poll)  # rung for what is planned, and for every slot that is free again
 
     async def _carry_out(self, planned: PlannedAction) -> None:
         try:
@@ -62,7 +61,7 @@ class Enforcer:
             await patiently(partial(self.outbox.record, [(planned.id, outcome)]), self.clock)
         finally:
             self._busy -= 1
-            self._done.ring()
+            self.planned.ring()
 
     async def _perform(self, planned: PlannedAction) -> Outcome:
         platform = self.platforms.get(planned.message.ref.platform)

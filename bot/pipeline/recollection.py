@@ -13,7 +13,7 @@ Member = tuple[str, str]  # community, author
 
 
 class Recollection:
-    """Bounded by time and by number of members; lost with the process, and refilled from the inbox at start."""
+    """Bounded by time and by number of members. Lost with the process: a flood that spans a restart counts anew."""
 
     def __init__(self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = 64) -> None:
         self._window = window

@@ -50,7 +50,7 @@ class Screener:
     async def _claim(self, closing: asyncio.Event | None) -> None:
         while True:
             no_more = closing is not None and closing.is_set()  # before the claim: what came until then is seen
-            room = self.in_flight - self._busy
+            room = min(self.in_flight - self._busy, self.queue.room)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
                 self._screen(message)
@@ -83,9 +83,9 @@ class Screener:
         if exchange is None:
             decided(NOTHING_TO_JUDGE)
         else:
-            self.queue.submit(exchange, community_id=message.community_id).add_done_callback(
-                partial(self._judged, decided)
-            )
+            fresh = message.sent_at >= self.clock.now() - self.fresh
+            answer = self.queue.submit(exchange, community_id=message.community_id, fresh=fresh)
+            answer.add_done_callback(partial(self._judged, decided))
 
     def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
         try:

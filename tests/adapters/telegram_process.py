@@ -1,0 +1,54 @@
+"""The whole application on Telegram as a process of its own, so that tests can kill it.
+
+    python -m tests.adapters.telegram_process DATABASE API_URL
+
+Messages are judged by what they say: "[0.98] …" scores 0.98.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+
+from adapters.system_clock import SystemClock
+from adapters.telegram import TelegramChat
+from bot import wiring
+from bot.config import Config, Storage
+from bot.domain.rules import Watch
+from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.texts import texts
+from tests.telegram_server import TOKEN
+
+
+class HarmInBrackets:
+    version = GuardVersion(name="brackets")
+    tasks = frozenset({Task.PROMPT_HARM})
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        return [Verdict(guard=self.version, scores={Task.PROMPT_HARM: _score(e.prompt or "")}) for e in exchanges]
+
+
+def _score(text: str) -> float:
+    found = re.match(r"\[(\d\.\d+)\]", text)
+    return float(found[1]) if found else 0.0
+
+
+def connected(api_url: str):  # type: ignore[no-untyped-def]
+    def connect(core: wiring.Core) -> list[TelegramChat]:
+        return [
+            TelegramChat(
+                token=TOKEN, desk=core.desk, outbox=core.outbox, clock=SystemClock(), say=texts("en"), api_url=api_url
+            )
+        ]
+
+    return connect
+
+
+async def run(database: str, api_url: str) -> None:
+    config = Config(storage=Storage(url=database))
+    async with wiring.application(config, HarmInBrackets(), connected(api_url), mode=Watch.LIVE) as jikimi:
+        await jikimi.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:]))

@@ -1,0 +1,220 @@
+"""From an update to a deletion and back: the whole application on Telegram, with a real database, over TCP."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from bot import wiring
+from bot.config import Config, Storage
+from bot.domain.actions import Delete, Refused
+from bot.domain.card import Button, press_id
+from bot.domain.community import Community
+from bot.domain.message import Platform
+from bot.domain.rules import Watch
+from storage.communities import SqlCommunities
+from storage.database import Database
+from storage.incidents import SqlIncidentLog
+from tests.adapters.telegram_process import HarmInBrackets, connected
+from tests.builders import NOW
+from tests.fakes import ManualClock
+from tests.fault_proxy import FaultProxy
+from tests.telegram_server import Chat, TelegramServer
+
+GROUP, MODERATORS = -1001, -1002
+HARM = "[0.99] 나쁜 말"
+
+
+@asynccontextmanager
+async def running(url: str, api_url: str, *, mode: Watch | None = Watch.LIVE) -> AsyncIterator[wiring.Jikimi]:
+    """The application at work."""
+    config = Config(storage=Storage(url=url))
+    async with wiring.application(config, HarmInBrackets(), connected(api_url), mode=mode) as jikimi:
+        working = asyncio.create_task(jikimi.run())
+        try:
+            yield jikimi
+        finally:
+            if working.done():
+                working.result()
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+            await jikimi.platforms[0].close()  # type: ignore[attr-defined]
+
+
+async def set_up(url: str) -> None:
+    async with Database.open(url, ManualClock()) as database:
+        await SqlCommunities(database).put(
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS))
+        )
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite:///{folder / 'jikimi.db'}"
+
+
+async def incidents(jikimi: wiring.Jikimi):  # type: ignore[no-untyped-def]
+    return await jikimi.incidents.between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+
+
+def test_a_harmful_message_is_deleted_shown_undone_and_restored(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            async with running(url_in(tmp_path), server.url) as jikimi:
+                server.post(group, 7, "좋은 말")
+                bad = server.post(group, 7, HARM)
+                server.post(group, 1, HARM)
+                await server.until(lambda: bad["message_id"] not in group.messages)
+                await server.until(lambda: room.messages)
+                (card,) = [message for message in room.messages.values() if "reply_markup" in message]
+                server.press(card, 1, press_id(Button.WRONG, 1))
+                await server.until(lambda: any("되살렸" in m.get("text", "") for m in group.messages.values()))
+                (incident,) = await incidents(jikimi)
+                assert incident.decision.message.ref.message_id == str(bad["message_id"])
+            assert sorted(m["text"] for m in group.messages.values() if m["from"]["id"] in (1, 7)) == [HARM, "좋은 말"]
+
+    asyncio.run(scenario())
+
+
+def test_watch_only_shows_and_does_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            async with running(url_in(tmp_path), server.url, mode=None):
+                bad = server.post(group, 7, HARM)
+                await server.until(lambda: room.messages)
+                assert bad["message_id"] in group.messages
+                assert server.of("deleteMessage", "restrictChatMember") == []
+
+    asyncio.run(scenario())
+
+
+def test_late_messages_delete_and_do_not_punish(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            for hours in (1, 20, 49):
+                server.post(group, 7, HARM, date=time.time() - hours * 3600)
+            async with running(url_in(tmp_path), server.url) as jikimi:
+                await server.until(lambda: len(group.messages) == 1)
+                while True:
+                    found = await incidents(jikimi)
+                    if len(found) == 3 and all(outcome for one in found for _, outcome in one.outcomes):
+                        break
+                    await asyncio.sleep(0.02)
+                assert server.of("restrictChatMember", "banChatMember", "sendMessage") == []
+                oldest = min(found, key=lambda one: one.decision.message.sent_at)
+                (refused,) = [outcome for action, outcome in oldest.outcomes if isinstance(action, Delete)]
+                assert isinstance(refused, Refused)
+                assert "48" in refused.reason
+
+    asyncio.run(scenario())
+
+
+def test_edits_and_albums_and_channels_end_well(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            async with running(url_in(tmp_path), server.url):
+                innocent = server.post(group, 7, "좋은 말")
+                await asyncio.sleep(0.1)
+                server.edit(innocent, text=HARM)
+                server.album(group, 8, None, HARM, None)
+                server.as_channel(group, Chat(-1006, "channel", "광고 채널"), HARM)
+                await server.until(lambda: not [m for m in group.messages.values() if m["from"]["id"] != 42])
+
+    asyncio.run(scenario())
+
+
+def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: Path) -> None:
+    """Updates keep coming while the process is killed again and again."""
+
+    async def scenario() -> None:
+        url = url_in(tmp_path)
+        await set_up(url)
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            server.group(MODERATORS)
+
+            async def talk() -> None:
+                for number in range(400):
+                    server.post(group, 7 + number % 5, f"{HARM} {number}" if number % 4 == 0 else f"좋은 말 {number}")
+                    await asyncio.sleep(0.015)
+
+            talking = asyncio.create_task(talk())
+            for life in (0.35, 0.6, 0.8, 0.5):
+                polls = len(server.of("getUpdates"))
+                process = await start(url, server.url)
+                await server.until(lambda polls=polls: len(server.of("getUpdates")) > polls, patience=60)
+                await asyncio.sleep(life)
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+            await talking
+            process = await start(url, server.url)
+            await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), patience=60)
+            await server.until(lambda: not server.updates)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            assert len([m for m in group.messages.values() if "좋은" in m.get("text", "")]) == 300
+        async with Database.open(url, ManualClock()) as database:
+            found = await SqlIncidentLog(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+        judged = Counter(one.decision.message.ref.message_id for one in found)
+        assert len(judged) == 100
+        assert set(judged.values()) == {1}
+
+    asyncio.run(scenario())
+
+
+async def start(url: str, api_url: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.adapters.telegram_process", url, api_url,
+        cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_a_raid_is_gone_at_once_while_notices_take_their_time(tmp_path: Path) -> None:
+    """60 harmful messages by 60 members within a moment: deletions are bundled and wait for no notice (T49)."""
+
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            server.group_limit = 20
+            async with running(url_in(tmp_path), server.url):
+                server.post(group, 7, "좋은 말")
+                await server.until(lambda: not server.updates)
+                bad = [server.post(group, 100 + number, f"{HARM} {number}")["message_id"] for number in range(60)]
+                await server.until(lambda: not set(bad) & set(group.messages))
+                calls = server.of("deleteMessage", "deleteMessages")
+                assert len(calls) < 30
+                await server.until(lambda: len(room.messages) >= 19)
+                assert not [call for call in server.calls if "Too Many" in call.error]
+
+    asyncio.run(scenario())
+
+
+def test_the_network_is_away_under_way_and_everything_is_done_in_the_end(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server, FaultProxy(server.port) as proxy:
+            group = server.group(GROUP)
+            async with running(url_in(tmp_path), proxy.url) as jikimi:
+                jikimi.enforcer.retry = timedelta(seconds=0.2)
+                for number in range(60):
+                    server.post(group, 7, f"{HARM} {number}")
+                    if number == 20:
+                        proxy.mode = "reset"
+                        proxy.reset_all()
+                    if number == 40:
+                        proxy.mode = "pass"
+                    await asyncio.sleep(0.02)
+                await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), 60)
+
+    asyncio.run(scenario())
