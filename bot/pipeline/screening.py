@@ -56,7 +56,7 @@ class Screener:
                 self._screen(message)
             if claimed:
                 await asyncio.sleep(0)
-            elif no_more and not self._busy:
+            elif no_more and room and not self._busy:
                 return
             else:
                 await self.arrived.wait(self.poll)  # rung by intake, and whenever something is settled
