@@ -160,6 +160,11 @@ class TelegramServer:
         """Calls of these methods that were carried out, in order."""
         return [call for call in self.calls if call.method in wanted and not call.error]
 
+    @property
+    def polls(self) -> int:
+        """How often updates were asked for, successfully or not."""
+        return sum(call.method == "getUpdates" for call in self.calls)
+
     async def until(self, condition: Callable[[], object], patience: float = 15.0) -> None:
         """Wait for something to have happened here."""
         async with asyncio.timeout(patience):

@@ -50,6 +50,8 @@ class CatchingUp:
         """Find the bookmark; a first start has nothing to catch up on."""
         place = await self.bookmarks.place(self.name)
         self._mark = datetime.fromisoformat(place) if place else self.clock.now()
+        if place is None:
+            await self.bookmarks.put(self.name, _written(self._mark))
 
     def lost(self, shard_id: int) -> None:
         """The connection is gone; Discord may yet replay what we miss (RESUME)."""

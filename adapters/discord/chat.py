@@ -150,6 +150,7 @@ class DiscordChat:
             except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, Unavailable) as error:
                 _log.warning("cannot log in yet", error=type(error).__name__, seconds=pause)
                 await self.client.http.close()  # the next try opens a session of its own
+                self.client.http.connector = discord.utils.MISSING
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, 30.0)
             else:

@@ -34,6 +34,7 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
+NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
 LONGEST_ALERT = 200  # characters that a button can answer with
 
@@ -64,6 +65,7 @@ class Cards:
     members: Members
     desk: Desk
     clock: Clock
+    _newest: dict[tuple[int, str], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
     _latest: OrderedDict[tuple[int, str, str], _Shown] = field(default_factory=OrderedDict)
     _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -93,14 +95,21 @@ class Cards:
         return Done(f"{chat_id}/{shown.message_id}")
 
     def _card_for(self, key: tuple[int, str, str], incident_id: int) -> _Shown:
-        """The card that this member's last incident is on, as long as it is fresh and open; else a new one."""
+        """The card that this member's last incident is on, as long as it is fresh, or any other where the chat takes no
+        more now; else a new one."""
         now, last = self.clock.monotonic(), self._latest.get(key)
+        if (last is None or now - last.at > FOLD) and self._is_full(key[0]):
+            last = self._newest.get(key[:2])
         if last is None or now - last.at > FOLD:
             last = self._latest[key] = _Shown(chat_id=key[0], incident_id=incident_id, at=now)
+            self._newest[key[:2]] = last
             if len(self._latest) > REMEMBERED:
                 self._latest.popitem(last=False)
         self._remember(incident_id, last)
         return last
+
+    def _is_full(self, chat_id: int) -> bool:
+        return self.limiter.wait(chat_id, Lane.NOTICE) > self.limiter.patience
 
     def _remember(self, incident_id: int, shown: _Shown) -> None:
         self._by_incident[incident_id] = shown
@@ -171,7 +180,7 @@ class Cards:
         if shown.as_shown == (text, keyboard):
             return
         try:
-            async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+            async with self.limiter.turn(shown.chat_id, Lane.NOTICE, spare=NEW_CARDS):
                 await self.bot.edit_message_text(
                     text, chat_id=shown.chat_id, message_id=shown.message_id, entities=entities, reply_markup=keyboard,
                     link_preview_options=_NO_PREVIEW,
@@ -248,6 +257,7 @@ class Cards:
 
     def forget_chat(self, chat_id: int) -> None:
         """Cards of a chat that has another id by now."""
+        self._newest = {key: shown for key, shown in self._newest.items() if shown.chat_id != chat_id}
         self._latest = OrderedDict(item for item in self._latest.items() if item[1].chat_id != chat_id)
         self._by_incident = OrderedDict(item for item in self._by_incident.items() if item[1].chat_id != chat_id)
 

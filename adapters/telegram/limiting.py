@@ -36,15 +36,21 @@ class Limiter:
     _in_group: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _closed: dict[tuple[int, Lane], float] = field(default_factory=dict)  # until when
 
-    @asynccontextmanager
-    async def turn(self, chat_id: int, lane: Lane) -> AsyncIterator[None]:
-        """Around one call: waits for its turn; maps errors; remembers a 429."""
+    def wait(self, chat_id: int, lane: Lane, *, spare: int = 0) -> float:
+        """Seconds until there is room for one call, and for `spare` notices more in that group."""
         now = self.clock.monotonic()
         at = max(now, self._closed.get((chat_id, lane), now))
         if lane is Lane.NOTICE:
             at = max(at, _opening(self._everywhere, self.per_second, 1, now))
             if chat_id < 0:
-                at = max(at, _opening(self._in_group[chat_id], self.per_minute_in_group, 60, now))
+                at = max(at, _opening(self._in_group[chat_id], self.per_minute_in_group - spare, 60, now))
+        return at - now
+
+    @asynccontextmanager
+    async def turn(self, chat_id: int, lane: Lane, *, spare: int = 0) -> AsyncIterator[None]:
+        """Around one call: waits for its turn; maps errors; remembers a 429."""
+        now = self.clock.monotonic()
+        at = now + self.wait(chat_id, lane, spare=spare)
         if at - now > self.patience:
             raise Unavailable(f"too many {lane} calls in one chat", retry_after=at - now)
         if lane is Lane.NOTICE:

@@ -50,7 +50,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One row: `offered` messages a second, None in a closed loop; latencies in milliseconds."""
+    """One row: `offered` messages a second, None in a closed loop; latencies in milliseconds; `front_us`: microseconds
+    of processor time that this process, the front end, spent on a message."""
 
     section: str
     offered: float | None
@@ -58,6 +59,7 @@ class Measured:
     per_second: float
     p50_ms: float
     p99_ms: float
+    front_us: float
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class _Watch:
     """Counts answers and their latencies."""
 
     began: float = field(default_factory=time.perf_counter)
+    processor: float = field(default_factory=time.process_time)
     latencies: list[float] = field(default_factory=list)
 
     def answered(self, asked_at: float) -> None:
@@ -80,6 +83,7 @@ class _Watch:
             per_second=round(len(ordered) / took, 1),
             p50_ms=round(1000 * ordered[len(ordered) // 2], 1),
             p99_ms=round(1000 * ordered[len(ordered) * 99 // 100], 1),
+            front_us=round(1e6 * (time.process_time() - self.processor) / len(ordered), 1),
         )
 
 
@@ -183,33 +187,35 @@ async def _mode(
     from adapters.vllm_engine import VllmGuard
 
     guard = VllmGuard(model, dialect=dialect, mode=mode, load_format=load_format, engine_options=options)
+    numbers, params = count(), _raw_params(mode)
+
+    async def ask(text: str) -> None:
+        question = DIALECTS[dialect].questions(Exchange(prompt=text))[0]
+        prompt = "".join(piece.text for piece in question.pieces()) + question.forced()
+        way = guard.engine.encode if mode == "classify" else guard.engine.generate
+        how = {"tokenization_kwargs": {"add_special_tokens": False}}
+        async for _ in way({"prompt": prompt}, params, f"raw-{next(numbers)}", **how):
+            pass
+
+    async def screen(text: str) -> None:
+        screening = await queue.submit(Exchange(prompt=text), community_id=str(hash(text) % 7))
+        if isinstance(screening, Unscreened) and load_format != "dummy":
+            raise RuntimeError(screening.reason)
+
     rows = []
-    if f"raw-{mode}" in only:
-        numbers = count()
-        params = _raw_params(mode)
-
-        async def ask(text: str) -> None:
-            question = DIALECTS[dialect].questions(Exchange(prompt=text))[0]
-            prompt = "".join(piece.text for piece in question.pieces()) + question.forced()
-            way = guard.engine.encode if mode == "classify" else guard.engine.generate
-            how = {"tokenization_kwargs": {"add_special_tokens": False}}
-            async for _ in way({"prompt": prompt}, params, f"raw-{next(numbers)}", **how):
-                pass
-
-        rows += await _measured(f"raw-{mode}", ask, messages, load)
-    if f"queue-{mode}" in only:
-        queue = GuardQueue(guard=guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
-        serving = asyncio.ensure_future(queue.run())
-
-        async def screen(text: str) -> None:
-            screening = await queue.submit(Exchange(prompt=text), community_id=str(hash(text) % 7))
-            if isinstance(screening, Unscreened) and load_format != "dummy":
-                raise RuntimeError(screening.reason)
-
-        rows += await _measured(f"queue-{mode}", screen, messages, load)
-        serving.cancel()
-        await asyncio.wait([serving])
-    await guard.close()
+    try:
+        if f"raw-{mode}" in only:
+            rows += await _measured(f"raw-{mode}", ask, messages, load)
+        if f"queue-{mode}" in only:
+            queue = GuardQueue(guard=guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
+            serving = asyncio.ensure_future(queue.run())
+            try:
+                rows += await _measured(f"queue-{mode}", screen, messages, load)
+            finally:
+                serving.cancel()
+                await asyncio.wait([serving])
+    finally:
+        await guard.close()
     return rows
 
 
@@ -333,9 +339,10 @@ def _ratios(rows: Sequence[Measured]) -> dict[str, float]:
 
 
 def _table(rows: Sequence[Measured], ratios: dict[str, float]) -> str:
-    lines = [f"{'':16} {'offered/s':>10} {'messages/s':>11} {'p50 ms':>8} {'p99 ms':>8}"]
+    lines = [f"{'':16} {'offered/s':>10} {'messages/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'front us':>9}"]
     lines += [
-        f"{row.section:16} {row.offered or '-':>10} {row.per_second:>11} {row.p50_ms:>8} {row.p99_ms:>8}" for row in rows
+        f"{row.section:16} {row.offered or '-':>10} {row.per_second:>11} {row.p50_ms:>8} {row.p99_ms:>8} {row.front_us:>9}"
+        for row in rows
     ]
     return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in ratios.items())])
 
@@ -367,11 +374,11 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", default=",".join(SECTIONS))
-    parser.add_argument("--seconds", type=float, default=Load.seconds)
+    parser.add_argument("--seconds", type=float, default=Load().seconds)
     parser.add_argument("--rates", default="", help="1000,1500")
-    parser.add_argument("--in-flight", type=int, default=Load.in_flight)
-    parser.add_argument("--batch", type=int, default=Load.batch)
-    parser.add_argument("--lanes", type=int, default=Load.lanes)
+    parser.add_argument("--in-flight", type=int, default=Load().in_flight)
+    parser.add_argument("--batch", type=int, default=Load().batch)
+    parser.add_argument("--lanes", type=int, default=Load().lanes)
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

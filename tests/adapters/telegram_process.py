@@ -1,6 +1,6 @@
 """The whole application on Telegram as a process of its own, so that tests can kill it.
 
-    python -m tests.adapters.telegram_process DATABASE API_URL
+    python -m tests.adapters.telegram_process DATABASE API_URL TOKEN
 
 Messages are judged by what they say: "[0.98] …" scores 0.98.
 """
@@ -8,7 +8,7 @@ Messages are judged by what they say: "[0.98] …" scores 0.98.
 import asyncio
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from adapters.system_clock import SystemClock
 from adapters.telegram import TelegramChat
@@ -17,7 +17,6 @@ from bot.config import Config, Storage
 from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.texts import texts
-from tests.telegram_server import TOKEN
 
 
 class HarmInBrackets:
@@ -33,20 +32,20 @@ def _score(text: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def connected(api_url: str):  # type: ignore[no-untyped-def]
+def connected(api_url: str, token: str) -> Callable[[wiring.Core], list[TelegramChat]]:
     def connect(core: wiring.Core) -> list[TelegramChat]:
         return [
             TelegramChat(
-                token=TOKEN, desk=core.desk, outbox=core.outbox, clock=SystemClock(), say=texts("en"), api_url=api_url
+                token=token, desk=core.desk, outbox=core.outbox, clock=SystemClock(), say=texts("en"), api_url=api_url
             )
         ]
 
     return connect
 
 
-async def run(database: str, api_url: str) -> None:
+async def run(database: str, api_url: str, token: str) -> None:
     config = Config(storage=Storage(url=database))
-    async with wiring.application(config, HarmInBrackets(), connected(api_url), mode=Watch.LIVE) as jikimi:
+    async with wiring.application(config, HarmInBrackets(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
 
 

@@ -15,6 +15,7 @@ from bot.errors import Broken, Unavailable
 from tests.fakes import ManualClock
 from tests.fault_proxy import FaultProxy
 from tests.guard_server import SURE, GuardServer
+from tests.waiting import until
 
 BAD, GOOD = Exchange(prompt="나쁜 부탁"), Exchange(prompt="좋은 부탁")
 
@@ -196,8 +197,7 @@ def test_work_is_spread_by_open_requests() -> None:
             assert (len(one.bodies), len(two.bodies)) == (20, 20)
             one.hold = asyncio.Event()  # slow: keeps what it has
             slow = [asyncio.ensure_future(judge.judge([Exchange(prompt=f"느린 {n}")])) for n in range(4)]
-            while one.open < 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: one.open >= 2)
             for number in range(10):
                 await judge.judge([Exchange(prompt=f"빠른 {number}")])
             assert one.open == 2
@@ -264,13 +264,11 @@ def test_cancelling_closes_the_requests() -> None:
         async with GuardServer() as server, guard(server) as judge:
             server.trouble = "hang"
             call = asyncio.ensure_future(judge.judge([BAD, GOOD]))
-            while server.open < 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: server.open >= 2)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            while server.open:
-                await asyncio.sleep(0.01)
+            await until(lambda: not server.open)
             assert server.cancelled == 2
             server.trouble = ""
             assert await judge.judge([BAD])
@@ -292,11 +290,9 @@ def test_a_replica_killed_and_restarted_under_load_loses_nothing() -> None:
                 return done
 
             work = [asyncio.ensure_future(load(worker)) for worker in range(8)]
-            while len(flaky.bodies) < 20:
-                await asyncio.sleep(0.005)
+            await until(lambda: len(flaky.bodies) >= 20)
             await flaky.__aexit__()
-            while len(steady.bodies) < 100:
-                await asyncio.sleep(0.005)
+            await until(lambda: len(steady.bodies) >= 100)
             before = len(flaky.bodies)
             await flaky.__aenter__()  # on the same port
             await clock.advance(60)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.guard_server import SURE, GuardServer
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data" / "labelled.jsonl"
@@ -119,15 +120,14 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
             configured(tmp_path, server)
             server.answers = 200  # then it hangs
             process = await start(tmp_path, "eval", data, "--json")
-            while not (files := list((tmp_path / "jikimi-scores").glob("*.jsonl"))) or server.open == 0:
-                await asyncio.sleep(0.05)
-            while files[0].stat().st_size == 0:
-                await asyncio.sleep(0.05)
+            folder = tmp_path / "jikimi-scores"
+            await until(lambda: any(file.stat().st_size for file in folder.glob("*.jsonl")))
+            (scores,) = folder.glob("*.jsonl")
             process.send_signal(signal.SIGKILL)
             await process.communicate()
-            finished = files[0].read_text().count("\n")
+            finished = scores.read_text().count("\n")
             assert 0 < finished < 300
-            with files[0].open("a") as torn:
+            with scores.open("a") as torn:
                 torn.write('{"exchange": "cut sho')
             server.answers, asked = None, len(server.bodies)
             resumed = await jikimi(tmp_path, "eval", data, "--json")
@@ -136,10 +136,10 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
             asked = len(server.bodies)
             assert await jikimi(tmp_path, "eval", data, "--json") == resumed
             assert len(server.bodies) == asked
-            lines = files[0].read_text().splitlines()
+            lines = scores.read_text().splitlines()
             assert len(lines) == 300
             assert all(json.loads(line) for line in lines)
-            assert "부탁" not in files[0].read_text()
+            assert "부탁" not in scores.read_text()
 
     asyncio.run(check())
 

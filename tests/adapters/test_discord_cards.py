@@ -1,0 +1,233 @@
+"""Incidents -> cards in the moderators' channel, and what becomes of their buttons, over TCP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.domain.actions import Delete, Done, Escalate, Flag, Refused
+from bot.domain.card import Button, press_id
+from bot.domain.conditions import Why
+from bot.domain.incident import Incident
+from bot.domain.message import Message
+from bot.domain.review import Call
+from bot.domain.rules import Finding
+from bot.errors import Unavailable
+from bot.texts import texts
+from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
+from tests.builders import decision
+
+Scene = Callable[[Cafe, Heard], Awaitable[None]]
+
+
+def play(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place) as heard:
+            await scene(place, heard)
+
+    asyncio.run(scenario())
+
+
+async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜 말", **more: Any) -> Message:
+    """An incident about a message that was just written, its deletion done."""
+    count = len(heard.messages)
+    place.write(text, **more)
+    message = (await heard.until(count + 1))[count]
+    place.desk.incidents[number] = Incident(
+        id=number,
+        decision=replace(
+            decision(message, Delete(), Flag()), findings=(Finding("insult", matched=True, why=Why("by_person")),)
+        ),
+        decided_at=datetime.now(UTC),
+        outcomes=((Delete(), Done()), (Flag(), None)),
+    )
+    return message
+
+
+async def shown(place: Cafe, heard: Heard, number: int = 1, **more: Any) -> Any:
+    """The card of an incident, as it stands in the moderators' channel."""
+    message = await opened(place, heard, number, **more)
+    outcome = await heard.chat.perform(place.planned(Flag(), message, incident=number))
+    assert isinstance(outcome, Done)
+    return place.wire.backend.messages[place.mods][int(outcome.receipt.split("/")[1])]
+
+
+def answers(record: Any, place: Cafe) -> list[str]:
+    """What the presser alone was told."""
+    told = place.wire.backend.messages[place.mods].values()
+    return [message.content for message in told if message.flags & 1 << 6]
+
+
+def labels(card: Any) -> list[str]:
+    return [button["label"] for row in card.components for button in row["components"]]
+
+
+def test_a_card_has_its_buttons_and_every_button_its_incident() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 7)
+        assert labels(card) == ["맞음", "틀림 (되돌리기)", "채팅 금지", "차단", "긴급 호출", "내용 보기", "이력"]
+        ids = [button["custom_id"] for row in card.components for button in row["components"]]
+        assert ids[0] == "jikimi:right:7" and len(set(ids)) == len(ids)
+        assert all(len(carried) <= 64 for carried in ids)
+
+    play(scene)
+
+
+def test_d61_who_is_no_moderator_is_turned_away_at_the_press() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        record = place.wire.click(place.minji, place.mods, card.id, press_id(Button.BAN, 1))
+        await until(lambda: record.responded)
+        await until(lambda: answers(record, place) == [texts("en")["card.not_allowed"]])
+        assert not place.desk.calls
+
+    play(scene)
+
+
+def test_d56_a_press_is_answered_before_the_work_is_done() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        gate = asyncio.Event()
+        look_up = place.desk.look_up
+
+        async def slow(incident_id: int) -> Any:
+            await gate.wait()
+            return await look_up(incident_id)
+
+        place.desk.look_up = slow  # type: ignore[method-assign]
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        await until(lambda: record.responded)
+        assert not place.desk.calls
+        gate.set()
+        await until(lambda: place.desk.calls == [(1, Call.RIGHT, str(place.dal))])
+        await until(lambda: labels(place.wire.backend.get_message(place.mods, card.id)) == ["내용 보기", "이력"])
+
+    play(scene)
+
+
+def test_who_presses_second_is_told_who_was_first() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        other = place.join("별", place.staff_role)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        await until(lambda: place.desk.calls)
+        record = place.wire.click(other, place.mods, card.id, press_id(Button.BAN, 1))
+        await asyncio.sleep(1); print(answers(record, place), place.wire.calls[-6:], place.desk.calls, place.desk.incidents[1].review)
+        await until(lambda: any("달" in told for told in answers(record, place)))
+
+    play(scene)
+
+
+def test_the_text_is_shown_to_the_one_who_asks_and_to_nobody_else() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        assert "나쁜 말" not in str(card.embeds)
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.REVEAL, 1))
+        await until(lambda: any("나쁜 말" in told for told in answers(record, place)))
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.HISTORY, 1))
+        await until(lambda: any("2 incidents" in told for told in answers(record, place)))
+
+    play(scene)
+
+
+def test_a_press_on_a_card_of_another_server_finds_nothing() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        incident = place.desk.incidents[1]
+        elsewhere = replace(incident.decision.message, community_id="1")
+        place.desk.incidents[1] = replace(incident, decision=replace(incident.decision, message=elsewhere))
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.BAN, 1))
+        await until(lambda: answers(record, place) == [texts("en")["card.not_found"]])
+        assert not place.desk.calls
+
+    play(scene)
+
+
+def test_when_the_records_are_away_the_presser_is_asked_to_come_back() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+
+        async def away(incident_id: int) -> Any:
+            raise Unavailable("database")
+
+        place.desk.look_up = away  # type: ignore[method-assign]
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        await until(lambda: answers(record, place) == [texts("en")["card.try_again"]])
+
+    play(scene)
+
+
+def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 1)
+        for number in (2, 3):
+            assert (await shown(place, heard, number)).id == card.id
+        stranger = await shown(place, heard, 4, by=place.join("새봄"))
+        assert stranger.id != card.id
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2 #3")
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.WRONG, 1))
+        await until(lambda: [number for number, _, _ in place.desk.calls] == [1, 2, 3])
+
+    play(scene)
+
+
+def test_an_escalation_pings_who_is_named_for_it_and_nobody_else() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        settings = place.desk.settings[str(place.guild)]
+        await place.desk.change(replace(settings, urgent=(str(place.dal), str(place.staff_role))))
+        message = await opened(place, heard)
+        assert isinstance(await heard.chat.perform(place.planned(Escalate(), message)), Done)
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert posted.body["content"] == f"<@{place.dal}> <@&{place.staff_role}>"
+        assert posted.body["nonce"] == "1-escalate"
+        assert "everyone" not in posted.body["allowed_mentions"]["parse"]
+
+    play(scene)
+
+
+def test_d23_a_card_is_posted_with_the_incident_as_its_nonce() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        await shown(place, heard, 5)
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert (posted.body["nonce"], posted.body["enforce_nonce"]) == ("5-flag", True)
+        assert len(posted.body["nonce"]) <= 25
+
+    play(scene)
+
+
+def test_without_a_moderators_channel_a_card_is_refused() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        place.desk.settings.clear()
+        outcome = await heard.chat.perform(place.planned(Flag(), message))
+        assert outcome == Refused(texts("ko")["discord.no_channel"])
+
+    play(scene)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_card_that_cannot_be_posted_is_not_counted_as_shown(status: int) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        place.wire.trouble("POST", f"/channels/{place.mods}/messages", 503 if status == 500 else status)
+        flag = place.planned(Flag(), message)
+        if status == 403:
+            assert isinstance(await heard.chat.perform(flag), Refused)
+        else:
+            with pytest.raises(Unavailable):
+                await heard.chat.perform(flag)
+        assert isinstance(await heard.chat.perform(flag), Done)
+
+    play(scene)
+
+
+def test_no_view_is_kept_for_a_card() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        for number in range(3):
+            await shown(place, heard, number, by=place.join(str(number)))
+        assert not heard.chat.client.persistent_views
+
+    play(scene)

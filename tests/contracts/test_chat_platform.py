@@ -1,0 +1,116 @@
+"""ChatPlatform: what every chat network must do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.actions import Action, Ban, Delete, Done, Gone, Lift, Timeout, Weight
+from bot.domain.incident import PlannedAction
+from bot.domain.message import Kind, Message
+from bot.domain.rules import Reason
+from bot.ports import ChatPlatform
+from tests.contracts.chats import PLACES, Place
+
+Play = Callable[[Callable[[Place], Awaitable[None]]], None]
+
+
+@pytest.fixture(params=PLACES)
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
+    """Runs a scene in a fresh place of each network."""
+
+    def run(scene: Callable[[Place], Awaitable[None]]) -> None:
+        async def scenario() -> None:
+            async with PLACES[request.param](tmp_path) as place:
+                await scene(place)
+
+        asyncio.run(scenario())
+
+    return run
+
+
+async def hear(chat: ChatPlatform, count: int, *, act: Callable[[list[Message]], Awaitable[None]] | None = None) -> list[Message]:
+    """The first `count` messages; `act` happens while the chat is still connected."""
+    heard: list[Message] = []
+    async with asyncio.timeout(20), aclosing(chat.messages()) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            heard += batch
+            if len(heard) >= count:
+                if act:
+                    await act(heard)
+                break
+    return heard
+
+
+def planned(action: Action, message: Message) -> PlannedAction:
+    reason = Reason(ko="욕설", en="Insult")
+    return PlannedAction(
+        id=1, incident_id=1, action=action, message=message, rule="insult", reason=reason, language="ko"
+    )
+
+
+def test_what_is_said_arrives_once_in_order_and_complete(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect(["하나", "둘", "셋"])
+        messages = await hear(chat, 3)
+        assert [message.text for message in messages] == ["하나", "둘", "셋"]
+        assert len({message.ref for message in messages}) == 3
+        for message in messages:
+            assert message.ref.platform is chat.platform
+            assert message.kind is Kind.NEW
+            assert message.sent_at.utcoffset() == timedelta(0)
+            assert message.community_id and message.ref.channel_id and message.author.id
+            assert not (message.author.bot or message.author.myself or message.author.is_staff)
+
+    play(scene)
+
+
+def test_an_edit_is_a_higher_revision_of_the_same_message(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        before, after = await hear(place.connect(["하나"], edited="둘"), 2)
+        assert (after.text, after.kind) == ("둘", Kind.EDIT)
+        assert after.ref.revision > before.ref.revision
+        assert replace(after.ref, revision=0) == replace(before.ref, revision=0)
+
+    play(scene)
+
+
+def test_what_was_not_confirmed_is_delivered_again_as_the_same(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        (first,) = await hear(place.connect(["하나"]), 1)  # the process dies before it asks for the next batch
+        again = await hear(place.connect(["둘"]), 2)
+        assert {message.ref for message in again} > {first.ref}
+
+    play(scene)
+
+
+def test_repeating_what_is_repeatable_is_harmless(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect(["나쁜 말"])
+
+        async def act(heard: list[Message]) -> None:
+            for action in (Delete(), Timeout(timedelta(minutes=5)), Lift(), Ban(), Lift()):
+                assert action.repeatable and action.weight >= Weight.MESSAGE
+                assert await chat.perform(planned(action, heard[0])) in (Done(), Gone())
+                assert await chat.perform(planned(action, heard[0])) in (Done(), Gone())
+
+        await hear(chat, 1, act=act)
+
+    play(scene)
+
+
+def test_actions_at_once_are_all_done(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect([f"나쁜 말 {number}" for number in range(20)])
+
+        async def act(heard: list[Message]) -> None:
+            deletes = (planned(Delete(), message) for message in heard[:20])
+            assert await asyncio.gather(*map(chat.perform, deletes)) == [Done()] * 20
+
+        await hear(chat, 20, act=act)
+
+    play(scene)

