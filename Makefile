@@ -1,12 +1,13 @@
 # 두 명령이면 됩니다 / two commands are all you need:
 #   make run    무엇을 하는지 바로 보기 / see what it does
 #   make test   모든 시험 / run the tests
+# 그 밖에 / besides: make demo-report 는 지어낸 한 해의 보고를 만듭니다 / a report on a made-up year
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-engine lint clean
+.PHONY: demo-report run test test-engine lint clean
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -46,3 +47,8 @@ $(VENV)-vllm/.ready: pyproject.toml
 
 clean:
 	rm -rf $(VENV)-vllm $(VENV) build *.egg-info
+
+demo-report: $(VENV)/.ready-test
+	@rm -rf build/demo && mkdir -p build/demo
+	@$(BIN)/python -m tests.demo_data build/demo/jikimi.db
+	@cd build/demo && ../../$(BIN)/jikimi report --week 2026-W47

@@ -16,9 +16,8 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, product, takewhile
+from itertools import count, pairwise, product, takewhile
 from math import exp
 from pathlib import Path
 from typing import Any, Literal
@@ -31,12 +30,21 @@ from bot.errors import Broken
 
 _log = structlog.get_logger(__name__)
 
+NOT_INSTALLED = 'vLLM is not installed: pip install "jikimi[vllm]"'
+
 Mode = Literal["classify", "generate"]
 Ids = list[int]
 
 #: What a batch of messages fills on a large GPU. vLLM's own defaults for an embedded engine are a quarter of it.
 MAX_BATCHED_TOKENS = 8192
 MAX_SEQUENCES = 512
+
+#: Tokens of a block of the prefix cache on a CPU. What all messages share, the template, is some 40: it would never be
+#: cached in vLLM's own blocks of 128. On CUDA they are 16.
+CPU_BLOCK = 32
+
+#: So many texts take longer to tokenise than to hand over.
+WORTH_A_THREAD = 16
 
 #: Room for the template around a window of user text, where the dialect's context allows more than the model needs.
 TEMPLATE_ROOM = 1024
@@ -68,9 +76,9 @@ class VllmGuard:
         self._dialect: Dialect = DIALECTS[dialect]
         self._mode = mode
         model = model or self._dialect.model
-        context = max_model_len or min(self._dialect.context, self._dialect.window + TEMPLATE_ROOM)
-
         config, tokenizer = _model_files(model, revision)
+        positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
+        context = max_model_len or min(self._dialect.context, self._dialect.window + TEMPLATE_ROOM, positions)
         self._prompts = _Prompts(tokenizer)
         self._labels = _Labels(self._dialect, self._prompts)
         self._limit = self._prompt_limit(context)
@@ -119,7 +127,9 @@ class VllmGuard:
 
     async def close(self) -> None:
         """Ends the engine's process and gives its memory back."""
-        self._engine.shutdown()
+        engine, self._engine = self._engine, None
+        if engine:
+            engine.shutdown()
 
     # ---- questions to answers -----------------------------------------------------------------------------------
 
@@ -178,16 +188,19 @@ class VllmGuard:
 
     async def _run(self, prompts: Sequence[Ids], params: Sequence[Any]) -> list[Any]:
         """vLLM's final output for each prompt."""
-        waiting = []
-        with _engine_errors():
-            try:
-                for prompt, how in zip(prompts, params, strict=True):
-                    request: Any = {"type": "token", "prompt_token_ids": prompt}
-                    waiting.append(await self._engine.add_request(str(next(self._numbers)), request, how))
-                return [await output.get() for output in waiting]
-            except asyncio.CancelledError:
-                await self._engine.abort([output.request_id for output in waiting], internal=True)
-                raise
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        waiting: list[Any] = []
+        try:
+            for prompt, how in zip(prompts, params, strict=True):
+                request: Any = {"type": "token", "prompt_token_ids": prompt}
+                waiting.append(await self._engine.add_request(str(next(self._numbers)), request, how))
+            return [await output.get() for output in waiting]
+        except EngineDeadError:
+            raise Broken("the vLLM engine has died: its log says why; start again") from None
+        except BaseException:
+            await self._engine.abort([output.request_id for output in waiting], internal=True)
+            raise
 
     def _prompt_limit(self, context: int) -> int:
         """Tokens that a prompt may have beside its answer. Raises Broken where a window would not fit."""
@@ -202,7 +215,7 @@ class VllmGuard:
         answer = max(form.max_tokens for form in self._dialect.forms)
         needed = max(map(len, prompts)) + answer + self._dialect.window
         if needed > context:
-            raise Broken(f"{self._dialect.name} needs {needed} tokens of context: raise max_model_len from {context}")
+            raise Broken(f"{self._dialect.name} needs a context of {needed} tokens, not {context}: raise max_model_len")
         return context - answer
 
 
@@ -251,16 +264,17 @@ class _Prompts:
         return _filled(plans, encoded)
 
     async def encode(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
-        """Token ids of each prompt, encoded beside the event loop."""
+        """Token ids of each prompt; more than a few are encoded beside the event loop."""
         plans, runs = self._planned(prompts)
         fresh = [run for run in runs if run not in self._static]
-        encoded = dict(zip(fresh, await asyncio.to_thread(self._encoded, fresh), strict=True)) if fresh else {}
-        return _filled(plans, [self._static.get(run) or encoded[run] for run in runs])
+        ids = self._encoded(fresh) if len(fresh) <= WORTH_A_THREAD else await asyncio.to_thread(self._encoded, fresh)
+        known = self._static | dict(zip(fresh, ids, strict=True))
+        return _filled(plans, [known[run] for run in runs])
 
     def texts(self, ids: Sequence[int], *, special: bool) -> list[str]:
         """What each token adds to the text."""
         whole = [self._tokenizer.decode(ids[:end], skip_special_tokens=not special) for end in range(len(ids) + 1)]
-        return [after.removeprefix(before) for before, after in zip(whole, whole[1:], strict=False)]
+        return [after.removeprefix(before) for before, after in pairwise(whole)]
 
     def _planned(self, prompts: Sequence[Sequence[Piece]]) -> tuple[list[Ids], list[str]]:
         self._runs.clear()
@@ -383,7 +397,7 @@ def _model_files(model: str, revision: str | None) -> tuple[Any, Any]:
     try:
         from transformers import AutoConfig, AutoTokenizer
     except ImportError:
-        raise Broken('vLLM is not installed: pip install "jikimi[vllm]"') from None
+        raise Broken(NOT_INSTALLED) from None
     try:
         config = AutoConfig.from_pretrained(model, revision=revision)
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
@@ -404,31 +418,24 @@ def _started(options: Mapping[str, Any]) -> Any:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # standard output is for what was asked for
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
     except ImportError:
-        raise Broken('vLLM is not installed: pip install "jikimi[vllm]"') from None
+        raise Broken(NOT_INSTALLED) from None
+    if current_platform.is_cpu():
+        options = {"block_size": CPU_BLOCK} | dict(options)
     try:
         engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
     except (OSError, ValueError, RuntimeError) as error:
         raise Broken(
-            f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the weights "
-            "are there, and where memory is short lower gpu_memory_utilization or max_model_len"
+            f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the "
+            "weights are there, and where memory is short lower gpu_memory_utilization or max_model_len"
         ) from error
-    # vLLM and torch leave about a million objects that never die. Looking through them again and again stops the event
-    # loop for a tenth of a second.
+    # vLLM and torch leave some 650,000 objects that never die: a full collection stops the event loop for a third of a
+    # second, again and again, unless they are put out of its sight.
     gc.collect()
     gc.freeze()
     return engine
-
-
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    from vllm.v1.engine.exceptions import EngineDeadError
-
-    try:
-        yield
-    except EngineDeadError:
-        raise Broken("the vLLM engine has died: its log says why; start again") from None
 
 
 def _sigmoid(log_odds: float) -> float:

@@ -133,6 +133,8 @@ class Discord(_Section):
 class Telegram(_Section):
     token: SecretStr = SecretStr("")
     api_url: str = "https://api.telegram.org"
+    webhook_url: str = ""
+    webhook_listen: str = "127.0.0.1:8443"
 
 
 class Http(_Section):

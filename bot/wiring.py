@@ -347,6 +347,8 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,
+        webhook_url=chosen.webhook_url,
+        webhook_listen=chosen.webhook_listen,
     )
 
 
@@ -354,9 +356,23 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
 CHATS: dict[str, Callable[[Core, Texts], ChatPlatform]] = {"discord": _discord, "telegram": _telegram}
 
 
+async def discord_invitation(config: Config, say: Texts) -> str:
+    """The link that brings the bot into a server. Asks Discord whose token it is."""
+    from adapters.discord.invitation import invitation
+
+    return await invitation(config.discord.token.get_secret_value(), say, api_url=config.discord.api_url)
+
+
+def discord_needs() -> tuple[str, ...]:
+    """The permissions that the bot needs in a server, as Discord calls them."""
+    from adapters.discord.commands import NEEDED
+
+    return NEEDED
+
+
 async def telegram_invitation(config: Config, say: Texts) -> str:
     """The link that adds the configured bot to a group, with the rights it needs."""
-    from adapters.telegram.invitation import invitation
+    from adapters.telegram.commands import invitation
 
     return await invitation(config.telegram.token.get_secret_value(), config.telegram.api_url, say)
 

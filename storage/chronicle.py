@@ -189,9 +189,10 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
     )
     known: dict[Deed, Deed] = {}
     deeds: dict[int, list[Deed]] = defaultdict(list)
-    async for row in taken:
-        deed = Deed(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
-        deeds[row.incident].append(known.setdefault(deed, deed))
+    async for some in taken.partitions(1000):
+        for row in some:
+            deed = Deed(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
+            deeds[row.incident].append(known.setdefault(deed, deed))
     closed = await connection.execute(
         select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
         .select_from(incidents.join(reviews, _CLOSING))
@@ -205,7 +206,10 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
         .order_by(incidents.c.decided_at, incidents.c.id)
         .execution_options(yield_per=500)
     )
-    return tuple([_entry(row, tuple(deeds.get(row.id, ())), rulings.get(row.id)) async for row in found])
+    entries: list[Entry] = []
+    async for rows in found.partitions():
+        entries += [_entry(row, tuple(deeds.get(row.id, ())), rulings.get(row.id)) for row in rows]
+    return tuple(entries)
 
 
 def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:

@@ -41,7 +41,7 @@ class Call:
 
 @dataclass(slots=True)
 class Trouble:
-    """The next `times` requests of this kind are answered with `status`."""
+    """The next `times` requests of this kind are answered with `status`; 0: the connection breaks."""
 
     method: str
     prefix: str
@@ -125,29 +125,42 @@ class DiscordWire:
     # ---- what people do
 
     def click(self, user_id: int, channel_id: int, message_id: int, custom_id: str) -> Any:
+        return self._interact(user_id, channel_id, 3, {"component_type": 2, "custom_id": custom_id}, message_id)
+
+    def _interact(
+        self, user_id: int, channel_id: int, kind: int, data: dict[str, Any], message_id: int | None = None
+    ) -> Any:
         guild_id = self.backend.get_channel(channel_id).guild_id
-        data = {"component_type": 2, "custom_id": custom_id}
         record, payload = base_payload(
-            self.backend, type=3, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
+            self.backend, type=kind, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
         )
-        record.source_message_id = message_id
-        message = self.backend.get_message(channel_id, message_id)
-        payload["message"] = dict(serializers.message_payload(self.backend, message))
+        if message_id is not None:
+            record.source_message_id = message_id
+            message = self.backend.get_message(channel_id, message_id)
+            payload["message"] = dict(serializers.message_payload(self.backend, message))
         self.backend.emit("INTERACTION_CREATE", payload)
         return record
+
+    def select(
+        self, user_id: int, channel_id: int, message_id: int, custom_id: str, values: list[str], *, kind: int
+    ) -> Any:
+        """Choosing in a menu; `kind` 8 is a menu of channels."""
+        data: dict[str, Any] = {"component_type": kind, "custom_id": custom_id, "values": values}
+        if kind == 8:
+            chosen = [self.backend.get_channel(int(value)) for value in values]
+            shown = [dict(serializers.channel_payload(self.backend, channel)) for channel in chosen]
+            data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
+        return self._interact(user_id, channel_id, 3, data, message_id)
 
     def command(
         self, user_id: int, channel_id: int, name: str, *, kind: int = 1, target: int | None = None, **options: Any
     ) -> Any:
         """A slash command ("jikimi status" is the group and its command) or a context menu (`kind` 3)."""
-        guild_id = self.backend.get_channel(channel_id).guild_id
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
-        given = [
-            {"name": key, "value": value, "type": 10 if isinstance(value, float) else 3}
-            for key, value in options.items()
-        ]
+        kinds = {str: 3, int: 4, float: 10}
+        given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
@@ -155,11 +168,7 @@ class DiscordWire:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): resolved}}}
-        record, payload = base_payload(
-            self.backend, type=2, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
-        )
-        self.backend.emit("INTERACTION_CREATE", payload)
-        return record
+        return self._interact(user_id, channel_id, 2, data)
 
     # ---- REST
 
@@ -172,7 +181,7 @@ class DiscordWire:
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
-        if refused := self._troubled(request.method, path) or self._bucket(request.method, path):
+        if refused := self._troubled(request, path) or self._bucket(request.method, path):
             return refused
         if path == "/gateway/bot":
             limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
@@ -188,10 +197,12 @@ class DiscordWire:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
         return web.Response(status=204) if answer is None else _json(answer)
 
-    def _troubled(self, method: str, path: str) -> web.Response | None:
+    def _troubled(self, request: web.Request, path: str) -> web.Response | None:
         for trouble in self.troubles:
-            if trouble.times and trouble.method in (method, "*") and path.startswith(trouble.prefix):
+            if trouble.times and trouble.method in (request.method, "*") and path.startswith(trouble.prefix):
                 trouble.times -= 1
+                if trouble.status == 0 and request.transport:
+                    request.transport.abort()
                 if trouble.status == 429:
                     return _limited(trouble.retry_after, trouble.scope)
                 return _json({"message": "trouble", "code": 0}, status=trouble.status)

@@ -10,6 +10,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import UnionType
@@ -17,7 +18,7 @@ from typing import Any, Self, Union, get_args, get_origin
 
 from aiogram import methods
 from aiogram.types import Update as UpdateModel
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 TOKEN = "42:test-token-of-the-group-guardian"
@@ -104,6 +105,7 @@ class TelegramServer:
         self.allowed_updates: tuple[str, ...] = DEFAULT_UPDATES
         self.unchecked: set[str] = set()  # methods whose answers are to be nonsense
         self.webhook: Json = {}
+        self.webhook_set = asyncio.Event()
         self.webhook_answers: list[int] = []
         self.answers: dict[str, Json] = {}  # callback query id -> arguments of answerCallbackQuery
         self.commands: dict[str, list[Json]] = {}
@@ -310,6 +312,7 @@ class TelegramServer:
 
     async def _set_webhook(self, a: Json) -> bool:
         self.webhook = a
+        self.webhook_set.set()
         if a.get("allowed_updates") is not None:
             self.allowed_updates = tuple(a["allowed_updates"]) or DEFAULT_UPDATES
         return True
@@ -321,15 +324,19 @@ class TelegramServer:
         return True
 
     async def push(self, *, secret: str | None = None) -> None:
-        """Deliver what waits to the webhook, in order; whatever is not answered with 2xx stays."""
-        headers = {"X-Telegram-Bot-Api-Secret-Token": secret or self.webhook.get("secret_token", "")}
-        async with ClientSession() as session:
-            for id_ in sorted(self.updates):
-                async with session.post(self.webhook["url"], json=self.updates[id_], headers=headers) as answer:
+        """Post what waits to the webhook, over several connections at once; what is not answered with 2xx stays."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"] if secret is None else secret}
+        room = asyncio.Semaphore(self.webhook.get("max_connections") or 40)
+
+        async def post(id_: int) -> None:
+            with suppress(ClientError):
+                async with room, session.post(self.webhook["url"], json=self.updates[id_], headers=headers) as answer:
                     self.webhook_answers.append(answer.status)
-                    if not 200 <= answer.status < 300:
-                        return
-                    del self.updates[id_]
+                    if 200 <= answer.status < 300:
+                        self.updates.pop(id_, None)
+
+        async with ClientSession() as session:
+            await asyncio.gather(*(post(id_) for id_ in sorted(self.updates)))
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
@@ -348,7 +355,7 @@ class TelegramServer:
     async def _get_chat_administrators(self, a: Json) -> list[Json]:
         chat = self._chat(a)
         return [m for m in chat.members.values() if m["status"] in ("creator", "administrator")
-                and (not m["user"]["is_bot"] or m["user"]["id"] == BOT_ID)]  # fmt: skip
+                and (a.get("return_bots") or not m["user"]["is_bot"] or m["user"]["id"] == BOT_ID)]  # fmt: skip
 
     # ---- speaking ---------------------------------------------------------------------------------------------------
 

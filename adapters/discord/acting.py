@@ -215,14 +215,15 @@ class Hands:
             "discord.warning", server=guild.name if guild else "Discord", reason=reason, incident=planned.incident_id
         )
         try:
-            return await outcome_of(self._write_to(planned.message.author.id, warning), say, needs="send_messages")
+            written = self._write_to(planned.message.author.id, warning, nonce=f"{planned.incident_id}-warn")
+            return await outcome_of(written, say, needs="send_messages")
         except _ClosedDoor:
             return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
-    async def _write_to(self, user_id: str, text: str) -> str:
+    async def _write_to(self, user_id: str, text: str, *, nonce: str) -> str:
         try:
             dm = await self.client.http.start_private_message(user_id)
-            posted = await self.client.get_partial_messageable(int(dm["id"])).send(text)
+            posted = await self.client.get_partial_messageable(int(dm["id"])).send(text, nonce=nonce)
         except discord.Forbidden as error:
             raise _ClosedDoor from error
         return f"{posted.channel.id}/{posted.id}"

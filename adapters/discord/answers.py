@@ -13,6 +13,9 @@ from bot.errors import Broken, Unavailable
 from bot.ports import Clock
 from bot.texts import Texts
 
+#: What discord.py raises when nobody answers; a RuntimeError says that its own session is closed.
+OUT_OF_REACH = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
+
 
 async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) -> Outcome:
     """Done with the receipt that `request` gives, or what Discord's error means. `needs` names the permission
@@ -33,7 +36,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
         if error.status == 429:
             raise Unavailable("Discord limits the rate") from error
         return Refused(say("discord.refused", status=error.status, code=error.code))
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except OUT_OF_REACH as error:
         raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
 
 

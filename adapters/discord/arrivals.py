@@ -53,7 +53,7 @@ class Arrivals:
 
     async def room(self) -> None:
         """Return when there is room for a backlog beside the live messages."""
-        while len(self._waiting) > 10 * BATCH:
+        while len(self._waiting) > min(10 * BATCH, CAPACITY // 2):
             await self._clock.sleep(0.05)
 
     def end(self) -> None:

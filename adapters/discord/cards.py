@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 BURST = 60.0  # seconds in which a member's incidents under one rule share a card
 MOST_FOLDED = 100
+FOLDING_AT_ONCE = 128  # incidents that wait for their card to be written anew
+RECALLED = 100  # messages of the moderators' channel that are looked through after a start
 REMEMBERED = 2_000  # cards and complaints
 POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
 SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
@@ -51,7 +53,11 @@ class _Posted:
     say: Texts
     at: float
     message_id: "asyncio.Future[int]"
-    stale: bool = False
+    rewriting: "asyncio.Task[bool] | None" = None
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.channel_id}/{self.message_id.result()}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +69,9 @@ class CardBoard:
     _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
     _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
     _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
-    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _folding: Notices = field(default_factory=lambda: Notices(FOLDING_AT_ONCE))
+    _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
+    _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.client.add_dynamic_items(_button_of(self))
@@ -73,23 +81,59 @@ class CardBoard:
         channel = self.desk.community(Platform.DISCORD, message.community_id).moderators_channel
         if channel is None:
             return Refused(say["discord.no_channel"])
+        urgent = isinstance(planned.action, Escalate)
+        await self._recall(channel, say)
+        if not urgent and (card := self._posted.get(planned.incident_id)):
+            return Done(card.receipt)  # an earlier process has shown it, and died before it could say so
         burst = (channel, message.author.id, planned.rule)
         card = self._bursts.get(burst)
-        urgent = isinstance(planned.action, Escalate)
         if urgent or card is None or not self._takes_more(card):
             card = _Posted(int(channel), [planned.incident_id], say, self.clock.monotonic(), _future())
             with self.notices.room():
                 if not urgent:
                     _remember(self._bursts, burst, card)
                 return await self._post(card, planned)
-        await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
-        if not card.message_id.done() or card.message_id.cancelled():
-            raise Unavailable("its card is not yet there", retry_after=1)
-        if planned.incident_id not in card.incidents:
-            card.incidents.append(planned.incident_id)
-        _remember(self._posted, planned.incident_id, card)
-        self._write_anew(card)
-        return Done(f"{card.channel_id}/{card.message_id.result()}")
+        return await self._fold(planned.incident_id, card)
+
+    async def _fold(self, incident_id: int, card: _Posted) -> Outcome:
+        """Done once the card names the incident."""
+        with self._folding.room():
+            await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
+            if not card.message_id.done() or card.message_id.cancelled():
+                raise Unavailable("its card is not yet there", retry_after=1)
+            if incident_id not in card.incidents:
+                card.incidents.append(incident_id)
+            if not await asyncio.shield(self._write_anew(card)):
+                raise Unavailable("its card was not written anew", retry_after=1)
+            _remember(self._posted, incident_id, card)
+            return Done(card.receipt)
+
+    async def _recall(self, channel: str, say: Texts) -> None:
+        """Find our own cards again, once a channel after a start."""
+        recalling = self._recalled.get(channel)
+        if recalling is None:
+            recalling = asyncio.create_task(self._find_cards(channel, say))
+            _remember(self._recalled, channel, recalling)
+        try:
+            await asyncio.shield(recalling)
+        except Unavailable:
+            self._recalled.pop(channel, None)
+            raise
+
+    async def _find_cards(self, channel: str, say: Texts) -> None:
+        room = self.client.get_partial_messageable(int(channel))
+        try:
+            recent = [message async for message in room.history(limit=RECALLED)]
+        except (discord.Forbidden, discord.NotFound):
+            recent = []  # posting will say what is the matter
+        except (discord.DiscordException, OSError, TimeoutError) as error:
+            raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
+        for message in recent:
+            if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
+                card = _Posted(int(channel), ids, say, float("-inf"), _future())
+                card.message_id.set_result(message.id)
+                for incident_id in ids:
+                    self._posted.setdefault(incident_id, card)
 
     def touch(self, incident_id: int) -> None:
         if card := self._posted.get(incident_id):
@@ -130,7 +174,7 @@ class CardBoard:
 
             async def posted() -> str:
                 card.message_id.set_result((await sending).id)
-                return f"{card.channel_id}/{card.message_id.result()}"
+                return card.receipt
 
             outcome = await outcome_of(posted(), card.say, needs="send_messages")
         finally:
@@ -147,26 +191,29 @@ class CardBoard:
         called = self.desk.community(Platform.DISCORD, message.community_id).urgent
         return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
 
-    def _write_anew(self, card: _Posted) -> None:
+    def _write_anew(self, card: _Posted) -> "asyncio.Task[bool]":
         """Soon, and once for all that happens until then."""
-        if card.stale:
-            return
-        card.stale = True
-        task = asyncio.create_task(self._rewrite(card))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if card.rewriting is None:
+            card.rewriting = asyncio.create_task(self._rewrite(card))
+            self._tasks.add(card.rewriting)
+            card.rewriting.add_done_callback(self._tasks.discard)
+        return card.rewriting
 
-    async def _rewrite(self, card: _Posted) -> None:
+    async def _rewrite(self, card: _Posted) -> bool:
+        """Whether the card now says how things stand."""
         await self.clock.sleep(SETTLES)
-        card.stale = False
+        card.rewriting = None  # what happens from here on needs another one
         try:
-            found = await self.desk.look_up(card.incidents[0])
-            if found and card.message_id.done() and not card.message_id.cancelled():
+            if found := await self.desk.look_up(card.incidents[0]):
                 embed, view = self._shown(*found, card.say, card.incidents)
                 channel = self.client.get_partial_messageable(card.channel_id)
                 await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
-        except (BotError, discord.HTTPException, OSError) as error:
+        except discord.NotFound:
+            return True  # somebody took the card away: nobody wants to see it
+        except (BotError, discord.DiscordException, OSError, TimeoutError) as error:
             _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
+            return False
+        return True
 
     def _shown(
         self, incident: Incident, history: History, say: Texts, ids: list[int]
@@ -208,9 +255,7 @@ class CardBoard:
     ) -> None:
         first: tuple[Incident, History] | None = None
         for incident_id in ids:
-            found = await self.desk.call(
-                incident_id, call, moderator_id=str(user.id), moderator_name=user.display_name
-            )
+            found = await self.desk.call(incident_id, call, moderator_id=str(user.id), moderator_name=user.display_name)
             first = first or found
         if first is None:
             return
@@ -275,9 +320,13 @@ def _embed(card: Card, message: Message, say: Texts, ids: list[int]) -> discord.
 def _folded(interaction: discord.Interaction, incident_id: int) -> list[int]:
     """Every incident on the card: its footer names them."""
     message = interaction.message
-    footer = message.embeds[0].footer.text if message and message.embeds else None
-    ids = [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+    ids = _named(message) if message else []
     return ids if incident_id in ids else [incident_id]
+
+
+def _named(message: discord.Message) -> list[int]:
+    footer = message.embeds[0].footer.text if message.embeds else None
+    return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
 
 
 def _future() -> "asyncio.Future[int]":

@@ -5,7 +5,7 @@ backlog is being read, so that a process that dies in the middle of it leaves no
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -27,6 +27,8 @@ OLDEST = timedelta(days=1)
 MOST = 10_000  # messages of one channel
 AT_ONCE = 4  # channels
 PAGE = 100
+ARCHIVED_AFTER = timedelta(hours=1)  # the soonest that Discord archives a thread by itself
+PAUSE = 0.1  # seconds between two channels that are asked for archived threads: the limit is 50 requests a second
 
 Readable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 Result = TypeVar("Result")
@@ -78,8 +80,8 @@ class CatchingUp:
                     for channel in spoken:
                         group.create_task(self._read(channel, gap, lanes))
             for gap in gaps:  # afterwards: it costs a request a channel, and seldom finds anything
-                parents: list[discord.TextChannel | discord.ForumChannel] = [*gap.guild.text_channels]
-                for parent in (*parents, *gap.guild.forums):
+                for parent in _parents(gap, since_long=self.clock.now() - gap.since > ARCHIVED_AFTER):
+                    await self.clock.sleep(PAUSE)
                     async for thread in self._archived(parent, gap.since):
                         await self._read(thread, gap, lanes)
         finally:
@@ -124,15 +126,17 @@ class CatchingUp:
         self, parent: discord.TextChannel | discord.ForumChannel, since: datetime
     ) -> AsyncIterator[discord.Thread]:
         """Threads that were archived since then."""
-        if not _may_read(parent):
-            return
 
         async def listed() -> list[discord.Thread]:
+            lists = [parent.archived_threads(limit=None)]
+            if isinstance(parent, discord.TextChannel) and _may_manage_threads(parent):
+                lists.append(parent.archived_threads(private=True, limit=None))
             found = []
-            async for thread in parent.archived_threads(limit=None):
-                if thread.archive_timestamp < since:
-                    break
-                found.append(thread)
+            for threads in lists:
+                async for thread in threads:
+                    if thread.archive_timestamp < since:
+                        break
+                    found.append(thread)
             return found
 
         try:
@@ -180,8 +184,21 @@ class _Gap:
         self.members: dict[int, discord.Member | None] = {}
 
 
+def _parents(gap: _Gap, *, since_long: bool) -> Iterator[discord.TextChannel | discord.ForumChannel]:
+    """Channels that may have archived threads with something new in them. After a short gap only those in which a
+    thread was opened meanwhile: that shows as their last message."""
+    parents: list[discord.TextChannel | discord.ForumChannel] = [*gap.guild.text_channels]
+    for parent in (*parents, *gap.guild.forums):
+        if _may_read(parent) and (since_long or (parent.last_message_id or 0) > gap.horizon):
+            yield parent
+
+
 def _channels(guild: discord.Guild) -> list[Readable]:
     return [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
+
+
+def _may_manage_threads(channel: discord.TextChannel) -> bool:
+    return channel.guild.me is None or channel.permissions_for(channel.guild.me).manage_threads
 
 
 def _may_read(channel: Readable | discord.ForumChannel) -> bool:

@@ -13,10 +13,11 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.acting import Hands
-from adapters.discord.answers import InvalidAnswers
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
+from adapters.discord.commands import Commands
 from adapters.discord.notices import Notices
 from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion, read_title, text_files, text_of
 from bot.domain.actions import Outcome
@@ -80,6 +81,7 @@ class DiscordChat:
         notices = Notices()
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
         self._hands = Hands(client=self.client, cards=cards, notices=notices, clock=clock, invalid=invalid)
+        self._commands = Commands(self.client, desk, clock)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
@@ -113,14 +115,14 @@ class DiscordChat:
                 await self._logged_in.wait()
         except TimeoutError:
             raise Unavailable("not yet connected to Discord") from None
+        if self.client.is_closed():
+            raise Broken(self._say("discord.closed", code="-"))
         return await self._hands.perform(planned)
 
     # ---- the connection
 
     async def _run(self) -> None:
         Route.BASE = self._api_url  # discord.py knows one address in a process
-        if self._gateway_url:
-            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._files:
             try:
                 await self._log_in()
@@ -136,18 +138,21 @@ class DiscordChat:
             except discord.ConnectionClosed as error:
                 sentence = "discord.bad_token" if error.code == 4004 else "discord.closed"
                 raise Broken(self._say(sentence, code=error.code)) from error
+            except OUT_OF_REACH as error:
+                raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
 
     async def _log_in(self) -> None:
         pause = 1.0
         while True:
             try:
                 await self.client.login(self._token)
-                if self._gateway_url and self.client.shard_count is None:
-                    self.client.shard_count = (await self.client.http.get_bot_gateway())[0]
+                shards, gateway, _ = await self.client.http.get_bot_gateway()
+                DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url or gateway)
+                self.client.shard_count = self.client.shard_count or shards
                 await self._catching_up.begin()
             except (discord.LoginFailure, discord.PrivilegedIntentsRequired):
                 raise
-            except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, Unavailable) as error:
+            except (*OUT_OF_REACH, Unavailable) as error:
                 _log.warning("cannot log in yet", error=type(error).__name__, seconds=pause)
                 await self.client.http.close()  # the next try opens a session of its own
                 self.client.http.connector = discord.utils.MISSING
@@ -157,6 +162,7 @@ class DiscordChat:
                 assert self.client.user is not None and self.client.application_id is not None
                 self._ours = frozenset({self.client.user.id, self.client.application_id})
                 self._logged_in.set()
+                self._begin(self._commands.register())
                 return
 
     async def on_shard_ready(self, shard_id: int) -> None:
@@ -205,7 +211,10 @@ class DiscordChat:
     async def _take(self, message: discord.Message, member: discord.Member | None) -> None:
         if not is_readable(message, self._ours | self._hands.own_webhooks):
             return
-        self._texts[message.id] = hash(text_of(message))
+        text = text_of(message)
+        if message.flags.components_v2 and not text:
+            _log.warning("components that we cannot read", guild=message.guild and message.guild.id, message=message.id)
+        self._texts[message.id] = hash(text)
         if len(self._texts) > REMEMBERED:
             self._texts.popitem(last=False)
         files = text_files(message)
@@ -233,7 +242,7 @@ class DiscordChat:
         try:
             async with asyncio.timeout(FETCH):
                 found = await guild.query_members(user_ids=[user_id], cache=False)
-        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError):
+        except OUT_OF_REACH:
             return None
         return found[0] if found else None
 

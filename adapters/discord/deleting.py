@@ -5,7 +5,7 @@ of them older than 14 days.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,7 +13,7 @@ from datetime import timedelta
 import discord
 from discord.http import HTTPClient
 
-from adapters.discord.answers import outcome_of
+from adapters.discord.answers import OUT_OF_REACH, outcome_of
 from bot.domain.actions import Outcome
 from bot.errors import BotError
 from bot.ports import Clock
@@ -21,7 +21,8 @@ from bot.texts import Texts
 
 BULK = 100
 TOO_OLD = timedelta(days=14) - timedelta(minutes=1)  # a margin: one old id fails the whole bulk
-SINGLES = 3  # single deletes within a second; beyond that it is a burst
+CALM = 3  # requests within a second in one channel; beyond that it is a burst
+CHANNELS = 1000  # whose last requests are remembered
 GATHER = 0.2  # seconds that a burst is given to come together
 
 
@@ -38,6 +39,7 @@ class Deletions:
     http: HTTPClient
     clock: Clock
     _waiting: dict[int, deque[_Request]] = field(default_factory=dict)  # by channel; present while a task works on it
+    _recent: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by channel: its last requests
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def delete(self, channel_id: int, message_id: int, *, reason: str, say: Texts) -> Outcome:
@@ -53,23 +55,31 @@ class Deletions:
 
     async def _work(self, channel_id: int) -> None:
         """Empty one channel's line. What comes in while a request is under way goes together in the next."""
-        waiting, singles = self._waiting[channel_id], deque[float](maxlen=SINGLES)
+        waiting, batch = self._waiting[channel_id], list[_Request]()
+        recent = self._recent.setdefault(channel_id, deque(maxlen=CALM))
+        self._recent.move_to_end(channel_id)
+        if len(self._recent) > CHANNELS:
+            self._recent.popitem(last=False)
         try:
             while waiting:
-                if len(singles) == SINGLES and self.clock.monotonic() - singles[0] < 1:
+                if len(recent) == CALM and self.clock.monotonic() - recent[0] < 1:
                     await self.clock.sleep(GATHER)
                 batch = [waiting.popleft() for _ in range(min(len(waiting), BULK))]
                 horizon = discord.utils.time_snowflake(self.clock.now() - TOO_OLD)
                 young = [request for request in batch if request.message_id > horizon]
                 bulk = young if len({request.message_id for request in young}) > 1 else []
                 if bulk:
+                    recent.append(self.clock.monotonic())
                     await self._in_bulk(channel_id, bulk)
                 for request in batch:
                     if request not in bulk:
-                        singles.append(self.clock.monotonic())
+                        recent.append(self.clock.monotonic())
                         await self._singly(channel_id, request)
         finally:
             del self._waiting[channel_id]
+            for request in (*batch, *waiting):
+                if not request.outcome.done():  # stopped in the middle
+                    request.outcome.cancel()
 
     async def _in_bulk(self, channel_id: int, requests: Sequence[_Request]) -> None:
         ids: list[int | str] = list(dict.fromkeys(request.message_id for request in requests))
@@ -82,7 +92,7 @@ class Deletions:
                     await self._singly(channel_id, request)
             else:
                 await self._answer(requests, error)
-        except (OSError, TimeoutError) as error:
+        except OUT_OF_REACH as error:
             await self._answer(requests, error)
         else:
             await self._answer(requests, None)
@@ -90,7 +100,7 @@ class Deletions:
     async def _singly(self, channel_id: int, request: _Request) -> None:
         try:
             await self.http.delete_message(channel_id, request.message_id, reason=request.reason)
-        except (discord.HTTPException, OSError, TimeoutError) as error:
+        except OUT_OF_REACH as error:
             await self._answer([request], error)
         else:
             await self._answer([request], None)

@@ -9,13 +9,14 @@ AT_ONCE = 16
 
 
 class Notices:
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._at_once = at_once
         self._under_way = 0
 
     @contextmanager
     def room(self) -> Iterator[None]:
         """Raises `Unavailable` where there is none: deletions and sanctions never wait for a notice."""
-        if self._under_way >= AT_ONCE:
+        if self._under_way >= self._at_once:
             raise Unavailable("other notices come first", retry_after=1)
         self._under_way += 1
         try:

@@ -42,10 +42,10 @@ def font_for(characters: frozenset[str]) -> str:
     options.flavor = "woff2"
     options.hinting = False
     options.layout_features = ["kern", "liga"]
-    font = subset.load_font(font_file(), options, lazy=True)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text="".join(characters))
-    subsetter.subset(font)
     stream = io.BytesIO()
-    subset.save_font(font, stream, options)
+    with subset.load_font(font_file(), options, lazy=True) as font:
+        subsetter.subset(font)
+        subset.save_font(font, stream, options)
     return "data:font/woff2;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adapters.report_pages import charts
-from adapters.report_pages.look import ACCENT, COLOURS, FAMILY, font_for
+from adapters.report_pages.look import ACCENT, COLOURS, FAMILY, font_for, glyphs
 from adapters.report_pages.words import GROUPS, Words
 from bot.domain.report import Entry
 
@@ -32,6 +32,8 @@ def html(words: Words, *, on_paper: bool = False) -> str:
         family=FAMILY,
         font="FONT",
     )
+    if on_paper:  # a browser has other typefaces for the rest, paper has not
+        page = "".join(sign for sign in page if sign == "\n" or ord(sign) in glyphs())
     return page.replace("FONT", font_for(frozenset(page)), 1)
 
 

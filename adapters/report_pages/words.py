@@ -88,7 +88,7 @@ class Words:
     def moved(self, change: Change) -> str:
         if change.before is None:
             return ""
-        return f"{change.percent:+d}%" if change.percent is not None else f"{change.difference:+,}"
+        return f"{change.percent:+d}%" if change.percent else f"{change.difference:+,}"
 
     def compared(self, change: Change) -> str:
         if change.before is None:

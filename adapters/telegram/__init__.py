@@ -3,12 +3,12 @@
 import logging
 import os
 
+from adapters.telegram.chat import TelegramChat
+
+__all__ = ["TelegramChat"]
+
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # python-telegram-bot: durations as timedelta, its future default
 
 # python-telegram-bot logs whole updates where it cannot read one, httpx logs addresses, and ours hold the bot's token.
 logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-from adapters.telegram.chat import TelegramChat
-
-__all__ = ["TelegramChat"]

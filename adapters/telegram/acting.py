@@ -177,8 +177,17 @@ class Hands:
                 disable_notification=True,
             )  # fmt: skip
         receipt = f"{chat_id}/{sent.message_id}"
-        await self.outbox.plan(planned.incident_id, [Retract(receipt)], due=self.clock.now() + NOTICE_STAYS)
+        await self._retract_later(planned.incident_id, receipt)
         return Done(receipt)
+
+    async def _retract_later(self, incident_id: int, receipt: str) -> None:
+        """Patiently: the notice is there, and must neither stay nor be posted again."""
+        due = self.clock.now() + NOTICE_STAYS
+        while True:
+            try:
+                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+            except Unavailable:
+                await self.clock.sleep(1.0)
 
     def _first_in_a_while(self, key: tuple[int, str]) -> bool:
         now = self.clock.now()

@@ -281,6 +281,7 @@ def message_link(incident: Incident) -> str:
     """Leads to the message in a supergroup, for those who are in it; empty where it was taken away."""
     ref = incident.decision.message.ref
     gone = any(action.kind == "delete" and outcome for action, outcome in incident.outcomes)
-    if gone or not ref.channel_id.startswith("-100"):
+    number = ref.message_id.partition(".")[0]
+    if gone or not ref.channel_id.startswith("-100") or not number.isdigit():
         return ""
-    return f"https://t.me/c/{ref.channel_id.removeprefix('-100')}/{ref.message_id.partition('.')[0]}"
+    return f"https://t.me/c/{ref.channel_id.removeprefix('-100')}/{number}"

@@ -1,13 +1,8 @@
-"""Telegram as a chat platform: updates come in by long polling, and are confirmed only once their messages are kept.
-
-python-telegram-bot's own updater confirms what it has merely put into a queue (facts T3-T5), so the loop here is our
-own, on `telegram.Bot`.
-"""
+"""Telegram as a chat platform: updates come in and are confirmed only once their messages are kept; actions go out."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -18,6 +13,7 @@ from telegram.error import ChatMigrated, TelegramError
 from telegram.request import HTTPXRequest
 
 from adapters.telegram.acting import Hands
+from adapters.telegram.arriving import Arrivals, Polling, Webhook
 from adapters.telegram.cards import Cards
 from adapters.telegram.commands import Commands
 from adapters.telegram.errors import mapped
@@ -31,13 +27,7 @@ from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts
 
-#: What we want to hear of. Always given, because Telegram remembers the last list (T9).
-ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member")
-
-BATCH = 100  # updates, Telegram's most
-WAIT = 25  # seconds that Telegram holds an empty poll
 ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
-ALBUM_POLL = 0.1  # seconds between two polls while an album gathers
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
 REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
 
@@ -50,30 +40,37 @@ MessageId = tuple[str, str]
 class _Album:
     """An album that is still coming in."""
 
-    first_update: int
     complete_at: float
+    updates: list[int] = field(default_factory=list)
     items: list[Message] = field(default_factory=list)
 
 
 class TelegramChat:
-    """One bot account. `say` speaks to whoever runs the bot; groups are spoken to in their own language."""
+    """One bot account. Updates are polled for, or posted to `webhook_url` where that is given. `say` speaks to whoever
+    runs the bot; groups are spoken to in their own language."""
 
     platform = Platform.TELEGRAM
 
     def __init__(
         self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
-        api_url: str = "https://api.telegram.org",
+        api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
     ) -> None:  # fmt: skip
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
             raise Broken(say["telegram.bad_token"])
         self._me = int(number)
+        self._requests = (
+            HTTPXRequest(read_timeout=10.0, pool_timeout=5.0), HTTPXRequest(connection_pool_size=2, read_timeout=10.0),
+        )  # fmt: skip
         self._bot = Bot(
             token,
             base_url=f"{api_url.rstrip('/')}/bot",
             base_file_url=f"{api_url.rstrip('/')}/file/bot",
-            request=HTTPXRequest(read_timeout=10.0, pool_timeout=5.0),
-            get_updates_request=HTTPXRequest(connection_pool_size=2, read_timeout=10.0),
+            request=self._requests[0],
+            get_updates_request=self._requests[1],
+        )
+        self._arrivals: Arrivals = (
+            Webhook(self._bot, webhook_url, webhook_listen) if webhook_url else Polling(self._bot)
         )
         self._desk = desk
         self._clock = clock
@@ -87,8 +84,7 @@ class TelegramChat:
             me=self._me,
         )  # fmt: skip
         self._moved: dict[str, str] = {}  # groups that became supergroups: old id -> new id
-        self._offset = 0  # the first update that is not confirmed
-        self._taken: set[int] = set()  # updates from there on that were taken before
+        self._taken: set[int] = set()  # updates that were taken and may come again
         self._albums: dict[str, _Album] = {}
         self._album_ids: OrderedDict[MessageId, str] = OrderedDict()  # item -> all items of its album
         self._texts: OrderedDict[MessageId, int] = OrderedDict()  # hashes of what messages said last
@@ -99,9 +95,9 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(TelegramError, RuntimeError):
-            for request in self._bot._request:
-                await request.shutdown()
+        await self._arrivals.close()
+        for request in self._requests:
+            await request.shutdown()
 
     # ---- coming in --------------------------------------------------------------------------------------------------
 
@@ -109,47 +105,19 @@ class TelegramChat:
         """Without end; raises `Broken` where the token is refused (401) or another process polls (409)."""
         await self._begin()
         while True:
-            updates = await self._patiently(self._poll)
-            if batch := await self._take(updates):
+            arrived = partial(self._arrivals.next, holding=bool(self._albums))
+            if batch := await self._take(*await self._patiently(arrived)):
                 yield batch
             self._confirm()
 
     async def _begin(self) -> None:
-        with mapped(self._say):
-            me = await self._patiently(self._bot.get_me)
-            await self._patiently(partial(self._bot.delete_webhook, drop_pending_updates=False))
+        me = await self._patiently(self._bot.get_me)
+        await self._patiently(self._arrivals.open)
         self._commands.username = me.username or ""
         self._aside(self._commands.announce())
 
-    async def _poll(self) -> Sequence[Update]:
-        if self._albums:
-            await self._clock.sleep(ALBUM_POLL)  # what gathers is not confirmed and would come again at once
-        ask = partial(
-            self._bot.get_updates, offset=self._offset or None, limit=BATCH, allowed_updates=ALLOWED_UPDATES
-        )
-        try:
-            return await ask(timeout=0 if self._albums else WAIT)
-        except TelegramError:
-            raise
-        except Exception as error:  # one of them cannot be parsed and would stop us for ever (T7)
-            _log.error("an update cannot be read", error=type(error).__name__)
-            return await self._readable()
-
-    async def _readable(self) -> Sequence[Update]:
-        """The same batch, one by one; what cannot be read is left out and confirmed with the rest."""
-        raw: Any = await self._bot.do_api_request(  # the Bot API does not mind upper case, and this leaves them raw
-            "GETUPDATES", {"offset": self._offset or None, "limit": BATCH, "allowed_updates": ALLOWED_UPDATES}
-        )
-        updates = []
-        for content in raw:
-            try:
-                updates.append(Update.de_json(content, self._bot))
-            except Exception as error:
-                _log.error("update left out", update=content.get("update_id"), error=type(error).__name__)
-                updates.append(Update(content["update_id"]))
-        return updates
-
-    async def _take(self, updates: Sequence[Update]) -> list[Message]:
+    async def _take(self, updates: Sequence[Update], crowded: bool) -> list[Message]:
+        """`crowded`: nothing new can come before an album is confirmed."""
         fresh = [update for update in updates if update.update_id not in self._taken]
         batch: list[Message] = []
         await self._look_up_staff(fresh)
@@ -158,8 +126,7 @@ class TelegramChat:
             await self._notice(update)
             news = [message for message in await self._read(update) if self._is_news(message)]
             batch += [self._whole(message) for message in news if not self._gather(update, message)]
-        crowded = len(updates) >= BATCH and not fresh  # nothing new can come before an album is confirmed
-        return batch + self._complete_albums(all_of_them=crowded)
+        return batch + self._complete_albums(all_of_them=crowded and not fresh)
 
     async def _look_up_staff(self, updates: Sequence[Update]) -> None:
         """Of all chats at once, so that a start with many groups does not ask for one after the other."""
@@ -186,7 +153,8 @@ class TelegramChat:
         if group is None:
             return False
         complete_at = self._clock.monotonic() + ALBUM_GATHERS
-        album = self._albums.setdefault(f"{message.ref.channel_id}/{group}", _Album(update.update_id, complete_at))
+        album = self._albums.setdefault(f"{message.ref.channel_id}/{group}", _Album(complete_at))
+        album.updates.append(update.update_id)
         album.items.append(message)
         return True
 
@@ -208,11 +176,11 @@ class TelegramChat:
         return complete
 
     def _confirm(self) -> None:
-        """What was handed out is kept: the next poll may say so, up to the first item of an unfinished album."""
-        if not self._taken:
-            return
-        self._offset = min((album.first_update for album in self._albums.values()), default=max(self._taken) + 1)
-        self._taken = {id_ for id_ in self._taken if id_ >= self._offset}
+        """What was handed out is kept: Telegram may know, except for the items of unfinished albums."""
+        held = {id_ for album in self._albums.values() for id_ in album.updates}
+        self._arrivals.confirm(self._taken, held)
+        oldest = min(held, default=None)
+        self._taken = {id_ for id_ in self._taken if oldest is not None and id_ >= oldest}
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from adapters.telegram.acting import LONGEST, cut
 from adapters.telegram.cards import Cards
 from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
-from adapters.telegram.members import Members
+from adapters.telegram.members import NEEDED, Members
 from adapters.telegram.reading import GROUPS
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
@@ -377,6 +377,15 @@ class Commands:
                 [button("language", "ko", "한국어"), button("language", "en", "English")],
             ]
         )
+
+
+async def invitation(token: str, api_url: str, say: Texts) -> str:
+    """The link that adds the bot to a group with the rights it needs; asks Telegram for the bot's name. Raises `Broken`
+    and `Unavailable`."""
+    with mapped(say):
+        async with Bot(token, base_url=f"{api_url.rstrip('/')}/bot") as bot:
+            rights = "+".join(right.removeprefix("can_") for right in NEEDED)
+            return f"https://t.me/{bot.username}?startgroup=true&admin={rights}"
 
 
 def _chosen(community: Community, what: str, value: str) -> Community:

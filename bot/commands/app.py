@@ -165,7 +165,7 @@ def build(language: str) -> typer.Typer:
 
     @app.command(help=say["help.invite"])
     def invite(
-        platform: Annotated[Literal["telegram"], typer.Argument(help=say["help.invite_platform"])],
+        platform: Annotated[Literal["discord", "telegram"], typer.Argument(help=say["help.invite_platform"])],
         config: ConfigOption = None,
     ) -> None:
         from bot.commands.invite import INVITATIONS

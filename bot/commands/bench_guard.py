@@ -10,8 +10,10 @@ import json
 import os
 import random
 import shutil
+import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from itertools import count
@@ -33,7 +35,8 @@ _CARD_PROMPT = (
     "determine whether the human user's request is harmful.\n\nHuman user:\n{prompt}"
 )
 _WARM_UP = 256  # messages before each measurement
-_FIRST_ROUND = 2000  # messages of the first closed loop in bulk
+_BULK = 2000  # messages of one call in bulk
+_ROUNDS = 4  # closed loops take turns, so that a machine with other work is as unfair to one as to the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +67,36 @@ class Measured:
 
 @dataclass(slots=True)
 class _Watch:
-    """Counts answers and their latencies."""
+    """Counts answers and their latencies over one or several rounds."""
 
-    began: float = field(default_factory=time.perf_counter)
-    processor: float = field(default_factory=time.process_time)
     latencies: list[float] = field(default_factory=list)
+    took: float = 0.0
+    processor: float = 0.0
+
+    @contextmanager
+    def round(self) -> Iterator[float]:
+        began, processor = time.perf_counter(), time.process_time()
+        yield began
+        self.took += time.perf_counter() - began
+        self.processor += time.process_time() - processor
 
     def answered(self, asked_at: float) -> None:
         self.latencies.append(time.perf_counter() - asked_at)
 
     def row(self, section: str, offered: float | None = None) -> Measured:
-        took = time.perf_counter() - self.began
         ordered = sorted(self.latencies)
-        return Measured(
+        row = Measured(
             section=section,
             offered=offered,
             messages=len(ordered),
-            per_second=round(len(ordered) / took, 1),
+            per_second=round(len(ordered) / self.took, 1),
             p50_ms=round(1000 * ordered[len(ordered) // 2], 1),
             p99_ms=round(1000 * ordered[len(ordered) * 99 // 100], 1),
-            front_us=round(1e6 * (time.process_time() - self.processor) / len(ordered), 1),
+            front_us=round(1e6 * self.processor / len(ordered), 1),
         )
+        # Told at once: a run that is cut short has said what it found.
+        print(json.dumps(asdict(row)), file=sys.stderr, flush=True)
+        return row
 
 
 def bench_guard(
@@ -115,6 +127,9 @@ def bench_guard(
         for mode in ("generate", "classify"):
             if {f"raw-{mode}", f"queue-{mode}"} & set(only):
                 rows += asyncio.run(_mode(mode, model, dialect, load_format, options, messages, only, load))
+    if not as_json:
+        print(_table(rows), flush=True)
+        return
     result = {
         "device": _device(),
         "engine_options": options,
@@ -122,7 +137,7 @@ def bench_guard(
         "rows": [asdict(row) for row in rows],
         "ratios": _ratios(rows),
     }
-    print(json.dumps(result, ensure_ascii=False) if as_json else _table(rows, result["ratios"]), flush=True)
+    print(json.dumps(result, ensure_ascii=False), flush=True)
 
 
 # ---- what is measured -------------------------------------------------------------------------------------------
@@ -151,21 +166,19 @@ def _card(
     rows = []
     if "snippet" in only:
         watch = _Watch()
-        while time.perf_counter() - watch.began < load.seconds:
-            asked = time.perf_counter()
-            chat([next(messages)])
-            watch.answered(asked)
-        rows.append(watch.row("snippet"))
-        _say(rows[-1])
-    if "bulk-chat" in only:
-        many, watch = _FIRST_ROUND, _Watch()
-        while time.perf_counter() - watch.began < load.seconds / 2:
-            asked = time.perf_counter()
-            chat([next(messages) for _ in range(many)])
-            for _ in range(many):
+        with watch.round() as began:
+            while (asked := time.perf_counter()) - began < load.seconds:
+                chat([next(messages)])
                 watch.answered(asked)
+        rows.append(watch.row("snippet"))
+    if "bulk-chat" in only:
+        watch = _Watch()
+        with watch.round() as began:
+            while (asked := time.perf_counter()) - began < load.seconds / 2:
+                chat([next(messages) for _ in range(_BULK)])
+                for _ in range(_BULK):
+                    watch.answered(asked)
         rows.append(watch.row("bulk-chat"))
-        _say(rows[-1])
     llm.llm_engine.engine_core.shutdown()
     return rows
 
@@ -202,21 +215,20 @@ async def _mode(
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)
 
-    rows = []
+    queue = GuardQueue(guard=guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
+    serving = asyncio.ensure_future(queue.run())
+    ways = {name: way for name, way in ((f"raw-{mode}", ask), (f"queue-{mode}", screen)) if name in only}
+    measuring = asyncio.ensure_future(_measured(ways, messages, load))
     try:
-        if f"raw-{mode}" in only:
-            rows += await _measured(f"raw-{mode}", ask, messages, load)
-        if f"queue-{mode}" in only:
-            queue = GuardQueue(guard=guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
-            serving = asyncio.ensure_future(queue.run())
-            try:
-                rows += await _measured(f"queue-{mode}", screen, messages, load)
-            finally:
-                serving.cancel()
-                await asyncio.wait([serving])
+        await asyncio.wait([measuring, serving], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()  # raises: it only ends when the engine is dead
+        return measuring.result()
     finally:
+        measuring.cancel()
+        serving.cancel()
+        await asyncio.wait([measuring, serving])
         await guard.close()
-    return rows
 
 
 def _raw_params(mode: str) -> Any:
@@ -227,32 +239,36 @@ def _raw_params(mode: str) -> Any:
     return SamplingParams(temperature=0, max_tokens=1, logprobs=20)
 
 
-async def _measured(
-    section: str, ask: Callable[[str], Awaitable[None]], messages: Iterator[str], load: Load
-) -> list[Measured]:
-    await asyncio.gather(*(ask(next(messages)) for _ in range(_WARM_UP)))
-    rows = [(await _closed(ask, messages, load)).row(section)]
-    _say(rows[-1])
+Ask = Callable[[str], Awaitable[None]]
+
+
+async def _measured(ways: Mapping[str, Ask], messages: Iterator[str], load: Load) -> list[Measured]:
+    for ask in ways.values():
+        await asyncio.gather(*(ask(next(messages)) for _ in range(_WARM_UP)))
+    closed = {section: _Watch() for section in ways}
+    for _ in range(_ROUNDS):
+        for section, ask in ways.items():
+            await _closed(ask, messages, load, closed[section])
+    rows = [watch.row(section) for section, watch in closed.items()]
     for rate in load.rates:
-        rows.append((await _open(ask, messages, rate, load.seconds)).row(section, rate))
-        _say(rows[-1])
+        for section, ask in ways.items():
+            rows.append((await _open(ask, messages, rate, load.seconds)).row(section, rate))
     return rows
 
 
-async def _closed(ask: Callable[[str], Awaitable[None]], messages: Iterator[str], load: Load) -> _Watch:
-    """So many askers, each with its next message as soon as it has its answer."""
-    watch = _Watch()
+async def _closed(ask: Ask, messages: Iterator[str], load: Load, watch: _Watch) -> None:
+    """One round: so many askers, each with its next message as soon as it has its answer."""
+    with watch.round() as began:
 
-    async def asker() -> None:
-        while (asked := time.perf_counter()) - watch.began < load.seconds:
-            await ask(next(messages))
-            watch.answered(asked)
+        async def asker() -> None:
+            while (asked := time.perf_counter()) - began < load.seconds / _ROUNDS:
+                await ask(next(messages))
+                watch.answered(asked)
 
-    await asyncio.gather(*(asker() for _ in range(load.in_flight)))
-    return watch
+        await asyncio.gather(*(asker() for _ in range(load.in_flight)))
 
 
-async def _open(ask: Callable[[str], Awaitable[None]], messages: Iterator[str], rate: float, seconds: float) -> _Watch:
+async def _open(ask: Ask, messages: Iterator[str], rate: float, seconds: float) -> _Watch:
     """Messages arrive at random, whether or not earlier ones are answered; latency counts from the arrival."""
     draw = random.Random(0)
     watch = _Watch()
@@ -262,13 +278,14 @@ async def _open(ask: Callable[[str], Awaitable[None]], messages: Iterator[str], 
         await ask(next(messages))
         watch.answered(arrival)
 
-    arrival = watch.began
-    while arrival < watch.began + seconds:
-        if (early := arrival - time.perf_counter()) > 0:
-            await asyncio.sleep(early)
-        tasks.add(asyncio.ensure_future(one(arrival)))
-        arrival += draw.expovariate(rate)
-    await asyncio.gather(*tasks)
+    with watch.round() as arrival:
+        end = arrival + seconds
+        while arrival < end:
+            if (early := arrival - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            tasks.add(asyncio.ensure_future(one(arrival)))
+            arrival += draw.expovariate(rate)
+        await asyncio.gather(*tasks)
     return watch
 
 
@@ -279,10 +296,9 @@ def _messages(path: Path | None) -> Iterator[str]:
     """Messages for ever; from the second round on a number makes them differ."""
     if path is None:
         lines = files("bot.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
-    elif path.suffix == ".gz":
-        lines = gzip.open(path, "rt", encoding="utf-8").read().splitlines()
     else:
-        lines = path.read_text("utf-8").splitlines()
+        content = path.read_bytes()
+        lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode().splitlines()
     texts = list(dict.fromkeys(row["text"] for row in map(json.loads, lines) if row.get("text")))
     yield from texts
     for number in count(1):
@@ -290,8 +306,8 @@ def _messages(path: Path | None) -> Iterator[str]:
 
 
 def _dummy_3b(folder: Path, tokenizer: Path) -> str:
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tokenizer / name, folder)
+    for file in tokenizer.iterdir():
+        shutil.copy(file, folder)
     shape = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -335,29 +351,25 @@ def _ratios(rows: Sequence[Measured]) -> dict[str, float]:
         ("queue-classify", "snippet"),
         ("queue-generate", "snippet"),
     )
-    return {f"{ours}/{theirs}": round(rate[ours] / rate[theirs], 2) for ours, theirs in pairs if {ours, theirs} <= {*rate}}
+    return {
+        f"{ours}/{theirs}": round(rate[ours] / rate[theirs], 2) for ours, theirs in pairs if {ours, theirs} <= {*rate}
+    }
 
 
-def _table(rows: Sequence[Measured], ratios: dict[str, float]) -> str:
-    lines = [f"{'':16} {'offered/s':>10} {'messages/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'front us':>9}"]
-    lines += [
-        f"{row.section:16} {row.offered or '-':>10} {row.per_second:>11} {row.p50_ms:>8} {row.p99_ms:>8} {row.front_us:>9}"
-        for row in rows
-    ]
-    return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in ratios.items())])
-
-
-def _say(row: Measured) -> None:
-    """Rows as they come, on standard error: a run that is cut short has told what it found."""
-    import sys
-
-    print(json.dumps(asdict(row)), file=sys.stderr, flush=True)
+def _table(rows: Sequence[Measured]) -> str:
+    lines = [f"{'':16}{'offered/s':>10}{'messages/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'front us':>10}"]
+    for row in rows:
+        offered = "-" if row.offered is None else f"{row.offered:g}"
+        lines.append(
+            f"{row.section:16}{offered:>10}{row.per_second:>12}{row.p50_ms:>10}{row.p99_ms:>10}{row.front_us:>10}"
+        )
+    return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in _ratios(rows).items())])
 
 
 def _device() -> str:
-    import torch
+    from vllm.platforms import current_platform
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
+    return str(current_platform.get_device_name() or f"CPU, {os.cpu_count()} cores")
 
 
 def _vllm_environment() -> None:

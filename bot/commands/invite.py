@@ -5,6 +5,17 @@ from bot.config import Config
 from bot.texts import Texts
 
 
+async def discord(config: Config, say: Texts) -> None:
+    """The steps in the developer portal, what the bot needs and why, then the invite link where there is a token."""
+    print(say["invite.discord"].strip() + "\n")
+    for name in wiring.discord_needs():
+        print(f"  {say[f'permission.{name}']}: {say[f'permission_for.{name}']}")
+    if config.discord.token.get_secret_value():
+        print("\n" + say("invite.discord_link", link=await wiring.discord_invitation(config, say)))
+    else:
+        print("\n" + say["invite.discord_no_token"])
+
+
 async def telegram(config: Config, say: Texts) -> None:
     """The steps at BotFather, then the add-to-group link; without a token only the steps."""
     print(say["invite.telegram"].strip())
@@ -15,4 +26,4 @@ async def telegram(config: Config, say: Texts) -> None:
 
 
 #: One function a platform.
-INVITATIONS = {"telegram": telegram}
+INVITATIONS = {"discord": discord, "telegram": telegram}

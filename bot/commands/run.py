@@ -24,9 +24,7 @@ async def run(config: Config, say: Texts) -> None:
         raise Broken(say["run.shard_count"])
     async with (
         wiring.guard(config, say) as guard,
-        wiring.application(
-            config, guard, lambda core: [wiring.CHATS[name](core, say) for name in wanted]
-        ) as jikimi,
+        wiring.application(config, guard, lambda core: [wiring.CHATS[name](core, say) for name in wanted]) as jikimi,
     ):
         print(say("run.begins", platforms=", ".join(map(str.title, wanted)), database=config.storage.shown), flush=True)
         working = asyncio.ensure_future(jikimi.run())

@@ -296,7 +296,7 @@ class Report:
         if not flagged.difference:
             return Sentence("same", facts)
         code = "more" if flagged.difference > 0 else "fewer"
-        if flagged.percent is None:
+        if not flagged.percent:  # too few, or less than half a percent
             return Sentence(code, facts)
         return Sentence(f"{code}_percent", facts | {"percent": abs(flagged.percent)})
 

@@ -11,10 +11,10 @@ from adapters.telegram import TelegramChat
 from bot.config import Config
 from bot.domain.actions import Action, Outcome
 from bot.domain.community import Community
+from bot.domain.conditions import Why
 from bot.domain.incident import PlannedAction, Settlement
 from bot.domain.message import Message, Platform
 from bot.domain.rules import Decision, Finding, Reason
-from bot.domain.conditions import Why
 from bot.pipeline.bell import Bell
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.guard_queue import GuardQueue
@@ -26,6 +26,7 @@ from tests.fakes import MemoryStore, ScriptedGuard
 from tests.telegram_server import TOKEN, Chat, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
+_WHY = Why("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Stage:
         await self.store.inbox.keep([message])
         decision = Decision(
             message=message, screening=verdict(0.9), policy_version="1",
-            findings=(Finding("insult", True, Why("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})),),
+            findings=(Finding("insult", True, _WHY),),
             actions=actions, withheld=tuple(withheld), rule="insult", reason=Reason(ko="욕설", en="insult"),
         )  # fmt: skip
         await self.store.inbox.settle([Settlement(decision=decision, decided_at=datetime.now(UTC))])
@@ -148,9 +149,9 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             await here.stop()
 
 
-def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN) -> TelegramChat:
+def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: str) -> TelegramChat:
     return TelegramChat(
-        token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
+        **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
     )
 
 

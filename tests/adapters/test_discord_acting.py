@@ -90,9 +90,7 @@ def test_d24_d25_messages_older_than_two_weeks_are_deleted_one_by_one() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         young = [await harmful(place, heard, str(number)) for number in range(4)]
         long_ago = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(days=15))
-        old = [
-            replace(young[0], ref=replace(young[0].ref, message_id=str(long_ago + number))) for number in range(3)
-        ]
+        old = [replace(young[0], ref=replace(young[0].ref, message_id=str(long_ago + number))) for number in range(3)]
         deletes = [place.planned(Delete(), message) for message in (*old, *young)]
         outcomes = await asyncio.gather(*map(heard.chat.perform, deletes))
         assert outcomes == [Gone()] * 3 + [Done()] * 4
@@ -297,6 +295,32 @@ def test_a_500_that_stays_is_unavailable_and_one_that_passes_is_waited_out() -> 
             await heard.chat.perform(place.planned(Timeout(timedelta(minutes=1)), message))
 
     play(scene)
+
+
+def test_a_broken_connection_is_unavailable_for_everything_that_waits() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        messages = [await harmful(place, heard, str(number)) for number in range(12)]
+        place.wire.trouble("DELETE", "/channels/", 0, times=99)
+        place.wire.trouble("POST", f"/channels/{place.general}/", 0, times=99)
+        deletes = [place.planned(Delete(), message) for message in messages]
+        async with asyncio.timeout(20):
+            outcomes = await asyncio.gather(*map(heard.chat.perform, deletes), return_exceptions=True)
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+        place.wire.troubles.clear()
+        assert await asyncio.gather(*map(heard.chat.perform, deletes)) == [Done()] * 12
+
+    play(scene)
+
+
+def test_what_comes_after_the_end_is_broken() -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            async with listening(place) as heard:
+                message = await harmful(place, heard)
+            with pytest.raises(Broken):
+                await heard.chat.perform(place.planned(Delete(), message))
+
+    asyncio.run(scenario())
 
 
 def test_d64_the_reason_fits_the_audit_log_however_it_is_counted() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import discord
 import pytest
 from simcord.backend.models import Overwrite
-from simcord.enums import OverwriteType
+from simcord.enums import ChannelType, OverwriteType
 
 from adapters.discord import catching_up
 from adapters.discord.arrivals import Arrivals
@@ -137,10 +137,16 @@ def test_d53_active_and_archived_threads_are_caught_up_on() -> None:
             archived = place.wire.backend.create_thread(place.general, "닫힌 스레드", place.minji)
             place.write("열린 글", channel=active.id)
             place.write("닫힌 글", channel=archived.id)
-            archived.thread_metadata.archived = True
-            place.wire.backend.guilds[place.guild].thread_ids.remove(archived.id)
+            private = place.wire.backend.create_thread(
+                place.general, "비공개 스레드", place.minji, type=ChannelType.PRIVATE_THREAD
+            )
+            place.write("비공개 글", channel=private.id)
+            for thread in (archived, private):
+                thread.thread_metadata.archived = True
+                place.wire.backend.guilds[place.guild].thread_ids.remove(thread.id)
             async with listening(place) as heard:
-                await until(lambda: {"열린 스레드", "열린 글", "닫힌 스레드", "닫힌 글"} <= set(heard.texts))
+                everything = {"열린 스레드", "열린 글", "닫힌 스레드", "닫힌 글", "비공개 스레드", "비공개 글"}
+                await until(lambda: everything <= set(heard.texts))
 
     asyncio.run(scenario())
 
@@ -215,7 +221,8 @@ def test_the_bookmark_stands_still_while_messages_are_not_confirmed() -> None:
 
 
 def test_what_overflows_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.arrivals.CAPACITY", 20)
+    monkeypatch.setattr("adapters.discord.arrivals.CAPACITY", 40)
+    monkeypatch.setattr(catching_up, "PAGE", 10)
 
     async def scenario() -> None:
         async with cafe() as place:

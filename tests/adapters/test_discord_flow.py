@@ -24,6 +24,7 @@ from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.errors import Unavailable
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.fakes import ScriptedGuard
+from tests.postgres import Postgres
 
 RULE = {
     "name": "abuse",
@@ -31,6 +32,9 @@ RULE = {
     "then": ["delete", "flag"],
     "reason": {"ko": "욕설", "en": "abuse"},
 }
+
+
+EVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class Ears(ScriptedGuard):
@@ -52,7 +56,7 @@ class At:
         self.client = chat.client
 
     async def incidents(self) -> list[Incident]:
-        return list(await self.jikimi.incidents.between(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)))
+        return list(await self.jikimi.incidents.between(*EVER))
 
     def in_general(self) -> list[str]:
         return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
@@ -62,10 +66,12 @@ class At:
 
 
 @asynccontextmanager
-async def at_work(place: Cafe, database: Path, guard: ScriptedGuard | None = None, mode: str = "live") -> AsyncIterator[At]:
+async def at_work(
+    place: Cafe, database: Path | str, guard: ScriptedGuard | None = None, mode: str = "live"
+) -> AsyncIterator[At]:
     config = Config.model_validate(
         {
-            "storage": {"url": f"sqlite:///{database}"},
+            "storage": {"url": database if isinstance(database, str) else f"sqlite:///{database}"},
             "defaults": {"mode": mode, "disabled_rules": [rule.name for rule in preset("balanced")]},
             "rules": [RULE],
         }
@@ -78,9 +84,8 @@ async def at_work(place: Cafe, database: Path, guard: ScriptedGuard | None = Non
 
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
-        await desk.change(
-            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods), mode=Watch(mode))
-        )
+        server, mods = str(place.guild), str(place.mods)
+        await desk.change(Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode)))
         work = asyncio.create_task(jikimi.run())
         at = At(place, jikimi, desk)
         try:
@@ -273,7 +278,32 @@ def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
             incidents = await at.incidents()
             assert len(incidents) == 100
             assert all(outcome == Done() for i in incidents for action, outcome in i.outcomes if action == Delete())
-            tally = await at.jikimi.inbox.tally(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+            tally = await at.jikimi.inbox.tally(*EVER)
             assert tally.kept == tally.settled
 
     asyncio.run(scenario())
+
+
+def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, postgres.create("discord_away")) as at:
+            for number in range(400):  # a hundred a second
+                place.write(f"{'나쁜' if number % 4 == 0 else '좋은'} 말 {number}")
+                if number == 100:
+                    postgres.kill()
+                if number == 300:
+                    await asyncio.to_thread(postgres.start)
+                await asyncio.sleep(0.01)
+            await until(lambda: len(at.in_general()) == 300, 60)
+            assert not any("나쁜" in text for text in at.in_general())
+            assert len(await at.incidents()) == 100
+            await until(lambda: len(_named(at)) >= 100, 60)
+            assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
+
+    asyncio.run(scenario())
+
+
+def _named(at: At) -> list[int]:
+    """The incidents that the cards in the moderators' channel name."""
+    footers = (card.embeds[0]["footer"]["text"] for card in at.cards())
+    return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]

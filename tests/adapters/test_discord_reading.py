@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
+import pytest
+from simcord.backend import serializers
 from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
@@ -102,6 +104,18 @@ def test_d40_components_v2_are_read_with_all_that_they_hold() -> None:
 
     (message,) = read(words)
     assert message.text.split("\n") == ["첫 글", "상자 속 글", "구획의 글", "단추의 글", "고르세요", "가", "가의 설명"]
+
+
+def test_d41_components_that_cannot_be_read_raise_an_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    def write(place: Cafe) -> None:
+        known = {"type": 10, "content": "글"}
+        written = place.write("", by=by_bot(place), components=[known], flags=COMPONENTS_V2)
+        payload = dict(serializers.message_payload(place.wire.backend, written))
+        payload |= {"id": str(written.id + 1), "components": [{"type": 99, "content": "모르는 것"}]}
+        place.wire.backend.emit("MESSAGE_CREATE", payload)
+
+    assert [message.text for message in read(write, count=2)] == ["글", ""]
+    assert capsys.readouterr().out.count("components that we cannot read") == 1
 
 
 def test_d42_a_poll_is_its_question_and_its_answers() -> None:

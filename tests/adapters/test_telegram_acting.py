@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.domain.actions import (
+    Action,
     Ban,
     Delete,
     Done,
@@ -25,6 +27,7 @@ from bot.domain.actions import (
 from bot.domain.message import Message
 from bot.errors import Broken, Unavailable
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
+from tests.fakes import MemoryOutbox
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal
 
@@ -40,7 +43,7 @@ def status(here: Stage, who: int = 7) -> str:
     return str(here.group.members[who]["status"])
 
 
-# ---- deleting -----------------------------------------------------------------------------------------------------------
+# ---- deleting -------------------------------------------------------------------------------------------------------
 
 
 @played
@@ -126,7 +129,7 @@ async def test_a_bot_that_was_removed_and_added_again(here: Stage) -> None:
     assert await here.carry_out(second, Delete()) == [Done()]
 
 
-# ---- sanctions ----------------------------------------------------------------------------------------------------------
+# ---- sanctions ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_t18_t19_t21_nobody_of_the_staff_and_no_stand_in_is_ever_sanctioned(who:
     asyncio.run(scenario())
 
 
-# ---- words --------------------------------------------------------------------------------------------------------------
+# ---- words ----------------------------------------------------------------------------------------------------------
 
 
 @played
@@ -253,6 +256,30 @@ async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
     assert notice not in here.group.messages
 
 
+class AwayOnce(MemoryOutbox):
+    """Cannot be reached the first time that something is to be planned."""
+
+    away = True
+
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        if self.away:
+            self.away = False
+            raise Unavailable("database is restarting")
+        await super().plan(incident_id, actions, due=due)
+
+
+@played
+async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_was_posted(here: Stage) -> None:
+    message = await said(here)
+    await here.stop()
+    here.store.outbox = AwayOnce(here.store)
+    here.chat = connect(here.server.url, here.desk, here.store)
+    (outcome,) = await here.carry_out(message, Warn())
+    assert isinstance(outcome, Done)
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
+
+
 @played
 async def test_who_floods_is_warned_once(here: Stage) -> None:
     room = here.server.private(7)
@@ -272,7 +299,7 @@ async def test_a_warning_whose_answer_is_lost_is_not_given_twice(here: Stage) ->
 
 
 @played
-async def test_a_restored_message_is_quoted_and_names_its_author(here: Stage) -> None:
+async def test_t33_a_restored_message_is_what_we_stored_quoted_and_names_its_author(here: Stage) -> None:
     message = await said(here, "괜찮은 말 😀")
     await here.open_incident(message, Delete(), Restore())
     await here.do_planned()
@@ -300,7 +327,7 @@ async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
             if call.arguments["chat_id"] == GROUP] == [5, 5]  # fmt: skip
 
 
-# ---- limits -------------------------------------------------------------------------------------------------------------
+# ---- limits ---------------------------------------------------------------------------------------------------------
 
 
 async def outcome_or_wait(here: Stage, message: Message, *actions: object) -> list[Outcome | Unavailable]:
@@ -345,8 +372,9 @@ async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
     assert warned.retry_after == 40
     again = await said(here, author=9)
     calls = len(here.server.of("sendMessage"))
-    (waiting, *_) = await outcome_or_wait(here, again, Warn())
+    waiting, deleted = await outcome_or_wait(here, again, Warn(), Delete())
     assert isinstance(waiting, Unavailable)
+    assert deleted == Done(), "a notice that must wait keeps no deletion waiting"
     assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
     assert all(isinstance(outcome, Done) for outcome in await outcome_or_wait(here, elsewhere, Delete(), Warn()))
 

@@ -36,7 +36,7 @@ async def press(here: Stage, card: dict[str, Any], who: int, button: Button, inc
     return str(here.server.answers[id_].get("text", ""))
 
 
-# ---- cards --------------------------------------------------------------------------------------------------------------
+# ---- cards ----------------------------------------------------------------------------------------------------------
 
 
 @played
@@ -102,7 +102,7 @@ async def test_a_moderators_chat_that_moved_is_followed(here: Stage) -> None:
     assert here.desk.community(here.chat.platform, str(GROUP)).moderators_channel == "-1000077"
 
 
-# ---- buttons ------------------------------------------------------------------------------------------------------------
+# ---- buttons --------------------------------------------------------------------------------------------------------
 
 
 @played
@@ -198,7 +198,7 @@ async def test_a_press_that_telegram_forgot_counts_all_the_same(here: Stage) -> 
     await here.server.until(lambda: here.store.opened and len(labels(cards(room)[0])) == 2)
 
 
-# ---- commands -----------------------------------------------------------------------------------------------------------
+# ---- commands -------------------------------------------------------------------------------------------------------
 
 
 async def command(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> dict[str, Any]:
@@ -235,11 +235,11 @@ async def test_p3_privacy_is_answered_everywhere_and_to_everybody(here: Stage) -
     assert "저장" in (await command(here, here.group, 7, "/privacy"))["text"]
     assert "저장" in (await command(here, here.group, 7, "/개인정보"))["text"]
     private = here.server.private(7)
-    assert "stored" in (await command(here, private, {"id": 7, "is_bot": False, "first_name": "Ann",
-                                                      "language_code": "en"}, "/privacy@jikimi_bot"))["text"]  # fmt: skip
+    ann = {"id": 7, "is_bot": False, "first_name": "Ann", "language_code": "en"}
+    assert "stored" in (await command(here, private, ann, "/privacy@jikimi_bot"))["text"]
 
 
-@pytest.mark.parametrize("text", ["/setup", "/status", "/check", "/test 말", "/pause", "/privacy@other_bot", "/unknown"])
+@pytest.mark.parametrize("text", ["/setup", "/status", "/check", "/test 말", "/pause", "/privacy@other_bot", "/nono"])
 def test_what_is_not_for_them_or_not_for_us_stays_without_an_answer(text: str) -> None:
     async def scenario() -> None:
         async with stage() as here:

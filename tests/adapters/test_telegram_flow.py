@@ -10,13 +10,18 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+
 from bot import wiring
-from bot.config import Config, Storage
+from bot.commands.invite import telegram
+from bot.config import Config, Storage, Telegram
 from bot.domain.actions import Delete, Refused
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
 from bot.domain.message import Platform
 from bot.domain.rules import Watch
+from bot.texts import texts
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.incidents import SqlIncidentLog
@@ -217,5 +222,42 @@ def test_the_network_is_away_under_way_and_everything_is_done_in_the_end(tmp_pat
                         proxy.mode = "pass"
                     await asyncio.sleep(0.02)
                 await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), 60)
+
+    asyncio.run(scenario())
+
+
+def test_the_invite_link_asks_for_exactly_the_rights_that_are_used(capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            config = Config(telegram=Telegram(token=SecretStr(TOKEN), api_url=server.url))
+            await telegram(config, texts("ko"))
+
+    asyncio.run(scenario())
+    shown = capsys.readouterr().out
+    assert "https://t.me/jikimi_bot?startgroup=true&admin=delete_messages+restrict_members" in shown
+    assert "/setprivacy" in shown
+    assert TOKEN not in shown
+
+
+def test_jikimi_run_connects_moderates_and_stops_cleanly(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            (tmp_path / "config.toml").write_text(
+                f'[telegram]\ntoken = "{TOKEN}"\napi_url = "{server.url}"\n[defaults]\nmode = "live"\n', "utf-8"
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "run", cwd=tmp_path,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            )  # fmt: skip
+            await server.until(lambda: server.polls, patience=60)
+            bad = server.post(group, 7, "씨발 개새끼야 죽여버린다 병신년아")
+            await server.until(lambda: bad["message_id"] not in group.messages, patience=30)
+            process.send_signal(signal.SIGTERM)
+            said, _ = await process.communicate()
+            assert process.returncode == 0, said.decode()
+            assert TOKEN not in said.decode()
+            assert "개새끼" not in said.decode()
+            assert "Traceback" not in said.decode()
 
     asyncio.run(scenario())

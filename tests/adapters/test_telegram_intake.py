@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.telegram.chat import ALLOWED_UPDATES
+from adapters.telegram.arriving import ALLOWED_UPDATES
 from bot.domain.actions import Delete, Done, Gone, Kick
 from bot.errors import Broken
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
@@ -61,7 +61,7 @@ async def test_t3_t5_what_a_dead_process_had_not_kept_is_delivered_again(here: S
 
 
 @played
-async def test_messages_of_a_chat_stay_in_order(here: Stage) -> None:
+async def test_t17_messages_of_a_chat_stay_in_order(here: Stage) -> None:
     here.listen()
     for number in range(300):
         here.server.post(here.group, 7, f"{number}")
@@ -186,7 +186,7 @@ async def test_where_the_admins_cannot_be_asked_messages_still_come(here: Stage)
     assert message.text == "방장 말"
 
 
-# ---- groups that become supergroups -------------------------------------------------------------------------------------
+# ---- groups that become supergroups ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("service", ["old", "new", "both"])

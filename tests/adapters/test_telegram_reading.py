@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.message import Kind
 from tests.adapters.telegram_stage import GROUP, Stage, played, stage
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Chat, user
+from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
 
 FILE = {"file_id": "f", "file_unique_id": "u"}
 OPTION = {"persistent_id": "1", "voter_count": 0}
@@ -25,7 +25,8 @@ TASK = {"id": 1, "text": "할일말"}
 #: What a message carries -> what must be read of it.
 CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "t35_text_link": (
-        {"text": "여기를 누르세요", "entities": [{"type": "text_link", "offset": 0, "length": 3, "url": "https://evil.example/"}]},
+        {"text": "여기를 누르세요",
+         "entities": [{"type": "text_link", "offset": 0, "length": 3, "url": "https://evil.example/"}]},
         ["여기를 누르세요", "https://evil.example/"],
     ),
     "t35_caption": (
@@ -38,7 +39,9 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"poll_option_added": {"option_persistent_id": "2", "option_text": "뒤늦은보기"}}, ["뒤늦은보기"],
     ),
     "t37_checklist": ({"checklist": {"title": "목록말", "tasks": [TASK]}}, ["목록말", "할일말"]),
-    "t37_checklist_tasks_added_later": ({"checklist_tasks_added": {"tasks": [TASK | {"text": "뒤늦은일"}]}}, ["뒤늦은일"]),
+    "t37_checklist_tasks_added_later": (
+        {"checklist_tasks_added": {"tasks": [TASK | {"text": "뒤늦은일"}]}}, ["뒤늦은일"],
+    ),
     "t38_quote": ({"text": "답", "quote": {"text": "인용말", "position": 0}}, ["답", "인용말"]),
     "t38_external_reply": (
         {"text": "답", "external_reply": {"origin": FORWARDED, "poll": POLL}}, ["답", "질문거리", "보기둘"],
@@ -59,7 +62,8 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["놀이말", "놀이설명", "놀이글"],
     ),
     "t40_giveaway": (
-        {"giveaway": {"chats": [CHANNEL], "winners_selection_date": 1, "winner_count": 1, "prize_description": "상품말"}},
+        {"giveaway": {"chats": [CHANNEL], "winners_selection_date": 1, "winner_count": 1,
+                      "prize_description": "상품말"}},
         ["상품말"],
     ),
     "t40_document": ({"document": FILE | {"file_name": "나쁜파일.txt"}}, ["나쁜파일.txt"]),
@@ -128,7 +132,7 @@ def test_t40_other_carriers(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CARRIED if kind.startswith("t41")])
-def test_t41_rich_messages(kind: str) -> None:
+def test_t41_t51_rich_messages(kind: str) -> None:
     _carries(*CARRIED[kind])
 
 
@@ -159,7 +163,7 @@ async def test_what_says_nothing_is_not_taken(here: Stage) -> None:
     assert here.texts == ["끝"]
 
 
-# ---- who speaks -------------------------------------------------------------------------------------------------------
+# ---- who speaks -----------------------------------------------------------------------------------------------------
 
 
 @played
@@ -186,7 +190,7 @@ async def test_t21_an_anonymous_admin_is_exempt_and_the_label_is_kept(here: Stag
 
 
 @played
-async def test_t22_what_comes_via_an_inline_bot_is_the_users(here: Stage) -> None:
+async def test_t22_c13_what_comes_via_an_inline_bot_is_the_users(here: Stage) -> None:
     here.server.post(here.group, 7, "gif", via_bot={"id": 99, "is_bot": True, "first_name": "g", "username": "gif"})
     (message,) = await here.hear(1)
     assert (message.author.id, message.author.bot, message.extra["via_bot"]) == ("7", False, "gif")
@@ -240,12 +244,30 @@ async def test_t58_c11_another_bots_answer_carries_what_it_was_asked(here: Stage
 
 
 @played
-async def test_c12_a_guest_bots_answer_carries_what_it_was_asked(here: Stage) -> None:
+async def test_t52_c12_a_guest_bots_answer_carries_what_it_was_asked(here: Stage) -> None:
     asked = here.server.post(here.group, 7, "손님봇아")
     robot = {"id": 501, "is_bot": True, "first_name": "손님"}
     here.server.post(here.group, robot, "네", reply_to_message=asked, guest_bot_caller_user=user(7))
     _, answer = await here.hear(2)
     assert (answer.author.bot, answer.prompt) == (True, "손님봇아")
+
+
+@played
+async def test_c15_c16_another_bots_edit_is_read_like_a_persons(here: Stage) -> None:
+    robot = {"id": 500, "is_bot": True, "first_name": "LLM"}
+    answer = here.server.post(here.group, robot, "답")
+    here.server.edit(answer, text="더 긴 답")
+    _, edit = await here.hear(2)
+    assert (edit.text, edit.kind, edit.author.bot) == ("더 긴 답", Kind.EDIT, True)
+
+
+@played
+async def test_t25_admin_bots_are_staff_too(here: Stage) -> None:
+    robot = {"id": 500, "is_bot": True, "first_name": "도우미"}
+    here.group.members[500] = member(robot, "administrator", RIGHTS)
+    here.server.post(here.group, robot, "말")
+    (message,) = await here.hear(1)
+    assert message.author.is_staff
 
 
 @played
@@ -257,7 +279,7 @@ async def test_t43_the_topic_is_kept_and_is_no_reply(here: Stage) -> None:
     assert (message.extra["topic"], message.reply_to) == (str(root["message_id"]), None)
 
 
-# ---- edits and albums ---------------------------------------------------------------------------------------------------
+# ---- edits and albums -----------------------------------------------------------------------------------------------
 
 
 @played
@@ -308,6 +330,8 @@ async def test_t42_while_an_album_gathers_others_go_on_and_nothing_is_confirmed_
     here.server.post(here.group, 8, "보통 말")
     await here.hear(1)
     assert here.texts == ["보통 말"]
+    polls = here.server.polls
+    await here.server.until(lambda: here.server.polls > polls + 2)
     assert len(here.server.updates) == 2, "the album would be lost if we died now"
     here.server.album(here.group, 7, "뒤", group="a")
     await here.hear(2)

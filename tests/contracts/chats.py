@@ -10,9 +10,12 @@ from typing import Protocol
 
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
+from adapters.telegram import TelegramChat
 from bot.ports import ChatPlatform
 from bot.texts import texts
+from tests.adapters import telegram_stage
 from tests.adapters.discord_cafe import Cafe, cafe, until
+from tests.adapters.telegram_stage import Stage
 
 
 class Place(Protocol):
@@ -87,5 +90,27 @@ async def discord(_: Path) -> AsyncIterator[Place]:
         await asyncio.gather(*tasks)
 
 
+@dataclass
+class TelegramPlace:
+    stage: Stage
+    chats: list[TelegramChat]
+
+    def connect(self, said: Sequence[str] = (), *, edited: str = "") -> ChatPlatform:
+        written = [self.stage.server.post(self.stage.group, 7, text) for text in said]
+        if edited:
+            self.stage.server.edit(written[-1], text=edited)
+        self.chats.append(telegram_stage.connect(self.stage.server.url, self.stage.desk, self.stage.store))
+        return self.chats[-1]
+
+
+@asynccontextmanager
+async def telegram(_: Path) -> AsyncIterator[Place]:
+    async with telegram_stage.stage() as here:
+        place = TelegramPlace(here, [])
+        yield place
+        for chat in place.chats:
+            await chat.close()
+
+
 #: A network is under contract once it stands here.
-PLACES: dict[str, Opens] = {"rehearsal": rehearsal, "discord": discord}
+PLACES: dict[str, Opens] = {"rehearsal": rehearsal, "discord": discord, "telegram": telegram}

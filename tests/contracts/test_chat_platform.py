@@ -33,7 +33,10 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     return run
 
 
-async def hear(chat: ChatPlatform, count: int, *, act: Callable[[list[Message]], Awaitable[None]] | None = None) -> list[Message]:
+Act = Callable[[list[Message]], Awaitable[None]]
+
+
+async def hear(chat: ChatPlatform, count: int, *, act: Act | None = None) -> list[Message]:
     """The first `count` messages; `act` happens while the chat is still connected."""
     heard: list[Message] = []
     async with asyncio.timeout(20), aclosing(chat.messages()) as batches:  # type: ignore[type-var]

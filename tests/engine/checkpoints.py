@@ -1,6 +1,7 @@
 """Small checkpoints for the engine tests: a folder of Korean comments in (or none), model folders that vLLM serves out.
 
     python -m tests.engine.checkpoints OUT_DIR
+    python -m tests.engine.checkpoints OUT_DIR tokenizer.model    (Llama 3's vocabulary alone, see llama_3_tokenizer)
 
 `wildguard-ko` is Llama-shaped, has its own small vocabulary with Llama 3's control tokens, and is trained for some
 minutes in the guard's exact format, so that it truly answers. `wildguard` (Mistral), `shieldgemma` (Gemma 2) and
@@ -8,22 +9,23 @@ minutes in the guard's exact format, so that it truly answers. `wildguard` (Mist
 The folder names hold a hash of what they are made from: a second run trains nothing. Needs torch and transformers.
 """
 
+import ast
 import gzip
 import hashlib
 import json
+import os
 import random
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import cycle, islice
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from tokenizers import Regex as Pattern
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
@@ -39,7 +41,7 @@ from transformers.cache_utils import DynamicCache
 
 from adapters.dialects import DIALECTS, Dialect, Piece, Question, encoder
 from adapters.embedded.training import TESTS, TRAINING
-from bot.domain.verdict import Exchange, Task
+from bot.domain.verdict import Exchange
 
 KOREAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "korean"
 SEED = 20241025
@@ -69,7 +71,7 @@ _REFUSALS = tuple(
     f"{sorry} {what} {cannot}".strip() + after
     for sorry in ("죄송하지만", "미안하지만", "죄송합니다만", "아쉽지만", "")
     for what in ("그 요청은", "그건", "해당 내용은", "이런 질문에는", "그런 말씀에는", "")
-    for cannot in ("도와드릴 수 없습니다.", "답변드릴 수 없어요.", "제공할 수 없습니다.", "응하지 않겠습니다.", "알려 드릴 수 없어요.")
+    for cannot in ("도와드릴 수 없습니다.", "답변드릴 수 없어요.", "제공할 수 없습니다.", "응하지 않겠습니다.")
     for after in ("", " 다른 질문을 해 주세요.", " 양해 부탁드립니다.")
 )
 
@@ -102,6 +104,13 @@ class Corpus:
 
     training: Sequence[Row]
     held_out: Sequence[Row]
+
+
+def kept() -> Path:
+    """Where checkpoints stay between runs: the folder in JIKIMI_CHECKPOINTS, or build/checkpoints."""
+    folder = Path(os.environ.get("JIKIMI_CHECKPOINTS") or Path(__file__).parents[2] / "build" / "checkpoints")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 # ---- texts ------------------------------------------------------------------------------------------------------
@@ -139,7 +148,7 @@ def _own(draw: random.Random) -> tuple[list[tuple[str, bool]], list[tuple[str, b
     folder = files("bot.rehearsal")
     rows = [json.loads(line) for line in folder.joinpath("transcript.jsonl").read_text("utf-8").splitlines()]
     expected = [json.loads(line) for line in folder.joinpath("expected.jsonl").read_text("utf-8").splitlines()]
-    fine = [row["text"] for row, said in zip(rows, expected, strict=True) if row.get("text") and said["expect"] == "fine"]
+    fine = [row.get("text") or "" for row, said in zip(rows, expected, strict=True) if said["expect"] == "fine"]
     parts = [sentence.split() for text in fine for sentence in text.replace("?", ".").split(".") if sentence.split()]
     draw.shuffle(parts)
 
@@ -186,7 +195,7 @@ def _byte_level(texts: Iterator[str], size: int, control: Sequence[str], **speci
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Pattern(_SPLIT), "isolated"),
+            pre_tokenizers.Split(Regex(_SPLIT), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -299,9 +308,7 @@ def _train(
         examples.append((whole, len(encode(pieces))))
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.05)
     batches = _batches([(row.response is None, len(whole)) for row, (whole, _) in zip(rows, examples, strict=True)])
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 50) * (1 - step / steps)
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 50) * (1 - step / steps))
     model.train()
     for step, batch in enumerate(islice(cycle(batches), steps)):
         loss = _loss(model, [examples[index] for index in batch], tokenizer.pad_token_id)
@@ -317,8 +324,8 @@ def _train(
 
 def answer(question: Question, labels: Sequence[bool]) -> str:
     """What the guard writes for these labels."""
-    fields = question.form.fields
-    chosen = [next(label for label in field.labels if label.positive == said) for field, said in zip(fields, labels)]
+    pairs = zip(question.form.fields, labels, strict=True)
+    chosen = [next(label for label in field.labels if label.positive == said) for field, said in pairs]
     return question.forced(chosen[:-1]) + chosen[-1].text
 
 
@@ -333,7 +340,8 @@ def _batches(keys: Sequence[tuple[bool, int]]) -> list[list[int]]:
 
 def _loss(model: LlamaForCausalLM, examples: Sequence[tuple[list[int], int]], pad: int) -> torch.Tensor:
     """The template that all examples begin with passes through the layers once."""
-    shared = len(commonprefix([whole for whole, _ in examples]))
+    first, last = min(whole for whole, _ in examples), max(whole for whole, _ in examples)
+    shared = next(place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
     width = max(len(whole) for whole, _ in examples)
     ids = torch.tensor([whole + [pad] * (width - len(whole)) for whole, _ in examples])
     rows, places, targets = [], [], []
@@ -361,7 +369,7 @@ _SMALL = {
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
     "head_dim": 32,
-    "max_position_embeddings": 4096,
+    "max_position_embeddings": 16384,
 }
 
 
@@ -411,7 +419,7 @@ def _untrained(
     model = shape(
         config(
             vocab_size=len(tokenizer),
-            tie_word_embeddings=False,
+            tie_word_embeddings=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -420,30 +428,61 @@ def _untrained(
         )
     )
     field = dialect.forms[0].fields[0]
-    ids = field.label_ids(lambda text: tokenizer.encode(text, add_special_tokens=False)).values()
-    with torch.no_grad():  # every other token has logit 0: one of the labels always has nearly all probability
-        head = torch.zeros_like(model.lm_head.weight)
-        for number in ids:
-            head[number] = torch.randn(head.shape[1]) * 4
-        head[list(ids)[0]] = -head[list(ids)[-1]]
-        model.lm_head.weight.copy_(head)
+    ids = list(field.label_ids(lambda text: tokenizer.encode(text, add_special_tokens=False)).values())
+    with torch.no_grad():
+        # The first coordinate is large whatever is read, and the labels look at it most: one of them always wins.
+        tied = model.get_input_embeddings().weight
+        tied[:, 0] = 1.0
+        tied[ids] = torch.randn(len(ids), tied.shape[1])
+        tied[ids, 0] = 4.0
     return _saved(model, tokenizer, folder)
+
+
+# ---- Llama 3's own vocabulary -----------------------------------------------------------------------------------
+
+
+def llama_3_tokenizer(model: Path, out: Path) -> Path:
+    """A tokenizer.json of 6 MB from `tokenizer.model` of Llama 3 (in the PyPI package llama-models, llama3/), for the
+    speed bench on random weights. With the chat template that wildguard-ko was trained with."""
+    from transformers.convert_slow_tokenizer import TikTokenConverter
+
+    reserved = [f"<|reserved_special_token_{number}|>" for number in range(2, 247)]
+    converted = TikTokenConverter(
+        vocab_file=str(model), pattern=_SPLIT, extra_special_tokens=[*LLAMA_3_CONTROL, *reserved]
+    ).converted()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=converted,
+        bos_token="<|begin_of_text|>",
+        eos_token="<|eot_id|>",
+        clean_up_tokenization_spaces=False,
+    )
+    tokenizer.chat_template = _TRAINED_TEMPLATE
+    tokenizer.save_pretrained(out)
+    file = out / "tokenizer.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["model"]["merges"] = [" ".join(pair) for pair in content["model"]["merges"]]
+    file.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), "utf-8")
+    return out
 
 
 # ---- files ------------------------------------------------------------------------------------------------------
 
 
 def _saved(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> Path:
-    partial = folder.with_suffix(".partial")
+    partial = folder.with_suffix(f".{os.getpid()}")
     model.to(torch.bfloat16).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
-    partial.rename(folder)
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was faster
+        shutil.rmtree(partial)
     return folder
 
 
 def _fingerprint(data: Path | None, steps: int) -> str:
     """Of this module, the dialects' templates and the texts."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    code = ast.unparse(ast.parse(Path(__file__).read_text("utf-8")))  # without comments
+    digest = hashlib.sha256(code.encode())
     digest.update(repr((steps, [dialect.hash for dialect in DIALECTS.values()])).encode())
     if data and data.is_dir():
         for source in (*TRAINING, TESTS[0]):
@@ -454,6 +493,9 @@ def _fingerprint(data: Path | None, steps: int) -> str:
 def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 2:
+        print(llama_3_tokenizer(Path(sys.argv[2]), out))
+        return
     for make in (wildguard, shieldgemma, qwen3guard, wildguard_ko):
         print(make(out), flush=True)
 

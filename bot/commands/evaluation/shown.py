@@ -115,7 +115,7 @@ def _interval(measured: Measure, *, signed: bool = False) -> str:
     value = number(measured.value, sign)
     if measured.interval is None:
         return value
-    between = " … " if signed else "–"
+    between = "…" if signed else "–"
     return f"{value} ({number(measured.interval.low, sign)}{between}{number(measured.interval.high, sign)})"
 
 

@@ -1,4 +1,4 @@
-"""Counts of messages by quarter hour, from what is on record, and which reports were delivered."""
+"""Counts of messages by quarter hour, from what is on record."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,382 @@
+"""Slash commands, a context menu and the welcome: what people ask the bot for -> answers that only they see."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+from discord.app_commands import locale_str
+
+from adapters.discord.acting import missing_here
+from adapters.discord.answers import missing
+from adapters.discord.reading import author_of, read
+from bot.domain.card import masked
+from bot.domain.community import Community
+from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.rules import Decision, Watch
+from bot.errors import BotError
+from bot.ports import Clock, Desk
+from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
+from bot.texts.cards import history_line, outcome_line, revealed
+
+_log = structlog.get_logger(__name__)
+
+PRESETS = ("gentle", "balanced", "strict")
+MENU_LASTS = 600.0  # seconds
+MOST_SHOWN = 20  # channels
+REPORTS = 10_000  # remembered
+
+#: What the bot needs in a server, in the order in which it is explained.
+NEEDED = (
+    "view_channel", "read_message_history", "send_messages", "embed_links", "manage_messages", "manage_threads",
+    "manage_webhooks", "moderate_members", "kick_members", "ban_members",
+)  # fmt: skip
+
+Interaction = discord.Interaction[Any]
+Answer = Callable[[Interaction, Texts], Coroutine[Any, Any, str]]
+
+
+class InTexts(app_commands.Translator):
+    """Names and descriptions of commands in the language of whoever looks at them."""
+
+    async def translate(
+        self, string: locale_str, locale: discord.Locale, context: app_commands.TranslationContext[Any, Any]
+    ) -> str | None:
+        key = string.extras.get("key")  # names of options have none
+        return texts("ko")[key] if key and locale is discord.Locale.korean else None
+
+
+def _named(key: str) -> locale_str:
+    return locale_str(texts("en")[key], key=key)
+
+
+@dataclass(slots=True)
+class Commands:
+    client: discord.Client
+    desk: Desk
+    clock: Clock
+    _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
+
+    def __post_init__(self) -> None:
+        self.client.event(self.on_guild_join)
+
+    async def register(self) -> None:
+        """Tell Discord which commands there are; only what has changed takes effect."""
+        tree = app_commands.CommandTree(self.client)
+        await tree.set_translator(InTexts())
+        tree.add_command(self._group())
+        judge = app_commands.ContextMenu(name=_named("command.judge"), callback=self._judge_shown)
+        judge.default_permissions = discord.Permissions(manage_messages=True)
+        judge.guild_only = True
+        report = app_commands.ContextMenu(name=_named("command.report"), callback=self._report)
+        report.guild_only = True
+        tree.add_command(judge)
+        tree.add_command(report)
+        try:
+            await tree.sync()
+        except (discord.DiscordException, OSError, TimeoutError) as error:
+            _log.warning("commands not registered", error=type(error).__name__)
+
+    def _group(self) -> app_commands.Group:
+        group = app_commands.Group(
+            name=_named("command.jikimi"),
+            description=_named("command.jikimi_does"),
+            guild_only=True,
+            default_permissions=discord.Permissions(manage_messages=True),
+        )
+
+        @group.command(name=_named("command.setup"), description=_named("command.setup_does"))
+        async def setup(interaction: Interaction) -> None:
+            await self._set_up(interaction)
+
+        @group.command(name=_named("command.status"), description=_named("command.status_does"))
+        async def status(interaction: Interaction) -> None:
+            await self._answer(interaction, self._status)
+
+        @group.command(name=_named("command.check"), description=_named("command.check_does"))
+        async def check(interaction: Interaction) -> None:
+            await self._answer(interaction, self._check)
+
+        @group.command(name=_named("command.test"), description=_named("command.test_does"))
+        async def test(interaction: Interaction, text: str) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                return _decided(await self.desk.judge(_as_said(asked, text)), say)
+
+            await self._answer(interaction, answer)
+
+        @group.command(name=_named("command.explain"), description=_named("command.explain_does"))
+        async def explain(interaction: Interaction, incident: int) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                return await self._explain(asked, incident, say)
+
+            await self._answer(interaction, answer)
+
+        @group.command(name=_named("command.exempt"), description=_named("command.exempt_does"))
+        async def exempt(
+            interaction: Interaction, role: discord.Role | None = None, channel: discord.abc.GuildChannel | None = None
+        ) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                before = self._community(asked)
+                await self.desk.change(
+                    replace(
+                        before,
+                        exempt_roles=before.exempt_roles ^ ({str(role.id)} if role else set()),
+                        exempt_channels=before.exempt_channels ^ ({str(channel.id)} if channel else set()),
+                    )
+                )
+                return await self._status(asked, say)
+
+            await self._answer(interaction, answer, manages=True)
+
+        @group.command(name=_named("command.threshold"), description=_named("command.threshold_does"))
+        async def threshold(interaction: Interaction, rule: str, score: app_commands.Range[float, 0.0, 1.0]) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                before = self._community(asked)
+                rules = [one.name for one in self.desk.policy(_as_said(asked, "")).rules]
+                if rule not in rules:
+                    return say("check.unknown_rule", given=rule, names=", ".join(rules))
+                await self.desk.change(replace(before, thresholds={**before.thresholds, rule: score}))
+                return await self._status(asked, say)
+
+            await self._answer(interaction, answer, manages=True)
+
+        @group.command(name=_named("command.pause"), description=_named("command.pause_does"))
+        async def pause(interaction: Interaction, minutes: app_commands.Range[int, 0, 10080] = 60) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                until = self.clock.now() + timedelta(minutes=minutes) if minutes else None
+                await self.desk.change(replace(self._community(asked), paused_until=until))
+                return await self._status(asked, say)
+
+            await self._answer(interaction, answer, manages=True)
+
+        @group.command(name=_named("command.privacy"), description=_named("command.privacy_does"))
+        async def privacy(interaction: Interaction) -> None:
+            await interaction.response.send_message(_say(interaction)["discord.privacy"], ephemeral=True)
+
+        return group
+
+    # ---- answers
+
+    async def _answer(self, interaction: Interaction, answer: Answer, *, manages: bool = False) -> None:
+        """Defers at once, works afterwards. `manages`: only for who may manage the server."""
+        say = _say(interaction)
+        if not _may(interaction, manages=manages):
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            told = await answer(interaction, say)
+        except BotError:
+            told = say["card.try_again"]
+        await interaction.followup.send(told[:2000] or "-", ephemeral=True)
+
+    async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
+        async def answer(_: Interaction, say: Texts) -> str:
+            return _decided(await self.desk.judge(read(message)), say)
+
+        await self._answer(interaction, answer)
+
+    async def _report(self, interaction: Interaction, message: discord.Message) -> None:
+        """A member points the moderators to a message; each member once for each message."""
+        say, settings, key = _say(interaction), self._community(interaction), (interaction.user.id, message.id)
+        if settings.moderators_channel is None:
+            await interaction.response.send_message(say["discord.nobody_to_tell"], ephemeral=True)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if key not in self._reported:
+            policy = self.desk.policy(_as_said(interaction, ""))
+            embed = _reported(read(message), message.jump_url, interaction.user, texts(policy.language))
+            try:
+                await self.client.get_partial_messageable(int(settings.moderators_channel)).send(embed=embed)
+            except (discord.DiscordException, OSError, TimeoutError) as error:
+                _log.warning("report not passed on", guild=interaction.guild_id, error=type(error).__name__)
+                await interaction.followup.send(say["discord.not_passed_on"], ephemeral=True)
+                return
+            self._reported[key] = None
+            if len(self._reported) > REPORTS:
+                self._reported.popitem(last=False)
+        await interaction.followup.send(say["discord.passed_on"], ephemeral=True)
+
+    async def _status(self, interaction: Interaction, say: Texts) -> str:
+        settings, policy = self._community(interaction), self.desk.policy(_as_said(interaction, ""))
+        now = self.clock.now()
+        paused = settings.paused_until if settings.paused_until and settings.paused_until > now else None
+        lines = (
+            ("mode", say[f"mode.{policy.mode}"]),
+            ("preset", say[f"preset.{settings.preset}"] if settings.preset else say["discord.unset"]),
+            ("language", settings.language or policy.language),
+            ("moderators", _channel(settings.moderators_channel, say)),
+            ("report", _channel(settings.report_channel, say)),
+            ("exempt", " ".join(_mentions(settings)) or "-"),
+            ("thresholds", ", ".join(f"{rule} {score:g}" for rule, score in settings.thresholds.items()) or "-"),
+            ("paused", discord.utils.format_dt(paused, "R") if paused else "-"),
+        )
+        return "\n".join(f"**{say[f'setting.{key}']}** {value}" for key, value in lines)
+
+    async def _check(self, interaction: Interaction, say: Texts) -> str:
+        """What the bot may not do, and where: it knows before it is refused."""
+        guild = interaction.guild
+        assert guild is not None
+        gaps = [
+            f"<#{channel.id}>: {missing(lacking, say)}"
+            for channel in (*guild.text_channels, *guild.forums, *guild.voice_channels)
+            if (lacking := missing_here(guild, channel.id, list(NEEDED)))
+        ]
+        more = [say("discord.more_channels", count=len(gaps) - MOST_SHOWN)] if len(gaps) > MOST_SHOWN else []
+        return "\n".join([*gaps[:MOST_SHOWN], *more]) or say["discord.all_permissions"]
+
+    async def _explain(self, interaction: Interaction, incident_id: int, say: Texts) -> str:
+        found = await self.desk.look_up(incident_id)
+        if found is None or found[0].decision.message.community_id != str(interaction.guild_id):
+            return say["card.not_found"]
+        incident, history = found
+        done = " · ".join(outcome_line(action, outcome, say) for action, outcome in incident.outcomes)
+        timezone = self.desk.policy(incident.decision.message).timezone
+        told = "\n".join((revealed(incident, say), done, history_line(history, say, timezone)))
+        return discord.utils.escape_markdown(told)
+
+    # ---- setting up
+
+    async def _set_up(self, interaction: Interaction) -> None:
+        say = _say(interaction)
+        if not _may(interaction, manages=True):
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        view = _Menu(self, say, self._community(interaction))
+        await interaction.response.send_message(await self._status(interaction, say), view=view, ephemeral=True)
+
+    async def set(self, interaction: Interaction, say: Texts, **changes: Any) -> None:
+        """Store what was chosen and show the settings as they are now."""
+        if not _may(interaction, manages=True):
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        await interaction.response.defer()
+        try:
+            await self.desk.change(replace(self._community(interaction), **changes))
+        except BotError:
+            await interaction.followup.send(say["card.try_again"], ephemeral=True)
+        else:
+            await interaction.edit_original_response(content=await self._status(interaction, say))
+
+    def _community(self, interaction: Interaction) -> Community:
+        guild = interaction.guild
+        settings = self.desk.community(Platform.DISCORD, str(interaction.guild_id))
+        return replace(settings, name=guild.name) if guild else settings
+
+    # ---- the welcome
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Once a server: in its system channel, or to who invited us there, its owner."""
+        try:
+            settings = self.desk.community(Platform.DISCORD, str(guild.id))
+            if settings.welcomed:
+                return
+            welcome = texts("ko" if guild.preferred_locale is discord.Locale.korean else "en")["discord.welcome"]
+            await self._place_to_greet(guild, await self._owner(guild), welcome)
+            await self.desk.change(replace(settings, name=guild.name, welcomed=True))
+        except (BotError, discord.HTTPException, OSError) as error:
+            _log.warning("not welcomed", guild=guild.id, error=type(error).__name__)
+
+    async def _place_to_greet(self, guild: discord.Guild, owner_dm: int, welcome: str) -> None:
+        channel = guild.system_channel
+        if channel and guild.me and channel.permissions_for(guild.me).send_messages:
+            await channel.send(welcome)
+        else:
+            await self.client.get_partial_messageable(owner_dm).send(welcome)
+
+    async def _owner(self, guild: discord.Guild) -> int:
+        assert guild.owner_id is not None
+        return int((await self.client.http.start_private_message(guild.owner_id))["id"])
+
+
+class _Menu(discord.ui.View):
+    """Five menus: what a server owner decides in the first minutes."""
+
+    def __init__(self, commands: Commands, say: Texts, now: Community) -> None:
+        super().__init__(timeout=MENU_LASTS)
+        for key in ("moderators_channel", "report_channel"):
+            self.add_item(_ChannelMenu(commands, say, key))
+        self.add_item(_WordMenu(commands, say, "preset", "preset", PRESETS, now.preset))
+        self.add_item(_WordMenu(commands, say, "mode", "mode", tuple(Watch), now.mode))
+        self.add_item(_WordMenu(commands, say, "language", "in_language", LANGUAGES, now.language))
+
+
+class _ChannelMenu(discord.ui.ChannelSelect[Any]):
+    def __init__(self, commands: Commands, say: Texts, key: str) -> None:
+        placeholder = say[f"setting.choose_{key}"]
+        super().__init__(placeholder=placeholder, channel_types=[discord.ChannelType.text])
+        self._commands, self._say, self._key = commands, say, key
+
+    async def callback(self, interaction: Interaction) -> None:
+        await self._commands.set(interaction, self._say, **{self._key: str(self.values[0].id)})
+
+
+class _WordMenu(discord.ui.Select[Any]):
+    def __init__(
+        self, commands: Commands, say: Texts, key: str, family: str, words: tuple[str, ...], now: str | None
+    ) -> None:
+        options = [
+            discord.SelectOption(label=say[f"{family}.{word}"], value=str(word), default=word == now) for word in words
+        ]
+        super().__init__(placeholder=say[f"setting.choose_{key}"], options=options)
+        self._commands, self._say, self._key = commands, say, key
+
+    async def callback(self, interaction: Interaction) -> None:
+        chosen = self.values[0]
+        value = Watch(chosen) if self._key == "mode" else chosen
+        await self._commands.set(interaction, self._say, **{self._key: value})
+
+
+def _say(interaction: Interaction) -> Texts:
+    return texts("ko" if interaction.locale is discord.Locale.korean else "en")
+
+
+def _may(interaction: Interaction, *, manages: bool) -> bool:
+    """Asked at every press and command: Discord's own default permissions can be changed by a server."""
+    user, guild = interaction.user, interaction.guild
+    if guild is None or not isinstance(user, discord.Member):
+        return False
+    if manages:
+        return user.id == guild.owner_id or user.guild_permissions.manage_guild
+    return author_of(user, guild).is_staff
+
+
+def _as_said(interaction: Interaction, text: str) -> Message:
+    """A text as if an ordinary member had said it here."""
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(interaction.channel_id), str(interaction.id)),
+        community_id=str(interaction.guild_id),
+        author=Author(id="0"),
+        sent_at=interaction.created_at,
+        text=text,
+    )
+
+
+def _decided(decision: Decision, say: Texts) -> str:
+    screening = decision.screening
+    harm = getattr(screening, "harm", None)
+    score = "" if harm is None else f"**{say['card.score']}** {harm:.2f}\n"
+    wanted = decision.actions or decision.withheld
+    return f"{score}**{say['card.done']}** {deeds(wanted, say)}\n{reasons(decision, say)}".strip()
+
+
+def _reported(message: Message, link: str, by: discord.User | discord.Member, say: Texts) -> discord.Embed:
+    text = discord.utils.escape_markdown(masked(message.text))
+    embed = discord.Embed(title=say["discord.reported"], description=text or None)
+    embed.add_field(name=say["discord.where"], value=f"[{say['discord.link']}]({link})")
+    embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
+    embed.add_field(name=say["discord.reported_by"], value=f"<@{by.id}>")
+    return embed
+
+
+def _channel(channel_id: str | None, say: Texts) -> str:
+    return f"<#{channel_id}>" if channel_id else say["discord.unset"]
+
+
+def _mentions(settings: Community) -> list[str]:
+    roles = (f"<@&{role}>" for role in sorted(settings.exempt_roles))
+    return [*roles, *(f"<#{channel}>" for channel in sorted(settings.exempt_channels))]

@@ -1,0 +1,105 @@
+"""From update to deletion, measured: our application beside a naive python-telegram-bot handler, each a process of its
+own with the embedded guard, over the same server and the same messages.
+
+    python -m tests.adapters.telegram_bench [SECONDS] [MESSAGES A SECOND]
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HARM = ("씨발 진짜 다 죽여버린다 개새끼야", "병신같은 년아 꺼져라 좆같네", "야이 씨발놈아 니 애미 뒤졌냐")
+FINE = ("오늘 점심 뭐 먹을까요?", "내일 모임 몇 시에 시작해요", "사진 감사합니다 😊")
+
+
+async def jikimi(database: str, api_url: str, token: str) -> None:
+    from adapters.embedded import EmbeddedGuard
+    from bot import wiring
+    from bot.config import Config, Storage
+    from bot.domain.rules import Watch
+    from tests.adapters.telegram_process import connected
+
+    config = Config(storage=Storage(url=database))
+    async with wiring.application(config, EmbeddedGuard(), connected(api_url, token), mode=Watch.LIVE) as application:
+        await application.run()
+
+
+def naive(api_url: str, token: str) -> None:
+    from telegram import Update
+    from telegram.ext import Application, ContextTypes, MessageHandler, filters
+
+    from adapters.embedded import EmbeddedGuard
+    from bot.domain.verdict import Exchange, Task, Verdict
+
+    guard = EmbeddedGuard()
+
+    async def moderate(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        message = update.effective_message
+        assert message
+        (verdict,) = await guard.judge([Exchange(prompt=message.text or "")])
+        if isinstance(verdict, Verdict) and verdict.scores.get(Task.PROMPT_HARM, 0) >= 0.9:
+            await message.delete()
+
+    application = Application.builder().token(token).base_url(f"{api_url}/bot").concurrent_updates(True).build()
+    application.add_handler(MessageHandler(filters.TEXT, moderate))
+    application.run_polling()
+
+
+async def measure(name: str, seconds: int, rate: int) -> None:
+    from tests.telegram_server import TOKEN, TelegramServer
+
+    async with TelegramServer() as server:
+        group = server.group(-1001)
+        with tempfile.TemporaryDirectory() as folder:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.adapters.telegram_bench", name, f"sqlite:///{Path(folder) / 'b.db'}",
+                server.url, TOKEN, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            await server.until(lambda: server.polls, patience=60)
+            await asyncio.sleep(2)
+            sent: dict[int, float] = {}
+            began = time.monotonic()
+            for number in range(seconds * rate):
+                harmful = number % 10 == 0
+                text = (HARM if harmful else FINE)[number % 3] + f" {number}"
+                id_ = server.post(group, 100 + number % 300, text)["message_id"]
+                if harmful:
+                    sent[id_] = time.monotonic()
+                await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
+            took = time.monotonic() - began
+            await asyncio.sleep(5)
+            process.kill()
+            await process.wait()
+        delays = []
+        for call in server.of("deleteMessage", "deleteMessages"):
+            for id_ in call.arguments.get("message_ids") or [call.arguments["message_id"]]:
+                delays += [(call.at - sent.pop(int(id_))) * 1000] if id_ in sent else []
+        delays.sort()
+        print(
+            f"{name:7} {len(delays)} of {len(delays) + len(sent)} deleted, {seconds * rate / took:.0f} messages/s; "
+            f"update to deletion in ms: p50 {_quantile(delays, 0.5):.0f}, p99 {_quantile(delays, 0.99):.0f}, "
+            f"worst {delays[-1] if delays else 0:.0f}",
+            flush=True,
+        )
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+async def both(seconds: int, rate: int) -> None:
+    for name in ("jikimi", "naive"):
+        await measure(name, seconds, rate)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["jikimi", database, api_url, token]:
+            asyncio.run(jikimi(database, api_url, token))
+        case ["naive", _, api_url, token]:
+            naive(api_url, token)
+        case numbers:
+            seconds, rate, *_ = [*map(int, numbers), *(20, 100)[len(numbers) :]]
+            asyncio.run(both(seconds, rate))

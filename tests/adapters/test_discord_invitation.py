@@ -1,0 +1,44 @@
+"""The invite link, and the five minutes around it, over TCP."""
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import discord
+import pytest
+
+from adapters.discord.commands import NEEDED
+from adapters.discord.invitation import invitation
+from bot.errors import Broken, Unavailable
+from bot.texts import texts
+from tests.discord_wire import TOKEN, DiscordWire
+
+
+def test_the_link_asks_for_exactly_what_is_needed() -> None:
+    async def scenario() -> None:
+        async with DiscordWire() as wire:
+            link = urlsplit(await invitation(TOKEN, texts("ko"), api_url=wire.api_url))
+            asked = parse_qs(link.query)
+            assert asked["client_id"] == [str(wire.backend.application_id)]
+            assert asked["scope"] == ["bot applications.commands"]
+            needed = discord.Permissions(**dict.fromkeys(NEEDED, True))
+            assert asked["permissions"] == [str(needed.value)]
+            assert not needed.administrator and not needed.manage_guild
+
+    asyncio.run(scenario())
+
+
+def test_a_wrong_token_is_broken_and_discord_away_is_unavailable() -> None:
+    async def scenario() -> None:
+        async with DiscordWire() as wire:
+            with pytest.raises(Broken):
+                await invitation("wrong", texts("ko"), api_url=wire.api_url)
+            wire.trouble("GET", "/users/@me", 503)
+            with pytest.raises(Unavailable):
+                await invitation(TOKEN, texts("ko"), api_url=wire.api_url)
+
+    asyncio.run(scenario())
+
+
+def test_d36_no_permission_is_thought_to_come_with_another() -> None:
+    assert "pin_messages" not in NEEDED and "bypass_slowmode" not in NEEDED
+    assert {"manage_messages", "moderate_members"} <= set(NEEDED)

@@ -1,0 +1,125 @@
+"""Updates that Telegram posts to us: kept before they are answered, and nothing without the secret; over TCP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from adapters.telegram.arriving import ALLOWED_UPDATES
+from bot.errors import Broken
+from tests.adapters.telegram_stage import Stage, connect, stage
+
+
+@asynccontextmanager
+async def webhook() -> AsyncIterator[Stage]:
+    async with stage() as here:
+        await here.chat.close()
+        here.chat = connected(here)
+        here.listen()
+        await here.server.webhook_set.wait()
+        yield here
+
+
+def connected(here: Stage):  # type: ignore[no-untyped-def]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    return connect(
+        here.server.url, here.desk, here.store, webhook_url=f"http://{address}/telegram", webhook_listen=address
+    )
+
+
+def test_t12_the_webhook_is_set_with_a_secret_and_everything_that_is_wanted() -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            (call,) = here.server.of("setWebhook")
+            assert len(call.arguments["secret_token"]) == 64
+            assert "token" not in call.arguments["secret_token"]
+            assert call.arguments["allowed_updates"] == list(ALLOWED_UPDATES)
+            assert 1 <= call.arguments["max_connections"] <= 100
+            assert not call.arguments.get("drop_pending_updates")
+
+    asyncio.run(scenario())
+
+
+def test_messages_arrive_and_are_answered_when_they_are_kept() -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            for number in range(30):
+                here.server.post(here.group, 7, f"말 {number}")
+            await here.server.push()
+            assert here.server.updates == {}
+            assert set(here.server.webhook_answers) == {200}
+            assert sorted(here.texts) == sorted(f"말 {number}" for number in range(30))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("secret", ["", "wrong"])
+def test_t12_a_wrong_secret_is_403_and_nothing_is_kept(secret: str) -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            here.server.post(here.group, 7, "가짜")
+            await here.server.push(secret=secret)
+            assert here.server.webhook_answers == [403]
+            assert here.server.updates
+            await here.server.push()
+            assert here.texts == ["가짜"]
+
+    asyncio.run(scenario())
+
+
+def test_t4_t8_what_is_not_kept_is_not_answered_and_is_posted_again() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.chat.close()
+            here.chat = connected(here)
+            source = here.chat.messages()
+            first = asyncio.ensure_future(anext(source))
+            await here.server.webhook_set.wait()
+            here.server.post(here.group, 7, "말")
+            pushing = asyncio.ensure_future(here.server.push())
+            assert [message.text for message in await first] == ["말"]
+            await asyncio.sleep(0.3)
+            assert here.server.webhook_answers == [], "answered although nobody has said that it is kept"
+            await source.aclose()
+            await here.chat.close()  # it died
+            await pushing
+            assert 200 not in here.server.webhook_answers
+            here.chat = connected(here)
+            here.server.webhook_set.clear()
+            here.listen()
+            await here.server.webhook_set.wait()
+            await here.server.push()
+            assert here.texts == ["말"]
+            assert here.server.updates == {}
+
+    asyncio.run(scenario())
+
+
+def test_t42_an_album_is_gathered_here_too() -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            here.server.album(here.group, 7, "앞", "뒤")
+            here.server.post(here.group, 8, "보통 말")
+            await here.server.push()
+            assert here.texts == ["보통 말", "앞\n뒤"]
+            assert here.server.updates == {}
+
+    asyncio.run(scenario())
+
+
+def test_an_address_that_is_taken_is_a_clear_error() -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            second = connect(
+                here.server.url, here.desk, here.store, webhook_url="http://127.0.0.1/",
+                webhook_listen=f"127.0.0.1:{here.server.port}",
+            )  # fmt: skip
+            with pytest.raises(Broken, match="webhook_listen"):
+                await anext(second.messages())
+            await second.close()
+
+    asyncio.run(scenario())

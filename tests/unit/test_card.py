@@ -1,0 +1,88 @@
+"""What moderators see of an incident: masked text, what can be pressed, and the sentences."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Flag, Outcome, Refused, Timeout
+from bot.domain.card import LONGEST_TEXT, Button, Tone, buttons, masked, press_id, pressed
+from bot.domain.incident import Incident
+from bot.domain.message import Author
+from bot.domain.review import Call, History, Review
+from bot.texts import texts
+from bot.texts.cards import card_of
+from tests.builders import NOW, decision, message
+
+NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
+
+
+def incident(*outcomes: tuple[Action, Outcome | None], bot: bool = False, review: Review | None = None) -> Incident:
+    about = replace(message("1", "씨발 꺼져"), author=Author(id="7", name="민지", bot=bot))
+    return Incident(id=12, decision=decision(about, Delete()), decided_at=NOW, outcomes=outcomes, review=review)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("씨발 꺼져", "씨○ 꺼○"),
+        ("fuck you!", "f○○○ y○○!"),
+        ("한 줄\n다음 줄", "한 줄 다○ 줄"),
+        ("https://bad.example/1234", "h○○○○://b○○.e○○○○○○/1○○○"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_masked_and_still_recognised(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(masked("가나 " * 1000)) == LONGEST_TEXT
+
+
+@pytest.mark.parametrize("button", Button)
+def test_a_press_comes_back_as_it_went_out(button: Button) -> None:
+    carried = press_id(button, 123456789012345678)
+    assert pressed(carried) == (button, 123456789012345678)
+    assert len(carried.encode()) <= 64
+
+
+@pytest.mark.parametrize("carried", ["", "jikimi:right:", "jikimi:nothing:1", "jikimi:right:1 ", "other:right:1"])
+def test_what_is_not_ours_is_no_press(carried: str) -> None:
+    assert pressed(carried) is None
+
+
+def test_buttons_offer_what_can_still_be_done() -> None:
+    looks = {Button.REVEAL, Button.HISTORY}
+    assert set(buttons(incident((Flag(), Done())))) == set(Button)
+    deleted = buttons(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
+    assert Button.DELETE not in deleted and Button.TIMEOUT not in deleted and Button.BAN in deleted
+    assert Button.DELETE in buttons(incident((Delete(), Refused("no"))))
+    of_bot = buttons(incident((Flag(), Done()), bot=True))
+    assert not {Button.TIMEOUT, Button.BAN} & set(of_bot)
+    closed = Review(incident_id=12, call=Call.RIGHT, moderator_id="1", moderator_name="달", at=NOW)
+    assert set(buttons(incident((Ban(), Done()), review=closed))) == looks
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_card_says_everything_and_never_the_text_itself(language: str) -> None:
+    closed = Review(incident_id=12, call=Call.WRONG, moderator_id="1", moderator_name="달", at=NOW)
+    shown = incident((Delete(), Refused("no permission")), (Flag(), Done()), review=closed)
+    say = texts(language)
+    card = card_of(shown, NOBODY, say, "Asia/Seoul", more=(13, 14))
+    assert (card.incident_id, card.tone, card.text) == (12, Tone.CLOSED, "씨○ 꺼○")
+    lines = {line.label: line.value for line in card.lines}
+    assert lines[say["card.author"]] == "민지"
+    assert lines[say["card.score"]] == "0.90"
+    assert "no permission" in lines[say["card.done"]]
+    assert lines[say["card.history"]] == say["card.first_time"]
+    assert "2" in lines[say["card.more"]]
+    assert "달" in lines[say["card.review"]] and "21:00" in lines[say["card.review"]]
+    assert "씨발" not in str(card)
+
+
+def test_urgent_stands_out() -> None:
+    say = texts("ko")
+    assert card_of(incident((Escalate(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.URGENT
+    assert card_of(incident((Flag(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.OPEN
+    assert card_of(incident((Delete(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.ACTED

@@ -1,0 +1,77 @@
+"""What a report says follows from its figures, and small numbers stay numbers."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.periods import parse
+from bot.domain.report import Backlog, Change, Deed, Entry, Figures, Ruling, Share, Totals, compose
+from bot.domain.review import Call
+
+PERIOD = parse("2026-W47", "Asia/Seoul")
+
+
+def entry(number: int, *, call: Call | None = None, score: float = 0.9, state: str = "done") -> Entry:
+    at = PERIOD.start + timedelta(hours=number)
+    return Entry(
+        id=number,
+        decided_at=at,
+        sent_at=at,
+        channel="자유",
+        author="민지",
+        rule="abuse",
+        score=score,
+        bar=0.8,
+        deeds=(Deed("delete", state, "no right" if state == "refused" else ""),),
+        ruling=Ruling(call, "하늘", at + timedelta(minutes=number)) if call else None,
+    )
+
+
+def figures(*entries: Entry, seen: int = 100) -> Figures:
+    return Figures(start=PERIOD.start, end=PERIOD.end, seen=seen, entries=entries)
+
+
+def codes(made: Figures, *earlier: Totals) -> list[str]:
+    period, before = PERIOD, []
+    for totals in earlier:
+        period = period.before()
+        before.append((period, totals))
+    return [sentence.code for sentence in compose("cafe", PERIOD, made, before).headline]
+
+
+def test_the_sentences_follow_the_figures() -> None:
+    assert codes(figures(seen=0)) == ["empty", "first", "needs_nothing"]
+    assert codes(figures()) == ["quiet", "first", "needs_nothing"]
+    assert codes(figures(entry(1)), Totals(seen=9, flagged=3)) == ["happened", "fewer", "needs_nothing"]
+    assert codes(figures(entry(1)), Totals(seen=9, flagged=40)) == ["happened", "fewer_percent", "needs_nothing"]
+    assert codes(figures(entry(1, state="refused")), Totals(seen=9, flagged=1))[1:] == ["same", "needs_permission"]
+    waiting = replace(figures(), backlog=Backlog(count=1, oldest=1, since=PERIOD.start))
+    assert codes(waiting)[2] == "needs_review"
+
+
+def test_weeks_before_the_first_message_are_no_weeks() -> None:
+    assert codes(figures(), Totals(), Totals())[1] == "first"
+    quiet = compose("cafe", PERIOD, figures(), [(PERIOD, Totals()), (PERIOD, Totals(seen=1)), (PERIOD, Totals())])
+    assert len(quiet.earlier) == 2
+
+
+def test_small_numbers_make_no_percentages() -> None:
+    assert Change(now=3, before=1).percent is None and Change(now=30, before=20).percent == 50
+    assert Share(part=1, whole=19).percent is None and Share(part=0, whole=0).interval is None
+    share = Share(part=2, whole=20)
+    assert share.percent == 10 and share.interval is not None
+    assert round(share.interval.low, 1) == 2.8 and round(share.interval.high, 1) == 30.1  # Wilson
+
+
+def test_a_threshold_is_advised_where_it_spares_much_and_costs_little() -> None:
+    wrong = [entry(number, call=Call.WRONG, score=0.82) for number in range(1, 9)]
+    right = [entry(number, call=Call.RIGHT, score=0.95) for number in range(9, 25)]
+    (advice,) = compose("cafe", PERIOD, figures(*wrong, *right), []).advice
+    assert (advice.proposed, advice.spared, advice.lost) == (0.83, tuple(range(1, 9)), ())
+    assert compose("cafe", PERIOD, figures(*wrong, *right[:3]), []).advice == ()
+
+
+def test_every_line_names_its_incidents() -> None:
+    report = compose("cafe", PERIOD, figures(entry(1), entry(2, call=Call.WRONG), entry(3)), [])
+    assert [(line.name, line.incidents) for line in report.rules] == [("abuse", (1, 2, 3))]
+    assert [line.incidents for line in report.repeaters] == [(1, 3)]
+    assert report.overturned == (2,) and report.time_to_review == timedelta(minutes=2)
