@@ -29,7 +29,9 @@ pre {{ font: 15px/1.45 "Noto Sans Mono CJK KR", monospace; margin: 0 }}
 
 
 def main() -> None:
-    console = Console(record=True, width=146, highlight=False, emoji=False, file=io.StringIO(), color_system="truecolor")
+    console = Console(
+        record=True, width=146, highlight=False, emoji=False, file=io.StringIO(), color_system="truecolor"
+    )
     lines = files("bot.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
     with TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -39,9 +41,11 @@ def main() -> None:
         page = console.export_html(theme=DIMMED_MONOKAI, code_format=PAGE).replace(f"{folder}/", "")
         Path("page.html").write_text(page, "utf-8")
         subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            + ["--hide-scrollbars", f"--user-data-dir={folder}/profile", f"--screenshot={OUT}"]
-            + [f"--window-size=1150,{shown * 22 + 40}", f"file://{folder}/page.html"],
+            (
+                *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+                *("--hide-scrollbars", f"--user-data-dir={folder}/profile", f"--screenshot={OUT}"),
+                *(f"--window-size=1150,{shown * 22 + 40}", f"file://{folder}/page.html"),
+            ),
             check=True,
             capture_output=True,
             timeout=60,

@@ -75,9 +75,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
     outcomes: dict[int, list[tuple[Action, Outcome | None]]] = defaultdict(list)
     for row in taken:
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
-    closed = await connection.execute(
-        select(reviews).select_from(found.join(reviews)).where(*wanted, reviews.c.closes)
-    )
+    closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, reviews.c.closes))
     review_of = {row.incident: read_review(row) for row in closed}
     return [
         Incident(

@@ -3,10 +3,12 @@
 import ipaddress
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.postgres import Postgres
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
@@ -32,7 +34,9 @@ sys.addaudithook(_only_loopback)
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> "Iterator[Postgres]":
+    from tests.postgres import Postgres  # the environment of the engine tests does without it
+
     server = Postgres()
     yield server
     server.stop()

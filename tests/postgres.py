@@ -77,6 +77,4 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [PROGRAMS / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as
-        )
+        subprocess.run([PROGRAMS / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)

@@ -196,7 +196,7 @@ class _Table:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "_Table":
-        from scipy import sparse  # type: ignore[import-untyped]
+        from scipy import sparse
 
         seen = features([read(views(sample.text).plain) for sample in samples])
         values = (1 / np.sqrt(np.maximum(seen.size, 1)))[seen.row]

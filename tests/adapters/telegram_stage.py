@@ -136,9 +136,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
         reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Bell())
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
-        desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, clock=clock
-        )
+        desk = FrontDesk(policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, clock=clock)
         chat = connect(url or server.url, desk, store)
         here = Stage(server, chat, store, desk, policies)
         serving = asyncio.create_task(queue.run())
@@ -153,7 +151,3 @@ def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, *
     return TelegramChat(
         **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
     )
-
-
-
-

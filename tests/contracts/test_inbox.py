@@ -221,9 +221,7 @@ def test_an_incident_settled_after_the_deletion_is_withdrawn_too(opens: Opens) -
             await store.inbox.keep([message(id_, "", revision=9, kind=Kind.DELETE, sent_at=later(5)) for id_ in "12"])
             await store.inbox.settle([settlement(message("1", revision=9, kind=Kind.DELETE))])
             await store.inbox.settle([settlement(early, Flag())])
-            await store.inbox.settle(
-                [settlement(message("2", revision=9, kind=Kind.DELETE)), settlement(late, Flag())]
-            )
+            await store.inbox.settle([settlement(message("2", revision=9, kind=Kind.DELETE)), settlement(late, Flag())])
             found = await store.incidents.of([early.ref, late.ref])
             assert [incident.withdrawn_at for incident in found] == [later(5), later(5)]
 
