@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -215,6 +216,29 @@ def build(language: str) -> typer.Typer:
         from bot.commands.bench_flow import bench_flow
 
         asyncio.run(bench_flow(messages, say, as_json=as_json))
+
+    @bench.command("guard", help=say["help.bench_guard"])
+    def bench_guard(
+        model: Annotated[str, typer.Option("--model", help=say["help.bench_model"])],
+        texts: Annotated[Path | None, typer.Option("--texts", help=say["help.bench_texts"], show_default=False)] = None,
+        tokenizer: Annotated[
+            Path | None, typer.Option("--tokenizer", help=say["help.bench_tokenizer"], show_default=False)
+        ] = None,
+        only: Annotated[str, typer.Option("--only", help=say["help.bench_only"], show_default=False)] = "",
+        seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 10.0,
+        rates: Annotated[str, typer.Option("--rates", help=say["help.bench_rates"], show_default=False)] = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.bench_guard import SECTIONS, Load, bench_guard
+
+        try:
+            load = Load(seconds=seconds, rates=tuple(float(rate) for rate in rates.split(",") if rate))
+        except ValueError:
+            raise typer.BadParameter(rates, param_hint="--rates") from None
+        sections = only.split(",") if only else list(SECTIONS)
+        if find_spec("vllm") is None:
+            raise Broken(say["run.no_vllm"])
+        bench_guard(model, texts=texts, tokenizer=tokenizer, only=sections, load=load, as_json=as_json)
 
     @bench.command("phrases", help=say["help.bench_phrases"])
     def bench_phrases(as_json: JsonOption = False) -> None:
