@@ -76,6 +76,9 @@ class RehearsalChat:
             return Gone()
         return Done()
 
+    async def announce(self, channel_id: str, text: str) -> None:
+        """Nobody is there to read it."""
+
     async def _lines(self) -> AsyncIterator[Sequence[bytes]]:
         """Batches of lines: of a file in steps of BATCH, of standard input whatever has come."""
         if self._path == "-":

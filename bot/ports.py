@@ -33,6 +33,10 @@ class ChatPlatform(Protocol):
         """Carry out one action. Repeating a repeatable action must be harmless."""
         ...
 
+    async def announce(self, channel_id: str, text: str) -> None:
+        """Write to a moderators' channel. One that does not exist or may not be written to is passed over."""
+        ...
+
 
 class Guard(Protocol):
     """One model that judges."""

@@ -5,6 +5,7 @@ import gc
 from collections.abc import Sequence
 
 from bot.errors import BotError
+from bot.pipeline.alarm import Alarm
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept, take_in
@@ -19,6 +20,7 @@ async def moderate(
     queue: GuardQueue,
     screener: Screener,
     enforcer: Enforcer,
+    alarm: Alarm,
     clock: Clock,
     on_kept: Kept | None = None,
 ) -> None:
@@ -50,11 +52,12 @@ async def moderate(
 
     try:
         async with asyncio.TaskGroup() as stages:
-            serving = stages.create_task(queue.run())
+            serving = [stages.create_task(queue.run()), stages.create_task(alarm.run())]
             stages.create_task(hear())
             stages.create_task(screen())
             await stages.create_task(enforcer.run(settled_all))
-            serving.cancel()
+            for service in serving:
+                service.cancel()
     except* BotError as errors:
         broken.append(_first(errors))
     if broken:

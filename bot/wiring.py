@@ -21,6 +21,7 @@ from bot.domain.message import Message
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
 from bot.errors import Broken
+from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
@@ -222,6 +223,7 @@ class Jikimi:
     queue: GuardQueue
     screener: Screener
     enforcer: Enforcer
+    alarm: Alarm
     reporter: Reporter
     platforms: Sequence[ChatPlatform]
     clock: Clock
@@ -233,6 +235,7 @@ class Jikimi:
             queue=self.queue,
             screener=self.screener,
             enforcer=self.enforcer,
+            alarm=self.alarm,
             clock=self.clock,
             on_kept=on_kept,
         )
@@ -275,6 +278,9 @@ async def application(
                 queue=queue,
             )
         )
+        connected = {platform.platform: platform for platform in platforms}
+        alarm = Alarm(policies=policies, platforms=connected, language=config.defaults.language)
+        queue.on_away = alarm.guard_is_away
         screener = Screener(
             inbox=inbox,
             queue=queue,
@@ -292,10 +298,11 @@ async def application(
             screener=screener,
             enforcer=Enforcer(
                 outbox=outbox,
-                platforms={platform.platform: platform for platform in platforms},
+                platforms=connected,
                 clock=clock,
                 planned=planned,
             ),
+            alarm=alarm,
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,

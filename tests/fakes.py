@@ -28,6 +28,7 @@ class ScriptedPlatform:
         self.confirmed = 0  # batches that we said we have
         self.performed: list[PlannedAction] = []
         self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
+        self.announced: list[tuple[str, str]] = []
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
         for batch in self.batches:
@@ -40,6 +41,9 @@ class ScriptedPlatform:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def announce(self, channel_id: str, text: str) -> None:
+        self.announced.append((channel_id, text))
 
 
 class ScriptedGuard:

@@ -119,6 +119,14 @@ class DiscordChat:
             raise Broken(self._say("discord.closed", code="-"))
         return await self._hands.perform(planned)
 
+    async def announce(self, channel_id: str, text: str) -> None:
+        try:
+            await self.client.get_partial_messageable(int(channel_id)).send(text)
+        except (discord.Forbidden, discord.NotFound):
+            _log.warning("nowhere to announce", channel=channel_id)
+        except (discord.DiscordException, OSError, TimeoutError) as error:
+            raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
+
     # ---- the connection
 
     async def _run(self) -> None:

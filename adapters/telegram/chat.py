@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
-from telegram.error import ChatMigrated, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.request import HTTPXRequest
 
 from adapters.telegram.acting import Hands
@@ -17,7 +17,7 @@ from adapters.telegram.arriving import Arrivals, Polling, Webhook
 from adapters.telegram.cards import Cards
 from adapters.telegram.commands import Commands
 from adapters.telegram.errors import mapped
-from adapters.telegram.limiting import Limiter
+from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.reading import GROUPS, merge, read
 from bot.domain.actions import Escalate, Flag, Outcome
@@ -75,7 +75,7 @@ class TelegramChat:
         self._desk = desk
         self._clock = clock
         self._say = say
-        limiter = Limiter(clock=clock, say=say)
+        self._limiter = limiter = Limiter(clock=clock, say=say)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
         self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock)
@@ -245,6 +245,13 @@ class TelegramChat:
         outcome = await self._hands.perform(planned)
         self._cards.touch(planned.incident_id)
         return outcome
+
+    async def announce(self, channel_id: str, text: str) -> None:
+        try:
+            async with self._limiter.turn(int(channel_id), Lane.NOTICE):
+                await self._bot.send_message(int(channel_id), text)
+        except (BadRequest, Forbidden, ChatMigrated) as error:
+            _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
     def _followed(self, planned: PlannedAction) -> PlannedAction:
         """The same action where the group is now: it was planned before the move."""

@@ -99,6 +99,8 @@ class Firehose:
     async def perform(self, planned: PlannedAction) -> Outcome:
         return Done()
 
+    async def announce(self, channel_id: str, text: str) -> None: ...
+
 
 async def _ours(messages: int, guard: Guard, path: Path) -> Measured:
     settled = incidents = 0

@@ -1,6 +1,6 @@
 """What communities have set + the configuration's defaults -> the policy that a message is under."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.community import Community
@@ -31,6 +31,10 @@ class Policies:
     def community(self, platform: Platform, community_id: str) -> Community:
         """The settings, empty ones where nothing was set."""
         return self._communities.get((platform, community_id)) or Community(platform=platform, id=community_id)
+
+    def communities(self) -> Sequence[Community]:
+        """All that have set something."""
+        return list(self._communities.values())
 
     async def change(self, community: Community) -> None:
         await self.store.put(community)

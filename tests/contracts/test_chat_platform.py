@@ -117,3 +117,16 @@ def test_actions_at_once_are_all_done(play: Play) -> None:
         await hear(chat, 20, act=act)
 
     play(scene)
+
+
+def test_an_announcement_is_made_or_passed_over(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect(["하나"])
+
+        async def act(heard: list[Message]) -> None:
+            for channel_id in (heard[0].ref.channel_id, "-100999999"):
+                await chat.announce(channel_id, "판정기가 돌아왔습니다.")
+
+        await hear(chat, 1, act=act)
+
+    play(scene)

@@ -8,15 +8,18 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, Warn
+from bot.domain.community import Community
 from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.rules import Mode, Policy, Reason, Rule
 from bot.domain.verdict import Task, Unscreened
 from bot.errors import Broken, Unavailable
+from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Reporter
 from bot.pipeline.screening import Screener, exchange_of
 from bot.runner import moderate
@@ -73,6 +76,10 @@ class Flow:
             on_settled=self.settled.extend,
             poll=0.01,
         )
+        policies = Policies(store=self.store.communities, build=lambda community: POLICY, clock=self.clock)
+        await policies.load()
+        alarm = Alarm(policies=policies, platforms={Platform.REHEARSAL: self.platform}, language="ko")
+        queue.on_away = alarm.guard_is_away
         enforcer = Enforcer(
             outbox=self.store.outbox,
             platforms={Platform.REHEARSAL: self.platform},
@@ -86,6 +93,7 @@ class Flow:
             queue=queue,
             screener=screener,
             enforcer=enforcer,
+            alarm=alarm,
             clock=self.clock,
         )
 
@@ -223,5 +231,25 @@ def test_a_started_warning_is_never_given_twice() -> None:
         assert sorted(kind for _, kind in second.performed()) == ["delete", "flag"]
         (incident,) = await store.incidents.of([message("1").ref])
         assert Unconfirmed() in [outcome for _, outcome in incident.outcomes]
+
+    asyncio.run(scenario())
+
+
+def test_moderators_are_told_once_that_the_guard_is_away() -> None:
+    async def scenario() -> None:
+        guard = ScriptedGuard({"욕": 0.95})
+        guard.trouble = Unavailable("restarting")
+        flow = Flow([message(str(number), f"글 {number}") for number in range(5)], guard=guard)
+        for name, channel in (("cafe", "staff"), ("other", "mods"), ("quiet", None)):
+            await flow.store.communities.put(
+                Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel, language="ko")
+            )
+        running = asyncio.create_task(flow.run())
+        while len(flow.settled) < 5:
+            await flow.clock.advance(20)
+            await asyncio.sleep(0.01)
+        await running
+        assert {settlement.decision.rule for settlement in flow.settled} == {"blind"}
+        assert sorted(channel for channel, _ in flow.platform.announced) == ["mods", "staff"]
 
     asyncio.run(scenario())
