@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, TextClause, func, select
+from sqlalchemy import Boolean, ColumnElement, TextClause, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action, Outcome
@@ -14,6 +14,9 @@ from bot.domain.review import Call, History, Review
 from storage import codec
 from storage.database import Database
 from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, incidents, messages, reviews
+
+#: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
+_CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
 
 class SqlIncidentLog:
@@ -44,9 +47,7 @@ class SqlIncidentLog:
                 func.count().filter(reviews.c.call == Call.WRONG),
                 func.max(incidents.c.decided_at),
             )
-            .select_from(
-                incidents.join(messages).outerjoin(reviews, (reviews.c.incident == incidents.c.id) & reviews.c.closes)
-            )
+            .select_from(incidents.join(messages).outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
             .where(
                 incidents.c.community == community_id,
                 incidents.c.author == author_id,
@@ -75,7 +76,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
     outcomes: dict[int, list[tuple[Action, Outcome | None]]] = defaultdict(list)
     for row in taken:
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
-    closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, reviews.c.closes))
+    closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
     review_of = {row.incident: read_review(row) for row in closed}
     return [
         Incident(
