@@ -37,6 +37,12 @@ class ChatPlatform(Protocol):
         """Write to a moderators' channel. One that does not exist or may not be written to is passed over."""
         ...
 
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        """Post a report: its text, its picture, and as many of its files as the platform takes. `mark` (at most 25
+        characters) names this very post: a platform that knows it posted the same mark shortly before does not post
+        it again. Done with a receipt, Gone where the channel is no more, Refused where it may not be written to."""
+        ...
+
 
 class Guard(Protocol):
     """One model that judges."""
@@ -196,6 +202,13 @@ class Desk(Protocol):
 
     async def judge(self, message: Message) -> Decision:
         """What would be decided about a message. Nothing is kept and nothing is done."""
+        ...
+
+    async def report(
+        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+    ) -> Edition | None:
+        """A report on a community, made now, in its language: of last week, or of the period of that name
+        (`Period.name`); None where there is no such period. `unmasked`: with members' names, for moderators only."""
         ...
 
 

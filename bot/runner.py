@@ -2,25 +2,26 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from bot.errors import BotError
-from bot.pipeline.alarm import Alarm
 from bot.pipeline.enforcement import Enforcer
-from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept, take_in
 from bot.pipeline.screening import Screener
 from bot.ports import ChatPlatform, Clock, Inbox
+
+#: Works beside the messages until it is cancelled.
+Service = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def moderate(
     *,
     platforms: Sequence[ChatPlatform],
     inbox: Inbox,
-    queue: GuardQueue,
     screener: Screener,
     enforcer: Enforcer,
-    alarm: Alarm,
+    services: Sequence[Service],
     clock: Clock,
     on_kept: Kept | None = None,
 ) -> None:
@@ -52,7 +53,7 @@ async def moderate(
 
     try:
         async with asyncio.TaskGroup() as stages:
-            serving = [stages.create_task(queue.run()), stages.create_task(alarm.run())]
+            serving = [stages.create_task(service()) for service in services]
             stages.create_task(hear())
             stages.create_task(screen())
             await stages.create_task(enforcer.run(settled_all))

@@ -28,7 +28,7 @@ from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept
 from bot.pipeline.policies import Policies
-from bot.pipeline.reporting import Reporter
+from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
 from bot.ports import (
@@ -44,7 +44,7 @@ from bot.ports import (
     Outbox,
     ReportPress,
 )
-from bot.runner import moderate
+from bot.runner import Service, moderate
 from bot.texts import Texts
 from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
@@ -223,7 +223,7 @@ class Jikimi:
     queue: GuardQueue
     screener: Screener
     enforcer: Enforcer
-    alarm: Alarm
+    services: Sequence[Service]
     reporter: Reporter
     platforms: Sequence[ChatPlatform]
     clock: Clock
@@ -232,10 +232,9 @@ class Jikimi:
         await moderate(
             platforms=self.platforms,
             inbox=self.inbox,
-            queue=self.queue,
             screener=self.screener,
             enforcer=self.enforcer,
-            alarm=self.alarm,
+            services=self.services,
             clock=self.clock,
             on_kept=on_kept,
         )
@@ -263,7 +262,10 @@ async def application(
         )
         await policies.load()
         reviewer = Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned)
-        desk = FrontDesk(policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, clock=clock)
+        editor = Editor(chronicle=SqlChronicle(database), policies=policies, press=report_press, clock=clock)
+        desk = FrontDesk(
+            policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, editor=editor, clock=clock
+        )
         platforms = connect(
             Core(
                 config=config,
@@ -302,7 +304,7 @@ async def application(
                 clock=clock,
                 planned=planned,
             ),
-            alarm=alarm,
+            services=(queue.run, alarm.run),
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,

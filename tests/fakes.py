@@ -12,6 +12,7 @@ from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.report import Attachment, Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
@@ -29,6 +30,7 @@ class ScriptedPlatform:
         self.performed: list[PlannedAction] = []
         self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
         self.announced: list[tuple[str, str]] = []
+        self.published: list[tuple[str, Edition, str]] = []  # channel, what, mark
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
         for batch in self.batches:
@@ -44,6 +46,13 @@ class ScriptedPlatform:
 
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        answer = self.answers.get("publish", Done())
+        if isinstance(answer, Exception):
+            raise answer
+        self.published.append((channel_id, edition, mark))
+        return answer
 
 
 class ScriptedGuard:
@@ -411,3 +420,39 @@ class MemoryBookmarks:
 
     async def put(self, name: str, place: str) -> None:
         self.places[name] = place
+
+
+class QuietChronicle:
+    """The record of communities in which nothing has happened."""
+
+    async def communities(self) -> Sequence[str]:
+        return ()
+
+    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
+        return Figures(start=start, end=end)
+
+    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+        return Totals()
+
+
+class ScriptedPress:
+    """Prints the period's name, and the community's, on paper that is blank otherwise."""
+
+    def __init__(self, *, unmasked: bool = False) -> None:
+        self.unmasked = unmasked
+
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+        name = f"{report.community} {report.period.name}"
+        formats = ("html", "pdf", "csv") if with_pdf else ("html", "csv")
+        return Edition(
+            text=f"{name} {language}" + (" unmasked" if self.unmasked else ""),
+            picture=Attachment(name="report.png", content=_DOT, description=name),
+            files=tuple(Attachment(name=f"report.{kind}", content=b"-", description=name) for kind in formats),
+        )
+
+
+#: A picture of one grey point (PNG).
+_DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000100000001080000000"
+    "03a7e9b550000000a4944415478da63680000008200816b7e5c1e0000000049454e44ae426082"
+)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.acting import Hands
-from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, outcome_of
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
@@ -23,6 +24,7 @@ from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion,
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
+from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
 from bot.ports import Bookmarks, Clock, Desk
 from bot.texts import Texts
@@ -126,6 +128,19 @@ class DiscordChat:
             _log.warning("nowhere to announce", channel=channel_id)
         except (discord.DiscordException, OSError, TimeoutError) as error:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        files = [
+            discord.File(BytesIO(one.content), one.name, description=one.description)
+            for one in (edition.picture, *edition.files)
+        ]
+
+        async def post() -> str:
+            channel = self.client.get_partial_messageable(int(channel_id))
+            posted = await channel.send(edition.text, files=files, nonce=mark)
+            return f"{posted.channel.id}/{posted.id}"
+
+        return await outcome_of(post(), self._say, needs="attach_files")
 
     # ---- the connection
 

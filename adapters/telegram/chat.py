@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
+from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, InputMediaDocument, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -20,15 +20,17 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.reading import GROUPS, merge, read
-from bot.domain.actions import Escalate, Flag, Outcome
+from bot.domain.actions import Done, Escalate, Flag, Gone, Outcome, Refused
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Kind, Message, Platform
+from bot.domain.report import Edition
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts
 
 ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
+LONGEST_CAPTION = 1024  # characters
 REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
 
 _log = structlog.get_logger(__name__)
@@ -252,6 +254,25 @@ class TelegramChat:
                 await self._bot.send_message(int(channel_id), text)
         except (BadRequest, Forbidden, ChatMigrated) as error:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        chat_id, picture = int(channel_id), edition.picture
+        try:
+            async with self._limiter.turn(chat_id, Lane.NOTICE):
+                posted = await self._bot.send_photo(
+                    chat_id, picture.content, caption=edition.text[:LONGEST_CAPTION], filename=picture.name
+                )
+            async with self._limiter.turn(chat_id, Lane.NOTICE):
+                await self._bot.send_media_group(
+                    chat_id, [InputMediaDocument(file.content, filename=file.name) for file in edition.files]
+                )
+        except ChatMigrated as error:
+            return await self.publish(str(error.new_chat_id), edition, mark=mark)
+        except Forbidden as error:
+            return Refused(error.message)
+        except BadRequest as error:
+            return Gone() if "not found" in error.message.lower() else Refused(error.message)
+        return Done(f"{posted.chat.id}/{posted.message_id}")
 
     def _followed(self, planned: PlannedAction) -> PlannedAction:
         """The same action where the group is now: it was planned before the move."""

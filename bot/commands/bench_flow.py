@@ -18,6 +18,7 @@ from bot.config import Config, Storage
 from bot.domain.actions import Done, Outcome
 from bot.domain.incident import PlannedAction, Settlement
 from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.report import Edition
 from bot.domain.rules import Policy, Watch, decide
 from bot.domain.verdict import Exchange
 from bot.pipeline.guard_queue import GuardQueue
@@ -100,6 +101,9 @@ class Firehose:
         return Done()
 
     async def announce(self, channel_id: str, text: str) -> None: ...
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        return Done()
 
 
 async def _ours(messages: int, guard: Guard, path: Path) -> Measured:

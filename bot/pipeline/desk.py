@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from bot.domain.community import Community
 from bot.domain.incident import Incident
 from bot.domain.message import Message, Platform
+from bot.domain.report import Edition
 from bot.domain.review import Call, History
 from bot.domain.rules import Decision, Policy, decide
 from bot.domain.verdict import NOTHING_TO_JUDGE
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
+from bot.pipeline.reporting import Editor
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import exchange_of
 from bot.ports import Clock, IncidentLog
@@ -23,6 +25,7 @@ class FrontDesk:
     reviewer: Reviewer
     incidents: IncidentLog
     queue: GuardQueue
+    editor: Editor
     clock: Clock
 
     def community(self, platform: Platform, community_id: str) -> Community:
@@ -58,3 +61,8 @@ class FrontDesk:
             else await self.queue.submit(exchange, community_id=message.community_id)
         )
         return decide(message, screening, self.policies.of(message), at=self.clock.now())
+
+    async def report(
+        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+    ) -> Edition | None:
+        return await self.editor.edition(platform, community_id, period, unmasked=unmasked)

@@ -47,7 +47,10 @@ class Policies:
 
     def of(self, message: Message) -> Policy:
         """The rules that this message is under, now."""
-        key = (message.ref.platform, message.community_id)
+        return self.of_community(message.ref.platform, message.community_id)
+
+    def of_community(self, platform: Platform, community_id: str) -> Policy:
+        key = (platform, community_id)
         community = self._communities.get(key)
         if community is None:
             self._default = self._default or self.build(None)

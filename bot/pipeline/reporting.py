@@ -1,12 +1,16 @@
 """What is on record about a period -> a digest, or a report."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.digest import Digest, summarise
-from bot.domain.periods import Period
-from bot.domain.report import EARLIER, Report, compose
-from bot.ports import Chronicle, Inbox, IncidentLog
+from bot.domain.message import Platform
+from bot.domain.periods import Period, Span, latest, parse
+from bot.domain.report import EARLIER, Edition, Report, compose
+from bot.pipeline.policies import Policies
+from bot.ports import Chronicle, Clock, Inbox, IncidentLog, ReportPress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,30 @@ class Reporter:
             start=start,
             end=end,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """Makes reports as communities read them. `press` opens a press that shows members' names (`unmasked=True`) or
+    hides them."""
+
+    chronicle: Chronicle
+    policies: Policies
+    press: Callable[..., ReportPress]
+    clock: Clock
+
+    async def edition(
+        self, platform: Platform, community_id: str, name: str | None = None, *, unmasked: bool = False
+    ) -> Edition | None:
+        """See `Desk.report`."""
+        policy = self.policies.of_community(platform, community_id)
+        try:
+            period = parse(name, policy.timezone) if name else latest(Span.WEEK, self.clock.now(), policy.timezone)
+        except ValueError:
+            return None
+        community = self.policies.community(platform, community_id)
+        report = await report_on(self.chronicle, community_id, community.name or community_id, period)
+        return await asyncio.to_thread(self.press(unmasked=unmasked).edition, report, policy.language)
 
 
 async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:

@@ -14,12 +14,14 @@ from bot.domain.actions import Action
 from bot.domain.community import Community
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Platform
+from bot.domain.periods import parse
+from bot.domain.report import Edition, Figures, compose
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Decision, Policy, Reason
 from bot.texts import texts
 from tests.builders import decision
 from tests.discord_wire import TOKEN, DiscordWire
-from tests.fakes import MemoryBookmarks
+from tests.fakes import MemoryBookmarks, ScriptedPress
 
 Permissions = discord.Permissions
 
@@ -66,6 +68,16 @@ class ScriptedDesk:
 
     async def judge(self, message: Message) -> Decision:
         return decision(message)
+
+    async def report(
+        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+    ) -> Edition | None:
+        try:
+            of = parse(period or "2026-W20", "Asia/Seoul")
+        except ValueError:
+            return None
+        report = compose(community_id, of, Figures(start=of.start, end=of.end), ())
+        return ScriptedPress(unmasked=unmasked).edition(report, "ko")
 
 
 @dataclass(kw_only=True)

@@ -19,10 +19,11 @@ from bot.pipeline.bell import Bell
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
+from bot.pipeline.reporting import Editor
 from bot.pipeline.review import Reviewer
 from bot.texts import texts
 from tests.builders import verdict
-from tests.fakes import MemoryStore, ScriptedGuard
+from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
 from tests.telegram_server import TOKEN, Chat, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
@@ -136,7 +137,10 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
         reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Bell())
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
-        desk = FrontDesk(policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, clock=clock)
+        editor = Editor(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
+        desk = FrontDesk(
+            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, editor=editor, clock=clock
+        )
         chat = connect(url or server.url, desk, store)
         here = Stage(server, chat, store, desk, policies)
         serving = asyncio.create_task(queue.run())

@@ -90,10 +90,9 @@ class Flow:
         await moderate(
             platforms=[self.platform],
             inbox=self.store.inbox,
-            queue=queue,
             screener=screener,
             enforcer=enforcer,
-            alarm=alarm,
+            services=[queue.run, alarm.run],
             clock=self.clock,
         )
 
