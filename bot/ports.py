@@ -183,7 +183,9 @@ class Desk(Protocol):
         """The rules that a message is under, now."""
         ...
 
-    async def change(self, community: Community) -> None: ...
+    async def change(self, community: Community, *, by: str = "") -> None:
+        """Store settings in place of the old ones. `by` is the name of who changed them, empty for the bot itself."""
+        ...
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         """See `Communities.move`."""

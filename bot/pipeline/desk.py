@@ -34,7 +34,7 @@ class FrontDesk:
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
 
-    async def change(self, community: Community) -> None:
+    async def change(self, community: Community, *, by: str = "") -> None:
         await self.policies.change(community)
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:

@@ -40,7 +40,7 @@ class ScriptedDesk:
     def policy(self, message: Message) -> Policy:
         return Policy(rules=())
 
-    async def change(self, community: Community) -> None:
+    async def change(self, community: Community, *, by: str = "") -> None:
         self.settings[community.id] = community
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...
