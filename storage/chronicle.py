@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
+from bot.domain.journal import Outage
 from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.domain.review import Call
 from bot.domain.rules import Decision, Mode
 from bot.domain.verdict import Unscreened, Verdict
 from storage import codec
 from storage.database import Database
+from storage.journal import amendments_between, outages_between
 from storage.tables import MESSAGE, AnyRow, actions, incidents, messages, reviews, tallies
 from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, UNSCREENED
 
@@ -64,6 +66,13 @@ class SqlChronicle:
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community_id, start, end),
                 backlog=await _backlog(connection, community_id, start, end),
+                outages=tuple(
+                    Outage(
+                        max(start, outage.begin), min(end, outage.end or max(outage.begin, self._database.clock.now()))
+                    )
+                    for outage in await outages_between(connection, start, end)
+                ),
+                amendments=tuple(await amendments_between(connection, community_id, start, end)),
             )
 
     async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:

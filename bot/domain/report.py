@@ -13,7 +13,9 @@ from functools import cached_property
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from bot.domain import journal
 from bot.domain.actions import ACTIONS, Done, Escalate, Flag, Gone, Refused, Unconfirmed, Weight
+from bot.domain.journal import Amendment, Outage
 from bot.domain.measures import Interval
 from bot.domain.periods import Period
 from bot.domain.review import Call
@@ -136,6 +138,8 @@ class Figures:
     latency: Mapping[float, int] = field(default_factory=dict)  # messages decided within so many milliseconds
     entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
     backlog: Backlog = field(default_factory=Backlog)
+    outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
+    amendments: tuple[Amendment, ...] = ()
 
     @property
     def live(self) -> tuple[Entry, ...]:
@@ -407,6 +411,10 @@ class Report:
     def _failed(self, state: str) -> tuple[Line, ...]:
         deeds = ((deed, entry.id) for entry in self.figures.entries for deed in entry.deeds)
         return _ranking((deed.reason or deed.kind, number) for deed, number in deeds if deed.state == state)
+
+    @property
+    def downtime(self) -> timedelta:
+        return journal.downtime(self.figures.outages)
 
     @cached_property
     def policies(self) -> tuple[tuple[str, datetime, int], ...]:
