@@ -246,7 +246,10 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert sum(line.count for line in report.rules) == totals.flagged == len(counted["numbers"])
     assert sum(line.count for line in report.refused) == counted["refused"]
     assert sum(report.messages_by_day.values()) == figures.seen - figures.waiting == sum(figures.latency.values())
-    assert sum(map(sum, report.incidents_by_hour)) == totals.flagged
+    by_hour = [number for row in report.incidents_by_hour for numbers in row for number in numbers]
+    assert sorted(by_hour) == sorted(counted["numbers"])
+    assert sum(len(load.incidents) for load in report.moderators) == totals.reviewed
+    assert sum(len(load.overturned) for load in report.moderators) == totals.overturned
     assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
     minutes = set()  # every minute of the period in which the guard was away
     for began, ended in counted["down"]:
