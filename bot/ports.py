@@ -12,6 +12,7 @@ from bot.domain.actions import Action, Outcome
 from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.journal import Amendment, Outage
 from bot.domain.message import Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
@@ -160,14 +161,37 @@ class Communities(Protocol):
 
     async def all(self) -> Sequence[Community]: ...
 
-    async def put(self, community: Community) -> None:
-        """Store a community's settings in place of the old ones."""
+    async def put(self, community: Community, *, by: str = "") -> None:
+        """Store a community's settings in place of the old ones; what changed is noted in the journal in the same
+        transaction. `by` is the name of who changed them, empty for the bot itself."""
         ...
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
-        """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents and
+        """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents, journal and
         everything planned follow, in one transaction; repeating it changes nothing. Where a channel had the
         community's id, it gets the new one, too."""
+        ...
+
+
+class Journal(Protocol):
+    """What befell the bot itself. Changes of settings come in through `Communities.put`."""
+
+    async def guard_went(self, since: datetime) -> None:
+        """The guard is away. Changes nothing while it is on record as away."""
+        ...
+
+    async def guard_came_back(self, at: datetime) -> None: ...
+
+    async def guard_is_away(self) -> bool:
+        """Whether the last that was written down is that it went; a process that died cannot have seen it return."""
+        ...
+
+    async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
+        """Those that were going on at some moment in start <= t < end, whole, oldest first."""
+        ...
+
+    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+        """Settings that a community changed in start <= t < end, oldest first."""
         ...
 
 

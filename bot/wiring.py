@@ -53,6 +53,7 @@ from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
+from storage.journal import SqlJournal
 from storage.one_by_one import OneByOne
 from storage.outbox import SqlOutbox
 from storage.reviews import SqlReviews
@@ -256,7 +257,8 @@ async def application(
     planned = Bell()
     async with Database.open(config.storage.url, clock) as database:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
-        queue = GuardQueue(guard=guard, clock=clock)
+        journal = SqlJournal(database)
+        queue = GuardQueue(guard=guard, clock=clock, told_away=await journal.guard_is_away())
         policies = Policies(
             store=SqlCommunities(database), build=lambda community: config.policy_of(community, mode), clock=clock
         )
@@ -281,7 +283,9 @@ async def application(
             )
         )
         connected = {platform.platform: platform for platform in platforms}
-        alarm = Alarm(policies=policies, platforms=connected, language=config.defaults.language)
+        alarm = Alarm(
+            policies=policies, platforms=connected, journal=journal, clock=clock, language=config.defaults.language
+        )
         queue.on_away = alarm.guard_is_away
         screener = Screener(
             inbox=inbox,

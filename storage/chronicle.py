@@ -7,24 +7,26 @@ at a time.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
+from bot.domain.journal import Outage
 from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.domain.review import Call
-from bot.domain.rules import Decision, Mode
-from bot.domain.verdict import Unscreened, Verdict
 from storage import codec
 from storage.database import Database
-from storage.tables import MESSAGE, AnyRow, actions, incidents, messages, reviews, tallies
+from storage.journal import amendments_between, outages_between
+from storage.tables import AnyRow, actions, incidents, messages, reviews, tallies
 from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
 CARRIED = timedelta(weeks=4)
 
 _DONE = (Done.kind, Gone.kind)
+_Value = TypeVar("_Value")
 
 #: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
 _CLOSING = and_(reviews.c.incident == incidents.c.id, text("reviews.closes"))
@@ -64,6 +66,13 @@ class SqlChronicle:
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community_id, start, end),
                 backlog=await _backlog(connection, community_id, start, end),
+                outages=tuple(
+                    Outage(
+                        max(start, outage.begin), min(end, outage.end or max(outage.begin, self._database.clock.now()))
+                    )
+                    for outage in await outages_between(connection, start, end)
+                ),
+                amendments=tuple(await amendments_between(connection, community_id, start, end)),
             )
 
     async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
@@ -200,44 +209,55 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
     )
     rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
     found = await connection.stream(
-        select(incidents.c.id, incidents.c.decided_at, incidents.c.decision, messages.c.score, *MESSAGE)
+        select(
+            incidents.c.id,
+            incidents.c.decided_at,
+            incidents.c.decision,
+            incidents.c.rule,
+            *(messages.c.sent_at, messages.c.channel, messages.c.author, messages.c.score, messages.c.body),
+        )
         .select_from(incidents.join(messages))
         .where(*decided)
         .order_by(incidents.c.decided_at, incidents.c.id)
         .execution_options(yield_per=500)
     )
     entries: list[Entry] = []
+    alike = _Alike()
     async for rows in found.partitions():
-        entries += [_entry(row, tuple(deeds.get(row.id, ())), rulings.get(row.id)) for row in rows]
+        entries += [alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id)) for row in rows]
     return tuple(entries)
 
 
-def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:
-    decision = codec.read_decision(row.decision, codec.read_message(row))
-    message, screening = decision.message, decision.screening
-    matched = [finding for finding in decision.findings if finding.matched]
-    return Entry(
-        id=row.id,
-        decided_at=row.decided_at,
-        sent_at=message.sent_at,
-        channel=message.ref.channel_id,
-        author=message.author.id,
-        author_name=message.author.name,
-        bot=message.author.bot,
-        rule=decision.rule,
-        rules=tuple(finding.rule for finding in matched if finding.mode is Mode.LIVE),
-        shadow=tuple(finding.rule for finding in matched if finding.mode is Mode.SHADOW),
-        score=row.score,
-        bar=decision.thresholds.get(decision.rule or ""),
-        categories=tuple(sorted(screening.categories)) if isinstance(screening, Verdict) else (),
-        unscreened=isinstance(screening, Unscreened),
-        late=_is_late(decision),
-        deeds=deeds,
-        withheld=tuple(action.kind for action in decision.withheld),
-        policy=decision.policy_version,
-        ruling=ruling,
-    )
+class _Alike:
+    """Makes entries of rows; values that are equal become one, for thousands of incidents have few different ones."""
 
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
 
-def _is_late(decision: Decision) -> bool:
-    return any(why.code == "late" for why in decision.restraints)
+    def _one(self, value: _Value) -> _Value:
+        found: _Value = self._known.setdefault(value, value)
+        return found
+
+    def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:
+        gist = codec.read_gist(row.decision, row.body)
+        return Entry(
+            id=row.id,
+            decided_at=row.decided_at,
+            sent_at=row.sent_at,
+            channel=self._one(row.channel),
+            author=self._one(row.author),
+            author_name=self._one(gist.author_name),
+            bot=gist.bot,
+            rule=row.rule and self._one(row.rule),
+            rules=self._one(gist.rules),
+            shadow=self._one(gist.shadow),
+            score=row.score,
+            bar=gist.bar,
+            categories=self._one(gist.categories),
+            unscreened=gist.unscreened,
+            late=gist.late,
+            deeds=self._one(deeds),
+            withheld=self._one(gist.withheld),
+            policy=self._one(gist.policy),
+            ruling=ruling,
+        )

@@ -250,6 +250,82 @@ def read_cause(stored: str) -> Cause:
     return Cause(cause.rule or "", reason, cause.language)
 
 
+@dataclass(frozen=True, slots=True)
+class Gist:
+    """As much of a message and its decision as a report needs; never the text."""
+
+    author_name: str
+    bot: bool
+    rules: tuple[str, ...]  # live ones that matched
+    shadow: tuple[str, ...]
+    bar: float | None  # the threshold of the rule that decided
+    categories: tuple[str, ...]
+    unscreened: bool
+    late: bool
+    withheld: tuple[str, ...]
+    policy: str
+
+
+class _Author(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: str = ""
+    bot: bool = False
+
+
+class _MatchedOf(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    rule: str
+    matched: bool
+    mode: Mode = Mode.LIVE
+
+
+class _Coded(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    code: str = ""
+    kind: str = ""
+
+
+class _Judged(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    unscreened: str | None = None
+    categories: tuple[str, ...] = ()
+
+
+class _Gist(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    screening: _Judged
+    policy_version: str
+    findings: tuple[_MatchedOf, ...] = ()
+    withheld: tuple[_Coded, ...] = ()
+    restraints: tuple[_Coded, ...] = ()
+    rule: str | None = None
+    thresholds: dict[str, float] = Field(default_factory=dict)
+
+
+def read_gist(stored: str, body: str | None) -> Gist:
+    """Of a decision and of its message's body: what a report reads twenty thousand times."""
+    with _fitting("decision"):
+        decision = _Gist.model_validate_json(stored)
+        author = _Author() if body is None else _Author.model_validate_json(body)
+    return Gist(
+        author_name=author.name,
+        bot=author.bot,
+        rules=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.LIVE),
+        shadow=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.SHADOW),
+        bar=decision.thresholds.get(decision.rule or ""),
+        categories=tuple(sorted(decision.screening.categories)),
+        unscreened=decision.screening.unscreened is not None,
+        late=any(why.code == "late" for why in decision.restraints),
+        withheld=tuple(action.kind for action in decision.withheld),
+        policy=decision.policy_version,
+    )
+
+
 def write_action(action: Action) -> str:
     with _fitting("action"):
         return _write_action(action).model_dump_json(exclude_defaults=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Insert, delete, insert, select, update
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
-from storage import tallies
+from storage import journal, tallies
 from storage.database import Database
 from storage.tables import communities, incidents, messages
 
@@ -26,9 +26,13 @@ class SqlCommunities:
             )
             return [_SETTINGS.validate_json(settings) for settings in rows.scalars()]
 
-    async def put(self, community: Community) -> None:
+    async def put(self, community: Community, *, by: str = "") -> None:
         key = (communities.c.platform == community.platform, communities.c.id == community.id)
         async with self._database.write() as connection:
+            known = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
+            blank = Community(platform=community.platform, id=community.id)
+            before = blank if known is None else _SETTINGS.validate_json(known)
+            await journal.note(connection, before, community, by=by, at=self._database.clock.now())
             await connection.execute(delete(communities).where(*key))
             await connection.execute(_row(community))
 
@@ -44,6 +48,7 @@ class SqlCommunities:
                 update(messages).where(of_platform, messages.c.channel == old_id).values(channel=new_id)
             )
             await tallies.move(self._database, connection, old_id, new_id)
+            await journal.move(connection, platform, old_id, new_id)
             key = (communities.c.platform == platform, communities.c.id == old_id)
             settings = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
             if settings is None:

@@ -189,3 +189,27 @@ bookmarks = Table(
     Column("name", Text, primary_key=True),
     Column("place", Text, nullable=False),
 )
+
+#: One row for each time that the guard was away; the last one is open while it is. Overlapping rows are one outage.
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+#: One row for each setting that somebody changed (bot.domain.journal.Amendment).
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("community", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("setting", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+)
+Index("amendments_community", amendments.c.community, amendments.c.at)

@@ -11,6 +11,7 @@ from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
 from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.journal import Amendment, Outage, amendments
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
@@ -147,7 +148,8 @@ class _Action:
 class MemoryStore:
     """An inbox, an outbox and an incident log over the same few dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.messages: dict[MessageRef, Message] = {}
         self.settled: set[MessageRef] = set()
         self.opened: dict[MessageRef, Incident] = {}  # as decided; `_Action` knows what came of it
@@ -157,6 +159,7 @@ class MemoryStore:
         self.incidents = MemoryIncidentLog(self)
         self.reviews = MemoryReviews(self)
         self.communities = MemoryCommunities(self)
+        self.journal = MemoryJournal()
         self.bookmarks = MemoryBookmarks()
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
@@ -374,8 +377,12 @@ class MemoryCommunities:
     async def all(self) -> Sequence[Community]:
         return [community for _, community in sorted(self.settings.items())]
 
-    async def put(self, community: Community) -> None:
-        self.settings[community.platform, community.id] = community
+    async def put(self, community: Community, *, by: str = "") -> None:
+        key = (community.platform, community.id)
+        before = self.settings.get(key, Community(platform=community.platform, id=community.id))
+        made = amendments(before, community, by=by, at=self.store.clock.now())
+        self.store.journal.amended.setdefault(key, []).extend(made)
+        self.settings[key] = community
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         def channel(name: str | None) -> str | None:
@@ -397,6 +404,8 @@ class MemoryCommunities:
         }
         for action in store.actions.values():
             action.planned = replace(action.planned, message=moved(action.planned.message))
+        amended = store.journal.amended
+        amended.setdefault((platform, new_id), []).extend(amended.pop((platform, old_id), []))
         if old := self.settings.pop((platform, old_id), None):
             exempt = frozenset(channel(name) or "" for name in old.exempt_channels)
             self.settings.setdefault(
@@ -409,6 +418,29 @@ class MemoryCommunities:
                     exempt_channels=exempt,
                 ),
             )
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.away: list[Outage] = []
+        self.amended: dict[tuple[Platform, str], list[Amendment]] = {}
+
+    async def guard_went(self, since: datetime) -> None:
+        if not await self.guard_is_away():
+            self.away.append(Outage(since))
+
+    async def guard_came_back(self, at: datetime) -> None:
+        self.away = [outage if outage.end else replace(outage, end=at) for outage in self.away]
+
+    async def guard_is_away(self) -> bool:
+        return any(outage.end is None for outage in self.away)
+
+    async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
+        return [outage for outage in self.away if outage.begin < end and (outage.end is None or outage.end > start)]
+
+    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+        theirs = (one for (_, id_), made in self.amended.items() if id_ == community_id for one in made)
+        return sorted((one for one in theirs if start <= one.at < end), key=lambda one: one.at)
 
 
 class MemoryBookmarks:

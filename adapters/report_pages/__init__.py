@@ -19,20 +19,22 @@ class ReportPages:
         self._unmasked = unmasked
 
     def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
-        """Takes about a second, most of it for the PDF: call it in a thread. Broken: a library is missing."""
+        """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread. Broken: a library is
+        missing."""
         words = Words(report, texts(language), unmasked=self._unmasked)
         with _libraries(words):
-            from adapters.report_pages.page import html
+            from adapters.report_pages.page import drawings, html
             from adapters.report_pages.picture import png
 
             name = f"jikimi-{report.period.name}"
             title = words.say("report.picture_alt", **words.alternative)
-            page = html(words)
+            drawn = drawings(words)
+            page = html(words, drawn)
             files = [Attachment(name=f"{name}.html", content=page.encode(), description=words.title)]
             if with_pdf:
                 from adapters.report_pages.paper import pdf
 
-                files.append(Attachment(name=f"{name}.pdf", content=pdf(words), description=words.title))
+                files.append(Attachment(name=f"{name}.pdf", content=pdf(words, drawn), description=words.title))
             rows = words.csv().encode("utf-8-sig")  # the mark by which spreadsheets know UTF-8
             files.append(Attachment(name=f"{name}.csv", content=rows, description=words.title))
             return Edition(

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -59,14 +60,22 @@ def by_day(axes: Axes, words: Words, *, size: float = 9) -> None:
     for place, total in enumerate(bottom if len(days) <= 10 else ()):
         if total:
             axes.text(place, total, f"{total:,}", ha="center", va="bottom", fontsize=size, color=INK)
-    every = max(1, -(-len(days) // 8))
-    axes.set_xticks(range(0, len(days), every), [words.day(of) for of in days[::every]], fontsize=size)
-    axes.set_ylim(0, max([*bottom, 1]) * 1.15)
-    _count_axis(axes, size)
+    _day_axis(axes, words, days, max([*bottom, 1]), size)
     _legend(axes, size)
 
 
-def ranking(axes: Axes, words: Words, lines: Sequence[Line], *, size: float = 9) -> None:
+def messages_by_day(axes: Axes, words: Words, *, size: float = 9) -> None:
+    """Messages of each day, for a period in which nothing was done."""
+    days = list(words.report.messages_by_day)
+    heights = list(words.report.messages_by_day.values())
+    axes.bar(range(len(days)), heights, color=ACCENT, width=0.72)
+    for place, height in enumerate(heights if len(days) <= 10 else ()):
+        if height:
+            axes.text(place, height, f"{height:,}", ha="center", va="bottom", fontsize=size, color=INK)
+    _day_axis(axes, words, days, max([*heights, 1]), size)
+
+
+def ranking(axes: Axes, lines: Sequence[Line], *, size: float = 9) -> None:
     """Bars from the top, with a mark where the period before was."""
     shown = lines[:_MOST]
     places = range(len(shown))
@@ -79,7 +88,7 @@ def ranking(axes: Axes, words: Words, lines: Sequence[Line], *, size: float = 9)
         if line.before is not None and line.count <= line.before < line.count + top * 0.09:
             beside = line.before + top * 0.015  # not across the mark
         axes.text(beside, place, f"{line.count:,}", va="center", fontsize=size, color=INK)
-    axes.set_yticks(places, [showable(line.name) for line in shown], fontsize=size)
+    axes.set_yticks(places, [_short(showable(line.name)) for line in shown], fontsize=size)
     axes.set_xlim(0, top * 1.12)
     axes.invert_yaxis()
     axes.tick_params(length=0)
@@ -107,11 +116,19 @@ def trend(axes: Axes, words: Words, *, size: float = 9) -> None:
     _legend(axes, size)
 
 
-def svg(name: str, alternative: str, draw: Callable[[Axes], None], *, height: float = 2.6, left: float = 0.07) -> str:
-    """A chart for a page: 7 inches wide, `height` inches high; `name` sets its ids apart from other charts'."""
+def _short(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def svg(
+    name: str, alternative: str, draw: Callable[[Axes], None], *, height: float = 2.4, left: float = 0.1,
+    around: float = 0.3,
+) -> str:  # fmt: skip
+    """A chart for a page: 4.2 inches wide, `height` inches high, `around` of them above and below for words; `name`
+    sets its ids apart from other charts'."""
     with matplotlib.rc_context(style()):
-        figure = Figure(figsize=(7, height))
-        draw(figure.add_axes((left, 0.32 / height, 0.98 - left, 1 - 0.62 / height)))
+        figure = Figure(figsize=(4.2, height))
+        draw(figure.add_axes((left, around / height, 0.98 - left, 1 - 2 * around / height)))
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
@@ -128,6 +145,13 @@ def in_scheme(drawn: str) -> str:
     for colour, variable in SCHEME.items():
         drawn = drawn.replace(colour, variable)
     return drawn
+
+
+def _day_axis(axes: Axes, words: Words, days: Sequence[date], highest: int, size: float) -> None:
+    every = max(1, -(-len(days) // 8))
+    axes.set_xticks(range(0, len(days), every), [words.day(of) for of in days[::every]], fontsize=size - 1)
+    axes.set_ylim(0, highest * 1.15)
+    _count_axis(axes, size)
 
 
 def _legend(axes: Axes, size: float) -> None:

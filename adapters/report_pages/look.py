@@ -1,12 +1,10 @@
 """The look that pages, charts and pictures share: colours that colour-blind readers tell apart, one Korean typeface."""
 
 import base64
-import io
 from functools import lru_cache
 
 import pylopdf_fonts_ko
-from fontTools import subset
-from fontTools.ttLib import TTFont
+import uharfbuzz
 
 FAMILY = "Noto Sans KR"
 
@@ -24,10 +22,14 @@ def font_file() -> str:
 
 
 @lru_cache
+def _face() -> uharfbuzz.Face:
+    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(font_file()))
+
+
+@lru_cache
 def glyphs() -> frozenset[int]:
     """Every character that the typeface can show."""
-    with TTFont(font_file(), lazy=True) as font:
-        return frozenset(font.getBestCmap())
+    return frozenset(_face().unicodes)
 
 
 def showable(text: str) -> str:
@@ -35,17 +37,10 @@ def showable(text: str) -> str:
     return " ".join("".join(sign for sign in text if ord(sign) in glyphs() or sign == " ").split()) or "?"
 
 
-@lru_cache(maxsize=8)
-def font_for(characters: frozenset[str]) -> str:
-    """The typeface with only these characters, as a data: URL."""
-    options = subset.Options()
-    options.flavor = "woff2"
-    options.hinting = False
-    options.layout_features = ["kern", "liga"]
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(text="".join(characters))
-    stream = io.BytesIO()
-    with subset.load_font(font_file(), options, lazy=True) as font:
-        subsetter.subset(font)
-        subset.save_font(font, stream, options)
-    return "data:font/woff2;base64," + base64.b64encode(stream.getvalue()).decode()
+def font_for(text: str) -> str:
+    """The typeface with the characters of a text only, as a data: URL."""
+    wanted = uharfbuzz.SubsetInput()
+    wanted.unicode_set.update(set(map(ord, text)) & glyphs())
+    wanted.flags = uharfbuzz.SubsetFlags.NO_HINTING
+    kept = uharfbuzz.subset(_face(), wanted).blob.data
+    return "data:font/otf;base64," + base64.b64encode(kept).decode()

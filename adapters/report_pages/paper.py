@@ -1,17 +1,27 @@
 """A report -> PDF, by WeasyPrint."""
 
 import io
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
 
-from weasyprint import HTML
+from weasyprint import CSS, HTML
 from weasyprint.urls import URLFetcher
 
 from adapters.report_pages.page import html
 from adapters.report_pages.words import Words
 
 
-def pdf(words: Words) -> bytes:
+def pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     # Everything is in the page; a fetcher that knows only data: keeps it so.
-    page = HTML(string=html(words, on_paper=True), url_fetcher=URLFetcher(allowed_protocols={"data"}))
-    page.write_pdf(stream, presentational_hints=True)
+    fetcher = URLFetcher(allowed_protocols={"data"})
+    HTML(string=html(words, drawn, on_paper=True), url_fetcher=fetcher).write_pdf(stream, stylesheets=[_style()])
     return stream.getvalue()
+
+
+@lru_cache
+def _style() -> Any:
+    """Read once: parsing it takes as long as laying out a page."""
+    return CSS(string=files("adapters.report_pages").joinpath("paper.css").read_text("utf-8"))

@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from bot.domain.report import Change, Entry, Line, Report, Sentence, Share
+from bot.domain.journal import Amendment, Outage
+from bot.domain.report import Change, Deed, Entry, Line, Report, Sentence, Share
 from bot.texts import Texts
 
 #: What actions are shown as, in the order in which they are stacked.
@@ -27,6 +29,7 @@ class Words:
         self.say = say
         self._unmasked = unmasked
         self._zone = ZoneInfo(report.period.timezone)
+        self._said: dict[tuple[Deed, ...], str] = {}  # thousands of incidents have the same few deeds
 
     # ---- the whole ----------------------------------------------------------------------------------------------
 
@@ -50,7 +53,8 @@ class Words:
         return [self.sentence(sentence) for sentence in self.report.headline]
 
     def sentence(self, sentence: Sentence) -> str:
-        return self.say(f"report.sentence.{sentence.code}", **sentence.facts, before_name=self.before)
+        facts = {name: self.rule(str(fact)) if name == "rule" else fact for name, fact in sentence.facts.items()}
+        return self.say(f"report.sentence.{sentence.code}", **facts, before_name=self.before)
 
     @property
     def alternative(self) -> dict[str, str]:
@@ -88,7 +92,8 @@ class Words:
     def moved(self, change: Change) -> str:
         if change.before is None:
             return ""
-        return f"{change.percent:+d}%" if change.percent else f"{change.difference:+,}"
+        moved = f"{change.percent:+d}%" if change.percent else f"{change.difference:+,}"
+        return moved.replace("-", "−")
 
     def compared(self, change: Change) -> str:
         if change.before is None:
@@ -109,6 +114,10 @@ class Words:
             for of, done in self.report.actions_by_day.items()
         ]
 
+    @property
+    def has_actions(self) -> bool:
+        return any(number for _, stack in self.stacks for number in stack.values())
+
     def share(self, share: Share) -> str:
         if not share.whole:
             return self.say["report.no_reviews"]
@@ -117,6 +126,37 @@ class Words:
             return self.say("report.share", part=share.part, whole=share.whole)
         facts = {"percent": percent, "low": interval.low, "high": interval.high}
         return self.say("report.share_percent", part=share.part, whole=share.whole, **facts)
+
+    def part(self, number: int, of: str, whole: int) -> str:
+        """How much of the step before a step of the funnel is; nothing where the whole is too small for it."""
+        percent = Share(part=number, whole=whole).percent
+        if percent is None:
+            return ""
+        shown = f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
+        return self.say("report.funnel_share", of=self.say[f"report.{of}"], percent=shown)
+
+    def outage(self, outage: Outage) -> str:
+        lasting = self.duration((outage.end or outage.begin) - outage.begin)
+        return self.say("report.downtime_line", begin=self.time(outage.begin), lasting=lasting)
+
+    def amendment(self, amendment: Amendment) -> str:
+        setting, _, rule = amendment.setting.partition(".")
+        key = f"report.setting.{setting}"
+        return self.say(
+            "report.amendment_line",
+            when=self.time(amendment.at),
+            by=amendment.by or self.say["report.by_itself"],
+            setting=self.say(key, rule=self.rule(rule)) if key in self.say else amendment.setting,
+            before=self._value(setting, amendment.before),
+            after=self._value(setting, amendment.after),
+        )
+
+    def _value(self, setting: str, value: str) -> str:
+        if not value:
+            return self.say["report.unset"]
+        if setting == "paused_until":
+            return self.time(datetime.fromisoformat(value))
+        return self.say.get(f"report.value.{setting}.{value}", value)
 
     @property
     def latency(self) -> str | None:
@@ -136,6 +176,10 @@ class Words:
     def _names(self) -> dict[str, str]:
         return {entry.author: entry.author_name or entry.author for entry in self.report.figures.entries}
 
+    @property
+    def is_masked(self) -> bool:
+        return not self._unmasked
+
     def member(self, author: str) -> str:
         if self._unmasked:
             return self._names.get(author, author)
@@ -148,19 +192,31 @@ class Words:
     def action(self, kind: str) -> str:
         return self.say[f"action.{kind}"]
 
+    def rule(self, name: str) -> str:
+        """The shipped rules have names in both languages, those that somebody wrote have their own."""
+        return self.say.get(f"rule_name.{name}", name)
+
+    @property
+    def kinds(self) -> list[Line]:
+        """Report.kinds as they are called."""
+        return [replace(line, name=self.rule(line.name)) for line in self.report.kinds]
+
     def deeds(self, entry: Entry) -> str:
-        done = [
-            self.action(deed.kind) + ("" if deed.is_done else f" ({self._state(deed.state)})") for deed in entry.deeds
-        ]
-        return " · ".join(done) or self.say["action.nothing"]
+        if entry.deeds not in self._said:
+            done = (
+                self.action(deed.kind) + ("" if deed.is_done else f" ({self._state(deed.state)})")
+                for deed in entry.deeds
+            )
+            self._said[entry.deeds] = " · ".join(done) or self.say["action.nothing"]
+        return self._said[entry.deeds]
 
     def review(self, entry: Entry) -> str:
         return self.say[f"call.{entry.ruling.call}"] if entry.ruling else ""
 
-    def numbers(self, line: Line) -> str:
+    def numbers(self, incidents: Sequence[int]) -> str:
         """The incidents behind a number, as many as fit."""
-        shown = " ".join(f"#{number}" for number in line.incidents[:_NUMBERS_SHOWN])
-        left = line.count - _NUMBERS_SHOWN
+        shown = " ".join(f"#{number}" for number in incidents[:_NUMBERS_SHOWN])
+        left = len(incidents) - _NUMBERS_SHOWN
         return f"{shown} {self.say('report.more', count=f'{left:,}')}" if left > 0 else shown
 
     def _state(self, state: str) -> str:
@@ -176,8 +232,11 @@ class Words:
         weekday = self.say["report.weekdays"][of.weekday()]
         return f"{of.month}/{of.day} {weekday}" if self.say.language == "ko" else f"{of.day} {of:%b}"
 
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self._zone)
+
     def time(self, moment: datetime) -> str:
-        return f"{moment.astimezone(self._zone):%m-%d %H:%M}"
+        return f"{self.local(moment):%m-%d %H:%M}"
 
     def duration(self, long: timedelta) -> str:
         minutes = round(long.total_seconds() / 60)

@@ -13,7 +13,9 @@ from functools import cached_property
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from bot.domain import journal
 from bot.domain.actions import ACTIONS, Done, Escalate, Flag, Gone, Refused, Unconfirmed, Weight
+from bot.domain.journal import Amendment, Outage
 from bot.domain.measures import Interval
 from bot.domain.periods import Period
 from bot.domain.review import Call
@@ -136,6 +138,8 @@ class Figures:
     latency: Mapping[float, int] = field(default_factory=dict)  # messages decided within so many milliseconds
     entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
     backlog: Backlog = field(default_factory=Backlog)
+    outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
+    amendments: tuple[Amendment, ...] = ()
 
     @property
     def live(self) -> tuple[Entry, ...]:
@@ -221,6 +225,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one moderator closed: `overturned` is what they called wrong, `wait` the median time until then."""
+
+    name: str
+    incidents: tuple[int, ...]
+    overturned: tuple[int, ...]
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """Had the rule's threshold been `proposed`: `spared` are its incidents that moderators called wrong and that
     would not have been, `lost` those called right that would have been missed."""
@@ -258,6 +272,11 @@ class Report:
     @property
     def is_empty(self) -> bool:
         return not self.figures.seen and not self.figures.entries
+
+    @property
+    def is_quiet(self) -> bool:
+        """No live rule matched."""
+        return not self.live
 
     @property
     def is_first(self) -> bool:
@@ -337,13 +356,13 @@ class Report:
         return {of: tuple(numbers) for of, numbers in found.items()}
 
     @cached_property
-    def incidents_by_hour(self) -> Sequence[Sequence[int]]:
-        """7 rows from Monday, 24 hours each: how many incidents were decided then."""
-        grid = [[0] * 24 for _ in range(7)]
+    def incidents_by_hour(self) -> Sequence[Sequence[tuple[int, ...]]]:
+        """7 rows from Monday, 24 hours each: which incidents were decided then."""
+        grid: list[list[list[int]]] = [[[] for _ in range(24)] for _ in range(7)]
         for entry in self.live:
             moment = self._local(entry.decided_at)
-            grid[moment.weekday()][moment.hour] += 1
-        return grid
+            grid[moment.weekday()][moment.hour].append(entry.id)
+        return [[tuple(numbers) for numbers in row] for row in grid]
 
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(self._zone)
@@ -382,10 +401,28 @@ class Report:
         entries = (entry for entry in self.live if not entry.bot and not entry.is_overturned)
         return tuple(line for line in _ranking((entry.author, entry.id) for entry in entries) if line.count > 1)
 
+    @property
+    def kinds(self) -> tuple[Line, ...]:
+        """What it was about: the guard's categories where it names any, the rules otherwise."""
+        return self.categories if any(line.count for line in self.categories) else self.rules
+
     @cached_property
-    def moderators(self) -> tuple[Line, ...]:
-        """Who closed how many reviews of this period's incidents."""
-        return _ranking((entry.ruling.moderator, entry.id) for entry in self.live if entry.ruling)
+    def moderators(self) -> tuple[Load, ...]:
+        """Who closed how many reviews of this period's incidents, the busiest first."""
+        theirs: dict[str, list[tuple[Entry, Ruling]]] = defaultdict(list)
+        for entry in self.live:
+            if entry.ruling:
+                theirs[entry.ruling.moderator].append((entry, entry.ruling))
+        loads = (
+            Load(
+                name=name,
+                incidents=tuple(entry.id for entry, _ in closed),
+                overturned=tuple(entry.id for entry, _ in closed if entry.is_overturned),
+                wait=_median(ruling.at - entry.decided_at for entry, ruling in closed),
+            )
+            for name, closed in theirs.items()
+        )
+        return tuple(sorted(loads, key=lambda load: (-len(load.incidents), load.name)))
 
     @cached_property
     def shadow(self) -> tuple[Line, ...]:
@@ -407,6 +444,10 @@ class Report:
     def _failed(self, state: str) -> tuple[Line, ...]:
         deeds = ((deed, entry.id) for entry in self.figures.entries for deed in entry.deeds)
         return _ranking((deed.reason or deed.kind, number) for deed, number in deeds if deed.state == state)
+
+    @property
+    def downtime(self) -> timedelta:
+        return journal.downtime(self.figures.outages)
 
     @cached_property
     def policies(self) -> tuple[tuple[str, datetime, int], ...]:
@@ -436,7 +477,7 @@ class Report:
     def time_to_review(self) -> timedelta | None:
         """The median."""
         waits = [entry.ruling.at - entry.decided_at for entry in self.live if entry.ruling]
-        return timedelta(seconds=median(wait.total_seconds() for wait in waits)) if waits else None
+        return _median(waits) if waits else None
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:
@@ -463,6 +504,10 @@ def compose(community: str, period: Period, figures: Figures, earlier: Sequence[
     known = [place for place, (_, totals) in enumerate(earlier) if totals.seen or totals.flagged]
     kept = tuple(earlier[: known[-1] + 1]) if known else ()
     return Report(community=community, period=period, figures=figures, earlier=kept)
+
+
+def _median(waits: Iterable[timedelta]) -> timedelta:
+    return timedelta(seconds=median(wait.total_seconds() for wait in waits))
 
 
 def _ranking(

@@ -35,7 +35,7 @@ class FrontDesk:
         return self.policies.of(message)
 
     async def change(self, community: Community, *, by: str = "") -> None:
-        await self.policies.change(community)
+        await self.policies.change(community, by=by)
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         await self.policies.move(platform, old_id, new_id)

@@ -16,6 +16,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -109,7 +110,8 @@ class _Lines:
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
     """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds).
-    `on_away` is told True when an outage outlasts `grace` and False when the guard is back."""
+    `on_away` is told since when the guard is away once that has outlasted `grace`, and None when it is back;
+    `told_away`: another process has told so before, and died."""
 
     guard: Guard
     clock: Clock
@@ -120,7 +122,8 @@ class GuardQueue:
     grace: float = 60.0
     remember: int = 10_000  # verdicts
     remember_for: float = 600.0  # seconds
-    on_away: Callable[[bool], None] | None = None
+    on_away: Callable[[datetime | None], None] | None = None
+    told_away: bool = False
     figures: QueueFigures = field(default_factory=QueueFigures)
     _fresh: _Lines = field(default_factory=_Lines)
     _backlog: _Lines = field(default_factory=_Lines)
@@ -130,7 +133,7 @@ class GuardQueue:
     _well: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is closed
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _pause: float = 0.0
-    _told: bool = False
+    _since: datetime | None = None  # when the guard failed first, while the circuit is open
 
     def __post_init__(self) -> None:
         self._well.set()
@@ -281,6 +284,7 @@ class GuardQueue:
     def _failed(self, error: Unavailable) -> None:
         if self._well.is_set():
             self.figures.outages += 1
+            self._since = self.clock.now()
             _log.warning("guard is away", reason=str(error))
         self._well.clear()
         self._away.set()
@@ -292,8 +296,9 @@ class GuardQueue:
         self._away.clear()
         self._well.set()
         self._pause = 0.0
-        if self._told:
-            self._tell(False)
+        self._since = None
+        if self.told_away:
+            self._tell(None)
 
     async def _lose_patience(self) -> None:
         while True:
@@ -302,13 +307,13 @@ class GuardQueue:
             for ticket in self._fresh.take_older(before) + self._backlog.take_older(before):
                 self.figures.waiting -= 1
                 self._answer(ticket, Unscreened(f"no verdict within {self.grace:g} s", self.guard.version))
-                if self.is_away and not self._told:
-                    self._tell(True)
+                if self._since and not self.told_away:
+                    self._tell(self._since)
 
-    def _tell(self, away: bool) -> None:
-        self._told = away
+    def _tell(self, since: datetime | None) -> None:
+        self.told_away = since is not None
         if self.on_away:
-            self.on_away(away)
+            self.on_away(since)
 
 
 def _canonical(text: str | None) -> str | None:

@@ -36,8 +36,9 @@ class Policies:
         """All that have set something."""
         return list(self._communities.values())
 
-    async def change(self, community: Community) -> None:
-        await self.store.put(community)
+    async def change(self, community: Community, *, by: str = "") -> None:
+        """See `Desk.change`."""
+        await self.store.put(community, by=by)
         self._communities[community.platform, community.id] = community
         self._policies.pop((community.platform, community.id), None)
 

@@ -32,6 +32,9 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self.sentences
 
+    def get(self, key: str, default: str) -> str:
+        return self.sentences.get(key, default)
+
     def __call__(self, key: str, /, **facts: object) -> str:
         return self.sentences[key].format(**facts)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
+from bot.domain.community import Community
 from bot.domain.conditions import Why
 from bot.domain.incident import Settlement
 from bot.domain.message import Author
@@ -27,6 +28,7 @@ from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
+from storage.journal import SqlJournal
 from storage.outbox import SqlOutbox
 from storage.reviews import SqlReviews
 from storage.tables import microseconds
@@ -39,9 +41,13 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 UNDO = (
     "DROP TABLE tallies",
     "DROP TABLE IF EXISTS bookmarks",
+    "DROP TABLE IF EXISTS outages",
+    "DROP TABLE IF EXISTS amendments",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)
+
+Trouble = tuple[int, int | None, str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,33 @@ STORIES = st.lists(
     ),
     max_size=25,
 )  # fmt: skip
+
+
+#: Minutes after the period's start at which the guard went and came back (None: not yet), and who set the bar then.
+TROUBLES = st.lists(
+    st.tuples(
+        st.integers(-600, 2000),
+        st.one_of(st.none(), st.integers(0, 900)),
+        st.sampled_from(["", "하늘"]),
+        st.floats(0, 1),
+    ),
+    max_size=4,
+)
+
+
+async def befall(database: Database, community: str, troubles: Sequence[Trouble]) -> None:
+    journal, communities = SqlJournal(database), SqlCommunities(database)
+    clock = database.clock
+    assert isinstance(clock, ManualClock)
+    for minutes, lasting, by, bar in sorted(troubles, key=lambda trouble: trouble[0]):
+        began = PERIOD.start + timedelta(minutes=minutes)
+        await clock.advance((began - clock.now()).total_seconds())
+        await communities.put(
+            Community(platform=builders.message().ref.platform, id=community, thresholds={"insult": bar}), by=by
+        )
+        await journal.guard_went(began)
+        if lasting is not None:
+            await journal.guard_came_back(began + timedelta(minutes=lasting))
 
 
 def settlement(number: int, community: str, story: Story) -> Settlement:
@@ -140,6 +173,7 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
 
 async def recount(database: Database, community: str, start: datetime, end: datetime) -> dict[str, Any]:
     """Straight from the tables, one simple statement a figure."""
+    now = microseconds(database.clock.now())
     given_ = {"c": community, "start": microseconds(start), "end": microseconds(end)}
     sent = "community = :c AND sent_at >= :start AND sent_at < :end"
     live = "i.community = :c AND i.decided_at >= :start AND i.decided_at < :end AND i.rule IS NOT NULL"
@@ -183,6 +217,14 @@ async def recount(database: Database, community: str, start: datetime, end: date
                     f"SELECT count(*) FROM reviews r JOIN incidents i ON i.id = r.incident WHERE {live} AND r.closes"
                 )
             )[0][0],
+            "down": await rows(
+                f"SELECT began_at, coalesce(ended_at, {now}) FROM outages "
+                f"WHERE began_at < :end AND coalesce(ended_at, {now}) > :start ORDER BY began_at"
+            ),
+            "amended": await rows(
+                "SELECT by, setting, after FROM amendments "
+                "WHERE community = :c AND at >= :start AND at < :end ORDER BY at, id"
+            ),
             "overturned": (
                 await rows(
                     f"SELECT count(*) FROM reviews r JOIN incidents i ON i.id = r.incident "
@@ -204,8 +246,17 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert sum(line.count for line in report.rules) == totals.flagged == len(counted["numbers"])
     assert sum(line.count for line in report.refused) == counted["refused"]
     assert sum(report.messages_by_day.values()) == figures.seen - figures.waiting == sum(figures.latency.values())
-    assert sum(map(sum, report.incidents_by_hour)) == totals.flagged
+    by_hour = [number for row in report.incidents_by_hour for numbers in row for number in numbers]
+    assert sorted(by_hour) == sorted(counted["numbers"])
+    assert sum(len(load.incidents) for load in report.moderators) == totals.reviewed
+    assert sum(len(load.overturned) for load in report.moderators) == totals.overturned
     assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
+    minutes = set()  # every minute of the period in which the guard was away
+    for began, ended in counted["down"]:
+        minutes |= set(range(began // 60_000_000, ended // 60_000_000))
+    within = range(microseconds(PERIOD.start) // 60_000_000, microseconds(PERIOD.end) // 60_000_000)
+    assert report.downtime == timedelta(minutes=len(minutes & set(within)))
+    assert [(one.by, one.setting, one.after) for one in figures.amendments] == counted["amended"]
     inside = [one for one in settled if PERIOD.start <= one.decision.message.sent_at < PERIOD.end]
     assert figures.unscreened == sum(isinstance(one.decision.screening, Unscreened) for one in inside)
     assert figures.late == sum(one.decided_at - one.decision.message.sent_at > timedelta(minutes=10) for one in inside)
@@ -221,12 +272,13 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     )
 
 
-def whole_story(url: str, stories: Sequence[Story]) -> None:
+def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble]) -> None:
     community = f"community-{next(_numbers)}"
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             settled = await record(database, community, stories)
+            await befall(database, community, troubles)
             chronicle = SqlChronicle(database)
             for name in (community, f"{community}-moved"):
                 figures = await chronicle.figures(name, PERIOD.start, PERIOD.end)
@@ -239,9 +291,9 @@ def whole_story(url: str, stories: Sequence[Story]) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(stories=STORIES)
-def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], tmp_path: Path) -> None:
-    whole_story(f"sqlite:///{tmp_path / 'jikimi.db'}", stories)
+@given(stories=STORIES, troubles=TROUBLES)
+def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], troubles: list[Trouble], tmp_path: Path) -> None:
+    whole_story(f"sqlite:///{tmp_path / 'jikimi.db'}", stories, troubles)
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +302,9 @@ def server(postgres: Any) -> str:
 
 
 @settings(max_examples=25, deadline=None)
-@given(stories=STORIES)
-def test_figures_are_a_plain_recount_on_postgresql(server: str, stories: list[Story]) -> None:
-    whole_story(server, stories)
+@given(stories=STORIES, troubles=TROUBLES)
+def test_figures_are_a_plain_recount_on_postgresql(server: str, stories: list[Story], troubles: list[Trouble]) -> None:
+    whole_story(server, stories, troubles)
 
 
 def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: Path) -> None:

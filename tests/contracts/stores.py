@@ -5,12 +5,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Journal, Outbox, Reviews
 from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
+from storage.journal import SqlJournal
 from storage.outbox import SqlOutbox
 from storage.reviews import SqlReviews
 from tests.fakes import ManualClock, MemoryStore
@@ -23,6 +24,7 @@ class Store:
     incidents: IncidentLog
     reviews: Reviews
     communities: Communities
+    journal: Journal
     bookmarks: Bookmarks
     clock: ManualClock
 
@@ -34,7 +36,8 @@ class Opens(Protocol):
 
 
 def in_memory() -> Opens:
-    memory, clock = MemoryStore(), ManualClock()
+    clock = ManualClock()
+    memory = MemoryStore(clock)
 
     @asynccontextmanager
     async def opens() -> AsyncIterator[Store]:
@@ -44,6 +47,7 @@ def in_memory() -> Opens:
             incidents=memory.incidents,
             reviews=memory.reviews,
             communities=memory.communities,
+            journal=memory.journal,
             bookmarks=memory.bookmarks,
             clock=clock,
         )
@@ -70,6 +74,7 @@ def store(database: Database, clock: ManualClock) -> Store:
         incidents=SqlIncidentLog(database),
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
+        journal=SqlJournal(database),
         bookmarks=SqlBookmarks(database),
         clock=clock,
     )

@@ -11,6 +11,7 @@ from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, W
 from bot.domain.community import Community
 from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.domain.incident import Settlement
+from bot.domain.journal import Outage
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.rules import Mode, Policy, Reason, Rule
 from bot.domain.verdict import Task, Unscreened
@@ -66,9 +67,11 @@ class Flow:
 
     async def run(self) -> None:
         planned = Bell()
+        told_away = await self.store.journal.guard_is_away()
+        queue = GuardQueue(guard=self.guard, clock=self.clock, told_away=told_away)
         screener = Screener(
             inbox=self.store.inbox,
-            queue=(queue := GuardQueue(guard=self.guard, clock=self.clock)),
+            queue=queue,
             policy_of=lambda message: POLICY,
             clock=self.clock,
             arrived=Bell(),
@@ -78,7 +81,13 @@ class Flow:
         )
         policies = Policies(store=self.store.communities, build=lambda community: POLICY, clock=self.clock)
         await policies.load()
-        alarm = Alarm(policies=policies, platforms={Platform.REHEARSAL: self.platform}, language="ko")
+        alarm = Alarm(
+            policies=policies,
+            platforms={Platform.REHEARSAL: self.platform},
+            journal=self.store.journal,
+            clock=self.clock,
+            language="ko",
+        )
         queue.on_away = alarm.guard_is_away
         enforcer = Enforcer(
             outbox=self.store.outbox,
@@ -250,5 +259,14 @@ def test_moderators_are_told_once_that_the_guard_is_away() -> None:
         await running
         assert {settlement.decision.rule for settlement in flow.settled} == {"blind"}
         assert sorted(channel for channel, _ in flow.platform.announced) == ["mods", "staff"]
+        (outage,) = flow.store.journal.away
+        assert outage.end is None and outage.begin - NOW < timedelta(seconds=1)  # not when patience was lost
+
+        guard.trouble = None
+        second = Flow([message("6", "글 6")], guard=guard, store=flow.store)  # the first process has died
+        second.clock = ManualClock(NOW + timedelta(hours=2))
+        await second.run()
+        assert (await flow.store.journal.outages(NOW, later(9999))) == [Outage(outage.begin, second.clock.now())]
+        assert sorted(channel for channel, _ in second.platform.announced) == ["mods", "staff"]
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 
 import pytest
 
@@ -89,16 +90,18 @@ def test_who_waits_too_long_gets_unscreened_and_is_told_once() -> None:
 
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         guard.trouble = Unavailable("down")
+        began = clock.now()
         waiting = [ask(queue, str(n)) for n in range(4)]
         await clock.advance(70)
         for answer in waiting:
             assert isinstance(await answer, Unscreened)
-        assert told == [True]
+        (since,) = told
+        assert since is not None and since - began < timedelta(seconds=1)
         guard.trouble = None
         late = ask(queue, "late")
         await clock.advance(40)
         assert isinstance(await late, Verdict)
-        assert told == [True, False]
+        assert told == [since, None]
 
     run(scenario, on_away=told.append)
 

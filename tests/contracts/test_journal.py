@@ -1,0 +1,60 @@
+"""Outages of the guard and changes of settings: what every implementation must do."""
+
+import asyncio
+from dataclasses import replace
+
+from bot.domain.community import Community
+from bot.domain.journal import Amendment, Outage
+from bot.domain.message import Platform
+from bot.domain.rules import Watch
+from tests.builders import NOW, later
+from tests.contracts.stores import Opens
+
+CAFE = Community(platform=Platform.TELEGRAM, id="-5", name="카페", mode=Watch.LIVE, thresholds={"abuse": 0.7})
+
+
+def test_an_outage_lasts_until_somebody_sees_the_guard_return(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            assert not await store.journal.guard_is_away()
+            await store.journal.guard_came_back(NOW)  # of nothing
+            for moment in (NOW, later(30)):
+                await store.journal.guard_went(moment)
+            assert await store.journal.outages(later(10), later(20)) == [Outage(NOW)]
+        async with opens() as store:  # the process has died in between
+            assert await store.journal.guard_is_away()
+            for moment in (later(60), later(90)):
+                await store.journal.guard_came_back(moment)
+            await store.journal.guard_went(later(200))
+            ended = Outage(NOW, later(60))
+            assert await store.journal.outages(NOW, later(300)) == [ended, Outage(later(200))]
+            assert await store.journal.outages(later(59), later(200)) == [ended]
+            assert await store.journal.outages(later(60), later(200)) == []
+
+    asyncio.run(scenario())
+
+
+def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.communities.put(CAFE, by="하늘")
+            await store.communities.put(replace(CAFE, welcomed=True, name="찻집"))  # no settings
+            await store.clock.advance(60)
+            raised = replace(CAFE, thresholds={"abuse": 0.8}, exempt_channels=frozenset({"b", "a"}))
+            await store.communities.put(raised, by="민재")
+            first = [
+                Amendment(at=NOW, by="하늘", setting="mode", before="", after="live"),
+                Amendment(at=NOW, by="하늘", setting="thresholds.abuse", before="", after="0.7"),
+            ]
+            second = [
+                Amendment(at=later(60), by="민재", setting="exempt_channels", before="", after="a, b"),
+                Amendment(at=later(60), by="민재", setting="thresholds.abuse", before="0.7", after="0.8"),
+            ]
+            assert await store.journal.amendments("-5", NOW, later(61)) == first + second
+            assert await store.journal.amendments("-5", later(1), later(61)) == second
+            assert await store.journal.amendments("other", NOW, later(61)) == []
+            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            assert await store.journal.amendments("-5", NOW, later(61)) == []
+            assert await store.journal.amendments("-1005", NOW, later(61)) == first + second
+
+    asyncio.run(scenario())
