@@ -16,7 +16,7 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.domain.calibration import Calibration
 from bot.domain.digest import Digest
-from bot.domain.evaluation import CascadeFigures, Labelled
+from bot.domain.evaluation import Labelled
 from bot.domain.message import Message
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -169,13 +169,6 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     """How recorded guard outputs agree with their labels: without prompts that carry both labels, and with them."""
     rows = read_outputs(path)
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
-
-
-def cascade_figures(guard: Guard) -> CascadeFigures | None:
-    """What a cascade has skipped and missed so far; None for any other guard."""
-    from adapters.cascade_guard import CascadeGuard
-
-    return guard.figures if isinstance(guard, CascadeGuard) else None
 
 
 def labelled(path: Path) -> Sequence[Labelled]:

@@ -33,17 +33,28 @@ Answer = asyncio.Future[Screening]
 
 @dataclass(slots=True, kw_only=True)
 class QueueFigures:
-    """Counts since the start; `waiting` and `judging` are of this moment."""
+    """Counts since the start of the exchanges that were asked; `waiting` and `judging` are of this moment, the `most_`
+    of them so far."""
 
     asked: int = 0
-    joined: int = 0  # shared a judgement that was under way
-    remembered: int = 0  # answered from memory
+    joined: int = 0  # once: shared a judgement that was under way
+    remembered: int = 0  # once: answered from memory
+    forgotten: int = 0  # verdicts that were remembered for long enough, or had to make room
     judged: int = 0
     unscreened: int = 0
-    dropped: int = 0  # nobody waited for them any more
-    outages: int = 0
+    expired: int = 0  # patient: of the unscreened, those that nobody judged within the grace
+    fresh: int = 0  # fresh first: had their turn as fresh messages
+    backlog: int = 0  # ... and as a backlog
+    turns: int = 0  # fair: had their turn while another community waited
+    dropped: int = 0  # cancellable: nobody waited for them any more
+    cancelled: int = 0  # calls of the guard that were broken off for that
+    outages: int = 0  # times that the circuit opened
+    probes: int = 0  # calls of the guard while it was open
+    full: int = 0  # bounded: times that the last place in the queue was taken
     waiting: int = 0
+    most_waiting: int = 0
     judging: int = 0
+    most_judging: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +90,10 @@ class _Lines:
 
     def __bool__(self) -> bool:
         return bool(self._lines)
+
+    @property
+    def communities(self) -> int:
+        return len(self._lines)
 
     def join(self, ticket: _Ticket) -> None:
         self._lines.setdefault(ticket.community_id, deque()).append(ticket)
@@ -160,7 +175,8 @@ class GuardQueue:
         else:
             ticket = self._tickets[key] = _Ticket(key, exchange, community_id, fresh, now)
             (self._fresh if fresh else self._backlog).join(ticket)
-            self.figures.waiting += 1
+            self._waits()
+            self.figures.full += not self.room
             self._work.set()
         ticket.add(answer)
         return answer
@@ -188,18 +204,27 @@ class GuardQueue:
             await self._away.wait()
             await self.clock.sleep(self._pause)
             if tickets := self._take(1):
+                self.figures.probes += 1
                 await self._judge(tickets)
             else:
                 self._work.clear()
                 await self._work.wait()
 
+    def _waits(self) -> None:
+        self.figures.waiting += 1
+        self.figures.most_waiting = max(self.figures.most_waiting, self.figures.waiting)
+
     def _take(self, most: int) -> list[_Ticket]:
         taken: list[_Ticket] = []
         for lines in (self._fresh, self._backlog):
             while lines and len(taken) < most:
+                among = lines.communities
                 ticket = lines.next()
                 self.figures.waiting -= 1
                 if ticket.is_wanted():
+                    self.figures.turns += among > 1
+                    self.figures.fresh += ticket.fresh
+                    self.figures.backlog += not ticket.fresh
                     taken.append(ticket)
                 else:
                     self._drop(ticket)
@@ -207,6 +232,7 @@ class GuardQueue:
 
     async def _judge(self, tickets: list[_Ticket]) -> None:
         self.figures.judging += len(tickets)
+        self.figures.most_judging = max(self.figures.most_judging, self.figures.judging)
         call = asyncio.ensure_future(self._call(tickets))
         for ticket in tickets:
             ticket.call, ticket.companions = call, tickets
@@ -222,6 +248,7 @@ class GuardQueue:
             if (task := asyncio.current_task()) and task.cancelling():
                 call.cancel()
                 raise  # it is the queue that stops
+            self.figures.cancelled += 1
             for ticket in tickets:
                 self._drop(ticket)
         except Exception as error:  # a defect of the adapter; the message must not take everybody down with it
@@ -247,28 +274,33 @@ class GuardQueue:
 
     def _answer(self, ticket: _Ticket, screening: Screening) -> None:
         self._forget(ticket)
+        later: Screening = screening
         if isinstance(screening, Unscreened):
             self.figures.unscreened += len(ticket.answers)
         else:
             self.figures.judged += 1
-            self._verdicts[ticket.key] = (self.clock.monotonic() + self.remember_for, screening)
+            later = screening.again()
+            self._verdicts[ticket.key] = (self.clock.monotonic() + self.remember_for, later)
             if len(self._verdicts) > self.remember:
                 self._verdicts.popitem(last=False)
+                self.figures.forgotten += 1
         for answer in ticket.answers:
             if not answer.done():
                 answer.set_result(screening)
+                screening = later
 
     def _recall(self, key: Key, now: float) -> Verdict | None:
         until, verdict = self._verdicts.get(key, (0.0, None))
         if verdict and until <= now:
             del self._verdicts[key]
+            self.figures.forgotten += 1
             return None
         return verdict
 
     def _return(self, ticket: _Ticket) -> None:
         ticket.call, ticket.companions = None, ()
         (self._fresh if ticket.fresh else self._backlog).return_to_front(ticket)
-        self.figures.waiting += 1
+        self._waits()
 
     def _drop(self, ticket: _Ticket) -> None:
         self._forget(ticket)
@@ -301,6 +333,7 @@ class GuardQueue:
             before = self.clock.monotonic() - self.grace
             for ticket in self._fresh.take_older(before) + self._backlog.take_older(before):
                 self.figures.waiting -= 1
+                self.figures.expired += len(ticket.answers)
                 self._answer(ticket, Unscreened(f"no verdict within {self.grace:g} s", self.guard.version))
                 if self.is_away and not self._told:
                     self._tell(True)
