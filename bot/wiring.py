@@ -274,8 +274,14 @@ async def application(
             )
         )
         connected = {platform.platform: platform for platform in platforms}
-        alarm = Alarm(policies=policies, platforms=connected, language=config.defaults.language)
-        queue.on_away = alarm.guard_is_away
+        alarm = Alarm(
+            answers={"guard": queue.answers, "database": database.answers},
+            policies=policies,
+            platforms=connected,
+            clock=clock,
+            language=config.defaults.language,
+            after=config.defaults.alarm_after,
+        )
         screener = Screener(
             inbox=inbox,
             queue=queue,

@@ -14,7 +14,7 @@ What it promises:
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -123,8 +123,7 @@ class _Lines:
 
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
-    """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds).
-    `on_away` is told True when an outage outlasts `grace` and False when the guard is back."""
+    """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds)."""
 
     guard: Guard
     clock: Clock
@@ -135,7 +134,6 @@ class GuardQueue:
     grace: float = 60.0
     remember: int = 10_000  # verdicts
     remember_for: float = 600.0  # seconds
-    on_away: Callable[[bool], None] | None = None
     figures: QueueFigures = field(default_factory=QueueFigures)
     _fresh: _Lines = field(default_factory=_Lines)
     _backlog: _Lines = field(default_factory=_Lines)
@@ -145,7 +143,6 @@ class GuardQueue:
     _well: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is closed
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _pause: float = 0.0
-    _told: bool = False
 
     def __post_init__(self) -> None:
         self._well.set()
@@ -158,6 +155,9 @@ class GuardQueue:
     def is_away(self) -> bool:
         """Whether the guard did not answer the last call (the circuit is open)."""
         return self._away.is_set()
+
+    async def answers(self) -> bool:
+        return not self.is_away
 
     def submit(self, exchange: Exchange, *, community_id: str, fresh: bool = True) -> Answer:
         """A future with the screening; cancel it when nobody needs it any more."""
@@ -324,8 +324,6 @@ class GuardQueue:
         self._away.clear()
         self._well.set()
         self._pause = 0.0
-        if self._told:
-            self._tell(False)
 
     async def _lose_patience(self) -> None:
         while True:
@@ -335,13 +333,6 @@ class GuardQueue:
                 self.figures.waiting -= 1
                 self.figures.expired += len(ticket.answers)
                 self._answer(ticket, Unscreened(f"no verdict within {self.grace:g} s", self.guard.version))
-                if self.is_away and not self._told:
-                    self._tell(True)
-
-    def _tell(self, away: bool) -> None:
-        self._told = away
-        if self.on_away:
-            self.on_away(away)
 
 
 def _canonical(text: str | None) -> str | None:

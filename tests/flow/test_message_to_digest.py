@@ -78,8 +78,13 @@ class Flow:
         )
         policies = Policies(store=self.store.communities, build=lambda community: POLICY, clock=self.clock)
         await policies.load()
-        alarm = Alarm(policies=policies, platforms={Platform.REHEARSAL: self.platform}, language="ko")
-        queue.on_away = alarm.guard_is_away
+        alarm = Alarm(
+            answers={"guard": queue.answers},
+            policies=policies,
+            platforms={Platform.REHEARSAL: self.platform},
+            clock=self.clock,
+            language="ko",
+        )
         enforcer = Enforcer(
             outbox=self.store.outbox,
             platforms={Platform.REHEARSAL: self.platform},
