@@ -1,15 +1,15 @@
 """Two guards as one: the first, cheap one judges everything; what it finds surely benign never reaches the second.
 
-A share of what is skipped goes to the second guard all the same, drawn at random, so that the figures say how much is
-missed. Each screening names the guard that judged. Where the second guard is away everything waits, the surely benign
-too: it loses nothing by waiting, and whoever asks sees one outage instead of a flicker.
+A share of what is skipped goes to the second guard all the same, drawn at random, so that reports can say how much is
+missed. Each verdict names the guard that judged and the route it took. Where the second guard is away everything waits,
+the surely benign too: it loses nothing by waiting, and whoever asks sees one outage instead of a flicker.
 """
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from bot.domain.evaluation import CascadeFigures
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.domain.verdict import Exchange, GuardVersion, Route, Screening, Task, Verdict
 from bot.errors import Unavailable
 from bot.ports import Guard
 
@@ -26,7 +26,6 @@ class CascadeGuard:
         self._first, self._second = first, second
         self._threshold, self._sample, self._draw = threshold, sample, draw
         self._second_is_away = False
-        self.figures = CascadeFigures()
 
     @property
     def version(self) -> GuardVersion:
@@ -46,9 +45,10 @@ class CascadeGuard:
         screenings = list(await self._first.judge(exchanges))
         skipped = [index for index, screening in enumerate(screenings) if self._is_surely_benign(screening)]
         sampled = {index for index in skipped if self._draw() < self._sample}
+        unsure = set(range(len(screenings))).difference(skipped)
         if self._second_is_away and skipped:
-            sampled.add(skipped[0])  # whether it is back is known only by asking
-        asked = sorted(set(range(len(screenings))).difference(skipped) | sampled)
+            unsure.add(skipped[0])  # whether it is back is known only by asking
+        asked = sorted(unsure | sampled)
         if asked:
             try:
                 answers = await self._second.judge([exchanges[index] for index in asked])
@@ -57,17 +57,19 @@ class CascadeGuard:
                 raise
             self._second_is_away = False
             for index, answer in zip(asked, answers, strict=True):
-                screenings[index] = answer
-        self.figures.first += len(screenings)
-        self.figures.skipped += len(skipped)
-        self.figures.second += len(screenings) - len(skipped)
-        self.figures.sampled += len(sampled)
-        self.figures.sampled_missed += sum(_is_harmful(screenings[index]) for index in sampled)
+                screenings[index] = _by_way_of(_found(answer) if index in sampled else Route.SECOND, answer)
+        for index in set(skipped).difference(asked):
+            screenings[index] = _by_way_of(Route.SKIPPED, screenings[index])
         return screenings
 
     def _is_surely_benign(self, screening: Screening) -> bool:
         return isinstance(screening, Verdict) and screening.harm is not None and screening.harm < self._threshold
 
 
-def _is_harmful(screening: Screening) -> bool:
-    return isinstance(screening, Verdict) and screening.harm is not None and screening.harm >= MISSED
+def _found(answer: Screening) -> Route:
+    is_harmful = isinstance(answer, Verdict) and answer.harm is not None and answer.harm >= MISSED
+    return Route.MISSED if is_harmful else Route.CLEARED
+
+
+def _by_way_of(route: Route, screening: Screening) -> Screening:
+    return replace(screening, route=route) if isinstance(screening, Verdict) else screening

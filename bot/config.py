@@ -117,6 +117,7 @@ class Defaults(_Section):
     language: Literal["ko", "en"] = "ko"
     timezone: Zone = "Asia/Seoul"
     late_after: Duration = timedelta(minutes=10)
+    alarm_after: Duration = timedelta(seconds=10)
     exempt_roles: list[str] = []
     exempt_channels: list[str] = []
     disabled_rules: list[str] = []

@@ -16,7 +16,7 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.domain.calibration import Calibration
 from bot.domain.digest import Digest
-from bot.domain.evaluation import CascadeFigures, Labelled
+from bot.domain.evaluation import Labelled
 from bot.domain.message import Message
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -172,13 +172,6 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
 
 
-def cascade_figures(guard: Guard) -> CascadeFigures | None:
-    """What a cascade has skipped and missed so far; None for any other guard."""
-    from adapters.cascade_guard import CascadeGuard
-
-    return guard.figures if isinstance(guard, CascadeGuard) else None
-
-
 def labelled(path: Path) -> Sequence[Labelled]:
     """The rows of a file of labelled exchanges. Raises `Broken` where it is none."""
     from adapters.labelled_data import read_labelled
@@ -258,7 +251,7 @@ async def application(
     async with Database.open(config.storage.url, clock) as database:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
         journal = SqlJournal(database)
-        queue = GuardQueue(guard=guard, clock=clock, told_away=await journal.guard_is_away())
+        queue = GuardQueue(guard=guard, clock=clock)
         policies = Policies(
             store=SqlCommunities(database), build=lambda community: config.policy_of(community, mode), clock=clock
         )
@@ -284,9 +277,14 @@ async def application(
         )
         connected = {platform.platform: platform for platform in platforms}
         alarm = Alarm(
-            policies=policies, platforms=connected, journal=journal, clock=clock, language=config.defaults.language
+            answers={"guard": queue.answers, "database": database.answers},
+            policies=policies,
+            platforms=connected,
+            journal=journal,
+            clock=clock,
+            language=config.defaults.language,
+            after=config.defaults.alarm_after,
         )
-        queue.on_away = alarm.guard_is_away
         screener = Screener(
             inbox=inbox,
             queue=queue,

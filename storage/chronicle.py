@@ -16,11 +16,12 @@ from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
 from bot.domain.journal import Outage
 from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.domain.review import Call
+from bot.domain.verdict import Route
 from storage import codec
 from storage.database import Database
 from storage.journal import amendments_between, outages_between
 from storage.tables import AnyRow, actions, incidents, messages, reviews, tallies
-from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, UNSCREENED
+from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, ROUTE, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
 CARRIED = timedelta(weeks=4)
@@ -60,6 +61,7 @@ class SqlChronicle:
                 judged=counts[JUDGED][""],
                 unscreened=counts[UNSCREENED][""],
                 late=counts[LATE][""],
+                routes={Route(name): number for name, number in counts[ROUTE].items()},
                 by_quarter=await _quarters(connection, community_id, start, end),
                 by_channel=counts[CHANNEL],
                 by_bot=counts[BOT],

@@ -34,7 +34,7 @@ from bot.domain.actions import (
 from bot.domain.conditions import Why
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
 from storage.tables import AnyRow
 
@@ -87,6 +87,7 @@ class _Screening(_Stored):
     categories: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     windows: int = 1
+    route: Route | None = None
 
 
 class _Action(_Stored):
@@ -373,6 +374,7 @@ def _write_screening(screening: Screening) -> _Screening:
         categories=tuple(sorted(screening.categories)),
         evidence=tuple(map(_writable, screening.evidence)),
         windows=screening.windows,
+        route=screening.route,
     )
 
 
@@ -389,6 +391,7 @@ def _read_screening(stored: _Screening) -> Screening:
         categories=frozenset(stored.categories),
         evidence=stored.evidence,
         windows=stored.windows,
+        route=stored.route,
     )
 
 

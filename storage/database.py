@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.domain.actions import ACTIONS, Unconfirmed
-from bot.errors import BotError, Broken
+from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
@@ -30,6 +30,9 @@ LEASE = timedelta(seconds=30)
 
 #: How long a lock or a connection is waited for, in seconds, before it counts as out of reach.
 PATIENCE = 10.0
+
+#: How long the simplest question may take, in seconds, before the database counts as away.
+ANSWER = 3.0
 
 _MIGRATION_LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
 _UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
@@ -92,6 +95,15 @@ class Database:
         with driver_errors():
             async with self._engine.connect() as connection:
                 yield connection
+
+    async def answers(self) -> bool:
+        """Whether it answers now, within a few seconds."""
+        try:
+            async with asyncio.timeout(ANSWER), self.read() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (Unavailable, TimeoutError):
+            return False
+        return True
 
     def grouped(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> GroupCommit[Item, Result]:
         """`write` as a group commit that is finished before the database closes."""

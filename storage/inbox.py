@@ -14,6 +14,7 @@ from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, MessageRef
 from bot.domain.verdict import Verdict
+from bot.errors import Unavailable
 from storage import codec, tallies
 from storage.database import Database
 from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
@@ -102,6 +103,8 @@ class SqlInbox:
         self._keep = database.grouped(self._insert)
         self._settle = database.grouped(self._close)
         self._served = ""  # the community that had the last turn
+        self._in_hand: set[MessageRef] = set()  # handed out and not yet settled
+        self._unsure = False  # whether the last claim may have leased what nobody was handed
 
     async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
         return await self._keep(messages)
@@ -113,10 +116,13 @@ class SqlInbox:
         except asyncio.CancelledError:
             await self._give_back([id_ for id_, _ in await leasing])
             raise
-        return [message for _, message in leased]
+        found = [message for _, message in leased]
+        self._in_hand.update(message.ref for message in found)
+        return found
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         await self._settle(settlements)
+        self._in_hand.difference_update(settlement.decision.message.ref for settlement in settlements)
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
@@ -164,13 +170,25 @@ class SqlInbox:
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
         leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
-        async with self._database.write() as connection:
-            chosen = await self._choose(connection, limit, fresh_since)
-            if not chosen:
-                return []
-            given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
-            rows = {row.id: row for row in await connection.execute(leasing, given)}
+        try:
+            async with self._database.write() as connection:
+                if self._unsure:
+                    await self._free_what_nobody_has(connection)
+                chosen = await self._choose(connection, limit, fresh_since)
+                given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
+                rows = {row.id: row for row in await connection.execute(leasing, given)} if chosen else {}
+        except Unavailable:
+            self._unsure = True
+            raise
+        self._unsure = False
         return [(id_, codec.read_message(rows[id_])) for id_ in chosen]
+
+    async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
+        """The connection broke while it was said that a lease is committed: then we hold it, and do not know it."""
+        in_hand = codec.write_refs(self._in_hand)
+        others = self._database.sql(f"NOT {AMONG_REFS}").bindparams(given=in_hand)
+        own = (messages.c.settled_at.is_(None), messages.c.holder == self._database.holder)
+        await connection.execute(update(messages).where(*own, others).values(holder=None))
 
     async def _choose(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
         waiting = sorted((await connection.execute(_COMMUNITIES)).scalars())

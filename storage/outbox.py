@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
+from bot.errors import Unavailable
 from storage import codec
 from storage.database import Database
 from storage.tables import MESSAGE, actions, incidents, messages
@@ -34,17 +35,22 @@ class SqlOutbox:
         self._database = database
         self._record = database.grouped(self._finish)
         self._postpone = database.grouped(self._delay)
+        self._in_hand: set[int] = set()  # handed out, and neither recorded nor given back
+        self._unsure = False  # whether the last claim may have leased what nobody was handed
 
     async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
         leasing = asyncio.ensure_future(self._lease(limit, now))
         try:
-            return await asyncio.shield(leasing)
+            leased = await asyncio.shield(leasing)
         except asyncio.CancelledError:
             await self._delay([(planned.id, now) for planned in await leasing])  # none of them has been begun
             raise
+        self._in_hand.update(planned.id for planned in leased)
+        return leased
 
     async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
         await self._record(results)
+        self._in_hand.difference_update(planned_id for planned_id, _ in results)
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         async with self._database.write() as connection:
@@ -52,6 +58,7 @@ class SqlOutbox:
 
     async def postpone(self, planned_id: int, until: datetime) -> None:
         await self._postpone([(planned_id, until)])
+        self._in_hand.discard(planned_id)
 
     async def _lease(self, limit: int, now: datetime) -> list[PlannedAction]:
         due = (
@@ -65,21 +72,37 @@ class SqlOutbox:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        async with self._database.write() as connection:
-            chosen = (await connection.execute(due)).scalars().all()
-            if not chosen:
-                return []
-            await connection.execute(
-                update(actions)
-                .where(actions.c.id.in_(chosen))
-                .values(
-                    state="started",
-                    holder=self._database.holder,
-                    attempts=actions.c.attempts + 1,
-                    started_at=self._database.clock.now(),
-                )
+        try:
+            async with self._database.write() as connection:
+                if self._unsure:
+                    await self._free_what_nobody_has(connection)
+                chosen = (await connection.execute(due)).scalars().all()
+                leased = await self._start(connection, chosen) if chosen else []
+        except Unavailable:
+            self._unsure = True
+            raise
+        self._unsure = False
+        return leased
+
+    async def _start(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
+        await connection.execute(
+            update(actions)
+            .where(actions.c.id.in_(chosen))
+            .values(
+                state="started",
+                holder=self._database.holder,
+                attempts=actions.c.attempts + 1,
+                started_at=self._database.clock.now(),
             )
-            return await _planned(connection, chosen)
+        )
+        return await _planned(connection, chosen)
+
+    async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
+        """The connection broke while it was said that a lease is committed: then we hold it, and do not know it. Not
+        one of those actions has been begun."""
+        own = (actions.c.finished_at.is_(None), actions.c.holder == self._database.holder)
+        not_ours = update(actions).where(*own, actions.c.id.not_in(self._in_hand))
+        await connection.execute(not_ours.values(state="planned", holder=None))
 
     async def _finish(self, results: Sequence[tuple[int, Outcome]]) -> Sequence[None]:
         now = self._database.clock.now()

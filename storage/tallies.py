@@ -9,14 +9,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Settlement
-from bot.domain.verdict import Unscreened
+from bot.domain.verdict import Unscreened, Verdict
 from storage import codec
 from storage.database import Database
 from storage.tables import microseconds, tallies
 
 #: What is counted, and by which name: CHANNEL counts every message by its channel, BOT those of bots by their author,
-#: LATENCY every message by the edge (milliseconds) within which it was decided; the others have no names.
-CHANNEL, BOT, LATENCY, JUDGED, UNSCREENED, LATE = "channel", "bot", "ms", "judged", "unscreened", "late"
+#: LATENCY every message by the edge (milliseconds) within which it was decided, ROUTE those that a cascade judged by
+#: how (verdict.Route); the others have no names.
+CHANNEL, BOT, LATENCY, ROUTE = "channel", "bot", "ms", "route"
+JUDGED, UNSCREENED, LATE = "judged", "unscreened", "late"
 
 #: A message that was decided so much after it was sent is late.
 LATE_AFTER = timedelta(minutes=10)
@@ -52,6 +54,8 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
             counts[message.community_id, quarter, UNSCREENED, ""] += 1
         elif screening.harm is not None:
             counts[message.community_id, quarter, JUDGED, ""] += 1
+        if isinstance(screening, Verdict) and screening.route:
+            counts[message.community_id, quarter, ROUTE, screening.route] += 1
         if settlement.decided_at - message.sent_at > LATE_AFTER:
             counts[message.community_id, quarter, LATE, ""] += 1
     if counts:  # in one order everywhere, so that two processes never wait for each other

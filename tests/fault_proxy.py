@@ -14,6 +14,7 @@ class FaultProxy:
         self.mode: Literal["pass", "reset", "swallow"] = "pass"
         self.delay = 0.0  # seconds before each piece of an answer
         self.cut_after: int | None = None  # bytes of an answer
+        self.lose: bytes | None = None  # the next answer that holds these never arrives: its connection ends instead
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -58,6 +59,9 @@ class FaultProxy:
                     await asyncio.sleep(self.delay)
                 if spoil and self.cut_after is not None:
                     piece = piece[: max(0, self.cut_after - passed)]
+                if spoil and self.lose is not None and self.lose in piece:
+                    self.lose = None
+                    break
                 passed += len(piece)
                 writer.write(piece)
                 await writer.drain()

@@ -112,16 +112,20 @@ class DiscordChat:
             await self.client.close()
 
     async def perform(self, planned: PlannedAction) -> Outcome:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._logged_in.wait()
-        except TimeoutError:
-            raise Unavailable("not yet connected to Discord") from None
+        await self._connection()
         if self.client.is_closed():
             raise Broken(self._say("discord.closed", code="-"))
         return await self._hands.perform(planned)
 
+    async def _connection(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._logged_in.wait()
+        except TimeoutError:
+            raise Unavailable("not yet connected to Discord", retry_after=5) from None
+
     async def announce(self, channel_id: str, text: str) -> None:
+        await self._connection()
         try:
             await self.client.get_partial_messageable(int(channel_id)).send(text)
         except (discord.Forbidden, discord.NotFound):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -164,6 +165,23 @@ class Words:
         if median is None or high is None:
             return None
         return self.say("report.health_latency_value", median=_milliseconds(median), high=_milliseconds(high))
+
+    @property
+    def cascade(self) -> str | None:
+        """What a cascade of guards skipped and is thought to have missed."""
+        report, missed = self.report, self.report.missed
+        if not report.unasked and not missed.whole:
+            return None
+        skipped = self.say("report.health_skipped_value", skipped=f"{report.unasked:,}")
+        if not missed.whole:
+            return f"{skipped} {self.say['report.health_unsampled']}"
+        facts = {"sampled": f"{missed.whole:,}", "missed": f"{missed.part:,}"}
+        sentences = [skipped, self.say("report.health_sampled", **facts)]
+        if estimate := report.missed_unasked:
+            number, interval = estimate
+            bounds = {"low": f"{math.floor(interval.low):,}", "high": f"{math.ceil(interval.high):,}"}
+            sentences.append(self.say("report.health_missed", number=f"{number:,.0f}", **bounds))
+        return " ".join(sentences)
 
     # ---- names --------------------------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """Labelled exchanges and a guard's screenings of them -> how good the guard is, task by task and source by source."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.measures import Comparison, Measures, compare, measure
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +40,32 @@ class Evaluation:
     sources: Mapping[str, Mapping[Task, TaskQuality]]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CascadeFigures:
-    """Exchanges since the start. `skipped` and `second` add up to `first`; `sampled` are among `skipped`."""
+    """Verdicts of a cascade. `skipped` and `second` add up to `first`; `sampled` are among `skipped`."""
 
-    first: int = 0  # judged by the first guard: all of them
-    second: int = 0  # needed the second guard's judgement
-    skipped: int = 0  # surely benign
-    sampled: int = 0  # skipped, and judged by the second guard all the same
-    sampled_missed: int = 0  # of those, harmful by the second guard
+    first: int  # judged by the first guard: all of them
+    second: int  # needed the second guard's judgement
+    skipped: int  # surely benign
+    sampled: int  # skipped, and judged by the second guard all the same
+    sampled_missed: int  # of those, harmful by the second guard
+
+    @classmethod
+    def of(cls, screenings: Iterable[Screening]) -> "CascadeFigures | None":
+        """None where no cascade judged."""
+        routes = Counter(
+            screening.route for screening in screenings if isinstance(screening, Verdict) and screening.route
+        )
+        sampled = routes[Route.CLEARED] + routes[Route.MISSED]
+        if not routes:
+            return None
+        return cls(
+            first=routes.total(),
+            second=routes[Route.SECOND],
+            skipped=routes[Route.SKIPPED] + sampled,
+            sampled=sampled,
+            sampled_missed=routes[Route.MISSED],
+        )
 
     @property
     def missed_share(self) -> float | None:

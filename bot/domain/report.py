@@ -19,6 +19,7 @@ from bot.domain.journal import Amendment, Outage
 from bot.domain.measures import Interval
 from bot.domain.periods import Period
 from bot.domain.review import Call
+from bot.domain.verdict import Route
 
 #: Of fewer cases than this no percentage is made.
 MEANINGFUL = 20
@@ -132,6 +133,7 @@ class Figures:
     judged: int = 0
     unscreened: int = 0
     late: int = 0
+    routes: Mapping[Route, int] = field(default_factory=dict)  # messages that a cascade of guards judged
     by_quarter: Mapping[datetime, int] = field(default_factory=dict)  # messages; the quarter hour begins at the key
     by_channel: Mapping[str, int] = field(default_factory=dict)  # messages
     by_bot: Mapping[str, int] = field(default_factory=dict)  # messages of bots, by author
@@ -478,6 +480,29 @@ class Report:
         """The median."""
         waits = [entry.ruling.at - entry.decided_at for entry in self.live if entry.ruling]
         return _median(waits) if waits else None
+
+    @property
+    def unasked(self) -> int:
+        """Messages that the second of two guards never saw, because the first found them surely benign."""
+        return self.figures.routes.get(Route.SKIPPED, 0)
+
+    @property
+    def missed(self) -> Share:
+        """Of the sample of such messages that the second guard was asked about all the same: what it found harmful. A
+        text that came again soon is in it once."""
+        routes = self.figures.routes
+        part = routes.get(Route.MISSED, 0)
+        return Share(part=part, whole=part + routes.get(Route.CLEARED, 0))
+
+    @property
+    def missed_unasked(self) -> tuple[float, Interval] | None:
+        """The estimate from that sample of how many of `unasked` the second guard would have found harmful, with its
+        95 % interval; None where the sample is too small."""
+        percent, interval = self.missed.percent, self.missed.interval
+        if percent is None or interval is None:
+            return None
+        each = self.unasked / 100
+        return each * percent, Interval(each * interval.low, each * interval.high)
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:

@@ -1,7 +1,7 @@
 """What a guard is asked, and what it said or why it said nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -36,6 +36,16 @@ class GuardVersion:
     calibration: str = ""  # fingerprint of temperature and bias per task; empty: raw scores
 
 
+class Route(StrEnum):
+    """How a cascade of two guards came by a verdict. All but SECOND were surely benign by the first guard's score;
+    of those the second guard is asked about a random sample all the same, to learn what the others hide."""
+
+    SECOND = "second"  # the second guard judged
+    SKIPPED = "skipped"  # the first guard's word was enough
+    CLEARED = "cleared"  # sampled: the second guard found it benign, too
+    MISSED = "missed"  # sampled: the second guard found it harmful
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Scores a guard gave. `scores` holds probabilities (0..1) for exactly the tasks that were judged: a task
@@ -47,11 +57,17 @@ class Verdict:
     categories: frozenset[str] = frozenset()
     evidence: tuple[str, ...] = ()
     windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
+    route: Route | None = None  # None: no cascade judged
 
     @property
     def harm(self) -> float | None:
         """The worst harm score, None where no harm task was judged."""
         return max((self.scores[task] for task in HARM if task in self.scores), default=None)
+
+    def again(self) -> "Verdict":
+        """The same for another message with the same text: one draw of the sample stays one, while what the second
+        guard was not asked about is skipped each time."""
+        return replace(self, route=Route.SECOND) if self.route in (Route.CLEARED, Route.MISSED) else self
 
 
 @dataclass(frozen=True, slots=True)

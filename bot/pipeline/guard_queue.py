@@ -14,9 +14,8 @@ What it promises:
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 
@@ -34,17 +33,28 @@ Answer = asyncio.Future[Screening]
 
 @dataclass(slots=True, kw_only=True)
 class QueueFigures:
-    """Counts since the start; `waiting` and `judging` are of this moment."""
+    """Counts since the start of the exchanges that were asked; `waiting` and `judging` are of this moment, the `most_`
+    of them so far."""
 
     asked: int = 0
-    joined: int = 0  # shared a judgement that was under way
-    remembered: int = 0  # answered from memory
+    joined: int = 0  # once: shared a judgement that was under way
+    remembered: int = 0  # once: answered from memory
+    forgotten: int = 0  # verdicts that were remembered for long enough, or had to make room
     judged: int = 0
     unscreened: int = 0
-    dropped: int = 0  # nobody waited for them any more
-    outages: int = 0
+    expired: int = 0  # patient: of the unscreened, those that nobody judged within the grace
+    fresh: int = 0  # fresh first: had their turn as fresh messages
+    backlog: int = 0  # ... and as a backlog
+    turns: int = 0  # fair: had their turn while another community waited
+    dropped: int = 0  # cancellable: nobody waited for them any more
+    cancelled: int = 0  # calls of the guard that were broken off for that
+    outages: int = 0  # times that the circuit opened
+    probes: int = 0  # calls of the guard while it was open
+    full: int = 0  # bounded: times that the last place in the queue was taken
     waiting: int = 0
+    most_waiting: int = 0
     judging: int = 0
+    most_judging: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +91,10 @@ class _Lines:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
+    @property
+    def communities(self) -> int:
+        return len(self._lines)
+
     def join(self, ticket: _Ticket) -> None:
         self._lines.setdefault(ticket.community_id, deque()).append(ticket)
 
@@ -109,9 +123,7 @@ class _Lines:
 
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
-    """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds).
-    `on_away` is told since when the guard is away once that has outlasted `grace`, and None when it is back;
-    `told_away`: another process has told so before, and died."""
+    """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds)."""
 
     guard: Guard
     clock: Clock
@@ -122,8 +134,6 @@ class GuardQueue:
     grace: float = 60.0
     remember: int = 10_000  # verdicts
     remember_for: float = 600.0  # seconds
-    on_away: Callable[[datetime | None], None] | None = None
-    told_away: bool = False
     figures: QueueFigures = field(default_factory=QueueFigures)
     _fresh: _Lines = field(default_factory=_Lines)
     _backlog: _Lines = field(default_factory=_Lines)
@@ -133,7 +143,7 @@ class GuardQueue:
     _well: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is closed
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _pause: float = 0.0
-    _since: datetime | None = None  # when the guard failed first, while the circuit is open
+    _has_answered: bool = False
 
     def __post_init__(self) -> None:
         self._well.set()
@@ -146,6 +156,10 @@ class GuardQueue:
     def is_away(self) -> bool:
         """Whether the guard did not answer the last call (the circuit is open)."""
         return self._away.is_set()
+
+    async def answers(self) -> bool | None:
+        """Whether the guard answered the last call; None before the first."""
+        return False if self.is_away else self._has_answered or None
 
     def submit(self, exchange: Exchange, *, community_id: str, fresh: bool = True) -> Answer:
         """A future with the screening; cancel it when nobody needs it any more."""
@@ -163,7 +177,8 @@ class GuardQueue:
         else:
             ticket = self._tickets[key] = _Ticket(key, exchange, community_id, fresh, now)
             (self._fresh if fresh else self._backlog).join(ticket)
-            self.figures.waiting += 1
+            self._waits()
+            self.figures.full += not self.room
             self._work.set()
         ticket.add(answer)
         return answer
@@ -191,18 +206,27 @@ class GuardQueue:
             await self._away.wait()
             await self.clock.sleep(self._pause)
             if tickets := self._take(1):
+                self.figures.probes += 1
                 await self._judge(tickets)
             else:
                 self._work.clear()
                 await self._work.wait()
 
+    def _waits(self) -> None:
+        self.figures.waiting += 1
+        self.figures.most_waiting = max(self.figures.most_waiting, self.figures.waiting)
+
     def _take(self, most: int) -> list[_Ticket]:
         taken: list[_Ticket] = []
         for lines in (self._fresh, self._backlog):
             while lines and len(taken) < most:
+                among = lines.communities
                 ticket = lines.next()
                 self.figures.waiting -= 1
                 if ticket.is_wanted():
+                    self.figures.turns += among > 1
+                    self.figures.fresh += ticket.fresh
+                    self.figures.backlog += not ticket.fresh
                     taken.append(ticket)
                 else:
                     self._drop(ticket)
@@ -210,6 +234,7 @@ class GuardQueue:
 
     async def _judge(self, tickets: list[_Ticket]) -> None:
         self.figures.judging += len(tickets)
+        self.figures.most_judging = max(self.figures.most_judging, self.figures.judging)
         call = asyncio.ensure_future(self._call(tickets))
         for ticket in tickets:
             ticket.call, ticket.companions = call, tickets
@@ -225,6 +250,7 @@ class GuardQueue:
             if (task := asyncio.current_task()) and task.cancelling():
                 call.cancel()
                 raise  # it is the queue that stops
+            self.figures.cancelled += 1
             for ticket in tickets:
                 self._drop(ticket)
         except Exception as error:  # a defect of the adapter; the message must not take everybody down with it
@@ -250,28 +276,33 @@ class GuardQueue:
 
     def _answer(self, ticket: _Ticket, screening: Screening) -> None:
         self._forget(ticket)
+        later: Screening = screening
         if isinstance(screening, Unscreened):
             self.figures.unscreened += len(ticket.answers)
         else:
             self.figures.judged += 1
-            self._verdicts[ticket.key] = (self.clock.monotonic() + self.remember_for, screening)
+            later = screening.again()
+            self._verdicts[ticket.key] = (self.clock.monotonic() + self.remember_for, later)
             if len(self._verdicts) > self.remember:
                 self._verdicts.popitem(last=False)
+                self.figures.forgotten += 1
         for answer in ticket.answers:
             if not answer.done():
                 answer.set_result(screening)
+                screening = later
 
     def _recall(self, key: Key, now: float) -> Verdict | None:
         until, verdict = self._verdicts.get(key, (0.0, None))
         if verdict and until <= now:
             del self._verdicts[key]
+            self.figures.forgotten += 1
             return None
         return verdict
 
     def _return(self, ticket: _Ticket) -> None:
         ticket.call, ticket.companions = None, ()
         (self._fresh if ticket.fresh else self._backlog).return_to_front(ticket)
-        self.figures.waiting += 1
+        self._waits()
 
     def _drop(self, ticket: _Ticket) -> None:
         self._forget(ticket)
@@ -284,7 +315,6 @@ class GuardQueue:
     def _failed(self, error: Unavailable) -> None:
         if self._well.is_set():
             self.figures.outages += 1
-            self._since = self.clock.now()
             _log.warning("guard is away", reason=str(error))
         self._well.clear()
         self._away.set()
@@ -293,12 +323,10 @@ class GuardQueue:
     def _recovered(self) -> None:
         if not self._well.is_set():
             _log.info("guard is back")
+        self._has_answered = True
         self._away.clear()
         self._well.set()
         self._pause = 0.0
-        self._since = None
-        if self.told_away:
-            self._tell(None)
 
     async def _lose_patience(self) -> None:
         while True:
@@ -306,14 +334,8 @@ class GuardQueue:
             before = self.clock.monotonic() - self.grace
             for ticket in self._fresh.take_older(before) + self._backlog.take_older(before):
                 self.figures.waiting -= 1
+                self.figures.expired += len(ticket.answers)
                 self._answer(ticket, Unscreened(f"no verdict within {self.grace:g} s", self.guard.version))
-                if self._since and not self.told_away:
-                    self._tell(self._since)
-
-    def _tell(self, since: datetime | None) -> None:
-        self.told_away = since is not None
-        if self.on_away:
-            self.on_away(since)
 
 
 def _canonical(text: str | None) -> str | None:

@@ -1,12 +1,14 @@
 """What the first guard is sure of never reaches the second, except for the sample that says what was missed."""
 
 import asyncio
+from collections import Counter
 from itertools import cycle
 
 import pytest
 
 from adapters.cascade_guard import CascadeGuard
-from bot.domain.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
+from bot.domain.evaluation import CascadeFigures
+from bot.domain.verdict import Exchange, GuardVersion, Route, Task, Unscreened, Verdict
 from bot.errors import Unavailable
 from tests.fakes import ScriptedGuard
 
@@ -36,9 +38,10 @@ def test_only_what_may_be_harmful_reaches_the_second_guard() -> None:
     assert texts(second) == ["나쁜 말", "애매한 말"]
     assert [screening.guard.name for screening in screenings] == ["first", "scripted", "scripted", "first"]
     assert [s.harm for s in screenings if isinstance(s, Verdict)] == [0.0, 0.8, 0.3, 0.0]
-    figures = cascade.figures
-    assert (figures.first, figures.second, figures.skipped, figures.sampled) == (4, 2, 2, 0)
-    assert figures.missed_share is None
+    figures = CascadeFigures.of(screenings)
+    assert figures == CascadeFigures(first=4, second=2, skipped=2, sampled=0, sampled_missed=0)
+    assert figures and figures.missed_share is None
+    assert CascadeFigures.of([Unscreened("away", FIRST), Verdict(guard=FIRST)]) is None
 
 
 def test_the_sample_counts_what_would_have_been_missed() -> None:
@@ -47,8 +50,10 @@ def test_the_sample_counts_what_would_have_been_missed() -> None:
     cascade = CascadeGuard(First(), second, threshold=0.5, sample=0.5, draw=draw)
     screenings = asyncio.run(cascade.judge(ask(*(f"말 {n}" for n in range(40)))))
     assert texts(second) == [f"말 {n}" for n in range(0, 40, 2)]
-    assert (cascade.figures.sampled, cascade.figures.sampled_missed) == (20, 4)
-    assert cascade.figures.missed_share == 0.2
+    routes = Counter(screening.route for screening in screenings if isinstance(screening, Verdict))
+    assert routes == {Route.SKIPPED: 20, Route.CLEARED: 16, Route.MISSED: 4}
+    figures = CascadeFigures.of(screenings)
+    assert figures and (figures.skipped, figures.sampled, figures.missed_share) == (40, 20, 0.2)
     assert [s.harm for s in screenings[:3] if isinstance(s, Verdict)] == [0.9, 0.0, 0.0]  # the second opinion counts
 
 
@@ -86,9 +91,11 @@ def test_an_outage_of_the_second_guard_is_one_outage() -> None:
         assert away.value.retry_after == 3
         with pytest.raises(Unavailable):
             await cascade.judge(ask("착한 말"))  # would be skipped, but must not look like a recovery
-        assert cascade.figures.first == 2  # what was given back is not counted
         second.trouble = None
-        assert await cascade.judge(ask("착한 말"))
+        (asked,) = await cascade.judge(ask("착한 말"))
+        assert (
+            isinstance(asked, Verdict) and asked.route is Route.SECOND
+        )  # not drawn at random, so no part of the sample
         before = second.count
         assert await cascade.judge(ask("고운 말"))
         assert second.count == before

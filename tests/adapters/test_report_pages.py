@@ -20,6 +20,7 @@ from adapters.report_pages import ReportPages
 from adapters.report_pages.look import font_for, showable
 from bot.domain.periods import parse
 from bot.domain.report import Edition, Figures, Report, compose
+from bot.domain.verdict import Route
 from bot.pipeline.reporting import report_on
 from storage.chronicle import SqlChronicle
 from storage.database import Database
@@ -88,6 +89,25 @@ def test_empty_and_first_weeks_have_words_of_their_own(language: str) -> None:
     quiet = ReportPages().edition(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
     assert empty.text != quiet.text and "%" not in empty.text + quiet.text
     assert ("첫 보고" if language == "ko" else "first report") in quiet.text
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> None:
+    def page(**routes: int) -> str:
+        counted = {Route(name): number for name, number in routes.items()}
+        made = compose("cafe", PERIOD, Figures(start=PERIOD.start, end=PERIOD.end, seen=9, routes=counted), [])
+        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+
+    title = "둘째 판정기에 묻지 않은 메시지" if language == "ko" else "second guard did not see"
+    assert title not in page(second=9)
+    shown = page(skipped=5000, cleared=97, missed=3)
+    assert title in shown
+    for fact in ("5,000건은", "100건을", "3건이", "150건쯤", "51~423건") if language == "ko" else (
+        "5,000 were", "Of 100", "found 3", "about 150", "51 to 423"
+    ):  # fmt: skip
+        assert fact in shown
+    assert ("150건쯤" if language == "ko" else "about 150") not in page(skipped=5000, cleared=19), "of a small sample nothing is estimated"
+    assert ("표본이 없어" if language == "ko" else "Without a sample") in page(skipped=5000)
 
 
 def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:

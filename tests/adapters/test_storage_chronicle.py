@@ -23,7 +23,7 @@ from bot.domain.periods import day
 from bot.domain.report import Figures, Totals, compose
 from bot.domain.review import Call, Review
 from bot.domain.rules import Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
+from bot.domain.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database
@@ -60,6 +60,7 @@ class Story:
     author: str
     bot: bool
     score: float | None  # None: no verdict
+    route: Route | None
     categories: tuple[str, ...]
     live: bool  # a live rule matched
     shadow: bool
@@ -78,6 +79,7 @@ STORIES = st.lists(
         author=st.sampled_from(["민지", "준호", "도우미"]),
         bot=st.booleans(),
         score=st.one_of(st.none(), st.floats(0, 1)),
+        route=st.sampled_from([None, *Route]),
         categories=st.sampled_from([(), ("S1",), ("S1", "S2")]),
         live=st.booleans(),
         shadow=st.booleans(),
@@ -125,7 +127,12 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
     verdict = (
         Unscreened("guard away", GUARD)
         if story.score is None
-        else Verdict(guard=GUARD, scores={Task.PROMPT_HARM: story.score}, categories=frozenset(story.categories))
+        else Verdict(
+            guard=GUARD,
+            scores={Task.PROMPT_HARM: story.score},
+            categories=frozenset(story.categories),
+            route=story.route,
+        )
     )
     findings = (
         Finding("insult", story.live, Why("always")),
@@ -263,6 +270,11 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert dict(figures.by_bot) == Counter(
         one.decision.message.author.id for one in inside if one.decision.message.author.bot
     )
+    routes = [getattr(one.decision.screening, "route", None) for one in inside]
+    assert dict(figures.routes) == Counter(filter(None, routes))
+    assert report.unasked == routes.count(Route.SKIPPED)
+    assert report.missed.part == routes.count(Route.MISSED)
+    assert report.missed.whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
     assert dict(totals.categories) == Counter(
         name
@@ -312,8 +324,8 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
     url = f"sqlite:///{tmp_path / 'jikimi.db'}"
     stories = [
         Story(
-            minutes=minute, delay=0, channel="자유", author="민지", bot=False, score=0.1, categories=(), live=False,
-            shadow=False, actions=(), outcome=None, call=None, settled=True,
+            minutes=minute, delay=0, channel="자유", author="민지", bot=False, score=0.1, route=None, categories=(),
+            live=False, shadow=False, actions=(), outcome=None, call=None, settled=True,
         )
         for minute in range(0, 120, 7)
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from bot.domain.actions import ACTIONS, Action, Refused, Timeout, Unconfirmed
 from bot.domain.conditions import Why
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
 from storage import codec
 from storage.tables import Instant, microseconds
@@ -57,6 +57,7 @@ SCREENINGS: st.SearchStrategy[Screening] = st.builds(Unscreened, reason=TEXT, gu
     categories=st.frozensets(TEXT, max_size=3),
     evidence=st.lists(TEXT, max_size=3).map(tuple),
     windows=st.integers(1, 100),
+    route=st.none() | st.sampled_from(Route),
 )
 DECISIONS = st.builds(
     Decision,

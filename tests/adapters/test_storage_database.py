@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from bot.domain.actions import Delete, Flag, Warn
 from bot.errors import Broken, Unavailable
 from storage.database import Database
 from storage.tables import metadata
 from tests.builders import NOW, message, settlement
 from tests.contracts.stores import store
 from tests.fakes import ManualClock
+from tests.fault_proxy import FaultProxy
 from tests.postgres import Postgres
 
 _numbers = count(1)
@@ -131,7 +134,7 @@ def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> N
                 assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
                 assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
                 assert (await connection.execute(text("PRAGMA secure_delete"))).scalar_one() == 1
-            with sqlite3.connect(path) as other:
+            with closing(sqlite3.connect(path)) as other:
                 assert other.execute("SELECT count(*) FROM messages").fetchone() == (1,)
 
     asyncio.run(scenario())
@@ -153,7 +156,7 @@ def test_a_locked_sqlite_file_is_unavailable_until_it_is_free(tmp_path: Path, mo
         path = tmp_path / "jikimi.db"
         async with Database.open(f"sqlite:///{path}", ManualClock()) as database:
             inbox = store(database, ManualClock()).inbox
-            with sqlite3.connect(path, isolation_level=None) as other:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 with pytest.raises(Unavailable, match="SQLITE_BUSY"):
                     await inbox.keep([message()])
@@ -185,6 +188,36 @@ def test_a_restart_of_postgresql_is_unavailable_and_then_over() -> None:
         asyncio.run(scenario())
     finally:
         server.stop()
+
+
+def test_a_claim_whose_commit_was_not_heard_of_is_handed_out_again(postgres: Postgres) -> None:
+    """The rows are leased then, to a process that lives and does not know."""
+
+    async def scenario() -> None:
+        url = postgres.create("unheard")
+        async with (
+            FaultProxy(postgres.port) as proxy,
+            Database.open(url.replace(str(postgres.port), str(proxy.port)), ManualClock()) as database,
+        ):
+            here = store(database, ManualClock())
+            await here.inbox.keep([message("held"), message("1"), message("2")])
+            (held,) = await here.inbox.claim(1, fresh_since=NOW)
+            proxy.lose = b"COMMIT\0"
+            with pytest.raises(Unavailable):
+                await here.inbox.claim(10, fresh_since=NOW)
+            again = await here.inbox.claim(10, fresh_since=NOW)
+            assert sorted(one.ref.message_id for one in (held, *again)) == ["1", "2", "held"]
+
+            await here.inbox.settle([settlement(held, Delete(), Warn()), settlement(again[0], Flag())])
+            (begun,) = await here.outbox.claim(1, now=NOW)
+            proxy.lose = b"COMMIT\0"
+            with pytest.raises(Unavailable):
+                await here.outbox.claim(10, now=NOW)
+            rest = await here.outbox.claim(10, now=NOW)
+            assert sorted(one.action.kind for one in (begun, *rest)) == ["delete", "flag", "warn"]
+            assert await here.outbox.claim(10, now=NOW) == []
+
+    asyncio.run(scenario())
 
 
 def test_a_cancelled_claim_gives_back_what_it_took(url: str) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
         assert set(message["decision"]) == {"actions", "rule", "findings"}
         assert all(set(finding) == {"rule", "matched", "why"} for finding in message["decision"]["findings"])
         assert all(0 <= score <= 1 for score in message["screening"]["scores"].values())
-    with sqlite3.connect(tmp_path / "jikimi.db") as database:
+    with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
         (incidents,) = database.execute("select count(*) from incidents").fetchone()
         (texts,) = database.execute("select count(body) from messages").fetchone()
     assert incidents == texts == summary["incidents"] > 20
@@ -105,7 +106,7 @@ def test_a_bad_line_is_named_and_what_came_before_is_kept(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert done.stderr.strip().startswith("chat.jsonl: line 4: at must be")
     assert [json.loads(row).get("message") for row in done.stdout.splitlines()[:2]] == ["m1", "m2"]
-    with sqlite3.connect(tmp_path / "jikimi.db") as database:
+    with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
         assert database.execute("select count(*), count(settled_at) from messages").fetchone() == (2, 2)
 
 

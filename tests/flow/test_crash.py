@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Case:
         return int(output.splitlines()[-1])
 
     def check(self, lines: int) -> None:
-        with sqlite3.connect(self.database) as database:
+        with closing(sqlite3.connect(self.database)) as database:
             kept, settled, texts = database.execute(
                 "select count(*), count(settled_at), count(body) from messages"
             ).fetchone()

@@ -233,7 +233,10 @@ def test_a_cascade_says_what_it_skipped(tmp_path: Path) -> None:
                 config.write("skip_below = 0.2\nsample = 1.0\n")
             result = json.loads(await jikimi(tmp_path, "eval", SAMPLE, "--json"))
             figures = result["cascade"]
-            assert figures["first"] == 13 == figures["skipped"] + figures["second"]
+            unscreened = result["unscreened"]["rows"]
+            assert figures["first"] == 13 - unscreened == figures["skipped"] + figures["second"]
+            again = json.loads(await jikimi(tmp_path, "eval", SAMPLE, "--json"))
+            assert again["cascade"] == figures, "the finished scores remember how they came about"
             assert figures["sampled"] == figures["skipped"] > 0
             assert "surely benign" in await jikimi(tmp_path, "eval", SAMPLE, "--scores", "fresh")
 

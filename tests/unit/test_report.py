@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.periods import parse
 from bot.domain.report import Backlog, Change, Deed, Entry, Figures, Ruling, Share, Totals, compose
 from bot.domain.review import Call
+from bot.domain.verdict import Route
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
@@ -52,6 +55,18 @@ def test_weeks_before_the_first_message_are_no_weeks() -> None:
     assert codes(figures(), Totals(), Totals())[1] == "first"
     quiet = compose("cafe", PERIOD, figures(), [(PERIOD, Totals()), (PERIOD, Totals(seen=1)), (PERIOD, Totals())])
     assert len(quiet.earlier) == 2
+
+
+def test_what_two_guards_missed_is_estimated_from_the_sample() -> None:
+    routes = {Route.SECOND: 900, Route.SKIPPED: 5000, Route.CLEARED: 97, Route.MISSED: 3}
+    report = compose("cafe", PERIOD, replace(figures(), routes=routes), [])
+    assert (report.unasked, report.missed.part, report.missed.whole) == (5000, 3, 100)
+    assert report.missed_unasked and report.missed.interval
+    number, interval = report.missed_unasked
+    assert number == pytest.approx(150)
+    assert (interval.low, interval.high) == pytest.approx((51.28, 422.62), abs=0.5)  # Wilson, 1.03 to 8.45 %
+    few = compose("cafe", PERIOD, replace(figures(), routes={Route.SKIPPED: 5000, Route.CLEARED: 19}), [])
+    assert few.missed_unasked is None
 
 
 def test_small_numbers_make_no_percentages() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
 
 
@@ -61,13 +61,18 @@ class FinishedScores:
     def _screening(self, row: Mapping[str, Any]) -> Screening:
         if "unscreened" in row:
             return Unscreened(str(row["unscreened"]), self._guard)
-        return Verdict(guard=self._guard, scores={Task(task): float(score) for task, score in row["scores"].items()})
+        return Verdict(
+            guard=self._guard,
+            scores={Task(task): float(score) for task, score in row["scores"].items()},
+            route=Route(row["route"]) if "route" in row else None,
+        )
 
 
 def _content(screening: Screening) -> dict[str, Any]:
     if isinstance(screening, Unscreened):
         return {"unscreened": screening.reason}
-    return {"scores": {str(task): score for task, score in screening.scores.items()}}
+    scores = {str(task): score for task, score in screening.scores.items()}
+    return {"scores": scores} | ({"route": screening.route} if screening.route else {})
 
 
 def _key(exchange: Exchange) -> str:

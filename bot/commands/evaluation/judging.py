@@ -39,7 +39,7 @@ class Judged:
 
     guard: GuardVersion
     screenings: Sequence[Screening]
-    cascade: CascadeFigures | None = None  # of this run alone
+    cascade: CascadeFigures | None = None  # None: the guard is none; every text counts once
 
 
 async def judge_rows(
@@ -54,11 +54,11 @@ async def judge_rows(
             left = [exchange for exchange in asked if finished.get(exchange) is None]
             if left:
                 await _judge(left, guard, finished, say, already=len(asked) - len(left))
-            found = [finished.get(row.exchange) for row in rows]
+            found = {exchange: screening for exchange in asked if (screening := finished.get(exchange))}
         return Judged(
             guard=version,
-            screenings=[screening for screening in found if screening is not None],
-            cascade=wiring.cascade_figures(guard),
+            screenings=[found[row.exchange] for row in rows],
+            cascade=CascadeFigures.of(found.values()),
         )
 
 
