@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from bot.ports import ApiKeys, Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from storage.api_keys import SqlApiKeys
 from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
@@ -24,6 +25,7 @@ class Store:
     reviews: Reviews
     communities: Communities
     bookmarks: Bookmarks
+    keys: ApiKeys
     clock: ManualClock
 
 
@@ -45,6 +47,7 @@ def in_memory() -> Opens:
             reviews=memory.reviews,
             communities=memory.communities,
             bookmarks=memory.bookmarks,
+            keys=memory.keys,
             clock=clock,
         )
         memory.restart()
@@ -71,5 +74,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
         bookmarks=SqlBookmarks(database),
+        keys=SqlApiKeys(database),
         clock=clock,
     )
