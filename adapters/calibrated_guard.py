@@ -38,6 +38,10 @@ class CalibratedGuard:
     def tasks(self) -> frozenset[Task]:
         return self._guard.tasks
 
+    @property
+    def within(self) -> tuple[Guard, ...]:
+        return (self._guard,)
+
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         screenings = await self._guard.judge(exchanges)
         return [self._calibration.apply(screening) for screening in screenings] if self._calibration else screenings

@@ -41,6 +41,10 @@ class CascadeGuard:
     def tasks(self) -> frozenset[Task]:
         return self._first.tasks | self._second.tasks
 
+    @property
+    def within(self) -> tuple[Guard, ...]:
+        return self._first, self._second
+
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         screenings = list(await self._first.judge(exchanges))
         skipped = [index for index, screening in enumerate(screenings) if self._is_surely_benign(screening)]

@@ -22,12 +22,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from adapters.dialects import Answer, Chat, Dialect, Form, Piece, Question, Token, encoder, token_bound
+from bot.domain.figures import ReplicaFigures
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
@@ -89,6 +91,11 @@ class _Replica:
 
     def admits(self, now: float) -> bool:
         return self.open_until is None or (now >= self.open_until and self.probe is None)
+
+    def circuit(self, now: float) -> str:
+        if self.open_until is None:
+            return "closed"
+        return "half_open" if self.probe or now >= self.open_until else "open"
 
     def succeed(self) -> None:
         if self.open_until is not None:
@@ -153,6 +160,20 @@ class VllmServers:
     @property
     def tasks(self) -> frozenset[Task]:
         return self.dialect.tasks
+
+    def replica_figures(self) -> Sequence[ReplicaFigures]:
+        """How each server is doing."""
+        now = self.clock.monotonic()
+        return [
+            ReplicaFigures(
+                server=urlsplit(replica.url).netloc.rpartition("@")[2],
+                circuit=replica.circuit(now),
+                outstanding=replica.outstanding,
+                answered=replica.answered,
+                failures=replica.failures,
+            )
+            for replica in self._replicas
+        ]
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Cancelling it closes the requests, so that the engines stop.

@@ -72,10 +72,19 @@ def _address(value: object) -> object:
     return value
 
 
+def _listen(value: object) -> object:
+    """Host and port to listen on, or nothing."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s\[\]/:]+):(\d{1,5})", str(value))
+    if value != "" and not (match and int(match[2]) < 65_536):
+        raise PydanticCustomError("listen", "{given}", {"given": json.dumps(value, ensure_ascii=False, default=str)})
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, BeforeValidator(_address)]
+Listen = Annotated[str, BeforeValidator(_listen)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -139,7 +148,10 @@ class Telegram(_Section):
 
 
 class Http(_Section):
-    listen: str = ""
+    listen: Listen = ""
+    metrics_listen: Listen = ""
+    per_second: Annotated[int, Field(ge=1)] = 20
+    deadline: Duration = timedelta(seconds=5)
 
 
 class Report(_Section):
@@ -433,7 +445,7 @@ def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: T
         why = say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
     elif kind in kinds:
         why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
-    elif kind in ("duration", "action", "timezone", "address"):
+    elif kind in ("duration", "action", "timezone", "address", "listen"):
         why = say(f"check.{kind}", given=facts["given"])
     else:
         why = say("check.other", why=problem["msg"])

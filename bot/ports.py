@@ -4,15 +4,17 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.community import Community
 from bot.domain.digest import Tally
+from bot.domain.figures import Pulse
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.journal import Amendment, Outage
+from bot.domain.keys import ApiKey
 from bot.domain.message import Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
@@ -82,6 +84,10 @@ class Inbox(Protocol):
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         """Which of these revisions are settled."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many revisions are kept and not settled."""
         ...
 
     async def recent(self, since: datetime) -> Sequence[Message]:
@@ -244,6 +250,34 @@ class Bookmarks(Protocol):
     async def place(self, name: str) -> str | None: ...
 
     async def put(self, name: str, place: str) -> None: ...
+
+
+class ApiKeys(Protocol):
+    """Keys to the HTTP API. What a key opens with is never kept, only its hash."""
+
+    async def all(self) -> Sequence[ApiKey]:
+        """Oldest first, the revoked ones too."""
+        ...
+
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """False where there is no such key, or it was revoked before."""
+        ...
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        """When keys (by id) were used last. An earlier use than the noted one changes nothing."""
+        ...
+
+
+class Vitals(Protocol):
+    """How the application is doing, for health checks and metrics."""
+
+    def pulse(self) -> Pulse: ...
+
+    async def waiting(self) -> int:
+        """See `Inbox.waiting`: asks the database."""
+        ...
 
 
 class ReportPress(Protocol):

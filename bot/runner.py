@@ -25,8 +25,8 @@ async def moderate(
     clock: Clock,
     on_kept: Kept | None = None,
 ) -> None:
-    """Until cancelled; or until every platform has ended (a transcript does) or one is broken, and all that was
-    kept is settled and done. Raises what broke the platform.
+    """Until cancelled. Where there are platforms, also until every one has ended (a transcript does) or one is broken,
+    and all that was kept is settled and done. Raises what broke the platform.
 
     Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
     again by the next process."""
@@ -43,6 +43,8 @@ async def moderate(
                     sources.create_task(take_in(platform, inbox, clock, screener.arrived, on_kept))
         except* BotError as errors:
             broken.append(_first(errors))
+        if not platforms:  # the services are what it is here for
+            await asyncio.Event().wait()
         heard_all.set()
         screener.arrived.ring()
 

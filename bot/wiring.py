@@ -17,6 +17,8 @@ from bot.config import Config
 from bot.domain.calibration import Calibration
 from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
+from bot.domain.figures import ReplicaFigures
+from bot.domain.incident import Settlement
 from bot.domain.message import Message
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -31,7 +33,9 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
+from bot.pipeline.vitals import VitalSigns
 from bot.ports import (
+    ApiKeys,
     Bookmarks,
     ChatPlatform,
     Chronicle,
@@ -43,9 +47,11 @@ from bot.ports import (
     IncidentLog,
     Outbox,
     ReportPress,
+    Vitals,
 )
 from bot.runner import Service, moderate
-from bot.texts import Texts
+from bot.texts import Texts, texts
+from storage.api_keys import SqlApiKeys
 from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
 from storage.chronicle import SqlChronicle
@@ -172,6 +178,13 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
 
 
+def _replica_figures(guard: Guard) -> Sequence[ReplicaFigures]:
+    """Of every guard server, however deep it lies within the guard."""
+    inner = [figures for part in getattr(guard, "within", ()) for figures in _replica_figures(part)]
+    own = getattr(guard, "replica_figures", None)
+    return [*inner, *own()] if own else inner
+
+
 def labelled(path: Path) -> Sequence[Labelled]:
     """The rows of a file of labelled exchanges. Raises `Broken` where it is none."""
     from adapters.labelled_data import read_labelled
@@ -206,6 +219,8 @@ class Core:
     reviewer: Reviewer
     policies: Policies
     queue: GuardQueue
+    keys: ApiKeys
+    vitals: Vitals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +255,7 @@ async def application(
     guard: Guard,
     connect: Callable[[Core], Sequence[ChatPlatform]],
     *,
+    serve: Callable[[Core], Sequence[Service]] = lambda core: (),
     mode: Watch | None = None,
     clock: Clock | None = None,
     moment: Callable[[Message], datetime] | None = None,
@@ -261,20 +277,26 @@ async def application(
         desk = FrontDesk(
             policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, editor=editor, clock=clock
         )
-        platforms = connect(
-            Core(
-                config=config,
-                clock=clock,
-                desk=desk,
-                bookmarks=SqlBookmarks(database),
-                inbox=inbox,
-                outbox=outbox,
-                incidents=incidents,
-                reviewer=reviewer,
-                policies=policies,
-                queue=queue,
-            )
+        vitals = VitalSigns(
+            queue=queue,
+            inbox=inbox,
+            replicas=partial(_replica_figures, guard),
         )
+        core = Core(
+            config=config,
+            clock=clock,
+            desk=desk,
+            bookmarks=SqlBookmarks(database),
+            inbox=inbox,
+            outbox=outbox,
+            incidents=incidents,
+            reviewer=reviewer,
+            policies=policies,
+            queue=queue,
+            keys=SqlApiKeys(database),
+            vitals=vitals,
+        )
+        platforms = connect(core)
         connected = {platform.platform: platform for platform in platforms}
         alarm = Alarm(
             answers={"guard": queue.answers, "database": database.answers},
@@ -285,6 +307,12 @@ async def application(
             language=config.defaults.language,
             after=config.defaults.alarm_after,
         )
+
+        def settled(settlements: Sequence[Settlement]) -> None:
+            vitals.settled(settlements)
+            if on_settled:
+                on_settled(settlements)
+
         screener = Screener(
             inbox=inbox,
             queue=queue,
@@ -293,7 +321,7 @@ async def application(
             arrived=Bell(),
             planned=planned,
             moment=moment,
-            on_settled=on_settled,
+            on_settled=settled,
         )
         yield Jikimi(
             inbox=inbox,
@@ -305,8 +333,9 @@ async def application(
                 platforms=connected,
                 clock=clock,
                 planned=planned,
+                on_outcome=vitals.done,
             ),
-            services=(queue.run, alarm.run),
+            services=(queue.run, alarm.run, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,
@@ -315,6 +344,30 @@ async def application(
 
 def clock() -> Clock:
     return SystemClock()
+
+
+def http_api(core: Core) -> Service:
+    from adapters.http_api import HttpApi
+
+    chosen = core.config.http
+    return HttpApi(
+        desk=core.desk,
+        keys=core.keys,
+        vitals=core.vitals,
+        clock=core.clock,
+        say=texts(core.config.defaults.language),
+        listen=chosen.listen,
+        metrics_listen=chosen.metrics_listen,
+        per_second=chosen.per_second,
+        deadline=chosen.deadline.total_seconds(),
+    ).run
+
+
+@asynccontextmanager
+async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]:
+    """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
+    async with Database.visit(config.storage.url, SystemClock()) as database:
+        yield SqlApiKeys(database), SqlCommunities(database)
 
 
 @asynccontextmanager

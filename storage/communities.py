@@ -10,7 +10,7 @@ from bot.domain.community import Community
 from bot.domain.message import Platform
 from storage import journal, tallies
 from storage.database import Database
-from storage.tables import communities, incidents, messages
+from storage.tables import api_keys, communities, incidents, messages
 
 _SETTINGS = TypeAdapter(Community)
 
@@ -49,6 +49,8 @@ class SqlCommunities:
             )
             await tallies.move(self._database, connection, old_id, new_id)
             await journal.move(connection, platform, old_id, new_id)
+            held = (api_keys.c.platform == platform, api_keys.c.community == old_id)
+            await connection.execute(update(api_keys).where(*held).values(community=new_id))
             key = (communities.c.platform == platform, communities.c.id == old_id)
             settings = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
             if settings is None:

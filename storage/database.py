@@ -76,6 +76,21 @@ class Database:
             finally:
                 await engine.dispose()
 
+    @classmethod
+    @asynccontextmanager
+    async def visit(cls, url: str, clock: Clock) -> AsyncIterator["Database"]:
+        """For an errand beside the process that works on the database, a SQLite file included: a visitor leases
+        nothing and disturbs no lease. Raises what `open` raises."""
+        engine = _engine(parsed(url))
+        database = cls(engine, clock)
+        try:
+            if not await database._is_up_to_date():
+                async with cls.open(url, clock):
+                    pass
+            yield database
+        finally:
+            await engine.dispose()
+
     @property
     def is_postgresql(self) -> bool:
         return self._engine.dialect.name == "postgresql"
@@ -117,6 +132,10 @@ class Database:
         the database's."""
         elements = "json_array_elements(CAST(:given AS json))" if self.is_postgresql else "json_each(:given)"
         return text(template.format(given=f"{elements} AS given"))
+
+    async def _is_up_to_date(self) -> bool:
+        async with self.read() as connection:
+            return await connection.run_sync(lambda given: not _missing(given))
 
     async def _start(self) -> None:
         async with self.write() as connection:
@@ -250,16 +269,25 @@ def _engine(place: URL) -> AsyncEngine:
 
 
 def _bring_up_to_date(connection: Connection) -> None:
+    if _missing(connection):
+        command.upgrade(_steps(connection), "head")
+
+
+def _missing(connection: Connection) -> bool:
+    """Whether the schema lacks steps that this version has."""
+    steps = ScriptDirectory.from_config(_steps(connection))
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if not present <= {step.revision for step in steps.walk_revisions()}:
+        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
+    return present != set(steps.get_heads())
+
+
+def _steps(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", "storage:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    steps = ScriptDirectory.from_config(config)
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    if not present <= {step.revision for step in steps.walk_revisions()}:
-        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
-    if present != set(steps.get_heads()):
-        command.upgrade(config, "head")
+    return config
 
 
 def _server_time(later: timedelta = timedelta(0)) -> str:

@@ -131,6 +131,12 @@ class SqlInbox:
             closed = set(map(codec.read_ref, found))
         return [ref in closed for ref in refs]
 
+    async def waiting(self) -> int:
+        async with self._database.read() as connection:
+            counted = await connection.execute(select(func.count()).where(messages.c.settled_at.is_(None)))
+            number: int = counted.scalar_one()
+            return number
+
     async def recent(self, since: datetime) -> Sequence[Message]:
         wanted = select(*MESSAGE).where(messages.c.sent_at >= since).order_by(messages.c.sent_at, messages.c.id)
         async with self._database.read() as connection:

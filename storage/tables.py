@@ -182,6 +182,20 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 
+#: One row for each key to the HTTP API, the revoked ones too. The secret itself is with its holder alone.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),  # SHA-256 of the secret
+    Column("platform", Text, nullable=False),
+    Column("community", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
 #: How far each platform has been read, in the platform's own words.
 bookmarks = Table(
     "bookmarks",

@@ -12,6 +12,7 @@ from bot.domain.community import Community
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.journal import Amendment, Outage, amendments
+from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
@@ -161,6 +162,7 @@ class MemoryStore:
         self.communities = MemoryCommunities(self)
         self.journal = MemoryJournal()
         self.bookmarks = MemoryBookmarks()
+        self.keys = MemoryApiKeys()
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -275,6 +277,9 @@ class MemoryInbox:
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         return [ref in self.store.settled for ref in refs]
+
+    async def waiting(self) -> int:
+        return len(self.store.messages.keys() - self.store.settled)
 
     async def recent(self, since: datetime) -> Sequence[Message]:
         found = [message for message in self.store.messages.values() if message.sent_at >= since]
@@ -406,6 +411,8 @@ class MemoryCommunities:
             action.planned = replace(action.planned, message=moved(action.planned.message))
         amended = store.journal.amended
         amended.setdefault((platform, new_id), []).extend(amended.pop((platform, old_id), []))
+        for key in [key for key in store.keys.keys.values() if (key.platform, key.community_id) == (platform, old_id)]:
+            store.keys.keys[key.id] = replace(key, community_id=new_id)
         if old := self.settings.pop((platform, old_id), None):
             exempt = frozenset(channel(name) or "" for name in old.exempt_channels)
             self.settings.setdefault(
@@ -452,6 +459,32 @@ class MemoryBookmarks:
 
     async def put(self, name: str, place: str) -> None:
         self.places[name] = place
+
+
+class MemoryApiKeys:
+    def __init__(self) -> None:
+        self.keys: dict[str, ApiKey] = {}
+        self.trouble: BotError | None = None
+
+    async def all(self) -> Sequence[ApiKey]:
+        if self.trouble:
+            raise self.trouble
+        return sorted(self.keys.values(), key=lambda key: (key.created_at, key.id))
+
+    async def add(self, key: ApiKey) -> None:
+        self.keys[key.id] = key
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        key = self.keys.get(key_id)
+        if key is None or key.revoked_at:
+            return False
+        self.keys[key_id] = replace(key, revoked_at=at)
+        return True
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        for key_id, at in uses.items():
+            if (key := self.keys.get(key_id)) and (key.used_at is None or key.used_at < at):
+                self.keys[key_id] = replace(key, used_at=at)
 
 
 class QuietChronicle:

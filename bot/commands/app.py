@@ -38,6 +38,7 @@ def build(language: str) -> typer.Typer:
         pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
     )
     rules = typer.Typer(help=say["help.rules"], no_args_is_help=True)
+    keys = typer.Typer(help=say["help.keys"], no_args_is_help=True)
     bench = typer.Typer(help=say["help.bench"], no_args_is_help=True)
 
     ConfigOption = Annotated[Path | None, typer.Option("--config", help=say["help.config"], show_default=False)]
@@ -240,6 +241,46 @@ def build(language: str) -> typer.Typer:
             raise Broken(say["run.no_vllm"])
         bench_guard(model, texts=texts, tokenizer=tokenizer, only=sections, load=load, as_json=as_json)
 
+    @bench.command("api", help=say["help.bench_api"])
+    def bench_api(
+        rate: Annotated[float, typer.Option("--rate", min=1, help=say["help.bench_api_rate"])] = 200.0,
+        seconds: Annotated[float, typer.Option("--seconds", min=1, help=say["help.bench_api_seconds"])] = 20.0,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.bench_api import bench_api
+
+        asyncio.run(bench_api(rate, seconds, say, as_json=as_json))
+
+    @keys.command("create", help=say["help.keys_create"])
+    def keys_create(
+        name: Annotated[str, typer.Argument(help=say["help.keys_name"], show_default=False)],
+        community: Annotated[str, typer.Option("--community", help=say["help.keys_community"])] = "api",
+        platform: Annotated[
+            Literal["discord", "telegram", "api"] | None,
+            typer.Option("--platform", help=say["help.keys_platform"], show_default=False),
+        ] = None,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.keys import create
+
+        asyncio.run(create(name, community, platform, _config(config, say), say, as_json=as_json))
+
+    @keys.command("list", help=say["help.keys_list"])
+    def keys_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+        from bot.commands.keys import show
+
+        asyncio.run(show(_config(config, say), say, as_json=as_json))
+
+    @keys.command("revoke", help=say["help.keys_revoke"])
+    def keys_revoke(
+        key_id: Annotated[str, typer.Argument(metavar="ID", help=say["help.keys_id"], show_default=False)],
+        config: ConfigOption = None,
+    ) -> None:
+        from bot.commands.keys import revoke
+
+        asyncio.run(revoke(key_id, _config(config, say), say))
+
     @bench.command("phrases", help=say["help.bench_phrases"])
     def bench_phrases(as_json: JsonOption = False) -> None:
         from bot.commands.train import bench_phrases
@@ -247,6 +288,7 @@ def build(language: str) -> typer.Typer:
         bench_phrases(say, as_json=as_json)
 
     app.add_typer(rules, name="rules")
+    app.add_typer(keys, name="keys")
     app.add_typer(bench, name="bench")
     return app
 

@@ -1,4 +1,4 @@
-"""`jikimi run`: connect to the platforms that have a token and moderate until stopped."""
+"""`jikimi run`: connect to the platforms that have a token, open the HTTP API if wanted, and work until stopped."""
 
 import asyncio
 import signal
@@ -15,7 +15,8 @@ PLATFORMS = ("discord", "telegram")
 async def run(config: Config, say: Texts) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
     wanted = [name for name in PLATFORMS if getattr(config, name).token.get_secret_value()]
-    if not wanted:
+    http = config.http.listen or config.http.metrics_listen
+    if not wanted and not http:
         raise Broken(say["run.how_to_begin"].strip())
     for name in wanted:
         if name not in wiring.CHATS:
@@ -24,9 +25,15 @@ async def run(config: Config, say: Texts) -> None:
         raise Broken(say["run.shard_count"])
     async with (
         wiring.guard(config, say) as guard,
-        wiring.application(config, guard, lambda core: [wiring.CHATS[name](core, say) for name in wanted]) as jikimi,
+        wiring.application(
+            config,
+            guard,
+            lambda core: [wiring.CHATS[name](core, say) for name in wanted],
+            serve=lambda core: [wiring.http_api(core)] if http else (),
+        ) as jikimi,
     ):
-        print(say("run.begins", platforms=", ".join(map(str.title, wanted)), database=config.storage.shown), flush=True)
+        places = ", ".join([*map(str.title, wanted), *([f"HTTP ({http})"] if http else ())])
+        print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
         working = asyncio.ensure_future(jikimi.run())
         # Stopping at any moment is safe: what is not done is claimed again by the next process.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)

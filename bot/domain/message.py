@@ -9,6 +9,7 @@ class Platform(StrEnum):
     DISCORD = "discord"
     TELEGRAM = "telegram"
     REHEARSAL = "rehearsal"
+    API = "api"  # what is asked over HTTP for a community that is on no chat platform
 
 
 class Kind(StrEnum):

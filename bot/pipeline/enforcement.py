@@ -1,7 +1,7 @@
 """Outbox -> platform -> outcome: planned actions are done, many at once, and what came of them is recorded."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -29,6 +29,7 @@ class Enforcer:
     at_once: int = 256
     poll: float = 1.0  # seconds
     retry: timedelta = timedelta(seconds=5)
+    on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
     _busy: int = field(default=0)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
@@ -59,6 +60,8 @@ class Enforcer:
             await patiently(partial(self.outbox.postpone, planned.id, again), self.clock)
         else:
             await patiently(partial(self.outbox.record, [(planned.id, outcome)]), self.clock)
+            if self.on_outcome:
+                self.on_outcome(planned, outcome)
         finally:
             self._busy -= 1
             self.planned.ring()

@@ -7,8 +7,8 @@ What it promises:
                  soon they get the remembered one
   bounded        at most `lanes` calls of `batch` exchanges are with the guard; `room` tells who feeds the
                  queue how many more may wait
-  patient        while the guard is away the circuit is open and exchanges wait, one probe at a time is sent;
-                 who has waited for `grace` gets `Unscreened`, never a guess
+  patient        while the guard is away the circuit is open and exchanges wait, one probe at a time is sent (a
+                 greeting where nobody waits); who has waited for `grace` gets `Unscreened`, never a guess
   cancellable    an exchange that nobody waits for any more is dropped, in the engine too
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from bot.domain.figures import QueueFigures
 from bot.domain.verdict import Exchange, Screening, Unscreened, Verdict
 from bot.domain.views import canonical
 from bot.errors import BotError, Unavailable
@@ -30,31 +31,7 @@ _log = structlog.get_logger(__name__)
 Key = tuple[str | None, str | None]
 Answer = asyncio.Future[Screening]
 
-
-@dataclass(slots=True, kw_only=True)
-class QueueFigures:
-    """Counts since the start of the exchanges that were asked; `waiting` and `judging` are of this moment, the `most_`
-    of them so far."""
-
-    asked: int = 0
-    joined: int = 0  # once: shared a judgement that was under way
-    remembered: int = 0  # once: answered from memory
-    forgotten: int = 0  # verdicts that were remembered for long enough, or had to make room
-    judged: int = 0
-    unscreened: int = 0
-    expired: int = 0  # patient: of the unscreened, those that nobody judged within the grace
-    fresh: int = 0  # fresh first: had their turn as fresh messages
-    backlog: int = 0  # ... and as a backlog
-    turns: int = 0  # fair: had their turn while another community waited
-    dropped: int = 0  # cancellable: nobody waited for them any more
-    cancelled: int = 0  # calls of the guard that were broken off for that
-    outages: int = 0  # times that the circuit opened
-    probes: int = 0  # calls of the guard while it was open
-    full: int = 0  # bounded: times that the last place in the queue was taken
-    waiting: int = 0
-    most_waiting: int = 0
-    judging: int = 0
-    most_judging: int = 0
+_GREETING = Exchange(prompt="안녕하세요")
 
 
 @dataclass(slots=True, eq=False)
@@ -209,8 +186,22 @@ class GuardQueue:
                 self.figures.probes += 1
                 await self._judge(tickets)
             else:
-                self._work.clear()
-                await self._work.wait()
+                await self._greet()
+
+    async def _greet(self) -> None:
+        """Whether the guard is back is not left to the next who comes: they may have been told to come later."""
+        self.figures.probes += 1
+        try:
+            await self._call([_GREETING])
+        except Unavailable as error:
+            self._failed(error)
+        except BotError:
+            raise
+        except Exception as error:  # as in _judge
+            _log.error("guard failed", error=type(error).__name__, exchanges=1)
+            self._failed(Unavailable(type(error).__name__))
+        else:
+            self._recovered()
 
     def _waits(self) -> None:
         self.figures.waiting += 1
@@ -218,6 +209,7 @@ class GuardQueue:
 
     def _take(self, most: int) -> list[_Ticket]:
         taken: list[_Ticket] = []
+        now = self.clock.monotonic()
         for lines in (self._fresh, self._backlog):
             while lines and len(taken) < most:
                 among = lines.communities
@@ -228,6 +220,7 @@ class GuardQueue:
                     self.figures.fresh += ticket.fresh
                     self.figures.backlog += not ticket.fresh
                     taken.append(ticket)
+                    self.figures.seconds_waited.add(now - ticket.asked_at)
                 else:
                     self._drop(ticket)
         return taken
@@ -235,7 +228,7 @@ class GuardQueue:
     async def _judge(self, tickets: list[_Ticket]) -> None:
         self.figures.judging += len(tickets)
         self.figures.most_judging = max(self.figures.most_judging, self.figures.judging)
-        call = asyncio.ensure_future(self._call(tickets))
+        call = asyncio.ensure_future(self._call([ticket.exchange for ticket in tickets]))
         for ticket in tickets:
             ticket.call, ticket.companions = call, tickets
         try:
@@ -267,10 +260,13 @@ class GuardQueue:
         finally:
             self.figures.judging -= len(tickets)
 
-    async def _call(self, tickets: list[_Ticket]) -> Sequence[Screening]:
+    async def _call(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        began = self.clock.monotonic()
         try:
             async with asyncio.timeout(self.patience):
-                return await self.guard.judge([ticket.exchange for ticket in tickets])
+                screenings = await self.guard.judge(exchanges)
+                self.figures.seconds_judged.add(self.clock.monotonic() - began, len(exchanges))
+                return screenings
         except TimeoutError:
             raise Unavailable(f"no answer within {self.patience:g} s") from None
 

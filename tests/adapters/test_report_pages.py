@@ -106,7 +106,9 @@ def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> No
         "5,000 were", "Of 100", "found 3", "about 150", "51 to 423"
     ):  # fmt: skip
         assert fact in shown
-    assert ("150건쯤" if language == "ko" else "about 150") not in page(skipped=5000, cleared=19), "of a small sample nothing is estimated"
+    assert ("150건쯤" if language == "ko" else "about 150") not in page(skipped=5000, cleared=19), (
+        "of a small sample nothing is estimated"
+    )
     assert ("표본이 없어" if language == "ko" else "Without a sample") in page(skipped=5000)
 
 

@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Journal, Outbox, Reviews
+from bot.ports import ApiKeys, Bookmarks, Communities, Inbox, IncidentLog, Journal, Outbox, Reviews
+from storage.api_keys import SqlApiKeys
 from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
@@ -26,6 +27,7 @@ class Store:
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
+    keys: ApiKeys
     clock: ManualClock
 
 
@@ -49,6 +51,7 @@ def in_memory() -> Opens:
             communities=memory.communities,
             journal=memory.journal,
             bookmarks=memory.bookmarks,
+            keys=memory.keys,
             clock=clock,
         )
         memory.restart()
@@ -76,5 +79,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         communities=SqlCommunities(database),
         journal=SqlJournal(database),
         bookmarks=SqlBookmarks(database),
+        keys=SqlApiKeys(database),
         clock=clock,
     )

@@ -243,3 +243,16 @@ def test_what_we_deleted_ourselves_was_not_withdrawn(opens: Opens) -> None:
             assert [incident.withdrawn_at for incident in found] == [None, None, later(5), later(5)]
 
     asyncio.run(scenario())
+
+
+def test_what_waits_is_counted(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            assert await store.inbox.waiting() == 0
+            await store.inbox.keep([message("1"), message("2"), message("3")])
+            await claim(store, 1)
+            assert await store.inbox.waiting() == 3
+            await store.inbox.settle([settlement(message("1")), settlement(message("2"), Delete())])
+            assert await store.inbox.waiting() == 1
+
+    asyncio.run(scenario())

@@ -218,3 +218,24 @@ def test_room_tells_how_many_more_may_wait() -> None:
         assert queue.room == 0 and queue.figures.full == 1
 
     asyncio.run(main())
+
+
+def test_the_circuit_closes_although_nobody_waits() -> None:
+    async def scenario() -> None:
+        guard, clock = ScriptedGuard(), ManualClock()
+        guard.trouble = Unavailable("restarting")
+        queue = GuardQueue(guard=guard, clock=clock)
+        serving = asyncio.create_task(queue.run())
+        asking = queue.submit(Exchange(prompt="안녕"), community_id="a")
+        await clock.advance(0)
+        assert queue.is_away
+        asking.cancel()
+        await clock.advance(2)
+        assert queue.is_away, "asked again, and still away"
+        guard.trouble = None
+        await clock.advance(60)
+        assert not queue.is_away
+        assert queue.figures.waiting == queue.figures.judging == 0
+        serving.cancel()
+
+    asyncio.run(scenario())

@@ -1,0 +1,141 @@
+"""An Authorization header -> the key's community with its share of the service, or a refusal."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from adapters.http_api.problems import Problem
+from adapters.http_api.shapes import MOST_INPUTS
+from bot.domain import keys as keys_
+from bot.domain.keys import ApiKey
+from bot.errors import BotError
+from bot.ports import ApiKeys, Clock
+
+EVERY = 5.0  # seconds after which a revoked key is refused at the latest
+SOONEST = 1.0  # seconds between two looks for a key that is not known yet
+AT_ONCE = 512  # requests in work
+OF_ONE_KEY = 64
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Visitor:
+    """A key with its share: a bucket of `burst` requests that fills up by `rate` a second."""
+
+    key: ApiKey
+    rate: float
+    clock: Clock
+    in_work: int = 0
+    _tokens: float = field(init=False)
+    _at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens, self._at = self.burst, self.clock.monotonic()
+
+    @property
+    def burst(self) -> float:
+        return self.rate + MOST_INPUTS
+
+    def take(self, number: int = 1) -> float:
+        """0 where they were taken, else in how many seconds they can be."""
+        now = self.clock.monotonic()
+        self._tokens, self._at = min(self.burst, self._tokens + (now - self._at) * self.rate), now
+        if self._tokens >= number:
+            self._tokens -= number
+            return 0.0
+        return (number - self._tokens) / self.rate
+
+    def spend(self, number: int = 1) -> None:
+        if wait := self.take(number):
+            raise Problem("too_many", retry_after=wait)
+
+    def speaks_for(self, community: str | None) -> None:
+        if community is not None and community != self.key.community_id:
+            raise Problem("wrong_community", param="community")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Admission:
+    """Keys are held in memory and read again every few seconds: a flood of wrong keys reaches no database, and a
+    database that is away locks nobody out."""
+
+    keys: ApiKeys
+    clock: Clock
+    rate: float
+    in_work: int = 0
+    _visitors: dict[str, Visitor] = field(default_factory=dict)
+    _uses: dict[str, datetime] = field(default_factory=dict)
+    _read_at: float | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def admit(self, authorization: str) -> Visitor:
+        scheme, _, given = authorization.partition(" ")
+        id_and_secret = keys_.read(given.strip()) if scheme.lower() == "bearer" else None
+        if id_and_secret is None:
+            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+        key_id, secret = id_and_secret
+        if key_id not in self._visitors:
+            await self._look_again()
+        visitor = self._visitors.get(key_id)
+        if visitor is None or not visitor.key.opens_with(secret):
+            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+        self._uses[key_id] = self.clock.now()
+        return visitor
+
+    @contextmanager
+    def place(self, visitor: Visitor) -> Iterator[None]:
+        """One of the places for requests in work."""
+        if self.in_work >= AT_ONCE:
+            raise Problem("too_busy", retry_after=1)
+        if visitor.in_work >= OF_ONE_KEY:
+            raise Problem("too_many_at_once", retry_after=1)
+        self.in_work += 1
+        visitor.in_work += 1
+        try:
+            yield
+        finally:
+            self.in_work -= 1
+            visitor.in_work -= 1
+
+    async def run(self) -> None:
+        """Until cancelled: keeps the keys fresh, and notes which were used."""
+        try:
+            while True:
+                await self._refresh()
+                await self.clock.sleep(EVERY)
+        finally:
+            await self._note()
+
+    async def _look_again(self) -> None:
+        async with self._reading:
+            if self._read_at is None or self.clock.monotonic() - self._read_at >= SOONEST:
+                await self._refresh()
+
+    async def _refresh(self) -> None:
+        self._read_at = self.clock.monotonic()
+        await self._note()
+        try:
+            held = await self.keys.all()
+        except BotError as error:
+            _log.warning("keys not read again", reason=str(error))
+            return
+        before, self._visitors = self._visitors, {}
+        for key in held:
+            if key.revoked_at is None:
+                visitor = before.get(key.id) or Visitor(key, self.rate, self.clock)
+                visitor.key = key
+                self._visitors[key.id] = visitor
+
+    async def _note(self) -> None:
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+        try:
+            await self.keys.note_use(uses)
+        except BotError:
+            self._uses = uses | self._uses

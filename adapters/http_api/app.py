@@ -1,0 +1,229 @@
+"""Requests -> answers: the routes, and around them what every request gets: an id, a count, a line in the log."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.http_api.admission import Admission, Visitor
+from adapters.http_api.judging import Judging, Pair, checked, leaves
+from adapters.http_api.metrics import Metrics
+from adapters.http_api.openapi import document
+from adapters.http_api.problems import Left, Problem
+from adapters.http_api.reading import expect_stream, read
+from adapters.http_api.shapes import (
+    OPENAI_CATEGORIES,
+    Alive,
+    CheckAnswer,
+    CheckRequest,
+    ErrorAnswer,
+    ModerationAnswer,
+    ModerationRequest,
+    ModerationResult,
+    Ready,
+)
+from adapters.http_api.streaming import Stream
+from bot.domain.verdict import Task
+from bot.errors import BotError
+from bot.ports import Vitals
+from bot.texts import Texts
+
+PATIENCE = 2.0  # seconds that the database has to answer a health check
+CLIENT_LEFT = 499  # a status that nobody reads, for the count
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """Every endpoint: one request in, one answer out, or a Problem."""
+
+    admission: Admission
+    judging: Judging
+    vitals: Vitals
+    metrics: Metrics
+    say: Texts
+    _document: Response = field(default_factory=lambda: Response(document(), media_type="application/json"))
+
+    def api(self) -> list[Route]:
+        return [
+            Route("/v1/check", self.check, methods=["POST"]),
+            Route("/v1/check/stream", self.stream, methods=["POST"]),
+            Route("/v1/moderations", self.moderate, methods=["POST"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
+            *self.health(),
+        ]
+
+    def health(self) -> list[Route]:
+        return [Route("/healthz", self.alive, methods=["GET"]), Route("/readyz", self.ready, methods=["GET"])]
+
+    def figures(self) -> list[Route]:
+        return [Route("/metrics", self.measured, methods=["GET"])]
+
+    async def check(self, request: Request) -> Response:
+        visitor = await self._admit(request)
+        visitor.spend()
+        with self.admission.place(visitor):
+            asked = await read(request, CheckRequest)
+            visitor.speaks_for(asked.community)
+            (answer,) = await self._checked(visitor, [(asked.prompt, asked.response)], request)
+        return _json(answer)
+
+    async def stream(self, request: Request) -> ASGIApp:
+        visitor = await self._admit(request)
+        visitor.spend()
+        expect_stream(request.headers)
+        return Stream(
+            admission=self.admission,
+            judging=self.judging,
+            clock=self.judging.clock,
+            visitor=visitor,
+            request_id=request.state.id,
+            error=lambda problem: problem.answer(self.say, request.state.id),
+        )
+
+    async def moderate(self, request: Request) -> Response:
+        visitor = await self._admit(request)
+        visitor.spend()
+        with self.admission.place(visitor):
+            asked = await read(request, ModerationRequest)
+            texts = [asked.input] if isinstance(asked.input, str) else asked.input
+            if len(texts) > 1:
+                visitor.spend(len(texts) - 1)
+            answers = await self._checked(visitor, [(text, None) for text in texts], request)
+        results = [_moderated(answer) for answer in answers]
+        return _json(ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results))
+
+    async def openapi(self, request: Request) -> Response:
+        return self._document
+
+    async def alive(self, request: Request) -> Response:
+        return _json(Alive())
+
+    async def ready(self, request: Request) -> Response:
+        if await self._waiting() is None:
+            raise Problem("database_away", retry_after=5)
+        self.judging.expect_guard()
+        return _json(Ready())
+
+    async def measured(self, request: Request) -> Response:
+        self.metrics.waiting = await self._waiting()
+        return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _admit(self, request: Request) -> Visitor:
+        visitor = await self.admission.admit(request.headers.get("authorization", ""))
+        request.state.key = visitor.key.id
+        return visitor
+
+    async def _checked(self, visitor: Visitor, pairs: list[Pair], request: Request) -> list[CheckAnswer]:
+        decisions = await self.judging.decide(visitor, pairs, request.state.id, leaves(request.receive))
+        return [checked(decision, request.state.id) for decision in decisions]
+
+    async def _waiting(self) -> int | None:
+        """Messages that wait in the inbox; None where the database does not answer in time."""
+        with suppress(BotError, TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                return await self.vitals.waiting()
+        return None
+
+
+def application(routes: list[Route], metrics: Metrics, say: Texts) -> ASGIApp:
+    async def refused(request: Request, error: Exception) -> Response:
+        return _refusal(error if isinstance(error, Problem) else Problem("failed"), say, request.state.id)
+
+    async def not_here(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = "method_not_allowed" if error.status_code == 405 else "not_found"
+        return _refusal(Problem(code, headers=error.headers or {}), say, request.state.id)
+
+    async def left(request: Request, error: Exception) -> Response:
+        return Response(status_code=CLIENT_LEFT)
+
+    inner = Starlette(routes=routes, exception_handlers={Problem: refused, HTTPException: not_here, Left: left})
+    inner.router.redirect_slashes = False
+    return _Front(inner, metrics, say, frozenset(route.path for route in routes))
+
+
+class _Front:
+    """Around every request. Health checks and metrics are not worth a line in the log."""
+
+    def __init__(self, inner: ASGIApp, metrics: Metrics, say: Texts, paths: frozenset[str]) -> None:
+        self._inner, self._metrics, self._say, self._paths = inner, metrics, say, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began = time.monotonic()
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["id"] = request_id
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(raw=message.setdefault("headers", [])).update({"X-Request-Id": request_id})
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, answer)
+        except Left:
+            status = CLIENT_LEFT
+        except Exception as error:
+            # Whatever it says may quote a text: its kind and place must do.
+            _log.error("request failed", request_id=request_id, error=type(error).__name__, at=_place(error))
+            if status:
+                raise
+            await _refusal(Problem("failed"), self._say, request_id)(scope, receive, answer)
+        finally:
+            path = scope["path"] if scope["path"] in self._paths else "other"
+            self._metrics.answered(path, status, time.monotonic() - began)
+            if path.startswith("/v1/"):
+                ms = round((time.monotonic() - began) * 1000, 1)
+                _log.info("answered", path=path, status=status, ms=ms, request_id=request_id, key=state.get("key"))
+
+
+def _moderated(answer: CheckAnswer) -> ModerationResult:
+    score = answer.scores.get(Task.PROMPT_HARM)
+    judged: Mapping[str, float] = {} if score is None else {str(Task.PROMPT_HARM): score}
+    others = dict.fromkeys(OPENAI_CATEGORIES)
+    return ModerationResult(
+        flagged=bool(answer.flagged),
+        categories={**others, **{name: value >= 0.5 for name, value in judged.items()}},
+        category_scores={**others, **judged},
+        category_applied_input_types={**{name: [] for name in others}, **{name: ["text"] for name in judged}},
+    )
+
+
+def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(answer.model_dump_json(), status, headers, media_type="application/json")
+
+
+def _refusal(problem: Problem, say: Texts, request_id: str) -> Response:
+    answer: ErrorAnswer = problem.answer(say, request_id)
+    return _json(answer, problem.status, problem.all_headers())
+
+
+def _place(error: BaseException) -> str:
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""

@@ -1,0 +1,134 @@
+"""A prompt, perhaps with a response, and who asks -> the core's decision, in time or not at all."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive
+
+from adapters.http_api.admission import Visitor
+from adapters.http_api.problems import Left, Problem
+from adapters.http_api.shapes import CheckAnswer, Flagged, GuardShape, RuleShape, WhyShape
+from bot.domain.message import Author, Message, MessageRef
+from bot.domain.rules import Decision, Mode
+from bot.domain.verdict import Unscreened
+from bot.ports import Clock, Desk, Vitals
+from bot.texts import because, texts
+
+RETRY_AFTER = 5.0  # seconds, where nobody knows better
+
+Pair = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """`deadline`: seconds within which a decision is worth anything to who asks."""
+
+    desk: Desk
+    vitals: Vitals
+    clock: Clock
+    deadline: float
+    _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
+
+    async def decide(
+        self, visitor: Visitor, pairs: Sequence[Pair], request_id: str, leaving: Coroutine[Any, Any, object]
+    ) -> Sequence[Decision]:
+        """One decision for each pair. Raises Problem where the guard is away or too slow, Left where `leaving` came
+        first; nobody then waits for the guard's answer any more."""
+        pulse = self.vitals.pulse()
+        messages = [self._message(visitor, number, pair, request_id) for number, pair in enumerate(pairs)]
+        judging = asyncio.create_task(self._all(messages))
+        gone = asyncio.create_task(leaving)
+        self._under_way.add(judging)
+        try:
+            if not pulse.has_room:
+                raise Problem("too_busy", retry_after=RETRY_AFTER)
+            # While the guard is away only what is remembered can be answered, and that is at once.
+            patience = 0 if pulse.guard_is_away else self.deadline
+            await asyncio.wait({judging, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if judging.cancelled():
+                raise Problem("stopping", retry_after=RETRY_AFTER)
+            if judging.done():
+                return judging.result()
+            if gone.done():
+                raise Left
+            away = self.vitals.pulse().guard_is_away
+            raise Problem("guard_away" if away else "too_long", retry_after=RETRY_AFTER)
+        finally:
+            self._under_way.discard(judging)
+            for task in (judging, gone):
+                task.cancel()
+
+    def expect_guard(self) -> None:
+        """Raises Problem while it is away."""
+        if self.vitals.pulse().guard_is_away:
+            raise Problem("guard_away", retry_after=RETRY_AFTER)
+
+    def stop(self) -> None:
+        """Whoever still waits is told to come again later."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def _all(self, messages: Sequence[Message]) -> Sequence[Decision]:
+        return await asyncio.gather(*map(self.desk.judge, messages))
+
+    def _message(self, visitor: Visitor, number: int, pair: Pair, request_id: str) -> Message:
+        """As it would stand in the community: the person's prompt, or the bot's response to it."""
+        prompt, response = pair
+        by_bot = response is not None and bool(response.strip())
+        return Message(
+            ref=MessageRef(visitor.key.platform, "", f"{request_id}-{number}"),
+            community_id=visitor.key.community_id,
+            author=Author(id="", bot=by_bot),
+            sent_at=self.clock.now(),
+            text=response or "" if by_bot else prompt,
+            prompt=prompt if by_bot else None,
+        )
+
+
+async def leaves(receive: Receive) -> None:
+    """Returns when the client has gone; its request has been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def flagged(decision: Decision) -> Flagged:
+    """None where the guard gave no verdict and no rule speaks for itself: that is neither safe nor harmful."""
+    if any(one.matched and one.mode is Mode.LIVE and one.why.code != "unscreened" for one in decision.findings):
+        return True
+    return None if isinstance(decision.screening, Unscreened) else False
+
+
+def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
+    """The fields of a CheckAnswer."""
+    screening, say = decision.screening, texts(decision.language)
+    guard = screening.guard
+    verdict = None if isinstance(screening, Unscreened) else screening
+    return {
+        "request_id": request_id,
+        "flagged": flagged(decision),
+        "unscreened": screening.reason if isinstance(screening, Unscreened) else None,
+        "scores": {str(task): round(score, 6) for task, score in verdict.scores.items()} if verdict else {},
+        "categories": sorted(verdict.categories) if verdict else [],
+        "rules": [
+            RuleShape(
+                rule=finding.rule,
+                mode="live" if finding.mode is Mode.LIVE else "shadow",
+                why=WhyShape(code=finding.why.code, sentence=because(finding.why, say)),
+            )
+            for finding in decision.findings
+            if finding.matched
+        ],
+        "guard": GuardShape(name=guard.name, model=guard.model, dialect=guard.dialect, calibration=guard.calibration),
+        "windows": verdict.windows if verdict else 1,
+        "policy": decision.policy_version,
+    }
+
+
+def checked(decision: Decision, request_id: str) -> CheckAnswer:
+    """Raises Problem where nobody can say whether it is safe."""
+    if flagged(decision) is None:
+        assert isinstance(decision.screening, Unscreened)
+        raise Problem("unscreened", facts={"reason": decision.screening.reason})
+    return CheckAnswer(**facts_of(decision, request_id))

@@ -1,0 +1,127 @@
+"""The application's pulse and what this API has answered -> Prometheus text, collected when it is asked for."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from bot.domain.figures import Histogram as Seconds
+from bot.domain.figures import Pulse
+from bot.ports import Vitals
+
+_COUNTS = {
+    "asked": "Exchanges that were brought to the guard queue",
+    "joined": "Exchanges that shared a judgement under way",
+    "remembered": "Exchanges that were answered from memory",
+    "forgotten": "Verdicts that are remembered no more",
+    "judged": "Verdicts of the guard",
+    "unscreened": "Exchanges that got no verdict",
+    "expired": "Of those, the ones that waited for too long",
+    "fresh": "Exchanges that had their turn as fresh ones",
+    "backlog": "Exchanges that had their turn as a backlog",
+    "turns": "Exchanges that had their turn while another community waited",
+    "dropped": "Exchanges that nobody waited for any more",
+    "cancelled": "Calls of the guard that were broken off",
+    "outages": "Times that the guard went away",
+    "probes": "Calls of the guard while it was away",
+    "full": "Times that the last place in the queue was taken",
+}
+
+
+class Metrics:
+    """Its own registry: what other libraries count stays out. Labels name parts and outcomes, never people or texts."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Collector(vitals, self))
+        self.requests = Counter(
+            "jikimi_api_requests", "Answered requests", ["route", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "jikimi_api_seconds", "From a request's head to the end of its answer", ["route"], registry=self._registry
+        )
+        self.waiting: int | None = None  # in the inbox; None while the database does not answer
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        self.requests.labels(route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class _Collector:
+    def __init__(self, vitals: Vitals, metrics: Metrics) -> None:
+        self._vitals, self._metrics = vitals, metrics
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        pulse = self._vitals.pulse()
+        yield from _queue(pulse)
+        yield from _flow(pulse, self._metrics.waiting)
+        yield from _guard(pulse)
+
+
+def _queue(pulse: Pulse) -> Iterator[Metric]:
+    figures = pulse.queue
+    for name, meaning in _COUNTS.items():
+        yield CounterMetricFamily(f"jikimi_queue_{name}", meaning, value=getattr(figures, name))
+    yield GaugeMetricFamily("jikimi_queue_waiting", "Exchanges that wait for the guard", value=figures.waiting)
+    yield GaugeMetricFamily("jikimi_queue_most_waiting", "The most that ever waited", value=figures.most_waiting)
+    yield GaugeMetricFamily("jikimi_queue_judging", "Exchanges that the guard has", value=figures.judging)
+    yield GaugeMetricFamily("jikimi_queue_most_judging", "The most that it ever had", value=figures.most_judging)
+    yield _histogram("jikimi_queue_waited_seconds", "How long exchanges waited for the guard", figures.seconds_waited)
+    yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)
+
+
+def _flow(pulse: Pulse, waiting: int | None) -> Iterator[Metric]:
+    up = waiting is not None
+    yield GaugeMetricFamily("jikimi_database_up", "1 while the database answers", value=up)
+    if waiting is not None:
+        yield GaugeMetricFamily("jikimi_inbox_waiting", "Messages that are kept and not settled", value=waiting)
+    yield CounterMetricFamily("jikimi_inbox_settled", "Messages settled", value=pulse.flow.settled)
+    yield CounterMetricFamily("jikimi_incidents", "Incidents opened", value=pulse.flow.incidents)
+    if pulse.flow.routes:
+        routes = CounterMetricFamily("jikimi_cascade", "Messages by how a cascade judged them", labels=["route"])
+        for route, number in sorted(pulse.flow.routes.items()):
+            routes.add_metric([route], number)
+        yield routes
+    actions = CounterMetricFamily("jikimi_actions", "Actions by what came of them", labels=["kind", "outcome"])
+    for labels, number in sorted(pulse.flow.actions.items()):
+        actions.add_metric(labels, number)
+    yield actions
+
+
+def _guard(pulse: Pulse) -> Iterator[Metric]:
+    guard = pulse.guard
+    facts = {"name": guard.name, "model": guard.model, "dialect": guard.dialect, "calibration": guard.calibration}
+    yield InfoMetricFamily("jikimi_guard", "The guard that judges", value=facts)
+    yield GaugeMetricFamily("jikimi_guard_up", "0 while the circuit is open", value=not pulse.guard_is_away)
+    if pulse.replicas:
+        labels = ["server"]
+        circuit = GaugeMetricFamily("jikimi_replica_circuit", "1 for the circuit's state", labels=["server", "state"])
+        outstanding = GaugeMetricFamily("jikimi_replica_outstanding", "Requests that a server has", labels=labels)
+        answered = CounterMetricFamily("jikimi_replica_answered", "Requests that a server answered", labels=labels)
+        failures = GaugeMetricFamily("jikimi_replica_failures", "Failures of a server in a row", labels=labels)
+        for replica in pulse.replicas:
+            for state in ("closed", "open", "half_open"):
+                circuit.add_metric([replica.server, state], replica.circuit == state)
+            outstanding.add_metric([replica.server], replica.outstanding)
+            answered.add_metric([replica.server], replica.answered)
+            failures.add_metric([replica.server], replica.failures)
+        yield from (circuit, outstanding, answered, failures)
+
+
+def _histogram(name: str, meaning: str, seconds: Seconds) -> Metric:
+    edges = [*map(str, seconds.edges), "+Inf"]
+    buckets = list(zip(edges, accumulate(seconds.counts), strict=True))
+    return HistogramMetricFamily(name, meaning, buckets=buckets, sum_value=seconds.total)

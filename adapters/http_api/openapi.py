@@ -1,0 +1,180 @@
+"""The API described by itself: the OpenAPI 3.1 document, made from the shapes that check and write everything."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from adapters.http_api.problems import PROBLEMS
+from adapters.http_api.shapes import (
+    Alive,
+    CheckAnswer,
+    CheckRequest,
+    ErrorAnswer,
+    ModerationAnswer,
+    ModerationRequest,
+    Ready,
+    StreamLine,
+    StreamPiece,
+    StreamStart,
+    UnscreenedAnswer,
+)
+
+_ASKED: list[type[BaseModel]] = [CheckRequest, StreamStart, StreamPiece, ModerationRequest]
+_ANSWERED: list[type[BaseModel]] = [
+    CheckAnswer, StreamLine, ModerationAnswer, ErrorAnswer, UnscreenedAnswer, Alive, Ready
+]  # fmt: skip
+_REFERENCE = "#/components/schemas/{model}"
+
+_SAFE = (
+    "Only `flagged: false` with status 200 means that nothing was found. Every other answer (503 with Retry-After: the "
+    "guard is away or too slow; 422: it could not judge this text; `flagged: null`) means that nobody can say."
+)
+_MEANINGS = {
+    400: "Not JSON, or not what is asked for here",
+    401: "No key, or one that is not valid",
+    403: "The key speaks for another community",
+    404: "There is nothing here",
+    405: "Not with this method",
+    408: "The request did not come in time",
+    413: "The request is too large",
+    415: "Another content type is wanted",
+    422: "The guard could not judge this text: neither safe nor harmful",
+    429: "The key's share is used up",
+    500: "A defect of this service; the request id is in its log",
+    503: "Cannot be answered now; nothing is said about the text",
+}
+
+
+def document() -> bytes:
+    schemas = models_json_schema(
+        [*((one, "validation") for one in _ASKED), *((one, "serialization") for one in _ANSWERED)],
+        ref_template=_REFERENCE,
+    )[1]["$defs"]
+    content = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Jikimi",
+            "version": version("jikimi"),
+            "description": f"The verdict on what an LLM bot was asked and is about to say, before it says it. {_SAFE}",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"key": []}],
+        "paths": {
+            "/v1/check": {
+                "post": _judging(
+                    "check",
+                    "Judge a prompt, or a response to it, by the community's policy",
+                    _json_body(CheckRequest),
+                    CheckAnswer,
+                )
+            },
+            "/v1/check/stream": {"post": _stream()},
+            "/v1/moderations": {
+                "post": _judging(
+                    "moderations",
+                    "The same in the shape of OpenAI's moderations endpoint",
+                    _json_body(ModerationRequest),
+                    ModerationAnswer,
+                )
+            },
+            "/healthz": {"get": _open("alive", "The process lives", Alive)},
+            "/readyz": {"get": _open("ready", "Database and guard answer", Ready, 503)},
+            "/openapi.json": {"get": _open("openapi", "This document", None)},
+        },
+        "components": {
+            "schemas": schemas,
+            "headers": {
+                "RequestId": {
+                    "description": "The request's own X-Request-Id where it gave a plain one, else a new one.",
+                    "required": True,
+                    "schema": {"type": "string"},
+                },
+                "RetryAfter": {"description": "In seconds.", "required": True, "schema": {"type": "integer"}},
+            },
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "A key made with `jikimi keys create`."}
+            },
+        },
+    }
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def _judging(name: str, summary: str, body: dict[str, Any], answer: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": _SAFE,
+        "requestBody": body,
+        "responses": {
+            "200": _answer("Judged", answer),
+            **_errors(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
+        },
+    }
+
+
+def _stream() -> dict[str, Any]:
+    """Lines are described in words: OpenAPI 3.1 has no types for them."""
+    pieces = (
+        'JSON Lines. The first is a StreamStart (`{"prompt": "…"}`), every further one a StreamPiece '
+        '(`{"piece": "…"}`); the response is complete when the body ends.'
+    )
+    lines = (
+        "JSON Lines while the request still comes in: a StreamLine after every 200 characters or so and after every "
+        "second in which something came, one more at the end. A line with `flagged: true` is the last. A problem "
+        "on the way is an ErrorAnswer as the last line; then nothing is said about the rest."
+    )
+    operation = _judging("stream", "Judge a response while it grows", {}, StreamLine)
+    operation["requestBody"] = {
+        "required": True,
+        "description": pieces,
+        "content": {"application/x-ndjson": {"schema": {"type": "string", "examples": [_EXAMPLE]}}},
+    }
+    operation["responses"]["200"]["content"] = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    operation["responses"]["200"]["description"] = lines
+    del operation["responses"]["422"]
+    return operation
+
+
+_EXAMPLE = '{"prompt": "김치찌개 어떻게 끓여?"}\n{"piece": "먼저 김치를 "}\n{"piece": "볶아 주세요."}\n'
+
+
+def _open(name: str, summary: str, answer: type[BaseModel] | None, *errors: int) -> dict[str, Any]:
+    """Needs no key."""
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": {"200": _answer(summary, answer), **_errors(*errors, 500)},
+    }
+
+
+def _json_body(shape: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": _schema(shape)}}}
+
+
+def _answer(meaning: str, shape: type[BaseModel] | None, **headers: str) -> dict[str, Any]:
+    known = {"X-Request-Id": "RequestId"} | headers
+    return {
+        "description": meaning,
+        "headers": {name: {"$ref": f"#/components/headers/{header}"} for name, header in known.items()},
+        "content": {"application/json": {"schema": _schema(shape) if shape else {"type": "object"}}},
+    }
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    assert set(statuses) <= {status for status, _ in PROBLEMS.values()}
+    return {
+        str(status): _answer(
+            _MEANINGS[status],
+            UnscreenedAnswer if status == 422 else ErrorAnswer,
+            **({"Retry-After": "RetryAfter"} if status in (429, 503) else {}),
+        )
+        for status in statuses
+    }
+
+
+def _schema(shape: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(model=shape.__name__)}

@@ -1,0 +1,139 @@
+"""Bodies as they come over the wire -> checked requests; bounded in size and time, strict about JSON."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.types import Receive
+
+from adapters.http_api.problems import Left, Problem
+
+MOST_BYTES = 1 << 20  # of a body
+WITHIN = 10.0  # seconds for a body
+_UTF_8 = ("", "charset=utf-8", 'charset="utf-8"')
+_ROOM = 1 << 16  # bytes read ahead of a stream
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+async def read(request: Request, shape: type[Asked]) -> Asked:
+    _expect(request.headers, "application/json")
+    return parsed(await _body(request), shape)
+
+
+def expect_stream(headers: Mapping[str, str]) -> None:
+    _expect(headers, "application/x-ndjson")
+
+
+def parsed(content: bytes, shape: type[Asked]) -> Asked:
+    """Raises Problem. Nothing of the content is repeated."""
+    try:
+        given = json.loads(content.decode(), object_pairs_hook=_once_each, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Problem("not_json", facts={"why": _short(error)}) from None
+    try:
+        return shape.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        known = set(shape.model_fields)
+        place = [str(part) if isinstance(part, int) or part in known else "…" for part in first["loc"]]
+        raise Problem("invalid", param=".".join(place) or None, facts={"why": first["msg"]}) from None
+
+
+def _expect(headers: Mapping[str, str], wanted: str) -> None:
+    given, _, charset = headers.get("content-type", "").partition(";")
+    if given.strip().lower() != wanted or charset.replace(" ", "").lower() not in _UTF_8:
+        raise Problem("wrong_type", facts={"wanted": wanted})
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MOST_BYTES:
+        raise Problem("too_large", facts={"most": MOST_BYTES})
+    body = bytearray()
+    try:
+        async with asyncio.timeout(WITHIN):
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise Left
+                body += message.get("body", b"")
+                if len(body) > MOST_BYTES:
+                    raise Problem("too_large", facts={"most": MOST_BYTES})
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise Problem("too_slow", headers={"Connection": "close"}) from None
+
+
+class Lines:
+    """The lines of a body that is still being sent. No more is read ahead than a little: what is not taken waits with
+    the client. `gone` is set when the client has."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = asyncio.Event()
+        self._receive = receive
+        self._buffer = bytearray()
+        self._taken = 0
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    async def pump(self) -> None:
+        """Until the body has ended or the client has gone; to be run beside `next`."""
+        while not self.gone.is_set():
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.gone.set()
+            else:
+                self._buffer += message.get("body", b"")
+                self._ended = self._ended or not message.get("more_body", False)
+            self._changed.set()
+            while len(self._buffer) > _ROOM and b"\n" in self._buffer:
+                self._drained.clear()
+                await self._drained.wait()
+
+    async def next(self, within: float) -> bytes | None:
+        """The next line; None at the end. Raises TimeoutError, Left, or Problem where there are too many bytes."""
+        async with asyncio.timeout(within):
+            while True:
+                if self.gone.is_set():
+                    raise Left
+                line, found, rest = self._buffer.partition(b"\n")
+                if self._taken + len(line) > MOST_BYTES:
+                    raise Problem("too_large", facts={"most": MOST_BYTES})
+                if found or (self._ended and line):
+                    self._buffer = rest
+                    self._taken += len(line) + len(found)
+                    self._drained.set()
+                    if line.strip():
+                        return bytes(line)
+                    continue
+                if self._ended:
+                    return None
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}, at character {error.pos}"
+    return str(error) if str(error).endswith(("twice", "JSON")) else "a number is too long"

@@ -1,0 +1,152 @@
+"""Addresses to listen on -> the API at work there until it is cancelled; patient with nobody."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from adapters.http_api.admission import Admission
+from adapters.http_api.app import Routes, application
+from adapters.http_api.judging import Judging
+from adapters.http_api.metrics import Metrics
+from bot.errors import Broken
+from bot.ports import ApiKeys, Clock, Desk, Vitals
+from bot.texts import Texts
+
+HEAD_WITHIN = 10.0  # seconds for the head of a request, from connecting or from the last answer
+CONNECTIONS = 512  # open at once; beyond that the one that has been silent longest gives way
+KEEP_ALIVE = 5  # seconds between two requests
+STOP_WITHIN = 3  # seconds for answers under way when the program stops
+
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class HttpApi:
+    """`run` is a service of the application. `listen` and `metrics_listen` are "host:port"; where the second is given,
+    metrics are served there and nowhere else. `addresses` are known once it listens."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        keys: ApiKeys,
+        vitals: Vitals,
+        clock: Clock,
+        say: Texts,
+        listen: str,
+        metrics_listen: str = "",
+        per_second: float = 20.0,
+        deadline: float = 5.0,
+    ) -> None:
+        if metrics_listen == listen:
+            metrics_listen = ""
+        metrics = Metrics(vitals)
+        self._admission = Admission(keys=keys, clock=clock, rate=per_second)
+        self._judging = Judging(desk=desk, vitals=vitals, clock=clock, deadline=deadline)
+        routes = Routes(admission=self._admission, judging=self._judging, vitals=vitals, metrics=metrics, say=say)
+        places = {
+            listen: routes.api() if metrics_listen else [*routes.api(), *routes.figures()],
+            metrics_listen: [*routes.health(), *routes.figures()],
+        }
+        self._places = {place: application(served, metrics, say) for place, served in places.items() if place}
+        self.addresses: dict[str, tuple[str, int]] = {}
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Broken where an address cannot be listened on."""
+        sockets = {place: _bound(place) for place in self._places}
+        self.addresses = {place: bound.getsockname()[:2] for place, bound in sockets.items()}
+        servers = [_Server(app) for app in self._places.values()]
+        serving = asyncio.gather(
+            *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True))
+        )
+        keeping = asyncio.create_task(self._admission.run())
+        self.listening.set()
+        try:
+            await asyncio.shield(serving)
+        finally:
+            for server in servers:
+                server.should_exit = True
+            self._judging.stop()
+            keeping.cancel()
+            await asyncio.gather(serving, keeping, return_exceptions=True)
+
+
+def _bound(place: str) -> socket.socket:
+    host, _, port = place.rpartition(":")
+    host = host.strip("[]")
+    try:
+        return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Broken(f"[http] {place}: {error.strerror}") from None
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            http=_Impatient,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",  # we keep our own log, without addresses and texts
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=STOP_WITHIN,
+        )
+        super().__init__(config)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the program's, not the server's."""
+        yield
+
+
+class _Impatient(H11Protocol):
+    """uvicorn waits for ever for a request that never gets complete, and for a body that nobody wants. Here a
+    connection is closed when, HEAD_WITHIN after it was made or answered, no request is being worked on."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait()
+        if len(self.connections) > CONNECTIONS:
+            others = (one for one in self.connections if isinstance(one, _Impatient) and one is not self)
+            if silent := [one for one in others if one.is_idle]:
+                min(silent, key=_Impatient.waits_since).transport.abort()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._deadline:
+            self._deadline.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being worked on for this client."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def waits_since(self) -> float:
+        return self._deadline.when() if self._deadline else 0.0
+
+    def _wait(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(HEAD_WITHIN, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        if self.is_idle and not self.transport.is_closing():
+            if self.cycle is None:
+                self.transport.write(_TOO_SLOW)
+            self.transport.close()

@@ -1,0 +1,116 @@
+"""A response that grows line by line -> verdict lines as it grows, the first harmful one at once and the last."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
+
+from adapters.http_api.admission import Admission, Visitor
+from adapters.http_api.judging import Judging, facts_of
+from adapters.http_api.problems import Problem
+from adapters.http_api.reading import Lines, parsed
+from adapters.http_api.shapes import LONGEST_TEXT, ErrorAnswer, StreamLine, StreamPiece, StreamStart
+from bot.domain.rules import Decision
+from bot.errors import BotError
+from bot.ports import Clock
+
+STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
+EVERY = 1.0  # seconds after which whatever has come is looked at
+IDLE = 30.0  # seconds without a line, after which the client is taken for dead
+LONGEST = 600.0  # seconds of a stream
+
+_HEADERS = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An ASGI answer that goes out while the request still comes in."""
+
+    admission: Admission
+    judging: Judging
+    clock: Clock
+    visitor: Visitor
+    request_id: str
+    error: Callable[[Problem], ErrorAnswer]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises Problem as long as nothing has been answered; later problems are lines of the answer."""
+        lines = Lines(receive)
+        pumping = asyncio.create_task(lines.pump())
+        try:
+            async with asyncio.timeout(LONGEST):
+                with self.admission.place(self.visitor):
+                    start = await self._start(lines)
+                    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+                    await self._answer(start, lines, send)
+        finally:
+            pumping.cancel()
+            with suppress(asyncio.CancelledError):
+                await pumping
+
+    async def _start(self, lines: Lines) -> StreamStart:
+        try:
+            first = await lines.next(IDLE)
+        except TimeoutError:
+            raise Problem("too_slow", headers={"Connection": "close"}) from None
+        start = parsed(first or b"", StreamStart)
+        self.visitor.speaks_for(start.community)
+        self.judging.expect_guard()
+        return start
+
+    async def _answer(self, start: StreamStart, lines: Lines, send: Send) -> None:
+        async def write(line: BaseModel) -> None:
+            body = line.model_dump_json().encode() + b"\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+        try:
+            async for line in self._verdicts(start, lines):
+                await write(line)
+        except Problem as problem:
+            await write(self.error(problem))
+        except BotError as error:
+            _log.error("request failed", request_id=self.request_id, error=type(error).__name__)
+            await write(self.error(Problem("failed")))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _verdicts(self, start: StreamStart, lines: Lines) -> AsyncIterator[StreamLine]:
+        text, seen, looked_at = "", 0, self.clock.monotonic()
+        ended = False
+        while not ended:
+            fresh = len(text) > seen
+            due = looked_at + EVERY - self.clock.monotonic()
+            if fresh and due <= 0:
+                line: bytes | None = b""
+            else:
+                try:
+                    line = await lines.next(due if fresh else IDLE)
+                except TimeoutError:
+                    if not fresh:
+                        raise Problem("too_slow") from None
+                    line = b""  # time for a look
+            if line:
+                text += parsed(line, StreamPiece).piece
+                if len(text) > LONGEST_TEXT:
+                    raise Problem("too_large", facts={"most": LONGEST_TEXT})
+                if len(text) - seen < max(STEP, len(text) // 8):
+                    continue
+            ended = line is None
+            decision = await self._look(start, lines, text)
+            seen, looked_at = len(text), self.clock.monotonic()
+            facts = facts_of(decision, self.request_id)
+            ended = ended or facts["flagged"] is True
+            yield StreamLine(**facts, characters=len(text), final=ended)
+
+    async def _look(self, start: StreamStart, lines: Lines, text: str) -> Decision:
+        while wait := self.visitor.take():  # the client's own share slows it down
+            await self.clock.sleep(wait)
+        (decision,) = await self.judging.decide(
+            self.visitor, [(start.prompt, text)], self.request_id, lines.gone.wait()
+        )
+        return decision

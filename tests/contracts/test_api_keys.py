@@ -1,0 +1,67 @@
+"""Keys to the HTTP API: what every implementation must do."""
+
+import asyncio
+from dataclasses import replace
+
+from bot.domain.keys import ApiKey, digest
+from bot.domain.message import Platform
+from tests.builders import NOW, later
+from tests.contracts.stores import Opens
+
+KEY = ApiKey(
+    id="a1",
+    digest=digest("secret"),
+    platform=Platform.DISCORD,
+    community_id="100",
+    name="도우미 봇",
+    created_at=NOW,
+)
+
+
+def test_a_key_is_found_again_as_it_was_added(opens: Opens) -> None:
+    async def scenario() -> None:
+        second = replace(KEY, id="a0", name="둘째", created_at=later(1), used_at=later(2))
+        async with opens() as store:
+            assert list(await store.keys.all()) == []
+            await store.keys.add(second)
+            await store.keys.add(KEY)
+        async with opens() as store:
+            assert list(await store.keys.all()) == [KEY, second]
+
+    asyncio.run(scenario())
+
+
+def test_a_key_is_revoked_once(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.keys.add(KEY)
+            assert await store.keys.revoke("a1", later(5))
+            assert not await store.keys.revoke("a1", later(6))
+            assert not await store.keys.revoke("nobody", later(6))
+            assert list(await store.keys.all()) == [replace(KEY, revoked_at=later(5))]
+
+    asyncio.run(scenario())
+
+
+def test_the_latest_use_counts(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.keys.add(KEY)
+            await store.keys.note_use({"a1": later(9), "nobody": later(9)})
+            await store.keys.note_use({"a1": later(3)})
+            await store.keys.note_use({})
+            assert [key.used_at for key in await store.keys.all()] == [later(9)]
+
+    asyncio.run(scenario())
+
+
+def test_keys_follow_a_community_that_moves(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            other = replace(KEY, id="b2", platform=Platform.TELEGRAM)
+            await store.keys.add(KEY)
+            await store.keys.add(other)
+            await store.communities.move(Platform.TELEGRAM, "100", "-100100")
+            assert [(key.id, key.community_id) for key in await store.keys.all()] == [("a1", "100"), ("b2", "-100100")]
+
+    asyncio.run(scenario())
