@@ -73,7 +73,7 @@ _CLOSE = """
 """
 
 _REVISIONS = """
-    SELECT id, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
+    SELECT id, community, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
     WHERE (platform, channel, message) IN (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM {given})
     ORDER BY id
 """
@@ -239,7 +239,14 @@ class SqlInbox:
     async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:
         """Every revision of the messages that `refs` are revisions of."""
         named = self._database.sql(_REVISIONS + (" FOR UPDATE" if self._database.is_postgresql else ""))
-        columns = (messages.c.id, messages.c.kind, messages.c.sent_at, messages.c.settled_at, *REF)
+        columns = (
+            messages.c.id,
+            messages.c.community,
+            messages.c.kind,
+            messages.c.sent_at,
+            messages.c.settled_at,
+            *REF,
+        )
         found = await connection.execute(named.columns(*columns), {"given": codec.write_refs(refs)})
         return {codec.read_ref(row): row for row in found}
 
@@ -255,10 +262,11 @@ async def _open_incidents(
     }
     if not decided:
         return
+    homes = {row.id: row.community for row in revisions.values()}  # it may have moved since a message was claimed
     opening = [
         {
             "message": message,
-            "community": settlement.decision.message.community_id,
+            "community": homes[message],
             "author": settlement.decision.message.author.id,
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
