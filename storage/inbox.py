@@ -164,7 +164,7 @@ class SqlInbox:
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
         leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
-        async with self._database.write() as connection:
+        async with self._database.write(durable=False) as connection:  # a lease ends with its machine, at the latest
             chosen = await self._choose(connection, limit, fresh_since)
             if not chosen:
                 return []
