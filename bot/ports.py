@@ -174,8 +174,8 @@ class Communities(Protocol):
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents, journal and
-        everything planned follow, in one transaction; repeating it changes nothing. Where a channel had the
-        community's id, it gets the new one, too."""
+        everything planned follow, in one transaction, and so does what any community's settings say about a channel
+        of that id; repeating it changes nothing. Messages keep their refs: they were sent where they were sent."""
         ...
 
 

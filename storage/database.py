@@ -35,7 +35,7 @@ PATIENCE = 10.0
 ANSWER = 3.0
 
 _MIGRATION_LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
-_UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
+UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
 
 
 class Database:
@@ -96,13 +96,16 @@ class Database:
         return self._engine.dialect.name == "postgresql"
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction, durable when the block has ended."""
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+        """One transaction, durable when the block has ended. One that is not survives the death of the process all
+        the same; only with the machine may it be lost, and it costs no wait for the disk."""
         async with self._writer:
             with driver_errors():
                 async with self._engine.connect() as connection:
-                    await connection.execution_options(for_writing=True)
+                    await connection.execution_options(for_writing=True, durable=durable)
                     async with connection.begin():
+                        if self.is_postgresql and not durable:
+                            await connection.execute(text("SET LOCAL synchronous_commit = off"))
                         yield connection
 
     @asynccontextmanager
@@ -185,7 +188,7 @@ class Database:
         left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), actions.c.holder.not_in(alive))
         await connection.execute(
             update(actions)
-            .where(*left, actions.c.kind.in_(_UNREPEATABLE))
+            .where(*left, actions.c.kind.in_(UNREPEATABLE))
             .values(state=Unconfirmed.kind, holder=None, finished_at=self.clock.now())
         )
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
@@ -262,7 +265,12 @@ def _engine(place: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("for_writing")
+        options = connection.get_execution_options()
+        if writing := options.get("for_writing"):
+            synchronous = "FULL" if options["durable"] else "NORMAL"
+            if connection.info.get("synchronous", "FULL") != synchronous:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+                connection.info["synchronous"] = synchronous
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine

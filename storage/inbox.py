@@ -74,7 +74,7 @@ _CLOSE = """
 """
 
 _REVISIONS = """
-    SELECT id, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
+    SELECT id, community, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
     WHERE (platform, channel, message) IN (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM {given})
     ORDER BY id
 """
@@ -177,7 +177,8 @@ class SqlInbox:
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
         leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
         try:
-            async with self._database.write() as connection:
+            # A lease ends with its machine, at the latest.
+            async with self._database.write(durable=False) as connection:
                 if self._unsure:
                     await self._free_what_nobody_has(connection)
                 chosen = await self._choose(connection, limit, fresh_since)
@@ -263,7 +264,14 @@ class SqlInbox:
     async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:
         """Every revision of the messages that `refs` are revisions of."""
         named = self._database.sql(_REVISIONS + (" FOR UPDATE" if self._database.is_postgresql else ""))
-        columns = (messages.c.id, messages.c.kind, messages.c.sent_at, messages.c.settled_at, *REF)
+        columns = (
+            messages.c.id,
+            messages.c.community,
+            messages.c.kind,
+            messages.c.sent_at,
+            messages.c.settled_at,
+            *REF,
+        )
         found = await connection.execute(named.columns(*columns), {"given": codec.write_refs(refs)})
         return {codec.read_ref(row): row for row in found}
 
@@ -279,10 +287,11 @@ async def _open_incidents(
     }
     if not decided:
         return
+    homes = {row.id: row.community for row in revisions.values()}  # it may have moved since a message was claimed
     opening = [
         {
             "message": message,
-            "community": settlement.decision.message.community_id,
+            "community": homes[message],
             "author": settlement.decision.message.author.id,
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,

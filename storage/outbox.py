@@ -13,7 +13,7 @@ from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
 from bot.errors import Unavailable
 from storage import codec
-from storage.database import Database
+from storage.database import UNREPEATABLE, Database
 from storage.tables import MESSAGE, actions, incidents, messages
 
 _RECORD = (
@@ -61,28 +61,32 @@ class SqlOutbox:
         self._in_hand.discard(planned_id)
 
     async def _lease(self, limit: int, now: datetime) -> list[PlannedAction]:
+        free = (actions.c.finished_at.is_(None), actions.c.holder.is_(None))
         due = (
-            select(actions.c.id)
-            .where(
-                actions.c.finished_at.is_(None),
-                actions.c.holder.is_(None),
-                or_(actions.c.not_before.is_(None), actions.c.not_before <= now),
-            )
+            select(actions.c.id, actions.c.kind)
+            .where(*free, or_(actions.c.not_before.is_(None), actions.c.not_before <= now))
             .order_by(actions.c.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
         )
         try:
-            async with self._database.write() as connection:
-                if self._unsure:
+            if self._unsure:
+                async with self._database.write() as connection:
                     await self._free_what_nobody_has(connection)
-                chosen = (await connection.execute(due)).scalars().all()
-                leased = await self._start(connection, chosen) if chosen else []
+            self._unsure = False
+            async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
+                found = (await connection.execute(due)).all()
+            if not found:
+                return []
+            still_free = select(actions.c.id).where(*free, actions.c.id.in_([row.id for row in found]))
+            # That something unrepeatable was started must be known even after the machine has died.
+            durable = any(row.kind in UNREPEATABLE for row in found)
+            async with self._database.write(durable=durable) as connection:
+                locking = still_free.order_by(actions.c.id).with_for_update(skip_locked=True)
+                chosen = (await connection.execute(locking)).scalars().all()
+                return await self._start(connection, chosen) if chosen else []
         except Unavailable:
             self._unsure = True
             raise
-        self._unsure = False
-        return leased
 
     async def _start(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
         await connection.execute(

@@ -64,7 +64,7 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
 
 
 async def move(database: Database, connection: AsyncConnection, old_id: str, new_id: str) -> None:
-    """A community, and the channel of the same id, has a new id."""
+    """A community has a new id."""
     moved = (
         await connection.execute(
             select(tallies.c.quarter, tallies.c.what, tallies.c.name, tallies.c.number)
@@ -72,16 +72,7 @@ async def move(database: Database, connection: AsyncConnection, old_id: str, new
             .order_by(tallies.c.quarter, tallies.c.what, tallies.c.name)
         )
     ).all()
-    rows = codec.write_rows(
-        (
-            new_id,
-            microseconds(row.quarter),
-            row.what,
-            new_id if row.what == CHANNEL and row.name == old_id else row.name,
-            row.number,
-        )
-        for row in moved
-    )
+    rows = codec.write_rows((new_id, microseconds(row.quarter), row.what, row.name, row.number) for row in moved)
     await connection.execute(delete(tallies).where(tallies.c.community == old_id))
     await connection.execute(database.sql(_ADD), {"given": rows})
 

@@ -240,7 +240,9 @@ class MemoryInbox:
             self._withdraw(settlement.decision.message.ref)
 
     def _open(self, settlement: Settlement) -> None:
-        decision = settlement.decision
+        kept = self.store.messages[settlement.decision.message.ref]
+        own = replace(settlement.decision.message, community_id=kept.community_id)  # it may have moved since
+        decision = replace(settlement.decision, message=own)
         opened = Incident(
             id=len(self.store.opened) + 1, decision=decision, decided_at=settlement.decided_at, outcomes=()
         )
@@ -390,21 +392,14 @@ class MemoryCommunities:
         self.settings[key] = community
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
-        def channel(name: str | None) -> str | None:
-            return new_id if name == old_id else name
-
         def moved(message: Message) -> Message:
-            if message.ref.platform is not platform or message.community_id != old_id:
-                return message
-            ref = replace(message.ref, channel_id=channel(message.ref.channel_id) or "")
-            return replace(message, ref=ref, community_id=new_id)
+            is_theirs = (message.ref.platform, message.community_id) == (platform, old_id)
+            return replace(message, community_id=new_id) if is_theirs else message
 
         store = self.store
-        refs = {ref: moved(message).ref for ref, message in store.messages.items()}
-        store.messages = {refs[ref]: moved(message) for ref, message in store.messages.items()}
-        store.settled = {refs[ref] for ref in store.settled}
+        store.messages = {ref: moved(message) for ref, message in store.messages.items()}
         store.opened = {
-            refs[ref]: replace(opened, decision=replace(opened.decision, message=moved(opened.decision.message)))
+            ref: replace(opened, decision=replace(opened.decision, message=moved(opened.decision.message)))
             for ref, opened in store.opened.items()
         }
         for action in store.actions.values():
@@ -413,18 +408,10 @@ class MemoryCommunities:
         amended.setdefault((platform, new_id), []).extend(amended.pop((platform, old_id), []))
         for key in [key for key in store.keys.keys.values() if (key.platform, key.community_id) == (platform, old_id)]:
             store.keys.keys[key.id] = replace(key, community_id=new_id)
-        if old := self.settings.pop((platform, old_id), None):
-            exempt = frozenset(channel(name) or "" for name in old.exempt_channels)
-            self.settings.setdefault(
-                (platform, new_id),
-                replace(
-                    old,
-                    id=new_id,
-                    moderators_channel=channel(old.moderators_channel),
-                    report_channel=channel(old.report_channel),
-                    exempt_channels=exempt,
-                ),
-            )
+        for key, settings in list(self.settings.items()):
+            if platform is settings.platform:
+                del self.settings[key]
+                self.settings.setdefault((platform, settings.moved(old_id, new_id).id), settings.moved(old_id, new_id))
 
 
 class MemoryJournal:

@@ -101,6 +101,7 @@ class TelegramServer:
         self.updates: dict[int, Json] = {}
         self.next_update = 1000
         self.faults: dict[str, deque[Refusal]] = {}
+        self.held: dict[str, set[int]] = {}  # method -> chats of which it is not answered now
         self.group_limit: int | None = None  # messages a minute in a group, 20 at the real one
         self.allowed_updates: tuple[str, ...] = DEFAULT_UPDATES
         self.unchecked: set[str] = set()  # methods whose answers are to be nonsense
@@ -142,6 +143,8 @@ class TelegramServer:
                 raise Refusal(401, "Unauthorized")
             call.arguments = checked(method, form)
             self.calls.append(call)
+            while call.arguments.get("chat_id") in self.held.get(method, ()):  # noqa: ASYNC110 - until a test lets go
+                await asyncio.sleep(0.005)
             if self.faults.get(method):
                 raise self.faults[method].popleft()
             result = await getattr(self, f"_{snake(method)}")(call.arguments)
@@ -175,6 +178,13 @@ class TelegramServer:
 
     def fail(self, method: str, *refusals: Refusal) -> None:
         self.faults.setdefault(method, deque()).extend(refusals)
+
+    def hold(self, method: str, chat_id: int) -> None:
+        """Let calls about a chat wait."""
+        self.held.setdefault(method, set()).add(chat_id)
+
+    def release(self, method: str) -> None:
+        self.held.pop(method, None)
 
     # ---- the world: people and what they do -------------------------------------------------------------------------
 

@@ -86,11 +86,13 @@ class Hands:
                 if self.clock.now() - _first_sent(planned) > DELETABLE:
                     return Refused(say["telegram.too_old"])
                 if not (ids := message_ids(message)):
-                    return Gone()
+                    return Refused(say["telegram.before_the_move"])
                 await self._deletions.delete(chat_id, ids)
                 return Done()
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
+                if int(where) != chat_id:  # the group is a supergroup by now
+                    return Gone()
                 await self._deletions.delete(int(where), [int(what)])
                 return Done()
             case Warn():

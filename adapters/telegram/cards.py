@@ -4,7 +4,7 @@ in place. A button carries all that is needed to serve it after a restart."""
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 from telegram import (
@@ -22,6 +22,7 @@ from adapters.telegram.acting import LONGEST, answer_as_outcome, cut, units
 from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
+from adapters.telegram.moving import Moves
 from bot.domain.actions import Done, Escalate, Outcome, Refused
 from bot.domain.card import Button, Card, Tone, press_id, pressed
 from bot.domain.incident import Incident, PlannedAction
@@ -63,6 +64,7 @@ class Cards:
     bot: Bot
     limiter: Limiter
     members: Members
+    moves: Moves
     desk: Desk
     clock: Clock
     _newest: dict[tuple[int, str], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
@@ -78,7 +80,7 @@ class Cards:
         community = self.desk.community(Platform.TELEGRAM, message.community_id)
         if community.moderators_channel is None:
             return Refused(say["telegram.no_moderators_chat"])
-        chat_id = int(community.moderators_channel)
+        chat_id = self.moves.id_now(int(community.moderators_channel))
         shown = self._by_incident.get(planned.incident_id) or self._card_for(
             (chat_id, message.community_id, message.author.id), planned.incident_id
         )
@@ -87,8 +89,7 @@ class Cards:
             if isinstance(planned.action, Escalate) and community.urgent:
                 await self._ping(shown, community.urgent, say)
         except ChatMigrated as error:
-            self.forget_chat(chat_id)
-            await self.desk.change(replace(community, moderators_channel=str(error.new_chat_id)))
+            await self.moves.move(chat_id, error.new_chat_id)
             return await self.show(planned)
         except (BadRequest, Forbidden) as error:
             return answer_as_outcome(error, say)

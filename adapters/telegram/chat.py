@@ -19,6 +19,7 @@ from adapters.telegram.commands import Commands
 from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
+from adapters.telegram.moving import Moves
 from adapters.telegram.reading import GROUPS, merge, read
 from bot.domain.actions import Done, Escalate, Flag, Gone, Outcome, Refused
 from bot.domain.incident import PlannedAction
@@ -78,14 +79,15 @@ class TelegramChat:
         self._clock = clock
         self._say = say
         self._limiter = limiter = Limiter(clock=clock, say=say)
+        self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
         self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
-        self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock)
+        self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
         self._commands = Commands(
-            bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk, clock=clock,
-            me=self._me,
+            bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,
+            clock=clock, me=self._me,
         )  # fmt: skip
-        self._moved: dict[str, str] = {}  # groups that became supergroups: old id -> new id
+        moves.forget += [self._members.forget, self._cards.forget_chat]
         self._taken: set[int] = set()  # updates that were taken and may come again
         self._albums: dict[str, _Album] = {}
         self._album_ids: OrderedDict[MessageId, str] = OrderedDict()  # item -> all items of its album
@@ -97,6 +99,7 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._members.close()
         await self._arrivals.close()
         for request in self._requests:
             await request.shutdown()
@@ -190,16 +193,18 @@ class TelegramChat:
         """Moves at once, because what follows in the batch depends on it; everything else beside the messages."""
         if query := update.callback_query:
             self._aside(self._press(query))
-        if change := update.my_chat_member or update.chat_member:
+        if change := update.chat_member:
+            self._members.hear(change)
+        if change := update.my_chat_member:
             self._members.forget(change.chat.id)
-        if (change := update.my_chat_member) and _has_come_in(change):
-            self._aside(self._commands.joined(change))
+            if _has_come_in(change):
+                self._aside(self._commands.joined(change))
         if (message := update.message) is None:
             return
         if message.migrate_to_chat_id:
-            await self._patiently(partial(self._move, message.chat.id, message.migrate_to_chat_id))
+            await self._patiently(partial(self._moves.move, message.chat.id, message.migrate_to_chat_id))
         elif message.migrate_from_chat_id:
-            await self._patiently(partial(self._move, message.migrate_from_chat_id, message.chat.id))
+            await self._patiently(partial(self._moves.move, message.migrate_from_chat_id, message.chat.id))
         elif (message.text or "").startswith("/"):
             self._aside(self._commands.serve(message))
 
@@ -221,37 +226,26 @@ class TelegramChat:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _move(self, old_id: int, new_id: int) -> None:
-        """A group became a supergroup: everything known about it follows."""
-        if self._moved.get(str(old_id)) == str(new_id):
-            return
-        await self._desk.move(Platform.TELEGRAM, str(old_id), str(new_id))
-        self._moved[str(old_id)] = str(new_id)
-        self._members.forget(old_id)
-        self._cards.forget_chat(old_id)
-        _log.info("a group became a supergroup", old=old_id, new=new_id)
-
     # ---- going out --------------------------------------------------------------------------------------------------
 
     async def perform(self, planned: PlannedAction) -> Outcome:
-        planned = self._followed(planned)
-        try:
-            return await self._perform(planned)
-        except ChatMigrated as error:
-            await self._move(int(planned.message.community_id), error.new_chat_id)
-            return await self._perform(self._followed(planned))
-
-    async def _perform(self, planned: PlannedAction) -> Outcome:
         if isinstance(planned.action, Flag | Escalate):
             return await self._cards.show(planned)
-        outcome = await self._hands.perform(planned)
+
+        async def in_group(id_: int) -> Outcome:
+            return await self._hands.perform(replace(planned, message=replace(planned.message, community_id=str(id_))))
+
+        outcome = await self._moves.follow(int(planned.message.community_id), in_group)
         self._cards.touch(planned.incident_id)
         return outcome
 
     async def announce(self, channel_id: str, text: str) -> None:
+        async def say(id_: int) -> None:
+            async with self._limiter.turn(id_, Lane.NOTICE):
+                await self._bot.send_message(id_, text)
+
         try:
-            async with self._limiter.turn(int(channel_id), Lane.NOTICE):
-                await self._bot.send_message(int(channel_id), text)
+            await self._moves.follow(int(channel_id), say)
         except (BadRequest, Forbidden, ChatMigrated) as error:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
@@ -273,11 +267,6 @@ class TelegramChat:
         except BadRequest as error:
             return Gone() if "not found" in error.message.lower() else Refused(error.message)
         return Done(f"{posted.chat.id}/{posted.message_id}")
-
-    def _followed(self, planned: PlannedAction) -> PlannedAction:
-        """The same action where the group is now: it was planned before the move."""
-        new_id = self._moved.get(planned.message.community_id)
-        return replace(planned, message=replace(planned.message, community_id=new_id)) if new_id else planned
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""

@@ -24,13 +24,14 @@ from telegram import (
 from telegram import (
     Message as TelegramMessage,
 )
-from telegram.error import BadRequest, Forbidden
+from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.acting import LONGEST, cut
 from adapters.telegram.cards import Cards
 from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import NEEDED, Members
+from adapters.telegram.moving import Moves
 from adapters.telegram.reading import GROUPS
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
@@ -86,6 +87,7 @@ class Commands:
     bot: Bot
     limiter: Limiter
     members: Members
+    moves: Moves
     cards: Cards
     desk: Desk
     clock: Clock
@@ -316,12 +318,14 @@ class Commands:
         channel = self.desk.community(Platform.TELEGRAM, community_id).moderators_channel
         if channel is None:
             return False
+
+        async def tell(id_: int) -> None:
+            async with self.limiter.turn(id_, Lane.NOTICE):
+                await self.bot.send_message(id_, text, link_preview_options=LinkPreviewOptions(is_disabled=True))
+
         try:
-            async with self.limiter.turn(int(channel), Lane.NOTICE):
-                await self.bot.send_message(
-                    int(channel), text, link_preview_options=LinkPreviewOptions(is_disabled=True)
-                )
-        except (BadRequest, Forbidden):
+            await self.moves.follow(int(channel), tell)
+        except (BadRequest, Forbidden, ChatMigrated):
             return False
         return True
 

@@ -1,18 +1,21 @@
 """Who is who in a chat: admins and the linked channel, asked for when needed and remembered for a while."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 import structlog
-from telegram import Bot, ChatMember, ChatMemberAdministrator
+from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberUpdated
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.reading import Staff, role_word
-from bot.errors import Unavailable
+from bot.errors import BotError, Unavailable
 from bot.ports import Clock
 
 KEEP = 300.0  # seconds that a chat's admins are remembered; a change arrives as an update anyway
+RENEW = 150.0  # seconds after which they are asked for again while the known ones still count
+FIRST_ANSWER = 1.0  # seconds that messages of a chat wait for its admins the first time
 KEEP_PRESSER = 15.0  # seconds that somebody who presses buttons is remembered as an admin or not
 
 _log = structlog.get_logger(__name__)
@@ -26,33 +29,59 @@ class Members:
     _staff: dict[int, tuple[float, Staff]] = field(default_factory=dict)
     _pressers: dict[tuple[int, int], tuple[float, bool]] = field(default_factory=dict)
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
+    _changes: Counter[int] = field(default_factory=Counter)  # of a chat's admins, that updates have told of
+    _renewals: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)
 
     async def staff(self, chat_id: int) -> Staff:
         """Nobody, where the bot is not in the chat any more. Raises `Unavailable` where nothing is known yet, and
         `ChatMigrated`."""
-        async with self._asking.setdefault(chat_id, asyncio.Lock()):
-            asked_at, known = self._staff.get(chat_id, (0.0, None))
-            if known and self.clock.monotonic() - asked_at < KEEP:
-                return known
-            try:
-                found = await self._ask(chat_id)
-            except Unavailable:
-                if known:
-                    return known
-                raise
-            self._staff[chat_id] = (self.clock.monotonic(), found)
-            return found
+        return await self._staff_younger_than(KEEP, chat_id)
 
     async def known_staff(self, chat_id: int) -> Staff:
-        """The same for reading, which does not wait: what is not known now is looked up again before anything is
-        done to anybody."""
+        """The same for reading, which hardly waits, or every chat would wait for the slowest: what is not known by then
+        is looked up again before anything is done to anybody."""
+        asked_at, known = self._staff.get(chat_id, (0.0, None))
+        if known and self.clock.monotonic() - asked_at < RENEW:
+            return known
+        if (asking := self._renewals.get(chat_id)) is None:
+            asking = self._renewals[chat_id] = asyncio.create_task(self._renew(chat_id))
+            if known is None:
+                await asyncio.wait([asking], timeout=FIRST_ANSWER)
+        return self._staff.get(chat_id, (0.0, Staff()))[1]
+
+    async def _renew(self, chat_id: int) -> None:
         try:
-            return await self.staff(chat_id)
+            await self._staff_younger_than(RENEW, chat_id)
         except ChatMigrated:
-            return Staff()
-        except Unavailable as error:
+            pass  # the group's own message tells
+        except BotError as error:
             _log.warning("admins of a chat not known", chat=chat_id, reason=str(error))
-            return Staff()
+        finally:
+            del self._renewals[chat_id]
+
+    async def _staff_younger_than(self, seconds: float, chat_id: int) -> Staff:
+        async with self._asking.setdefault(chat_id, asyncio.Lock()):
+            asked_at, known = self._staff.get(chat_id, (0.0, None))
+            if known and self.clock.monotonic() - asked_at < seconds:
+                return known
+            while True:
+                changes = self._changes[chat_id]
+                try:
+                    found = await self._ask(chat_id)
+                except Unavailable:
+                    if known:
+                        return known
+                    raise
+                if changes == self._changes[chat_id]:  # or the answer may be older than what we heard meanwhile
+                    self._staff[chat_id] = (self.clock.monotonic(), found)
+                    return found
+                known = None
+
+    async def close(self) -> None:
+        renewals = list(self._renewals.values())
+        for renewal in renewals:
+            renewal.cancel()
+        await asyncio.gather(*renewals, return_exceptions=True)
 
     async def _ask(self, chat_id: int) -> Staff:
         try:
@@ -93,8 +122,13 @@ class Members:
         except (BadRequest, Forbidden):
             return None
 
+    def hear(self, change: ChatMemberUpdated) -> None:
+        """Somebody's status changed. Who merely comes or goes was and is nobody's admin."""
+        if role_word(change.old_chat_member) or role_word(change.new_chat_member):
+            self.forget(change.chat.id)
+
     def forget(self, chat_id: int) -> None:
-        """Somebody's status changed."""
+        self._changes[chat_id] += 1
         self._staff.pop(chat_id, None)
         for key in [key for key in self._pressers if key[0] == chat_id]:
             del self._pressers[key]

@@ -76,7 +76,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
     moment = (source.edit_date if edited else None) or source.date
     message = Message(
         ref=MessageRef(
-            Platform.TELEGRAM, str(source.chat.id), message_id(source), revision(moment, text) if edited else 0
+            Platform.TELEGRAM, str(source.chat.id), str(source.message_id), revision(moment, text) if edited else 0
         ),
         community_id=str(source.chat.id),
         author=author(source, staff, me),
@@ -93,7 +93,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
 
 def _newcomer(source: TelegramMessage, user: User, number: int, staff: Staff, me: int) -> Message:
     """The name under which somebody joins is a text of theirs, whoever let them in."""
-    id_ = message_id(source)
+    id_ = str(source.message_id)
     return Message(
         ref=MessageRef(Platform.TELEGRAM, str(source.chat.id), f"{id_}.{number}" if number else id_),
         community_id=str(source.chat.id),
@@ -110,15 +110,9 @@ def revision(edited_at: datetime, text: str) -> int:
     return int(edited_at.timestamp()) << 20 | int.from_bytes(digest) >> 12
 
 
-def message_id(source: TelegramMessage) -> str:
-    """Marked with a "g" in a basic group: when it becomes a supergroup, its messages get the new chat's id in our
-    records, and message ids begin anew there."""
-    return f"g{source.message_id}" if source.chat.type == Chat.GROUP else str(source.message_id)
-
-
 def merge(items: Sequence[Message]) -> Message:
     """An album as one message: the first item's, with all captions; all items are deleted together."""
-    first, *_ = ordered = sorted(items, key=lambda item: int(item.ref.message_id.removeprefix("g")))
+    first, *_ = ordered = sorted(items, key=lambda item: int(item.ref.message_id))
     return replace(
         first,
         text="\n".join(dict.fromkeys(item.text for item in ordered if item.text)),
@@ -128,11 +122,11 @@ def merge(items: Sequence[Message]) -> Message:
 
 
 def message_ids(message: Message) -> list[int]:
-    """Everything that has to be deleted with it; nothing where its group has become a supergroup since."""
-    ids = message.extra.get("items", message.ref.message_id)
-    if "g" in ids and message.community_id.startswith("-100"):
+    """Everything that has to be deleted with it; nothing where its group has become a supergroup since: what was sent
+    before cannot be reached there, and the numbers begin anew."""
+    if message.ref.channel_id != message.community_id:
         return []
-    return [int(id_.removeprefix("g")) for id_ in ids.split(",")]
+    return [int(id_) for id_ in message.extra.get("items", message.ref.message_id).split(",")]
 
 
 # ---- who speaks -----------------------------------------------------------------------------------------------------
@@ -263,7 +257,7 @@ def _reply_to(source: TelegramMessage) -> str | None:
     target = source.reply_to_message
     if target is None or target.forum_topic_created:  # in a topic everything "replies" to the topic itself
         return None
-    return message_id(target)
+    return str(target.message_id)
 
 
 def _prompt(source: TelegramMessage) -> str | None:

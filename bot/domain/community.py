@@ -1,7 +1,7 @@
 """What a community has set for itself; everything unset follows the configuration's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.message import Platform
@@ -27,3 +27,17 @@ class Community:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+
+    def moved(self, old_id: str, new_id: str) -> "Community":
+        """The same settings when what had one id, the community itself or a channel, has the other."""
+
+        def id_(given: str | None) -> str | None:
+            return new_id if given == old_id else given
+
+        return replace(
+            self,
+            id=id_(self.id) or "",
+            moderators_channel=id_(self.moderators_channel),
+            report_channel=id_(self.report_channel),
+            exempt_channels=frozenset(id_(channel) or "" for channel in self.exempt_channels),
+        )

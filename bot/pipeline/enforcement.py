@@ -31,6 +31,7 @@ class Enforcer:
     retry: timedelta = timedelta(seconds=5)
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
     _busy: int = field(default=0)
+    _wants_room: bool = field(default=False)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
         """Until cancelled; or, once `closing` is set, until nothing that is due is left undone."""
@@ -43,11 +44,12 @@ class Enforcer:
                 for planned in claimed:
                     self._busy += 1
                     stage.create_task(self._carry_out(planned))
-                if claimed:
+                if room and len(claimed) == room:
                     continue
-                if no_more and not self._busy:
+                if no_more and not claimed and not self._busy:
                     return
-                await self.planned.wait(self.poll)  # rung for what is planned, and for every slot that is free again
+                self._wants_room = no_more or not room
+                await self.planned.wait(self.poll)  # rung for what is planned; where room is wanted, for room
 
     async def _carry_out(self, planned: PlannedAction) -> None:
         try:
@@ -64,7 +66,8 @@ class Enforcer:
                 self.on_outcome(planned, outcome)
         finally:
             self._busy -= 1
-            self.planned.ring()
+            if self._wants_room:
+                self.planned.ring()
 
     async def _perform(self, planned: PlannedAction) -> Outcome:
         platform = self.platforms.get(planned.message.ref.platform)

@@ -18,6 +18,8 @@ from bot.ports import Clock, Inbox
 
 Settled = Callable[[Sequence[Settlement]], None]
 
+MOST_AT_ONCE = 512  # messages in one claim
+
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
@@ -36,6 +38,7 @@ class Screener:
     fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
     poll: float = 1.0  # seconds
     _busy: int = 0
+    _wants_room: bool = False
     _decided: list[Settlement] = field(default_factory=list)
     _progress: Bell = field(default_factory=Bell)
     _failure: BaseException | None = None
@@ -50,19 +53,20 @@ class Screener:
     async def _claim(self, closing: asyncio.Event | None) -> None:
         while True:
             no_more = closing is not None and closing.is_set()  # before the claim: what came until then is seen
-            room = min(self.in_flight - self._busy, self.queue.room)
+            room = min(self.in_flight - self._busy, self.queue.room, MOST_AT_ONCE)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
                 self._screen(message)
-            if claimed:
+            if room and len(claimed) == room:
                 await asyncio.sleep(0)
-            elif no_more and room and not self._busy:
+            elif no_more and room and not claimed and not self._busy:
                 return
-            else:
-                await self.arrived.wait(self.poll)  # rung by intake, and whenever something is settled
+            else:  # all that waits is taken: asking again would only keep others from the database
+                self._wants_room = no_more or not room
+                await self.arrived.wait(self.poll)  # rung by intake, and where room is wanted, by what is settled
 
     async def _claim_some(self, room: int) -> Sequence[Message]:
-        return await self.inbox.claim(min(room, 512), fresh_since=self.clock.now() - self.fresh)
+        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
 
     def _screen(self, message: Message) -> None:
         self._busy += 1
@@ -106,7 +110,8 @@ class Screener:
                 continue
             await patiently(partial(self.inbox.settle, batch), self.clock)
             self._busy -= len(batch)
-            self.arrived.ring()
+            if self._wants_room:
+                self.arrived.ring()
             if any(settlement.decision.actions for settlement in batch):
                 self.planned.ring()
             if self.on_settled:

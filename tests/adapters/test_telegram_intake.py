@@ -4,13 +4,14 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.telegram.arriving import ALLOWED_UPDATES
-from bot.domain.actions import Delete, Done, Gone, Kick
+from bot.domain.actions import Delete, Done, Gone, Kick, Refused, Warn
 from bot.errors import Broken
-from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
+from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Refusal
 
@@ -186,6 +187,51 @@ async def test_where_the_admins_cannot_be_asked_messages_still_come(here: Stage)
     assert message.text == "방장 말"
 
 
+@played
+async def test_t17_a_chat_whose_admins_are_slow_to_come_keeps_no_other_chat_waiting(here: Stage) -> None:
+    slow, other = here.server.group(-1003), here.server.group(-1004)
+    here.server.hold("getChatAdministrators", -1003)
+    for number in range(100):  # none of them waits once more
+        here.server.post(slow, 7, f"느린 방 {number}")
+    here.server.post(other, 1, "다른 방")
+    await here.hear(101)
+    assert (here.heard[-1].text, here.heard[-1].author.is_staff) == ("다른 방", True)
+    here.server.release("getChatAdministrators")
+    await here.server.until(lambda: -1003 in here.chat._members._staff)
+    here.server.post(slow, 1, "방장 말")
+    await here.hear(102)
+    assert here.heard[-1].author.is_staff
+
+
+@played
+async def test_who_comes_and_goes_makes_nobody_ask_for_the_admins_again(here: Stage) -> None:
+    here.server.post(here.group, 7, "말")
+    await here.hear(1)
+    asked = len(here.server.of("getChatAdministrators"))
+    for number in range(20):
+        here.server.set_member(here.group, 100 + number, "member")
+        here.server.post(here.group, 100 + number, f"안녕 {number}")
+        here.server.set_member(here.group, 100 + number, "left")
+    await here.hear(21)
+    assert len(here.server.of("getChatAdministrators")) == asked
+
+
+@played
+async def test_an_answer_about_the_admins_that_a_change_has_overtaken_does_not_count(here: Stage) -> None:
+    here.server.hold("getChatAdministrators", GROUP)
+    here.server.post(here.group, 7, "아직")
+    await here.hear(1)
+    here.server.set_member(here.group, 7, "administrator")
+    here.server.post(here.group, 7, "이제")
+    await here.hear(2)
+    here.server.release("getChatAdministrators")
+    await here.server.until(lambda: GROUP in here.chat._members._staff)
+    here.server.post(here.group, 7, "아는 관리자")
+    await here.hear(3)
+    assert here.heard[2].author.is_staff
+    assert len(here.server.of("getChatAdministrators")) == 2
+
+
 # ---- groups that become supergroups ---------------------------------------------------------------------------------
 
 
@@ -223,9 +269,9 @@ async def test_t24_from_an_error(here: Stage) -> None:
     assert (await here.store.incidents.get(1)).decision.message.community_id == "-1000055"  # type: ignore[union-attr]
     here.server.post(here.server.chats[-1000055], 8, "새말")
     await here.hear(2)
-    old_message = replace(here.heard[0], ref=replace(message.ref, revision=1))
-    await here.open_incident(replace(old_message, community_id="-1000055"), Delete())
-    assert await here.do_planned() == [Gone()], "ids begin anew: the old id is another message now"
+    await here.open_incident(replace(message, ref=replace(message.ref, revision=1)), Delete())
+    (refused,) = await here.do_planned()
+    assert isinstance(refused, Refused), "ids begin anew: the old id is another message now"
     assert len(here.server.chats[-1000055].messages) == 1
 
 
@@ -240,6 +286,28 @@ async def test_t24_ids_of_the_supergroup_do_not_meet_those_of_the_group(here: St
     await here.hear(2)
     claimed = await here.store.inbox.claim(10, fresh_since=here.heard[0].sent_at)
     assert [message.text for message in claimed] == ["첫 말", "같은 번호"]
+
+
+@played
+async def test_t24_a_moderators_room_that_becomes_a_supergroup_is_followed_by_everything(here: Stage) -> None:
+    room = await here.with_moderators()
+    room.type = "group"
+    moved = here.server.migrate(room, -1000077, service="none")
+    await here.chat.announce(str(MODERATORS), "판정기가 돌아왔습니다.")
+    assert [message["text"] for message in moved.messages.values()] == ["판정기가 돌아왔습니다."]
+    assert here.desk.community(here.chat.platform, str(GROUP)).moderators_channel == "-1000077"
+
+
+@played
+async def test_t24_a_notice_from_before_the_move_is_let_be(here: Stage) -> None:
+    old = here.server.group(-55, "group")
+    here.server.post(old, 7, "나쁜 말")
+    await here.hear(1)
+    (done,) = await here.carry_out(here.heard[0], Warn())
+    assert isinstance(done, Done)
+    here.server.migrate(old, -1000055, service="none")
+    (retract,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    assert await here.chat.perform(retract) == Gone()
 
 
 @played

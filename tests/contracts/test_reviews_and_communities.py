@@ -117,21 +117,51 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
             posted = replace(
                 message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"), text="남아 있는 글"
             )
-            await store.communities.put(CAFE)
+            others = Community(platform=Platform.TELEGRAM, id="-7", moderators_channel="-5", report_channel="x")
+            for community in (CAFE, others):
+                await store.communities.put(community)
             await store.inbox.keep([posted])
             await store.inbox.settle([settlement(posted, Delete())])
             for _ in range(2):
                 await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
-            moved = MessageRef(Platform.TELEGRAM, "-1005", "1")
-            (opened,) = await store.incidents.of([moved])
+            (opened,) = await store.incidents.of([posted.ref])
             assert opened.decision.message.community_id == "-1005"
-            assert await store.inbox.settled([moved]) == [True]
+            assert await store.inbox.settled([posted.ref]) == [True]
             (planned,) = await store.outbox.claim(10, now=NOW)
-            assert planned.message.ref == moved
+            assert planned.message == replace(posted, community_id="-1005")
             assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
-            (settings,) = await store.communities.all()
-            assert settings == replace(
-                CAFE, id="-1005", moderators_channel="-1005", exempt_channels=frozenset({"-1005", "x"})
-            )
+            assert {community.id: community for community in await store.communities.all()} == {
+                "-1005": replace(
+                    CAFE, id="-1005", moderators_channel="-1005", exempt_channels=frozenset({"-1005", "x"})
+                ),
+                "-7": replace(others, moderators_channel="-1005"),
+            }
+
+    asyncio.run(scenario())
+
+
+def test_what_is_under_way_while_a_group_moves_is_settled_and_moves_along(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            posted = replace(message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"))
+            await store.inbox.keep([posted])
+            (claimed,) = await store.inbox.claim(10, fresh_since=NOW)
+            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            await store.inbox.settle([settlement(claimed, Delete())])
+            assert await store.inbox.settled([posted.ref]) == [True]
+            assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
+            (planned,) = await store.outbox.claim(10, now=NOW)
+            assert planned.message.community_id == "-1005"
+
+    asyncio.run(scenario())
+
+
+def test_settings_that_the_new_id_has_already_win(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            for id_, preset in (("-5", "gentle"), ("-1005", "strict")):
+                await store.communities.put(Community(platform=Platform.TELEGRAM, id=id_, preset=preset))
+            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            assert await store.communities.all() == [Community(platform=Platform.TELEGRAM, id="-1005", preset="strict")]
 
     asyncio.run(scenario())

@@ -88,9 +88,9 @@ def watch_transactions(boundaries: Boundaries) -> None:
     write = Database.write
 
     @asynccontextmanager
-    async def watched(self: Database) -> AsyncIterator[AsyncConnection]:
+    async def watched(self: Database, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
         boundaries.cross()
-        async with write(self) as connection:
+        async with write(self, durable=durable) as connection:
             yield connection
             boundaries.cross()  # everything is written, nothing is committed
         boundaries.cross()
