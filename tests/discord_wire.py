@@ -8,6 +8,7 @@ import asyncio
 import collections
 import io
 import json
+import re
 import time
 import urllib.parse
 from collections import deque
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import discord
 from aiohttp import web
 from simcord.backend import Backend, serializers
 from simcord.backend.errors import BackendError
@@ -23,6 +25,7 @@ from simcord.http import (
     router,
     routes,  # noqa: F401  (registers every route)
 )
+from simcord.intents import prune_guild_create, required_intent
 from simcord.interactions import base_payload
 
 TOKEN = "test-token"
@@ -64,12 +67,22 @@ class WallClock:
         self.ahead += timedelta(seconds=seconds)
 
 
+class _Backend(Backend):
+    """With AutoMod's allow list, which simcord leaves out: what it matches is not looked at."""
+
+    @staticmethod
+    def _match_keyword(rule: Any, content: str) -> str | None:
+        for allowed in rule.trigger_metadata.get("allow_list") or []:
+            content = re.sub(re.escape(allowed.strip("*")), "\n", content, flags=re.IGNORECASE)
+        return Backend._match_keyword(rule, content)
+
+
 class DiscordWire:
     """`backend` holds the state: `backend.create_message(…)` is somebody writing. `calls` is what the bot asked."""
 
     def __init__(self) -> None:
         self.clock = WallClock()
-        self.backend = Backend(clock=self.clock)
+        self.backend: Backend = _Backend(clock=self.clock)
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
         self.delete_buckets = False  # five single deletes a second in a channel, as Discord sets them
@@ -159,7 +172,7 @@ class DiscordWire:
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
-        kinds = {str: 3, int: 4, float: 10}
+        kinds = {str: 3, int: 4, bool: 5, float: 10}
         given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
@@ -186,6 +199,8 @@ class DiscordWire:
         if path == "/gateway/bot":
             limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
             return _json({"url": self.gateway_url, "shards": 1, "session_start_limit": limit})
+        if "/auto-moderation/rules" in path and (problem := self._automod_problem(request.method, path, body)):
+            return _json({"message": "Invalid Form Body", "code": 50035, "errors": {problem: "limit"}}, status=400)
         try:
             params = dict(request.query)
             answer = router.dispatch(
@@ -196,6 +211,30 @@ class DiscordWire:
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
         return web.Response(status=204) if answer is None else _json(answer)
+
+    def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
+        """Which of AutoMod's documented limits a rule does not keep (fact D67)."""
+        if method not in ("POST", "PATCH"):
+            return None
+        guild = self.backend.guilds[int(path.split("/")[2])]
+        words = body.get("trigger_metadata", {})
+        told = [action.get("metadata", {}).get("custom_message", "") for action in body.get("actions", ())]
+        kind = body.get("trigger_type", 1)
+        holds = {
+            "name": 1 <= len(body.get("name", "-")) <= 100,
+            "trigger_type": method == "PATCH" or sum(r.trigger_type == kind for r in guild.auto_mod_rules.values()) < 6,
+            "keyword_filter": 0 < len(words.get("keyword_filter", "-")) <= 1000,
+            "keyword": all(1 <= len(word) <= 60 for word in words.get("keyword_filter", ())),
+            "regex_patterns": len(words.get("regex_patterns", ())) <= 10,
+            "allow_list": len(words.get("allow_list", ())) <= 100,
+            "allowed": all(1 <= len(word) <= 60 for word in words.get("allow_list", ())),
+            "actions": method == "PATCH" or bool(body.get("actions")),
+            "custom_message": all(len(text) <= 150 for text in told),
+            "exempt_roles": len(body.get("exempt_roles", ())) <= 20
+            and all(int(role) in guild.roles for role in body.get("exempt_roles", ())),
+            "exempt_channels": len(body.get("exempt_channels", ())) <= 50,
+        }
+        return next((key for key, kept in holds.items() if not kept), None)
 
     def _troubled(self, request: web.Request, path: str) -> web.Response | None:
         for trouble in self.troubles:
@@ -226,8 +265,12 @@ class DiscordWire:
     # ---- gateway
 
     def _emit(self, event: str, payload: Any) -> None:
+        """To those who have asked for it; of its own member a bot always hears."""
+        intent = required_intent(event, payload)
+        mine = event == "GUILD_MEMBER_UPDATE" and payload["user"]["id"] == str(self.backend.bot_user.id)
         for session in self._sessions.values():
-            session.push(event, dict(payload))
+            if intent is None or mine or getattr(session.intents, intent):
+                session.push(event, dict(payload))
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse()
@@ -244,7 +287,7 @@ class DiscordWire:
                 case 2:
                     self.identified += 1
                     self.intents = message["d"]["intents"]
-                    session = _Session(str(self.identified))
+                    session = _Session(str(self.identified), discord.Intents._from_value(self.intents))
                     session.attach(ws)
                     self._sessions[session.id] = session
                     self._greet(session, message["d"].get("shard", [0, 1]))
@@ -278,7 +321,9 @@ class DiscordWire:
         }
         session.push("READY", ready)
         for guild in guilds:
-            session.push("GUILD_CREATE", dict(serializers.guild_create_payload(self.backend, guild)))
+            shown = dict(serializers.guild_create_payload(self.backend, guild))
+            prune_guild_create(shown, session.intents, self.backend.bot_user.id)
+            session.push("GUILD_CREATE", shown)
 
     def _send_members(self, session: "_Session", asked: dict[str, Any]) -> None:
         guild = self.backend.guilds[int(asked["guild_id"])]
@@ -298,6 +343,7 @@ class _Session:
     """What a client may resume: every event is numbered and the last 10,000 are kept."""
 
     id: str
+    intents: discord.Intents
     seq: int = 0
     sent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=10_000))
     dead: bool = False

@@ -27,3 +27,4 @@ class Community:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+    native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us

@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.commands import NEEDED
+from adapters.discord.commands import needed
 from bot.domain.actions import Delete
 from bot.domain.community import Community
 from bot.domain.conditions import Why
@@ -51,7 +51,11 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
         names = {option["name"]: option["name_localizations"]["ko"] for option in group["options"]}
-        assert names["setup"] == "설정" and names["pause"] == "멈춤" and len(names) == 9
+        wanted = ("setup", "status", "check", "test", "explain", "exempt", "threshold", "pause", "automod", "privacy")
+        assert {name: names[name] for name in wanted} == {name: texts("ko")[f"command.{name}"] for name in wanted}
+        assert {option["description_localizations"]["ko"] for option in group["options"]} >= {
+            texts("ko")[f"command.{name}_does"] for name in wanted
+        }
 
     play(scene)
 
@@ -100,7 +104,7 @@ def test_a_moderator_sees_the_settings_and_a_member_does_not() -> None:
 def test_d37_the_check_names_what_is_missing_and_where() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         fine = await told(place, place.wire.command(place.dal, place.general, "jikimi check"))
-        assert fine == say["discord.all_permissions"]
+        assert fine == say["discord.all_permissions"] + "\n" + say["discord.names_not_read"]
         mine = next(role for role in place.wire.backend.guilds[place.guild].roles.values() if role.managed)
         allowed = discord.Permissions(mine.permissions)
         allowed.ban_members = False
@@ -215,6 +219,6 @@ def test_a_new_server_is_welcomed_once() -> None:
 
 def test_every_needed_permission_has_its_name_and_its_reason() -> None:
     for language in ("ko", "en"):
-        for name in NEEDED:
+        for name in needed(member_names=True):
             assert texts(language)[f"permission.{name}"] and texts(language)[f"permission_for.{name}"]
             assert hasattr(discord.Permissions(), name)

@@ -1,7 +1,7 @@
 """The whole product on Discord: an unmodified discord.py over TCP, the application as it is wired, a SQLite file."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +53,7 @@ class At:
         self.place, self.jikimi, self.desk = place, jikimi, desk
         (chat,) = jikimi.platforms
         assert isinstance(chat, DiscordChat)
-        self.client = chat.client
+        self.chat, self.client, self.platform = chat, chat.client, chat.platform
 
     async def incidents(self) -> list[Incident]:
         return list(await self.jikimi.incidents.between(*EVER))
@@ -67,20 +67,25 @@ class At:
 
 @asynccontextmanager
 async def at_work(
-    place: Cafe, database: Path | str, guard: ScriptedGuard | None = None, mode: str = "live"
+    place: Cafe,
+    database: Path | str,
+    guard: ScriptedGuard | None = None,
+    mode: str = "live",
+    rules: Sequence[dict[str, Any]] = (RULE,),
+    **chat: Any,
 ) -> AsyncIterator[At]:
     config = Config.model_validate(
         {
             "storage": {"url": database if isinstance(database, str) else f"sqlite:///{database}"},
             "defaults": {"mode": mode, "disabled_rules": [rule.name for rule in preset("balanced")]},
-            "rules": [RULE],
+            "rules": list(rules),
         }
     )
     cores: list[wiring.Core] = []
 
     def connect(core: wiring.Core) -> list[DiscordChat]:
         cores.append(core)
-        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock)]
+        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, **chat)]
 
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk

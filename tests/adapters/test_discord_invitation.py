@@ -6,11 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import discord
 import pytest
 
-from adapters.discord.commands import NEEDED
+from adapters.discord.commands import needed
 from adapters.discord.invitation import invitation
 from bot.errors import Broken, Unavailable
 from bot.texts import texts
 from tests.discord_wire import TOKEN, DiscordWire
+
+NEEDED = needed(member_names=False)
 
 
 def test_the_link_asks_for_exactly_what_is_needed() -> None:
