@@ -68,7 +68,20 @@ class WallClock:
 
 
 class _Backend(Backend):
-    """With AutoMod's allow list, which simcord leaves out: what it matches is not looked at."""
+    """AutoMod as Discord has it: bots, webhooks and who manages the server are left alone, and so is what the allow
+    list matches."""
+
+    def _auto_mod_blocks(self, channel: Any, author_id: int, content: str) -> bool:
+        members = self.guilds[channel.guild_id].members if channel.guild_id in self.guilds else {}
+        if author_id not in members or self.users[author_id].bot or self._manages(channel.guild_id, author_id):
+            return False
+        return super()._auto_mod_blocks(channel, author_id, content)
+
+    def _manages(self, guild_id: int, user_id: int) -> bool:
+        guild = self.guilds[guild_id]
+        held = (guild.roles[role].permissions for role in guild.members[user_id].role_ids)
+        each = map(discord.Permissions, held)
+        return guild.owner_id == user_id or any(one.administrator or one.manage_guild for one in each)
 
     @staticmethod
     def _match_keyword(rule: Any, content: str) -> str | None:
