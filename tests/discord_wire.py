@@ -12,10 +12,10 @@ import re
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from aiohttp import web
@@ -40,6 +40,15 @@ class Call:
     body: Any
     reason: str | None
     at: float
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A role or a channel as the value of a command's option."""
+
+    kind: Literal["role", "channel"]
+    id: int
 
 
 @dataclass(slots=True)
@@ -99,6 +108,7 @@ class DiscordWire:
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
         self.delete_buckets = False  # five single deletes a second in a channel, as Discord sets them
+        self.locale = "en-US"  # of whoever presses, chooses and commands
         self.identified = 0
         self.intents = 0
         self.resumed = 0
@@ -160,6 +170,7 @@ class DiscordWire:
         record, payload = base_payload(
             self.backend, type=kind, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
         )
+        payload["locale"] = self.locale
         if message_id is not None:
             record.source_message_id = message_id
             message = self.backend.get_message(channel_id, message_id)
@@ -186,15 +197,32 @@ class DiscordWire:
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
         kinds = {str: 3, int: 4, bool: 5, float: 10}
-        given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
+        given = [
+            {"name": key, "value": str(value.id), "type": {"channel": 7, "role": 8}[value.kind]}
+            if isinstance(value, Picked)
+            else {"name": key, "value": value, "type": kinds[type(value)]}
+            for key, value in options.items()
+        ]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
+        if picked := [value for value in options.values() if isinstance(value, Picked)]:
+            data["resolved"] = self._resolved(self.backend.get_channel(channel_id).guild_id, picked)
         if target is not None:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): resolved}}}
         return self._interact(user_id, channel_id, 2, data)
+
+    def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
+        roles, channels = {}, {}
+        for one in picked:
+            if one.kind == "role":
+                roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
+            else:
+                shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
+                channels[str(one.id)] = shown | {"permissions": "0"}
+        return {"roles": roles, "channels": channels}
 
     # ---- REST
 
@@ -203,7 +231,7 @@ class DiscordWire:
         body, files = await _content(request)
         reason = request.headers.get("X-Audit-Log-Reason")
         reason = urllib.parse.unquote(reason) if reason else None
-        self.calls.append(Call(request.method, path, body, reason, time.monotonic()))
+        self.calls.append(Call(request.method, path, body, reason, time.monotonic(), dict(request.query)))
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)

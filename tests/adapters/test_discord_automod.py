@@ -277,7 +277,7 @@ def test_executions_are_no_matter_of_ours_unless_it_is_switched_on() -> None:
     play(scene)
 
 
-def test_d71_staff_is_recognised_where_automod_has_stopped_it(tmp_path: Path) -> None:
+def test_staff_is_recognised_where_automod_has_stopped_it(tmp_path: Path) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         place.desk.settings[str(place.guild)] = replace(place.desk.settings[str(place.guild)], native_filter=True)
         place.minji = place.dal
