@@ -221,7 +221,7 @@ class Commands:
         lines = (
             ("mode", say[f"mode.{policy.mode}"]),
             ("preset", say[f"preset.{settings.preset}"] if settings.preset else say["discord.unset"]),
-            ("language", settings.language or policy.language),
+            ("language", say[f"in_language.{settings.language or policy.language}"]),
             ("moderators", _channel(settings.moderators_channel, say)),
             ("report", _channel(settings.report_channel, say)),
             ("exempt", " ".join(_mentions(settings)) or "-"),
