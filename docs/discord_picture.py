@@ -36,7 +36,8 @@ CHROMIUM = "/usr/bin/chromium"
 SAID = "시1발 진짜 다 뒤져라 병신새끼들아"
 LOOK = """
 @font-face { font-family: Sans; src: url("FONT"); }
-* { box-sizing: border-box; word-break: keep-all } body { margin: 0; background: #1e1f22; font: 16px/1.375 Sans, sans-serif; color: #dbdee1 }
+* { box-sizing: border-box; word-break: keep-all }
+body { margin: 0; background: #1e1f22; font: 16px/1.375 Sans, sans-serif; color: #dbdee1 }
 main { width: 720px; padding: 18px 20px; background: #313338; display: flex; gap: 16px }
 .face { flex: none; width: 40px; height: 40px; border-radius: 50%; background: #5865f2; color: #fff; font-size: 20px;
   text-align: center; line-height: 40px } .body { flex: 1; min-width: 0 }
