@@ -24,7 +24,6 @@ from adapters.discord.names import Names, hear_member_updates
 from adapters.discord.notices import Notices
 from adapters.discord.reading import (
     ATTACHED,
-    author_of,
     is_readable,
     read,
     read_deletion,
@@ -36,7 +35,7 @@ from adapters.discord.reading import (
 )
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Author, Message, Platform
+from bot.domain.message import Message, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
 from bot.ports import Bookmarks, Clock, Desk
@@ -271,9 +270,7 @@ class DiscordChat:
 
         async def stopped() -> Message:
             now = self._clock.now()
-            member = await self._member(execution.guild, execution.user_id)
-            author = author_of(member, execution.guild) if member else Author(id=str(execution.user_id))
-            return read_filtered(execution, author, now)
+            return read_filtered(execution, await self._member(execution.guild, execution.user_id), now)
 
         if self._automod.is_news(execution):
             self._begin(self._arrivals.put_when_read(stopped()))

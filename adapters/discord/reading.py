@@ -93,16 +93,19 @@ def read_name(member: discord.Member, at: datetime) -> Message:
     )
 
 
-def read_filtered(execution: discord.AutoModAction, author: Author, at: datetime) -> Message:
+def read_filtered(execution: discord.AutoModAction, member: discord.Member | None, at: datetime) -> Message:
     """What AutoMod has stopped: it has no id, because it has never become a message."""
     nth = f"automod:{execution.rule_id}:{execution.user_id}"
+    channel = execution.guild.get_channel_or_thread(execution.channel_id or 0)
     return Message(
         ref=MessageRef(Platform.DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
         community_id=str(execution.guild_id),
-        author=author,
+        author=author_of(member, execution.guild) if member else Author(id=str(execution.user_id)),
         sent_at=at,
         text=execution.content,
         filtered=execution.matched_keyword or execution.matched_content or execution.rule_trigger_type.name,
+        extra=({AVATAR: member.display_avatar.url} if member else {})
+        | ({PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {}),
     )
 
 

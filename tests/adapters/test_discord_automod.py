@@ -11,7 +11,7 @@ import pytest
 
 from adapters.discord import automod
 from adapters.discord.automod import MOST_WORDS, word_list
-from bot.domain.actions import Delete, Done, Flag, Refused
+from bot.domain.actions import Delete, Done, Flag, Refused, Restore
 from bot.domain.card import Button, press_id
 from bot.domain.conditions import ByBot, Score, Text
 from bot.domain.incident import Incident
@@ -233,7 +233,7 @@ def test_what_automod_stops_becomes_one_incident_and_can_be_restored(tmp_path: P
     asyncio.run(scenario())
 
 
-def execution(place: Cafe, kind: int, rule_id: int, text: str = "금지어") -> None:
+def execution(place: Cafe, kind: int, rule_id: int, text: str = "금지어", *, channel: int | None = None) -> None:
     place.wire.backend.emit(
         "AUTO_MODERATION_ACTION_EXECUTION",
         {
@@ -242,7 +242,7 @@ def execution(place: Cafe, kind: int, rule_id: int, text: str = "금지어") -> 
             "rule_id": str(rule_id),
             "rule_trigger_type": 1,
             "user_id": str(place.minji),
-            "channel_id": str(place.general),
+            "channel_id": str(channel or place.general),
             "content": text,
             "matched_keyword": "금지어",
             "matched_content": "금지어",
@@ -265,6 +265,22 @@ def test_d70_one_message_is_one_incident_however_many_actions_and_rules() -> Non
         assert heard.messages[0].ref != heard.messages[1].ref
         at = [message.sent_at for message in heard.messages]
         assert at == sorted(at) and datetime.now(UTC) >= at[-1]
+
+    play(scene)
+
+
+def test_what_was_stopped_in_a_thread_is_restored_in_that_thread() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        place.desk.settings[str(place.guild)] = replace(place.desk.settings[str(place.guild)], native_filter=True)
+        thread = place.wire.backend.create_thread(place.general, "스레드", place.minji)
+        await heard.until(1)
+        execution(place, 1, 7, channel=thread.id)
+        stopped = (await heard.until(2))[1]
+        assert await heard.chat.perform(place.planned(Delete(), stopped)) == Done()
+        outcome = await heard.chat.perform(place.planned(Restore(), stopped))
+        assert isinstance(outcome, Done) and outcome.receipt.startswith(f"{thread.id}/")
+        (posted,) = place.wire.backend.messages[thread.id].values()
+        assert posted.content.startswith("금지어") and posted.author_name == "민지"
 
     play(scene)
 

@@ -331,6 +331,19 @@ def test_d14_a_process_takes_only_the_shards_it_was_given() -> None:
     asyncio.run(scenario())
 
 
+def test_neither_messages_nor_members_are_kept_in_memory() -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place, member_names=True) as heard:
+            for number in range(300):
+                place.write(f"{number}", by=place.join(f"회원 {number}", announce=True))
+            await heard.until(600)
+            state = heard.chat.client._connection
+            assert not state._messages and len(state._users) <= 2
+            assert [member.id for member in heard.chat.client.guilds[0].members] == [place.me]
+
+    asyncio.run(scenario())
+
+
 def test_the_chat_is_closed_with_its_messages() -> None:
     async def scenario() -> None:
         async with cafe() as place:
