@@ -189,6 +189,16 @@ class DiscordWire:
             data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
         return self._interact(user_id, channel_id, 3, data, message_id)
 
+    def submit(self, user_id: int, channel_id: int, modal: Any, value: str) -> Any:
+        """Writing into the one field of a window and sending it off."""
+        (label,) = modal["components"]
+        field_ = {"type": 4, "custom_id": label["component"]["custom_id"], "value": value}
+        data = {
+            "custom_id": modal["custom_id"],
+            "components": [{"type": 18, "id": label.get("id"), "component": field_}],
+        }
+        return self._interact(user_id, channel_id, 5, data)
+
     def command(
         self, user_id: int, channel_id: int, name: str, *, kind: int = 1, target: int | None = None, **options: Any
     ) -> Any:

@@ -30,6 +30,7 @@ _log = structlog.get_logger(__name__)
 PRESETS = ("gentle", "balanced", "strict")
 MENU_LASTS = 600.0  # seconds
 MOST_SHOWN = 20  # channels
+LONGEST_TEST = 4000  # characters, Discord's most
 REPORTS = 10_000  # remembered
 
 _NEEDED = (
@@ -111,11 +112,11 @@ class Commands:
             await self._answer(interaction, self._check)
 
         @group.command(name=_named("command.test"), description=_named("command.test_does"))
-        async def test(interaction: Interaction, text: str) -> None:
-            async def answer(asked: Interaction, say: Texts) -> str:
-                return _decided(await self.desk.judge(_as_said(asked, text)), say)
-
-            await self._answer(interaction, answer)
+        async def test(interaction: Interaction, text: str | None = None) -> None:
+            if text is None and _may(interaction, manages=False):
+                await interaction.response.send_modal(_LongText(self._test, _say(interaction)))
+            else:
+                await self._test(interaction, text or "")
 
         @group.command(name=_named("command.explain"), description=_named("command.explain_does"))
         async def explain(interaction: Interaction, incident: int) -> None:
@@ -186,6 +187,12 @@ class Commands:
         except BotError:
             told = say["card.try_again"]
         await interaction.followup.send(told[:2000] or "-", ephemeral=True)
+
+    async def _test(self, interaction: Interaction, text: str) -> None:
+        async def answer(asked: Interaction, say: Texts) -> str:
+            return _decided(await self.desk.judge(_as_said(asked, text)), say)
+
+        await self._answer(interaction, answer)
 
     async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
         async def answer(_: Interaction, say: Texts) -> str:
@@ -363,6 +370,21 @@ class _WordMenu(discord.ui.Select[Any]):
         chosen = self.values[0]
         value = Watch(chosen) if self._key == "mode" else chosen
         await self._commands.set(interaction, self._say, **{self._key: value})
+
+
+class _LongText(discord.ui.Modal):
+    """A window to write in: an option of a command holds no line breaks."""
+
+    def __init__(self, then: Callable[[Interaction, str], Coroutine[Any, Any, None]], say: Texts) -> None:
+        super().__init__(title=say["command.test_does"][:45], timeout=MENU_LASTS)
+        self._then = then
+        self._text: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            style=discord.TextStyle.paragraph, max_length=LONGEST_TEST
+        )
+        self.add_item(discord.ui.Label(text=say["discord.long_text"], component=self._text))
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        await self._then(interaction, self._text.value)
 
 
 def _say(interaction: Interaction) -> Texts:

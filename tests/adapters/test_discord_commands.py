@@ -139,6 +139,27 @@ def test_a_sentence_is_judged_without_a_trace() -> None:
     play(scene)
 
 
+def test_a_long_text_is_written_in_a_window() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        judged: list[str] = []
+
+        async def judge(message: Message) -> Decision:
+            judged.append(message.text)
+            return replace(decision(message, Delete()), findings=())
+
+        place.desk.judge = judge  # type: ignore[method-assign]
+        place.wire.locale = "ko"
+        asked = place.wire.command(place.dal, place.general, "jikimi test")
+        await until(lambda: asked.modal)
+        assert asked.modal["title"] == texts("ko")["command.test_does"]
+        answer = await told(place, place.wire.submit(place.dal, place.general, asked.modal, "첫 줄\n둘째 줄"))
+        assert judged == ["첫 줄\n둘째 줄"] and "삭제" in answer
+        turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi test"))
+        assert turned_away == texts("ko")["card.not_allowed"]
+
+    play(scene)
+
+
 def test_a_member_reports_a_message_once() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         written = place.write("나쁜 말", by=place.dal)
