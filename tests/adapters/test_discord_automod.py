@@ -14,7 +14,6 @@ from adapters.discord.automod import MOST_WORDS, word_list
 from bot.domain.actions import Delete, Done, Flag, Refused, Restore
 from bot.domain.card import Button, press_id
 from bot.domain.conditions import ByBot, Score, Text
-from bot.domain.incident import Incident
 from bot.domain.message import Message
 from bot.domain.rules import Policy, Reason, Rule, Watch
 from bot.domain.verdict import Task
@@ -189,16 +188,6 @@ def test_a_seventh_rule_is_discords_to_refuse() -> None:
 # ---- what it stops
 
 
-async def incidents(at: At, count: int) -> list[Incident]:
-    """So many incidents, once everything about them is done."""
-    async with asyncio.timeout(10):
-        while True:
-            found = await at.incidents()
-            if len(found) == count and all(outcome for one in found for _, outcome in one.outcomes):
-                return found
-            await asyncio.sleep(0.02)
-
-
 async def stopping(at: At) -> None:
     """AutoMod switched on in the café, with the policy's words."""
     settings = at.desk.community(at.platform, str(at.place.guild))
@@ -218,7 +207,7 @@ def test_what_automod_stops_becomes_one_incident_and_can_be_restored(tmp_path: P
             place.write("토토로 보러 가요")
             await until(at.cards)
             assert at.in_general() == ["토토로 보러 가요"]
-            (incident,) = await incidents(at, 1)
+            (incident,) = await at.settled(1)
             stopped = incident.decision.message
             assert (stopped.text.strip(), stopped.filtered) == ("여기 금지어입니다", "*금지어*")
             assert stopped.author.id == str(place.minji) and stopped.author.since
@@ -228,7 +217,7 @@ def test_what_automod_stops_becomes_one_incident_and_can_be_restored(tmp_path: P
             place.wire.click(place.dal, place.mods, at.cards()[0].id, press_id(Button.WRONG, incident.id))
             await until(lambda: any("여기 금지어입니다" in text for text in at.in_general()))
             place.write("여기 금지어입니다")  # the same again is another one
-            await incidents(at, 2)
+            await at.settled(2)
 
     asyncio.run(scenario())
 

@@ -58,6 +58,15 @@ class At:
     async def incidents(self) -> list[Incident]:
         return list(await self.jikimi.incidents.between(*EVER))
 
+    async def settled(self, count: int) -> list[Incident]:
+        """So many incidents, once everything that was to be done is done and on record."""
+        async with asyncio.timeout(10):
+            while True:
+                found = await self.incidents()
+                if len(found) == count and all(outcome for one in found for _, outcome in one.outcomes):
+                    return found
+                await asyncio.sleep(0.02)
+
     def in_general(self) -> list[str]:
         return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
 
@@ -190,7 +199,7 @@ def test_d60_two_moderators_press_at_once_and_one_counts(tmp_path: Path) -> None
         async with cafe() as place, at_work(place, tmp_path / "db") as at:
             place.write("나쁜 말이 아니었던 말")
             await until(lambda: at.cards() and not at.in_general())
-            (incident,) = await at.incidents()
+            (incident,) = await at.settled(1)
             other = place.join("별", place.staff_role)
             card = at.cards()[0].id
             place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
@@ -212,7 +221,7 @@ def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
             async with at_work(place, tmp_path / "db") as at:
                 place.write("나쁜 말이 아니었던 말")
                 await until(lambda: at.cards() and not at.in_general())
-                (incident,) = await at.incidents()
+                (incident,) = await at.settled(1)
                 card = at.cards()[0].id
             async with at_work(place, tmp_path / "db") as at:
                 place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
