@@ -138,6 +138,7 @@ class Discord(_Section):
     gateway_url: str = ""
     shard_ids: list[int] = []
     shard_count: Annotated[int, Field(ge=0)] = 0
+    member_names: bool = False
 
 
 class Telegram(_Section):
@@ -207,6 +208,7 @@ class _When(_Section):
     new_author: Duration | None = None
     by_bot: bool | None = None
     edited: Literal[True] | None = None
+    filtered: Literal[True] | None = None
     link: _Link | None = None
     mentions: Annotated[int, Field(ge=1)] | None = None
     repeats: _Repeats | None = None
@@ -237,6 +239,8 @@ class _When(_Section):
             asked.append(conditions.ByBot(bot=self.by_bot))
         if self.edited:
             asked.append(conditions.Edited())
+        if self.filtered:
+            asked.append(conditions.Filtered())
         if self.no_text:
             asked.append(conditions.NoText(text=self.no_text.condition()))
         return tuple(asked)

@@ -397,6 +397,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
         gateway_url=chosen.gateway_url,
         shard_ids=chosen.shard_ids,
         shard_count=chosen.shard_count or None,
+        member_names=chosen.member_names,
     )
 
 
@@ -424,14 +425,17 @@ async def discord_invitation(config: Config, say: Texts) -> str:
     """The link that brings the bot into a server. Asks Discord whose token it is."""
     from adapters.discord.invitation import invitation
 
-    return await invitation(config.discord.token.get_secret_value(), say, api_url=config.discord.api_url)
+    chosen = config.discord
+    return await invitation(
+        chosen.token.get_secret_value(), say, api_url=chosen.api_url, member_names=chosen.member_names
+    )
 
 
-def discord_needs() -> tuple[str, ...]:
+def discord_needs(config: Config) -> tuple[str, ...]:
     """The permissions that the bot needs in a server, as Discord calls them."""
-    from adapters.discord.commands import NEEDED
+    from adapters.discord.commands import needed
 
-    return NEEDED
+    return needed(member_names=config.discord.member_names)
 
 
 async def telegram_invitation(config: Config, say: Texts) -> str:

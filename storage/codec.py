@@ -56,6 +56,7 @@ class _Body(_Stored):
     reply_to: str | None = None
     prompt: str | None = None
     mentions: int = 0
+    filtered: str | None = None
     extra: dict[str, str] = Field(default_factory=dict)
 
 
@@ -135,6 +136,7 @@ def write_body(message: Message) -> str:
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else _writable(message.prompt),
             mentions=message.mentions,
+            filtered=None if message.filtered is None else _writable(message.filtered),
             extra={key: _writable(value) for key, value in message.extra.items()},
         )
     return body.model_dump_json(exclude_defaults=True)
@@ -180,6 +182,7 @@ def read_message(row: AnyRow) -> Message:
         reply_to=body.reply_to,
         prompt=body.prompt,
         mentions=body.mentions,
+        filtered=body.filtered,
         extra=body.extra,
     )
 

@@ -8,14 +8,16 @@ import asyncio
 import collections
 import io
 import json
+import re
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
+import discord
 from aiohttp import web
 from simcord.backend import Backend, serializers
 from simcord.backend.errors import BackendError
@@ -23,6 +25,7 @@ from simcord.http import (
     router,
     routes,  # noqa: F401  (registers every route)
 )
+from simcord.intents import prune_guild_create, required_intent
 from simcord.interactions import base_payload
 
 TOKEN = "test-token"
@@ -37,6 +40,15 @@ class Call:
     body: Any
     reason: str | None
     at: float
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A role or a channel as the value of a command's option."""
+
+    kind: Literal["role", "channel"]
+    id: int
 
 
 @dataclass(slots=True)
@@ -64,15 +76,39 @@ class WallClock:
         self.ahead += timedelta(seconds=seconds)
 
 
+class _Backend(Backend):
+    """AutoMod as Discord has it: bots, webhooks and who manages the server are left alone, and so is what the allow
+    list matches."""
+
+    def _auto_mod_blocks(self, channel: Any, author_id: int, content: str) -> bool:
+        members = self.guilds[channel.guild_id].members if channel.guild_id in self.guilds else {}
+        if author_id not in members or self.users[author_id].bot or self._manages(channel.guild_id, author_id):
+            return False
+        return super()._auto_mod_blocks(channel, author_id, content)
+
+    def _manages(self, guild_id: int, user_id: int) -> bool:
+        guild = self.guilds[guild_id]
+        held = (guild.roles[role].permissions for role in guild.members[user_id].role_ids)
+        each = map(discord.Permissions, held)
+        return guild.owner_id == user_id or any(one.administrator or one.manage_guild for one in each)
+
+    @staticmethod
+    def _match_keyword(rule: Any, content: str) -> str | None:
+        for allowed in rule.trigger_metadata.get("allow_list") or []:
+            content = re.sub(re.escape(allowed.strip("*")), "\n", content, flags=re.IGNORECASE)
+        return Backend._match_keyword(rule, content)
+
+
 class DiscordWire:
     """`backend` holds the state: `backend.create_message(…)` is somebody writing. `calls` is what the bot asked."""
 
     def __init__(self) -> None:
         self.clock = WallClock()
-        self.backend = Backend(clock=self.clock)
+        self.backend: Backend = _Backend(clock=self.clock)
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
         self.delete_buckets = False  # five single deletes a second in a channel, as Discord sets them
+        self.locale = "en-US"  # of whoever presses, chooses and commands
         self.identified = 0
         self.intents = 0
         self.resumed = 0
@@ -134,6 +170,7 @@ class DiscordWire:
         record, payload = base_payload(
             self.backend, type=kind, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
         )
+        payload["locale"] = self.locale
         if message_id is not None:
             record.source_message_id = message_id
             message = self.backend.get_message(channel_id, message_id)
@@ -152,6 +189,16 @@ class DiscordWire:
             data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
         return self._interact(user_id, channel_id, 3, data, message_id)
 
+    def submit(self, user_id: int, channel_id: int, modal: Any, value: str) -> Any:
+        """Writing into the one field of a window and sending it off."""
+        (label,) = modal["components"]
+        field_ = {"type": 4, "custom_id": label["component"]["custom_id"], "value": value}
+        data = {
+            "custom_id": modal["custom_id"],
+            "components": [{"type": 18, "id": label.get("id"), "component": field_}],
+        }
+        return self._interact(user_id, channel_id, 5, data)
+
     def command(
         self, user_id: int, channel_id: int, name: str, *, kind: int = 1, target: int | None = None, **options: Any
     ) -> Any:
@@ -159,16 +206,33 @@ class DiscordWire:
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
-        kinds = {str: 3, int: 4, float: 10}
-        given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
+        kinds = {str: 3, int: 4, bool: 5, float: 10}
+        given = [
+            {"name": key, "value": str(value.id), "type": {"channel": 7, "role": 8}[value.kind]}
+            if isinstance(value, Picked)
+            else {"name": key, "value": value, "type": kinds[type(value)]}
+            for key, value in options.items()
+        ]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
+        if picked := [value for value in options.values() if isinstance(value, Picked)]:
+            data["resolved"] = self._resolved(self.backend.get_channel(channel_id).guild_id, picked)
         if target is not None:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): resolved}}}
         return self._interact(user_id, channel_id, 2, data)
+
+    def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
+        roles, channels = {}, {}
+        for one in picked:
+            if one.kind == "role":
+                roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
+            else:
+                shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
+                channels[str(one.id)] = shown | {"permissions": "0"}
+        return {"roles": roles, "channels": channels}
 
     # ---- REST
 
@@ -177,7 +241,7 @@ class DiscordWire:
         body, files = await _content(request)
         reason = request.headers.get("X-Audit-Log-Reason")
         reason = urllib.parse.unquote(reason) if reason else None
-        self.calls.append(Call(request.method, path, body, reason, time.monotonic()))
+        self.calls.append(Call(request.method, path, body, reason, time.monotonic(), dict(request.query)))
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
@@ -186,6 +250,8 @@ class DiscordWire:
         if path == "/gateway/bot":
             limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
             return _json({"url": self.gateway_url, "shards": 1, "session_start_limit": limit})
+        if "/auto-moderation/rules" in path and (problem := self._automod_problem(request.method, path, body)):
+            return _json({"message": "Invalid Form Body", "code": 50035, "errors": {problem: "limit"}}, status=400)
         try:
             params = dict(request.query)
             answer = router.dispatch(
@@ -196,6 +262,30 @@ class DiscordWire:
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
         return web.Response(status=204) if answer is None else _json(answer)
+
+    def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
+        """Which of AutoMod's documented limits a rule does not keep (fact D67)."""
+        if method not in ("POST", "PATCH"):
+            return None
+        guild = self.backend.guilds[int(path.split("/")[2])]
+        words = body.get("trigger_metadata", {})
+        told = [action.get("metadata", {}).get("custom_message", "") for action in body.get("actions", ())]
+        kind = body.get("trigger_type", 1)
+        holds = {
+            "name": 1 <= len(body.get("name", "-")) <= 100,
+            "trigger_type": method == "PATCH" or sum(r.trigger_type == kind for r in guild.auto_mod_rules.values()) < 6,
+            "keyword_filter": 0 < len(words.get("keyword_filter", "-")) <= 1000,
+            "keyword": all(1 <= len(word) <= 60 for word in words.get("keyword_filter", ())),
+            "regex_patterns": len(words.get("regex_patterns", ())) <= 10,
+            "allow_list": len(words.get("allow_list", ())) <= 100,
+            "allowed": all(1 <= len(word) <= 60 for word in words.get("allow_list", ())),
+            "actions": method == "PATCH" or bool(body.get("actions")),
+            "custom_message": all(len(text) <= 150 for text in told),
+            "exempt_roles": len(body.get("exempt_roles", ())) <= 20
+            and all(int(role) in guild.roles for role in body.get("exempt_roles", ())),
+            "exempt_channels": len(body.get("exempt_channels", ())) <= 50,
+        }
+        return next((key for key, kept in holds.items() if not kept), None)
 
     def _troubled(self, request: web.Request, path: str) -> web.Response | None:
         for trouble in self.troubles:
@@ -226,8 +316,12 @@ class DiscordWire:
     # ---- gateway
 
     def _emit(self, event: str, payload: Any) -> None:
+        """To those who have asked for it; of its own member a bot always hears."""
+        intent = required_intent(event, payload)
+        mine = event == "GUILD_MEMBER_UPDATE" and payload["user"]["id"] == str(self.backend.bot_user.id)
         for session in self._sessions.values():
-            session.push(event, dict(payload))
+            if intent is None or mine or getattr(session.intents, intent):
+                session.push(event, dict(payload))
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse()
@@ -244,7 +338,7 @@ class DiscordWire:
                 case 2:
                     self.identified += 1
                     self.intents = message["d"]["intents"]
-                    session = _Session(str(self.identified))
+                    session = _Session(str(self.identified), discord.Intents._from_value(self.intents))
                     session.attach(ws)
                     self._sessions[session.id] = session
                     self._greet(session, message["d"].get("shard", [0, 1]))
@@ -278,7 +372,9 @@ class DiscordWire:
         }
         session.push("READY", ready)
         for guild in guilds:
-            session.push("GUILD_CREATE", dict(serializers.guild_create_payload(self.backend, guild)))
+            shown = dict(serializers.guild_create_payload(self.backend, guild))
+            prune_guild_create(shown, session.intents, self.backend.bot_user.id)
+            session.push("GUILD_CREATE", shown)
 
     def _send_members(self, session: "_Session", asked: dict[str, Any]) -> None:
         guild = self.backend.guilds[int(asked["guild_id"])]
@@ -298,6 +394,7 @@ class _Session:
     """What a client may resume: every event is numbered and the last 10,000 are kept."""
 
     id: str
+    intents: discord.Intents
     seq: int = 0
     sent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=10_000))
     dead: bool = False

@@ -11,11 +11,13 @@ from discord.utils import MISSING
 
 from adapters.discord.answers import InvalidAnswers, missing, outcome_of
 from adapters.discord.deleting import Deletions
+from adapters.discord.names import Names
 from adapters.discord.notices import Notices
-from adapters.discord.reading import AVATAR, PARENT, TITLE, WEBHOOK
+from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from bot.domain.actions import (
     Ban,
     Delete,
+    Done,
     Escalate,
     Flag,
     Gone,
@@ -29,6 +31,7 @@ from bot.domain.actions import (
     Warn,
 )
 from bot.domain.incident import PlannedAction
+from bot.domain.message import Message
 from bot.ports import Clock
 from bot.texts import Texts, texts
 
@@ -66,6 +69,7 @@ class Hands:
     client: discord.Client
     cards: Cards
     notices: Notices
+    names: Names
     clock: Clock
     invalid: InvalidAnswers
     own_webhooks: set[int] = field(default_factory=set)
@@ -97,6 +101,13 @@ class Hands:
         http, guild_id, user_id = self.client.http, int(message.community_id), message.author.id
         channel_id = int(message.ref.channel_id)
         match action:
+            case Delete() if message.filtered is not None:
+                return Done()  # AutoMod was there before us
+            case Delete() if NAME in message.extra:
+                hidden_name = "" if message.extra[NAME] == NICK else say["discord.hidden_name"]
+                return await self._name(message, hidden_name, reason, say)
+            case Restore() if NAME in message.extra:
+                return await self._name(message, message.text if message.extra[NAME] == NICK else "", reason, say)
             case Delete() if TITLE in message.extra:
                 hidden = self._rename(int(message.extra[TITLE]), say["discord.hidden_title"], reason)
                 return await outcome_of(hidden, say, needs="manage_threads")
@@ -138,11 +149,14 @@ class Hands:
             return say["discord.no_member"]
         if guild is None:
             return None
-        if needed := NEEDS.get(action.kind):
+        names = NAME in message.extra and isinstance(action, Delete | Restore)
+        if isinstance(action, Delete) and message.filtered is not None:
+            return None
+        if needed := "manage_nicknames" if names else NEEDS.get(action.kind):
             channel_id = message.extra.get(PARENT) if needed == "manage_webhooks" else message.ref.channel_id
             if lacking := missing_here(guild, int(channel_id or message.ref.channel_id), [needed]):
                 return missing(lacking, say)
-        if isinstance(action, Timeout | Kick | Ban):
+        if names or isinstance(action, Timeout | Kick | Ban):
             if int(message.author.id) == guild.owner_id:
                 return say["discord.owner"]
             mine = guild.me.top_role if guild.me else None
@@ -155,6 +169,14 @@ class Hands:
 
     async def _rename(self, thread_id: int, name: str, reason: str) -> None:
         await self.client.http.edit_channel(thread_id, name=name[:100], reason=reason)
+
+    async def _name(self, message: Message, nick: str, reason: str, say: Texts) -> Outcome:
+        """Give a member another name in this server; empty: the one that they have everywhere."""
+        guild_id, user_id = int(message.community_id), message.author.id
+        if nick or message.extra[NAME] != NICK:
+            self.names.expect(guild_id, int(user_id), nick or message.text)
+        named = self.client.http.edit_member(guild_id, user_id, nick=nick or None, reason=reason)
+        return await outcome_of(_without_receipt(named), say, needs="manage_nicknames")
 
     async def _lift(self, guild_id: int, user_id: int, reason: str, say: Texts) -> Outcome:
         """Both kinds of sanction: who is banned is not there to be timed out, and the other way round."""
@@ -212,12 +234,18 @@ class Hands:
         reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
         guild = self.client.get_guild(int(planned.message.community_id))
         warning = say(
-            "discord.warning", server=guild.name if guild else "Discord", reason=reason, incident=planned.incident_id
+            "discord.warning",
+            server=discord.utils.escape_markdown(guild.name) if guild else "Discord",
+            what=_what(planned.message, say),
+            reason=reason,
+            incident=planned.incident_id,
         )
         try:
             written = self._write_to(planned.message.author.id, warning, nonce=f"{planned.incident_id}-warn")
             return await outcome_of(written, say, needs="send_messages")
         except _ClosedDoor:
+            if NAME in planned.message.extra:  # there is no channel to say it in
+                return Refused(say["discord.closed_dm"])
             return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
     async def _write_to(self, user_id: str, text: str, *, nonce: str) -> str:
@@ -247,12 +275,23 @@ async def _without_receipt(request: Any) -> None:
     await request
 
 
+def _what(message: Message, say: Texts) -> str:
+    """What was acted on, for the member whose it is; what it said, they know."""
+    if NAME in message.extra:
+        return say("discord.your_name", name=discord.utils.escape_markdown(message.text))
+    place = f"<#{message.ref.channel_id}>"
+    if TITLE in message.extra:
+        return say("discord.your_title", place=place)
+    return say("discord.your_message", place=place, at=discord.utils.format_dt(message.sent_at, "f"))
+
+
 def missing_here(guild: discord.Guild, channel_id: int, needed: list[str]) -> list[str]:
-    """Which of these permissions the bot lacks in a channel; none where the channel is not known to us."""
+    """Which of these permissions the bot lacks in a channel (by the server's id: in the server as a whole); none
+    where the channel is not known to us."""
     channel = guild.get_channel_or_thread(channel_id)
-    if channel is None or guild.me is None:
+    if guild.me is None or (channel is None and channel_id != guild.id):
         return []
-    granted = channel.permissions_for(guild.me)
+    granted = channel.permissions_for(guild.me) if channel else guild.me.guild_permissions
     return [name for name in needed if not getattr(granted, name)]
 
 

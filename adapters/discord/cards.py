@@ -15,7 +15,7 @@ import structlog
 
 from adapters.discord.answers import outcome_of
 from adapters.discord.notices import Notices
-from adapters.discord.reading import author_of
+from adapters.discord.reading import NAME, author_of
 from bot.domain.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.domain.card import Button, Card, Tone, press_id
 from bot.domain.incident import Incident, PlannedAction
@@ -307,14 +307,24 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
 def _embed(card: Card, message: Message, say: Texts, ids: list[int]) -> discord.Embed:
     escape = discord.utils.escape_markdown
     embed = discord.Embed(title=card.title, description=escape(card.text) or None, colour=_COLOURS[card.tone])
-    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
-    embed.add_field(name=say["discord.where"], value=f"<#{message.ref.channel_id}> · [{say['discord.link']}]({link})")
+    embed.add_field(name=say["discord.where"], value=_place(message, say))
     if message.author.id:
         embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
     for line in card.lines:
         embed.add_field(name=line.label, value=escape(line.value)[:1024], inline=len(line.value) < 40)
     embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
     return embed
+
+
+def _place(message: Message, say: Texts) -> str:
+    """Where it stands; only a real message can be jumped to."""
+    if NAME in message.extra:
+        return say["discord.a_name"]
+    channel = f"<#{message.ref.channel_id}>"
+    if not message.ref.message_id.isdigit():
+        return channel
+    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
+    return f"{channel} · [{say['discord.link']}]({link})"
 
 
 def _folded(interaction: discord.Interaction, incident_id: int) -> list[int]:

@@ -16,11 +16,23 @@ from discord.http import Route
 from adapters.discord.acting import Hands
 from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, outcome_of
 from adapters.discord.arrivals import Arrivals
+from adapters.discord.automod import NativeAutoMod
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
+from adapters.discord.names import Names, hear_member_updates
 from adapters.discord.notices import Notices
-from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion, read_title, text_files, text_of
+from adapters.discord.reading import (
+    ATTACHED,
+    is_readable,
+    read,
+    read_deletion,
+    read_filtered,
+    read_name,
+    read_title,
+    text_files,
+    text_of,
+)
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
@@ -35,13 +47,17 @@ REMEMBERED = 50_000  # texts, as hashes, to tell edits from link previews and pi
 PATIENCE = 20.0  # seconds that an action waits for the first connection
 FETCH = 5.0  # seconds for the beginning of a text file
 
-#: What we ask Discord for, and nothing more.
-INTENTS = discord.Intents(guilds=True, guild_messages=True, message_content=True)
+
+def intents(*, member_names: bool) -> discord.Intents:
+    """What we ask Discord for, and nothing more."""
+    return discord.Intents(
+        guilds=True, guild_messages=True, message_content=True, auto_moderation_execution=True, members=member_names
+    )
 
 
 class DiscordChat:
     """`say` speaks to whoever runs the bot. `gateway_url` empty: the one that Discord names. `shard_ids` empty:
-    all shards; otherwise `shard_count` says of how many."""
+    all shards; otherwise `shard_count` says of how many. `member_names`: names are judged, too."""
 
     platform = Platform.DISCORD
 
@@ -57,12 +73,13 @@ class DiscordChat:
         gateway_url: str = "",
         shard_ids: Sequence[int] = (),
         shard_count: int | None = None,
+        member_names: bool = False,
     ) -> None:
-        self._token, self._say, self._clock = token, say, clock
+        self._token, self._say, self._clock, self._member_names = token, say, clock, member_names
         self._api_url, self._gateway_url = api_url.rstrip("/"), gateway_url
         invalid = InvalidAnswers(clock)
         self.client = discord.AutoShardedClient(
-            intents=INTENTS,
+            intents=intents(member_names=member_names),
             shard_count=shard_count,
             max_messages=None,  # edits bring the whole message, deletions need none: nothing to cache
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -82,8 +99,12 @@ class DiscordChat:
         )
         notices = Notices()
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
-        self._hands = Hands(client=self.client, cards=cards, notices=notices, clock=clock, invalid=invalid)
-        self._commands = Commands(self.client, desk, clock)
+        self._names = Names()
+        self._hands = Hands(
+            client=self.client, cards=cards, notices=notices, names=self._names, clock=clock, invalid=invalid
+        )
+        self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock)
+        self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
@@ -91,9 +112,12 @@ class DiscordChat:
         self._files: aiohttp.ClientSession | None = None
         for event in (
             self.on_message, self.on_raw_message_edit, self.on_raw_message_delete, self.on_raw_bulk_message_delete,
-            self.on_thread_create, self.on_shard_ready, self.on_ready, self.on_shard_resumed, self.on_shard_disconnect,
+            self.on_thread_create, self.on_member_join, self.on_automod_action,
+            self.on_shard_ready, self.on_ready, self.on_shard_resumed, self.on_shard_disconnect,
         ):  # fmt: skip
             self.client.event(event)
+        if member_names:
+            hear_member_updates(self.client, self.on_member_join)
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
         """Raises `Broken` where the token or a switch in Discord's developer portal has to be put right."""
@@ -153,15 +177,20 @@ class DiscordChat:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._files:
             try:
                 await self._log_in()
-                bookmark = asyncio.create_task(self._catching_up.keep_bookmark())
+                beside = [
+                    asyncio.create_task(work) for work in (self._catching_up.keep_bookmark(), self._automod.keep())
+                ]
                 try:
                     await self.client.connect()
                 finally:
-                    bookmark.cancel()
+                    for task in beside:
+                        task.cancel()
             except discord.LoginFailure as error:
                 raise Broken(self._say["discord.bad_token"]) from error
             except discord.PrivilegedIntentsRequired as error:
-                raise Broken(self._say["discord.intents"]) from error
+                raise Broken(
+                    self._say["discord.intents_with_names" if self._member_names else "discord.intents"]
+                ) from error
             except discord.ConnectionClosed as error:
                 sentence = "discord.bad_token" if error.code == 4004 else "discord.closed"
                 raise Broken(self._say(sentence, code=error.code)) from error
@@ -234,6 +263,21 @@ class DiscordChat:
 
         if thread.owner_id not in self._ours:
             self._begin(self._arrivals.put_when_read(title()))
+
+    async def on_member_join(self, member: discord.Member) -> None:
+        """Somebody has come, or has changed in some way."""
+        if not member.bot and self._names.is_new(member):
+            self._arrivals.put(read_name(member, self._clock.now()))
+
+    async def on_automod_action(self, execution: discord.AutoModAction) -> None:
+        """What AutoMod stops does not come as a message."""
+
+        async def stopped() -> Message:
+            now = self._clock.now()
+            return read_filtered(execution, await self._member(execution.guild, execution.user_id), now)
+
+        if self._automod.is_news(execution):
+            self._begin(self._arrivals.put_when_read(stopped()))
 
     async def _take(self, message: discord.Message, member: discord.Member | None) -> None:
         if not is_readable(message, self._ours | self._hands.own_webhooks):

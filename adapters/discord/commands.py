@@ -13,7 +13,9 @@ from discord.app_commands import locale_str
 
 from adapters.discord.acting import missing_here
 from adapters.discord.answers import missing
+from adapters.discord.automod import NativeAutoMod
 from adapters.discord.reading import author_of, read
+from bot.domain.actions import Refused
 from bot.domain.card import masked
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
@@ -28,13 +30,19 @@ _log = structlog.get_logger(__name__)
 PRESETS = ("gentle", "balanced", "strict")
 MENU_LASTS = 600.0  # seconds
 MOST_SHOWN = 20  # channels
+LONGEST_TEST = 4000  # characters, Discord's most
 REPORTS = 10_000  # remembered
 
-#: What the bot needs in a server, in the order in which it is explained.
-NEEDED = (
+_NEEDED = (
     "view_channel", "read_message_history", "send_messages", "embed_links", "manage_messages", "manage_threads",
     "manage_webhooks", "moderate_members", "kick_members", "ban_members",
 )  # fmt: skip
+
+
+def needed(*, member_names: bool) -> tuple[str, ...]:
+    """What the bot needs in a server, in the order in which it is explained."""
+    return (*_NEEDED, "manage_nicknames") if member_names else _NEEDED
+
 
 Interaction = discord.Interaction[Any]
 Answer = Callable[[Interaction, Texts], Coroutine[Any, Any, str]]
@@ -59,6 +67,8 @@ class Commands:
     client: discord.Client
     desk: Desk
     clock: Clock
+    automod: NativeAutoMod
+    member_names: bool = field(kw_only=True)
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
     def __post_init__(self) -> None:
@@ -102,11 +112,11 @@ class Commands:
             await self._answer(interaction, self._check)
 
         @group.command(name=_named("command.test"), description=_named("command.test_does"))
-        async def test(interaction: Interaction, text: str) -> None:
-            async def answer(asked: Interaction, say: Texts) -> str:
-                return _decided(await self.desk.judge(_as_said(asked, text)), say)
-
-            await self._answer(interaction, answer)
+        async def test(interaction: Interaction, text: str | None = None) -> None:
+            if text is None and _may(interaction, manages=False):
+                await interaction.response.send_modal(_LongText(self._test, _say(interaction)))
+            else:
+                await self._test(interaction, text or "")
 
         @group.command(name=_named("command.explain"), description=_named("command.explain_does"))
         async def explain(interaction: Interaction, incident: int) -> None:
@@ -121,12 +131,10 @@ class Commands:
         ) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
                 before = self._community(asked)
-                await self.desk.change(
-                    replace(
-                        before,
-                        exempt_roles=before.exempt_roles ^ ({str(role.id)} if role else set()),
-                        exempt_channels=before.exempt_channels ^ ({str(channel.id)} if channel else set()),
-                    )
+                await self._change(
+                    asked,
+                    exempt_roles=before.exempt_roles ^ ({str(role.id)} if role else set()),
+                    exempt_channels=before.exempt_channels ^ ({str(channel.id)} if channel else set()),
                 )
                 return await self._status(asked, say)
 
@@ -135,11 +143,10 @@ class Commands:
         @group.command(name=_named("command.threshold"), description=_named("command.threshold_does"))
         async def threshold(interaction: Interaction, rule: str, score: app_commands.Range[float, 0.0, 1.0]) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
-                before = self._community(asked)
                 rules = [one.name for one in self.desk.policy(_as_said(asked, "")).rules]
                 if rule not in rules:
                     return say("check.unknown_rule", given=rule, names=", ".join(rules))
-                await self.desk.change(replace(before, thresholds={**before.thresholds, rule: score}))
+                await self._change(asked, thresholds={**self._community(asked).thresholds, rule: score})
                 return await self._status(asked, say)
 
             await self._answer(interaction, answer, manages=True)
@@ -148,8 +155,15 @@ class Commands:
         async def pause(interaction: Interaction, minutes: app_commands.Range[int, 0, 10080] = 60) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
                 until = self.clock.now() + timedelta(minutes=minutes) if minutes else None
-                await self.desk.change(replace(self._community(asked), paused_until=until))
+                await self._change(asked, paused_until=until)
                 return await self._status(asked, say)
+
+            await self._answer(interaction, answer, manages=True)
+
+        @group.command(name=_named("command.automod"), description=_named("command.automod_does"))
+        async def automod(interaction: Interaction, on: bool) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                return await self._switch_automod(asked, on, say)
 
             await self._answer(interaction, answer, manages=True)
 
@@ -173,6 +187,12 @@ class Commands:
         except BotError:
             told = say["card.try_again"]
         await interaction.followup.send(told[:2000] or "-", ephemeral=True)
+
+    async def _test(self, interaction: Interaction, text: str) -> None:
+        async def answer(asked: Interaction, say: Texts) -> str:
+            return _decided(await self.desk.judge(_as_said(asked, text)), say)
+
+        await self._answer(interaction, answer)
 
     async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
         async def answer(_: Interaction, say: Texts) -> str:
@@ -208,12 +228,13 @@ class Commands:
         lines = (
             ("mode", say[f"mode.{policy.mode}"]),
             ("preset", say[f"preset.{settings.preset}"] if settings.preset else say["discord.unset"]),
-            ("language", settings.language or policy.language),
+            ("language", say[f"in_language.{settings.language or policy.language}"]),
             ("moderators", _channel(settings.moderators_channel, say)),
             ("report", _channel(settings.report_channel, say)),
             ("exempt", " ".join(_mentions(settings)) or "-"),
             ("thresholds", ", ".join(f"{rule} {score:g}" for rule, score in settings.thresholds.items()) or "-"),
             ("paused", discord.utils.format_dt(paused, "R") if paused else "-"),
+            ("automod", say["setting.on" if settings.native_filter else "setting.off"]),
         )
         return "\n".join(f"**{say[f'setting.{key}']}** {value}" for key, value in lines)
 
@@ -224,10 +245,27 @@ class Commands:
         gaps = [
             f"<#{channel.id}>: {missing(lacking, say)}"
             for channel in (*guild.text_channels, *guild.forums, *guild.voice_channels)
-            if (lacking := missing_here(guild, channel.id, list(NEEDED)))
+            if (lacking := missing_here(guild, channel.id, list(needed(member_names=self.member_names))))
         ]
         more = [say("discord.more_channels", count=len(gaps) - MOST_SHOWN)] if len(gaps) > MOST_SHOWN else []
-        return "\n".join([*gaps[:MOST_SHOWN], *more]) or say["discord.all_permissions"]
+        told = [*gaps[:MOST_SHOWN], *more] or [say["discord.all_permissions"]]
+        return "\n".join(told if self.member_names else [*told, say["discord.names_not_read"]])
+
+    async def _switch_automod(self, interaction: Interaction, on: bool, say: Texts) -> str:
+        """Only what Discord lets us do is switched on."""
+        guild = interaction.guild
+        assert guild is not None
+        if guild.me is not None and not guild.me.guild_permissions.manage_guild:
+            return say("discord.automod_refused", why=missing(["manage_guild"], say))
+        await self._change(interaction, native_filter=on)
+        outcome = await self.automod.follow(guild, say)
+        if isinstance(outcome, Refused):
+            return say("discord.automod_refused", why=outcome.reason)
+        if not on:
+            return say["discord.automod_off"]
+        words = self.automod.words(guild)
+        told = say("discord.automod_on", count=len(words.words))
+        return f"{told}\n{say('discord.automod_ours', rules=', '.join(words.ours))}" if words.ours else told
 
     async def _explain(self, interaction: Interaction, incident_id: int, say: Texts) -> str:
         found = await self.desk.look_up(incident_id)
@@ -256,11 +294,14 @@ class Commands:
             return
         await interaction.response.defer()
         try:
-            await self.desk.change(replace(self._community(interaction), **changes))
+            await self._change(interaction, **changes)
         except BotError:
             await interaction.followup.send(say["card.try_again"], ephemeral=True)
         else:
             await interaction.edit_original_response(content=await self._status(interaction, say))
+
+    async def _change(self, interaction: Interaction, **changes: Any) -> None:
+        await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
 
     def _community(self, interaction: Interaction) -> Community:
         guild = interaction.guild
@@ -329,6 +370,21 @@ class _WordMenu(discord.ui.Select[Any]):
         chosen = self.values[0]
         value = Watch(chosen) if self._key == "mode" else chosen
         await self._commands.set(interaction, self._say, **{self._key: value})
+
+
+class _LongText(discord.ui.Modal):
+    """A window to write in: an option of a command holds no line breaks."""
+
+    def __init__(self, then: Callable[[Interaction, str], Coroutine[Any, Any, None]], say: Texts) -> None:
+        super().__init__(title=say["command.test_does"][:45], timeout=MENU_LASTS)
+        self._then = then
+        self._text: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            style=discord.TextStyle.paragraph, max_length=LONGEST_TEST
+        )
+        self.add_item(discord.ui.Label(text=say["discord.long_text"], component=self._text))
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        await self._then(interaction, self._text.value)
 
 
 def _say(interaction: Interaction) -> Texts:

@@ -4,18 +4,18 @@ import aiohttp
 import discord
 from discord.http import Route
 
-from adapters.discord.chat import INTENTS
-from adapters.discord.commands import NEEDED
+from adapters.discord.chat import intents
+from adapters.discord.commands import needed
 from bot.errors import Broken, Unavailable
 from bot.texts import Texts
 
 SCOPES = ("bot", "applications.commands")
 
 
-async def invitation(token: str, say: Texts, *, api_url: str = Route.BASE) -> str:
+async def invitation(token: str, say: Texts, *, api_url: str = Route.BASE, member_names: bool = False) -> str:
     """Asks Discord which application the token belongs to. Raises `Broken` for a wrong token."""
     Route.BASE = api_url.rstrip("/")
-    async with discord.Client(intents=INTENTS) as client:
+    async with discord.Client(intents=intents(member_names=member_names)) as client:
         try:
             await client.login(token)
         except discord.LoginFailure as error:
@@ -23,5 +23,5 @@ async def invitation(token: str, say: Texts, *, api_url: str = Route.BASE) -> st
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
         assert client.application_id is not None
-        permissions = discord.Permissions(**dict.fromkeys(NEEDED, True))
+        permissions = discord.Permissions(**dict.fromkeys(needed(member_names=member_names), True))
         return discord.utils.oauth_url(client.application_id, permissions=permissions, scopes=SCOPES)

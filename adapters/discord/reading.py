@@ -18,6 +18,8 @@ DELETED = 2**53  # the revision of a deletion: above every edit, the same howeve
 AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF = (
     "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of",
 )  # fmt: skip
+NAME = "name"  # the message is a member's name: NICK, one that they have in this server alone, or OWN
+NICK, OWN = "nick", "own"
 
 _TYPES = {
     discord.MessageType.default,
@@ -76,6 +78,34 @@ def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> M
         sent_at=thread.created_at,
         text=thread.name,
         extra={TITLE: str(thread.id), PARENT: str(thread.parent_id)},
+    )
+
+
+def read_name(member: discord.Member, at: datetime) -> Message:
+    """The name under which others see a member. A name has no number of its own: it counts as said when it is seen."""
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(member.guild.id), f"name:{member.id}", round(at.timestamp() * 1000)),
+        community_id=str(member.guild.id),
+        author=author_of(member, member.guild),
+        sent_at=at,
+        text=member.display_name,
+        extra={NAME: NICK if member.nick else OWN},
+    )
+
+
+def read_filtered(execution: discord.AutoModAction, member: discord.Member | None, at: datetime) -> Message:
+    """What AutoMod has stopped: it has no id, because it has never become a message."""
+    nth = f"automod:{execution.rule_id}:{execution.user_id}"
+    channel = execution.guild.get_channel_or_thread(execution.channel_id or 0)
+    return Message(
+        ref=MessageRef(Platform.DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
+        community_id=str(execution.guild_id),
+        author=author_of(member, execution.guild) if member else Author(id=str(execution.user_id)),
+        sent_at=at,
+        text=execution.content,
+        filtered=execution.matched_keyword or execution.matched_content or execution.rule_trigger_type.name,
+        extra=({AVATAR: member.display_avatar.url} if member else {})
+        | ({PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {}),
     )
 
 
@@ -176,7 +206,7 @@ def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Auth
         roles = {str(role.id) for role in shown} | {role.name for role in shown if role.name not in STAFF}
         if user.guild_permissions.administrator:
             roles.add("admin")
-        elif user.guild_permissions.value & _MODERATES.value:
+        elif moderates(user.guild_permissions):
             roles.add("moderator")
     if user.id == guild.owner_id:
         roles.add("owner")
@@ -187,6 +217,11 @@ def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Auth
         bot=user.bot,
         since=user.joined_at if isinstance(user, discord.Member) else None,
     )
+
+
+def moderates(permissions: discord.Permissions) -> bool:
+    """Whether who may do this is staff."""
+    return permissions.administrator or bool(permissions.value & _MODERATES.value)
 
 
 def _reply_to(message: discord.Message) -> str | None:

@@ -7,8 +7,9 @@ from bot.texts import Texts
 
 async def discord(config: Config, say: Texts) -> None:
     """The steps in the developer portal, what the bot needs and why, then the invite link where there is a token."""
-    print(say["invite.discord"].strip() + "\n")
-    for name in wiring.discord_needs():
+    names = say["invite.discord_names_on" if config.discord.member_names else "invite.discord_names_off"]
+    print(say("invite.discord", names=names).strip() + "\n")
+    for name in wiring.discord_needs(config):
         print(f"  {say[f'permission.{name}']}: {say[f'permission_for.{name}']}")
     if config.discord.token.get_secret_value():
         print("\n" + say("invite.discord_link", link=await wiring.discord_invitation(config, say)))

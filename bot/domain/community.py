@@ -27,6 +27,7 @@ class Community:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+    native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
 
     def moved(self, old_id: str, new_id: str) -> "Community":
         """The same settings when what had one id, the community itself or a channel, has the other."""

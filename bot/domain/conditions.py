@@ -253,6 +253,15 @@ class Edited(_Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filtered(_Plain):
+    """The platform's own filter has stopped the message."""
+
+    def check(self, situation: Situation) -> Check:
+        found = situation.message.filtered
+        return (False, Why("not_filtered")) if found is None else (True, Why("filtered", {"found": found}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link(_Plain):
     """The text holds a link to a host that is neither one of `allowed` nor below one of them."""
 

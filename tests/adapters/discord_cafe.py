@@ -102,9 +102,9 @@ class Cafe:
             platform=Platform.DISCORD, id=str(self.guild), moderators_channel=str(self.mods)
         )
 
-    def join(self, name: str, *roles: int, bot: bool = False) -> int:
+    def join(self, name: str, *roles: int, bot: bool = False, announce: bool = False) -> int:
         user = self.wire.backend.make_user(name, bot=bot)
-        self.wire.backend.add_member(self.guild, user.id, roles=roles)
+        self.wire.backend.add_member(self.guild, user.id, roles=roles, announce=announce)
         return int(user.id)
 
     def write(self, text: str = "안녕하세요", *, by: int | None = None, channel: int | None = None, **more: Any) -> Any:

@@ -79,13 +79,13 @@ async def measure(name: str, seconds: int, rate: int) -> None:
         delays.sort()
         print(
             f"{name:7} {len(delays)} of {len(delays) + len(sent)} deleted, {seconds * rate / took:.0f} messages/s; "
-            f"update to deletion in ms: p50 {_quantile(delays, 0.5):.0f}, p99 {_quantile(delays, 0.99):.0f}, "
+            f"update to deletion in ms: p50 {quantile(delays, 0.5):.0f}, p99 {quantile(delays, 0.99):.0f}, "
             f"worst {delays[-1] if delays else 0:.0f}",
             flush=True,
         )
 
 
-def _quantile(ordered: list[float], share: float) -> float:
+def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
 
 

@@ -167,6 +167,8 @@ def test_d33_a_ban_takes_the_last_hour_along_and_is_lifted() -> None:
         message = await harmful(place, heard)
         assert await heard.chat.perform(place.planned(Ban(), message)) == Done()
         assert place.minji in place.wire.backend.guilds[place.guild].bans
+        (call,) = place.wire.made("PUT", f"/bans/{place.minji}")
+        assert call.query == {"delete_message_seconds": "3600"} and call.reason
         assert await heard.chat.perform(place.planned(Lift(), message)) == Done()
         assert place.minji not in place.wire.backend.guilds[place.guild].bans
 
@@ -348,6 +350,7 @@ def test_a_warning_goes_to_the_author_alone_with_reason_and_way_to_appeal() -> N
         (warning,) = place.wire.backend.messages[dm].values()
         assert outcome.receipt == f"{dm}/{warning.id}"
         assert "카페" in warning.content and "욕설" in warning.content and "12" in warning.content
+        assert f"<#{place.general}>" in warning.content
         assert "나쁜 말" not in warning.content
 
     play(scene)

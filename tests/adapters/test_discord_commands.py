@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.commands import NEEDED
+from adapters.discord.commands import needed
 from bot.domain.actions import Delete
 from bot.domain.community import Community
 from bot.domain.conditions import Why
@@ -18,6 +18,7 @@ from bot.domain.rules import Decision, Finding, Policy, Reason, Rule, Watch
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import decision
+from tests.discord_wire import Picked
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 say = texts("en")  # the language of whoever asks is the simulator's: English
@@ -51,7 +52,11 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
         names = {option["name"]: option["name_localizations"]["ko"] for option in group["options"]}
-        assert names["setup"] == "설정" and names["pause"] == "멈춤" and len(names) == 9
+        wanted = ("setup", "status", "check", "test", "explain", "exempt", "threshold", "pause", "automod", "privacy")
+        assert {name: names[name] for name in wanted} == {name: texts("ko")[f"command.{name}"] for name in wanted}
+        assert {option["description_localizations"]["ko"] for option in group["options"]} >= {
+            texts("ko")[f"command.{name}_does"] for name in wanted
+        }
 
     play(scene)
 
@@ -100,7 +105,7 @@ def test_a_moderator_sees_the_settings_and_a_member_does_not() -> None:
 def test_d37_the_check_names_what_is_missing_and_where() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         fine = await told(place, place.wire.command(place.dal, place.general, "jikimi check"))
-        assert fine == say["discord.all_permissions"]
+        assert fine == say["discord.all_permissions"] + "\n" + say["discord.names_not_read"]
         mine = next(role for role in place.wire.backend.guilds[place.guild].roles.values() if role.managed)
         allowed = discord.Permissions(mine.permissions)
         allowed.ban_members = False
@@ -130,6 +135,27 @@ def test_a_sentence_is_judged_without_a_trace() -> None:
         record = place.wire.command(place.dal, place.general, "Judge with Jikimi", kind=3, target=written.id)
         assert "delete" in await told(place, record)
         assert judged[-1].text == "이 글은 어때"
+
+    play(scene)
+
+
+def test_a_long_text_is_written_in_a_window() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        judged: list[str] = []
+
+        async def judge(message: Message) -> Decision:
+            judged.append(message.text)
+            return replace(decision(message, Delete()), findings=())
+
+        place.desk.judge = judge  # type: ignore[method-assign]
+        place.wire.locale = "ko"
+        asked = place.wire.command(place.dal, place.general, "jikimi test")
+        await until(lambda: asked.modal)
+        assert asked.modal["title"] == texts("ko")["command.test_does"]
+        answer = await told(place, place.wire.submit(place.dal, place.general, asked.modal, "첫 줄\n둘째 줄"))
+        assert judged == ["첫 줄\n둘째 줄"] and "삭제" in answer
+        turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi test"))
+        assert turned_away == texts("ko")["card.not_allowed"]
 
     play(scene)
 
@@ -188,6 +214,64 @@ def test_thresholds_exemptions_and_pauses_are_set() -> None:
     play(scene)
 
 
+def test_roles_and_channels_are_exempted_and_no_longer() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        ask, role, channel = place.wire.command, Picked("role", place.staff_role), Picked("channel", place.mods)
+        answer = await told(place, ask(place.owner, place.general, "jikimi exempt", role=role, channel=channel))
+        assert f"<@&{place.staff_role}>" in answer and f"<#{place.mods}>" in answer
+        assert settings(place).exempt_roles == {str(place.staff_role)}
+        assert settings(place).exempt_channels == {str(place.mods)}
+        await told(place, ask(place.owner, place.general, "jikimi exempt", role=role))
+        assert settings(place).exempt_roles == frozenset()
+        assert settings(place).exempt_channels == {str(place.mods)}
+        turned_away = await told(place, ask(place.dal, place.general, "jikimi exempt", channel=channel))
+        assert turned_away == say["card.not_allowed"]
+
+    play(scene)
+
+
+def test_who_changed_the_settings_is_told_by_name() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        names: list[str] = []
+
+        async def change(community: Community, *, by: str = "") -> None:
+            names.append(by)
+
+        place.desk.change = change  # type: ignore[method-assign]
+        await told(place, place.wire.command(place.owner, place.general, "jikimi pause", minutes=5))
+        record = place.wire.command(place.owner, place.general, "jikimi setup")
+        await until(lambda: record.responded)
+        menu = place.wire.backend.get_message(place.general, record.message_id)
+        preset = menu.components[2]["components"][0]["custom_id"]
+        place.wire.select(place.owner, place.general, menu.id, preset, ["strict"], kind=3)
+        await until(lambda: len(names) == 2)
+        owner = place.wire.backend.get_user(place.owner)
+        assert names == [owner.global_name or owner.name] * 2
+
+    play(scene)
+
+
+def test_who_uses_discord_in_korean_is_answered_in_korean() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        place.wire.locale, ko = "ko", texts("ko")
+        ask = place.wire.command
+        assert await told(place, ask(place.minji, place.general, "jikimi privacy")) == ko["discord.privacy"]
+        assert await told(place, ask(place.minji, place.general, "jikimi pause")) == ko["card.not_allowed"]
+        status = await told(place, ask(place.dal, place.general, "jikimi status"))
+        assert ko["setting.moderators"] in status
+        record = ask(place.owner, place.general, "jikimi setup")
+        await until(lambda: record.responded)
+        assert record.ephemeral
+        menu = place.wire.backend.get_message(place.general, record.message_id)
+        placeholders = [row["components"][0]["placeholder"] for row in menu.components]
+        assert placeholders[0] == ko["setting.choose_moderators_channel"] and len(placeholders) == 5
+        assert {option["label"] for option in menu.components[2]["components"][0]["options"]} == {
+            ko[f"preset.{name}"] for name in ("gentle", "balanced", "strict")
+        }
+
+    play(scene)
+
+
 def test_everybody_may_ask_what_is_stored() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         answer = await told(place, place.wire.command(place.minji, place.general, "jikimi privacy"))
@@ -213,8 +297,24 @@ def test_a_new_server_is_welcomed_once() -> None:
     play(scene)
 
 
+def test_the_welcome_goes_to_the_system_channel_in_the_servers_language() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        backend, client = place.wire.backend, heard.chat.client
+        backend.guilds[place.guild].system_channel_id = place.general
+        guild = client.get_guild(place.guild)
+        assert guild
+        guild._system_channel_id, guild.preferred_locale = place.general, discord.Locale.korean
+        client.dispatch("guild_join", guild)
+        await until(lambda: backend.messages[place.general])
+        (welcome,) = backend.messages[place.general].values()
+        assert welcome.content == texts("ko")["discord.welcome"]
+        assert "/지킴이 설정" in welcome.content and "지켜보기" in welcome.content and "저장" in welcome.content
+
+    play(scene)
+
+
 def test_every_needed_permission_has_its_name_and_its_reason() -> None:
     for language in ("ko", "en"):
-        for name in NEEDED:
+        for name in needed(member_names=True):
             assert texts(language)[f"permission.{name}"] and texts(language)[f"permission_for.{name}"]
             assert hasattr(discord.Permissions(), name)

@@ -128,6 +128,29 @@ def test_a_first_start_judges_nothing_from_before() -> None:
     asyncio.run(scenario())
 
 
+def test_a_backlog_is_bounded_by_age_and_by_count_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "PAGE", 10)
+    monkeypatch.setattr(catching_up, "MOST", 30)
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            place.bookmarks.places["discord all"] = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+            place.wire.clock.advance(-timedelta(days=1, minutes=1).total_seconds())
+            place.wire.backend.guilds[place.guild].members[place.me].joined_at = "2020-01-01T00:00:00+00:00"
+            place.write("너무 오래된 글", channel=place.mods)
+            place.wire.clock.ahead = timedelta(0)
+            place.write("어제의 글", channel=place.mods)
+            for number in range(50):
+                place.write(f"{number}")
+            async with listening(place) as heard:
+                await until(lambda: len(heard.messages) >= 31)
+                await heard.nothing_more()
+                assert sorted(heard.texts) == sorted(["어제의 글", *map(str, range(20, 50))])
+                assert next(text for text in heard.texts if text.isdigit()) == "49"
+
+    asyncio.run(scenario())
+
+
 def test_d53_active_and_archived_threads_are_caught_up_on() -> None:
     async def scenario() -> None:
         async with cafe() as place:
@@ -304,6 +327,19 @@ def test_d14_a_process_takes_only_the_shards_it_was_given() -> None:
                 assert list(heard.chat.client.shards) == [1]
                 mine = {guild.id for guild in wire.backend.guilds.values() if (guild.id >> 22) % 2 == 1}
                 assert {guild.id for guild in heard.chat.client.guilds} == mine
+
+    asyncio.run(scenario())
+
+
+def test_neither_messages_nor_members_are_kept_in_memory() -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place, member_names=True) as heard:
+            for number in range(300):
+                place.write(f"{number}", by=place.join(f"회원 {number}", announce=True))
+            await heard.until(600)
+            state = heard.chat.client._connection
+            assert not state._messages and len(state._users) <= 2
+            assert [member.id for member in heard.chat.client.guilds[0].members] == [place.me]
 
     asyncio.run(scenario())
 

@@ -1,7 +1,7 @@
 """The whole product on Discord: an unmodified discord.py over TCP, the application as it is wired, a SQLite file."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,10 +53,19 @@ class At:
         self.place, self.jikimi, self.desk = place, jikimi, desk
         (chat,) = jikimi.platforms
         assert isinstance(chat, DiscordChat)
-        self.client = chat.client
+        self.chat, self.client, self.platform = chat, chat.client, chat.platform
 
     async def incidents(self) -> list[Incident]:
         return list(await self.jikimi.incidents.between(*EVER))
+
+    async def settled(self, count: int) -> list[Incident]:
+        """So many incidents, once everything that was to be done is done and on record."""
+        async with asyncio.timeout(10):
+            while True:
+                found = await self.incidents()
+                if len(found) == count and all(outcome for one in found for _, outcome in one.outcomes):
+                    return found
+                await asyncio.sleep(0.02)
 
     def in_general(self) -> list[str]:
         return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
@@ -67,20 +76,25 @@ class At:
 
 @asynccontextmanager
 async def at_work(
-    place: Cafe, database: Path | str, guard: ScriptedGuard | None = None, mode: str = "live"
+    place: Cafe,
+    database: Path | str,
+    guard: ScriptedGuard | None = None,
+    mode: str = "live",
+    rules: Sequence[dict[str, Any]] = (RULE,),
+    **chat: Any,
 ) -> AsyncIterator[At]:
     config = Config.model_validate(
         {
             "storage": {"url": database if isinstance(database, str) else f"sqlite:///{database}"},
             "defaults": {"mode": mode, "disabled_rules": [rule.name for rule in preset("balanced")]},
-            "rules": [RULE],
+            "rules": list(rules),
         }
     )
     cores: list[wiring.Core] = []
 
     def connect(core: wiring.Core) -> list[DiscordChat]:
         cores.append(core)
-        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock)]
+        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, **chat)]
 
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
@@ -185,7 +199,7 @@ def test_d60_two_moderators_press_at_once_and_one_counts(tmp_path: Path) -> None
         async with cafe() as place, at_work(place, tmp_path / "db") as at:
             place.write("나쁜 말이 아니었던 말")
             await until(lambda: at.cards() and not at.in_general())
-            (incident,) = await at.incidents()
+            (incident,) = await at.settled(1)
             other = place.join("별", place.staff_role)
             card = at.cards()[0].id
             place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
@@ -207,7 +221,7 @@ def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
             async with at_work(place, tmp_path / "db") as at:
                 place.write("나쁜 말이 아니었던 말")
                 await until(lambda: at.cards() and not at.in_general())
-                (incident,) = await at.incidents()
+                (incident,) = await at.settled(1)
                 card = at.cards()[0].id
             async with at_work(place, tmp_path / "db") as at:
                 place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))

@@ -5,12 +5,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import discord
 import pytest
+from pydantic import SecretStr
 
-from adapters.discord.commands import NEEDED
+from adapters.discord.commands import needed
 from adapters.discord.invitation import invitation
+from bot.commands import invite
+from bot.config import Config
 from bot.errors import Broken, Unavailable
 from bot.texts import texts
 from tests.discord_wire import TOKEN, DiscordWire
+
+NEEDED = needed(member_names=False)
 
 
 def test_the_link_asks_for_exactly_what_is_needed() -> None:
@@ -23,6 +28,23 @@ def test_the_link_asks_for_exactly_what_is_needed() -> None:
             needed = discord.Permissions(**dict.fromkeys(NEEDED, True))
             assert asked["permissions"] == [str(needed.value)]
             assert not needed.administrator and not needed.manage_guild
+
+    asyncio.run(scenario())
+
+
+def test_names_ask_for_one_permission_more_and_the_steps_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        async with DiscordWire() as wire:
+            say = texts("ko")
+            for names in (False, True):
+                chosen = {"token": SecretStr(TOKEN), "api_url": wire.api_url, "member_names": names}
+                await invite.discord(Config.model_validate({"discord": chosen}), say)
+                told = capsys.readouterr().out
+                assert ("SERVER MEMBERS INTENT 도 켭니다" in told) is names
+                assert (say["permission_for.manage_nicknames"] in told) is names
+                assert "MESSAGE CONTENT INTENT" in told and "1만 명" in told
+                (asked,) = parse_qs(urlsplit(told.split()[-1]).query)["permissions"]
+                assert discord.Permissions(int(asked)).manage_nicknames is names
 
     asyncio.run(scenario())
 

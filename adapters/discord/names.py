@@ -1,0 +1,57 @@
+"""Which members' names are news: a member as Discord shows them -> whether that name was seen before.
+
+discord.py hears of a change only for members that it keeps; we keep none, so we listen for ourselves.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import discord
+
+REMEMBERED = 50_000  # names, as hashes
+
+
+class Names:
+    """The name under which a member was last seen. Roles and time-outs change members, too, without a new name."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[int, int], int] = OrderedDict()  # by server and member
+        self._given: OrderedDict[tuple[int, int, int], None] = OrderedDict()  # by us, and not yet heard of
+
+    def is_new(self, member: discord.Member) -> bool:
+        """True once for every change; also for one whom we meet for the first time."""
+        who, name = (member.guild.id, member.id), hash(member.display_name)
+        known = self._seen.get(who)
+        _remember(self._seen, who, name)
+        if (*who, name) in self._given:
+            del self._given[*who, name]
+            return False
+        return known != name
+
+    def expect(self, guild_id: int, user_id: int, name: str) -> None:
+        """A name that we are about to give ourselves is no news."""
+        _remember(self._given, (guild_id, user_id, hash(name)), None)
+
+
+def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)
+
+
+def hear_member_updates(client: discord.Client, hear: Callable[[discord.Member], Awaitable[None]]) -> None:
+    """Call `hear` with every member who has changed in some way."""
+    state = client._connection
+    known, tasks = state.parsers["GUILD_MEMBER_UPDATE"], set[asyncio.Future[None]]()
+
+    def updated(data: Any) -> None:
+        known(data)
+        if guild := state._get_guild(int(data["guild_id"])):
+            task = asyncio.ensure_future(hear(discord.Member(data=data, guild=guild, state=state)))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    state.parsers["GUILD_MEMBER_UPDATE"] = updated
