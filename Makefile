@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo-report run test test-engine lint clean
+.PHONY: demo-report pictures run test test-engine lint clean
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -49,6 +49,9 @@ clean:
 	rm -rf $(VENV)-vllm $(VENV) build *.egg-info
 
 demo-report: $(VENV)/.ready-test
-	@rm -rf build/demo && mkdir -p build/demo
-	@$(BIN)/python -m tests.demo_data build/demo/jikimi.db
-	@cd build/demo && ../../$(BIN)/jikimi report --week 2026-W47
+	@$(BIN)/python -m tests.demo_report build/demo
+
+# The README's pictures of the report, and those that the tests compare with.
+pictures: $(VENV)/.ready-test
+	@$(BIN)/python -m tests.demo_report build/demo docs
+	@RENEW_PICTURES=1 $(BIN)/python -m pytest tests/adapters/test_report_pages.py -k picture

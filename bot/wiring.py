@@ -20,6 +20,7 @@ from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
 from bot.domain.message import Message
+from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
 from bot.errors import Broken
@@ -375,6 +376,25 @@ async def chronicle(config: Config) -> AsyncIterator[tuple[Chronicle, Communitie
     """What reports are made from, without anything that could act."""
     async with Database.open(config.storage.url, SystemClock()) as database:
         yield SqlChronicle(database), SqlCommunities(database)
+
+
+async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:
+    """Fill an empty database with the last `weeks` of a made-up year, `made_up_week` the very last."""
+    from storage.made_up_year import write_year
+
+    await write_year(
+        config.storage.url,
+        SystemClock(),
+        weeks=weeks,
+        messages_a_week=messages_a_week,
+        incidents_a_week=incidents_a_week,
+    )
+
+
+def made_up_week() -> Period:
+    from storage.made_up_year import LAST_WEEK, ZONE
+
+    return parse(LAST_WEEK, ZONE.key)
 
 
 def report_press(*, unmasked: bool = False) -> ReportPress:

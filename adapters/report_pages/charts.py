@@ -85,7 +85,7 @@ def ranking(axes: Axes, lines: Sequence[Line], *, size: float = 9) -> None:
         if line.before is not None:
             axes.plot([line.before] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=2, solid_capstyle="butt")
         beside = line.count + top * 0.015
-        if line.before is not None and line.count <= line.before < line.count + top * 0.09:
+        if line.before is not None and line.count <= line.before < line.count + top * 0.15:
             beside = line.before + top * 0.015  # not across the mark
         axes.text(beside, place, f"{line.count:,}", va="center", fontsize=size, color=INK)
     axes.set_yticks(places, [_short(showable(line.name)) for line in shown], fontsize=size)
@@ -131,13 +131,25 @@ def svg(
         draw(figure.add_axes((left, around / height, 0.98 - left, 1 - 2 * around / height)))
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    drawn = stream.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.S)
-    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", drawn)
-    head, _, rest = drawn.partition(">")
-    box = re.search(r'viewBox="[^"]*"', head)
-    return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(alternative)}">{rest}'
+    box = f"0 0 {72 * 4.2:g} {72 * height:g}"
+    shapes = _plain(stream.getvalue(), name)
+    return f'<svg viewBox="{box}" role="img" aria-label="{escape(alternative)}">{shapes}</svg>'
+
+
+def _plain(drawn: str, name: str) -> str:
+    """The shapes of matplotlib's SVG, without groups that group nothing and with attributes for style: half as long,
+    and laid out on paper in half the time."""
+    shapes = drawn[drawn.index("</metadata>") + len("</metadata>") : drawn.rindex("</svg>")]
+    shapes = re.sub(r"<style.*?</style>|<defs>\s*</defs>|</?g(?: id=\"[^\"]*\")?/?>", "", shapes, flags=re.S)
+    shapes = re.sub(r'<path d="[^"]*" style="fill: none"/>| transform="rotate\(-0 [^"]*"', "", shapes)
+    shapes = re.sub(r' style="([^"]*)"', _as_attributes, shapes)
+    shapes = re.sub(r'(\bid="|url\(#)', rf"\1{name}-", shapes)
+    return re.sub(r"\s+", " ", shapes)
+
+
+def _as_attributes(style: re.Match[str]) -> str:
+    pairs = (one.partition(": ") for one in style[1].split("; "))
+    return "".join(f' {name}="{value}"' for name, _, value in pairs)
 
 
 def in_scheme(drawn: str) -> str:
@@ -171,6 +183,7 @@ def _legend(axes: Axes, size: float) -> None:
 
 def _count_axis(axes: Axes, size: float) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.tick_params(length=0)
     axes.tick_params(axis="y", labelsize=size)
     axes.grid(axis="y", linewidth=0.6)

@@ -13,7 +13,7 @@ from adapters.report_pages.words import GROUPS, Words
 from bot.domain.report import Entry, Line
 
 #: How many incidents a page lists, the latest; the CSV file has all of them.
-ON_SCREEN, ON_PAPER = 500, 40
+ON_SCREEN, ON_PAPER = 500, 34
 
 _SHADES = 5
 

@@ -15,10 +15,15 @@ from adapters.report_pages.words import Words
 
 def pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
-    # Everything is in the page; a fetcher that knows only data: keeps it so.
-    fetcher = URLFetcher(allowed_protocols={"data"})
-    HTML(string=html(words, drawn, on_paper=True), url_fetcher=fetcher).write_pdf(stream, stylesheets=[_style()])
+    page = HTML(string=html(words, drawn, on_paper=True), url_fetcher=_fetcher())
+    page.write_pdf(stream, stylesheets=[_style()])
     return stream.getvalue()
+
+
+@lru_cache
+def _fetcher() -> Any:
+    """Everything is in the page; a fetcher that knows only data: keeps it so."""
+    return URLFetcher(allowed_protocols={"data"})
 
 
 @lru_cache

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
-from adapters.report_pages.charts import by_day, messages_by_day, ranking, style
+from adapters.report_pages.charts import by_day, messages_by_day, ranking, style, trend
 from adapters.report_pages.look import ACCENT, INK, RULE, SOFT, showable
 from adapters.report_pages.words import Words
 
@@ -33,22 +33,45 @@ def png(words: Words) -> bytes:
             note = f"{words.arrow(change)} {words.moved(change)}" if change.before is not None else ""
             figure.text(left, 0.790, note, fontsize=10, color=ACCENT, va="center")
             figure.text(left, 0.767, words.compared(change), fontsize=7, color=SOFT, va="center")
-        days = "report.by_day" if words.has_actions else "report.messages_by_day"
         figure.add_artist(Line2D([0.05, 0.95], [0.745, 0.745], color=RULE, linewidth=0.8))
-        figure.text(0.05, 0.720, words.say[days], fontsize=11, color=INK, va="center")
-        draw = by_day if words.has_actions else messages_by_day
-        draw(figure.add_axes((0.08, 0.43, 0.87, 0.235)), words, size=7.5)
-        lines = [line for line in words.kinds if line.count or line.before][:6]
-        figure.text(0.05, 0.375, words.say["report.kinds"], fontsize=11, color=INK, va="center")
-        if report.live and lines:
-            if report.earlier:
-                figure.text(0.95, 0.375, f"┃ {words.before}", fontsize=7.5, color=SOFT, va="center", ha="right")
-            longest = max(len(showable(line.name)) for line in lines)
-            left = min(0.42, 0.09 + 0.021 * longest * (1.5 if words.say.language == "ko" else 1))
-            high = 0.295 * (0.2 + 0.8 * len(lines) / 6)
-            ranking(figure.add_axes((left, 0.35 - high, 0.95 - left, high)), lines, size=8)
+        if report.is_empty:
+            _say(figure, words, 0.70)
         else:
-            figure.text(0.05, 0.335, words.headline[0], fontsize=8.5, color=SOFT, va="center", wrap=True)
+            _days(figure, words)
+            _below(figure, words)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return stream.getvalue()
+
+
+def _days(figure: Figure, words: Words) -> None:
+    what, draw = ("by_day", by_day) if words.has_actions else ("messages_by_day", messages_by_day)
+    _heading(figure, 0.720, words.say[f"report.{what}"])
+    draw(figure.add_axes((0.09, 0.43, 0.86, 0.235)), words, size=7.5)
+
+
+def _below(figure: Figure, words: Words) -> None:
+    """What it was about; in a quiet period how it was before, and in a first one what the figures say."""
+    report, lines = words.report, [line for line in words.kinds if line.count or line.before][:6]
+    if report.live:
+        _heading(figure, 0.375, words.say["report.kinds"])
+        if report.earlier:
+            figure.text(0.95, 0.375, f"┃ {words.before}", fontsize=7.5, color=SOFT, va="center", ha="right")
+        longest = max(len(showable(line.name)) for line in lines)
+        left = min(0.42, 0.09 + 0.021 * longest * (1.5 if words.say.language == "ko" else 1))
+        high = 0.295 * (0.2 + 0.8 * len(lines) / 6)
+        ranking(figure.add_axes((left, 0.35 - high, 0.95 - left, high)), lines, size=8)
+    elif report.earlier:
+        _heading(figure, 0.375, words.say["report.trend"])
+        trend(figure.add_axes((0.09, 0.08, 0.86, 0.235)), words, size=7.5)
+    else:
+        _say(figure, words, 0.36)
+
+
+def _heading(figure: Figure, high: float, said: str) -> None:
+    figure.text(0.05, high, said, fontsize=11, color=INK, va="center")
+
+
+def _say(figure: Figure, words: Words, high: float) -> None:
+    for line, sentence in enumerate(words.headline):
+        figure.text(0.05, high - 0.045 * line, showable(sentence), fontsize=9.5, color=INK, va="center", wrap=True)

@@ -262,7 +262,9 @@ class Words:
         if minutes < 60:
             return f"{minutes}분" if korean else f"{minutes} min"
         if minutes < 48 * 60:
-            return f"{minutes / 60:.1f}시간" if korean else f"{minutes / 60:.1f} h"
+            hours, rest = divmod(minutes, 60)
+            left = (f" {rest}분" if korean else f" {rest} min") if rest else ""
+            return (f"{hours}시간" if korean else f"{hours} h") + left
         return f"{minutes / 1440:.1f}일" if korean else f"{minutes / 1440:.1f} days"
 
     # ---- the file -----------------------------------------------------------------------------------------------

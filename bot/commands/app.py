@@ -281,6 +281,18 @@ def build(language: str) -> typer.Typer:
 
         asyncio.run(revoke(key_id, _config(config, say), say))
 
+    @bench.command("report", help=say["help.bench_report"])
+    def bench_report(
+        messages: Annotated[
+            int, typer.Option("--messages", min=1000, help=say["help.bench_report_messages"])
+        ] = 1_000_000,
+        incidents: Annotated[int, typer.Option("--incidents", min=0, help=say["help.bench_report_incidents"])] = 20_000,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.bench_report import bench_report
+
+        asyncio.run(bench_report(messages, incidents, say, as_json=as_json))
+
     @bench.command("phrases", help=say["help.bench_phrases"])
     def bench_phrases(as_json: JsonOption = False) -> None:
         from bot.commands.train import bench_phrases

@@ -1,5 +1,6 @@
 """A community and a period -> the report's files in a folder, from the database alone."""
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ async def report(
     config: Config, say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
+    gc.disable()  # a short life that needs all it has made to its end
     async with wiring.chronicle(config) as (chronicle, communities):
         chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
         days = _period(period, chosen.timezone or config.defaults.timezone, say)

@@ -3,10 +3,10 @@
 import asyncio
 import csv
 import io
+import os
 import re
-import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,20 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("weasyprint", exc_type=OSError)
 
 from adapters.report_pages import ReportPages
-from adapters.report_pages.look import font_for, showable
+from adapters.report_pages.look import font_for, glyphs, showable
 from bot.domain.periods import parse
 from bot.domain.report import Edition, Figures, Report, compose
 from bot.domain.verdict import Route
 from bot.pipeline.reporting import report_on
+from bot.texts import texts
+from storage import made_up_year
 from storage.chronicle import SqlChronicle
 from storage.database import Database
-from tests import demo_data
+from tests.browsing import CHROMIUM, opened, photograph, small, unlike
 from tests.fakes import ManualClock
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
+PICTURES = Path(__file__).parent / "pictures"
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +38,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'jikimi.db'}"
 
     async def made() -> Report:
-        await demo_data.write_year(url, weeks=5)
+        await made_up_year.write_year(url, ManualClock(), weeks=5)
         async with Database.open(url, ManualClock()) as database:
-            return await report_on(SqlChronicle(database), demo_data.COMMUNITY, "게임 라운지 🎮 $1", PERIOD)
+            return await report_on(SqlChronicle(database), made_up_year.COMMUNITY, "게임 라운지 🎮 $1", PERIOD)
 
     return asyncio.run(made())
 
@@ -59,6 +57,9 @@ def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
 
     pages = PdfReader(io.BytesIO(edition.files[1].content)).pages
     text = re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
+    used = {font.get_object()["/BaseFont"] for page in pages for font in page["/Resources"]["/Font"].values()}
+    assert used and all("Noto-Sans-KR" in name for name in used), used  # another one would show signs that it lacks
+    assert "\ufffd" not in text
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
 
 
@@ -118,26 +119,108 @@ def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
     assert len(font_for("가🎁")) < len(font_for("가나다라마바사")) < 10_000
 
 
+def test_a_quiet_week_is_short(report: Report) -> None:
+    from pypdf import PdfReader
+
+    calm = replace(report.figures, entries=(), outages=(), amendments=(), seen=12)
+    quiet = ReportPages().edition(compose("cafe", PERIOD, calm, report.earlier), "ko")
+    page = quiet.files[0].content.decode()
+    assert "규칙에 걸린 사건이 없어" in page and "요일과 시간" not in page and 'id="list"' not in page
+    assert len(PdfReader(io.BytesIO(quiet.files[1].content)).pages) <= 2
+
+
+def test_moderators_may_see_names(report: Report) -> None:
+    masked, named = (
+        ReportPages(unmasked=unmasked).edition(report, "ko", with_pdf=False).files[0].content.decode()
+        for unmasked in (False, True)
+    )
+    repeater = next(entry for entry in report.live if entry.author == report.repeaters[0].name)
+    assert repeater.author_name in named and repeater.author_name not in masked
+    assert "이름은 가렸습니다" in masked and "이름은 가렸습니다" not in named
+
+
+def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Edition) -> None:
+    page = edition.files[0].content.decode()
+    assert "11-18 04:07부터 1시간 15분" in page
+    assert "11-18 00:07 하늘: ‘상처 주는 말’ 기준 0.75 → 0.8" in page
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_typeface_has_every_sign_of_our_own_words(language: str) -> None:
+    sentences = texts(language).sentences
+    signs = {sign for key, said in sentences.items() if key.startswith(("report.", "rule_name.")) for sign in said}
+    assert {sign for sign in signs if ord(sign) not in glyphs()} <= {"\n"}
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("There is no chromium on this machine.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield opened
-        opened.close()
+    with opened() as browser:
+        yield browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.fixture(scope="module")
+def shown(report: Report, edition: Edition) -> Mapping[str, bytes]:
+    """Pages, and the picture for the chat, by the name of what they show."""
+    nothing = Figures(start=PERIOD.start, end=PERIOD.end)
+    calm = replace(report.figures, entries=(), outages=(), amendments=())
+
+    def page(report: Report, language: str = "ko") -> bytes:
+        return ReportPages().edition(report, language, with_pdf=False).files[0].content
+
+    return {
+        "chat": edition.picture.content,
+        "chat-quiet": ReportPages()
+        .edition(compose("고양이 카페", PERIOD, calm, []), "ko", with_pdf=False)
+        .picture.content,
+        "page": edition.files[0].content,
+        "page-en": page(report, "en"),
+        "page-empty": page(compose("고양이 카페", PERIOD, nothing, [])),
+        "page-first": page(compose("고양이 카페", PERIOD, calm, [])),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        ("chat", 0, ""),
+        ("chat-quiet", 0, ""),
+        ("page", 1280, "light"),
+        ("page", 1280, "dark"),
+        ("page", 390, "light"),
+        ("page", 390, "dark"),
+        ("page-en", 1280, "light"),
+        ("page-empty", 390, "light"),
+        ("page-first", 1280, "dark"),
+    ],
+)
+def test_it_looks_as_in_the_picture(
+    browser: Any, shown: Mapping[str, bytes], name: str, width: int, scheme: str
+) -> None:
+    """`make pictures` takes new ones: look at what has changed before you commit them."""
+    content = shown[name]
+    if width:
+        content = photograph(browser, content, width=width, height=width * 2, scheme=scheme)
+    path = PICTURES / ("-".join(filter(None, (name, str(width or ""), scheme))) + ".png")
+    if os.environ.get("RENEW_PICTURES"):
+        path.write_bytes(small(content))
+    assert unlike(small(content), path.read_bytes()) <= 0.02
+
+
+def test_pictures_that_differ_are_told_apart(shown: Mapping[str, bytes]) -> None:
+    assert unlike(small(shown["chat"]), small(shown["chat"])) == 0
+    assert unlike(small(shown["chat"]), small(shown["chat-quiet"])) > 0.1
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_the_page_is_whole_accessible_and_asks_nobody(
-    browser: Any, edition: Edition, tmp_path: Path, scheme: Any
+    browser: Any, edition: Edition, tmp_path: Path, scheme: Any, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     (tmp_path / "report.html").write_bytes(edition.files[0].content)
-    page = browser.new_page(color_scheme=scheme, bypass_csp=True)
+    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     asked: list[str] = []
     troubles: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -149,20 +232,43 @@ def test_the_page_is_whole_accessible_and_asks_nobody(
     found = Axe().run(page).response["violations"]
     assert [violation["id"] for violation in found if violation["impact"] in ("serious", "critical")] == []
     assert [url for url in asked if not url.startswith("data:")] == [address] and not troubles
+    assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
     page.close()
 
 
-def test_the_list_sorts_and_filters(browser: Any, edition: Edition, tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_bytes(edition.files[0].content)
+@pytest.fixture
+def page(browser: Any, edition: Edition) -> Iterator[Any]:
     page = browser.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
+    page.set_content(edition.files[0].content.decode())
+    yield page
+    page.close()
+
+
+def test_tables_sort_and_the_list_filters(page: Any) -> None:
     first = "#list tbody tr:first-child td:first-child"
     newest = page.inner_text(first)
     page.click("#list thead button >> nth=0")
-    oldest = page.inner_text(first)
-    assert int(oldest[1:]) < int(newest[1:])
+    assert int(page.inner_text(first)[1:]) < int(newest[1:])
     page.fill("#filter", "개인정보")
     shown = page.locator("#list tbody tr:not([hidden])")
     assert 0 < shown.count() < page.locator("#list tbody tr").count()
     assert all("개인정보" in text for text in shown.all_inner_texts())
-    page.close()
+    messages = "section[aria-labelledby=channels] table"
+    page.click(f"{messages} thead button >> nth=2")
+    counts = page.locator(f"{messages} tbody td:nth-child(3)").all_inner_texts()
+    numbers = [int(count.replace(",", "")) for count in counts]
+    assert numbers == sorted(numbers) and len(set(numbers)) > 3
+
+
+@pytest.mark.parametrize(
+    "where", ["[aria-labelledby=rules]", ".heat", "[aria-labelledby=funnel]", "[aria-labelledby=moderators]"]
+)
+def test_a_number_leads_to_the_incidents_that_it_counts(page: Any, where: str) -> None:
+    numbers = page.locator(f"{where} a[data-on]")
+    for place in {0, numbers.count() // 2, numbers.count() - 1}:
+        numbers.nth(place).click()
+        rows = page.locator("#list tbody tr:not([hidden])").count()
+        assert rows == int(numbers.nth(place).inner_text().replace(",", ""))
+        assert f"{rows}건" in page.inner_text("#chosen")
+    page.click("#chosen button")
+    assert page.locator("#list tbody tr[hidden]").count() == 0

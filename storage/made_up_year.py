@@ -1,41 +1,62 @@
-"""A database path -> a year on record of a made-up community of 5,000 members, to show reports with.
-
-    python -m tests.demo_data jikimi.db
+"""A database URL -> a year on record of a made-up community of 5,000 members, to show and to measure reports with.
 
 Messages without an incident are there as tallies only, as after a year of retention.
 """
 
-import asyncio
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
+from sqlalchemy import Table, insert
 
-from adapters.system_clock import SystemClock
 from bot.domain.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.domain.conditions import Why
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Task, Verdict
+from bot.ports import Clock
 from storage import codec, tallies
 from storage.database import Database
-from storage.tables import actions, incidents, messages, reviews
+from storage.tables import actions, amendments, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
 COMMUNITY = "서울 게임 라운지"
 ZONE = ZoneInfo("Asia/Seoul")
 START = datetime(2025, 11, 24, tzinfo=ZONE).astimezone(UTC)
-WEEKS = 52  # to 2026-W47
+WEEKS = 52
+LAST_WEEK = "2026-W47"
 MEMBERS = 5000
 
 CHANNELS = {"자유게시판": 40, "게임 이야기": 26, "질문과 답변": 12, "파티 구하기": 11, "거래": 6, "밤샘방": 5}
 MODERATORS = {"하늘": 5, "민재": 3, "서윤": 2}
 BOTS = {"9001": "공략도우미", "9002": "번역이"}
+#: A year of names, as people choose them: two words and now and then a number.
+FIRST = (
+    "졸린", "배고픈", "심심한", "느긋한", "수줍은", "용감한", "새벽의", "하얀", "검은", "푸른", "작은", "커다란",
+    "달리는", "웃는", "조용한", "엉뚱한",
+)  # fmt: skip
+SECOND = (
+    "고양이", "너구리", "두더지", "고래", "부엉이", "다람쥐", "사자", "펭귄", "여우", "토끼", "감자", "만두", "라면",
+    "구름", "바람", "별똥별", "기사", "마법사",
+)  # fmt: skip
+#: (day of the year, hour there, minutes): when the guard was away.
+AWAY = ((23, 4, 50), (80, 15, 12), (171, 2, 205), (249, 19, 35), (359, 4, 75))
+#: (day, hour, who, setting, before, after)
+CHANGED = (
+    (1, 20, "하늘", "moderators_channel", "", "운영진"),
+    (1, 20, "하늘", "report_channel", "", "운영진"),
+    (14, 21, "하늘", "mode", "watch", "live"),
+    (96, 22, "민재", "preset", "gentle", "balanced"),
+    (200, 13, "서윤", "exempt_channels", "", "밤샘방"),
+    (214, 12, "하늘", "exempt_channels", "밤샘방", ""),
+    (359, 0, "하늘", "thresholds.abuse", "0.75", "0.8"),
+    (361, 23, "민재", "thresholds.trade-links", "", "0.9"),
+)
+#: Every quarter of the year somebody brings friends along to make trouble, on this day's evening of that week.
+RAID_WEEK, RAID_EVENING = 8, timedelta(days=5, hours=21)
 # rule -> how often, the bar, what is done, how often a moderator calls it wrong
 RULES: dict[str, tuple[float, float | None, tuple[Action, ...], float]] = {
     "abuse": (38, 0.80, (Flag(),), 0.16),
@@ -54,19 +75,45 @@ DAYS = (0.9, 0.88, 0.92, 0.95, 1.15, 1.35, 1.25)
 
 
 async def write_year(
-    url: str, *, weeks: int = WEEKS, messages_a_week: int = 42_000, incidents_a_week: int = 330, seed: int = 7
+    url: str,
+    clock: Clock,
+    *,
+    weeks: int = WEEKS,
+    messages_a_week: int = 42_000,
+    incidents_a_week: int = 330,
+    seed: int = 7,
 ) -> None:
+    """The last `weeks` of the year."""
     chance = random.Random(seed)
-    async with Database.open(url, SystemClock()) as database, database.write() as connection:
+    first = START + timedelta(weeks=WEEKS - weeks)
+    troubles: tuple[tuple[Table, Iterator[dict[str, Any]]], ...] = (
+        (outages, _outages(first)),
+        (amendments, _amendments(first)),
+    )
+    async with Database.open(url, clock) as database, database.write() as connection:
+        for table, made in troubles:
+            if found := list(made):
+                await connection.execute(insert(table), found)
         for week in range(weeks):
             growth = 0.6 + 0.4 * week / max(1, weeks - 1)
             start = START + timedelta(weeks=week + WEEKS - weeks)
             quarters = Counter(dict(_quarters(start, messages_a_week * growth, chance)))
             await connection.execute(insert(counts), list(_tallies(quarters, chance)))
-            raid = 1.6 if week % 13 == 8 else 1.0
-            number = round(incidents_a_week * growth * raid * chance.uniform(0.9, 1.1))
-            moments = _moments(quarters, number, chance)
-            rows = [_incident(week * 100_000 + n, moment, chance) for n, moment in enumerate(moments, 1)]
+            number = round(incidents_a_week * growth * chance.uniform(0.9, 1.1))
+            moments = [(moment, "") for moment in _moments(quarters, number, chance)]
+            if (week + WEEKS - weeks) % 13 == RAID_WEEK:
+                evening = start + RAID_EVENING
+                moments += [
+                    (
+                        evening + timedelta(minutes=chance.triangular(0, 90, 15)),
+                        chance.choice(("flood", "mass-mention")),
+                    )
+                    for _ in range(number * 6 // 10)
+                ]
+            rows = [
+                _incident(week * 100_000 + n, moment, chance, raid)
+                for n, (moment, raid) in enumerate(sorted(moments), 1)
+            ]
             for table in (messages, incidents, actions, reviews):
                 if found := [row for incident in rows for row in incident[table.name]]:
                     await connection.execute(insert(table), found)
@@ -88,8 +135,8 @@ def _moments(quarters: Counter[datetime], number: int, chance: random.Random) ->
 def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dict[str, Any]]:
     for hour in sorted({moment.replace(minute=0) for moment in quarters}):
         number = sum(quarters[hour + minutes * timedelta(minutes=15)] for minutes in range(4))
-        outage = hour.weekday() == 2 and hour.hour == 4 and chance.random() < 0.3
-        unscreened = number // 3 if outage else 0
+        # a message waits a minute for the guard before it goes without a verdict, and half of them are asked again
+        unscreened = round(number * _away(hour) / 2)
         named = {
             **{(tallies.CHANNEL, name): number * share // 100 for name, share in CHANNELS.items()},
             **{(tallies.LATENCY, edge): number * share // 100 for edge, share in (("5", 58), ("10", 30), ("50", 12))},
@@ -103,19 +150,56 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dic
                 yield {"community": COMMUNITY, "quarter": hour, "what": what, "name": name, "number": count}
 
 
-def _incident(number: int, moment: datetime, chance: random.Random) -> dict[str, list[dict[str, Any]]]:
-    rule = chance.choices(list(RULES), [often for often, *_ in RULES.values()])[0]
+def _there(day: int, hour: int) -> datetime:
+    """The hour of a day of the year."""
+    return START + timedelta(days=day, hours=hour, minutes=7)
+
+
+def _outages(first: datetime) -> Iterator[dict[str, Any]]:
+    for day, hour, minutes in AWAY:
+        began = _there(day, hour)
+        if began >= first:
+            yield {"began_at": began, "ended_at": began + timedelta(minutes=minutes)}
+
+
+def _away(hour: datetime) -> float:
+    """The share of an hour in which the guard was away."""
+    share = 0.0
+    for day, of_day, minutes in AWAY:
+        began = _there(day, of_day)
+        common = min(began + timedelta(minutes=minutes), hour + timedelta(hours=1)) - max(began, hour)
+        share += max(common / timedelta(hours=1), 0.0)
+    return share
+
+
+def _amendments(first: datetime) -> Iterator[dict[str, Any]]:
+    for day, hour, by, setting, before, after in CHANGED:
+        if (at := _there(day, hour)) >= first:
+            about = {"platform": Platform.REHEARSAL.value, "community": COMMUNITY, "at": at}
+            yield about | {"by": by, "setting": setting, "before": before, "after": after}
+
+
+def _name(author: str) -> str:
+    number = int(author)
+    name = f"{FIRST[number % len(FIRST)]}{SECOND[number // len(FIRST) % len(SECOND)]}"
+    return name if number % 3 else f"{name}{number % 100}"
+
+
+def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -> dict[str, list[dict[str, Any]]]:
+    rule = raid or chance.choices(list(RULES), [often for often, *_ in RULES.values()])[0]
     _, bar, wanted, wrong = RULES[rule]
     score = min(0.999, (bar or 0.5) + (1 - (bar or 0.5)) * chance.betavariate(1.3, 1.1))
     by_bot = rule == "abuse" and chance.random() < 0.04
     author = chance.choice(list(BOTS)) if by_bot else str(int(MEMBERS * chance.betavariate(0.5, 4)))
+    if raid:  # those who came last
+        author = str(MEMBERS - chance.randrange(24))
     channel = chance.choices(list(CHANNELS), list(CHANNELS.values()))[0]
     trial = channel == "거래" and chance.random() < 0.5
     decision = Decision(
         message=Message(
             ref=MessageRef(Platform.REHEARSAL, channel, str(number)),
             community_id=COMMUNITY,
-            author=Author(id=author, name=BOTS.get(author, f"회원{author}"), bot=by_bot),
+            author=Author(id=author, name=BOTS.get(author) or _name(author), bot=by_bot),
             sent_at=moment,
             text="(보기로 지어낸 메시지)",
         ),
@@ -178,8 +262,8 @@ def _incident(number: int, moment: datetime, chance: random.Random) -> dict[str,
         for place, action in enumerate(wanted)
     ]
     if chance.random() < 0.93:
-        near = bar is not None and score < bar + (1 - bar) * 0.3
-        is_wrong = chance.random() < (wrong * 2.6 if near else wrong * 0.4 if bar else wrong)
+        near = bar is not None and score < bar + (1 - bar) * 0.15
+        is_wrong = chance.random() < (wrong * 5 if near else wrong * 0.3 if bar else wrong)
         moderator = chance.choices(list(MODERATORS), list(MODERATORS.values()))[0]
         rows["reviews"] = [
             {
@@ -192,7 +276,3 @@ def _incident(number: int, moment: datetime, chance: random.Random) -> dict[str,
             }
         ]
     return rows
-
-
-if __name__ == "__main__":
-    asyncio.run(write_year(f"sqlite:///{sys.argv[1]}"))

@@ -1,0 +1,46 @@
+"""A folder -> the weekly report of a made-up year, and, asked for, the README's pictures of it.
+
+python -m tests.demo_report build/demo [docs]
+"""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+from adapters.report_pages import ReportPages
+from adapters.system_clock import SystemClock
+from bot.domain.periods import parse
+from bot.domain.report import Edition
+from bot.pipeline.reporting import report_on
+from storage import made_up_year
+from storage.chronicle import SqlChronicle
+from storage.database import Database
+from tests.browsing import opened, photograph
+
+
+async def edition(url: str, language: str) -> Edition:
+    await made_up_year.write_year(url, SystemClock())
+    async with Database.open(url, SystemClock()) as database:
+        week = parse(made_up_year.LAST_WEEK, made_up_year.ZONE.key)
+        report = await report_on(SqlChronicle(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY, week)
+    return ReportPages().edition(report, language)
+
+
+def main(out: Path, docs: Path | None) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    made = asyncio.run(edition(f"sqlite:///{out / 'jikimi.db'}", "ko"))
+    for file in (made.picture, *made.files):
+        (out / file.name).write_bytes(file.content)
+        print(out / file.name)
+    print(made.text)
+    if docs:
+        (docs / "report-chat.png").write_bytes(made.picture.content)
+        with opened() as browser:
+            content = photograph(browser, made.files[0].content, width=1280, height=1500)
+        (docs / "report-page.png").write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None)
