@@ -3,7 +3,7 @@ in place. A button carries all that is needed to serve it after a restart."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -36,6 +36,8 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
 NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
+MOST_FOLDED = 200  # incidents on one card: all of them are named on it
+NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
 LONGEST_ALERT = 200  # characters that a button can answer with
 
@@ -54,6 +56,7 @@ class _Shown:
     at: float
     message_id: int | None = None
     more: list[int] = field(default_factory=list)
+    named: int = 0  # how many of `more` the card names in the chat
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -71,6 +74,7 @@ class Cards:
     _latest: OrderedDict[tuple[int, str, str], _Shown] = field(default_factory=OrderedDict)
     _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _naming: int = 0
 
     # ---- showing ----------------------------------------------------------------------------------------------------
 
@@ -99,9 +103,9 @@ class Cards:
         """The card that this member's last incident is on, as long as it is fresh, or any other where the chat takes no
         more now; else a new one."""
         now, last = self.clock.monotonic(), self._latest.get(key)
-        if (last is None or now - last.at > FOLD) and self._is_full(key[0]):
+        if not _takes_more(last, now) and self._is_full(key[0]):
             last = self._newest.get(key[:2])
-        if last is None or now - last.at > FOLD:
+        if last is None or not _takes_more(last, now):
             last = self._latest[key] = _Shown(chat_id=key[0], incident_id=incident_id, at=now)
             self._newest[key[:2]] = last
             if len(self._latest) > REMEMBERED:
@@ -118,21 +122,39 @@ class Cards:
             self._by_incident.popitem(last=False)
 
     async def _put(self, shown: _Shown, incident_id: int) -> None:
+        """Returns once the card names the incident."""
         async with shown.sending:
             if incident_id != shown.incident_id and incident_id not in shown.more:
                 shown.more.append(incident_id)
-            if shown.message_id is not None:
+            if shown.message_id is None:
+                await self._send(shown)
+        if incident_id in shown.more:
+            await self._await_naming(shown, shown.more.index(incident_id))
+
+    async def _await_naming(self, shown: _Shown, place: int) -> None:
+        """For as long as a rewriting takes where the chat has room; then the incident comes back later."""
+        wait = self.limiter.wait(shown.chat_id, Lane.NOTICE, spare=NEW_CARDS)
+        until = self.clock.monotonic() + (2 * REWRITE if wait < REWRITE and self._naming < NAMING_AT_ONCE else 0)
+        self._naming += 1
+        try:
+            while shown.named <= place:
                 self._rewrite_soon(shown)
-                return
-            content = await self._content(shown)
-            if content is None:
-                return
-            text, entities, keyboard = content
-            async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
-                sent = await self.bot.send_message(
-                    shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
-                )
-            shown.message_id, shown.as_shown = sent.message_id, (text, keyboard)
+                if self.clock.monotonic() >= until:
+                    raise Unavailable("its card is not written anew yet", retry_after=wait + REWRITE)
+                await self.clock.sleep(REWRITE / 10)
+        finally:
+            self._naming -= 1
+
+    async def _send(self, shown: _Shown) -> None:
+        named, content = len(shown.more), await self._content(shown)
+        if content is None:
+            return
+        text, entities, keyboard = content
+        async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
+            )
+        shown.message_id, shown.as_shown, shown.named = sent.message_id, (text, keyboard), named
 
     async def _ping(self, shown: _Shown, urgent: Sequence[str], say: Texts) -> None:
         names, entities = say("telegram.urgent", people=""), []
@@ -170,15 +192,18 @@ class Cards:
             if not shown.rewriting:
                 shown.rewriting = True
                 await self._rewrite(shown, max(REWRITE, error.retry_after or 10.0))
+        except (BadRequest, Forbidden, ChatMigrated):
+            self._forget(lambda other: other is shown)  # somebody took it away: what comes next needs another one
         except (BotError, TelegramError) as error:
             _log.warning("card not written anew", incident=shown.incident_id, error=type(error).__name__)
 
     async def _write(self, shown: _Shown) -> None:
-        content = await self._content(shown)
+        named, content = len(shown.more), await self._content(shown)
         if content is None or shown.message_id is None:
             return
         text, entities, keyboard = content
         if shown.as_shown == (text, keyboard):
+            shown.named = max(shown.named, named)
             return
         try:
             async with self.limiter.turn(shown.chat_id, Lane.NOTICE, spare=NEW_CARDS):
@@ -189,7 +214,7 @@ class Cards:
         except BadRequest as error:
             if "not modified" not in error.message:
                 raise
-        shown.as_shown = (text, keyboard)
+        shown.as_shown, shown.named = (text, keyboard), max(shown.named, named)
 
     async def _content(self, shown: _Shown) -> tuple[str, list[MessageEntity], InlineKeyboardMarkup] | None:
         found = await self.desk.look_up(shown.incident_id)
@@ -258,9 +283,16 @@ class Cards:
 
     def forget_chat(self, chat_id: int) -> None:
         """Cards of a chat that has another id by now."""
-        self._newest = {key: shown for key, shown in self._newest.items() if shown.chat_id != chat_id}
-        self._latest = OrderedDict(item for item in self._latest.items() if item[1].chat_id != chat_id)
-        self._by_incident = OrderedDict(item for item in self._by_incident.items() if item[1].chat_id != chat_id)
+        self._forget(lambda shown: shown.chat_id == chat_id)
+
+    def _forget(self, which: Callable[[_Shown], bool]) -> None:
+        self._newest = {key: shown for key, shown in self._newest.items() if not which(shown)}
+        self._latest = OrderedDict(item for item in self._latest.items() if not which(item[1]))
+        self._by_incident = OrderedDict(item for item in self._by_incident.items() if not which(item[1]))
+
+
+def _takes_more(shown: _Shown | None, now: float) -> bool:
+    return shown is not None and now - shown.at <= FOLD and len(shown.more) < MOST_FOLDED
 
 
 def _laid_out(card: Card, incident: Incident, more: Sequence[int]) -> tuple[str, list[MessageEntity]]:
@@ -268,7 +300,7 @@ def _laid_out(card: Card, incident: Incident, more: Sequence[int]) -> tuple[str,
     quoted = card.text or "-"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
     if more:
-        lines.append(" ".join(f"#{id_}" for id_ in more[-50:]))
+        lines.append(" ".join(f"#{id_}" for id_ in more[-MOST_FOLDED:]))
     if link := message_link(incident):
         lines.append(link)
     text = cut(f"{title}\n{quoted}\n" + "\n".join(lines), LONGEST)
