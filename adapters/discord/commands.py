@@ -1,5 +1,6 @@
 """Slash commands, a context menu and the welcome: what people ask the bot for -> answers that only they see."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ class Commands:
     clock: Clock
     automod: NativeAutoMod
     member_names: bool = field(kw_only=True)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
     def __post_init__(self) -> None:
@@ -298,10 +300,12 @@ class Commands:
         except BotError:
             await interaction.followup.send(say["card.try_again"], ephemeral=True)
         else:
-            await interaction.edit_original_response(content=await self._status(interaction, say))
+            status, menu = await self._status(interaction, say), _Menu(self, say, self._community(interaction))
+            await interaction.edit_original_response(content=status, view=menu)
 
     async def _change(self, interaction: Interaction, **changes: Any) -> None:
-        await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
+        async with self._changing:  # two choices in a row must not forget each other
+            await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
 
     def _community(self, interaction: Interaction) -> Community:
         guild = interaction.guild
@@ -340,16 +344,23 @@ class _Menu(discord.ui.View):
     def __init__(self, commands: Commands, say: Texts, now: Community) -> None:
         super().__init__(timeout=MENU_LASTS)
         for key in ("moderators_channel", "report_channel"):
-            self.add_item(_ChannelMenu(commands, say, key))
+            self.add_item(_ChannelMenu(commands, say, key, getattr(now, key)))
         self.add_item(_WordMenu(commands, say, "preset", "preset", PRESETS, now.preset))
         self.add_item(_WordMenu(commands, say, "mode", "mode", tuple(Watch), now.mode))
         self.add_item(_WordMenu(commands, say, "language", "in_language", LANGUAGES, now.language))
 
 
+_A_CHANNEL = discord.SelectDefaultValueType.channel
+
+
 class _ChannelMenu(discord.ui.ChannelSelect[Any]):
-    def __init__(self, commands: Commands, say: Texts, key: str) -> None:
-        placeholder = say[f"setting.choose_{key}"]
-        super().__init__(placeholder=placeholder, channel_types=[discord.ChannelType.text])
+    def __init__(self, commands: Commands, say: Texts, key: str, now: str | None) -> None:
+        super().__init__(
+            custom_id=f"jikimi-set:{key}",
+            placeholder=say[f"setting.choose_{key}"],
+            channel_types=[discord.ChannelType.text],
+            default_values=[discord.SelectDefaultValue(id=int(now), type=_A_CHANNEL)] if now else [],
+        )
         self._commands, self._say, self._key = commands, say, key
 
     async def callback(self, interaction: Interaction) -> None:
@@ -363,7 +374,7 @@ class _WordMenu(discord.ui.Select[Any]):
         options = [
             discord.SelectOption(label=say[f"{family}.{word}"], value=str(word), default=word == now) for word in words
         ]
-        super().__init__(placeholder=say[f"setting.choose_{key}"], options=options)
+        super().__init__(custom_id=f"jikimi-set:{key}", placeholder=say[f"setting.choose_{key}"], options=options)
         self._commands, self._say, self._key = commands, say, key
 
     async def callback(self, interaction: Interaction) -> None:

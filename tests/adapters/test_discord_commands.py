@@ -75,6 +75,11 @@ def test_setting_up_is_five_menus_that_change_what_is_set() -> None:
         await until(lambda: settings(place).language == "en" and settings(place).mode)
         assert (settings(place).preset, settings(place).mode) == ("strict", Watch.LIVE)
         assert settings(place).name == "카페"
+        await until(lambda: "English" in menu.content)
+        shown = [row["components"][0] for row in menu.components]
+        assert shown[0]["default_values"] == [{"id": place.general, "type": "channel"}]
+        chosen = [option["value"] for select in shown for option in select.get("options", ()) if option["default"]]
+        assert chosen == ["strict", "live", "en"]
 
     play(scene)
 
