@@ -241,16 +241,22 @@ class Commands:
         return "\n".join(f"**{say[f'setting.{key}']}** {value}" for key, value in lines)
 
     async def _check(self, interaction: Interaction, say: Texts) -> str:
-        """What the bot may not do, and where: it knows before it is refused."""
+        """What the bot may not do, where, and what will not work for that: it knows before it is refused."""
         guild = interaction.guild
         assert guild is not None
-        gaps = [
-            f"<#{channel.id}>: {missing(lacking, say)}"
-            for channel in (*guild.text_channels, *guild.forums, *guild.voice_channels)
-            if (lacking := missing_here(guild, channel.id, list(needed(member_names=self.member_names))))
+        wanted = needed(member_names=self.member_names)
+        channels = (*guild.text_channels, *guild.forums, *guild.voice_channels)
+        gaps = {channel.id: lacking for channel in channels if (lacking := missing_here(guild, channel.id, [*wanted]))}
+        lacking_somewhere = {name for lacking in gaps.values() for name in lacking}
+        told = [
+            say("discord.needed_for", permission=say[f"permission.{name}"], purpose=say[f"permission_for.{name}"])
+            for name in wanted
+            if name in lacking_somewhere
         ]
-        more = [say("discord.more_channels", count=len(gaps) - MOST_SHOWN)] if len(gaps) > MOST_SHOWN else []
-        told = [*gaps[:MOST_SHOWN], *more] or [say["discord.all_permissions"]]
+        told += [f"<#{channel}>: {missing(lacking, say)}" for channel, lacking in [*gaps.items()][:MOST_SHOWN]]
+        if len(gaps) > MOST_SHOWN:
+            told.append(say("discord.more_channels", count=len(gaps) - MOST_SHOWN))
+        told = told or [say["discord.all_permissions"]]
         return "\n".join(told if self.member_names else [*told, say["discord.names_not_read"]])
 
     async def _switch_automod(self, interaction: Interaction, on: bool, say: Texts) -> str:

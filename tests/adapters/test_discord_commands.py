@@ -118,7 +118,8 @@ def test_d37_the_check_names_what_is_missing_and_where() -> None:
         guild = heard.chat.client.get_guild(place.guild)
         await until(lambda: guild and not guild.me.guild_permissions.ban_members)
         gaps = await told(place, place.wire.command(place.dal, place.general, "jikimi check"))
-        assert f"<#{place.general}>" in gaps and "Ban Members" in gaps
+        assert f"<#{place.general}>: missing permission: Ban Members" in gaps
+        assert "Ban Members: needed to ban" in gaps and "needed to kick" not in gaps
 
     play(scene)
 
