@@ -44,7 +44,7 @@ main { width: 720px; padding: 18px 20px; background: #313338; display: flex; gap
 .head b { color: #f2f3f5 } .head i { font: 12px Sans; color: #949ba4; margin-left: 6px }
 .badge { background: #5865f2; color: #fff; font-size: 10px; border-radius: 3px; padding: 2px 5px; margin-left: 6px;
   vertical-align: 1px } p { margin: 2px 0; white-space: pre-wrap } b { font-weight: 700 } a { color: #00a8fc }
-code { background: #2b2d31; border-radius: 4px; padding: 1px 5px; font: 14px Sans }
+code { white-space: nowrap; background: #2b2d31; border-radius: 4px; padding: 1px 5px; font: 14px Sans }
 .at { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 3px } .time { background: #3f4147;
   border-radius: 3px; padding: 0 3px } small { color: #949ba4; font-size: 12px }
 .embed { border-left: 4px solid; border-radius: 4px; background: #2b2d31; padding: 10px 16px 14px 14px; margin-top: 6px;
@@ -101,6 +101,7 @@ class Drawn:
         if component["type"] == 2:
             return f'<button class="s{component["style"]}">{html.escape(component["label"])}</button>'
         chosen = [option["label"] for option in component.get("options", ()) if option.get("default")]
+        chosen += [f"# {self.names[str(value['id'])]}" for value in component.get("default_values", ())]
         shown = html.escape(chosen[0] if chosen else component["placeholder"])
         return f'<div class="menu {"set" if chosen else ""}"><span>{shown}</span><span>▾</span></div>'
 

@@ -4,7 +4,7 @@ AutoMod stops a message before anybody sees it, but knows only words: rules that
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,10 @@ def _stems(patterns: Iterable[str]) -> list[str]:
     return [f"*{pattern}*" for pattern in plain if len(pattern) <= LONGEST_WORD - 2]
 
 
+#: Tells the moderators of a server once that something cannot be done.
+Complain = Callable[[str, str, Texts], Awaitable[None]]
+
+
 @dataclass(slots=True, kw_only=True)
 class NativeAutoMod:
     """For servers that have switched it on. Our rule is the one that we have made ourselves."""
@@ -86,7 +90,9 @@ class NativeAutoMod:
     client: discord.Client
     desk: Desk
     clock: Clock
+    complain: Complain
     _pushed: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # by server: what AutoMod has of us
+    _refused: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # what it has not taken
     _seen: OrderedDict[tuple[object, ...], tuple[float, set[int]]] = field(default_factory=OrderedDict)
 
     async def keep(self) -> None:
@@ -95,13 +101,16 @@ class NativeAutoMod:
             for guild in list(self.client.guilds):
                 if self.is_on(guild.id) or self._pushed.get(guild.id):
                     try:
-                        outcome = await self.follow(guild, texts(self._policy(guild).language))
-                    except BotError as error:
+                        await self._keep_up(guild)
+                    except (BotError, discord.DiscordException, OSError, TimeoutError) as error:
                         _log.warning("AutoMod does not follow yet", guild=guild.id, error=type(error).__name__)
-                    else:
-                        if isinstance(outcome, Refused):
-                            _log.warning("AutoMod may not be changed", guild=guild.id, reason=outcome.reason)
             await self.clock.sleep(EVERY)
+
+    async def _keep_up(self, guild: discord.Guild) -> None:
+        say = texts(self._policy(guild).language)
+        outcome = await self.follow(guild, say, anew=False)
+        if isinstance(outcome, Refused):
+            await self.complain(str(guild.id), say("discord.automod_refused", why=outcome.reason), say)
 
     def is_on(self, guild_id: int) -> bool:
         return self.desk.community(Platform.DISCORD, str(guild_id)).native_filter
@@ -109,8 +118,9 @@ class NativeAutoMod:
     def words(self, guild: discord.Guild) -> WordList:
         return word_list(self._policy(guild))
 
-    async def follow(self, guild: discord.Guild, say: Texts) -> Outcome:
-        """Make our rule what the server's settings ask for; nothing is asked of Discord where nothing has changed."""
+    async def follow(self, guild: discord.Guild, say: Texts, *, anew: bool = True) -> Outcome:
+        """Make our rule what the server's settings ask for; nothing is asked of Discord where nothing has changed.
+        `anew`: also try again what it has refused before."""
         wanted: Mapping[str, Any] | None = None
         if self.is_on(guild.id):
             policy = self._policy(guild)
@@ -119,15 +129,14 @@ class NativeAutoMod:
             if len(roles) > MOST_ROLES or len(channels) > MOST_CHANNELS:
                 return Refused(say("discord.automod_exempt", roles=MOST_ROLES, channels=MOST_CHANNELS))
             wanted = _rule(list_, policy, roles, channels) if list_.words else None
-        if guild.id in self._pushed and self._pushed[guild.id] == wanted:
+        if _has(self._pushed, guild.id, wanted) or (not anew and _has(self._refused, guild.id, wanted)):
             return Done()
         if guild.me is not None and not guild.me.guild_permissions.manage_guild:
             return Refused(missing(["manage_guild"], say))
         outcome = await outcome_of(
             self._push(guild.id, wanted, say["discord.automod_audit"]), say, needs="manage_guild"
         )
-        if isinstance(outcome, Done):
-            self._pushed[guild.id] = wanted
+        (self._pushed if isinstance(outcome, Done) else self._refused)[guild.id] = wanted
         return outcome
 
     async def _push(self, guild_id: int, wanted: Mapping[str, Any] | None, reason: str) -> None:
@@ -167,6 +176,10 @@ class NativeAutoMod:
             sent_at=self.clock.now(),
         )
         return self.desk.policy(anybody)
+
+
+def _has(memory: Mapping[int, Mapping[str, Any] | None], guild_id: int, wanted: Mapping[str, Any] | None) -> bool:
+    return guild_id in memory and memory[guild_id] == wanted
 
 
 def _rule(words: WordList, policy: Policy, roles: list[str], channels: list[str]) -> Mapping[str, Any]:

@@ -103,7 +103,7 @@ class DiscordChat:
         self._hands = Hands(
             client=self.client, cards=cards, notices=notices, names=self._names, clock=clock, invalid=invalid
         )
-        self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock)
+        self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complain=cards.complain)
         self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()

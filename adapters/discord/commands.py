@@ -1,5 +1,6 @@
 """Slash commands, a context menu and the welcome: what people ask the bot for -> answers that only they see."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ class Commands:
     clock: Clock
     automod: NativeAutoMod
     member_names: bool = field(kw_only=True)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
     def __post_init__(self) -> None:
@@ -239,16 +241,22 @@ class Commands:
         return "\n".join(f"**{say[f'setting.{key}']}** {value}" for key, value in lines)
 
     async def _check(self, interaction: Interaction, say: Texts) -> str:
-        """What the bot may not do, and where: it knows before it is refused."""
+        """What the bot may not do, where, and what will not work for that: it knows before it is refused."""
         guild = interaction.guild
         assert guild is not None
-        gaps = [
-            f"<#{channel.id}>: {missing(lacking, say)}"
-            for channel in (*guild.text_channels, *guild.forums, *guild.voice_channels)
-            if (lacking := missing_here(guild, channel.id, list(needed(member_names=self.member_names))))
+        wanted = needed(member_names=self.member_names)
+        channels = (*guild.text_channels, *guild.forums, *guild.voice_channels)
+        gaps = {channel.id: lacking for channel in channels if (lacking := missing_here(guild, channel.id, [*wanted]))}
+        lacking_somewhere = {name for lacking in gaps.values() for name in lacking}
+        told = [
+            say("discord.needed_for", permission=say[f"permission.{name}"], purpose=say[f"permission_for.{name}"])
+            for name in wanted
+            if name in lacking_somewhere
         ]
-        more = [say("discord.more_channels", count=len(gaps) - MOST_SHOWN)] if len(gaps) > MOST_SHOWN else []
-        told = [*gaps[:MOST_SHOWN], *more] or [say["discord.all_permissions"]]
+        told += [f"<#{channel}>: {missing(lacking, say)}" for channel, lacking in [*gaps.items()][:MOST_SHOWN]]
+        if len(gaps) > MOST_SHOWN:
+            told.append(say("discord.more_channels", count=len(gaps) - MOST_SHOWN))
+        told = told or [say["discord.all_permissions"]]
         return "\n".join(told if self.member_names else [*told, say["discord.names_not_read"]])
 
     async def _switch_automod(self, interaction: Interaction, on: bool, say: Texts) -> str:
@@ -298,10 +306,12 @@ class Commands:
         except BotError:
             await interaction.followup.send(say["card.try_again"], ephemeral=True)
         else:
-            await interaction.edit_original_response(content=await self._status(interaction, say))
+            status, menu = await self._status(interaction, say), _Menu(self, say, self._community(interaction))
+            await interaction.edit_original_response(content=status, view=menu)
 
     async def _change(self, interaction: Interaction, **changes: Any) -> None:
-        await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
+        async with self._changing:  # two choices in a row must not forget each other
+            await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
 
     def _community(self, interaction: Interaction) -> Community:
         guild = interaction.guild
@@ -340,16 +350,23 @@ class _Menu(discord.ui.View):
     def __init__(self, commands: Commands, say: Texts, now: Community) -> None:
         super().__init__(timeout=MENU_LASTS)
         for key in ("moderators_channel", "report_channel"):
-            self.add_item(_ChannelMenu(commands, say, key))
+            self.add_item(_ChannelMenu(commands, say, key, getattr(now, key)))
         self.add_item(_WordMenu(commands, say, "preset", "preset", PRESETS, now.preset))
         self.add_item(_WordMenu(commands, say, "mode", "mode", tuple(Watch), now.mode))
         self.add_item(_WordMenu(commands, say, "language", "in_language", LANGUAGES, now.language))
 
 
+_A_CHANNEL = discord.SelectDefaultValueType.channel
+
+
 class _ChannelMenu(discord.ui.ChannelSelect[Any]):
-    def __init__(self, commands: Commands, say: Texts, key: str) -> None:
-        placeholder = say[f"setting.choose_{key}"]
-        super().__init__(placeholder=placeholder, channel_types=[discord.ChannelType.text])
+    def __init__(self, commands: Commands, say: Texts, key: str, now: str | None) -> None:
+        super().__init__(
+            custom_id=f"jikimi-set:{key}",
+            placeholder=say[f"setting.choose_{key}"],
+            channel_types=[discord.ChannelType.text],
+            default_values=[discord.SelectDefaultValue(id=int(now), type=_A_CHANNEL)] if now else [],
+        )
         self._commands, self._say, self._key = commands, say, key
 
     async def callback(self, interaction: Interaction) -> None:
@@ -363,7 +380,7 @@ class _WordMenu(discord.ui.Select[Any]):
         options = [
             discord.SelectOption(label=say[f"{family}.{word}"], value=str(word), default=word == now) for word in words
         ]
-        super().__init__(placeholder=say[f"setting.choose_{key}"], options=options)
+        super().__init__(custom_id=f"jikimi-set:{key}", placeholder=say[f"setting.choose_{key}"], options=options)
         self._commands, self._say, self._key = commands, say, key
 
     async def callback(self, interaction: Interaction) -> None:

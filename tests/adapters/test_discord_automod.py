@@ -185,6 +185,27 @@ def test_a_seventh_rule_is_discords_to_refuse() -> None:
     play(scene)
 
 
+def test_what_automod_refuses_later_is_told_once_and_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automod, "EVERY", 0.02)
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        with_words(place, "금지어")
+        await switch(place, True)
+        place.wire.trouble("GET", f"/guilds/{place.guild}/auto-moderation", 403, times=99)
+        asked_before = asked(place, "GET")
+        with_words(place, "금지어", "다른말")
+        await until(lambda: place.wire.made("POST", f"/channels/{place.mods}/messages"))
+        await asyncio.sleep(0.2)
+        assert asked(place, "GET") == asked_before + 1
+        (told_,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert "AutoMod" in told_.body["content"] and "서버 관리하기" in told_.body["content"]
+        place.wire.troubles.clear()
+        assert await switch(place, True) == say("discord.automod_on", count=2)  # who asks is tried for
+        assert len(native(place)[0].trigger_metadata["keyword_filter"]) == 2
+
+    play(scene)
+
+
 # ---- what it stops
 
 

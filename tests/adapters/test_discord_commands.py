@@ -75,6 +75,11 @@ def test_setting_up_is_five_menus_that_change_what_is_set() -> None:
         await until(lambda: settings(place).language == "en" and settings(place).mode)
         assert (settings(place).preset, settings(place).mode) == ("strict", Watch.LIVE)
         assert settings(place).name == "카페"
+        await until(lambda: "English" in menu.content)
+        shown = [row["components"][0] for row in menu.components]
+        assert shown[0]["default_values"] == [{"id": place.general, "type": "channel"}]
+        chosen = [option["value"] for select in shown for option in select.get("options", ()) if option["default"]]
+        assert chosen == ["strict", "live", "en"]
 
     play(scene)
 
@@ -113,7 +118,8 @@ def test_d37_the_check_names_what_is_missing_and_where() -> None:
         guild = heard.chat.client.get_guild(place.guild)
         await until(lambda: guild and not guild.me.guild_permissions.ban_members)
         gaps = await told(place, place.wire.command(place.dal, place.general, "jikimi check"))
-        assert f"<#{place.general}>" in gaps and "Ban Members" in gaps
+        assert f"<#{place.general}>: missing permission: Ban Members" in gaps
+        assert "Ban Members: needed to ban" in gaps and "needed to kick" not in gaps
 
     play(scene)
 

@@ -42,6 +42,7 @@ MESSAGES = st.builds(
     reply_to=st.none() | TEXT,
     prompt=st.none() | TEXT,
     mentions=st.integers(0, 1000),
+    filtered=st.none() | TEXT,
     extra=st.dictionaries(TEXT, TEXT, max_size=3),
 )
 WHYS = st.builds(Why, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))

@@ -61,6 +61,7 @@ def test_what_was_kept_comes_out_as_it_went_in(opens: Opens) -> None:
         reply_to="0",
         prompt="질문",
         mentions=3,
+        filtered="낱말",
         extra={"thread": "9", "빈 값": ""},
     )
     member = Author(id="7", name="민지", roles=frozenset({"moderator", "회원"}), bot=True, myself=True, since=later(-9))

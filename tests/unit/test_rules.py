@@ -12,6 +12,7 @@ from bot.domain.conditions import (
     Category,
     Channel,
     Condition,
+    Filtered,
     IsUnscreened,
     Link,
     Mentions,
@@ -25,6 +26,7 @@ from bot.domain.conditions import (
 from bot.domain.message import STAFF, Author, Message, MessageRef, Platform
 from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.texts import because, texts
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
@@ -40,6 +42,7 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(ByBot, bot=st.booleans()),
     st.builds(Mentions, at_least=st.integers(1, 5)),
     st.just(IsUnscreened()),
+    st.just(Filtered()),
 )
 rules = st.builds(
     Rule,
@@ -65,6 +68,7 @@ messages = st.builds(
     sent_at=st.sampled_from([NOW, NOW - timedelta(days=1)]),
     text=st.text(alphabet="가나욕 ", max_size=8),
     mentions=st.integers(0, 6),
+    filtered=st.sampled_from([None, "낱말"]),
 )
 
 
@@ -192,6 +196,18 @@ def test_conditions_hold_when_they_should() -> None:
     assert matches("http://[bad", Link())
     assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
     assert matches("@a @b", Mentions(at_least=2))
+
+
+def test_what_the_platforms_own_filter_has_stopped_is_told_with_its_word() -> None:
+    rule = Rule(name="r", when=(Filtered(),), then=(Delete(),), reason=REASON)
+    passed = Message(
+        ref=MessageRef(Platform.DISCORD, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="낱말"
+    )
+    verdict = Verdict(guard=GUARD, scores={})
+    assert not decide(passed, verdict, Policy(rules=(rule,)), at=NOW).is_incident
+    decision = decide(replace(passed, filtered="낱말"), verdict, Policy(rules=(rule,)), at=NOW)
+    assert decision.actions == (Delete(),)
+    assert because(decision.findings[0].why, texts("ko")) == "플랫폼의 자체 필터가 막음 (‘낱말’)"
 
 
 def test_an_innocent_reading_wins_only_where_it_stands() -> None:
