@@ -13,7 +13,7 @@ from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
@@ -366,6 +366,14 @@ class MemoryReviews:
             self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
         self.store.plan(opened, then, due)
         return None
+
+    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        (opened,) = (opened for opened in self.store.opened.values() if opened.id == appeal.incident_id)
+        if opened.appeal:
+            return False
+        self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
+        self.store.plan(opened, then, due)
+        return True
 
 
 class MemoryCommunities:

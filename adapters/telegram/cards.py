@@ -88,6 +88,8 @@ class Cards:
             await self._put(shown, planned.incident_id)
             if isinstance(planned.action, Escalate) and community.urgent:
                 await self._ping(shown, community.urgent, say)
+            elif (found := await self.desk.look_up(planned.incident_id)) and found[0].appeal:
+                await self._point_to(shown, found[0], say)
         except ChatMigrated as error:
             await self.moves.move(chat_id, error.new_chat_id)
             return await self.show(planned)
@@ -145,6 +147,16 @@ class Cards:
         async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
             await self.bot.send_message(
                 shown.chat_id, names, entities=entities,
+                reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
+            )  # fmt: skip
+
+    async def _point_to(self, shown: _Shown, incident: Incident, say: Texts) -> None:
+        """A card that was written anew is not noticed; an answer to it is."""
+        by, words = incident.decision.message.author.name, incident.appeal.words if incident.appeal else ""
+        async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+            await self.bot.send_message(
+                shown.chat_id, say("telegram.appealed", id=incident.id, by=by, words=words),
+                link_preview_options=_NO_PREVIEW,
                 reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
             )  # fmt: skip
 

@@ -48,9 +48,7 @@ class Enforcer:
                 if no_more and not claimed and not self._busy:
                     return
                 self._wants_room = no_more or not room
-                await self.planned.wait(
-                    self.poll
-                )  # rung for what is planned; where room is wanted, for room
+                await self.planned.wait(self.poll)  # rung for what is planned; where room is wanted, for room
 
     async def _carry_out(self, planned: PlannedAction) -> None:
         try:
