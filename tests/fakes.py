@@ -1,6 +1,7 @@
 """In-memory stand-ins behind the ports. Each passes the same contract suite as the real thing."""
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,6 +129,23 @@ class ManualClock:
             await _settle()
         self._now = end
         await _settle()
+
+
+class HurriedClock:
+    """Runs `speed` times as fast as the world, so that a minute is over in a moment."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._began, self._at = time.monotonic(), datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)
 
 
 async def _settle() -> None:

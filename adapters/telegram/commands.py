@@ -402,7 +402,7 @@ class Commands:
             name=await self._title(community.id),
             mode=say[f"telegram.mode.{policy.mode}"],
             preset=say[f"telegram.preset.{community.preset}"] if community.preset else "-",
-            language=policy.language,
+            language=say[f"in_language.{policy.language}"],
             moderators=await self._title(community.moderators_channel),
             report=await self._title(community.report_channel),
         )
