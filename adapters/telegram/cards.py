@@ -23,7 +23,7 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.moving import Moves
-from bot.domain.actions import Done, Escalate, Outcome, Refused
+from bot.domain.actions import Done, Escalate, Outcome, Refused, Retract
 from bot.domain.card import Button, Card, Tone, press_id, pressed
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Platform
@@ -35,6 +35,7 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
+LAST_LOOK = 32.0  # seconds between the last two looks at an incident of which something is still to come
 NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
 LONGEST_ALERT = 200  # characters that a button can answer with
@@ -126,15 +127,16 @@ class Cards:
             if shown.message_id is not None:
                 self._rewrite_soon(shown)
                 return
-            content = await self._content(shown)
-            if content is None:
+            found = await self.desk.look_up(shown.incident_id)
+            if found is None:
                 return
-            text, entities, keyboard = content
+            text, entities, keyboard = self.content(*found, more=shown.more)
             async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
                 sent = await self.bot.send_message(
                     shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
                 )
             shown.message_id, shown.as_shown = sent.message_id, (text, keyboard)
+            self._rewrite_soon(shown)  # what came of the incident while its card was on the way
 
     async def _ping(self, shown: _Shown, urgent: Sequence[str], say: Texts) -> None:
         names, entities = say("telegram.urgent", people=""), []
@@ -173,11 +175,15 @@ class Cards:
             task.add_done_callback(self._tasks.discard)
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
-        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
+        """Again while something is still to come, for its outcome is recorded after we hear of it; later where the chat
+        is full. A card that could not be written anew still serves its buttons."""
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            await self._write(shown)
+            is_complete = await self._write(shown)
+            if not is_complete and pause < LAST_LOOK and not shown.rewriting:
+                shown.rewriting = True
+                await self._rewrite(shown, 2 * pause)
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
@@ -185,13 +191,15 @@ class Cards:
         except (BotError, TelegramError) as error:
             _log.warning("card not written anew", incident=shown.incident_id, error=type(error).__name__)
 
-    async def _write(self, shown: _Shown) -> None:
-        content = await self._content(shown)
-        if content is None or shown.message_id is None:
-            return
-        text, entities, keyboard = content
+    async def _write(self, shown: _Shown) -> bool:
+        """Whether the card tells by now what came of everything."""
+        found = await self.desk.look_up(shown.incident_id)
+        if found is None or shown.message_id is None:
+            return True
+        is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, Retract))
+        text, entities, keyboard = self.content(*found, more=shown.more)
         if shown.as_shown == (text, keyboard):
-            return
+            return is_complete
         try:
             async with self.limiter.turn(shown.chat_id, Lane.NOTICE, spare=NEW_CARDS):
                 await self.bot.edit_message_text(
@@ -202,10 +210,7 @@ class Cards:
             if "not modified" not in error.message:
                 raise
         shown.as_shown = (text, keyboard)
-
-    async def _content(self, shown: _Shown) -> tuple[str, list[MessageEntity], InlineKeyboardMarkup] | None:
-        found = await self.desk.look_up(shown.incident_id)
-        return None if found is None else self.content(*found, more=shown.more)
+        return is_complete
 
     def content(
         self, incident: Incident, history: History, *, more: Sequence[int] = ()

@@ -366,7 +366,8 @@ class Commands:
             await self.bot.send_message(
                 asked.chat_id, cut(text, LONGEST), reply_markup=menu,
                 message_thread_id=asked.message.message_thread_id if asked.message.is_topic_message else None,
-                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True),
+                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True)
+                if asked.message.chat.type in GROUPS else None,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )  # fmt: skip
 
@@ -408,8 +409,12 @@ class Commands:
         )
 
     def _menu(self, community: Community, say: Texts) -> InlineKeyboardMarkup:
+        policy = self.desk.policy(_about(community, self.clock))
+        chosen = {"preset": community.preset, "mode": policy.mode, "language": policy.language}
+
         def button(what: str, value: str, text: str) -> InlineKeyboardButton:
-            return InlineKeyboardButton(text, callback_data=f"setup:{community.id}:{what}:{value}")
+            mark = "✓ " if chosen[what] == value else ""
+            return InlineKeyboardButton(mark + text, callback_data=f"setup:{community.id}:{what}:{value}")
 
         def choose_chat(purpose: str) -> InlineKeyboardButton:
             link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"

@@ -69,6 +69,19 @@ async def test_a_card_follows_what_comes_of_its_incident(here: Stage) -> None:
 
 
 @played
+async def test_a_card_also_tells_what_was_done_while_it_was_on_the_way(here: Stage) -> None:
+    room = await here.with_moderators()
+    message = await said(here)
+    here.server.hold("sendMessage", MODERATORS)
+    await here.open_incident(message, Delete(), Flag())
+    doing = asyncio.create_task(here.do_planned())
+    await here.server.until(lambda: not here.group.messages)
+    here.server.release("sendMessage")
+    await doing
+    await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
+
+
+@played
 async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> None:
     room = await here.with_moderators()
     messages = [await said(here, f"나쁜 말 {number}") for number in range(30)]
@@ -287,6 +300,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert "지켜보기" in menu["text"]
+    assert [label for label in labels(menu) if label.startswith("✓")] == ["✓ 지켜보기", "✓ 한국어"]
     for choice in ("preset:strict", "mode:live", "language:en"):
         id_ = here.server.press(menu, 1, f"setup:{GROUP}:{choice}")
         await here.server.until(lambda id_=id_: id_ in here.server.answers)
