@@ -143,7 +143,7 @@ class Discord(_Section):
 
 class Telegram(_Section):
     token: SecretStr = SecretStr("")
-    api_url: str = "https://api.telegram.org"
+    api_url: Address = "https://api.telegram.org"
     webhook_url: str = ""
     webhook_listen: str = "127.0.0.1:8443"
 

@@ -17,7 +17,7 @@ from bot.domain.journal import Amendment, Outage
 from bot.domain.keys import ApiKey
 from bot.domain.message import Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Decision, Policy
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
@@ -154,11 +154,16 @@ class Chronicle(Protocol):
 
 
 class Reviews(Protocol):
-    """Moderators' calls."""
+    """Moderators' calls, and members' appeals."""
 
     async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
         """Write a call down and plan what follows, in one transaction. A call that closes the review is refused
         when another one closed it before: then nothing is written, and that other one is returned."""
+        ...
+
+    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        """Write an author's appeal down and plan what follows, in one transaction. False where there is one already:
+        then nothing is written."""
         ...
 
 
@@ -230,6 +235,11 @@ class Desk(Protocol):
     ) -> tuple[Incident, History] | None:
         """A moderator's call; what follows from it is planned. `Incident.review` is the call that counts: somebody
         else's where that came first."""
+        ...
+
+    async def appeal(self, incident_id: int, words: str) -> bool:
+        """The author of an incident's message objects: that is written down, and shown to the moderators on its card.
+        False where they had done so before, and nothing follows. Who objects, is the platform's to check."""
         ...
 
     async def judge(self, message: Message) -> Decision:

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import Incident
 from bot.domain.message import MessageRef, Platform
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from storage import codec
 from storage.database import Database
-from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, incidents, messages, reviews
+from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
@@ -78,6 +78,8 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
     closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
     review_of = {row.incident: read_review(row) for row in closed}
+    objections = await connection.execute(select(appeals).select_from(found.join(appeals)).where(*wanted))
+    appeal_of = {row.incident: Appeal(incident_id=row.incident, words=row.words, at=row.at) for row in objections}
     return [
         Incident(
             id=row.id,
@@ -85,6 +87,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
             decided_at=row.decided_at,
             outcomes=tuple(outcomes[row.id]),
             review=review_of.get(row.id),
+            appeal=appeal_of.get(row.id),
             withdrawn_at=row.withdrawn_at,
         )
         for row in rows

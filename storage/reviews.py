@@ -1,4 +1,4 @@
-"""Moderators' calls as a table: of two that close the same review, the database takes one."""
+"""Moderators' calls and members' appeals as tables: of two that close the same review, the database takes one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.actions import Action
-from bot.domain.review import Review
+from bot.domain.review import Appeal, Review
 from storage.database import Database
 from storage.incidents import read_review
 from storage.outbox import add_actions
-from storage.tables import reviews
+from storage.tables import appeals, reviews
 
 
 class SqlReviews:
@@ -39,3 +39,17 @@ class SqlReviews:
                 return None
             closing = (reviews.c.incident == review.incident_id) & reviews.c.closes
             return read_review((await connection.execute(select(reviews).where(closing))).one())
+
+    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        async with self._database.write() as connection:
+            taken = await connection.execute(
+                insert(appeals)
+                .values(incident=appeal.incident_id, words=appeal.words, at=appeal.at)
+                .on_conflict_do_nothing()
+                .returning(appeals.c.incident)
+            )
+            if taken.first() is None:
+                return False
+            await add_actions(connection, appeal.incident_id, then, due)
+            return True

@@ -160,6 +160,15 @@ _closing = text("closes")
 Index("reviews_closing", reviews.c.incident, unique=True, sqlite_where=_closing, postgresql_where=_closing)
 Index("reviews_at", reviews.c.at)
 
+#: One row for each incident whose author has objected to it.
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("incident", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    Column("words", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 #: One row for each community that has set something.
 communities = Table(
     "communities",

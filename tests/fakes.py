@@ -1,6 +1,7 @@
 """In-memory stand-ins behind the ports. Each passes the same contract suite as the real thing."""
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from bot.domain.journal import Amendment, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
@@ -130,6 +131,23 @@ class ManualClock:
             await _settle()
         self._now = end
         await _settle()
+
+
+class HurriedClock:
+    """Runs `speed` times as fast as the world, so that a minute is over in a moment."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._began, self._at = time.monotonic(), datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)
 
 
 async def _settle() -> None:
@@ -374,6 +392,14 @@ class MemoryReviews:
             self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
         self.store.plan(opened, then, due)
         return None
+
+    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        (opened,) = (opened for opened in self.store.opened.values() if opened.id == appeal.incident_id)
+        if opened.appeal:
+            return False
+        self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
+        self.store.plan(opened, then, due)
+        return True
 
 
 class MemoryCommunities:

@@ -370,7 +370,7 @@ class TelegramServer:
     # ---- speaking ---------------------------------------------------------------------------------------------------
 
     async def _send_message(self, a: Json) -> Json:
-        return self._say(a, text=_plain(a["text"], a.get("parse_mode")))
+        return self._say(a, text=_plain(a["text"], a.get("parse_mode")), **_formatted(a))
 
     async def _send_photo(self, a: Json) -> Json:
         photo = [{"file_id": "p", "file_unique_id": "p", "width": 9, "height": 9}]
@@ -413,8 +413,8 @@ class TelegramServer:
         if message["from"]["id"] != BOT_ID:
             raise Refusal(400, "Bad Request: message can't be edited")
         _check_buttons(a.get("reply_markup"))
-        changed = message | {"text": _plain(a["text"], a.get("parse_mode"))}
-        changed.pop("reply_markup", None)
+        changed = {key: value for key, value in message.items() if key not in ("reply_markup", "entities")}
+        changed |= {"text": _plain(a["text"], a.get("parse_mode"))} | _formatted(a)
         if (a.get("reply_markup") or {}).get("inline_keyboard"):
             changed["reply_markup"] = a["reply_markup"]
         if changed == {k: v for k, v in message.items() if k != "edit_date"}:
@@ -610,6 +610,10 @@ def _plain(text: str, parse_mode: str | None) -> str:
     if len(text.encode("utf-16-le")) // 2 > 4096:
         raise Refusal(400, "Bad Request: message is too long")
     return text
+
+
+def _formatted(a: Json) -> Json:
+    return {"entities": a["entities"]} if a.get("entities") else {}
 
 
 def _stamp(value: Any) -> float:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 from telegram import Bot, Update
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.errors import Broken
 
@@ -111,14 +111,19 @@ class Webhook:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         host, _, port = self.listen.rpartition(":")
+        if not port.isdigit():
+            raise Broken(f"[telegram] webhook_listen {self.listen}: host:port")
         try:
             await web.TCPSite(self._runner, host, int(port)).start()
         except OSError as error:
             raise Broken(f"[telegram] webhook_listen {self.listen}: {error.strerror}") from None
-        await self.bot.set_webhook(
-            self.url, secret_token=self.secret, allowed_updates=ALLOWED_UPDATES, max_connections=CONNECTIONS,
-            drop_pending_updates=False,
-        )  # fmt: skip
+        try:
+            await self.bot.set_webhook(
+                self.url, secret_token=self.secret, allowed_updates=ALLOWED_UPDATES, max_connections=CONNECTIONS,
+                drop_pending_updates=False,
+            )  # fmt: skip
+        except BadRequest as error:
+            raise Broken(f"[telegram] webhook_url {self.url}: {error.message}") from None
 
     async def _post(self, request: web.Request) -> web.Response:
         said = request.headers.get("X-Telegram-Bot-Api-Secret-Token", "")

@@ -23,7 +23,7 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.moving import Moves
-from bot.domain.actions import Done, Escalate, Outcome, Refused
+from bot.domain.actions import Done, Escalate, Outcome, Refused, Retract
 from bot.domain.card import Button, Card, Tone, press_id, pressed
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Platform
@@ -35,6 +35,7 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
+LAST_LOOK = 32.0  # seconds between the last two looks at an incident of which something is still to come
 NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
 MOST_FOLDED = 200  # incidents on one card: all of them are named on it
 NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
@@ -92,6 +93,8 @@ class Cards:
             await self._put(shown, planned.incident_id)
             if isinstance(planned.action, Escalate) and community.urgent:
                 await self._ping(shown, community.urgent, say)
+            elif (found := await self.desk.look_up(planned.incident_id)) and found[0].appeal:
+                await self._point_to(shown, found[0], say)
         except ChatMigrated as error:
             await self.moves.move(chat_id, error.new_chat_id)
             return await self.show(planned)
@@ -146,15 +149,16 @@ class Cards:
             self._naming -= 1
 
     async def _send(self, shown: _Shown) -> None:
-        named, content = len(shown.more), await self._content(shown)
-        if content is None:
+        named, found = len(shown.more), await self.desk.look_up(shown.incident_id)
+        if found is None:
             return
-        text, entities, keyboard = content
+        text, entities, keyboard = self.content(*found, more=shown.more)
         async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
                 shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
             )
         shown.message_id, shown.as_shown, shown.named = sent.message_id, (text, keyboard), named
+        self._rewrite_soon(shown)  # what came of the incident while its card was on the way
 
     async def _ping(self, shown: _Shown, urgent: Sequence[str], say: Texts) -> None:
         names, entities = say("telegram.urgent", people=""), []
@@ -167,6 +171,16 @@ class Cards:
         async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
             await self.bot.send_message(
                 shown.chat_id, names, entities=entities,
+                reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
+            )  # fmt: skip
+
+    async def _point_to(self, shown: _Shown, incident: Incident, say: Texts) -> None:
+        """A card that was written anew is not noticed; an answer to it is."""
+        by, words = incident.decision.message.author.name, incident.appeal.words if incident.appeal else ""
+        async with self.limiter.turn(shown.chat_id, Lane.NOTICE):
+            await self.bot.send_message(
+                shown.chat_id, say("telegram.appealed", id=incident.id, by=by, words=words),
+                link_preview_options=_NO_PREVIEW,
                 reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
             )  # fmt: skip
 
@@ -183,11 +197,15 @@ class Cards:
             task.add_done_callback(self._tasks.discard)
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
-        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
+        """Again while something is still to come, for its outcome is recorded after we hear of it; later where the chat
+        is full. A card that could not be written anew still serves its buttons."""
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            await self._write(shown)
+            is_complete = await self._write(shown)
+            if not is_complete and pause < LAST_LOOK and not shown.rewriting:
+                shown.rewriting = True
+                await self._rewrite(shown, 2 * pause)
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
@@ -197,14 +215,16 @@ class Cards:
         except (BotError, TelegramError) as error:
             _log.warning("card not written anew", incident=shown.incident_id, error=type(error).__name__)
 
-    async def _write(self, shown: _Shown) -> None:
-        named, content = len(shown.more), await self._content(shown)
-        if content is None or shown.message_id is None:
-            return
-        text, entities, keyboard = content
+    async def _write(self, shown: _Shown) -> bool:
+        """Whether the card tells by now what came of everything."""
+        named, found = len(shown.more), await self.desk.look_up(shown.incident_id)
+        if found is None or shown.message_id is None:
+            return True
+        is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, Retract))
+        text, entities, keyboard = self.content(*found, more=shown.more)
         if shown.as_shown == (text, keyboard):
             shown.named = max(shown.named, named)
-            return
+            return is_complete
         try:
             async with self.limiter.turn(shown.chat_id, Lane.NOTICE, spare=NEW_CARDS):
                 await self.bot.edit_message_text(
@@ -215,10 +235,7 @@ class Cards:
             if "not modified" not in error.message:
                 raise
         shown.as_shown, shown.named = (text, keyboard), max(shown.named, named)
-
-    async def _content(self, shown: _Shown) -> tuple[str, list[MessageEntity], InlineKeyboardMarkup] | None:
-        found = await self.desk.look_up(shown.incident_id)
-        return None if found is None else self.content(*found, more=shown.more)
+        return is_complete
 
     def content(
         self, incident: Incident, history: History, *, more: Sequence[int] = ()

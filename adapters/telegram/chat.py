@@ -207,6 +207,8 @@ class TelegramChat:
             await self._patiently(partial(self._moves.move, message.migrate_from_chat_id, message.chat.id))
         elif (message.text or "").startswith("/"):
             self._aside(self._commands.serve(message))
+        elif message.reply_to_message:
+            self._aside(self._commands.answered(message))
 
     async def _press(self, query: CallbackQuery) -> None:
         if not (await self._cards.press(query) or await self._commands.press(query)):

@@ -56,6 +56,8 @@ _DURATION = re.compile(r"(\d{1,4})\s*([mhd분시일])\S*")
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
 _CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language):(\w+)")
 
+_ABOUT = re.compile(r"/appeal (\d{1,18})")  # in every notice to a member
+
 _log = structlog.get_logger(__name__)
 
 
@@ -75,6 +77,18 @@ class Asked:
     @property
     def user_id(self) -> int:
         return self.message.from_user.id if self.message.from_user else 0
+
+    @property
+    def speaker_id(self) -> int:
+        """Of the person, or of the channel that they speak as."""
+        return self.message.sender_chat.id if self.message.sender_chat else self.user_id
+
+    @property
+    def by(self) -> str:
+        """How the person, or who they speak as, is called."""
+        if self.is_anonymous_admin:
+            return self.message.author_signature or self.message.chat.title or ""
+        return self.message.from_user.full_name if self.message.from_user else ""
 
     @property
     def is_anonymous_admin(self) -> bool:
@@ -135,6 +149,17 @@ class Commands:
         if answer := await serve(asked):
             await self._answer(asked, answer)
 
+    async def answered(self, message: TelegramMessage) -> None:
+        """What a member says in answer to a notice of ours is their appeal."""
+        notice = message.reply_to_message
+        if notice is None or notice.from_user is None or notice.from_user.id != self.me:
+            return
+        if (about := _ABOUT.search(notice.text or "")) and not (message.from_user and message.from_user.is_bot):
+            asked = Asked("appeal", "", message, self._language(message))
+            words = (message.text or message.caption or "").strip()
+            if told := await self._appeal_against(int(about[1]), words, asked):
+                await self._answer(asked, told)
+
     async def press(self, query: CallbackQuery) -> bool:
         """A button of the set-up menu; False: it is not one."""
         if (choice := _CHOICE.fullmatch(query.data or "")) is None:
@@ -145,14 +170,14 @@ class Commands:
             await self._answer_press(query, say["card.not_allowed"])
             return True
         community = _chosen(community, choice[2], choice[3])
-        await self.desk.change(community)
+        await self.desk.change(community, by=query.from_user.full_name)
         say = texts(community.language or say.language)
         await self._answer_press(query, say["telegram.saved"])
         if query.message:
             try:
                 async with self.limiter.turn(query.message.chat.id, Lane.NOTICE):
                     await self.bot.edit_message_text(
-                        self._overview(community, say), chat_id=query.message.chat.id,
+                        await self._overview(community, say), chat_id=query.message.chat.id,
                         message_id=query.message.message_id, reply_markup=self._menu(community, say),
                     )  # fmt: skip
             except BadRequest as error:
@@ -182,16 +207,16 @@ class Commands:
         community = self.desk.community(Platform.TELEGRAM, group)
         match purpose:
             case "setup" if asked.message.chat.type == Chat.PRIVATE:
-                await self._answer(asked, self._overview(community, asked.say), self._menu(community, asked.say))
+                await self._answer(asked, await self._overview(community, asked.say), self._menu(community, asked.say))
             case "mods" if asked.message.chat.type in GROUPS:
-                await self.desk.change(replace(community, moderators_channel=str(asked.chat_id)))
+                await self.desk.change(replace(community, moderators_channel=str(asked.chat_id)), by=asked.by)
                 here = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
                 if here.id != community.id:  # moderators quote what they talk about
                     exempt = here.exempt_channels | {here.id}
-                    await self.desk.change(replace(here, exempt_channels=exempt, welcomed=True))
+                    await self.desk.change(replace(here, exempt_channels=exempt, welcomed=True), by=asked.by)
                 return asked.say["telegram.moderators_chat_set"]
             case "report" if asked.message.chat.type in GROUPS:
-                await self.desk.change(replace(community, report_channel=str(asked.chat_id)))
+                await self.desk.change(replace(community, report_channel=str(asked.chat_id)), by=asked.by)
                 return asked.say["telegram.report_chat_set"]
         return None
 
@@ -202,7 +227,8 @@ class Commands:
 
     async def _status(self, asked: Asked) -> str:
         community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
-        return f"{self._overview(community, asked.say)}\n{await self._check(asked)}"
+        overview, rights = await self._overview(community, asked.say), await self._check(asked)
+        return f"{overview}\n{rights}"
 
     async def _check(self, asked: Asked) -> str:
         missing = await self.members.missing_rights(asked.chat_id, self.me)
@@ -264,18 +290,18 @@ class Commands:
             return asked.say["telegram.usage.exempt"]
         community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
         exempt = community.exempt_roles ^ {str(who.id)}
-        await self.desk.change(replace(community, exempt_roles=exempt))
+        await self.desk.change(replace(community, exempt_roles=exempt), by=asked.by)
         return asked.say["telegram.exempted" if str(who.id) in exempt else "telegram.no_longer_exempt"]
 
     async def _pause(self, asked: Asked) -> str:
         community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
         if asked.rest in ("off", "끝", "해제"):
-            await self.desk.change(replace(community, paused_until=None))
+            await self.desk.change(replace(community, paused_until=None), by=asked.by)
             return asked.say["telegram.resumed"]
         if not (span := _DURATION.fullmatch(asked.rest or "1h")):
             return asked.say["telegram.usage.pause"]
         lasting = min(timedelta(**{_UNITS[span[2]]: int(span[1])}), timedelta(days=30))
-        await self.desk.change(replace(community, paused_until=self.clock.now() + lasting))
+        await self.desk.change(replace(community, paused_until=self.clock.now() + lasting), by=asked.by)
         return asked.say("telegram.paused", minutes=int(lasting.total_seconds() // 60))
 
     async def _flag(self, asked: Asked) -> str | None:
@@ -294,15 +320,21 @@ class Commands:
         return say["telegram.thanks" if told else "telegram.no_moderators_chat"]
 
     async def _appeal(self, asked: Asked) -> str:
+        """A member objects to what was done about a message of theirs."""
         number, _, words = asked.rest.lstrip("#").partition(" ")
-        found = await self.desk.look_up(int(number)) if number.isdigit() else None
-        if found is None or found[0].decision.message.author.id != str(asked.user_id):
-            return asked.say["telegram.usage.appeal"]
-        message = found[0].decision.message
-        say = texts(self.desk.policy(message).language)
-        text = say("telegram.appealed", id=number, by=message.author.name, words=cut(words, 500))
-        told = await self._tell_moderators(message.community_id, text)
-        return asked.say["telegram.appeal_sent" if told else "telegram.no_moderators_chat"]
+        told = await self._appeal_against(int(number), words.strip(), asked) if number.isdigit() else None
+        return told or asked.say["telegram.usage.appeal"]
+
+    async def _appeal_against(self, incident_id: int, words: str, asked: Asked) -> str | None:
+        """None where it is not about them."""
+        found = await self.desk.look_up(incident_id)
+        if found is None or found[0].decision.message.author.id != str(asked.speaker_id):
+            return None
+        community = self.desk.community(Platform.TELEGRAM, found[0].decision.message.community_id)
+        if community.moderators_channel is None:
+            return asked.say["telegram.no_moderators_chat"]
+        is_first = await self.desk.appeal(incident_id, words)
+        return asked.say["telegram.appeal_sent" if is_first else "telegram.appeal_already"]
 
     async def _privacy(self, asked: Asked) -> str:
         return asked.say["telegram.privacy"]
@@ -334,7 +366,8 @@ class Commands:
             await self.bot.send_message(
                 asked.chat_id, cut(text, LONGEST), reply_markup=menu,
                 message_thread_id=asked.message.message_thread_id if asked.message.is_topic_message else None,
-                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True),
+                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True)
+                if asked.message.chat.type in GROUPS else None,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )  # fmt: skip
 
@@ -353,21 +386,35 @@ class Commands:
             return texts(language)
         return texts(_spoken(message.from_user.language_code if message.from_user else None))
 
-    def _overview(self, community: Community, say: Texts) -> str:
+    async def _title(self, chat_id: str | None) -> str:
+        """What a chat is called, as far as we may know."""
+        if chat_id is None:
+            return "-"
+        try:
+            async with self.limiter.turn(int(chat_id), Lane.MODERATION):
+                return (await self.bot.get_chat(int(chat_id))).title or chat_id
+        except (BadRequest, Forbidden, ChatMigrated):
+            return chat_id
+
+    async def _overview(self, community: Community, say: Texts) -> str:
         policy = self.desk.policy(_about(community, self.clock))
         return say(
             "telegram.overview",
-            name=community.name or community.id,
+            name=await self._title(community.id),
             mode=say[f"telegram.mode.{policy.mode}"],
             preset=say[f"telegram.preset.{community.preset}"] if community.preset else "-",
-            language=policy.language,
-            moderators=community.moderators_channel or "-",
-            report=community.report_channel or "-",
+            language=say[f"in_language.{policy.language}"],
+            moderators=await self._title(community.moderators_channel),
+            report=await self._title(community.report_channel),
         )
 
     def _menu(self, community: Community, say: Texts) -> InlineKeyboardMarkup:
+        policy = self.desk.policy(_about(community, self.clock))
+        chosen = {"preset": community.preset, "mode": policy.mode, "language": policy.language}
+
         def button(what: str, value: str, text: str) -> InlineKeyboardButton:
-            return InlineKeyboardButton(text, callback_data=f"setup:{community.id}:{what}:{value}")
+            mark = "✓ " if chosen[what] == value else ""
+            return InlineKeyboardButton(mark + text, callback_data=f"setup:{community.id}:{what}:{value}")
 
         def choose_chat(purpose: str) -> InlineKeyboardButton:
             link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"

@@ -178,7 +178,8 @@ def texts(source: TelegramMessage) -> Iterator[str]:
         yield source.link_preview_options.url
     yield from _buttons(source.reply_markup)
     if added := source.checklist_tasks_added:
-        yield from (task.text for task in added.tasks)
+        for task in added.tasks:
+            yield from _written(task.text, task.text_entities)
     if option := source.poll_option_added:
         yield option.option_text
     for topic in (source.forum_topic_created, source.forum_topic_edited):
@@ -197,7 +198,9 @@ def _carried(source: TelegramMessage | ExternalReplyInfo) -> Iterator[str]:
     if source.poll:
         yield from _poll(source.poll)
     if checklist := source.checklist:
-        yield from (checklist.title, *(task.text for task in checklist.tasks))
+        yield from _written(checklist.title, checklist.title_entities)
+        for task in checklist.tasks:
+            yield from _written(task.text, task.text_entities)
     if contact := source.contact:
         yield from (contact.first_name, contact.last_name or "", contact.phone_number, contact.vcard or "")
     if source.venue:
@@ -218,9 +221,9 @@ def _carried(source: TelegramMessage | ExternalReplyInfo) -> Iterator[str]:
 
 def _poll(poll: Poll) -> Iterator[str]:
     yield poll.question
-    yield poll.description or ""
+    yield from _written(poll.description, poll.description_entities)
     yield from (option.text for option in poll.options)
-    yield poll.explanation or ""
+    yield from _written(poll.explanation, poll.explanation_entities)
 
 
 def _buttons(markup: InlineKeyboardMarkup | None) -> Iterator[str]:

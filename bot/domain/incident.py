@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.message import Message
-from bot.domain.review import Review
+from bot.domain.review import Appeal, Review
 from bot.domain.rules import Decision, Reason
 
 
@@ -40,4 +40,5 @@ class Incident:
     decided_at: datetime
     outcomes: tuple[tuple[Action, Outcome | None], ...]
     review: Review | None = None  # the call that closed it
+    appeal: Appeal | None = None
     withdrawn_at: datetime | None = None  # when the message was taken away by somebody else

@@ -35,6 +35,15 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """What the author of an incident's message has to say about it, once. It decides nothing: moderators do."""
+
+    incident_id: int
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """A member's record in one community."""
 

@@ -53,6 +53,9 @@ class FrontDesk:
         await self.reviewer.call(incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
         return await self.look_up(incident_id)
 
+    async def appeal(self, incident_id: int, words: str) -> bool:
+        return await self.reviewer.appeal(incident_id, words)
+
     async def judge(self, message: Message) -> Decision:
         exchange = exchange_of(message)
         screening = (

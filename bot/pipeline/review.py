@@ -1,12 +1,14 @@
-"""A moderator's call on an incident -> what follows from it, once, however many press at the same time."""
+"""A moderator's call on an incident, or its author's appeal -> what follows, once, however many press at a time."""
 
 from dataclasses import dataclass
 
-from bot.domain.actions import Action
+from bot.domain.actions import Action, Flag
 from bot.domain.incident import Incident
-from bot.domain.review import Call, Review, consequences
+from bot.domain.review import Appeal, Call, Review, consequences
 from bot.pipeline.bell import Bell
 from bot.ports import Clock, IncidentLog, Reviews
+
+LONGEST_APPEAL = 500  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +43,12 @@ class Reviewer:
             return Reviewed(incident=incident, earlier=earlier)
         self.planned.ring()
         return Reviewed(incident=await self.incidents.get(incident_id) or incident, planned=then)
+
+    async def appeal(self, incident_id: int, words: str) -> bool:
+        """See `Desk.appeal`."""
+        now = self.clock.now()
+        appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
+        is_first = await self.reviews.appeal(appeal, (Flag(),), due=now)
+        if is_first:
+            self.planned.ring()
+        return is_first

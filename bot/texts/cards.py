@@ -27,6 +27,12 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.history", history_line(history, say, timezone)),
         ("card.more", say("card.more_count", count=len(more)) if more else ""),
         ("card.withdrawn", _at(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
+        (
+            "card.appeal",
+            say("card.appealed", at=_at(incident.appeal.at, timezone), words=incident.appeal.words or "-")
+            if incident.appeal
+            else "",
+        ),
         ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
     ]
     shade = tone(incident)

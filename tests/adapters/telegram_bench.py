@@ -8,6 +8,8 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 HARM = ("씨발 진짜 다 죽여버린다 개새끼야", "병신같은 년아 꺼져라 좆같네", "야이 씨발놈아 니 애미 뒤졌냐")
@@ -47,7 +49,34 @@ def naive(api_url: str, token: str) -> None:
     application.run_polling()
 
 
-async def measure(name: str, seconds: int, rate: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one of the two did. `delays`: milliseconds from an update to the deletion of its message, in order."""
+
+    delays: Sequence[float]
+    harmful: int
+    rate: float  # messages a second, as they were really sent
+
+    @property
+    def unharmed(self) -> int:
+        """Harmful messages that nobody deleted."""
+        return self.harmful - len(self.delays)
+
+    def quantile(self, share: float) -> float:
+        return quantile(self.delays, share)
+
+    def __str__(self) -> str:
+        return (
+            f"p50 {self.quantile(0.5):.0f} ms, p99 {self.quantile(0.99):.0f} ms, worst {self.quantile(1):.0f} ms at "
+            f"{self.rate:.0f} messages/s; {self.unharmed} of {self.harmful} harmful messages stood unharmed"
+        )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+async def measure(name: str, seconds: int, rate: int) -> Run:
     from tests.telegram_server import TOKEN, TelegramServer
 
     async with TelegramServer() as server:
@@ -55,7 +84,7 @@ async def measure(name: str, seconds: int, rate: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.adapters.telegram_bench", name, f"sqlite:///{Path(folder) / 'b.db'}",
-                server.url, TOKEN, stderr=asyncio.subprocess.DEVNULL,
+                server.url, TOKEN, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             await server.until(lambda: server.polls, patience=60)
             await asyncio.sleep(2)
@@ -72,26 +101,21 @@ async def measure(name: str, seconds: int, rate: int) -> None:
             await asyncio.sleep(5)
             process.kill()
             await process.wait()
-        delays = []
+        deleted: dict[int, float] = {}
         for call in server.of("deleteMessage", "deleteMessages"):
             for id_ in call.arguments.get("message_ids") or [call.arguments["message_id"]]:
-                delays += [(call.at - sent.pop(int(id_))) * 1000] if id_ in sent else []
-        delays.sort()
-        print(
-            f"{name:7} {len(delays)} of {len(delays) + len(sent)} deleted, {seconds * rate / took:.0f} messages/s; "
-            f"update to deletion in ms: p50 {quantile(delays, 0.5):.0f}, p99 {quantile(delays, 0.99):.0f}, "
-            f"worst {delays[-1] if delays else 0:.0f}",
-            flush=True,
-        )
-
-
-def quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+                deleted.setdefault(int(id_), call.at)
+        delays = sorted((deleted[id_] - at) * 1000 for id_, at in sent.items() if id_ in deleted)
+        return Run(delays, len(sent), seconds * rate / took)
 
 
 async def both(seconds: int, rate: int) -> None:
-    for name in ("jikimi", "naive"):
-        await measure(name, seconds, rate)
+    ours = await measure("jikimi", seconds, rate)
+    print(f"jikimi  {ours}", flush=True)
+    naive = await measure("naive", seconds, rate)
+    print(f"naive   {naive}")
+    p50, p99 = (ours.quantile(share) / naive.quantile(share) for share in (0.5, 0.99))
+    print(f"ratio   p50 {p50:.1f}, p99 {p99:.1f}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from bot import wiring
 from bot.config import Config, Storage
 from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.ports import Clock
 from bot.texts import texts
 
 
@@ -32,11 +33,16 @@ def _score(text: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def connected(api_url: str, token: str) -> Callable[[wiring.Core], list[TelegramChat]]:
+def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[[wiring.Core], list[TelegramChat]]:
     def connect(core: wiring.Core) -> list[TelegramChat]:
         return [
             TelegramChat(
-                token=token, desk=core.desk, outbox=core.outbox, clock=SystemClock(), say=texts("en"), api_url=api_url
+                token=token,
+                desk=core.desk,
+                outbox=core.outbox,
+                clock=clock or SystemClock(),
+                say=texts("en"),
+                api_url=api_url,
             )
         ]
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Delete, Flag, Warn
 from bot.errors import Broken, Unavailable
@@ -136,6 +138,37 @@ def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> N
                 assert (await connection.execute(text("PRAGMA secure_delete"))).scalar_one() == 1
             with closing(sqlite3.connect(path)) as other:
                 assert other.execute("SELECT count(*) FROM messages").fetchone() == (1,)
+
+    asyncio.run(scenario())
+
+
+def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path) -> None:
+    """On SQLite: 2 waits for the disk, 1 does not."""
+
+    async def scenario() -> None:
+        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+            waits: list[int] = []
+            real = Database.write
+
+            @asynccontextmanager
+            async def watched(self: Database, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+                async with real(self, durable=durable) as connection:
+                    waits.append((await connection.execute(text("PRAGMA synchronous"))).scalar_one())
+                    yield connection
+
+            here = store(database, ManualClock())
+            Database.write = watched  # type: ignore[method-assign]
+            try:
+                await here.inbox.keep([message("1"), message("2")])
+                await here.inbox.claim(10, fresh_since=NOW)
+                await here.inbox.settle([settlement(message("1"), Delete())])
+                await here.outbox.claim(10, now=NOW)
+                assert await here.outbox.claim(10, now=NOW) == []  # and nobody else waited for that
+                await here.inbox.settle([settlement(message("2"), Delete(), Warn())])
+                await here.outbox.claim(10, now=NOW)
+            finally:
+                Database.write = real  # type: ignore[method-assign]
+            assert waits == [2, 1, 2, 1, 2, 2]
 
     asyncio.run(scenario())
 

@@ -208,7 +208,7 @@ def replaced(message: Message) -> Message:
     return replace(message, ref=replace(message.ref, revision=message.ref.revision + 1))
 
 
-@pytest.mark.parametrize("who", [1, 2, ANONYMOUS_ADMIN["id"], CHANNEL_BOT["id"], TELEGRAM["id"], GROUP, -1005])
+@pytest.mark.parametrize("who", [1, 2, BOT_ID, ANONYMOUS_ADMIN["id"], CHANNEL_BOT["id"], TELEGRAM["id"], GROUP, -1005])
 def test_t18_t19_t21_nobody_of_the_staff_and_no_stand_in_is_ever_sanctioned(who: int) -> None:
     """Even where a decision asks for it, e.g. one that was made before somebody became an admin."""
 

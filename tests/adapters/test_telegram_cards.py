@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout
+from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.domain.card import Button, press_id
+from bot.domain.community import Community
 from bot.domain.message import Message
 from bot.domain.review import Call
 from bot.domain.rules import Watch
+from bot.pipeline.desk import FrontDesk
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, Chat, Refusal, kinds
+from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds, user
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
@@ -64,6 +66,19 @@ async def test_a_card_follows_what_comes_of_its_incident(here: Stage) -> None:
     await here.carry_out(await said(here), Delete(), Flag())
     await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
     assert len(cards(room)) == 1
+
+
+@played
+async def test_a_card_also_tells_what_was_done_while_it_was_on_the_way(here: Stage) -> None:
+    room = await here.with_moderators()
+    message = await said(here)
+    here.server.hold("sendMessage", MODERATORS)
+    await here.open_incident(message, Delete(), Flag())
+    doing = asyncio.create_task(here.do_planned())
+    await here.server.until(lambda: not here.group.messages)
+    here.server.release("sendMessage")
+    await doing
+    await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
 
 
 @played
@@ -285,6 +300,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert "지켜보기" in menu["text"]
+    assert [label for label in labels(menu) if label.startswith("✓")] == ["✓ 지켜보기", "✓ 한국어"]
     for choice in ("preset:strict", "mode:live", "language:en"):
         id_ = here.server.press(menu, 1, f"setup:{GROUP}:{choice}")
         await here.server.until(lambda id_=id_: id_ in here.server.answers)
@@ -293,6 +309,11 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     assert (community.preset, community.mode, community.language) == ("strict", Watch.LIVE, "en")
     assert community.moderators_channel == str(MODERATORS)
     assert str(MODERATORS) in here.desk.community(here.chat.platform, str(MODERATORS)).exempt_channels
+    await command(here, room, 1, f"/start@jikimi_bot report_{GROUP}")
+    menu = await command(here, private, 1, f"/start setup_{GROUP}")
+    assert str(MODERATORS) not in menu["text"], "rooms are named, not numbered"
+    assert "운영진 방: 운영진 방\n보고 방: 운영진 방" in menu["text"]
+    assert "동네 모임" in menu["text"]
 
 
 @played
@@ -332,17 +353,114 @@ async def test_why_shows_a_card_but_never_in_front_of_the_group(here: Stage) -> 
 
 
 @played
-async def test_members_report_and_appeal(here: Stage) -> None:
+async def test_members_report_messages(here: Stage) -> None:
     room = await here.with_moderators()
     target = here.server.message(here.group, 8, "이상한 말")
     await command(here, here.group, 7, "/신고", reply_to_message=target)
     report = room.messages[max(room.messages)]["text"]
     assert "민지" in report
     assert "이상한 말" not in report
-    await here.open_incident(await said(here))
-    private = here.server.private(7)
-    number = next(iter(here.store.opened.values())).id
-    assert "전했습니다" in (await command(here, private, 7, f"/appeal {number} 억울해요"))["text"]
-    assert "억울해요" in room.messages[max(room.messages)]["text"]
+
+
+@played
+async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: Stage) -> None:
+    room, private = await here.with_moderators(), here.server.private(7)
+    await here.carry_out(await said(here), Flag())
+    assert "전했습니다" in (await command(here, private, 7, "/appeal 1 억울해요"))["text"]
+    await here.do_planned()
+    await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
+    pointer = room.messages[max(room.messages)]
+    assert "억울해요" in pointer["text"]
+    assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
+    appeal = (await here.store.incidents.get(1)).appeal  # type: ignore[union-attr]
+    assert appeal
+    assert appeal.words == "억울해요"
+    assert "이미" in (await command(here, private, 7, "/이의 1 정말로"))["text"]
+    assert await here.do_planned() == []
     other = here.server.private(8)
-    assert "본인" in (await command(here, other, 8, f"/appeal {number} 나도"))["text"]
+    assert "본인" in (await command(here, other, 8, "/appeal 1 나도"))["text"]
+    assert "본인" in (await command(here, private, 7, "/appeal 억울해요"))["text"]
+
+
+@played
+async def test_an_appeal_after_a_restart_shows_the_card_again(here: Stage) -> None:
+    room, private = await here.with_moderators(), here.server.private(7)
+    await here.carry_out(await said(here), Flag())
+    await here.stop()
+    here.chat = connect(here.server.url, here.desk, here.store)
+    here.listen()
+    await command(here, private, 7, "/appeal 1 억울해요")
+    await here.do_planned()
+    assert "억울해요" in cards(room)[-1]["text"]
+    assert "맞음" in await press(here, cards(room)[-1], 2, Button.RIGHT)
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_who_answers_a_notice_appeals(started: bool) -> None:
+    """In the private chat, or to the short notice in the group."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.with_moderators()
+            private = here.server.private(7, started=started)
+            await here.carry_out(await said(here), Warn())
+            room = private if started else here.group
+            notice = room.messages[max(room.messages)]
+            await command(here, room, 7, "친구끼리 한 말이에요", reply_to_message=notice)
+            assert (await here.store.incidents.get(1)).appeal.words == "친구끼리 한 말이에요"  # type: ignore[union-attr]
+            before = len(here.server.of("sendMessage"))
+            here.server.post(room, 8, "나도 한마디", reply_to_message=notice)
+            await command(here, here.group, 1, "/check")
+            assert len(here.server.of("sendMessage")) == before + 1, "others are not answered"
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_a_channel_appeals_as_the_channel(here: Stage) -> None:
+    await here.with_moderators()
+    channel = Chat(-1006, "channel", "광고 채널")
+    here.server.as_channel(here.group, channel, "광고")
+    (message,) = await here.hear(1)
+    await here.open_incident(message)
+    answer = await command(here, here.group, CHANNEL_BOT, "/appeal 1 광고가 아닙니다", sender_chat=channel.as_object())
+    assert "전했습니다" in answer["text"]
+
+
+@played
+async def test_without_a_moderators_chat_an_appeal_says_so(here: Stage) -> None:
+    await here.open_incident(await said(here))
+    assert "정해지지 않았습니다" in (await command(here, here.server.private(7), 7, "/appeal 1 억울해요"))["text"]
+
+
+@played
+async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
+    changed: list[str] = []
+
+    class Watched(FrontDesk):
+        async def change(self, community: Community, *, by: str = "") -> None:
+            changed.append(by)
+            await self.policies.change(community)
+
+    desk = here.desk
+    await here.stop()
+    here.chat = connect(
+        here.server.url,
+        Watched(policies=desk.policies, reviewer=desk.reviewer, incidents=desk.incidents, queue=desk.queue,
+                editor=desk.editor, clock=desk.clock),
+        here.store,
+    )  # fmt: skip
+    here.listen()
+    here.server.admin(here.group, 2, "지수")
+    private, room = here.server.private(2, "지수"), here.server.group(MODERATORS)
+    target = here.server.message(here.group, 7, "말")
+    menu = await command(here, private, 2, f"/start setup_{GROUP}")
+    id_ = here.server.press(menu, 2, f"setup:{GROUP}:preset:strict")
+    await here.server.until(lambda: id_ in here.server.answers)
+    await command(here, here.group, 2, "/pause")
+    await command(here, here.group, 2, "/pause off")
+    await command(here, here.group, 2, "/exempt", reply_to_message=target)
+    here.server.message(room, user(2, "지수"), "와 있음")
+    await command(here, room, 2, f"/start mods_{GROUP}")
+    await command(here, room, 2, f"/start report_{GROUP}")
+    assert changed == ["지수"] * 7

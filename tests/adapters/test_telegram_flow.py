@@ -21,13 +21,14 @@ from bot.domain.card import Button, press_id
 from bot.domain.community import Community
 from bot.domain.message import Platform
 from bot.domain.rules import Watch
+from bot.ports import Clock
 from bot.texts import texts
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.incidents import SqlIncidentLog
 from tests.adapters.telegram_process import HarmInBrackets, connected
 from tests.builders import NOW
-from tests.fakes import ManualClock
+from tests.fakes import HurriedClock, ManualClock
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import TOKEN, Chat, TelegramServer
 
@@ -36,10 +37,12 @@ HARM = "[0.99] 나쁜 말"
 
 
 @asynccontextmanager
-async def running(url: str, api_url: str, *, mode: Watch | None = Watch.LIVE) -> AsyncIterator[wiring.Jikimi]:
+async def running(
+    url: str, api_url: str, *, mode: Watch | None = Watch.LIVE, clock: Clock | None = None
+) -> AsyncIterator[wiring.Jikimi]:
     """The application at work."""
-    config = Config(storage=Storage(url=url))
-    async with wiring.application(config, HarmInBrackets(), connected(api_url, TOKEN), mode=mode) as jikimi:
+    config, connect = Config(storage=Storage(url=url)), connected(api_url, TOKEN, clock)
+    async with wiring.application(config, HarmInBrackets(), connect, mode=mode, clock=clock) as jikimi:
         working = asyncio.create_task(jikimi.run())
         try:
             yield jikimi
@@ -222,6 +225,42 @@ def test_the_network_is_away_under_way_and_everything_is_done_in_the_end(tmp_pat
                         proxy.mode = "pass"
                     await asyncio.sleep(0.02)
                 await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), 60)
+
+    asyncio.run(scenario())
+
+
+def test_a_minute_without_network_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
+    """A minute by our clock, which runs fast; members keep writing."""
+
+    async def scenario() -> None:
+        clock = HurriedClock(60.0)
+        async with TelegramServer() as server, FaultProxy(server.port) as proxy:
+            server.now = lambda: clock.now().timestamp()
+            group = server.group(GROUP)
+            for author in range(100, 140):
+                server.private(author)
+            async with running(url_in(tmp_path), proxy.url, clock=clock) as jikimi:
+                for number in range(40):
+                    server.post(group, 100 + number, f"{HARM} {number}")
+                    if number == 10:
+                        away_since = clock.monotonic()
+                        proxy.mode = "reset"
+                        proxy.reset_all()
+                    await asyncio.sleep(0.02)
+                await asyncio.sleep(max(0.0, (60 - (clock.monotonic() - away_since)) / 60))
+                polls = server.polls
+                assert any(HARM in m.get("text", "") for m in group.messages.values())
+                proxy.mode = "pass"
+                await server.until(lambda: server.polls > polls)
+                await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()))
+                await server.until(lambda: not server.updates)
+                while not all(outcome for one in await incidents(jikimi) for _, outcome in one.outcomes):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                judged = Counter(one.decision.message.ref.message_id for one in await incidents(jikimi))
+            assert (len(judged), set(judged.values())) == (40, {1})
+            warned = Counter(c.arguments["chat_id"] for c in server.of("sendMessage") if c.arguments["chat_id"] > 0)
+            assert warned
+            assert set(warned.values()) == {1}
 
     asyncio.run(scenario())
 

@@ -17,10 +17,13 @@ POLL = {
     "total_voter_count": 0, "is_closed": False, "is_anonymous": True, "type": "quiz", "allows_multiple_answers": False,
     "allows_revoting": False, "members_only": False, "correct_option_ids": [0], "explanation": "풀이말",
     "description": "설명말",
+    "explanation_entities": [{"type": "text_link", "offset": 0, "length": 3, "url": "https://evil.example/p"}],
 }  # fmt: skip
 CHANNEL = {"id": -1009, "type": "channel", "title": "먼 채널"}
 FORWARDED = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 3}
 TASK = {"id": 1, "text": "할일말"}
+CONTACT = {"phone_number": "010", "first_name": "이름말", "last_name": "성말", "vcard": "카드말"}
+VENUE = {"location": {"latitude": 1, "longitude": 1}, "title": "장소말", "address": "주소말"}
 
 #: What a message carries -> what must be read of it.
 CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -34,7 +37,7 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
          "caption_entities": [{"type": "text_link", "offset": 0, "length": 3, "url": "https://evil.example/c"}]},
         ["설명글", "https://evil.example/c"],
     ),
-    "t36_poll": ({"poll": POLL}, ["질문거리", "설명말", "보기하나", "보기둘", "풀이말"]),
+    "t36_poll": ({"poll": POLL}, ["질문거리", "설명말", "보기하나", "보기둘", "풀이말", "https://evil.example/p"]),
     "t36_poll_option_added_later": (
         {"poll_option_added": {"option_persistent_id": "2", "option_text": "뒤늦은보기"}}, ["뒤늦은보기"],
     ),
@@ -46,14 +49,27 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "t38_external_reply": (
         {"text": "답", "external_reply": {"origin": FORWARDED, "poll": POLL}}, ["답", "질문거리", "보기둘"],
     ),
+    "t38_external_reply_with_a_contact": (
+        {"text": "답", "external_reply": {"origin": FORWARDED, "contact": CONTACT}}, ["답", "이름말", "카드말"],
+    ),
+    "t38_external_reply_with_a_venue": (
+        {"text": "답", "external_reply": {"origin": FORWARDED, "venue": VENUE}}, ["답", "장소말", "주소말"],
+    ),
+    "t38_external_reply_with_a_checklist": (
+        {"text": "답", "external_reply": {"origin": FORWARDED, "checklist": {"title": "목록말", "tasks": [TASK]}}},
+        ["답", "목록말", "할일말"],
+    ),
+    "t38_external_reply_with_a_file": (
+        {"text": "답", "external_reply": {"origin": FORWARDED, "document": FILE | {"file_name": "먼파일.txt"}}},
+        ["답", "먼파일.txt"],
+    ),
     "t39_forward": ({"text": "옮긴말", "forward_origin": FORWARDED}, ["옮긴말"]),
     "t40_contact": (
-        {"contact": {"phone_number": "010", "first_name": "이름말", "last_name": "성말", "vcard": "카드말"}},
+        {"contact": CONTACT},
         ["이름말", "성말", "카드말"],
     ),
     "t40_venue": (
-        {"location": {"latitude": 1, "longitude": 1}, "venue": {
-            "location": {"latitude": 1, "longitude": 1}, "title": "장소말", "address": "주소말"}},
+        {"location": {"latitude": 1, "longitude": 1}, "venue": VENUE},
         ["장소말", "주소말"],
     ),
     "t40_game": (
@@ -76,6 +92,18 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"sticker": FILE | {"type": "regular", "width": 1, "height": 1, "is_animated": False, "is_video": False,
                             "emoji": "😡", "set_name": "bad_words_by_bot"}},
         ["😡", "bad_words_by_bot"],
+    ),
+    "t40_animation": (
+        {"animation": FILE | {"width": 1, "height": 1, "duration": 1, "file_name": "움짤.gif"}}, ["움짤.gif"],
+    ),
+    "t40_invoice": (
+        {"invoice": {"title": "물건말", "description": "물건설명", "start_parameter": "x", "currency": "KRW",
+                     "total_amount": 1}},
+        ["물건말", "물건설명"],
+    ),
+    "t40_link_preview": (
+        {"text": "보세요", "link_preview_options": {"url": "https://evil.example/l"}},
+        ["보세요", "https://evil.example/l"],
     ),
     "t40_buttons": (
         {"text": "고르세요", "reply_markup": {"inline_keyboard": [[{"text": "단추말", "url": "https://evil.example/b"}]]}},
@@ -321,6 +349,24 @@ async def test_t42_an_album_is_one_message_with_all_captions_and_ids(here: Stage
     assert (album.text, album.ref.message_id) == ("첫 설명\n둘째 설명", ids[0])
     assert album.extra["items"] == ",".join(ids)
     await here.server.until(lambda: not here.server.updates)
+
+
+@played
+async def test_t42_an_edited_caption_still_speaks_for_the_whole_album(here: Stage) -> None:
+    items = here.server.album(here.group, 7, "설명", None)
+    await here.hear(1)
+    here.server.edit(items[0], caption="바뀐 설명")
+    edited = (await here.hear(2))[-1]
+    assert (edited.text, edited.kind) == ("바뀐 설명", Kind.EDIT)
+    assert edited.extra["items"] == ",".join(str(item["message_id"]) for item in items)
+
+
+@played
+async def test_t41_t51_an_edit_of_a_rich_message_is_read(here: Stage) -> None:
+    first = here.server.post(here.group, 7, rich_message={"blocks": [{"type": "paragraph", "text": "처음말"}]})
+    here.server.edit(first, rich_message={"blocks": [{"type": "paragraph", "text": "바뀐말"}]})
+    await here.hear(2)
+    assert here.texts == ["처음말", "바뀐말"]
 
 
 @played

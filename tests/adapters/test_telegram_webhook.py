@@ -10,6 +10,7 @@ import pytest
 from adapters.telegram.arriving import ALLOWED_UPDATES
 from bot.errors import Broken
 from tests.adapters.telegram_stage import Stage, connect, stage
+from tests.telegram_server import Refusal
 
 
 @asynccontextmanager
@@ -121,5 +122,30 @@ def test_an_address_that_is_taken_is_a_clear_error() -> None:
             with pytest.raises(Broken, match="webhook_listen"):
                 await anext(second.messages())
             await second.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_place_to_listen_that_is_none_is_a_clear_error() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            chat = connect(
+                here.server.url, here.desk, here.store, webhook_url="https://e.example/", webhook_listen="here"
+            )
+            with pytest.raises(Broken, match="webhook_listen here"):
+                await anext(chat.messages())
+            await chat.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_address_that_telegram_does_not_take_is_a_clear_error() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.chat.close()
+            here.server.fail("setWebhook", Refusal(400, "Bad Request: bad webhook: HTTPS URL must be provided"))
+            here.chat = connected(here)
+            with pytest.raises(Broken, match="url must be provided"):
+                await anext(here.chat.messages())
 
     asyncio.run(scenario())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain.actions import Ban, Delete, Done, Flag, Lift, Restore
 from bot.domain.community import Community
 from bot.domain.message import MessageRef, Platform
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Watch
 from tests.builders import NOW, later, message, settlement
 from tests.contracts.stores import Opens, Store
@@ -51,6 +51,23 @@ def test_an_escalation_leaves_the_review_open(opens: Opens) -> None:
             opened = await store.incidents.get(number)
             assert opened and opened.review == review(number, Call.RIGHT)
             assert await store.incidents.get(number + 1000) is None
+
+    asyncio.run(scenario())
+
+
+def test_of_two_appeals_the_first_counts_and_decides_nothing(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number, other = [await incident(store, name) for name in "12"]
+            appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
+            assert await store.reviews.appeal(appeal, [Flag()], due=NOW)
+            assert not await store.reviews.appeal(replace(appeal, words="정말로"), [Flag()], due=NOW)
+            opened = await store.incidents.get(number)
+            assert opened and opened.appeal == appeal and opened.review is None
+            assert [action for action, _ in opened.outcomes] == [Delete(), Flag()]
+            untouched = await store.incidents.get(other)
+            assert untouched and untouched.appeal is None
+            assert await store.reviews.record(review(number, Call.WRONG), [], due=NOW) is None
 
     asyncio.run(scenario())
 

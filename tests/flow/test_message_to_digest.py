@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -24,7 +24,7 @@ from bot.pipeline.reporting import Reporter
 from bot.pipeline.screening import Screener, exchange_of
 from bot.runner import moderate
 from tests.builders import NOW, later, message
-from tests.fakes import ManualClock, MemoryStore, ScriptedGuard, ScriptedPlatform
+from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
 
 REASON = Reason(ko="욕설", en="abuse")
 POLICY = Policy(
@@ -131,6 +131,42 @@ def test_from_message_to_digest() -> None:
         assert digest.by_rule == {"abuse": 1, "blind": 1}
         assert digest.actions == {"delete": 1, "warn": 1, "flag": 2}
         assert flow.store.messages[good.ref].text == "", "the text of a message without an incident is erased"
+
+    asyncio.run(scenario())
+
+
+class CountedClaims(MemoryInbox):
+    """Counts how often it is asked for work."""
+
+    claims = 0
+
+    async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+        self.claims += 1
+        return await super().claim(limit, fresh_since=fresh_since)
+
+
+def test_nobody_asks_for_work_that_cannot_be_there() -> None:
+    """One claim finds the inbox empty, and each message that arrives brings about one more."""
+
+    async def scenario() -> None:
+        store, clock, arrived = MemoryStore(), ManualClock(), Bell()
+        store.inbox = inbox = CountedClaims(store)
+        queue = GuardQueue(guard=ScriptedGuard(), clock=clock)
+        screener = Screener(
+            inbox=inbox, queue=queue, policy_of=lambda message: POLICY, clock=clock, arrived=arrived, planned=Bell(),
+            poll=60.0,
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as stages:
+            working = [stages.create_task(queue.run()), stages.create_task(screener.run())]
+            for number in range(5):
+                await inbox.keep([message(str(number))])
+                arrived.ring()
+                async with asyncio.timeout(10):
+                    while not all(await inbox.settled([message(str(number)).ref])):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            for task in working:
+                task.cancel()
+        assert inbox.claims <= 6
 
     asyncio.run(scenario())
 
