@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -102,14 +102,14 @@ class Admission:
             self.in_work -= 1
             visitor.in_work -= 1
 
-    async def run(self) -> None:
-        """Until cancelled: keeps the keys fresh, and notes which were used."""
-        try:
-            while True:
-                await self._refresh()
-                await self.clock.sleep(EVERY)
-        finally:
-            await self._note()
+    async def run(self, closing: asyncio.Event) -> None:
+        """Keeps the keys fresh, and notes which were used, until `closing` is set."""
+        while not closing.is_set():
+            await self._refresh()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await closing.wait()
+        await self._note()
 
     async def _look_again(self) -> None:
         async with self._reading:

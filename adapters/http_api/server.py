@@ -65,7 +65,8 @@ class HttpApi:
         serving = asyncio.gather(
             *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True))
         )
-        keeping = asyncio.create_task(self._admission.run())
+        closing = asyncio.Event()
+        keeping = asyncio.create_task(self._admission.run(closing))
         self.listening.set()
         try:
             await asyncio.shield(serving)
@@ -73,7 +74,7 @@ class HttpApi:
             for server in servers:
                 server.should_exit = True
             self._judging.stop()
-            keeping.cancel()
+            closing.set()
             await asyncio.gather(serving, keeping, return_exceptions=True)
 
 
