@@ -179,3 +179,21 @@ def test_nonsense_on_the_wire_harms_nobody(tmp_path: Path, said: bytes, monkeypa
             assert (await api.check("a"))[0] == 200
 
     asyncio.run(scenario())
+
+
+def test_a_client_that_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.server.READ_WITHIN", 0.3)
+
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            _, writer = wire = await connect(api)
+            wire[0]._transport.pause_reading()
+            with pytest.raises(ConnectionError):
+                while True:
+                    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+                    await asyncio.sleep(0.05)
+                    await asyncio.wait_for(writer.drain(), 10)
+            writer.close()
+            assert (await api.check("a"))[0] == 200
+
+    asyncio.run(scenario())
