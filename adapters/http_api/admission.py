@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,6 +71,7 @@ class Admission:
     _visitors: dict[str, Visitor] = field(default_factory=dict)
     _uses: dict[str, datetime] = field(default_factory=dict)
     _read_at: float | None = None
+    _is_blind: bool = True  # the last look for keys failed
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def admit(self, authorization: str) -> Visitor:
@@ -82,6 +83,8 @@ class Admission:
         if key_id not in self._visitors:
             await self._look_again()
         visitor = self._visitors.get(key_id)
+        if visitor is None and self._is_blind:
+            raise Problem("database_away", retry_after=EVERY)
         if visitor is None or not visitor.key.opens_with(secret):
             raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
         self._uses[key_id] = self.clock.now()
@@ -102,14 +105,15 @@ class Admission:
             self.in_work -= 1
             visitor.in_work -= 1
 
-    async def run(self) -> None:
-        """Until cancelled: keeps the keys fresh, and notes which were used."""
-        try:
-            while True:
+    async def run(self, closing: asyncio.Event) -> None:
+        """Keeps the keys fresh, and notes which were used, until `closing` is set."""
+        while not closing.is_set():
+            async with self._reading:
                 await self._refresh()
-                await self.clock.sleep(EVERY)
-        finally:
-            await self._note()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await closing.wait()
+        await self._note()
 
     async def _look_again(self) -> None:
         async with self._reading:
@@ -123,7 +127,9 @@ class Admission:
             held = await self.keys.all()
         except BotError as error:
             _log.warning("keys not read again", reason=str(error))
+            self._is_blind = True
             return
+        self._is_blind = False
         before, self._visitors = self._visitors, {}
         for key in held:
             if key.revoked_at is None:

@@ -155,16 +155,17 @@ def application(routes: list[Route], metrics: Metrics, say: Texts) -> ASGIApp:
     async def left(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_LEFT)
 
-    inner = Starlette(routes=routes, exception_handlers={Problem: refused, HTTPException: not_here, Left: left})
+    handlers = {Problem: refused, Exception: refused, HTTPException: not_here, Left: left}
+    inner = Starlette(routes=routes, exception_handlers=handlers)
     inner.router.redirect_slashes = False
-    return _Front(inner, metrics, say, frozenset(route.path for route in routes))
+    return _Front(inner, metrics, frozenset(route.path for route in routes))
 
 
 class _Front:
     """Around every request. Health checks and metrics are not worth a line in the log."""
 
-    def __init__(self, inner: ASGIApp, metrics: Metrics, say: Texts, paths: frozenset[str]) -> None:
-        self._inner, self._metrics, self._say, self._paths = inner, metrics, say, paths
+    def __init__(self, inner: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
+        self._inner, self._metrics, self._paths = inner, metrics, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -174,25 +175,24 @@ class _Front:
         request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
         state: dict[str, Any] = scope.setdefault("state", {})
         state["id"] = request_id
-        status = 0
+        status, complete = 0, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(raw=message.setdefault("headers", [])).update({"X-Request-Id": request_id})
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
         try:
             await self._inner(scope, receive, answer)
-        except Left:
-            status = CLIENT_LEFT
         except Exception as error:
             # Whatever it says may quote a text: its kind and place must do.
             _log.error("request failed", request_id=request_id, error=type(error).__name__, at=_place(error))
-            if status:
+            if not complete:
                 raise
-            await _refusal(Problem("failed"), self._say, request_id)(scope, receive, answer)
         finally:
             path = scope["path"] if scope["path"] in self._paths else "other"
             self._metrics.answered(path, status, time.monotonic() - began)

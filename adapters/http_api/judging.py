@@ -17,6 +17,7 @@ from bot.ports import Clock, Desk, Vitals
 from bot.texts import because, texts
 
 RETRY_AFTER = 5.0  # seconds, where nobody knows better
+REMEMBERED_WITHIN = 0.1  # seconds; while the guard is away, what is remembered is all that can be answered
 
 Pair = tuple[str, str | None]
 
@@ -44,8 +45,7 @@ class Judging:
         try:
             if not pulse.has_room:
                 raise Problem("too_busy", retry_after=RETRY_AFTER)
-            # While the guard is away only what is remembered can be answered, and that is at once.
-            patience = 0 if pulse.guard_is_away else self.deadline
+            patience = min(REMEMBERED_WITHIN, self.deadline) if pulse.guard_is_away else self.deadline
             await asyncio.wait({judging, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if judging.cancelled():
                 raise Problem("stopping", retry_after=RETRY_AFTER)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -39,6 +39,7 @@ class Metrics:
     """Its own registry: what other libraries count stays out. Labels name parts and outcomes, never people or texts."""
 
     def __init__(self, vitals: Vitals) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every count would double the text
         self._registry = CollectorRegistry()
         self._registry.register(_Collector(vitals, self))
         self.requests = Counter(

@@ -116,29 +116,26 @@ def _judging(name: str, summary: str, body: dict[str, Any], answer: type[BaseMod
 
 
 def _stream() -> dict[str, Any]:
-    """Lines are described in words: OpenAPI 3.1 has no types for them."""
+    """OpenAPI 3.1 has no types for lines: they are written down as the list that they make."""
     pieces = (
-        'JSON Lines. The first is a StreamStart (`{"prompt": "…"}`), every further one a StreamPiece '
-        '(`{"piece": "…"}`); the response is complete when the body ends.'
+        'JSON Lines, one for each element of this list. The first is a StreamStart (`{"prompt": "…"}`), every further '
+        'one a StreamPiece (`{"piece": "…"}`); the response is complete when the body ends.'
     )
     lines = (
         "JSON Lines while the request still comes in: a StreamLine after every 200 characters or so and after every "
         "second in which something came, one more at the end. A line with `flagged: true` is the last. A problem "
         "on the way is an ErrorAnswer as the last line; then nothing is said about the rest."
     )
-    operation = _judging("stream", "Judge a response while it grows", {}, StreamLine)
-    operation["requestBody"] = {
-        "required": True,
-        "description": pieces,
-        "content": {"application/x-ndjson": {"schema": {"type": "string", "examples": [_EXAMPLE]}}},
+    asked = {"type": "array", "prefixItems": [_schema(StreamStart)], "items": _schema(StreamPiece), "minItems": 1}
+    body = {"required": True, "description": pieces, "content": {"application/x-ndjson": {"schema": asked}}}
+    operation = _judging("stream", "Judge a response while it grows", body, StreamLine)
+    answered = {"type": "array", "items": {"anyOf": [_schema(StreamLine), _schema(ErrorAnswer)]}}
+    operation["responses"]["200"] |= {
+        "description": lines,
+        "content": {"application/x-ndjson": {"schema": answered}},
     }
-    operation["responses"]["200"]["content"] = {"application/x-ndjson": {"schema": {"type": "string"}}}
-    operation["responses"]["200"]["description"] = lines
     del operation["responses"]["422"]
     return operation
-
-
-_EXAMPLE = '{"prompt": "김치찌개 어떻게 끓여?"}\n{"piece": "먼저 김치를 "}\n{"piece": "볶아 주세요."}\n'
 
 
 def _open(name: str, summary: str, answer: type[BaseModel] | None, *errors: int) -> dict[str, Any]:

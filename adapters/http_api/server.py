@@ -21,6 +21,7 @@ from bot.texts import Texts
 HEAD_WITHIN = 10.0  # seconds for the head of a request, from connecting or from the last answer
 CONNECTIONS = 512  # open at once; beyond that the one that has been silent longest gives way
 KEEP_ALIVE = 5  # seconds between two requests
+READ_WITHIN = 30.0  # seconds for a client to take more of its answer
 STOP_WITHIN = 3  # seconds for answers under way when the program stops
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -62,19 +63,20 @@ class HttpApi:
         sockets = {place: _bound(place) for place in self._places}
         self.addresses = {place: bound.getsockname()[:2] for place, bound in sockets.items()}
         servers = [_Server(app) for app in self._places.values()]
-        serving = asyncio.gather(
-            *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True))
+        closing = asyncio.Event()
+        working = asyncio.gather(
+            self._admission.run(closing),
+            *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True)),
         )
-        keeping = asyncio.create_task(self._admission.run())
         self.listening.set()
         try:
-            await asyncio.shield(serving)
+            await asyncio.shield(working)
         finally:
             for server in servers:
                 server.should_exit = True
             self._judging.stop()
-            keeping.cancel()
-            await asyncio.gather(serving, keeping, return_exceptions=True)
+            closing.set()
+            await asyncio.wait([working])
 
 
 def _bound(place: str) -> socket.socket:
@@ -111,9 +113,11 @@ class _Server(uvicorn.Server):
 
 class _Impatient(H11Protocol):
     """uvicorn waits for ever for a request that never gets complete, and for a body that nobody wants. Here a
-    connection is closed when, HEAD_WITHIN after it was made or answered, no request is being worked on."""
+    connection is closed when, HEAD_WITHIN after it was made or answered, no request is being worked on; and when its
+    client does not read what it has asked for."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -129,8 +133,18 @@ class _Impatient(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._deadline:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._unread):
+            if timer:
+                timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(READ_WITHIN, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread:
+            self._unread.cancel()
 
     @property
     def is_idle(self) -> bool:

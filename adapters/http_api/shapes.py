@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST_TEXT = 100_000  # characters
 MOST_INPUTS = 32  # of one moderation
@@ -156,6 +156,3 @@ class Alive(_Answered):
 
 class Ready(_Answered):
     status: Literal["ready"] = "ready"
-
-
-Json = JsonValue

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.http_api.admission import Admission, Visitor
 from adapters.http_api.judging import Judging, facts_of
-from adapters.http_api.problems import Problem
+from adapters.http_api.problems import Left, Problem
 from adapters.http_api.reading import Lines, parsed
 from adapters.http_api.shapes import LONGEST_TEXT, ErrorAnswer, StreamLine, StreamPiece, StreamStart
 from bot.domain.rules import Decision
@@ -44,11 +44,10 @@ class Stream:
         lines = Lines(receive)
         pumping = asyncio.create_task(lines.pump())
         try:
-            async with asyncio.timeout(LONGEST):
-                with self.admission.place(self.visitor):
-                    start = await self._start(lines)
-                    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-                    await self._answer(start, lines, send)
+            with self.admission.place(self.visitor):
+                start = await self._start(lines)
+                await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+                await self._answer(start, lines, send)
         finally:
             pumping.cancel()
             with suppress(asyncio.CancelledError):
@@ -70,8 +69,13 @@ class Stream:
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         try:
-            async for line in self._verdicts(start, lines):
-                await write(line)
+            async with asyncio.timeout(LONGEST):
+                async for line in self._verdicts(start, lines):
+                    await write(line)
+        except Left:
+            return
+        except TimeoutError:
+            await write(self.error(Problem("too_slow")))
         except Problem as problem:
             await write(self.error(problem))
         except BotError as error:
