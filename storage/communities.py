@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import TypeAdapter
-from sqlalchemy import Insert, delete, insert, select, update
+from sqlalchemy import Insert, delete, exists, insert, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
 from storage import tallies
 from storage.database import Database
-from storage.tables import communities, incidents, messages
+from storage.tables import communities, deliveries, incidents, messages
 
 _SETTINGS = TypeAdapter(Community)
 
@@ -44,6 +45,7 @@ class SqlCommunities:
                 update(messages).where(of_platform, messages.c.channel == old_id).values(channel=new_id)
             )
             await tallies.move(self._database, connection, old_id, new_id)
+            await _move_deliveries(connection, platform, old_id, new_id)
             key = (communities.c.platform == platform, communities.c.id == old_id)
             settings = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
             if settings is None:
@@ -53,6 +55,22 @@ class SqlCommunities:
             if (await connection.execute(known)).first() is None:
                 community = _moved(_SETTINGS.validate_json(settings), old_id, new_id)
                 await connection.execute(_row(community))
+
+
+async def _move_deliveries(connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+    """All but those that there are under the new id, too: they stay what they were."""
+    there = deliveries.alias()
+    known = exists().where(
+        there.c.platform == platform,
+        there.c.community == new_id,
+        there.c.kind == deliveries.c.kind,
+        there.c.period == deliveries.c.period,
+    )
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.platform == platform, deliveries.c.community == old_id, not_(known))
+        .values(community=new_id)
+    )
 
 
 def _row(community: Community) -> Insert:

@@ -27,3 +27,7 @@ class Community:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+    report_day: str | None = None  # one of schedule.DAYS, or "off"
+    report_hour: int | None = None
+    daily_digest: bool | None = None
+    alert_at: int | None = None  # incidents in a burst that are news; 0: none are

@@ -5,10 +5,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from bot.ports import Bookmarks, Communities, Deliveries, Inbox, IncidentLog, Outbox, Reviews
 from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
+from storage.deliveries import SqlDeliveries
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.outbox import SqlOutbox
@@ -24,6 +25,7 @@ class Store:
     reviews: Reviews
     communities: Communities
     bookmarks: Bookmarks
+    deliveries: Deliveries
     clock: ManualClock
 
 
@@ -34,7 +36,8 @@ class Opens(Protocol):
 
 
 def in_memory() -> Opens:
-    memory, clock = MemoryStore(), ManualClock()
+    clock = ManualClock()
+    memory = MemoryStore(clock)
 
     @asynccontextmanager
     async def opens() -> AsyncIterator[Store]:
@@ -45,6 +48,7 @@ def in_memory() -> Opens:
             reviews=memory.reviews,
             communities=memory.communities,
             bookmarks=memory.bookmarks,
+            deliveries=memory.deliveries,
             clock=clock,
         )
         memory.restart()
@@ -71,5 +75,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
         bookmarks=SqlBookmarks(database),
+        deliveries=SqlDeliveries(database),
         clock=clock,
     )
