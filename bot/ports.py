@@ -132,7 +132,7 @@ class IncidentLog(Protocol):
         ...
 
     async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
-        """How many incidents of live rules were decided in start <= t <= end."""
+        """How many incidents of live rules are about messages sent, and were decided, in start <= t <= end."""
         ...
 
 

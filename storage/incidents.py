@@ -68,6 +68,7 @@ class SqlIncidentLog:
                 incidents.c.decided_at <= end,
                 incidents.c.rule.is_not(None),
                 messages.c.platform == platform,
+                messages.c.sent_at >= start,
             )
         )
         async with self._database.read() as connection:

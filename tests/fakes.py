@@ -357,7 +357,8 @@ class MemoryIncidentLog:
 
     async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
         return sum(
-            start <= opened.decided_at <= end and opened.decision.rule is not None
+            start <= min(opened.decided_at, opened.decision.message.sent_at) <= opened.decided_at <= end
+            and opened.decision.rule is not None
             for opened in self.store.opened.values()
             if (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
         )

@@ -520,3 +520,4 @@ class Edition:
     text: str
     picture: Attachment
     files: tuple[Attachment, ...]
+    language: str = "ko"

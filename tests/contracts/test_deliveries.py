@@ -158,10 +158,13 @@ def test_incidents_are_counted(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             for number in range(4):
-                about = message(str(number))
+                about = message(str(number), sent_at=later(min(number, 2)))
                 await store.inbox.keep([about])
                 await store.inbox.settle([settlement(about, Delete(), decided_at=later(number))])
-            shadow = message("9")
+            late = message("8")  # sent before
+            await store.inbox.keep([late])
+            await store.inbox.settle([settlement(late, Delete(), decided_at=later(2))])
+            shadow = message("9", sent_at=later(1))
             await store.inbox.keep([shadow])
             await store.inbox.settle([settlement(shadow, decided_at=later(1), incident=True)])
             counts = [
