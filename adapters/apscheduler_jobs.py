@@ -7,9 +7,10 @@ set for that one instant. Its trigger is an interval, so that a job which nobody
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job
@@ -19,10 +20,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.domain.message import Platform
-from bot.errors import Unavailable
 
 Key = tuple[Platform, str]
-Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 AGAIN = timedelta(minutes=5)  # an alarm that was not set anew goes off again
@@ -32,15 +31,16 @@ TABLE = "jobs"
 logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
-def ring() -> None:
+def ring(at: datetime) -> None:
     """What the jobs name as their work. It is never called: `_Bellman` tells the loop instead."""
 
 
 class ApschedulerJobs:
-    """`engine`: a synchronous SQLAlchemy engine of the opened database. APScheduler works in a thread of its own, so
-    that the messages never wait for it."""
+    """`engine`: a synchronous SQLAlchemy engine of the opened database; `errors` makes port errors of its errors.
+    APScheduler works in a thread of its own, so that the messages never wait for it."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._errors = errors
         self._scheduler = _Scheduler(
             jobstores={"default": _Jobs(engine=engine, tablename=TABLE)},
             executors={"default": _Bellman(self._heard)},
@@ -52,7 +52,7 @@ class ApschedulerJobs:
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> "ApschedulerJobs":
-        await _asked(self._scheduler.start)
+        await self._asked(self._scheduler.start)
         self._looking = asyncio.create_task(self._look())
         return self
 
@@ -61,11 +61,11 @@ class ApschedulerJobs:
         await asyncio.to_thread(self._scheduler.shutdown)
 
     async def armed(self) -> Mapping[Key, datetime]:
-        jobs = await _asked(self._scheduler.get_jobs)
+        jobs = await self._asked(self._scheduler.get_jobs)
         return {_key(job): job.kwargs["at"] for job in jobs}
 
     async def arm(self, alarms: Mapping[Key, datetime | None]) -> None:
-        await _asked(partial(self._arm, alarms))
+        await self._asked(partial(self._arm, alarms))
 
     async def rings(self) -> AsyncIterator[Mapping[Key, datetime]]:
         while True:
@@ -101,6 +101,10 @@ class ApschedulerJobs:
             self._news.set()
 
         self._loop.call_soon_threadsafe(note)
+
+    async def _asked(self, call: Callable[[], Result]) -> Result:
+        with self._errors():
+            return await asyncio.to_thread(call)
 
     async def _look(self) -> None:
         while True:
@@ -141,11 +145,3 @@ class _Bellman(BaseExecutor):  # type: ignore[misc]
 def _key(job: Job) -> Key:
     platform, _, id_ = job.id.partition(" ")
     return Platform(platform), id_
-
-
-async def _asked(call: Callable[[], Result]) -> Result:
-    """In a thread; whatever the database driver raises means that the database is away."""
-    try:
-        return await asyncio.to_thread(call)
-    except Exception as error:
-        raise Unavailable(f"the timetable's database does not answer ({type(error).__name__})") from error

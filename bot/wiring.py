@@ -59,6 +59,7 @@ from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database, jobs_engine
 from storage.deliveries import SqlDeliveries
+from storage.errors import driver_errors
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.one_by_one import OneByOne
@@ -392,7 +393,7 @@ async def _timetable(config: Config) -> AsyncIterator[Timetable]:
     from adapters.apscheduler_jobs import ApschedulerJobs
 
     with jobs_engine(config.storage.url) as engine:
-        async with ApschedulerJobs(engine) as timetable:
+        async with ApschedulerJobs(engine, driver_errors) as timetable:
             yield timetable
 
 
