@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -14,12 +13,13 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.acting import Hands
-from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, outcome_of
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
 from adapters.discord.notices import Notices
+from adapters.discord.posting import Posting
 from adapters.discord.reading import ATTACHED, is_readable, read, read_deletion, read_title, text_files, text_of
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
@@ -83,6 +83,7 @@ class DiscordChat:
         notices = Notices()
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
         self._hands = Hands(client=self.client, cards=cards, notices=notices, clock=clock, invalid=invalid)
+        self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._commands = Commands(self.client, desk, clock)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,14 +113,17 @@ class DiscordChat:
             await self.client.close()
 
     async def perform(self, planned: PlannedAction) -> Outcome:
+        await self._connected()
+        if self.client.is_closed():
+            raise Broken(self._say("discord.closed", code="-"))
+        return await self._hands.perform(planned)
+
+    async def _connected(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._logged_in.wait()
         except TimeoutError:
             raise Unavailable("not yet connected to Discord") from None
-        if self.client.is_closed():
-            raise Broken(self._say("discord.closed", code="-"))
-        return await self._hands.perform(planned)
 
     async def announce(self, channel_id: str, text: str) -> None:
         try:
@@ -130,17 +134,8 @@ class DiscordChat:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
-        files = [
-            discord.File(BytesIO(one.content), one.name, description=one.description)
-            for one in (edition.picture, *edition.files)
-        ]
-
-        async def post() -> str:
-            channel = self.client.get_partial_messageable(int(channel_id))
-            posted = await channel.send(edition.text, files=files, nonce=mark)
-            return f"{posted.channel.id}/{posted.id}"
-
-        return await outcome_of(post(), self._say, needs="attach_files")
+        await self._connected()
+        return await self._posting.post(int(channel_id), edition, mark)
 
     # ---- the connection
 

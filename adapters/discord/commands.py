@@ -32,8 +32,8 @@ REPORTS = 10_000  # remembered
 
 #: What the bot needs in a server, in the order in which it is explained.
 NEEDED = (
-    "view_channel", "read_message_history", "send_messages", "embed_links", "manage_messages", "manage_threads",
-    "manage_webhooks", "moderate_members", "kick_members", "ban_members",
+    "view_channel", "read_message_history", "send_messages", "embed_links", "attach_files", "manage_messages",
+    "manage_threads", "manage_webhooks", "moderate_members", "kick_members", "ban_members",
 )  # fmt: skip
 
 Interaction = discord.Interaction[Any]

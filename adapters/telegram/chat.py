@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, InputMediaDocument, Update
+from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -19,8 +19,9 @@ from adapters.telegram.commands import Commands
 from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
+from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS, merge, read
-from bot.domain.actions import Done, Escalate, Flag, Gone, Outcome, Refused
+from bot.domain.actions import Escalate, Flag, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.report import Edition
@@ -30,7 +31,6 @@ from bot.texts import Texts
 
 ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
-LONGEST_CAPTION = 1024  # characters
 REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +85,7 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk, clock=clock,
             me=self._me,
         )  # fmt: skip
+        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         self._moved: dict[str, str] = {}  # groups that became supergroups: old id -> new id
         self._taken: set[int] = set()  # updates that were taken and may come again
         self._albums: dict[str, _Album] = {}
@@ -256,23 +257,12 @@ class TelegramChat:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
-        chat_id, picture = int(channel_id), edition.picture
+        chat_id = int(self._moved.get(channel_id, channel_id))
         try:
-            async with self._limiter.turn(chat_id, Lane.NOTICE):
-                posted = await self._bot.send_photo(
-                    chat_id, picture.content, caption=edition.text[:LONGEST_CAPTION], filename=picture.name
-                )
-            async with self._limiter.turn(chat_id, Lane.NOTICE):
-                await self._bot.send_media_group(
-                    chat_id, [InputMediaDocument(file.content, filename=file.name) for file in edition.files]
-                )
+            return await self._posting.post(chat_id, edition)
         except ChatMigrated as error:
-            return await self.publish(str(error.new_chat_id), edition, mark=mark)
-        except Forbidden as error:
-            return Refused(error.message)
-        except BadRequest as error:
-            return Gone() if "not found" in error.message.lower() else Refused(error.message)
-        return Done(f"{posted.chat.id}/{posted.message_id}")
+            await self._move(chat_id, error.new_chat_id)
+            return await self._posting.post(error.new_chat_id, edition)
 
     def _followed(self, planned: PlannedAction) -> PlannedAction:
         """The same action where the group is now: it was planned before the move."""
