@@ -17,6 +17,7 @@ from bot.domain.message import Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Decision, Policy
+from bot.domain.schedule import Schedule
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
 
@@ -186,6 +187,14 @@ class Desk(Protocol):
 
     def community(self, platform: Platform, community_id: str) -> Community:
         """The settings, empty ones where nothing was set."""
+        ...
+
+    def communities(self, platform: Platform) -> Sequence[Community]:
+        """All that have set something."""
+        ...
+
+    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+        """When a community gets which report."""
         ...
 
     def policy(self, message: Message) -> Policy:

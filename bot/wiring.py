@@ -274,7 +274,13 @@ async def application(
         presses = opened.enter_context(_presses(config.report.workers))
         editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
         desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, editor=editor, clock=clock
+            policies=policies,
+            reviewer=reviewer,
+            incidents=incidents,
+            queue=queue,
+            editor=editor,
+            schedule_of=config.schedule_of,
+            clock=clock,
         )
         platforms = connect(
             Core(

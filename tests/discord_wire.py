@@ -165,7 +165,7 @@ class DiscordWire:
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
-        kinds = {str: 3, int: 4, float: 10}
+        kinds = {str: 3, int: 4, bool: 5, float: 10}
         given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]

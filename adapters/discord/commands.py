@@ -14,14 +14,17 @@ from discord.app_commands import locale_str
 from adapters.discord.acting import missing_here
 from adapters.discord.answers import missing
 from adapters.discord.reading import author_of, read
+from adapters.discord.reporting import DAY_VALUES, SPANS, Asked, Reporting, choices
 from bot.domain.card import masked
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.periods import Span
 from bot.domain.rules import Decision, Watch
 from bot.errors import BotError
 from bot.ports import Clock, Desk
 from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
 from bot.texts.cards import history_line, outcome_line, revealed
+from bot.texts.schedules import schedule_line
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +64,10 @@ class Commands:
     clock: Clock
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
+    _reporting: Reporting = field(init=False)
+
     def __post_init__(self) -> None:
+        self._reporting = Reporting(self.desk, self.clock)
         self.client.event(self.on_guild_join)
 
     async def register(self) -> None:
@@ -153,6 +159,30 @@ class Commands:
 
             await self._answer(interaction, answer, manages=True)
 
+        @group.command(name=_named("command.report_now"), description=_named("command.report_now_does"))
+        @app_commands.choices(period=choices("command.period_", SPANS, _named))
+        async def report_now(
+            interaction: Interaction, period: str = Span.WEEK, first: str = "", last: str = "", names: bool = False
+        ) -> None:
+            await self._show_report(interaction, Asked(period, first.strip(), last.strip(), names))
+
+        @group.command(name=_named("command.report_schedule"), description=_named("command.report_schedule_does"))
+        @app_commands.choices(day=choices("schedule.", DAY_VALUES, _named))
+        async def report_schedule(
+            interaction: Interaction,
+            day: str | None = None,
+            hour: app_commands.Range[int, 0, 23] | None = None,
+            daily: bool | None = None,
+            alert: app_commands.Range[int, 0, 100000] | None = None,
+        ) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                return await self._reporting.schedule(
+                    self._community(asked), say, day=day, hour=hour, daily=daily, alert=alert,
+                    by=asked.user.display_name,
+                )  # fmt: skip
+
+            await self._answer(interaction, answer, manages=True)
+
         @group.command(name=_named("command.privacy"), description=_named("command.privacy_does"))
         async def privacy(interaction: Interaction) -> None:
             await interaction.response.send_message(_say(interaction)["discord.privacy"], ephemeral=True)
@@ -173,6 +203,14 @@ class Commands:
         except BotError:
             told = say["card.try_again"]
         await interaction.followup.send(told[:2000] or "-", ephemeral=True)
+
+    async def _show_report(self, interaction: Interaction, asked: Asked) -> None:
+        say = _say(interaction)
+        if not _may(interaction, manages=False):
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._reporting.show(interaction, say, asked)
 
     async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
         async def answer(_: Interaction, say: Texts) -> str:
@@ -211,6 +249,7 @@ class Commands:
             ("language", settings.language or policy.language),
             ("moderators", _channel(settings.moderators_channel, say)),
             ("report", _channel(settings.report_channel, say)),
+            ("schedule", schedule_line(self.desk.schedule(Platform.DISCORD, str(interaction.guild_id)), say)),
             ("exempt", " ".join(_mentions(settings)) or "-"),
             ("thresholds", ", ".join(f"{rule} {score:g}" for rule, score in settings.thresholds.items()) or "-"),
             ("paused", discord.utils.format_dt(paused, "R") if paused else "-"),

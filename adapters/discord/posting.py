@@ -6,7 +6,7 @@ from io import BytesIO
 import aiohttp
 import discord
 
-from adapters.discord.answers import InvalidAnswers, outcome_of
+from adapters.discord.answers import TOO_LARGE, InvalidAnswers, outcome_of
 from adapters.pacing import Pace
 from bot.domain.actions import Outcome, Unconfirmed
 from bot.domain.report import Edition
@@ -17,8 +17,6 @@ from bot.texts import Texts, texts
 LONGEST = 2000  # characters in a message
 PER_SECOND = 25  # half of what Discord takes of one bot; the other half is for moderation
 AGAIN = (1.0, 4.0, 10.0)  # seconds between tries when an answer was lost: as long as Discord knows the mark
-
-_TOO_LARGE = 40005
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,13 +40,13 @@ class Posting:
                 return await self._post(channel_id, lighter, mark)
             except _TooLarge:
                 lighter = lighter.lighter()
-        return await outcome_of(self._send(channel_id, _told(edition, everything=True), [], mark), self.say, needs="")
+        return await outcome_of(self._send(channel_id, told(edition, everything=True), [], mark), self.say, needs="")
 
     async def _post(self, channel_id: int, edition: Edition, mark: str) -> Outcome:
         for pause in (*AGAIN, None):
             try:
                 async with self._pace.turn():
-                    sent = self._send(channel_id, _told(edition), attached(edition), mark)
+                    sent = self._send(channel_id, told(edition), attached(edition), mark)
                     return await outcome_of(sent, self.say, needs="attach_files")
             except Unavailable as error:
                 if not _may_have_arrived(error.__cause__):
@@ -62,7 +60,7 @@ class Posting:
             channel = self.client.get_partial_messageable(channel_id)
             posted = await channel.send(text, files=files, nonce=mark)
         except discord.HTTPException as error:
-            if files and (error.status == 413 or error.code == _TOO_LARGE):
+            if files and (error.status == 413 or error.code == TOO_LARGE):
                 raise _TooLarge from None
             raise
         return f"{posted.channel.id}/{posted.id}"
@@ -86,7 +84,7 @@ def attached(edition: Edition) -> list[discord.File]:
     ]
 
 
-def _told(edition: Edition, *, everything: bool = False) -> str:
+def told(edition: Edition, *, everything: bool = False) -> str:
     """The text, and how to get what could not be attached."""
     files = (edition.picture, *edition.files) if everything else ()
     names = (*edition.left_out, *(file.name for file in files))

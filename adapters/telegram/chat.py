@@ -81,11 +81,11 @@ class TelegramChat:
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
         self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock)
+        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk, clock=clock,
-            me=self._me,
+            posting=self._posting, me=self._me,
         )  # fmt: skip
-        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         self._moved: dict[str, str] = {}  # groups that became supergroups: old id -> new id
         self._taken: set[int] = set()  # updates that were taken and may come again
         self._albums: dict[str, _Album] = {}
