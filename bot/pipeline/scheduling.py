@@ -55,8 +55,11 @@ class Scheduler:
             await patiently(partial(self._arm, keys), self.clock)
 
     async def _arm_all(self) -> None:
-        """Those that have gone, too: they lose theirs."""
+        """Those that have gone, too: they lose theirs. Alarms that rang in a process which died are answered."""
         armed, known = await self.timetable.armed(), await self._known()
+        if rung := {key: at for key, at in armed.items() if at <= self.clock.now()}:
+            await self._plan(rung)
+            armed = await self.timetable.armed()
         await self._set(armed.keys() | known.keys(), armed, known)
 
     async def _arm(self, keys: set[Key]) -> None:
