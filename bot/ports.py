@@ -253,7 +253,8 @@ class Deliveries(Protocol):
 
     async def plan(self, deliveries: Sequence[Delivery], *, apart: timedelta = timedelta(0)) -> Sequence[bool]:
         """Write them down, durably when it returns; False for one that there was before, or that is due within
-        `apart` after another of its kind and community."""
+        `apart` after another of its kind and community. An older one of its kind and community that nobody has begun
+        is skipped: who comes late gets the latest report, not all of them."""
         ...
 
     async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.delivery import Delivery, State
+from bot.domain.delivery import OVERTAKEN, Delivery, State
 from bot.domain.message import Platform
 from bot.domain.schedule import Kind
 from storage.database import Database
@@ -34,6 +34,8 @@ class SqlDeliveries:
                 for one in given[start : start + _TOGETHER]:
                     planned.append(_key(one) in added)
                     added.discard(_key(one))  # a second one in the same call is none
+            if any(planned):
+                await self._skip_overtaken(connection)
         return planned
 
     async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:
@@ -113,6 +115,25 @@ class SqlDeliveries:
         added = insert(deliveries).values(rows).on_conflict_do_nothing()
         returned = await connection.execute(added.returning(c.platform, c.community, c.kind, c.period))
         return {tuple(row) for row in returned}
+
+    async def _skip_overtaken(self, connection: AsyncConnection) -> None:
+        newer = deliveries.alias()
+        overtaken = exists().where(
+            newer.c.platform == deliveries.c.platform,
+            newer.c.community == deliveries.c.community,
+            newer.c.kind == deliveries.c.kind,
+            newer.c.due > deliveries.c.due,
+        )
+        await connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.finished_at.is_(None),
+                deliveries.c.state == State.PLANNED,
+                deliveries.c.holder.is_(None),
+                overtaken,
+            )
+            .values(state=State.SKIPPED, reason=OVERTAKEN, finished_at=self._database.clock.now())
+        )
 
     async def _is_apart(self, connection: AsyncConnection, one: Delivery, apart: timedelta) -> bool:
         """The community's row is the lock that two processes meet at."""

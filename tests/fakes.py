@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
 from bot.domain.community import Community
-from bot.domain.delivery import FINAL, Delivery, State
+from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
@@ -461,6 +461,10 @@ class MemoryDeliveries:
             ]  # fmt: skip
             new = not any(other.period == one.period or (apart and other.due > one.due - apart) for other in others)
             if new:
+                for other in others:
+                    if other.due < one.due and other.state is State.PLANNED and other.id not in self.leased:
+                        gone = {"state": State.SKIPPED, "reason": OVERTAKEN, "finished_at": self.clock.now()}
+                        self._change(other.id, **gone)
                 number = len(self.all) + 1
                 self.all[number] = replace(one, id=number, planned_at=self.clock.now())
             planned.append(new)

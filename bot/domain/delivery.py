@@ -17,6 +17,9 @@ class State(StrEnum):
     UNCONFIRMED = "unconfirmed"  # started, then the process died or the answer was lost: not sent a second time
 
 
+#: Why one is skipped that a newer one has overtaken.
+OVERTAKEN = "overtaken"
+
 #: What will not change any more.
 FINAL = (State.SENT, State.FAILED, State.SKIPPED, State.UNCONFIRMED)
 

@@ -122,6 +122,25 @@ def test_after_a_restart_what_was_not_started_is_handed_out_again_and_what_was_i
     asyncio.run(scenario())
 
 
+def test_who_comes_late_gets_the_latest_only(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.deliveries.plan([weekly(), weekly("sending"), weekly("other", kind=Kind.DAY)])
+            await claim(store, 9, platforms=[Platform.TELEGRAM])
+            held = await store.deliveries.claim(9, now=NOW, platforms=[Platform.DISCORD])
+            for one_ in held:
+                if one_.community_id != "sending":
+                    await store.deliveries.postpone(one_.id, NOW, reason="away")
+            new = [weekly(name, "2026-W21", due=later(60)) for name in ("cafe", "sending", "other")]
+            await store.deliveries.plan(new)
+            found = {(one_.community_id, one_.kind, one_.period): one_ for one_ in await store.deliveries.latest(9)}
+            skipped = {key for key, one_ in found.items() if one_.state is State.SKIPPED}
+            assert skipped == {("cafe", Kind.WEEK, "2026-W20")}
+            assert found["cafe", Kind.WEEK, "2026-W20"].reason == "overtaken"
+
+    asyncio.run(scenario())
+
+
 def test_alerts_keep_their_distance(opens: Opens) -> None:
     def alert(minute: int, community: str = "cafe") -> Delivery:
         return weekly(community, f"minute {minute}", kind=Kind.ALERT, due=later(60 * minute))
