@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from threading import Lock, Thread, Timer
@@ -11,7 +12,7 @@ from bot.errors import BotError, Broken, Unavailable
 from bot.ports import ReportPress
 
 IDLE = 60.0  # seconds after which the processes are given up: what they have loaded takes a lot of memory
-MOST = 200  # reports that one process draws in its life
+MOST = 1000  # reports after which fresh processes take over (max_tasks_per_child hangs on Python 3.11)
 
 OpenPress = Callable[..., ReportPress]
 
@@ -23,7 +24,7 @@ class ReportWorkers:
         self._open_press, self._workers = open_press, workers
         self._lock = Lock()
         self._pool: ProcessPoolExecutor | None = None
-        self._waiting = 0
+        self._waiting = self._drawn = 0
         self._closing: Timer | None = None
 
     def press(self, *, unmasked: bool = False) -> ReportPress:
@@ -49,12 +50,15 @@ class ReportWorkers:
         with self._lock:
             self._cancel_closing()
             self._waiting += 1
+            if self._pool and self._drawn >= MOST:
+                self._pool.shutdown(wait=False)  # what it has been given, it still draws
+                self._pool, self._drawn = None, 0
             self._pool = self._pool or ProcessPoolExecutor(
                 self._workers,
                 mp_context=multiprocessing.get_context("spawn"),  # forking a process with threads is no good
-                initializer=_end_with_parent,
-                max_tasks_per_child=MOST,
+                initializer=_serve,
             )
+            self._drawn += 1
             return self._pool.submit(_draw, self._open_press, unmasked, report, language, with_pdf)
 
     def _ended(self) -> None:
@@ -89,8 +93,9 @@ def _draw(open_press: OpenPress, unmasked: bool, report: Report, language: str, 
         raise Broken(f"the report could not be drawn ({type(error).__name__})") from error
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+def _serve() -> None:
+    """The parent says when to stop; a worker whose parent was killed would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -4,7 +4,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,42 @@ def test_reports_are_drawn_elsewhere_and_trouble_stays_there(monkeypatch: pytest
         time.sleep(0.05)
     assert multiprocessing.active_children() == []  # idle: they are given up
     workers.close()
+
+
+def test_fresh_processes_take_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_workers, "MOST", 3)
+    workers = ReportWorkers(Press, workers=1)
+
+    async def scenario() -> None:
+        press = workers.press()
+        drawn = await asyncio.gather(*(asyncio.to_thread(press.edition, report(), "ko") for _ in range(7)))
+        numbers = [edition.text.split()[3] for edition in drawn]
+        assert len(set(numbers)) == 3
+
+    asyncio.run(scenario())
+    workers.close()
+
+
+def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
+    with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        worker = int(parent.stdout.readline())
+        assert Path(f"/proc/{worker}").exists()
+        parent.kill()
+        parent.wait()
+        end = time.monotonic() + 20
+        while is_running(worker) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not is_running(worker)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    print(ReportWorkers(Press, workers=1).press().edition(report(), "ko").text.split()[3], flush=True)
+    time.sleep(60)
