@@ -23,6 +23,7 @@ from bot.domain.community import Community
 from bot.domain.message import Platform
 from bot.domain.patterns import expression
 from bot.domain.rules import Mode, Policy, Reason, Rule, Watch
+from bot.domain.schedule import DAYS, Burst, Schedule
 from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.texts import Texts
@@ -156,8 +157,13 @@ class Http(_Section):
 
 
 class Report(_Section):
-    day: Day = "monday"
+    day: Day | Literal["off"] = "monday"
     hour: Annotated[int, Field(ge=0, le=23)] = 9
+    daily: bool = False
+    alert: Annotated[int, Field(ge=0)] = 30
+    alert_within: Duration = timedelta(minutes=10)
+    alert_pause: Duration = timedelta(hours=6)
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
 
 
 class _Score(_Section):
@@ -316,6 +322,22 @@ class Config(_Section):
             late_after=defaults.late_after,
             language=asked.language or defaults.language,
             timezone=asked.timezone or defaults.timezone,
+        )
+
+    def schedule_of(self, community: Community) -> Schedule:
+        """When a community gets which report."""
+        report = self.report
+        on = community.report_day or report.day
+        return Schedule(
+            timezone=community.timezone or self.defaults.timezone,
+            weekday=DAYS.index(on) if on in DAYS else None,
+            hour=report.hour if community.report_hour is None else community.report_hour,
+            daily=report.daily if community.daily_digest is None else community.daily_digest,
+            burst=Burst(
+                incidents=report.alert if community.alert_at is None else community.alert_at,
+                within=report.alert_within,
+                apart=report.alert_pause,
+            ),
         )
 
 

@@ -4,12 +4,13 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.community import Community
+from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.figures import Pulse
 from bot.domain.incident import Incident, PlannedAction, Settlement
@@ -19,6 +20,7 @@ from bot.domain.message import Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Decision, Policy
+from bot.domain.schedule import Schedule
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
 
@@ -137,6 +139,10 @@ class IncidentLog(Protocol):
         """What is on record about a member."""
         ...
 
+    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+        """How many incidents of live rules are about messages sent, and were decided, in start <= t <= end."""
+        ...
+
 
 class Chronicle(Protocol):
     """The record, boiled down for reports. Messages count by when they were sent, incidents by when they were
@@ -147,6 +153,10 @@ class Chronicle(Protocol):
         ...
 
     async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures: ...
+
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+        """How many messages each community had; those that had none are left out."""
+        ...
 
     async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
         """Equal to `(await figures(…)).totals`, and cheap."""
@@ -212,6 +222,14 @@ class Desk(Protocol):
 
     def community(self, platform: Platform, community_id: str) -> Community:
         """The settings, empty ones where nothing was set."""
+        ...
+
+    def communities(self, platform: Platform) -> Sequence[Community]:
+        """All that have set something."""
+        ...
+
+    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+        """When a community gets which report."""
         ...
 
     def policy(self, message: Message) -> Policy:
@@ -295,6 +313,55 @@ class ReportPress(Protocol):
 
     def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
         """Takes seconds, and is best called in a thread. Broken: a library is missing."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Reports on their way: planned, handed out, and what came of them. Each is sent at most once."""
+
+    async def plan(self, deliveries: Sequence[Delivery], *, apart: timedelta = timedelta(0)) -> Sequence[bool]:
+        """Write them down, durably when it returns; False for one that there was before, or that is due within
+        `apart` after another of its kind and community. An older one of its kind and community that nobody has begun
+        is skipped: who comes late gets the latest report, not all of them."""
+        ...
+
+    async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:
+        """Lease up to `limit` that are due on these platforms, those of the largest communities first. A lease ends
+        by `record` or `postpone`, or by itself when its holder has died."""
+        ...
+
+    async def start(self, delivery_id: int) -> bool:
+        """Write down that sending begins, just before it does: if its holder dies after this, a delivery is closed as
+        unconfirmed and not handed out again. False: it is somebody else's by now, and must not be sent."""
+        ...
+
+    async def record(self, delivery_id: int, state: State, *, receipt: str = "", reason: str = "") -> None:
+        """Close a claimed delivery with a final state. The first record counts."""
+        ...
+
+    async def postpone(self, delivery_id: int, until: datetime, *, reason: str) -> None:
+        """Give a claimed delivery back, surely not sent, to be claimed again at or after `until`."""
+        ...
+
+    async def latest(self, limit: int, community_id: str | None = None) -> Sequence[Delivery]:
+        """For people to read, the newest first."""
+        ...
+
+
+class Timetable(Protocol):
+    """Alarm clocks that outlive the process, one a community."""
+
+    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
+        """For when each is set."""
+        ...
+
+    async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
+        """Set each anew, in place of what it was set for; None: take it away."""
+        ...
+
+    def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
+        """Which have gone off, with the time for which each was set, which may be long ago. One goes off again and
+        again until it is set anew: so nothing is missed by who dies in between."""
         ...
 
 

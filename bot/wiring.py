@@ -1,10 +1,11 @@
 """Config -> a running object graph; the only importer of adapters and storage."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,15 @@ from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
-from bot.domain.message import Message
+from bot.domain.message import Message, Platform
 from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
+from bot.pipeline.bursts import BurstWatch
+from bot.pipeline.delivering import Courier
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
@@ -33,6 +36,7 @@ from bot.pipeline.intake import Kept
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
+from bot.pipeline.scheduling import Scheduler
 from bot.pipeline.screening import Screener, Settled
 from bot.pipeline.vitals import VitalSigns
 from bot.ports import (
@@ -42,12 +46,14 @@ from bot.ports import (
     Chronicle,
     Clock,
     Communities,
+    Deliveries,
     Desk,
     Guard,
     Inbox,
     IncidentLog,
     Outbox,
     ReportPress,
+    Timetable,
     Vitals,
 )
 from bot.runner import Service, moderate
@@ -57,7 +63,9 @@ from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
 from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
-from storage.database import Database
+from storage.database import Database, jobs_engine
+from storage.deliveries import SqlDeliveries
+from storage.errors import driver_errors
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.journal import SqlJournal
@@ -265,18 +273,25 @@ async def application(
     """Everything connected, the database open and up to date. `mode` overrides the configured one."""
     clock = clock or SystemClock()
     planned = Bell()
-    async with Database.open(config.storage.url, clock) as database:
+    async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
         journal = SqlJournal(database)
         queue = GuardQueue(guard=guard, clock=clock)
-        policies = Policies(
-            store=SqlCommunities(database), build=lambda community: config.policy_of(community, mode), clock=clock
-        )
+        communities = SqlCommunities(database)
+        policies = Policies(store=communities, build=lambda community: config.policy_of(community, mode), clock=clock)
         await policies.load()
         reviewer = Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned)
-        editor = Editor(chronicle=SqlChronicle(database), policies=policies, press=report_press, clock=clock)
+        record, deliveries, to_deliver = SqlChronicle(database), SqlDeliveries(database), Bell()
+        presses = opened.enter_context(_presses(config.report.workers))
+        editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
         desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, editor=editor, clock=clock
+            policies=policies,
+            reviewer=reviewer,
+            incidents=incidents,
+            queue=queue,
+            editor=editor,
+            schedule_of=config.schedule_of,
+            clock=clock,
         )
         vitals = VitalSigns(
             queue=queue,
@@ -309,8 +324,18 @@ async def application(
             after=config.defaults.alarm_after,
         )
 
+        bursts = BurstWatch(
+            policies=policies,
+            schedule_of=config.schedule_of,
+            incidents=incidents,
+            deliveries=deliveries,
+            clock=clock,
+            planned=to_deliver,
+        )
+
         def settled(settlements: Sequence[Settlement]) -> None:
             vitals.settled(settlements)
+            bursts.settled(settlements)
             if on_settled:
                 on_settled(settlements)
 
@@ -324,6 +349,29 @@ async def application(
             moment=moment,
             on_settled=settled,
         )
+        sending: tuple[Service, ...] = ()
+        if connected.keys() & {Platform.DISCORD, Platform.TELEGRAM} and _has_report_libraries():
+            scheduler = Scheduler(
+                communities=communities,
+                schedule_of=config.schedule_of,
+                timetable=await opened.enter_async_context(_timetable(config)),
+                deliveries=deliveries,
+                chronicle=record,
+                clock=clock,
+                planned=to_deliver,
+            )
+            policies.on_change = scheduler.changed
+            courier = Courier(
+                deliveries=deliveries,
+                editor=editor,
+                policies=policies,
+                schedule_of=config.schedule_of,
+                platforms=connected,
+                clock=clock,
+                planned=to_deliver,
+                at_once=config.report.workers + 4,
+            )
+            sending = (scheduler.run, courier.run, bursts.run)
         yield Jikimi(
             inbox=inbox,
             incidents=incidents,
@@ -336,7 +384,7 @@ async def application(
                 planned=planned,
                 on_outcome=vitals.done,
             ),
-            services=(queue.run, alarm.run, *serve(core)),
+            services=(queue.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,
@@ -395,6 +443,39 @@ def made_up_week() -> Period:
     from storage.made_up_year import LAST_WEEK, ZONE
 
     return parse(LAST_WEEK, ZONE.key)
+
+
+@asynccontextmanager
+async def delivered(config: Config) -> AsyncIterator[Deliveries]:
+    """What was sent, for people to read."""
+    async with Database.open(config.storage.url, SystemClock()) as database:
+        yield SqlDeliveries(database)
+
+
+@contextmanager
+def _presses(workers: int) -> Iterator[Callable[..., ReportPress]]:
+    """Draw in processes of their own, which start with the first report."""
+    from adapters.report_workers import ReportWorkers
+
+    drawing = ReportWorkers(report_press, workers=workers)
+    try:
+        yield drawing.press
+    finally:
+        drawing.close()
+
+
+@asynccontextmanager
+async def _timetable(config: Config) -> AsyncIterator[Timetable]:
+    from adapters.apscheduler_jobs import ApschedulerJobs
+
+    with jobs_engine(config.storage.url) as engine:
+        async with ApschedulerJobs(engine, driver_errors) as timetable:
+            yield timetable
+
+
+def _has_report_libraries() -> bool:
+    """Those of the extra `report`: without them the bot moderates and sends no reports."""
+    return all(find_spec(name) for name in ("apscheduler", "matplotlib", "psycopg", "weasyprint"))
 
 
 def report_press(*, unmasked: bool = False) -> ReportPress:

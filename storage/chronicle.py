@@ -48,6 +48,15 @@ class SqlChronicle:
         async with self._database.read() as connection:
             return (await connection.execute(known)).scalars().all()
 
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+        summed = (
+            select(tallies.c.community, func.sum(tallies.c.number))
+            .where(tallies.c.quarter >= start, tallies.c.quarter < end, tallies.c.what == CHANNEL)
+            .group_by(tallies.c.community)
+        )
+        async with self._database.read() as connection:
+            return {row[0]: int(row[1]) for row in await connection.execute(summed)}
+
     async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
         async with self._database.read() as connection:
             counts = await _counts(connection, community_id, start, end)

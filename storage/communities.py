@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import Insert, delete, insert, select, update
+from sqlalchemy import Insert, delete, exists, insert, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
 from storage import journal, tallies
 from storage.database import Database
-from storage.tables import api_keys, communities, incidents, messages
+from storage.tables import api_keys, communities, deliveries, incidents, messages
 
 _SETTINGS = TypeAdapter(Community)
 
@@ -43,6 +44,7 @@ class SqlCommunities:
             await connection.execute(update(messages).where(*theirs).values(community=new_id))
             await tallies.move(self._database, connection, old_id, new_id)
             await journal.move(connection, platform, old_id, new_id)
+            await _move_deliveries(connection, platform, old_id, new_id)
             held = (api_keys.c.platform == platform, api_keys.c.community == old_id)
             await connection.execute(update(api_keys).where(*held).values(community=new_id))
             rows = await connection.execute(select(communities.c.settings).where(communities.c.platform == platform))
@@ -55,6 +57,22 @@ class SqlCommunities:
                 await connection.execute(delete(communities).where(*key))
                 if moved.id == community.id or moved.id not in known:
                     await connection.execute(_row(moved))
+
+
+async def _move_deliveries(connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+    """All but those that there are under the new id, too: they stay what they were."""
+    there = deliveries.alias()
+    known = exists().where(
+        there.c.platform == platform,
+        there.c.community == new_id,
+        there.c.kind == deliveries.c.kind,
+        there.c.period == deliveries.c.period,
+    )
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.platform == platform, deliveries.c.community == old_id, not_(known))
+        .values(community=new_id)
+    )
 
 
 def _row(community: Community) -> Insert:

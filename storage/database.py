@@ -13,17 +13,31 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, TextClause, delete, event, insert, make_url, select, text, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    TextClause,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.domain.actions import ACTIONS, Unconfirmed
+from bot.domain.delivery import State
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
-from storage.tables import actions, holders, messages
+from storage.tables import actions, deliveries, holders, messages
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
 LEASE = timedelta(seconds=30)
@@ -178,7 +192,7 @@ class Database:
 
     async def _release_the_dead(self, connection: AsyncConnection) -> None:
         """Free what was leased by processes that are no longer among the holders. An action that they had started is
-        done again if that is harmless; if not, nobody can say whether it was done."""
+        done again if that is harmless; if not, nobody can say whether it was done; nor whether a report was sent."""
         alive = select(holders.c.id)
         await connection.execute(
             update(messages)
@@ -192,6 +206,13 @@ class Database:
             .values(state=Unconfirmed.kind, holder=None, finished_at=self.clock.now())
         )
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
+        begun = (deliveries.c.holder.is_not(None), deliveries.c.holder.not_in(alive))
+        await connection.execute(
+            update(deliveries)
+            .where(*begun, deliveries.c.state == State.STARTED)
+            .values(state=State.UNCONFIRMED, holder=None, finished_at=self.clock.now())
+        )
+        await connection.execute(update(deliveries).where(*begun).values(holder=None))
 
 
 def parsed(url: str) -> URL:
@@ -274,6 +295,33 @@ def _engine(place: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+@contextmanager
+def jobs_engine(url: str) -> Iterator[Engine]:
+    """A way into the same, opened database for a job store that works in a thread of its own. What it writes last may
+    be lost when the power fails: an alarm then only rings once more."""
+    place = parsed(url)
+    if place.get_backend_name() == "postgresql":
+        query = {"sslmode" if key == "ssl" else key: value for key, value in place.query.items()}
+        options = {"application_name": "jikimi jobs", "options": "-c synchronous_commit=off"}
+        engine = create_engine(
+            place.set(drivername="postgresql+psycopg", query=query),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": int(PATIENCE), **options},
+        )
+    else:
+        engine = create_engine(place.set(drivername="sqlite"), hide_parameters=True, connect_args={"timeout": PATIENCE})
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: object) -> None:
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _bring_up_to_date(connection: Connection) -> None:

@@ -58,6 +58,22 @@ class SqlIncidentLog:
             number, upheld, overturned, last_at = (await connection.execute(counted)).one()
         return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at)
 
+    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+        counted = (
+            select(func.count())
+            .select_from(incidents.join(messages))
+            .where(
+                incidents.c.community == community_id,
+                incidents.c.decided_at >= start,
+                incidents.c.decided_at <= end,
+                incidents.c.rule.is_not(None),
+                messages.c.platform == platform,
+                messages.c.sent_at >= start,
+            )
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(counted)).scalar_one()
+
 
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:
     found = incidents.join(messages)

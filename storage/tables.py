@@ -12,11 +12,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Row,
     Table,
     Text,
     TypeDecorator,
+    Unicode,
     UniqueConstraint,
     text,
 )
@@ -204,6 +206,41 @@ api_keys = Table(
     Column("used_at", Instant),
     Column("revoked_at", Instant),
 )
+
+#: One row for each report that is or was to be sent. `state` goes planned -> started -> what came of it; while `holder`
+#: is set, somebody works on it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("community", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("due", Instant, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant),
+    Column("holder", BigInteger),
+    Column("planned_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("receipt", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("platform", "community", "kind", "period", name="deliveries_once"),
+)
+Index("deliveries_open", deliveries.c.size, sqlite_where=_open, postgresql_where=_open)
+
+#: The timetable's alarms, as APScheduler's job store lays them out.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Unicode(191), primary_key=True),
+    Column("next_run_time", Float(25)),
+    Column("job_state", LargeBinary, nullable=False),
+)
+Index("ix_jobs_next_run_time", jobs.c.next_run_time)
 
 #: How far each platform has been read, in the platform's own words.
 bookmarks = Table(

@@ -109,6 +109,12 @@ class DiscordWire:
         self.troubles: list[Trouble] = []
         self.delete_buckets = False  # five single deletes a second in a channel, as Discord sets them
         self.locale = "en-US"  # of whoever presses, chooses and commands
+        self.file_limit = 10 << 20  # bytes
+        self.global_limit: int | None = None  # requests a second, 50 at the real one
+        self.lost = 0  # so many messages more are made and never answered
+        self.limited: list[str] = []  # paths that were answered with 429
+        self._requested: deque[float] = deque()
+        self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
         self.identified = 0
         self.intents = 0
         self.resumed = 0
@@ -245,13 +251,19 @@ class DiscordWire:
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
-        if refused := self._troubled(request, path) or self._bucket(request.method, path):
+        if refused := self._troubled(request, path) or self._bucket(request.method, path) or self._too_many(path):
             return refused
         if path == "/gateway/bot":
             limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
             return _json({"url": self.gateway_url, "shards": 1, "session_start_limit": limit})
         if "/auto-moderation/rules" in path and (problem := self._automod_problem(request.method, path, body)):
             return _json({"message": "Invalid Form Body", "code": 50035, "errors": {problem: "limit"}}, status=400)
+        posts = request.method == "POST" and path.startswith("/channels/") and path.endswith("/messages")
+        if posts and any(len(file.fp.getvalue()) > self.file_limit for file in files):
+            return _json({"message": "Request entity too large", "code": 40005}, status=413)
+        mark = (path, str(body.get("nonce"))) if posts and body.get("enforce_nonce") else None
+        if mark in self._marked:
+            return _json(self._marked[mark])
         try:
             params = dict(request.query)
             answer = router.dispatch(
@@ -261,6 +273,12 @@ class DiscordWire:
             return _json(error.to_json(), status=error.status)
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
+        if mark:
+            self._marked[mark] = answer
+        if posts and self.lost:
+            self.lost -= 1
+            assert request.transport
+            request.transport.abort()
         return web.Response(status=204) if answer is None else _json(answer)
 
     def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
@@ -308,6 +326,19 @@ class DiscordWire:
         if len(taken) >= 5:
             return _limited(taken[0] + 1 - now, "user")
         taken.append(now)
+        return None
+
+    def _too_many(self, path: str) -> web.Response | None:
+        """Interactions are outside of the global limit."""
+        if not self.global_limit or path.startswith(("/interactions/", "/webhooks/")):
+            return None
+        now = time.monotonic()
+        while self._requested and self._requested[0] < now - 1:
+            self._requested.popleft()
+        if len(self._requested) >= self.global_limit:
+            self.limited.append(path)
+            return _limited(self._requested[0] + 1 - now, "global")
+        self._requested.append(now)
         return None
 
     async def _file(self, request: web.Request) -> web.Response:

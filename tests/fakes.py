@@ -3,13 +3,15 @@
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
+from typing import Any
 
 from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
 from bot.domain.community import Community
+from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.journal import Amendment, Outage, amendments
@@ -181,6 +183,7 @@ class MemoryStore:
         self.journal = MemoryJournal()
         self.bookmarks = MemoryBookmarks()
         self.keys = MemoryApiKeys()
+        self.deliveries = MemoryDeliveries(self.clock)
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -199,6 +202,7 @@ class MemoryStore:
     def restart(self) -> None:
         """What the death of the process leaves behind."""
         self.inbox.leased.clear()
+        self.deliveries.restart()
         for action in self.actions.values():
             if action.started and action.outcome is None:
                 action.started = False
@@ -379,6 +383,14 @@ class MemoryIncidentLog:
             last_at=max((opened.decided_at for opened in theirs), default=None),
         )
 
+    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+        return sum(
+            start <= min(opened.decided_at, opened.decision.message.sent_at) <= opened.decided_at <= end
+            and opened.decision.rule is not None
+            for opened in self.store.opened.values()
+            if (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
+        )
+
 
 class MemoryReviews:
     def __init__(self, store: MemoryStore) -> None:
@@ -434,6 +446,9 @@ class MemoryCommunities:
         amended.setdefault((platform, new_id), []).extend(amended.pop((platform, old_id), []))
         for key in [key for key in store.keys.keys.values() if (key.platform, key.community_id) == (platform, old_id)]:
             store.keys.keys[key.id] = replace(key, community_id=new_id)
+        for number, one in store.deliveries.all.items():
+            if (one.platform, one.community_id) == (platform, old_id):
+                store.deliveries.all[number] = replace(one, community_id=new_id)
         for key, settings in list(self.settings.items()):
             if platform is settings.platform:
                 del self.settings[key]
@@ -500,8 +515,109 @@ class MemoryApiKeys:
                 self.keys[key_id] = replace(key, used_at=at)
 
 
+class MemoryDeliveries:
+    """`restart` is what the death of the process leaves behind."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.all: dict[int, Delivery] = {}
+        self.leased: set[int] = set()
+        self.not_before: dict[int, datetime] = {}
+
+    def restart(self) -> None:
+        for number in self.leased:
+            if self.all[number].state is State.STARTED:
+                self._change(number, state=State.UNCONFIRMED, finished_at=self.clock.now())
+        self.leased.clear()
+
+    async def plan(self, deliveries: Sequence[Delivery], *, apart: timedelta = timedelta(0)) -> Sequence[bool]:
+        planned = []
+        for one in deliveries:
+            others = [
+                other for other in self.all.values()
+                if (other.platform, other.community_id, other.kind) == (one.platform, one.community_id, one.kind)
+            ]  # fmt: skip
+            new = not any(other.period == one.period or (apart and other.due > one.due - apart) for other in others)
+            if new:
+                for other in others:
+                    if other.due < one.due and other.state is State.PLANNED and other.id not in self.leased:
+                        gone = {"state": State.SKIPPED, "reason": OVERTAKEN, "finished_at": self.clock.now()}
+                        self._change(other.id, **gone)
+                number = len(self.all) + 1
+                self.all[number] = replace(one, id=number, planned_at=self.clock.now())
+            planned.append(new)
+        return planned
+
+    async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:
+        due = [
+            one for one in self.all.values()
+            if one.id not in self.leased and one.state not in FINAL and one.platform in platforms
+            and one.due <= now and self.not_before.get(one.id, now) <= now
+        ]  # fmt: skip
+        claimed = sorted(due, key=lambda one: (-one.size, one.id))[:limit]
+        self.leased |= {one.id for one in claimed}
+        return claimed
+
+    async def start(self, delivery_id: int) -> bool:
+        one = self.all[delivery_id]
+        if delivery_id not in self.leased or one.state is not State.PLANNED:
+            return False
+        self._change(delivery_id, state=State.STARTED, started_at=self.clock.now(), attempts=one.attempts + 1)
+        return True
+
+    async def record(self, delivery_id: int, state: State, *, receipt: str = "", reason: str = "") -> None:
+        if delivery_id in self.leased:
+            self._change(delivery_id, state=state, receipt=receipt, reason=reason, finished_at=self.clock.now())
+            self.leased.discard(delivery_id)
+
+    async def postpone(self, delivery_id: int, until: datetime, *, reason: str) -> None:
+        if delivery_id in self.leased:
+            self._change(delivery_id, state=State.PLANNED, reason=reason)
+            self.not_before[delivery_id] = until
+            self.leased.discard(delivery_id)
+
+    async def latest(self, limit: int, community_id: str | None = None) -> Sequence[Delivery]:
+        found = [one for one in self.all.values() if community_id in (None, one.community_id)]
+        return sorted(found, key=lambda one: (one.due, one.id), reverse=True)[:limit]
+
+    def _change(self, number: int, **changes: Any) -> None:
+        self.all[number] = replace(self.all[number], **changes)
+
+
+class MemoryTimetable:
+    """Alarm clocks on a manual clock: whoever moves it on asks `look` whether any went off."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.alarms: dict[tuple[Platform, str], datetime] = {}
+        self._changed = asyncio.Event()
+
+    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
+        return dict(self.alarms)
+
+    async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
+        for key, at in alarms.items():
+            self.alarms.pop(key, None)
+            if at is not None:
+                self.alarms[key] = at
+        self._changed.set()
+
+    def look(self) -> None:
+        self._changed.set()
+
+    async def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
+        while True:
+            if ringing := {key: at for key, at in self.alarms.items() if at <= self.clock.now()}:
+                yield ringing
+            self._changed.clear()
+            await self._changed.wait()
+
+
 class QuietChronicle:
     """The record of communities in which nothing has happened."""
+
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+        return {}
 
     async def communities(self) -> Sequence[str]:
         return ()

@@ -103,6 +103,9 @@ class TelegramServer:
         self.faults: dict[str, deque[Refusal]] = {}
         self.held: dict[str, set[int]] = {}  # method -> chats of which it is not answered now
         self.group_limit: int | None = None  # messages a minute in a group, 20 at the real one
+        self.global_limit: int | None = None  # messages a second everywhere, 30 at the real one
+        self.photo_limit, self.file_limit = 10_000_000, 50_000_000  # bytes
+        self.lose_answers: deque[str] = deque()  # methods of which the next call is carried out and never answered
         self.allowed_updates: tuple[str, ...] = DEFAULT_UPDATES
         self.unchecked: set[str] = set()  # methods whose answers are to be nonsense
         self.webhook: Json = {}
@@ -116,6 +119,7 @@ class TelegramServer:
         self._news = asyncio.Event()
         self._poller: asyncio.Future[None] | None = None
         self._stamps = 0
+        self._sends: deque[float] = deque()
 
     # ---- running ----------------------------------------------------------------------------------------------------
 
@@ -148,6 +152,10 @@ class TelegramServer:
             if self.faults.get(method):
                 raise self.faults[method].popleft()
             result = await getattr(self, f"_{snake(method)}")(call.arguments)
+            if self.lose_answers and self.lose_answers[0] == method:
+                self.lose_answers.popleft()
+                assert request.transport
+                request.transport.abort()
             if method not in self.unchecked:
                 TypeAdapter(model_of(method).__returning__).validate_python(result)
             return web.json_response({"ok": True, "result": result})
@@ -373,17 +381,47 @@ class TelegramServer:
         return self._say(a, text=_plain(a["text"], a.get("parse_mode")), **_formatted(a))
 
     async def _send_photo(self, a: Json) -> Json:
+        self._weigh(a["photo"], self.photo_limit)
         photo = [{"file_id": "p", "file_unique_id": "p", "width": 9, "height": 9}]
         return self._say(a, photo=photo, **({"caption": a["caption"]} if a.get("caption") else {}))
 
     async def _send_document(self, a: Json) -> Json:
+        self._weigh(a["document"], self.file_limit)
         document = {"file_id": "d", "file_unique_id": "d", "file_name": "report"}
         return self._say(a, document=document, **({"caption": a["caption"]} if a.get("caption") else {}))
+
+    async def _send_media_group(self, a: Json) -> list[Json]:
+        if not 2 <= len(a["media"]) <= 10:
+            raise Refusal(400, "Bad Request: wrong number of media in the album")
+        kinds = {"documents" if item["type"] == "document" else "others" for item in a["media"]}
+        if len(kinds) != 1:
+            raise Refusal(400, "Bad Request: documents can only be grouped with documents")
+        for item in a["media"]:
+            self._weigh(item["media"], self.file_limit)
+        self._stamps += 1
+        album = []
+        for item in a["media"]:
+            document = {"file_id": "d", "file_unique_id": "d", "file_name": _name(item["media"])}
+            album.append(self._say(a, document=document, media_group_id=f"group-{self._stamps}"))
+        return album
+
+    def _weigh(self, file: Any, limit: int) -> None:
+        if isinstance(file, Upload) and len(file.content) > limit:
+            raise Refusal(413, "Request Entity Too Large")
 
     def _say(self, a: Json, **content: Any) -> Json:
         chat = self._chat(a)
         if chat.type == "private" and not chat.bot_started:
             raise Refusal(403, "Forbidden: bot can't initiate conversation with a user")
+        if self.global_limit:
+            now = time.monotonic()
+            while self._sends and now - self._sends[0] > 1:
+                self._sends.popleft()
+            if len(self._sends) >= self.global_limit:
+                raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+            self._sends.append(now)
+        if len(content.get("caption", "").encode("utf-16-le")) // 2 > 1024:
+            raise Refusal(400, "Bad Request: message caption is too long")
         if self.group_limit and chat.type != "private":
             now = time.monotonic()
             while chat.sends and now - chat.sends[0] > 60:
@@ -561,19 +599,44 @@ def model_of(method: str) -> Any:
     return getattr(methods, method[0].upper() + method[1:])
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file that came with a call."""
+
+    name: str
+    content: bytes
+
+
 def checked(method: str, form: Any) -> Json:
-    """The call's arguments as JSON values, validated; unknown arguments are errors."""
+    """The call's arguments as JSON values, validated; unknown arguments are errors, and so is a file that nothing
+    refers to. Files come as `Upload`."""
     model = model_of(method)
     raw: Json = {}
+    uploads: dict[str, Upload] = {}
     for key, value in form.items():
+        if not isinstance(value, str):
+            uploads[key] = Upload(value.filename, value.file.read())
+            continue
         assert key in model.model_fields, f"{method} has no argument {key}"
-        is_text = not isinstance(value, str) or str in _members(model.model_fields[key].annotation)
+        is_text = str in _members(model.model_fields[key].annotation)
         raw[key] = value if is_text else json.loads(value) if value[:1] in "[{" or value in ("true", "false") else value
-    files = {key: "attached" for key, value in raw.items() if not isinstance(value, str | int | list | dict | bool)}
-    valid = model.model_validate(raw | files)
+    attached = {f"attach://{key}": upload for key, upload in uploads.items() if key not in model.model_fields}
+    assert all(link in str(raw) for link in attached), f"{method}: a file that nothing refers to"
+    valid = model.model_validate(raw | {key: "attached" for key in uploads if key in model.model_fields})
     _no_unknown_keys(valid, method)
     arguments = valid.model_dump(mode="python", exclude_unset=True)
+    for item in raw.get("media", ()) if attached else ():
+        place = raw["media"].index(item)
+        arguments["media"][place]["media"] = attached[item["media"]]
+    for key in raw.keys() & {"document", "photo"}:
+        arguments[key] = attached.get(raw[key], raw[key])
+    for key in uploads.keys() & model.model_fields.keys():
+        arguments[key] = uploads[key]
     return arguments | ({"chat_id": int(raw["chat_id"])} if "chat_id" in raw else {})
+
+
+def _name(file: Any) -> str:
+    return file.name if isinstance(file, Upload) else "report"
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -16,6 +16,9 @@ from bot.texts import Texts
 #: What discord.py raises when nobody answers; a RuntimeError says that its own session is closed.
 OUT_OF_REACH = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
 
+#: Discord's code for files that it does not take.
+TOO_LARGE = 40005
+
 
 async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) -> Outcome:
     """Done with the receipt that `request` gives, or what Discord's error means. `needs` names the permission

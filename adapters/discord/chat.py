@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -14,7 +13,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.acting import Hands
-from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, outcome_of
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.automod import NativeAutoMod
 from adapters.discord.cards import CardBoard
@@ -22,6 +21,7 @@ from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
 from adapters.discord.names import Names, hear_member_updates
 from adapters.discord.notices import Notices
+from adapters.discord.posting import Posting
 from adapters.discord.reading import (
     ATTACHED,
     is_readable,
@@ -103,6 +103,7 @@ class DiscordChat:
         self._hands = Hands(
             client=self.client, cards=cards, notices=notices, names=self._names, clock=clock, invalid=invalid
         )
+        self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complain=cards.complain)
         self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
@@ -158,17 +159,8 @@ class DiscordChat:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
-        files = [
-            discord.File(BytesIO(one.content), one.name, description=one.description)
-            for one in (edition.picture, *edition.files)
-        ]
-
-        async def post() -> str:
-            channel = self.client.get_partial_messageable(int(channel_id))
-            posted = await channel.send(edition.text, files=files, nonce=mark)
-            return f"{posted.channel.id}/{posted.id}"
-
-        return await outcome_of(post(), self._say, needs="attach_files")
+        await self._connection()
+        return await self._posting.post(int(channel_id), edition, mark)
 
     # ---- the connection
 

@@ -16,15 +16,18 @@ from adapters.discord.acting import missing_here
 from adapters.discord.answers import missing
 from adapters.discord.automod import NativeAutoMod
 from adapters.discord.reading import author_of, read
+from adapters.discord.reporting import DAY_VALUES, SPANS, Asked, Reporting, choices
 from bot.domain.actions import Refused
 from bot.domain.card import masked
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.periods import Span
 from bot.domain.rules import Decision, Watch
 from bot.errors import BotError
 from bot.ports import Clock, Desk
 from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
 from bot.texts.cards import history_line, outcome_line, revealed
+from bot.texts.schedules import schedule_line
 
 _log = structlog.get_logger(__name__)
 
@@ -35,8 +38,8 @@ LONGEST_TEST = 4000  # characters, Discord's most
 REPORTS = 10_000  # remembered
 
 _NEEDED = (
-    "view_channel", "read_message_history", "send_messages", "embed_links", "manage_messages", "manage_threads",
-    "manage_webhooks", "moderate_members", "kick_members", "ban_members",
+    "view_channel", "read_message_history", "send_messages", "embed_links", "attach_files", "manage_messages",
+    "manage_threads", "manage_webhooks", "moderate_members", "kick_members", "ban_members",
 )  # fmt: skip
 
 
@@ -73,7 +76,10 @@ class Commands:
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
+    _reporting: Reporting = field(init=False)
+
     def __post_init__(self) -> None:
+        self._reporting = Reporting(self.desk, self.clock)
         self.client.event(self.on_guild_join)
 
     async def register(self) -> None:
@@ -169,6 +175,30 @@ class Commands:
 
             await self._answer(interaction, answer, manages=True)
 
+        @group.command(name=_named("command.report_now"), description=_named("command.report_now_does"))
+        @app_commands.choices(period=choices("command.period_", SPANS, _named))
+        async def report_now(
+            interaction: Interaction, period: str = Span.WEEK, first: str = "", last: str = "", names: bool = False
+        ) -> None:
+            await self._show_report(interaction, Asked(period, first.strip(), last.strip(), names))
+
+        @group.command(name=_named("command.report_schedule"), description=_named("command.report_schedule_does"))
+        @app_commands.choices(day=choices("schedule.", DAY_VALUES, _named))
+        async def report_schedule(
+            interaction: Interaction,
+            day: str | None = None,
+            hour: app_commands.Range[int, 0, 23] | None = None,
+            daily: bool | None = None,
+            alert: app_commands.Range[int, 0, 100000] | None = None,
+        ) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                return await self._reporting.schedule(
+                    self._community(asked), say, day=day, hour=hour, daily=daily, alert=alert,
+                    by=asked.user.display_name,
+                )  # fmt: skip
+
+            await self._answer(interaction, answer, manages=True)
+
         @group.command(name=_named("command.privacy"), description=_named("command.privacy_does"))
         async def privacy(interaction: Interaction) -> None:
             await interaction.response.send_message(_say(interaction)["discord.privacy"], ephemeral=True)
@@ -195,6 +225,14 @@ class Commands:
             return _decided(await self.desk.judge(_as_said(asked, text)), say)
 
         await self._answer(interaction, answer)
+
+    async def _show_report(self, interaction: Interaction, asked: Asked) -> None:
+        say = _say(interaction)
+        if not _may(interaction, manages=False):
+            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._reporting.show(interaction, say, asked)
 
     async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
         async def answer(_: Interaction, say: Texts) -> str:
@@ -233,6 +271,7 @@ class Commands:
             ("language", say[f"in_language.{settings.language or policy.language}"]),
             ("moderators", _channel(settings.moderators_channel, say)),
             ("report", _channel(settings.report_channel, say)),
+            ("schedule", schedule_line(self.desk.schedule(Platform.DISCORD, str(interaction.guild_id)), say)),
             ("exempt", " ".join(_mentions(settings)) or "-"),
             ("thresholds", ", ".join(f"{rule} {score:g}" for rule, score in settings.thresholds.items()) or "-"),
             ("paused", discord.utils.format_dt(paused, "R") if paused else "-"),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, InputMediaDocument, Update
+from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -20,8 +20,9 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.moving import Moves
+from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS, merge, read
-from bot.domain.actions import Done, Escalate, Flag, Gone, Outcome, Refused
+from bot.domain.actions import Escalate, Flag, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.report import Edition
@@ -31,7 +32,6 @@ from bot.texts import Texts
 
 ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
-LONGEST_CAPTION = 1024  # characters
 REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
 
 _log = structlog.get_logger(__name__)
@@ -83,9 +83,10 @@ class TelegramChat:
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
         self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
+        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,
-            clock=clock, me=self._me,
+            posting=self._posting, clock=clock, me=self._me,
         )  # fmt: skip
         moves.forget += [self._members.forget, self._cards.forget_chat]
         self._taken: set[int] = set()  # updates that were taken and may come again
@@ -252,23 +253,7 @@ class TelegramChat:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
-        chat_id, picture = int(channel_id), edition.picture
-        try:
-            async with self._limiter.turn(chat_id, Lane.NOTICE):
-                posted = await self._bot.send_photo(
-                    chat_id, picture.content, caption=edition.text[:LONGEST_CAPTION], filename=picture.name
-                )
-            async with self._limiter.turn(chat_id, Lane.NOTICE):
-                await self._bot.send_media_group(
-                    chat_id, [InputMediaDocument(file.content, filename=file.name) for file in edition.files]
-                )
-        except ChatMigrated as error:
-            return await self.publish(str(error.new_chat_id), edition, mark=mark)
-        except Forbidden as error:
-            return Refused(error.message)
-        except BadRequest as error:
-            return Gone() if "not found" in error.message.lower() else Refused(error.message)
-        return Done(f"{posted.chat.id}/{posted.message_id}")
+        return await self._moves.follow(int(channel_id), partial(self._posting.post, edition=edition))
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""

@@ -32,29 +32,46 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import NEEDED, Members
 from adapters.telegram.moving import Moves
+from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS
+from adapters.telegram.reporting import Reporting
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.rules import Watch
+from bot.domain.schedule import DAYS
 from bot.errors import Unavailable
 from bot.ports import Clock, Desk
 from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
 from bot.texts.cards import history_line
+from bot.texts.schedules import schedule_line
 
 #: Who sees which command. Names are Telegram's: a-z; the Korean ones are understood, too.
-FOR_ADMINS = ("setup", "status", "check", "test", "why", "history", "exempt", "pause", "flag", "appeal", "privacy")
+FOR_ADMINS = (
+    "setup",
+    "status",
+    "check",
+    "test",
+    "why",
+    "history",
+    "exempt",
+    "pause",
+    "report",
+    "flag",
+    "appeal",
+    "privacy",
+)
 FOR_MEMBERS = ("flag", "appeal", "privacy")
 IN_PRIVATE = ("appeal", "privacy")
 KOREAN = {
     "설정": "setup", "상태": "status", "점검": "check", "시험": "test", "이유": "why", "이력": "history",
-    "예외": "exempt", "멈춤": "pause", "신고": "flag", "이의": "appeal", "개인정보": "privacy",
+    "예외": "exempt", "멈춤": "pause", "신고": "flag", "이의": "appeal", "개인정보": "privacy", "보고": "report",
 }  # fmt: skip
 
 PRESETS = ("gentle", "balanced", "strict")
 _COMMAND = re.compile(r"/([a-z]+|[가-힣]+)(?:@(\w+))?(?:\s+(.*))?", re.DOTALL)
 _DURATION = re.compile(r"(\d{1,4})\s*([mhd분시일])\S*")
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
-_CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language):(\w+)")
+_CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language|report|daily):(\w+)")
 
 _ABOUT = re.compile(r"/appeal (\d{1,18})")  # in every notice to a member
 
@@ -105,6 +122,7 @@ class Commands:
     cards: Cards
     desk: Desk
     clock: Clock
+    posting: Posting
     me: int
     username: str = ""
     _served: dict[str, tuple[Callable[[Asked], Awaitable[str | None]], bool]] = field(init=False)
@@ -114,7 +132,8 @@ class Commands:
             "start": (self._start, False), "setup": (self._setup, True), "status": (self._status, True),
             "check": (self._check, True), "test": (self._test, True), "why": (self._why, False),
             "history": (self._history, False), "exempt": (self._exempt, True), "pause": (self._pause, True),
-            "flag": (self._flag, False), "appeal": (self._appeal, False), "privacy": (self._privacy, False),
+            "report": (self._report, False), "flag": (self._flag, False),
+            "appeal": (self._appeal, False), "privacy": (self._privacy, False),
         }  # fmt: skip
 
     async def announce(self) -> None:
@@ -319,6 +338,19 @@ class Commands:
         told = await self._tell_moderators(str(asked.chat_id), text)
         return say["telegram.thanks" if told else "telegram.no_moderators_chat"]
 
+    async def _report(self, asked: Asked) -> str | None:
+        """In the group, or in its moderators' chat; who is no admin there and answers a message, reports that one."""
+        here = str(asked.chat_id)
+        known = self.desk.communities(Platform.TELEGRAM)
+        looked_after = [community for community in known if community.moderators_channel == here != community.id]
+        if len(looked_after) > 1:
+            return asked.say["telegram.several_groups"]
+        community = looked_after[0] if looked_after else self.desk.community(Platform.TELEGRAM, here)
+        if asked.message.chat.type not in GROUPS or not await self._is_admin(asked, int(community.id)):
+            return await self._flag(asked) if asked.message.reply_to_message else None
+        reporting = Reporting(desk=self.desk, clock=self.clock, posting=self.posting)
+        return await reporting.serve(asked.rest.lower().split(), community, asked.chat_id, asked.say, by=asked.by)
+
     async def _appeal(self, asked: Asked) -> str:
         """A member objects to what was done about a message of theirs."""
         number, _, words = asked.rest.lstrip("#").partition(" ")
@@ -406,6 +438,7 @@ class Commands:
             language=say[f"in_language.{policy.language}"],
             moderators=await self._title(community.moderators_channel),
             report=await self._title(community.report_channel),
+            schedule=schedule_line(self.desk.schedule(Platform.TELEGRAM, community.id), say),
         )
 
     def _menu(self, community: Community, say: Texts) -> InlineKeyboardMarkup:
@@ -420,12 +453,18 @@ class Commands:
             link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"
             return InlineKeyboardButton(say[f"telegram.choose_{purpose}"], url=link)
 
+        schedule = self.desk.schedule(Platform.TELEGRAM, community.id)
+        weekly, daily = "monday" if schedule.weekday is None else "off", "off" if schedule.daily else "on"
         return InlineKeyboardMarkup(
             [
                 [choose_chat("mods"), choose_chat("report")],
                 [button("preset", name, say[f"telegram.preset.{name}"]) for name in PRESETS],
                 [button("mode", mode, say[f"telegram.mode.{mode}"]) for mode in Watch],
                 [button("language", "ko", "한국어"), button("language", "en", "English")],
+                [
+                    button("report", weekly, say[f"telegram.report_{'off' if weekly == 'off' else 'on'}"]),
+                    button("daily", daily, say[f"telegram.daily_{daily}"]),
+                ],
             ]
         )
 
@@ -447,6 +486,10 @@ def _chosen(community: Community, what: str, value: str) -> Community:
             return replace(community, mode=Watch(value))
         case "language" if value in LANGUAGES:
             return replace(community, language=value)
+        case "report" if value in (*DAYS, "off"):
+            return replace(community, report_day=value)
+        case "daily" if value in ("on", "off"):
+            return replace(community, daily_digest=value == "on")
     return community
 
 

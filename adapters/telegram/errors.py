@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
-from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 
 from bot.errors import Broken, Unavailable
 from bot.texts import Texts
@@ -19,7 +28,12 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Lost(Unavailable):
-    """The call may or may not have been carried out: the answer did not come."""
+    """The call may or may not have been carried out. `answered`: Telegram said that it has failed inside; else no
+    answer came at all."""
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
 
 
 @contextmanager
@@ -41,4 +55,5 @@ def mapped(say: Texts) -> Iterator[None]:
     except NetworkError as error:
         if isinstance(error.__cause__, _NEVER_SENT):
             raise Unavailable("Telegram cannot be reached") from None
-        raise Lost("Telegram did not answer") from None
+        answered = error.__cause__ is None or isinstance(error.__cause__, TelegramError)
+        raise Lost("Telegram has failed" if answered else "Telegram did not answer", answered=answered) from None

@@ -36,27 +36,36 @@ class Limiter:
     _in_group: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _closed: dict[tuple[int, Lane], float] = field(default_factory=dict)  # until when
 
-    def wait(self, chat_id: int, lane: Lane, *, spare: int = 0) -> float:
-        """Seconds until there is room for one call, and for `spare` notices more in that group."""
+    def wait(self, chat_id: int, lane: Lane, *, spare: int = 0, count: int = 1) -> float:
+        """Seconds until there is room for a call of `count` notices, and for `spare` more in that group."""
         now = self.clock.monotonic()
         at = max(now, self._closed.get((chat_id, lane), now))
         if lane is Lane.NOTICE:
-            at = max(at, _opening(self._everywhere, self.per_second, 1, now))
+            at = max(at, _opening(self._everywhere, self.per_second, 1, now, count))
             if chat_id < 0:
-                at = max(at, _opening(self._in_group[chat_id], self.per_minute_in_group - spare, 60, now))
+                at = max(at, _opening(self._in_group[chat_id], self.per_minute_in_group - spare, 60, now, count))
         return at - now
 
     @asynccontextmanager
-    async def turn(self, chat_id: int, lane: Lane, *, spare: int = 0) -> AsyncIterator[None]:
+    async def turn(
+        self,
+        chat_id: int,
+        lane: Lane,
+        *,
+        spare: int = 0,
+        count: int = 1,
+        patience: float | None = None,
+    ) -> AsyncIterator[None]:
         """Around one call: waits for its turn; maps errors; remembers a 429."""
         now = self.clock.monotonic()
-        at = now + self.wait(chat_id, lane, spare=spare)
-        if at - now > self.patience:
+        at = now + self.wait(chat_id, lane, spare=spare, count=count)
+        if at - now > (self.patience if patience is None else patience):
             raise Unavailable(f"too many {lane} calls in one chat", retry_after=at - now)
         if lane is Lane.NOTICE:
-            insort(self._everywhere, at)
-            if chat_id < 0:
-                insort(self._in_group[chat_id], at)
+            for _ in range(count):
+                insort(self._everywhere, at)
+                if chat_id < 0:
+                    insort(self._in_group[chat_id], at)
         if at > now:
             await self.clock.sleep(at - now)
         try:
@@ -68,8 +77,9 @@ class Limiter:
             raise
 
 
-def _opening(taken: deque[float], most: int, seconds: float, now: float) -> float:
-    """When there is room for one more among `most` within any `seconds`. `taken` is in order."""
+def _opening(taken: deque[float], most: int, seconds: float, now: float, count: int) -> float:
+    """When there is room for `count` more among `most` within any `seconds`. `taken` is in order."""
     while taken and taken[0] <= now - seconds:
         taken.popleft()
-    return now if len(taken) < most else taken[len(taken) - most] + seconds
+    over = len(taken) + min(count, most) - most
+    return now if over <= 0 else taken[over - 1] + seconds

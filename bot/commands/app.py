@@ -199,6 +199,19 @@ def build(language: str) -> typer.Typer:
         period = f"{first}..{last}" if first and last else week or day or month
         asyncio.run(report(_config(config, say), say, community=community, period=period, out=out, unmasked=names))
 
+    @app.command(help=say["help.deliveries"])
+    def deliveries(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.deliveries_community"], show_default=False)
+        ] = None,
+        limit: Annotated[int, typer.Option("--limit", min=1, help=say["help.deliveries_limit"])] = 50,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from bot.commands.deliveries import deliveries
+
+        asyncio.run(deliveries(_config(config, say), say, community=community, limit=limit, as_json=as_json))
+
     @app.command("train-embedded", help=say["help.train_embedded"])
     def train_embedded(
         data: Annotated[Path, typer.Option("--data", help=say["help.train_data"])],

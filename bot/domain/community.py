@@ -28,6 +28,10 @@ class Community:
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
     native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
+    report_day: str | None = None  # one of schedule.DAYS, or "off"
+    report_hour: int | None = None
+    daily_digest: bool | None = None
+    alert_at: int | None = None  # incidents in a burst that are news; 0: none are
 
     def moved(self, old_id: str, new_id: str) -> "Community":
         """The same settings when what had one id, the community itself or a channel, has the other."""

@@ -7,7 +7,7 @@ about incidents can be traced: it is the length of a tuple of incident numbers, 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
@@ -590,3 +590,22 @@ class Edition:
     text: str
     picture: Attachment
     files: tuple[Attachment, ...]
+    language: str = "ko"
+    left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
+
+    def fitting(self, most: int) -> "Edition":
+        """Without the files of more than `most` bytes."""
+        heavy = tuple(file for file in self.files if len(file.content) > most)
+        return self._without(heavy)
+
+    def lighter(self) -> "Edition | None":
+        """Without the file that is missed least of those that are left: the PDF, then the page, then any other."""
+        for ending in (".pdf", ".html", ""):
+            for file in self.files:
+                if file.name.endswith(ending):
+                    return self._without((file,))
+        return None
+
+    def _without(self, files: tuple[Attachment, ...]) -> "Edition":
+        kept = tuple(file for file in self.files if file not in files)
+        return replace(self, files=kept, left_out=(*self.left_out, *(file.name for file in files)))

@@ -1,5 +1,6 @@
 """What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.community import Community
@@ -8,6 +9,7 @@ from bot.domain.message import Message, Platform
 from bot.domain.report import Edition
 from bot.domain.review import Call, History
 from bot.domain.rules import Decision, Policy, decide
+from bot.domain.schedule import Schedule
 from bot.domain.verdict import NOTHING_TO_JUDGE
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
@@ -26,10 +28,17 @@ class FrontDesk:
     incidents: IncidentLog
     queue: GuardQueue
     editor: Editor
+    schedule_of: Callable[[Community], Schedule]
     clock: Clock
 
     def community(self, platform: Platform, community_id: str) -> Community:
         return self.policies.community(platform, community_id)
+
+    def communities(self, platform: Platform) -> Sequence[Community]:
+        return [community for community in self.policies.communities() if community.platform is platform]
+
+    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+        return self.schedule_of(self.policies.community(platform, community_id))
 
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)

@@ -19,6 +19,7 @@ class Policies:
     store: Communities
     build: Callable[[Community | None], Policy]
     clock: Clock
+    on_change: Callable[[Key], None] | None = None  # told after the settings of a community have changed
     _communities: dict[Key, Community] = field(default_factory=dict)
     _policies: dict[Key, Policy] = field(default_factory=dict)
     _default: Policy | None = None
@@ -41,10 +42,17 @@ class Policies:
         await self.store.put(community, by=by)
         self._communities[community.platform, community.id] = community
         self._policies.pop((community.platform, community.id), None)
+        self._tell((community.platform, community.id))
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         await self.store.move(platform, old_id, new_id)
         await self.load()
+        self._tell((platform, old_id), (platform, new_id))
+
+    def _tell(self, *keys: Key) -> None:
+        if self.on_change:
+            for key in keys:
+                self.on_change(key)
 
     def of(self, message: Message) -> Policy:
         """The rules that this message is under, now."""

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from bot.domain.digest import Digest, summarise
 from bot.domain.message import Platform
@@ -39,7 +40,13 @@ class Editor:
     clock: Clock
 
     async def edition(
-        self, platform: Platform, community_id: str, name: str | None = None, *, unmasked: bool = False
+        self,
+        platform: Platform,
+        community_id: str,
+        name: str | None = None,
+        *,
+        unmasked: bool = False,
+        with_pdf: bool = True,
     ) -> Edition | None:
         """See `Desk.report`."""
         policy = self.policies.of_community(platform, community_id)
@@ -49,7 +56,8 @@ class Editor:
             return None
         community = self.policies.community(platform, community_id)
         report = await report_on(self.chronicle, community_id, community.name or community_id, period)
-        return await asyncio.to_thread(self.press(unmasked=unmasked).edition, report, policy.language)
+        print_ = partial(self.press(unmasked=unmasked).edition, report, policy.language, with_pdf=with_pdf)
+        return replace(await asyncio.to_thread(print_), language=policy.language)
 
 
 async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:

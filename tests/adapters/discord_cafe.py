@@ -10,6 +10,7 @@ import discord
 
 from adapters.discord.chat import DiscordChat
 from adapters.system_clock import SystemClock
+from bot.config import Config
 from bot.domain.actions import Action
 from bot.domain.community import Community
 from bot.domain.incident import Incident, PlannedAction
@@ -18,6 +19,7 @@ from bot.domain.periods import parse
 from bot.domain.report import Edition, Figures, compose
 from bot.domain.review import Call, History, Review
 from bot.domain.rules import Decision, Policy, Reason
+from bot.domain.schedule import Schedule
 from bot.texts import texts
 from tests.builders import decision
 from tests.discord_wire import TOKEN, DiscordWire
@@ -33,14 +35,22 @@ class ScriptedDesk:
         self.settings: dict[str, Community] = {}
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
+        self.changed_by: list[str] = []
 
     def community(self, platform: Platform, community_id: str) -> Community:
         return self.settings.get(community_id) or Community(platform=platform, id=community_id)
+
+    def communities(self, platform: Platform) -> Sequence[Community]:
+        return list(self.settings.values())
+
+    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+        return Config().schedule_of(self.community(platform, community_id))
 
     def policy(self, message: Message) -> Policy:
         return Policy(rules=())
 
     async def change(self, community: Community, *, by: str = "") -> None:
+        self.changed_by.append(by)
         self.settings[community.id] = community
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...

@@ -139,7 +139,13 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
         editor = Editor(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
         desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, editor=editor, clock=clock
+            policies=policies,
+            reviewer=reviewer,
+            incidents=store.incidents,
+            queue=queue,
+            editor=editor,
+            schedule_of=config.schedule_of,
+            clock=clock,
         )
         chat = connect(url or server.url, desk, store)
         here = Stage(server, chat, store, desk, policies)

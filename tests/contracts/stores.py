@@ -5,11 +5,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import ApiKeys, Bookmarks, Communities, Inbox, IncidentLog, Journal, Outbox, Reviews
+from bot.ports import (
+    ApiKeys,
+    Bookmarks,
+    Communities,
+    Deliveries,
+    Inbox,
+    IncidentLog,
+    Journal,
+    Outbox,
+    Reviews,
+)
 from storage.api_keys import SqlApiKeys
 from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
+from storage.deliveries import SqlDeliveries
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.journal import SqlJournal
@@ -28,6 +39,7 @@ class Store:
     journal: Journal
     bookmarks: Bookmarks
     keys: ApiKeys
+    deliveries: Deliveries
     clock: ManualClock
 
 
@@ -52,6 +64,7 @@ def in_memory() -> Opens:
             journal=memory.journal,
             bookmarks=memory.bookmarks,
             keys=memory.keys,
+            deliveries=memory.deliveries,
             clock=clock,
         )
         memory.restart()
@@ -80,5 +93,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         journal=SqlJournal(database),
         bookmarks=SqlBookmarks(database),
         keys=SqlApiKeys(database),
+        deliveries=SqlDeliveries(database),
         clock=clock,
     )

@@ -11,7 +11,8 @@ import pytest
 
 from bot.domain.actions import Action, Ban, Delete, Done, Gone, Lift, Timeout, Weight
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Message, Platform
+from bot.domain.report import Attachment, Edition
 from bot.domain.rules import Reason
 from bot.ports import ChatPlatform
 from tests.contracts.chats import PLACES, Place
@@ -130,3 +131,32 @@ def test_an_announcement_is_made_or_passed_over(play: Play) -> None:
         await hear(chat, 1, act=act)
 
     play(scene)
+
+
+def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
+    report = Edition(
+        text="세 문장.",
+        picture=Attachment(name="w.png", content=b"png", description="한 주의 그림"),
+        files=tuple(Attachment(name=f"w.{kind}", content=b"-", description="보고") for kind in ("html", "pdf", "csv")),
+    )
+
+    async def scene(place: Place) -> None:
+        chat = place.connect(["하나"])
+
+        async def act(heard: list[Message]) -> None:
+            here = heard[0].ref.channel_id
+            outcomes = [await chat.publish(here, edition, mark=str(n)) for n, edition in enumerate(lighter(report))]
+            assert all(isinstance(outcome, Done) for outcome in outcomes)
+            if chat.platform is not Platform.REHEARSAL:
+                assert all(isinstance(outcome, Done) and outcome.receipt.startswith(here) for outcome in outcomes)
+                assert await chat.publish("-100999999", report, mark="9") == Gone()
+
+        await hear(chat, 1, act=act)
+
+    play(scene)
+
+
+def lighter(edition: Edition) -> list[Edition]:
+    """An edition with all its files, with one less, and so on."""
+    less = edition.lighter()
+    return [edition, *(lighter(less) if less else ())]

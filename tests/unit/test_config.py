@@ -1,10 +1,14 @@
 """A configuration is taken whole, or refused with one sentence that names the file, the key and what to change."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.config import load, preset
+from bot.domain.community import Community
+from bot.domain.message import Platform
 from bot.domain.rules import Watch
 from bot.errors import Broken
 from bot.texts import LANGUAGES, texts
@@ -122,3 +126,19 @@ def test_the_version_names_the_content() -> None:
     same = load(None, texts("en"), {})
     assert default.policy.version == same.policy.version != ""
     assert default.policy.mode is Watch.WATCH
+
+
+def test_a_schedule_is_what_the_community_has_set_and_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('report = {day = "off", hour = 7, daily = true, alert = 9, alert_within = "5m"}', "utf-8")
+    config = load(path, texts("en"), {})
+    unset = Community(platform=Platform.DISCORD, id="1")
+    schedule = config.schedule_of(unset)
+    assert (schedule.weekday, schedule.hour, schedule.daily, schedule.timezone) == (None, 7, True, "Asia/Seoul")
+    assert (schedule.burst.incidents, schedule.burst.within) == (9, timedelta(minutes=5))
+    own = replace(unset, report_day="friday", report_hour=0, daily_digest=False, alert_at=0, timezone="Europe/Berlin")
+    schedule = config.schedule_of(own)
+    assert (schedule.weekday, schedule.hour, schedule.daily, schedule.timezone) == (4, 0, False, "Europe/Berlin")
+    assert schedule.burst.incidents == 0
+    assert "report.day" in refusal(tmp_path, 'report = {day = "payday"}')
+    assert "report.workers" in refusal(tmp_path, "report = {workers = 0}")

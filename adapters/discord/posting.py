@@ -1,0 +1,103 @@
+"""Reports -> one Discord message each: text, picture and as many of the files as the server takes."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import aiohttp
+import discord
+
+from adapters.discord.answers import TOO_LARGE, InvalidAnswers, outcome_of
+from adapters.pacing import Pace
+from bot.domain.actions import Outcome, Unconfirmed
+from bot.domain.report import Edition
+from bot.errors import Unavailable
+from bot.ports import Clock
+from bot.texts import Texts, texts
+
+LONGEST = 2000  # characters in a message
+PER_SECOND = 25  # half of what Discord takes of one bot; the other half is for moderation
+AGAIN = (1.0, 4.0, 10.0)  # seconds between tries when an answer was lost: as long as Discord knows the mark
+
+
+@dataclass(slots=True, kw_only=True)
+class Posting:
+    client: discord.Client
+    clock: Clock
+    invalid: InvalidAnswers
+    say: Texts
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
+
+    async def post(self, channel_id: int, edition: Edition, mark: str) -> Outcome:
+        """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is
+        asked for again. Unconfirmed: it stays lost."""
+        self.invalid.check()
+        lighter: Edition | None = edition.fitting(self._limit(channel_id))
+        while lighter:
+            try:
+                return await self._post(channel_id, lighter, mark)
+            except _TooLarge:
+                lighter = lighter.lighter()
+        return await outcome_of(self._send(channel_id, told(edition, everything=True), [], mark), self.say, needs="")
+
+    async def _post(self, channel_id: int, edition: Edition, mark: str) -> Outcome:
+        for pause in (*AGAIN, None):
+            try:
+                async with self._pace.turn():
+                    sent = self._send(channel_id, told(edition), attached(edition), mark)
+                    return await outcome_of(sent, self.say, needs="attach_files")
+            except Unavailable as error:
+                if not _may_have_arrived(error.__cause__):
+                    raise
+            if pause is not None:
+                await self.clock.sleep(pause)
+        return Unconfirmed()
+
+    async def _send(self, channel_id: int, text: str, files: list[discord.File], mark: str) -> str:
+        try:
+            channel = self.client.get_partial_messageable(channel_id)
+            posted = await channel.send(text, files=files, nonce=mark)
+        except discord.HTTPException as error:
+            if files and (error.status == 413 or error.code == TOO_LARGE):
+                raise _TooLarge from None
+            raise
+        return f"{posted.channel.id}/{posted.id}"
+
+    def _limit(self, channel_id: int) -> int:
+        """Bytes in one file."""
+        channel = self.client.get_channel(channel_id)
+        guild = getattr(channel, "guild", None)
+        return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+
+class _TooLarge(Exception):
+    """Discord does not take so much at once."""
+
+
+def attached(edition: Edition) -> list[discord.File]:
+    """The picture first: it is what is shown large."""
+    return [
+        discord.File(BytesIO(one.content), one.name, description=one.description[:1024])
+        for one in (edition.picture, *edition.files)
+    ]
+
+
+def told(edition: Edition, *, everything: bool = False) -> str:
+    """The text, and how to get what could not be attached."""
+    files = (edition.picture, *edition.files) if everything else ()
+    names = (*edition.left_out, *(file.name for file in files))
+    if not names:
+        return edition.text[:LONGEST]
+    say = texts(edition.language)
+    command = f"/{say['command.jikimi']} {say['command.report_now']}"
+    told = say("delivery.left_out", files=", ".join(names), command=command)
+    return f"{edition.text[: LONGEST - len(told) - 2]}\n\n{told}"
+
+
+def _may_have_arrived(error: BaseException | None) -> bool:
+    """Discord said nothing, and the connection stood."""
+    return isinstance(error, aiohttp.ClientError | OSError | TimeoutError) and not isinstance(
+        error, aiohttp.ClientConnectorError
+    )

@@ -1,0 +1,103 @@
+"""Drawing in processes of its own: what comes back, and what does not take anything else down."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from adapters import report_workers
+from adapters.report_workers import ReportWorkers
+from bot.domain.periods import parse
+from bot.domain.report import Edition, Figures, Report, compose
+from bot.errors import Broken, Unavailable
+from tests.fakes import ScriptedPress
+
+WEEK = parse("2026-W47", "Asia/Seoul")
+
+
+class Press(ScriptedPress):
+    """Draws, or does what the community's name says."""
+
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+        match report.community:
+            case "defect":
+                raise ZeroDivisionError
+            case "no library":
+                raise Broken("install it")
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().edition(report, f"{language} {os.getpid()}", with_pdf=with_pdf)
+
+
+def report(name: str = "카페") -> Report:
+    return compose(name, WEEK, Figures(start=WEEK.start, end=WEEK.end), ())
+
+
+def test_reports_are_drawn_elsewhere_and_trouble_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_workers, "IDLE", 0.2)
+    workers = ReportWorkers(Press, workers=1)
+
+    async def scenario() -> None:
+        press = workers.press(unmasked=True)
+        edition = await asyncio.to_thread(press.edition, report(), "ko", with_pdf=False)
+        words = edition.text.split()
+        assert words[:3] == ["카페", "2026-W47", "ko"] and int(words[3]) != os.getpid() and words[4] == "unmasked"
+        with pytest.raises(Broken, match="ZeroDivisionError"):
+            await asyncio.to_thread(press.edition, report("defect"), "ko")
+        with pytest.raises(Broken, match="install it"):
+            await asyncio.to_thread(press.edition, report("no library"), "ko")
+        with pytest.raises(Unavailable):
+            await asyncio.to_thread(press.edition, report("killed"), "ko")
+        assert (await asyncio.to_thread(press.edition, report(), "ko")).text.startswith("카페")
+
+    asyncio.run(scenario())
+    end = time.monotonic() + 20
+    while multiprocessing.active_children() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert multiprocessing.active_children() == []  # idle: they are given up
+    workers.close()
+
+
+def test_fresh_processes_take_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_workers, "MOST", 3)
+    workers = ReportWorkers(Press, workers=1)
+
+    async def scenario() -> None:
+        press = workers.press()
+        drawn = await asyncio.gather(*(asyncio.to_thread(press.edition, report(), "ko") for _ in range(7)))
+        numbers = [edition.text.split()[3] for edition in drawn]
+        assert len(set(numbers)) == 3
+
+    asyncio.run(scenario())
+    workers.close()
+
+
+def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
+    with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        worker = int(parent.stdout.readline())
+        assert Path(f"/proc/{worker}").exists()
+        parent.kill()
+        parent.wait()
+        end = time.monotonic() + 20
+        while is_running(worker) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not is_running(worker)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    print(ReportWorkers(Press, workers=1).press().edition(report(), "ko").text.split()[3], flush=True)
+    time.sleep(60)

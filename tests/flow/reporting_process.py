@@ -1,0 +1,69 @@
+"""The whole application as a process of its own, over a chat that writes down what is posted to it.
+
+    python -m tests.flow.reporting_process DATABASE_URL JOURNAL [before|after]
+
+With the last word, it kills itself (SIGKILL) just before, or just after, its third post has reached the chat.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from bot import wiring
+from bot.config import Config, Storage
+from bot.domain.actions import Done, Outcome
+from bot.domain.incident import PlannedAction
+from bot.domain.message import Message, Platform
+from bot.domain.report import Edition
+from bot.ports import ReportPress
+from tests.fakes import ScriptedGuard, ScriptedPress
+
+FATAL = 3
+
+
+class JournallingChat:
+    platform = Platform.DISCORD
+
+    def __init__(self, journal: str, dies: str) -> None:
+        self._journal, self._dies, self._posts = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND), dies, 0
+
+    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+        await asyncio.Event().wait()
+        yield []
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        return Done()
+
+    async def announce(self, channel_id: str, text: str) -> None: ...
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        self._posts += 1
+        self._cross("before")
+        os.write(self._journal, f"{channel_id} {edition.text}\n".encode())
+        self._cross("after")
+        await asyncio.sleep(0.01)
+        return Done(f"{channel_id}/{self._posts}")
+
+    def _cross(self, step: str) -> None:
+        if self._posts == FATAL and self._dies == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def blank_pages(workers: int) -> Iterator[Callable[..., ReportPress]]:
+    yield ScriptedPress
+
+
+async def main(url: str, journal: str, dies: str) -> None:
+    wiring._presses = blank_pages  # drawing is none of this test's business, and slow
+    chat = JournallingChat(journal, dies)
+    async with wiring.application(Config(storage=Storage(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
+        print("ready", flush=True)
+        await jikimi.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else ""))

@@ -1,0 +1,385 @@
+"""From a schedule to a report in the chat, on a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.config import Config
+from bot.domain.actions import Delete, Done, Gone, Refused, Unconfirmed
+from bot.domain.community import Community
+from bot.domain.delivery import Delivery, State
+from bot.domain.message import Platform
+from bot.domain.report import Edition, Report
+from bot.domain.schedule import Kind
+from bot.errors import Broken, Unavailable
+from bot.pipeline.bell import Bell
+from bot.pipeline.bursts import BurstWatch
+from bot.pipeline.delivering import Courier
+from bot.pipeline.policies import Policies
+from bot.pipeline.reporting import Editor
+from bot.pipeline.scheduling import Scheduler
+from tests.builders import message, settlement
+from tests.fakes import (
+    ManualClock,
+    MemoryStore,
+    MemoryTimetable,
+    QuietChronicle,
+    ScriptedPlatform,
+    ScriptedPress,
+)
+
+SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR, DAY = 3600.0, 86_400.0
+
+
+class SizedChronicle(QuietChronicle):
+    def __init__(self) -> None:
+        self.of: dict[str, int] = {}
+
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+        assert start.minute % 15 == end.minute % 15 == start.second == end.second == 0
+        return self.of
+
+
+class FailingPress(ScriptedPress):
+    trouble: Exception | None = None
+
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+        if FailingPress.trouble:
+            raise FailingPress.trouble
+        return super().edition(report, language, with_pdf=with_pdf)
+
+
+@dataclass
+class Office:
+    """Everything that reports need, as one process has it. `store` and `timetable` outlive it."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(SUNDAY))
+    chat: ScriptedPlatform = field(default_factory=ScriptedPlatform)
+    chronicle: SizedChronicle = field(default_factory=SizedChronicle)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.clock)
+        self.timetable = MemoryTimetable(self.clock)
+        self.config = Config()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Office"]:
+        store, clock, bell = self.store, self.clock, Bell()
+        self.policies = Policies(store=store.communities, build=self.config.policy_of, clock=clock)
+        await self.policies.load()
+        editor = Editor(chronicle=self.chronicle, policies=self.policies, press=FailingPress, clock=clock)
+        schedule_of = self.config.schedule_of
+        scheduler = Scheduler(
+            communities=store.communities, schedule_of=schedule_of, timetable=self.timetable,
+            deliveries=store.deliveries, chronicle=self.chronicle, clock=clock, planned=bell,
+        )  # fmt: skip
+        self.policies.on_change = scheduler.changed
+        courier = Courier(
+            deliveries=store.deliveries, editor=editor, policies=self.policies, schedule_of=schedule_of,
+            platforms={self.chat.platform: self.chat}, clock=clock, planned=bell, at_once=1, poll=0.01,
+        )  # fmt: skip
+        self.bursts = BurstWatch(
+            policies=self.policies, schedule_of=schedule_of, incidents=store.incidents,
+            deliveries=store.deliveries, clock=clock, planned=bell,
+        )  # fmt: skip
+        working = [asyncio.create_task(service()) for service in (scheduler.run, courier.run, self.bursts.run)]
+        try:
+            await self.settle()
+            yield self
+        finally:
+            for task in working:
+                task.cancel()
+            results = await asyncio.gather(*working, return_exceptions=True)
+            assert all(isinstance(result, asyncio.CancelledError) for result in results), results
+            store.restart()
+
+    async def settle(self) -> None:
+        """Threads take real time."""
+        for _ in range(4):
+            await asyncio.sleep(0.03)
+
+    async def wait(self, seconds: float, step: float = HOUR) -> None:
+        while seconds > 0:
+            await self.clock.advance(min(step, seconds))
+            self.timetable.look()
+            await self.settle()
+            seconds -= step
+
+    async def set(self, id_: str = "cafe", **settings: Any) -> None:
+        known = self.policies.community(Platform.REHEARSAL, id_)
+        await self.policies.change(replace(known, **settings))
+        await self.settle()
+
+    @property
+    def sent(self) -> list[str]:
+        return [f"{channel}: {edition.text}" for channel, edition, _ in self.chat.published]
+
+    def states(self) -> list[tuple[str, State, str]]:
+        return [(one.period, one.state, one.reason) for one in self.store.deliveries.all.values()]
+
+
+def play(scene: Callable[[Office], Awaitable[None]]) -> None:
+    async def scenario() -> None:
+        FailingPress.trouble = None
+        office = Office()
+        await office.store.communities.put(
+            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods")
+        )
+        await scene(office)
+
+    asyncio.run(scenario())
+
+
+def test_on_monday_at_nine_the_report_is_posted_once() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.wait(11.99 * HOUR)
+            assert office.sent == []
+            await office.wait(0.02 * HOUR)
+            assert office.sent == ["news: cafe 2026-W47 ko"]
+            (_, edition, mark) = office.chat.published[0]
+            assert len(edition.files) == 3 and len(mark) <= 25
+            await office.wait(2 * DAY, step=12 * HOUR)
+        async with office.open():
+            await office.wait(4 * DAY, step=12 * HOUR)
+            assert len(office.sent) == 1
+            await office.wait(2 * DAY, step=12 * HOUR)
+            assert office.sent[1:] == ["news: cafe 2026-W48 ko"]
+
+    play(scene)
+
+
+def test_what_was_missed_while_the_process_was_down_is_caught_up_once() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.set(daily_digest=True)
+        await office.clock.advance(16 * DAY)  # two Mondays and sixteen days
+        async with office.open():
+            assert sorted(office.sent) == ["news: cafe 2026-12-07 ko", "news: cafe 2026-W49 ko"]
+            await office.wait(2 * HOUR)
+            assert len(office.sent) == 2
+
+    play(scene)
+
+
+def test_who_dies_after_the_bell_has_rung_hears_it_again() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            pass
+        await office.clock.advance(12 * HOUR)
+        rung = dict(office.timetable.alarms)
+        async with office.open():
+            assert len(office.sent) == 1
+        office.timetable.alarms = dict(rung)  # the alarm was not set anew: the plan was made, and nothing more
+        async with office.open():
+            await office.wait(HOUR)
+            assert len(office.sent) == 1 and office.timetable.alarms != rung
+
+    play(scene)
+
+
+def test_alarms_follow_the_settings() -> None:
+    async def scene(office: Office) -> None:
+        key = (Platform.REHEARSAL, "cafe")
+        async with office.open():
+            seen = [office.timetable.alarms[key]]
+            for settings in (
+                {"report_day": "wednesday", "report_hour": 18},
+                {"timezone": "America/New_York"},
+                {"daily_digest": True},
+                {"daily_digest": False, "report_day": "off"},
+            ):
+                await office.set(**settings)
+                seen.append(office.timetable.alarms.get(key, SUNDAY))
+            assert [f"{at:%a %H:%M}" for at in seen] == [
+                "Mon 00:00", "Wed 09:00", "Wed 23:00", "Sun 23:00", "Sun 12:00"
+            ]  # fmt: skip
+            assert key not in office.timetable.alarms
+            await office.set("late", report_channel="x")
+            await office.policies.move(Platform.REHEARSAL, "late", "moved")
+            await office.settle()
+            assert set(office.timetable.alarms) == {(Platform.REHEARSAL, "moved")}
+        del office.store.communities.settings[Platform.REHEARSAL, "moved"]
+        async with office.open():
+            assert office.timetable.alarms == {}
+
+    play(scene)
+
+
+def test_switching_on_sends_nothing_that_lies_behind() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.wait(13 * HOUR)
+            await office.set(daily_digest=True, report_hour=8)
+            await office.wait(HOUR)
+            assert len(office.sent) == 1
+            await office.wait(22 * HOUR)
+            assert office.sent[1:] == ["news: cafe 2026-11-23 ko"]
+            assert [file.name for file in office.chat.published[1][1].files] == ["report.html", "report.csv"]
+
+    play(scene)
+
+
+def test_the_largest_community_comes_first() -> None:
+    async def scene(office: Office) -> None:
+        office.chronicle.of = {"large": 5000, "middle": 70, "cafe": 3}
+        async with office.open():
+            for id_ in ("quiet", "middle", "large"):
+                await office.set(id_, report_channel=id_)
+            await office.wait(12 * HOUR, step=12 * HOUR)
+            await office.settle()
+            assert [channel for channel, _, _ in office.chat.published] == ["large", "middle", "news", "quiet"]
+
+    play(scene)
+
+
+def test_without_a_report_channel_it_goes_to_the_moderators_and_without_both_nowhere() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.set(report_channel=None)
+            await office.set("alone")
+            await office.wait(12 * HOUR, step=12 * HOUR)
+            assert office.sent == ["mods: cafe 2026-W47 ko"]
+            assert ("2026-W47", State.SKIPPED, "nowhere") in office.states()
+
+    play(scene)
+
+
+def test_a_channel_that_is_gone_leaves_the_moderators() -> None:
+    async def scene(office: Office) -> None:
+        asked: list[str] = []
+
+        async def publish(channel_id: str, edition: Edition, *, mark: str) -> Any:
+            asked.append(channel_id)
+            return Gone() if channel_id == "news" else Refused("attach_files")
+
+        office.chat.publish = publish  # type: ignore[method-assign]
+        async with office.open():
+            await office.wait(12 * HOUR, step=12 * HOUR)
+        assert asked == ["news", "mods"]
+        assert office.states() == [("2026-W47", State.FAILED, "attach_files")]
+
+    play(scene)
+
+
+def test_a_platform_that_is_away_is_tried_for_a_day() -> None:
+    async def scene(office: Office) -> None:
+        office.chat.answers["publish"] = Unavailable("away")
+        async with office.open():
+            await office.wait(14 * HOUR)
+            assert office.states() == [("2026-W47", State.PLANNED, "away")]
+            office.chat.answers["publish"] = Done("1/2")
+            await office.wait(HOUR)
+            assert office.states() == [("2026-W47", State.SENT, "")]
+            office.chat.answers["publish"] = Unavailable("away")
+            await office.wait(7 * DAY - 3 * HOUR, step=12 * HOUR)
+            await office.wait(26 * HOUR, step=2 * HOUR)
+            assert office.states()[1] == ("2026-W48", State.FAILED, "away")
+            assert len(office.sent) == 1
+
+    play(scene)
+
+
+def test_an_answer_that_was_lost_is_not_asked_for_again() -> None:
+    async def scene(office: Office) -> None:
+        office.chat.answers["publish"] = Unconfirmed()
+        async with office.open():
+            await office.wait(12 * HOUR, step=12 * HOUR)
+            await office.wait(4 * HOUR)
+        assert office.states() == [("2026-W47", State.UNCONFIRMED, "lost")] and len(office.sent) == 1
+
+    play(scene)
+
+
+def test_a_report_that_cannot_be_drawn_stops_nothing_else() -> None:
+    async def scene(office: Office) -> None:
+        FailingPress.trouble = Broken("no library")
+        async with office.open():
+            await office.set(daily_digest=True)
+            await office.wait(12 * HOUR, step=12 * HOUR)
+            assert {state for _, state, _ in office.states()} == {State.FAILED}
+            FailingPress.trouble = None
+            await office.wait(24 * HOUR)
+            assert office.sent == ["news: cafe 2026-11-23 ko"]
+
+    play(scene)
+
+
+def test_a_process_that_dies_while_it_posts_leaves_no_second_post() -> None:
+    async def scene(office: Office) -> None:
+        begun = asyncio.Event()
+
+        async def publish(channel_id: str, edition: Edition, *, mark: str) -> Any:
+            office.chat.published.append((channel_id, edition, mark))
+            begun.set()
+            await asyncio.Event().wait()
+
+        office.chat.publish, scripted = publish, office.chat.publish  # type: ignore[method-assign]
+        async with office.open():
+            await office.wait(12 * HOUR, step=12 * HOUR)
+            await begun.wait()
+            from bot.pipeline import delivering
+
+            delivering.GRACE, before = 0.01, delivering.GRACE
+        delivering.GRACE = before
+        office.chat.publish = scripted  # type: ignore[method-assign]
+        async with office.open():
+            await office.wait(3 * HOUR)
+        assert len(office.sent) == 1
+        assert office.states() == [("2026-W47", State.UNCONFIRMED, "")]
+
+    play(scene)
+
+
+def test_a_burst_of_incidents_is_told_once_and_to_the_moderators() -> None:
+    async def scene(office: Office) -> None:
+        numbers = iter(range(1, 1000))
+
+        async def incidents(count: int, *, sent: datetime | None = None) -> None:
+            for _ in range(count):
+                now = office.clock.now()
+                about = message(str(next(numbers)), sent_at=sent or now)
+                decided = settlement(about, Delete(), decided_at=now)
+                await office.store.inbox.keep([about])
+                await office.store.inbox.settle([decided])
+                office.bursts.settled([decided])
+            await office.wait(5, step=5)
+
+        async with office.open():
+            await office.set(alert_at=5, report_day="off")
+            await incidents(9, sent=SUNDAY - timedelta(hours=2))  # a backlog: late, and no news
+            await incidents(4)
+            assert office.sent == []
+            await incidents(4)
+            assert office.sent == [f"mods: {office.sent[0][6:]}"] and "cafe 2026-11-22 ko" in office.sent[0]
+            assert "10분" in office.sent[0] and "5건" in office.sent[0]
+            await incidents(4)
+            await office.wait(0.5 * HOUR, step=HOUR)
+            await incidents(9)  # another burst, too soon
+            assert len(office.sent) == 1
+            await office.wait(6 * HOUR, step=6 * HOUR)
+            await incidents(2)
+            await incidents(9)
+            assert len(office.sent) == 2
+            await office.set(alert_at=0)
+            await office.wait(7 * HOUR, step=7 * HOUR)
+            await incidents(9)
+            assert len(office.sent) == 2
+        assert {one.kind for one in office.store.deliveries.all.values()} == {Kind.ALERT}
+
+    play(scene)
+
+
+def test_what_is_planned_for_another_process_is_left_to_it() -> None:
+    async def scene(office: Office) -> None:
+        far = Delivery(platform=Platform.TELEGRAM, community_id="-1", kind=Kind.WEEK, period="2026-W47", due=SUNDAY)
+        await office.store.deliveries.plan([far])
+        async with office.open():
+            await office.wait(HOUR)
+        assert office.states() == [("2026-W47", State.PLANNED, "")]
+
+    play(scene)
