@@ -3,8 +3,9 @@ in place. A button carries all that is needed to serve it after a restart."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from telegram import (
@@ -35,7 +36,7 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
-LAST_LOOK = 32.0  # seconds between the last two looks at an incident of which something is still to come
+LAST_LOOK = 32.0  # seconds before the last look at an incident of which something is still to come
 NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
 LONGEST_ALERT = 200  # characters that a button can answer with
@@ -57,6 +58,7 @@ class _Shown:
     more: list[int] = field(default_factory=list)
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
+    awaited: bool = False  # something is still to come of its incident
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -170,20 +172,30 @@ class Cards:
     def _rewrite_soon(self, shown: _Shown) -> None:
         if not shown.rewriting and shown.message_id is not None:
             shown.rewriting = True
-            task = asyncio.create_task(self._rewrite(shown))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._aside(self._rewrite(shown))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_again(self, shown: _Shown) -> None:
+        """What came of an action is recorded after we hear of it."""
+        pause = 2 * REWRITE
+        while shown.awaited and pause <= LAST_LOOK:
+            await self.clock.sleep(pause)
+            self._rewrite_soon(shown)
+            pause *= 2
+        shown.awaited = False
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
-        """Again while something is still to come, for its outcome is recorded after we hear of it; later where the chat
-        is full. A card that could not be written anew still serves its buttons."""
+        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            is_complete = await self._write(shown)
-            if not is_complete and pause < LAST_LOOK and not shown.rewriting:
-                shown.rewriting = True
-                await self._rewrite(shown, 2 * pause)
+            was_awaited, shown.awaited = shown.awaited, not await self._write(shown)
+            if shown.awaited and not was_awaited:
+                self._aside(self._look_again(shown))
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
