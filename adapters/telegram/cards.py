@@ -3,9 +3,8 @@ in place. A button carries all that is needed to serve it after a restart."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 from telegram import (
@@ -172,10 +171,9 @@ class Cards:
     def _rewrite_soon(self, shown: _Shown) -> None:
         if not shown.rewriting and shown.message_id is not None:
             shown.rewriting = True
-            self._aside(self._rewrite(shown))
+            self._beside(asyncio.create_task(self._rewrite(shown)))
 
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _beside(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -195,7 +193,7 @@ class Cards:
         try:
             was_awaited, shown.awaited = shown.awaited, not await self._write(shown)
             if shown.awaited and not was_awaited:
-                self._aside(self._look_again(shown))
+                self._beside(asyncio.create_task(self._look_again(shown)))
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
