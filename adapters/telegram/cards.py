@@ -178,21 +178,22 @@ class Cards:
         task.add_done_callback(self._tasks.discard)
 
     async def _look_again(self, shown: _Shown) -> None:
-        """What came of an action is recorded after we hear of it."""
+        """A few times: what came of an action is recorded after we hear of it."""
         pause = 2 * REWRITE
         while shown.awaited and pause <= LAST_LOOK:
             await self.clock.sleep(pause)
             self._rewrite_soon(shown)
             pause *= 2
-        shown.awaited = False
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
         """Later where the chat is full; a card that could not be written anew still serves its buttons."""
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            was_awaited, shown.awaited = shown.awaited, not await self._write(shown)
-            if shown.awaited and not was_awaited:
+            if await self._write(shown):
+                shown.awaited = False
+            elif not shown.awaited:
+                shown.awaited = True
                 self._beside(asyncio.create_task(self._look_again(shown)))
         except Unavailable as error:
             if not shown.rewriting:
