@@ -1,5 +1,6 @@
 """Planned actions -> the Bot API: deletions, mutes, bans and their undoing, and a word to the member."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -173,11 +174,18 @@ class Hands:
                 return Done()
             except (BadRequest, Forbidden):
                 pass  # they have never pressed Start
+        posting = asyncio.ensure_future(self._post_notice(planned, chat_id, say("telegram.short_warning", **facts)))
+        try:
+            return await asyncio.shield(posting)
+        except asyncio.CancelledError:  # we are stopping, but what is posted must be taken away again
+            await asyncio.gather(posting, return_exceptions=True)
+            raise
+
+    async def _post_notice(self, planned: PlannedAction, chat_id: int, text: str) -> Outcome:
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
-                chat_id, say("telegram.short_warning", **facts), message_thread_id=_topic(planned),
-                disable_notification=True,
-            )  # fmt: skip
+                chat_id, text, message_thread_id=_topic(planned), disable_notification=True
+            )
         receipt = f"{chat_id}/{sent.message_id}"
         await self._retract_later(planned.incident_id, receipt)
         return Done(receipt)

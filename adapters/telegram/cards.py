@@ -35,7 +35,7 @@ from bot.texts.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
-LAST_LOOK = 32.0  # seconds between the last two looks at an incident of which something is still to come
+LAST_LOOK = 32.0  # seconds before the last look at an incident of which something is still to come
 NEW_CARDS = 8  # of a chat's 20 messages a minute that are not spent on writing cards anew
 MOST_FOLDED = 200  # incidents on one card: all of them are named on it
 NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
@@ -60,6 +60,7 @@ class _Shown:
     named: int = 0  # how many of `more` the card names in the chat
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
+    awaited: bool = False  # something is still to come of its incident
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -192,20 +193,30 @@ class Cards:
     def _rewrite_soon(self, shown: _Shown) -> None:
         if not shown.rewriting and shown.message_id is not None:
             shown.rewriting = True
-            task = asyncio.create_task(self._rewrite(shown))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._beside(asyncio.create_task(self._rewrite(shown)))
+
+    def _beside(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_again(self, shown: _Shown) -> None:
+        """A few times: what came of an action is recorded after we hear of it."""
+        pause = 2 * REWRITE
+        while shown.awaited and pause <= LAST_LOOK:
+            await self.clock.sleep(pause)
+            self._rewrite_soon(shown)
+            pause *= 2
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
-        """Again while something is still to come, for its outcome is recorded after we hear of it; later where the chat
-        is full. A card that could not be written anew still serves its buttons."""
+        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            is_complete = await self._write(shown)
-            if not is_complete and pause < LAST_LOOK and not shown.rewriting:
-                shown.rewriting = True
-                await self._rewrite(shown, 2 * pause)
+            if await self._write(shown):
+                shown.awaited = False
+            elif not shown.awaited:
+                shown.awaited = True
+                self._beside(asyncio.create_task(self._look_again(shown)))
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True

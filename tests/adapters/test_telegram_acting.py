@@ -281,6 +281,22 @@ async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_w
 
 
 @played
+async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(here: Stage) -> None:
+    await here.open_incident(await said(here), Warn())
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    here.server.hold("sendMessage", GROUP)
+    warning = asyncio.create_task(here.chat.perform(planned))
+    await here.server.until(lambda: [c for c in here.server.calls if c.arguments.get("chat_id") == GROUP
+                                     and c.method == "sendMessage"])  # fmt: skip
+    warning.cancel()
+    here.server.release("sendMessage")
+    with pytest.raises(asyncio.CancelledError):
+        await warning
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    assert [one.action for one in retract] == [Retract(f"{GROUP}/{max(here.group.messages)}")]
+
+
+@played
 async def test_who_floods_is_warned_once(here: Stage) -> None:
     room = here.server.private(7)
     messages = [await said(here) for _ in range(5)]

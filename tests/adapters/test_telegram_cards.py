@@ -1,7 +1,7 @@
 """Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +78,23 @@ async def test_a_card_also_tells_what_was_done_while_it_was_on_the_way(here: Sta
     await here.server.until(lambda: not here.group.messages)
     here.server.release("sendMessage")
     await doing
+    await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
+
+
+@played
+async def test_a_card_also_tells_what_is_recorded_late(here: Stage) -> None:
+    room = await here.with_moderators()
+    await here.open_incident(await said(here), Delete(), Flag())
+    delete, flag = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    done = await here.chat.perform(delete)
+    await here.store.outbox.record([(flag.id, await here.chat.perform(flag))])
+    await asyncio.sleep(1.3)  # the card is looked at once, and then the database is back
+    assert "삭제 대기" in cards(room)[0]["text"]
+    await here.store.outbox.record([(delete.id, done)])
+    other = await said(here, "또 나쁜 말")
+    assert isinstance((await here.carry_out(other, Flag()))[0], Done), (
+        "a card that awaits something takes more all the same"
+    )
     await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
 
 

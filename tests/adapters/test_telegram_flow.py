@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bot import wiring
 from bot.commands.invite import telegram
 from bot.config import Config, Storage, Telegram
-from bot.domain.actions import Delete, Refused
+from bot.domain.actions import Delete, Refused, Retract
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
 from bot.domain.message import Platform
@@ -261,6 +261,23 @@ def test_a_minute_without_network_loses_nothing_and_does_nothing_twice(tmp_path:
             warned = Counter(c.arguments["chat_id"] for c in server.of("sendMessage") if c.arguments["chat_id"] > 0)
             assert warned
             assert set(warned.values()) == {1}
+
+    asyncio.run(scenario())
+
+
+def test_a_notice_is_taken_away_also_by_the_next_process(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = HurriedClock(10.0)
+        async with TelegramServer() as server:
+            server.now = lambda: clock.now().timestamp()
+            group = server.group(GROUP)
+            async with running(url_in(tmp_path), server.url, clock=clock) as jikimi:
+                server.post(group, 7, HARM)
+                while not any(isinstance(a, Retract) for one in await incidents(jikimi) for a, _ in one.outcomes):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                (notice,) = group.messages
+            async with running(url_in(tmp_path), server.url, clock=clock):
+                await server.until(lambda: notice not in group.messages)
 
     asyncio.run(scenario())
 
