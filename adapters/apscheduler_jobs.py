@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from apscheduler.executors.base import BaseExecutor
@@ -48,7 +49,7 @@ class ApschedulerJobs:
             timezone=UTC,
         )
         self._ringing: dict[Key, datetime] = {}
-        self._news = asyncio.Event()
+        self._news, self._arming = asyncio.Event(), Lock()
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> "ApschedulerJobs":
@@ -76,6 +77,15 @@ class ApschedulerJobs:
                 yield ringing
 
     def _arm(self, alarms: Mapping[Key, datetime | None]) -> None:
+        """At rest meanwhile: the scheduler would look through its jobs after each."""
+        with self._arming:
+            self._scheduler.pause()
+            try:
+                self._set(alarms)
+            finally:
+                self._scheduler.resume()
+
+    def _set(self, alarms: Mapping[Key, datetime | None]) -> None:
         for (platform, id_), at in alarms.items():
             name = f"{platform} {id_}"
             if at is not None:

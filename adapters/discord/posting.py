@@ -1,21 +1,24 @@
 """Reports -> one Discord message each: text, picture and as many of the files as the server takes."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
 import aiohttp
 import discord
 
+from adapters.discord.acting import missing_here
 from adapters.discord.answers import TOO_LARGE, InvalidAnswers, outcome_of
 from adapters.pacing import Pace
 from bot.domain.actions import Outcome, Unconfirmed
-from bot.domain.report import Edition
+from bot.domain.report import Attachment, Edition
 from bot.errors import Unavailable
 from bot.ports import Clock
 from bot.texts import Texts, texts
 
 LONGEST = 2000  # characters in a message
 PER_SECOND = 25  # half of what Discord takes of one bot; the other half is for moderation
+NEEDED = ("view_channel", "send_messages", "attach_files")
 AGAIN = (1.0, 4.0, 10.0)  # seconds between tries when an answer was lost: as long as Discord knows the mark
 
 
@@ -37,17 +40,17 @@ class Posting:
         lighter: Edition | None = edition.fitting(self._limit(channel_id))
         while lighter:
             try:
-                return await self._post(channel_id, lighter, mark)
+                return await self._post(channel_id, told(lighter), (lighter.picture, *lighter.files), mark)
             except _TooLarge:
                 lighter = lighter.lighter()
-        return await outcome_of(self._send(channel_id, told(edition, everything=True), [], mark), self.say, needs="")
+        return await self._post(channel_id, told(edition, everything=True), (), mark)
 
-    async def _post(self, channel_id: int, edition: Edition, mark: str) -> Outcome:
+    async def _post(self, channel_id: int, text: str, parts: Sequence[Attachment], mark: str) -> Outcome:
         for pause in (*AGAIN, None):
             try:
                 async with self._pace.turn():
-                    sent = self._send(channel_id, told(edition), attached(edition), mark)
-                    return await outcome_of(sent, self.say, needs="attach_files")
+                    sent = self._send(channel_id, text, attached(parts), mark)
+                    return await outcome_of(sent, self.say, needs=self._lacking(channel_id))
             except Unavailable as error:
                 if not _may_have_arrived(error.__cause__):
                     raise
@@ -65,23 +68,28 @@ class Posting:
             raise
         return f"{posted.channel.id}/{posted.id}"
 
+    def _lacking(self, channel_id: int) -> str:
+        """The permission that a refusal would be about."""
+        guild = self._guild(channel_id)
+        lacking = missing_here(guild, channel_id, list(NEEDED)) if guild else []
+        return lacking[0] if lacking else NEEDED[-1]
+
     def _limit(self, channel_id: int) -> int:
         """Bytes in one file."""
-        channel = self.client.get_channel(channel_id)
-        guild = getattr(channel, "guild", None)
+        guild = self._guild(channel_id)
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+    def _guild(self, channel_id: int) -> discord.Guild | None:
+        return getattr(self.client.get_channel(channel_id), "guild", None)
 
 
 class _TooLarge(Exception):
     """Discord does not take so much at once."""
 
 
-def attached(edition: Edition) -> list[discord.File]:
-    """The picture first: it is what is shown large."""
-    return [
-        discord.File(BytesIO(one.content), one.name, description=one.description[:1024])
-        for one in (edition.picture, *edition.files)
-    ]
+def attached(parts: Iterable[Attachment]) -> list[discord.File]:
+    """What is first is what is shown large."""
+    return [discord.File(BytesIO(one.content), one.name, description=one.description[:1024]) for one in parts]
 
 
 def told(edition: Edition, *, everything: bool = False) -> str:

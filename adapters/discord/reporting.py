@@ -65,7 +65,9 @@ class Reporting:
         lighter: Edition | None = edition.fitting(limit)
         while lighter:
             try:
-                await interaction.followup.send(told(lighter), files=attached(lighter), ephemeral=True)
+                await interaction.followup.send(
+                    told(lighter), files=attached((lighter.picture, *lighter.files)), ephemeral=True
+                )
                 return
             except discord.HTTPException as error:
                 if error.status != 413 and error.code != TOO_LARGE:

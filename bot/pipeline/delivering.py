@@ -91,9 +91,7 @@ class Courier:
         policy = self.policies.of_community(one.platform, one.community_id)
         today = f"{one.due.astimezone(ZoneInfo(policy.timezone)):%Y-%m-%d}"
         name = today if one.kind is Kind.ALERT else one.period
-        edition = await self.editor.edition(
-            one.platform, one.community_id, name, with_pdf=one.kind is Kind.WEEK
-        )  # fmt: skip
+        edition = await self.editor.edition(one.platform, one.community_id, name, with_pdf=one.kind is Kind.WEEK)
         if edition is None:
             raise Broken(f"there is no period {name}")
         if one.kind is Kind.ALERT:
@@ -138,9 +136,7 @@ class Courier:
     async def _close(self, one: Delivery, state: State, *, receipt: str = "", reason: str = "") -> None:
         if state is not State.SENT:
             _log.warning("report not sent", community=one.community_id, period=one.period, state=state, reason=reason)
-        await patiently(
-            partial(self.deliveries.record, one.id, state, receipt=receipt, reason=reason), self.clock
-        )  # fmt: skip
+        await patiently(partial(self.deliveries.record, one.id, state, receipt=receipt, reason=reason), self.clock)
 
 
 def _channels(community: Community, kind: Kind) -> list[str]:
