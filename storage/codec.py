@@ -55,6 +55,7 @@ class _Body(_Stored):
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
+    channel: str = ""  # its name
     mentions: int = 0
     extra: dict[str, str] = Field(default_factory=dict)
 
@@ -133,6 +134,7 @@ def write_body(message: Message) -> str:
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else _writable(message.prompt),
+            channel=_writable(message.channel_name),
             mentions=message.mentions,
             extra={key: _writable(value) for key, value in message.extra.items()},
         )
@@ -178,6 +180,7 @@ def read_message(row: AnyRow) -> Message:
         kind=Kind(row.kind),
         reply_to=body.reply_to,
         prompt=body.prompt,
+        channel_name=body.channel,
         mentions=body.mentions,
         extra=body.extra,
     )
@@ -255,6 +258,7 @@ class Gist:
     """As much of a message and its decision as a report needs; never the text."""
 
     author_name: str
+    channel_name: str
     bot: bool
     rules: tuple[str, ...]  # live ones that matched
     shadow: tuple[str, ...]
@@ -266,10 +270,11 @@ class Gist:
     policy: str
 
 
-class _Author(BaseModel):
+class _Written(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     name: str = ""
+    channel: str = ""
     bot: bool = False
 
 
@@ -311,10 +316,11 @@ def read_gist(stored: str, body: str | None) -> Gist:
     """Of a decision and of its message's body: what a report reads twenty thousand times."""
     with _fitting("decision"):
         decision = _Gist.model_validate_json(stored)
-        author = _Author() if body is None else _Author.model_validate_json(body)
+        written = _Written() if body is None else _Written.model_validate_json(body)
     return Gist(
-        author_name=author.name,
-        bot=author.bot,
+        author_name=written.name,
+        channel_name=written.channel,
+        bot=written.bot,
         rules=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.LIVE),
         shadow=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.SHADOW),
         bar=decision.thresholds.get(decision.rule or ""),
