@@ -6,14 +6,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, TextClause, delete, event, insert, make_url, select, text, update
+from sqlalchemy import inspect as look_into
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -237,7 +235,27 @@ def _engine(place: URL) -> AsyncEngine:
     return engine
 
 
+def newest_step() -> str:
+    """The revision that migrations/versions/ ends with: its files are named for their revisions, in order."""
+    names = (path.name.partition("_")[0] for path in files("storage.migrations.versions").iterdir())
+    return max(name for name in names if name.isdigit())
+
+
 def _bring_up_to_date(connection: Connection) -> None:
+    if look_into(connection).has_table("alembic_version"):
+        present = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        if present == [newest_step()]:
+            return
+    _migrate(connection)
+
+
+def _migrate(connection: Connection) -> None:
+    # A third of a second to load, and needed once in a database's life and after updates.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", "storage:migrations")
     config.set_main_option("path_separator", "os")
