@@ -256,6 +256,7 @@ class _Alike:
             decided_at=row.decided_at,
             sent_at=row.sent_at,
             channel=self._one(row.channel),
+            channel_name=self._one(gist.channel_name),
             author=self._one(row.author),
             author_name=self._one(gist.author_name),
             bot=gist.bot,

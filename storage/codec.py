@@ -55,6 +55,7 @@ class _Body(_Stored):
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
+    channel: str = ""  # its name
     mentions: int = 0
     filtered: str | None = None
     extra: dict[str, str] = Field(default_factory=dict)
@@ -135,6 +136,7 @@ def write_body(message: Message) -> str:
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else _writable(message.prompt),
+            channel=_writable(message.channel_name),
             mentions=message.mentions,
             filtered=None if message.filtered is None else _writable(message.filtered),
             extra={key: _writable(value) for key, value in message.extra.items()},
@@ -181,6 +183,7 @@ def read_message(row: AnyRow) -> Message:
         kind=Kind(row.kind),
         reply_to=body.reply_to,
         prompt=body.prompt,
+        channel_name=body.channel,
         mentions=body.mentions,
         filtered=body.filtered,
         extra=body.extra,
@@ -259,6 +262,7 @@ class Gist:
     """As much of a message and its decision as a report needs; never the text."""
 
     author_name: str
+    channel_name: str
     bot: bool
     rules: tuple[str, ...]  # live ones that matched
     shadow: tuple[str, ...]
@@ -270,10 +274,11 @@ class Gist:
     policy: str
 
 
-class _Author(BaseModel):
+class _Written(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     name: str = ""
+    channel: str = ""
     bot: bool = False
 
 
@@ -315,10 +320,11 @@ def read_gist(stored: str, body: str | None) -> Gist:
     """Of a decision and of its message's body: what a report reads twenty thousand times."""
     with _fitting("decision"):
         decision = _Gist.model_validate_json(stored)
-        author = _Author() if body is None else _Author.model_validate_json(body)
+        written = _Written() if body is None else _Written.model_validate_json(body)
     return Gist(
-        author_name=author.name,
-        bot=author.bot,
+        author_name=written.name,
+        channel_name=written.channel,
+        bot=written.bot,
         rules=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.LIVE),
         shadow=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.SHADOW),
         bar=decision.thresholds.get(decision.rule or ""),

@@ -6,13 +6,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     URL,
     Connection,
@@ -27,6 +24,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy import inspect as look_into
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -152,7 +150,7 @@ class Database:
 
     async def _is_up_to_date(self) -> bool:
         async with self.read() as connection:
-            return await connection.run_sync(lambda given: not _missing(given))
+            return await connection.run_sync(_is_newest)
 
     async def _start(self) -> None:
         async with self.write() as connection:
@@ -324,26 +322,42 @@ def jobs_engine(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
+def newest_step() -> str:
+    """The revision that migrations/versions/ ends with: its files are named for their revisions, in order."""
+    names = (path.name.partition("_")[0] for path in files("storage.migrations.versions").iterdir())
+    return max(name for name in names if name.isdigit())
+
+
 def _bring_up_to_date(connection: Connection) -> None:
-    if _missing(connection):
-        command.upgrade(_steps(connection), "head")
+    if not _is_newest(connection):
+        _migrate(connection)
 
 
-def _missing(connection: Connection) -> bool:
-    """Whether the schema lacks steps that this version has."""
-    steps = ScriptDirectory.from_config(_steps(connection))
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    if not present <= {step.revision for step in steps.walk_revisions()}:
-        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
-    return present != set(steps.get_heads())
+def _is_newest(connection: Connection) -> bool:
+    """Whether the schema has all the steps that this version knows, and no other."""
+    if not look_into(connection).has_table("alembic_version"):
+        return False
+    present = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return present == [newest_step()]
 
 
-def _steps(connection: Connection) -> Config:
+def _migrate(connection: Connection) -> None:
+    # A third of a second to load, and needed once in a database's life and after updates.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", "storage:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    return config
+    steps = ScriptDirectory.from_config(config)
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if not present <= {step.revision for step in steps.walk_revisions()}:
+        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
+    if present != set(steps.get_heads()):
+        command.upgrade(config, "head")
 
 
 def _server_time(later: timedelta = timedelta(0)) -> str:

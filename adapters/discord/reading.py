@@ -63,6 +63,8 @@ def read(message: discord.Message, *, member: discord.Member | None = None, atta
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
         reply_to=_reply_to(message),
         prompt=_prompt(message),
+        channel_name=getattr(message.channel, "name", None)
+        or "",  # of a channel that is not cached, only the id is known
         mentions=len(message.raw_mentions) + len(message.raw_role_mentions) + message.mention_everyone,
         extra=_extra(message) | ({TITLE: str(message.channel.id)} if title else {}),
     )
@@ -77,6 +79,7 @@ def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> M
         author=author_of(owner, thread.guild) if owner else Author(id=str(thread.owner_id)),
         sent_at=thread.created_at,
         text=thread.name,
+        channel_name=thread.name,
         extra={TITLE: str(thread.id), PARENT: str(thread.parent_id)},
     )
 

@@ -107,7 +107,7 @@ def _row(entry: Entry, words: Words, traces: _Traces) -> dict[str, str | int]:
         "id": entry.id,
         "moment": int(entry.decided_at.timestamp()),
         "when": words.time(entry.decided_at),
-        "channel": entry.channel,
+        "channel": words.channel(entry.channel),
         "who": words.bot(entry.author) if entry.bot else words.member(entry.author),
         "rule": words.rule(entry.rule or ""),
         "score": "" if entry.score is None else f"{entry.score:.2f}",

@@ -203,6 +203,14 @@ class Words:
             return self._names.get(author, author)
         return self.say("report.member", number=self._numbers.get(author, 0))
 
+    @cached_property
+    def _channels(self) -> dict[str, str]:
+        """What channels are called now; of one without an incident only the id is on record."""
+        return {entry.channel: entry.channel_name for entry in self.report.figures.entries if entry.channel_name}
+
+    def channel(self, channel: str) -> str:
+        return self._channels.get(channel, channel)
+
     def bot(self, author: str) -> str:
         """Bots have nothing to hide."""
         return self._names.get(author, author)
@@ -284,7 +292,7 @@ class Words:
             entry.id,
             entry.decided_at.astimezone(self._zone).isoformat(" ", "seconds"),
             entry.sent_at.astimezone(self._zone).isoformat(" ", "seconds"),
-            entry.channel,
+            self.channel(entry.channel),
             self.bot(entry.author) if entry.bot else self.member(entry.author),
             " ".join(entry.rules),
             "" if entry.score is None else f"{entry.score:.3f}",

@@ -85,6 +85,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
         kind=Kind.EDIT if edited else Kind.NEW,
         reply_to=_reply_to(source),
         prompt=_prompt(source),
+        channel_name=source.chat.title or "",
         mentions=sum(entity.type in _PINGS for entity in (*source.entities, *source.caption_entities)),
         extra=dict(_extra(source)),
     )
@@ -100,6 +101,7 @@ def _newcomer(source: TelegramMessage, user: User, number: int, staff: Staff, me
         author=_person(user, staff, me),
         sent_at=source.date.astimezone(UTC),
         text="\n".join(filter(None, (user.full_name, user.username))),
+        channel_name=source.chat.title or "",
         extra=dict(_extra(source)) | {"items": id_},
     )
 

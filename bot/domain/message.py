@@ -64,6 +64,7 @@ class Message:
     kind: Kind = Kind.NEW
     reply_to: str | None = None  # message_id in the same channel
     prompt: str | None = None  # for a bot's answer: what it was asked, where that is known
+    channel_name: str = ""  # what people call the channel, where the platform tells
     mentions: int = 0  # how many people or roles the message pings
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back

@@ -70,6 +70,7 @@ class Entry:
     sent_at: datetime
     channel: str
     author: str
+    channel_name: str = ""
     author_name: str = ""
     bot: bool = False
     rule: str | None = None  # the first live rule that matched

@@ -43,6 +43,7 @@ def test_a_message_comes_with_everything_that_rules_and_actions_need() -> None:
             assert message.ref.message_id == str(written.id)
             assert (message.ref.revision, message.kind) == (0, Kind.NEW)
             assert message.community_id == str(place.guild)
+            assert message.channel_name == "잡담"
             assert (message.author.id, message.author.name) == (str(place.minji), "민지")
             assert (message.author.roles, message.author.bot, message.author.is_staff) == (frozenset(), False, False)
             assert message.text == text

@@ -78,7 +78,7 @@ def test_the_file_names_every_incident_and_no_member(edition: Edition, report: R
 
 
 def test_formulas_stay_text(report: Report) -> None:
-    entry = replace(report.figures.entries[0], channel="=1+1")
+    entry = replace(report.figures.entries[0], channel="17", channel_name="=1+1")
     made = compose("c", PERIOD, replace(report.figures, entries=(entry,)), [])
     assert "'=1+1" in ReportPages().edition(made, "en", with_pdf=False).files[1].content.decode()
 

@@ -41,6 +41,7 @@ MESSAGES = st.builds(
     kind=st.sampled_from(Kind),
     reply_to=st.none() | TEXT,
     prompt=st.none() | TEXT,
+    channel_name=TEXT,
     mentions=st.integers(0, 1000),
     filtered=st.none() | TEXT,
     extra=st.dictionaries(TEXT, TEXT, max_size=3),
@@ -103,6 +104,26 @@ def test_decisions_come_back(decided: Decision) -> None:
     assert [type(value) for finding in again.findings for value in finding.why.facts.values()] == [
         type(value) for finding in decided.findings for value in finding.why.facts.values()
     ]
+
+
+@given(DECISIONS)
+def test_a_gist_is_part_of_the_whole(decided: Decision) -> None:
+    stored, body = codec.write_decision(decided), codec.write_body(decided.message)
+    gist, matched = codec.read_gist(stored, body), [finding for finding in decided.findings if finding.matched]
+    assert gist == codec.Gist(
+        author_name=decided.message.author.name,
+        channel_name=decided.message.channel_name,
+        bot=decided.message.author.bot,
+        rules=tuple(finding.rule for finding in matched if finding.mode is Mode.LIVE),
+        shadow=tuple(finding.rule for finding in matched if finding.mode is Mode.SHADOW),
+        bar=decided.thresholds.get(decided.rule or ""),
+        categories=tuple(sorted(getattr(decided.screening, "categories", ()))),
+        unscreened=isinstance(decided.screening, Unscreened),
+        late=any(why.code == "late" for why in decided.restraints),
+        withheld=tuple(action.kind for action in decided.withheld),
+        policy=decided.policy_version,
+    )
+    assert codec.read_gist(stored, None).author_name == ""
 
 
 @given(ACTION)

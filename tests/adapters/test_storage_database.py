@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Delete, Flag, Warn
 from bot.errors import Broken, Unavailable
-from storage.database import Database
+from storage import migrations
+from storage.database import Database, newest_step
 from storage.tables import metadata
 from tests.builders import NOW, message, settlement
 from tests.contracts.stores import store
@@ -95,6 +97,12 @@ def test_the_steps_build_exactly_the_tables(url: str) -> None:
             assert await connection.run_sync(differences) == []
 
     asyncio.run(scenario())
+
+
+def test_the_last_file_of_the_steps_is_the_newest_step() -> None:
+    """What is up to date is found out without reading the steps."""
+    steps = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
+    assert steps.get_heads() == [newest_step()]
 
 
 def test_a_database_that_a_newer_version_has_changed_is_refused(url: str) -> None:

@@ -179,6 +179,7 @@ async def test_t39_a_forward_names_where_it_came_from(here: Stage) -> None:
     )
     first, second = await here.hear(2)
     assert (first.extra["forwarded_from"], second.extra["forwarded_from"]) == ("먼 채널", "누군가")
+    assert first.channel_name == "동네 모임"
 
 
 @played

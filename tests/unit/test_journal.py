@@ -1,0 +1,46 @@
+"""What the journal makes of changes and outages."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.community import Community
+from bot.domain.journal import Outage, amendments, downtime
+from bot.domain.message import Platform
+from bot.domain.rules import Policy, Watch
+from bot.pipeline.policies import Policies
+from tests.builders import NOW, later
+from tests.fakes import MemoryStore
+
+CAFE = Community(platform=Platform.DISCORD, id="1")
+
+
+def test_a_change_is_told_setting_by_setting() -> None:
+    before = replace(CAFE, thresholds={"abuse": 0.8, "slur": 0.5}, urgent=("7", "9"))
+    after = replace(CAFE, name="새 이름", welcomed=True, thresholds={"abuse": 0.85}, paused_until=NOW, mode=Watch.WATCH)
+    told = [(one.setting, one.before, one.after) for one in amendments(before, after, by="하늘", at=NOW)]
+    assert told == [
+        ("mode", "", "watch"),
+        ("paused_until", "", NOW.isoformat(timespec="seconds")),
+        ("thresholds.abuse", "0.8", "0.85"),
+        ("thresholds.slur", "0.5", ""),
+        ("urgent", "7, 9", ""),
+    ]
+    assert amendments(after, replace(after, name="또"), by="", at=NOW) == ()
+
+
+def test_outages_that_overlap_count_once() -> None:
+    assert downtime([]) == timedelta(0)
+    some = [Outage(later(100), later(200)), Outage(NOW, later(60)), Outage(later(150), later(160))]
+    assert downtime([*some, Outage(later(190), later(230))]) == timedelta(seconds=190)
+
+
+def test_who_changed_it_reaches_the_journal() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
+        await policies.change(replace(CAFE, mode=Watch.LIVE), by="하늘")
+        (made,) = await store.journal.amendments("1", NOW, later(1))
+        assert (made.by, made.setting, made.after) == ("하늘", "mode", "live")
+
+    asyncio.run(scenario())
