@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
@@ -31,6 +32,7 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
+from bot.pipeline.streaming import Streams
 from bot.ports import (
     Bookmarks,
     ChatPlatform,
@@ -48,6 +50,7 @@ from bot.runner import Service, moderate
 from bot.texts import Texts
 from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
+from storage.bots import SqlBotRoll
 from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database
@@ -262,10 +265,13 @@ async def application(
         )
         await policies.load()
         reviewer = Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned)
+        bots = Bots(roll=SqlBotRoll(database))
+        await bots.load()
         editor = Editor(chronicle=SqlChronicle(database), policies=policies, press=report_press, clock=clock)
         desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, editor=editor, clock=clock
-        )
+            policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, bots_seen=bots, editor=editor,
+            clock=clock,
+        )  # fmt: skip
         platforms = connect(
             Core(
                 config=config,
@@ -290,6 +296,12 @@ async def application(
             clock=clock,
             arrived=Bell(),
             planned=planned,
+            bots=bots,
+            streams=Streams(
+                quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
+                longest=config.bots.longest,
+                look=config.bots.look,
+            ),
             moment=moment,
             on_settled=on_settled,
         )
@@ -342,6 +354,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
         gateway_url=chosen.gateway_url,
         shard_ids=chosen.shard_ids,
         shard_count=chosen.shard_count or None,
+        inbox=core.inbox,
     )
 
 
@@ -353,6 +366,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         token=chosen.token.get_secret_value(),
         desk=core.desk,
         outbox=core.outbox,
+        inbox=core.inbox,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,

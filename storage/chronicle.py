@@ -12,14 +12,16 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
-from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.domain.card import masked
+from bot.domain.pairs import Count, PairCounts
+from bot.domain.report import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.domain.review import Call
 from bot.domain.rules import Decision, Mode
-from bot.domain.verdict import Unscreened, Verdict
+from bot.domain.verdict import Task, Unscreened, Verdict
 from storage import codec
 from storage.database import Database
 from storage.tables import MESSAGE, AnyRow, actions, incidents, messages, reviews, tallies
-from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, UNSCREENED
+from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
 CARRIED = timedelta(weeks=4)
@@ -61,6 +63,7 @@ class SqlChronicle:
                 by_quarter=await _quarters(connection, community_id, start, end),
                 by_channel=counts[CHANNEL],
                 by_bot=counts[BOT],
+                pairs=_pairs(counts),
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community_id, start, end),
                 backlog=await _backlog(connection, community_id, start, end),
@@ -103,6 +106,8 @@ class SqlChronicle:
             return Totals(
                 seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community_id, start, end),
                 judged=counts[JUDGED][""],
+                answers=sum(counts[PAIR + Count.JUDGED].values()),
+                unsafe_answers=sum(counts[PAIR + Count.UNSAFE].values()),
                 flagged=sum(row.flagged for row in rules),
                 acted=sum(row.acted for row in rules),
                 reviewed=sum(row.reviewed for row in rules),
@@ -135,6 +140,12 @@ async def _counts(
     for what, name, number in await connection.execute(summed):
         counts[what][name] = int(number)
     return counts
+
+
+def _pairs(counts: Mapping[str, Counter[str]]) -> Mapping[str, PairCounts]:
+    """By bot."""
+    bots = sorted({bot for one in Count for bot in counts[PAIR + one]})
+    return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in bots}
 
 
 async def _quarters(
@@ -236,7 +247,16 @@ def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry
         withheld=tuple(action.kind for action in decision.withheld),
         policy=decision.policy_version,
         ruling=ruling,
+        answer=_answer(decision),
     )
+
+
+def _answer(decision: Decision) -> Answer | None:
+    message, screening = decision.message, decision.screening
+    if not message.author.bot or isinstance(screening, Unscreened) or Task.RESPONSE_HARM not in screening.scores:
+        return None
+    prompt = None if message.prompt is None else masked(message.prompt, LONGEST_EXAMPLE)
+    return Answer(harm=screening.scores[Task.RESPONSE_HARM], prompt=prompt, text=masked(message.text, LONGEST_EXAMPLE))
 
 
 def _is_late(decision: Decision) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Insert, delete, insert, select, update
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
-from storage import tallies
+from storage import bots, tallies
 from storage.database import Database
 from storage.tables import communities, incidents, messages
 
@@ -44,6 +44,7 @@ class SqlCommunities:
                 update(messages).where(of_platform, messages.c.channel == old_id).values(channel=new_id)
             )
             await tallies.move(self._database, connection, old_id, new_id)
+            await bots.move(self._database, connection, platform, old_id, new_id)
             key = (communities.c.platform == platform, communities.c.id == old_id)
             settings = (await connection.execute(select(communities.c.settings).where(*key))).scalar_one_or_none()
             if settings is None:
@@ -72,4 +73,5 @@ def _moved(community: Community, old_id: str, new_id: str) -> Community:
         moderators_channel=channel(community.moderators_channel),
         report_channel=channel(community.report_channel),
         exempt_channels=frozenset(new_id if name == old_id else name for name in community.exempt_channels),
+        bot_owners={bot: new_id if name == old_id else name for bot, name in community.bot_owners.items()},
     )

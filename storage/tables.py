@@ -189,3 +189,16 @@ bookmarks = Table(
     Column("name", Text, primary_key=True),
     Column("place", Text, nullable=False),
 )
+
+#: One row for each other bot of a community (bots.py): what it has done, never what it said.
+bots = Table(
+    "bots",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("community", Text, primary_key=True),
+    Column("bot", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("answers", BigInteger, nullable=False),  # messages that answer somebody
+    Column("prose", BigInteger, nullable=False),  # answers that are prose
+)

@@ -25,5 +25,7 @@ class Community:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
+    bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False

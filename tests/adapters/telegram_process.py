@@ -36,7 +36,13 @@ def connected(api_url: str, token: str) -> Callable[[wiring.Core], list[Telegram
     def connect(core: wiring.Core) -> list[TelegramChat]:
         return [
             TelegramChat(
-                token=token, desk=core.desk, outbox=core.outbox, clock=SystemClock(), say=texts("en"), api_url=api_url
+                token=token,
+                desk=core.desk,
+                outbox=core.outbox,
+                inbox=core.inbox,
+                clock=SystemClock(),
+                say=texts("en"),
+                api_url=api_url,
             )
         ]
 

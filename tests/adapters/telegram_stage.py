@@ -16,6 +16,7 @@ from bot.domain.incident import PlannedAction, Settlement
 from bot.domain.message import Message, Platform
 from bot.domain.rules import Decision, Finding, Reason
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
@@ -139,8 +140,9 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
         editor = Editor(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
         desk = FrontDesk(
-            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue, editor=editor, clock=clock
-        )
+            policies=policies, reviewer=reviewer, incidents=store.incidents, queue=queue,
+            bots_seen=Bots(roll=store.bot_roll), editor=editor, clock=clock,
+        )  # fmt: skip
         chat = connect(url or server.url, desk, store)
         here = Stage(server, chat, store, desk, policies)
         serving = asyncio.create_task(queue.run())

@@ -39,6 +39,7 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 UNDO = (
     "DROP TABLE tallies",
     "DROP TABLE IF EXISTS bookmarks",
+    "DROP TABLE IF EXISTS bots",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)

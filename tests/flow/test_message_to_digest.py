@@ -17,6 +17,7 @@ from bot.domain.verdict import Task, Unscreened
 from bot.errors import Broken, Unavailable
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
@@ -73,6 +74,7 @@ class Flow:
             clock=self.clock,
             arrived=Bell(),
             planned=planned,
+            bots=Bots(roll=self.store.bot_roll),
             on_settled=self.settled.extend,
             poll=0.01,
         )
@@ -175,7 +177,7 @@ def test_repeats_and_cooldown_are_remembered_between_messages() -> None:
 def test_an_answer_of_a_bot_is_judged_as_an_answer() -> None:
     answer = message("1", "답", author="bot", prompt="질문")
     bot = replace(answer, author=replace(answer.author, bot=True))
-    exchange = exchange_of(bot)
+    exchange = exchange_of(bot, POLICY)
     assert exchange and (exchange.prompt, exchange.response) == ("질문", "답")
 
     async def scenario() -> None:
