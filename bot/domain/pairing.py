@@ -178,7 +178,8 @@ def _last_of(known: _Channel, turn: Turn) -> Turn | None:
 
 
 def _with(turn: Turn, prompt: str | None, pairing: Pairing, asked: str | None) -> Turn:
-    return replace(turn, prompt=prompt, pairing=pairing, asked=asked)
+    """Where what was asked holds no text (a picture), it is as good as unseen."""
+    return replace(turn, prompt=prompt or None, pairing=pairing if prompt else Pairing.HIDDEN, asked=asked)
 
 
 def _like(turn: Turn, other: Turn) -> Turn:

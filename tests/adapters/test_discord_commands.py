@@ -51,7 +51,7 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
         names = {option["name"]: option["name_localizations"]["ko"] for option in group["options"]}
-        assert names["setup"] == "설정" and names["pause"] == "멈춤" and len(names) == 9
+        assert names["setup"] == "설정" and names["pause"] == "멈춤" and len(names) == 10
 
     play(scene)
 
