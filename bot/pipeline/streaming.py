@@ -12,9 +12,10 @@ Key = tuple[str, str, str]  # platform, channel, message
 
 @dataclass(slots=True)
 class _Stream:
-    """One message of a bot: its newest revision, how much of it was looked at, and what is held back since when."""
+    """One message of a bot: when its newest revision was written, how much of it was looked at, and what is held back
+    since when. Of two in one second (Telegram's clock has no smaller ones) the one that came last is newer."""
 
-    revision: int
+    newest: datetime
     looked: int = 0  # characters
     held: Message | None = None
     since: datetime | None = None
@@ -46,9 +47,9 @@ class Streams:
             stream = self._streams.pop(key, None)
             return [*self._release(key, stream), message], []
         stream = self._remember(key, message)
-        if message.ref.revision < stream.revision:
+        if message.sent_at < stream.newest:
             return [], [message]
-        stream.revision = message.ref.revision
+        stream.newest = message.sent_at
         superseded = [stream.held] if stream.held else []
         grown = len(message.lead) + len(message.text) - stream.looked
         if message.kind is Kind.NEW or grown >= self.look:
@@ -73,7 +74,7 @@ class Streams:
         return min((stream.until for stream in self._held.values() if stream.until), default=None)
 
     def _remember(self, key: Key, message: Message) -> _Stream:
-        stream = self._streams.setdefault(key, _Stream(message.ref.revision))
+        stream = self._streams.setdefault(key, _Stream(message.sent_at))
         self._streams.move_to_end(key)
         while len(self._streams) > self.most and next(iter(self._streams.values())).held is None:
             self._streams.popitem(last=False)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from adapters.system_clock import SystemClock
 from adapters.telegram import TelegramChat
@@ -153,7 +154,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             await here.stop()
 
 
-def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: str) -> TelegramChat:
+def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
     return TelegramChat(
         **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
     )

@@ -8,7 +8,7 @@ from bot.domain.message import Pairing
 from bot.domain.pairing import ANYBODY, LONG, Hints, Turn, Turns
 from tests.builders import later
 
-BOT, OTHER = "bot", "other"
+BOT, OTHER, NOTHING = "bot", "other", Hints()
 
 
 def said(id: str, at: float, text: str = "", *, by: str = "민지", calls: str = "") -> Turn:  # noqa: A002
@@ -19,7 +19,7 @@ def answer(id: str, at: float, text: str = "답", *, by: str = BOT) -> Turn:  # 
     return Turn(id=id, author=by, at=later(at), text=text, bot=True)
 
 
-def found(turns: Turns, turn: Turn, hints: Hints = Hints()) -> tuple[str | None, Pairing | None]:
+def found(turns: Turns, turn: Turn, hints: Hints = NOTHING) -> tuple[str | None, Pairing | None]:
     paired = turns.answer("c", turn, hints)
     return paired.prompt, paired.pairing
 

@@ -71,6 +71,13 @@ def test_an_older_revision_that_comes_late_is_not_judged() -> None:
     assert [one.ref.revision for one in streams.due(later(7))] == [3]
 
 
+def test_of_two_edits_in_one_second_the_one_that_came_last_counts() -> None:
+    streams = Streams()
+    for number in (7, 3):  # on Telegram their numbers say nothing about their order
+        streams.sift(revision(number, 1), later(1))
+    assert [one.ref.revision for one in streams.due(later(5))] == [3]
+
+
 def test_an_answer_that_is_taken_away_is_judged_before() -> None:
     streams = Streams()
     streams.sift(revision(1, 1), later(1))
