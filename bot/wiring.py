@@ -29,6 +29,7 @@ from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept
 from bot.pipeline.policies import Policies
+from bot.pipeline.recollection import Recollection
 from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.screening import Screener, Settled
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
     from adapters.embedded.phrases import TrickRate
     from adapters.embedded.training import TrainingReport
 
+
+#: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
+REMEMBERED = timedelta(hours=1)
 
 OpenGuard = AbstractAsyncContextManager[Guard]
 
@@ -272,6 +276,9 @@ async def application(
             policies=policies, reviewer=reviewer, incidents=incidents, queue=queue, bots_seen=bots, editor=editor,
             clock=clock,
         )  # fmt: skip
+        recollection = Recollection()
+        for incident in await incidents.between(clock.now() - REMEMBERED, clock.now()):
+            recollection.note(incident.decision, incident.decided_at, policies.of(incident.decision.message))
         platforms = connect(
             Core(
                 config=config,
@@ -297,6 +304,7 @@ async def application(
             arrived=Bell(),
             planned=planned,
             bots=bots,
+            recollection=recollection,
             streams=Streams(
                 quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
                 longest=config.bots.longest,

@@ -20,7 +20,7 @@ from bot.domain.rules import Decision, Mode
 from bot.domain.verdict import Task, Unscreened, Verdict
 from storage import codec
 from storage.database import Database
-from storage.tables import MESSAGE, AnyRow, actions, incidents, messages, reviews, tallies
+from storage.tables import MESSAGE, AnyRow, actions, bots, incidents, messages, reviews, tallies
 from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
@@ -64,6 +64,7 @@ class SqlChronicle:
                 by_channel=counts[CHANNEL],
                 by_bot=counts[BOT],
                 pairs=_pairs(counts),
+                bot_names=await _bot_names(connection, community_id),
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community_id, start, end),
                 backlog=await _backlog(connection, community_id, start, end),
@@ -144,8 +145,13 @@ async def _counts(
 
 def _pairs(counts: Mapping[str, Counter[str]]) -> Mapping[str, PairCounts]:
     """By bot."""
-    bots = sorted({bot for one in Count for bot in counts[PAIR + one]})
-    return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in bots}
+    known = sorted({bot for one in Count for bot in counts[PAIR + one]})
+    return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in known}
+
+
+async def _bot_names(connection: AsyncConnection, community_id: str) -> Mapping[str, str]:
+    named = select(bots.c.bot, bots.c.name).where(bots.c.community == community_id, bots.c.name != "")
+    return {row.bot: row.name for row in await connection.execute(named)}
 
 
 async def _quarters(

@@ -71,7 +71,7 @@ class _Channel:
 
     def newest_first(self) -> list[Turn]:
         """What was fetched or read back comes in later than it was said."""
-        return sorted(reversed(self.turns.values()), key=lambda turn: turn.at, reverse=True)
+        return sorted(self.turns.values(), key=lambda turn: turn.at)[::-1]
 
 
 class Turns:

@@ -152,6 +152,7 @@ class Figures:
     by_channel: Mapping[str, int] = field(default_factory=dict)  # messages
     by_bot: Mapping[str, int] = field(default_factory=dict)  # messages of bots, by author
     pairs: Mapping[str, PairCounts] = field(default_factory=dict)  # judged answers of bots, by author
+    bot_names: Mapping[str, str] = field(default_factory=dict)  # of every bot that was ever seen there
     latency: Mapping[float, int] = field(default_factory=dict)  # messages decided within so many milliseconds
     entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
     backlog: Backlog = field(default_factory=Backlog)

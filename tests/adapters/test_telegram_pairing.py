@@ -88,7 +88,7 @@ async def test_our_own_commands_are_nobodys_prompt(here: Stage) -> None:
 
 
 @played
-async def test_c6_a_mention_is_guessed_and_stays_with_its_edits(here: Stage) -> None:
+async def test_a_mention_is_guessed_and_stays_with_its_edits(here: Stage) -> None:
     here.server.post(here.group, 7, **mention("chat_robot", "질문"))
     first = here.server.post(here.group, ROBOT, "생각 중")
     here.server.edit(first, text="다 썼다")
@@ -131,7 +131,7 @@ async def test_a_prompt_is_still_known_after_a_start(here: Stage) -> None:
 
 
 @played
-async def test_c8_an_answer_in_several_messages_is_one(here: Stage) -> None:
+async def test_an_answer_in_several_messages_is_one(here: Stage) -> None:
     asked = here.server.post(here.group, 7, "긴 질문")
     here.server.post(here.group, ROBOT, "가" * 1500, reply_to_message=asked)
     here.server.post(here.group, ROBOT, "나머지")
@@ -217,7 +217,7 @@ def test_on_a_guessed_link_alone_moderators_only_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("edits", [1, 5, 50])
-def test_c7_c16_of_a_streamed_answer_the_last_text_is_judged(edits: int, tmp_path: Path) -> None:
+def test_c16_of_a_streamed_answer_the_last_text_is_judged(edits: int, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with TelegramServer() as server, Product(server, tmp_path, quiet="1s") as product:
             asked, began = server.post(product.group, 7, "질문"), server.now()

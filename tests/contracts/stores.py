@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports import Bookmarks, Communities, Inbox, IncidentLog, Outbox, Reviews
+from bot.ports import Bookmarks, BotRoll, Communities, Inbox, IncidentLog, Outbox, Reviews
 from storage.bookmarks import SqlBookmarks
+from storage.bots import SqlBotRoll
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.inbox import SqlInbox
@@ -24,6 +25,7 @@ class Store:
     reviews: Reviews
     communities: Communities
     bookmarks: Bookmarks
+    bots: BotRoll
     clock: ManualClock
 
 
@@ -45,6 +47,7 @@ def in_memory() -> Opens:
             reviews=memory.reviews,
             communities=memory.communities,
             bookmarks=memory.bookmarks,
+            bots=memory.bot_roll,
             clock=clock,
         )
         memory.restart()
@@ -71,5 +74,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
         bookmarks=SqlBookmarks(database),
+        bots=SqlBotRoll(database),
         clock=clock,
     )
