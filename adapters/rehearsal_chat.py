@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from bot.domain.actions import Delete, Done, Gone, Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken
 from bot.ports import Clock
@@ -118,6 +118,7 @@ class RehearsalChat:
             self._prompts[key] = text
             if len(self._prompts) > PROMPTS:
                 del self._prompts[next(iter(self._prompts))]
+        prompt = self._prompts.get((channel_id, reply_to)) if reply_to and bot else None
         return Message(
             ref=MessageRef(Platform.REHEARSAL, channel_id, row["message"], self._changes.get(key, 0)),
             community_id=row["community"],
@@ -126,7 +127,8 @@ class RehearsalChat:
             text=text,
             kind=kind,
             reply_to=reply_to,
-            prompt=self._prompts.get((channel_id, reply_to)) if reply_to and bot else None,
+            prompt=prompt,
+            pairing=None if prompt is None else Pairing.CERTAIN,
             mentions=text.count("@"),
         )
 

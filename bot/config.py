@@ -18,9 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.domain import conditions
-from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn
+from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn
 from bot.domain.community import Community
-from bot.domain.message import Platform
+from bot.domain.message import Pairing, Platform
 from bot.domain.patterns import expression
 from bot.domain.rules import Mode, Policy, Reason, Rule, Watch
 from bot.domain.schedule import DAYS, Burst, Schedule
@@ -32,7 +32,9 @@ Preset = Literal["gentle", "balanced", "strict"]
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_ACTIONS: Mapping[str, Action] = {a.kind: a for a in (Delete(), Flag(), Escalate(), Warn(), Kick(), Ban())}
+_ACTIONS: Mapping[str, Action] = {
+    a.kind: a for a in (Delete(), Flag(), Escalate(), Warn(), Kick(), Ban(), Notice(), TellOwner())
+}
 _LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # what Discord takes; Telegram takes more
 
 
@@ -149,6 +151,16 @@ class Telegram(_Section):
     webhook_listen: str = "127.0.0.1:8443"
 
 
+class Bots(_Section):
+    """What other bots say, LLM bots above all."""
+
+    quiet: Duration = timedelta(seconds=4)
+    longest: Duration = timedelta(seconds=30)
+    look: Annotated[int, Field(ge=1)] = 500
+    judge_others: bool = False
+    owners: dict[str, str] = {}
+
+
 class Http(_Section):
     listen: Listen = ""
     metrics_listen: Listen = ""
@@ -170,6 +182,11 @@ class _Score(_Section):
     task: Literal["prompt_harm", "response_refusal", "response_harm"] = "prompt_harm"
     at_least: Probability
     below: Probability | None = None
+
+
+class _Pair(_Section):
+    is_: Annotated[Literal["harmful_answer", "answered_harm", "refused_harm", "over_refusal"], Field(alias="is")]
+    at_least: Probability = conditions.YES
 
 
 Group = Literal["threat", "self_harm", "doxxing", "spam_link", "severe_slur"]
@@ -199,6 +216,11 @@ class _Repeats(_Section):
     within: Duration
 
 
+class _Offences(_Section):
+    times: Annotated[int, Field(ge=1)]
+    within: Duration
+
+
 class _Link(_Section):
     allowed: list[str] = []
 
@@ -218,6 +240,9 @@ class _When(_Section):
     link: _Link | None = None
     mentions: Annotated[int, Field(ge=1)] | None = None
     repeats: _Repeats | None = None
+    pair: _Pair | None = None
+    pairing: Annotated[list[Literal["certain", "guessed", "hidden"]], Field(min_length=1)] | None = None
+    offences: _Offences | None = None
 
     def conditions(self) -> tuple[conditions.Condition, ...]:
         asked: list[conditions.Condition] = []
@@ -229,6 +254,12 @@ class _When(_Section):
             asked.append(self.text.condition())
         if s := self.score:
             asked.append(conditions.Score(task=Task(s.task), at_least=s.at_least, below=s.below))
+        if p := self.pair:
+            asked.append(conditions.Pair(is_=conditions.PairIs(p.is_), at_least=p.at_least))
+        if self.offences:
+            asked.append(conditions.Offences(at_least=self.offences.times, within=self.offences.within))
+        if self.pairing:
+            asked.append(conditions.Paired(any_of=frozenset(map(Pairing, self.pairing))))
         if self.repeats:
             asked.append(conditions.Repeats(at_least=self.repeats.times, within=self.repeats.within))
         if self.link:
@@ -271,10 +302,12 @@ class RuleText(_Section):
 
     def with_bar(self, bar: float | None) -> "RuleText":
         """The same rule, matching from another score on; unchanged where it asks for no score."""
-        if bar is None or self.when.score is None:
+        name = "score" if self.when.score else "pair"
+        asked = self.when.score or self.when.pair
+        if bar is None or asked is None:
             return self
-        score = self.when.score.model_copy(update={"at_least": bar})
-        return self.model_copy(update={"when": self.when.model_copy(update={"score": score})})
+        moved = asked.model_copy(update={"at_least": bar})
+        return self.model_copy(update={"when": self.when.model_copy(update={name: moved})})
 
     def rule(self) -> Rule:
         reason = self.reason or _Reason(ko=f"‘{self.name}’ 규칙", en=f"rule ‘{self.name}’")
@@ -298,6 +331,7 @@ class Config(_Section):
     defaults: Defaults = Defaults()
     discord: Discord = Discord()
     telegram: Telegram = Telegram()
+    bots: Bots = Bots()
     http: Http = Http()
     report: Report = Report()
     rules: list[RuleText] = []
@@ -315,13 +349,16 @@ class Config(_Section):
         texts = [text.with_bar(asked.thresholds.get(text.name)) for text in chosen]
         return Policy(
             rules=tuple(text.rule() for text in texts),
-            version=_fingerprint(defaults, *texts),
+            version=_fingerprint(defaults, self.bots, *texts),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
             late_after=defaults.late_after,
             language=asked.language or defaults.language,
             timezone=asked.timezone or defaults.timezone,
+            bots=asked.bots,
+            bot_owners=self.bots.owners | dict(asked.bot_owners),
+            judge_other_bots=self.bots.judge_others,
         )
 
     def schedule_of(self, community: Community) -> Schedule:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.actions import Action, Outcome
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
@@ -216,6 +217,14 @@ class Journal(Protocol):
         ...
 
 
+class BotRoll(Protocol):
+    """The other bots of every community, as far as settled messages tell."""
+
+    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
+        """Each with its community's platform and id."""
+        ...
+
+
 class Desk(Protocol):
     """What a chat platform asks the core while moderators press buttons and type commands. Who may, is the
     platform's to check, every time."""
@@ -238,6 +247,10 @@ class Desk(Protocol):
 
     async def change(self, community: Community, *, by: str = "") -> None:
         """Store settings in place of the old ones. `by` is the name of who changed them, empty for the bot itself."""
+        ...
+
+    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
+        """The other bots that were seen there, and whether what each says is judged as answers."""
         ...
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,7 @@ from bot.domain.verdict import Task
 from bot.errors import Broken
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.bursts import BurstWatch
 from bot.pipeline.delivering import Courier
 from bot.pipeline.desk import FrontDesk
@@ -34,10 +35,12 @@ from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.intake import Kept
 from bot.pipeline.policies import Policies
+from bot.pipeline.recollection import Recollection
 from bot.pipeline.reporting import Editor, Reporter
 from bot.pipeline.review import Reviewer
 from bot.pipeline.scheduling import Scheduler
 from bot.pipeline.screening import Screener, Settled
+from bot.pipeline.streaming import Streams
 from bot.pipeline.vitals import VitalSigns
 from bot.ports import (
     ApiKeys,
@@ -61,6 +64,7 @@ from bot.texts import Texts, texts
 from storage.api_keys import SqlApiKeys
 from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
+from storage.bots import SqlBotRoll
 from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
 from storage.database import Database, jobs_engine
@@ -77,6 +81,9 @@ if TYPE_CHECKING:
     from adapters.embedded.phrases import TrickRate
     from adapters.embedded.training import TrainingReport
 
+
+#: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
+REMEMBERED = timedelta(hours=1)
 
 OpenGuard = AbstractAsyncContextManager[Guard]
 
@@ -281,6 +288,8 @@ async def application(
         policies = Policies(store=communities, build=lambda community: config.policy_of(community, mode), clock=clock)
         await policies.load()
         reviewer = Reviewer(incidents=incidents, reviews=SqlReviews(database), clock=clock, planned=planned)
+        bots = Bots(roll=SqlBotRoll(database))
+        await bots.load()
         record, deliveries, to_deliver = SqlChronicle(database), SqlDeliveries(database), Bell()
         presses = opened.enter_context(_presses(config.report.workers))
         editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
@@ -289,10 +298,14 @@ async def application(
             reviewer=reviewer,
             incidents=incidents,
             queue=queue,
+            bots_seen=bots,
             editor=editor,
             schedule_of=config.schedule_of,
             clock=clock,
         )
+        recollection = Recollection()
+        for incident in await incidents.between(clock.now() - REMEMBERED, clock.now()):
+            recollection.note(incident.decision, incident.decided_at, policies.of(incident.decision.message))
         vitals = VitalSigns(
             queue=queue,
             inbox=inbox,
@@ -346,6 +359,13 @@ async def application(
             clock=clock,
             arrived=Bell(),
             planned=planned,
+            bots=bots,
+            recollection=recollection,
+            streams=Streams(
+                quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
+                longest=config.bots.longest,
+                look=config.bots.look,
+            ),
             moment=moment,
             on_settled=settled,
         )
@@ -499,6 +519,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
         shard_ids=chosen.shard_ids,
         shard_count=chosen.shard_count or None,
         member_names=chosen.member_names,
+        inbox=core.inbox,
     )
 
 
@@ -510,6 +531,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         token=chosen.token.get_secret_value(),
         desk=core.desk,
         outbox=core.outbox,
+        inbox=core.inbox,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,

@@ -13,15 +13,18 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Done, Escalate, Flag, Gone, Refused
+from bot.domain.card import masked
 from bot.domain.journal import Outage
-from bot.domain.report import FELT, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.domain.pairs import Count, PairCounts
+from bot.domain.report import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.domain.review import Call
-from bot.domain.verdict import Route
+from bot.domain.rules import Decision
+from bot.domain.verdict import Route, Task, Unscreened
 from storage import codec
 from storage.database import Database
 from storage.journal import amendments_between, outages_between
-from storage.tables import AnyRow, actions, incidents, messages, reviews, tallies
-from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, ROUTE, UNSCREENED
+from storage.tables import MESSAGE, AnyRow, actions, bots, incidents, messages, reviews, tallies
+from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
 CARRIED = timedelta(weeks=4)
@@ -74,6 +77,8 @@ class SqlChronicle:
                 by_quarter=await _quarters(connection, community_id, start, end),
                 by_channel=counts[CHANNEL],
                 by_bot=counts[BOT],
+                pairs=_pairs(counts),
+                bot_names=await _bot_names(connection, community_id),
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community_id, start, end),
                 backlog=await _backlog(connection, community_id, start, end),
@@ -123,6 +128,8 @@ class SqlChronicle:
             return Totals(
                 seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community_id, start, end),
                 judged=counts[JUDGED][""],
+                answers=sum(counts[PAIR + Count.JUDGED].values()),
+                unsafe_answers=sum(counts[PAIR + Count.UNSAFE].values()),
                 flagged=sum(row.flagged for row in rules),
                 acted=sum(row.acted for row in rules),
                 reviewed=sum(row.reviewed for row in rules),
@@ -155,6 +162,17 @@ async def _counts(
     for what, name, number in await connection.execute(summed):
         counts[what][name] = int(number)
     return counts
+
+
+def _pairs(counts: Mapping[str, Counter[str]]) -> Mapping[str, PairCounts]:
+    """By bot."""
+    known = sorted({bot for one in Count for bot in counts[PAIR + one]})
+    return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in known}
+
+
+async def _bot_names(connection: AsyncConnection, community_id: str) -> Mapping[str, str]:
+    named = select(bots.c.bot, bots.c.name).where(bots.c.community == community_id, bots.c.name != "")
+    return {row.bot: row.name for row in await connection.execute(named)}
 
 
 async def _quarters(
@@ -225,7 +243,8 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
             incidents.c.decided_at,
             incidents.c.decision,
             incidents.c.rule,
-            *(messages.c.sent_at, messages.c.channel, messages.c.author, messages.c.score, messages.c.body),
+            messages.c.score,
+            *MESSAGE,
         )
         .select_from(incidents.join(messages))
         .where(*decided)
@@ -272,4 +291,13 @@ class _Alike:
             withheld=self._one(gist.withheld),
             policy=self._one(gist.policy),
             ruling=ruling,
+            answer=_answer(codec.read_decision(row.decision, codec.read_message(row))) if gist.bot else None,
         )
+
+
+def _answer(decision: Decision) -> Answer | None:
+    message, screening = decision.message, decision.screening
+    if not message.author.bot or isinstance(screening, Unscreened) or Task.RESPONSE_HARM not in screening.scores:
+        return None
+    prompt = None if message.prompt is None else masked(message.prompt, LONGEST_EXAMPLE)
+    return Answer(harm=screening.scores[Task.RESPONSE_HARM], prompt=prompt, text=masked(message.text, LONGEST_EXAMPLE))

@@ -23,16 +23,18 @@ from bot.domain.actions import (
     Gone,
     Kick,
     Lift,
+    Notice,
     Outcome,
     Refused,
     Restore,
     Retract,
+    TellOwner,
     Timeout,
     Unconfirmed,
     Warn,
 )
 from bot.domain.conditions import Why
-from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
@@ -55,6 +57,8 @@ class _Body(_Stored):
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
+    pairing: Pairing | None = None
+    lead: str = ""
     channel: str = ""  # its name
     mentions: int = 0
     filtered: str | None = None
@@ -96,6 +100,7 @@ class _Action(_Stored):
     kind: str
     lasting_us: int | None = None  # of a time-out, microseconds
     receipt: str | None = None  # of what is to be retracted
+    channel: str | None = None  # in which a bot's owner is told
 
 
 class _Reason(_Stored):
@@ -119,7 +124,7 @@ class _Decision(_Stored):
 
 #: The actions with nothing to store beside their kind.
 _PLAIN_ACTIONS: dict[str, Action] = {
-    action.kind: action for action in (Flag(), Escalate(), Delete(), Warn(), Kick(), Ban(), Restore(), Lift())
+    action.kind: action for action in (Flag(), Escalate(), Delete(), Notice(), Warn(), Kick(), Ban(), Restore(), Lift())
 }
 
 
@@ -128,18 +133,20 @@ def write_body(message: Message) -> str:
     with _fitting("message"):
         body = _Body(
             v=1,
-            text=_writable(message.text),
-            name=_writable(author.name),
-            roles=tuple(sorted(map(_writable, author.roles))),
+            text=writable(message.text),
+            name=writable(author.name),
+            roles=tuple(sorted(map(writable, author.roles))),
             bot=author.bot,
             myself=author.myself,
             since=author.since,
             reply_to=message.reply_to,
-            prompt=None if message.prompt is None else _writable(message.prompt),
-            channel=_writable(message.channel_name),
+            prompt=None if message.prompt is None else writable(message.prompt),
+            channel=writable(message.channel_name),
+            pairing=message.pairing,
+            lead=writable(message.lead),
             mentions=message.mentions,
-            filtered=None if message.filtered is None else _writable(message.filtered),
-            extra={key: _writable(value) for key, value in message.extra.items()},
+            filtered=None if message.filtered is None else writable(message.filtered),
+            extra={key: writable(value) for key, value in message.extra.items()},
         )
     return body.model_dump_json(exclude_defaults=True)
 
@@ -183,6 +190,8 @@ def read_message(row: AnyRow) -> Message:
         kind=Kind(row.kind),
         reply_to=body.reply_to,
         prompt=body.prompt,
+        pairing=body.pairing,
+        lead=body.lead,
         channel_name=body.channel,
         mentions=body.mentions,
         filtered=body.filtered,
@@ -350,7 +359,7 @@ def write_outcome(outcome: Outcome) -> tuple[str, str | None]:
     """The state of a finished action, with the reason why it was refused or the receipt of what is done."""
     match outcome:
         case Refused(note) | Done(note):
-            return outcome.kind, _writable(note) or None
+            return outcome.kind, writable(note) or None
         case _:
             return outcome.kind, None
 
@@ -381,7 +390,7 @@ def _write_screening(screening: Screening) -> _Screening:
         guard=guard,
         scores=dict(screening.scores),
         categories=tuple(sorted(screening.categories)),
-        evidence=tuple(map(_writable, screening.evidence)),
+        evidence=tuple(map(writable, screening.evidence)),
         windows=screening.windows,
         route=screening.route,
     )
@@ -407,7 +416,7 @@ def _read_screening(stored: _Screening) -> Screening:
 def _write_why(why: Why) -> _Why:
     return _Why(
         code=why.code,
-        facts={key: _writable(fact) if isinstance(fact, str) else fact for key, fact in why.facts.items()},
+        facts={key: writable(fact) if isinstance(fact, str) else fact for key, fact in why.facts.items()},
     )
 
 
@@ -420,24 +429,28 @@ def _write_action(action: Action) -> _Action:
         case Timeout(lasting):
             return _Action(kind=action.kind, lasting_us=lasting // timedelta(microseconds=1))
         case Retract(receipt):
-            return _Action(kind=action.kind, receipt=_writable(receipt))
+            return _Action(kind=action.kind, receipt=writable(receipt))
+        case TellOwner(channel):
+            return _Action(kind=action.kind, channel=writable(channel))
         case _:
             return _Action(kind=action.kind)
 
 
 def _read_action(stored: _Action) -> Action:
-    match (stored.kind, stored.lasting_us, stored.receipt):
-        case (Timeout.kind, int(lasting), None):
+    match (stored.kind, stored.lasting_us, stored.receipt, stored.channel):
+        case (Timeout.kind, int(lasting), None, None):
             return Timeout(timedelta(microseconds=lasting))
-        case (Retract.kind, None, str(receipt)):
+        case (Retract.kind, None, str(receipt), None):
             return Retract(receipt)
-        case (kind, None, None) if kind in _PLAIN_ACTIONS:
+        case (TellOwner.kind, None, None, str(channel)):
+            return TellOwner(channel)
+        case (kind, None, None, None) if kind in _PLAIN_ACTIONS:
             return _PLAIN_ACTIONS[kind]
         case _:
             raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
     return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else str(text)
 

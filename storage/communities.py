@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
-from storage import journal, tallies
+from storage import bots, journal, tallies
 from storage.database import Database
 from storage.tables import api_keys, communities, deliveries, incidents, messages
 
@@ -45,6 +45,7 @@ class SqlCommunities:
             await tallies.move(self._database, connection, old_id, new_id)
             await journal.move(connection, platform, old_id, new_id)
             await _move_deliveries(connection, platform, old_id, new_id)
+            await bots.move(self._database, connection, platform, old_id, new_id)
             held = (api_keys.c.platform == platform, api_keys.c.community == old_id)
             await connection.execute(update(api_keys).where(*held).values(community=new_id))
             rows = await connection.execute(select(communities.c.settings).where(communities.c.platform == platform))

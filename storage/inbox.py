@@ -15,7 +15,7 @@ from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, MessageRef
 from bot.domain.verdict import Verdict
 from bot.errors import Unavailable
-from storage import codec, tallies
+from storage import bots, codec, tallies
 from storage.database import Database
 from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
 
@@ -258,7 +258,9 @@ class SqlInbox:
             new = set(map(codec.read_ref, closed))
             await _open_incidents(connection, first, revisions)
             await _withdraw(connection, first, revisions)
-            await tallies.count(self._database, connection, [one for ref, one in first.items() if ref in new])
+            settled = [one for ref, one in first.items() if ref in new]
+            await tallies.count(self._database, connection, settled)
+            await bots.count(self._database, connection, settled)
         return [None] * len(settlements)
 
     async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:

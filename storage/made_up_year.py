@@ -14,13 +14,14 @@ from sqlalchemy import Table, insert
 
 from bot.domain.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.domain.conditions import Why
-from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.message import Author, Message, MessageRef, Pairing, Platform
+from bot.domain.pairs import Count
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Task, Verdict
 from bot.ports import Clock
 from storage import codec, tallies
 from storage.database import Database
-from storage.tables import actions, amendments, incidents, messages, outages, reviews
+from storage.tables import actions, amendments, bots, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
 COMMUNITY = "서울 게임 라운지"
@@ -57,6 +58,11 @@ CHANGED = (
 )
 #: Every quarter of the year somebody brings friends along to make trouble, on this day's evening of that week.
 RAID_WEEK, RAID_EVENING = 8, timedelta(days=5, hours=21)
+#: Of a hundred messages of a bot.
+PAIRS = {
+    Count.JUDGED: 98, Count.UNSAFE: 4, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
+    Count.HARM_ASKED: 12, Count.HARM_ANSWERED: 6,
+}  # fmt: skip
 # rule -> how often, the bar, what is done, how often a moderator calls it wrong
 RULES: dict[str, tuple[float, float | None, tuple[Action, ...], float]] = {
     "abuse": (38, 0.80, (Flag(),), 0.16),
@@ -91,6 +97,8 @@ async def write_year(
         (amendments, _amendments(first)),
     )
     async with Database.open(url, clock) as database, database.write() as connection:
+        seen = {"platform": "rehearsal", "community": COMMUNITY, "messages": 0, "answers": 0, "prose": 0}
+        await connection.execute(insert(bots), [seen | {"bot": id_, "name": name} for id_, name in BOTS.items()])
         for table, made in troubles:
             if found := list(made):
                 await connection.execute(insert(table), found)
@@ -141,6 +149,9 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dic
             **{(tallies.CHANNEL, name): number * share // 100 for name, share in CHANNELS.items()},
             **{(tallies.LATENCY, edge): number * share // 100 for edge, share in (("5", 58), ("10", 30), ("50", 12))},
             **{(tallies.BOT, name): number // 60 for name in BOTS},
+            **{
+                (tallies.PAIR + one, name): number // 60 * share // 100 for name in BOTS for one, share in PAIRS.items()
+            },
             (tallies.UNSCREENED, ""): unscreened,
             (tallies.LATE, ""): unscreened,
             (tallies.JUDGED, ""): number * 97 // 100 - unscreened,
@@ -202,8 +213,13 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
             author=Author(id=author, name=BOTS.get(author) or _name(author), bot=by_bot),
             sent_at=moment,
             text="(보기로 지어낸 메시지)",
+            prompt="(보기로 지어낸 질문)" if by_bot else None,
+            pairing=Pairing.CERTAIN if by_bot else None,
         ),
-        screening=Verdict(guard=GuardVersion(name="embedded"), scores={Task.PROMPT_HARM: round(score, 4)}),
+        screening=Verdict(
+            guard=GuardVersion(name="embedded"),
+            scores={Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)},
+        ),
         policy_version="3f9c1a7b20de" if moment < START + timedelta(weeks=51, days=2) else "8d04e6b91f53",
         findings=(
             Finding(rule, True, Why("always")),

@@ -273,3 +273,16 @@ amendments = Table(
     Column("after", Text, nullable=False),
 )
 Index("amendments_community", amendments.c.community, amendments.c.at)
+
+#: One row for each other bot of a community (bots.py): what it has done, never what it said.
+bots = Table(
+    "bots",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("community", Text, primary_key=True),
+    Column("bot", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("answers", BigInteger, nullable=False),  # messages that answer somebody
+    Column("prose", BigInteger, nullable=False),  # answers that are prose
+)

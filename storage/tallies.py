@@ -9,14 +9,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Settlement
+from bot.domain.pairs import counted
 from bot.domain.verdict import Unscreened, Verdict
 from storage import codec
 from storage.database import Database
 from storage.tables import microseconds, tallies
 
 #: What is counted, and by which name: CHANNEL counts every message by its channel, BOT those of bots by their author,
-#: LATENCY every message by the edge (milliseconds) within which it was decided, ROUTE those that a cascade judged by
-#: how (verdict.Route); the others have no names.
+#: PAIR + a pairs.Count the judged answers of bots by their author, LATENCY every message by the edge (milliseconds)
+#: within which it was decided, ROUTE those that a cascade judged by how (verdict.Route); the others have no names.
+PAIR = "pair "
 CHANNEL, BOT, LATENCY, ROUTE = "channel", "bot", "ms", "route"
 JUDGED, UNSCREENED, LATE = "judged", "unscreened", "late"
 
@@ -50,6 +52,8 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
         counts[message.community_id, quarter, LATENCY, edge(settlement.ms)] += 1
         if message.author.bot:
             counts[message.community_id, quarter, BOT, message.author.id] += 1
+            for one in counted(message, screening):
+                counts[message.community_id, quarter, PAIR + one, message.author.id] += 1
         if isinstance(screening, Unscreened):
             counts[message.community_id, quarter, UNSCREENED, ""] += 1
         elif screening.harm is not None:

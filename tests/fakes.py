@@ -10,6 +10,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
@@ -184,6 +185,8 @@ class MemoryStore:
         self.bookmarks = MemoryBookmarks()
         self.keys = MemoryApiKeys()
         self.deliveries = MemoryDeliveries(self.clock)
+        self.bots: dict[tuple[Platform, str], dict[str, Bot]] = {}
+        self.bot_roll = MemoryBotRoll(self)
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -198,6 +201,12 @@ class MemoryStore:
                 language=decision.language,
             )
             self.actions[planned.id] = _Action(planned=planned, not_before=due)
+
+    def count_bot(self, settlement: Settlement) -> None:
+        message = settlement.decision.message
+        if settlement.decision.tells_of_a_bot:
+            seen = self.bots.setdefault((message.ref.platform, message.community_id), {})
+            seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
 
     def restart(self) -> None:
         """What the death of the process leaves behind."""
@@ -254,6 +263,7 @@ class MemoryInbox:
             self.leased.discard(ref)
             if ref in self.store.messages and ref not in self.store.settled:
                 self.store.settled.add(ref)
+                self.store.count_bot(settlement)
                 if settlement.decision.is_incident:
                     self._open(settlement)
                 else:
@@ -316,6 +326,16 @@ class MemoryInbox:
             if start <= message.sent_at < end and community_id in (None, message.community_id)
         ]
         return Tally(kept=len(sent), settled=sum(ref in self.store.settled for ref in sent))
+
+
+class MemoryBotRoll:
+    """Counts again, from what is settled."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
+        return [(*key, bot) for key, seen in self.store.bots.items() for bot in seen.values()]
 
 
 class MemoryOutbox:

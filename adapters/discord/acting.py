@@ -13,7 +13,7 @@ from adapters.discord.answers import InvalidAnswers, missing, outcome_of
 from adapters.discord.deleting import Deletions
 from adapters.discord.names import Names
 from adapters.discord.notices import Notices
-from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
+from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, PIECES, TITLE, WEBHOOK
 from bot.domain.actions import (
     Ban,
     Delete,
@@ -23,10 +23,12 @@ from bot.domain.actions import (
     Gone,
     Kick,
     Lift,
+    Notice,
     Outcome,
     Refused,
     Restore,
     Retract,
+    TellOwner,
     Timeout,
     Warn,
 )
@@ -34,6 +36,7 @@ from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
 from bot.ports import Clock
 from bot.texts import Texts, texts
+from bot.texts.cards import told
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
@@ -115,7 +118,14 @@ class Hands:
                 shown = self._rename(int(message.extra[TITLE]), message.text, reason)
                 return await outcome_of(shown, say, needs="manage_threads")
             case Delete():
+                for piece in filter(None, message.extra.get(PIECES, "").split(",")):  # of the same answer
+                    await self._deletions.delete(channel_id, int(piece), reason=reason, say=say)
                 return await self._deletions.delete(channel_id, int(message.ref.message_id), reason=reason, say=say)
+            case Notice():
+                said = say("bots.notice", reason=planned.reason.ko if say.language == "ko" else planned.reason.en)
+                return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
+            case TellOwner(channel=channel):
+                return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
             case Restore():
                 return await outcome_of(self._restore(planned, say), say, needs="manage_webhooks")
             case Timeout(lasting=lasting):
@@ -140,6 +150,14 @@ class Hands:
                 return await outcome_of(_without_receipt(gone), say, needs="manage_messages")
             case _:
                 return Refused(action.kind)
+
+    async def _post(self, channel_id: int, text: str, nonce: str, say: Texts) -> Outcome:
+        async def post() -> str:
+            sent = await self.client.get_partial_messageable(channel_id).send(text[:2000], nonce=nonce)
+            return f"{sent.channel.id}/{sent.id}"
+
+        with self.notices.room():
+            return await outcome_of(post(), say, needs="send_messages")
 
     def _obstacle(self, planned: PlannedAction, say: Texts) -> str | None:
         """Why Discord would refuse, as far as we can know without asking: every 403 counts against us."""

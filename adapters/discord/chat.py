@@ -21,6 +21,7 @@ from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
 from adapters.discord.names import Names, hear_member_updates
 from adapters.discord.notices import Notices
+from adapters.discord.pairing import Pairs
 from adapters.discord.posting import Posting
 from adapters.discord.reading import (
     ATTACHED,
@@ -38,7 +39,7 @@ from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
-from bot.ports import Bookmarks, Clock, Desk
+from bot.ports import Bookmarks, Clock, Desk, Inbox
 from bot.texts import Texts
 
 _log = structlog.get_logger(__name__)
@@ -57,7 +58,8 @@ def intents(*, member_names: bool) -> discord.Intents:
 
 class DiscordChat:
     """`say` speaks to whoever runs the bot. `gateway_url` empty: the one that Discord names. `shard_ids` empty:
-    all shards; otherwise `shard_count` says of how many. `member_names`: names are judged, too."""
+    all shards; otherwise `shard_count` says of how many. `member_names`: names are judged, too. `inbox` tells at a
+    start what was said just before."""
 
     platform = Platform.DISCORD
 
@@ -74,6 +76,7 @@ class DiscordChat:
         shard_ids: Sequence[int] = (),
         shard_count: int | None = None,
         member_names: bool = False,
+        inbox: Inbox | None = None,
     ) -> None:
         self._token, self._say, self._clock, self._member_names = token, say, clock, member_names
         self._api_url, self._gateway_url = api_url.rstrip("/"), gateway_url
@@ -90,6 +93,7 @@ class DiscordChat:
         if shard_ids:
             self.client.shard_ids = list(shard_ids)
         self._arrivals = Arrivals(clock)
+        self._pairs = Pairs(clock=clock, inbox=inbox)
         self._catching_up = CatchingUp(
             bookmarks=bookmarks,
             name=f"discord {','.join(map(str, shard_ids)) or 'all'}",
@@ -166,6 +170,7 @@ class DiscordChat:
 
     async def _run(self) -> None:
         Route.BASE = self._api_url  # discord.py knows one address in a process
+        await self._pairs.begin()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._files:
             try:
                 await self._log_in()
@@ -282,10 +287,10 @@ class DiscordChat:
             self._texts.popitem(last=False)
         files = text_files(message)
         stranger = not member and not message.webhook_id and not isinstance(message.author, discord.Member)
-        if files or stranger:
+        if files or stranger or self._pairs.needs_a_look(message):
             self._begin(self._arrivals.put_when_read(self._read_more(message, member, files, stranger=stranger)))
         else:
-            self._arrivals.put(read(message, member=member))
+            self._arrivals.put(self._pairs.complete(message, read(message, member=member)))
 
     async def _read_more(
         self,
@@ -298,7 +303,9 @@ class DiscordChat:
         if stranger and message.guild:
             member = await self._member(message.guild, message.author.id)
         attached = await asyncio.gather(*(self._beginning(file) for file in files))
-        return read(message, member=member, attached=attached)
+        if self._pairs.needs_a_look(message):
+            await self._pairs.look(message)
+        return self._pairs.complete(message, read(message, member=member, attached=attached))
 
     async def _member(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
         """Who somebody is in a server, where an event did not say: staff must be known as staff."""

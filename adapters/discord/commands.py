@@ -203,6 +203,24 @@ class Commands:
         async def privacy(interaction: Interaction) -> None:
             await interaction.response.send_message(_say(interaction)["discord.privacy"], ephemeral=True)
 
+        @group.command(name=_named("command.bots"), description=_named("command.bots_does"))
+        async def bots(
+            interaction: Interaction,
+            bot: discord.User | None = None,
+            judged: bool | None = None,
+            owner_channel: discord.TextChannel | None = None,
+        ) -> None:
+            async def answer(asked: Interaction, say: Texts) -> str:
+                before = self._community(asked)
+                if bot is not None and (judged is not None or owner_channel is not None):
+                    choice = {} if judged is None else {str(bot.id): judged}
+                    owner = {} if owner_channel is None else {str(bot.id): str(owner_channel.id)}
+                    changed = replace(before, bots={**before.bots, **choice}, bot_owners={**before.bot_owners, **owner})
+                    await self.desk.change(changed)
+                return self._bots(asked, say)
+
+            await self._answer(interaction, answer, manages=True)
+
         return group
 
     # ---- answers
@@ -278,6 +296,19 @@ class Commands:
             ("automod", say["setting.on" if settings.native_filter else "setting.off"]),
         )
         return "\n".join(f"**{say[f'setting.{key}']}** {value}" for key, value in lines)
+
+    def _bots(self, interaction: Interaction, say: Texts) -> str:
+        """The other bots of this server, and what was chosen for each."""
+        settings = self._community(interaction)
+        lines = []
+        for bot, judged in self.desk.bots(Platform.DISCORD, settings.id)[:MOST_SHOWN]:
+            name = discord.utils.escape_markdown(bot.name) or f"<@{bot.id}>"
+            state = say["bots.on" if judged else "bots.off"]
+            line = say("bots.line", state=state, name=name, messages=bot.messages, answers=bot.answers)
+            if owner := settings.bot_owners.get(bot.id):
+                line += " · " + say("bots.owner", channel=f"<#{owner}>")
+            lines.append(line)
+        return "\n".join((f"**{say['bots.title']}**", *(lines or [say["bots.none"]]), say["bots.how"]))
 
     async def _check(self, interaction: Interaction, say: Texts) -> str:
         """What the bot may not do, where, and what will not work for that: it knows before it is refused."""

@@ -15,8 +15,8 @@ ATTACHED = 64 * 1024  # bytes read of a text file
 DELETED = 2**53  # the revision of a deletion: above every edit, the same however often it is delivered
 
 #: `Message.extra`, which only this package reads back.
-AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF = (
-    "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of",
+AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF, PIECES = (
+    "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of", "pieces",
 )  # fmt: skip
 NAME = "name"  # the message is a member's name: NICK, one that they have in this server alone, or OWN
 NICK, OWN = "nick", "own"
@@ -62,9 +62,8 @@ def read(message: discord.Message, *, member: discord.Member | None = None, atta
         text=text_of(message, attached),
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
         reply_to=_reply_to(message),
-        prompt=_prompt(message),
-        channel_name=getattr(message.channel, "name", None)
-        or "",  # of a channel that is not cached, only the id is known
+        # Of a channel that is not cached, only the id is known.
+        channel_name=getattr(message.channel, "name", None) or "",
         mentions=len(message.raw_mentions) + len(message.raw_role_mentions) + message.mention_everyone,
         extra=_extra(message) | ({TITLE: str(message.channel.id)} if title else {}),
     )
@@ -232,14 +231,6 @@ def _reply_to(message: discord.Message) -> str | None:
     if reference is None or message.message_snapshots or message.type is not discord.MessageType.reply:
         return None
     return str(reference.message_id) if reference.message_id else None
-
-
-def _prompt(message: discord.Message) -> str | None:
-    """What a bot was asked: the message that it replies to."""
-    if not message.author.bot or message.reference is None or message.message_snapshots:
-        return None
-    asked = message.reference.resolved
-    return text_of(asked) or None if isinstance(asked, discord.Message) and not asked.author.bot else None
 
 
 def _extra(message: discord.Message) -> dict[str, str]:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from bot.domain.journal import Amendment, Outage
+from bot.domain.pairs import PairCounts
 from bot.domain.report import Change, Deed, Entry, Line, Report, Sentence, Share
 from bot.texts import Texts
 
@@ -192,7 +194,8 @@ class Words:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {entry.author: entry.author_name or entry.author for entry in self.report.figures.entries}
+        seen = {entry.author: entry.author_name or entry.author for entry in self.report.figures.entries}
+        return dict(self.report.figures.bot_names) | seen
 
     @property
     def is_masked(self) -> bool:
@@ -214,6 +217,25 @@ class Words:
     def bot(self, author: str) -> str:
         """Bots have nothing to hide."""
         return self._names.get(author, author)
+
+    #: The columns of the pairs: how the texts call them, the part and the whole of PairCounts.
+    PAIRS: ClassVar[dict[str, tuple[str, str]]] = {
+        "unsafe": ("unsafe", "judged"),
+        "answered": ("harm_answered", "harm_asked"),
+        "refused": ("refused", "asked"),
+        "over": ("over_refused", "harmless"),
+    }
+
+    def pair_shares(self, counts: PairCounts) -> list[str]:
+        """For each of PAIRS; a dash where the guard could not tell."""
+        parts = ((getattr(counts, part), getattr(counts, whole)) for part, whole in self.PAIRS.values())
+        return [self.share(Share(part=part, whole=whole)) if whole else "–" for part, whole in parts]
+
+    @property
+    def unsafe_answers(self) -> str:
+        """How many, and how that has changed."""
+        change = self.report.change(lambda totals: totals.unsafe_answers)
+        return f"{change.now:,} {self.arrow(change)} {self.moved(change)} ({self.compared(change)})"
 
     def action(self, kind: str) -> str:
         return self.say[f"action.{kind}"]

@@ -20,10 +20,12 @@ from bot.domain.actions import (
     Gone,
     Kick,
     Lift,
+    Notice,
     Outcome,
     Refused,
     Restore,
     Retract,
+    TellOwner,
     Timeout,
     Unconfirmed,
     Warn,
@@ -32,6 +34,7 @@ from bot.domain.incident import PlannedAction
 from bot.errors import Unavailable
 from bot.ports import Clock, Outbox
 from bot.texts import Texts, texts
+from bot.texts.cards import told
 
 DELETABLE = timedelta(hours=48)  # fact T26
 SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
@@ -63,7 +66,10 @@ class Hands:
         """Raises `ChatMigrated` where the group has another id by now."""
         say = texts(planned.language)
         chat_id, author_id = int(planned.message.community_id), planned.message.author.id
-        if not isinstance(planned.action, Restore | Lift | Retract) and await self._is_staff(chat_id, int(author_id)):
+        harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner)
+        # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
+        answer = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
+        if not harmless and not answer and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
@@ -96,6 +102,11 @@ class Hands:
                     return Gone()
                 await self._deletions.delete(int(where), [int(what)])
                 return Done()
+            case Notice():
+                reason = planned.reason.ko if say.language == "ko" else planned.reason.en
+                return await self._say(chat_id, say("bots.notice", reason=reason), _topic(planned))
+            case TellOwner(channel=channel):
+                return await self._say(int(channel), told(planned, say), None)
             case Warn():
                 return await self._warn(planned, chat_id, say)
             case Restore():
@@ -149,6 +160,13 @@ class Hands:
                 return Done()
             case _:
                 return Refused(say["telegram.channel"])
+
+    async def _say(self, chat_id: int, text: str, topic: int | None) -> Outcome:
+        async with self.limiter.turn(chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                chat_id, cut(text, LONGEST), message_thread_id=topic, disable_notification=True
+            )
+        return Done(f"{chat_id}/{sent.message_id}")
 
     # ---- words ------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from adapters.telegram.errors import mapped
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.moving import Moves
+from adapters.telegram.pairing import Pairs
 from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS, merge, read
 from bot.domain.actions import Escalate, Flag, Outcome
@@ -27,7 +28,7 @@ from bot.domain.incident import PlannedAction
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.report import Edition
 from bot.errors import BotError, Broken, Unavailable
-from bot.ports import Clock, Desk, Outbox
+from bot.ports import Clock, Desk, Inbox, Outbox
 from bot.texts import Texts
 
 ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
@@ -50,13 +51,14 @@ class _Album:
 
 class TelegramChat:
     """One bot account. Updates are polled for, or posted to `webhook_url` where that is given. `say` speaks to whoever
-    runs the bot; groups are spoken to in their own language."""
+    runs the bot; groups are spoken to in their own language. `inbox` tells at a start what was said just before."""
 
     platform = Platform.TELEGRAM
 
     def __init__(
         self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
         api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
+        inbox: Inbox | None = None,
     ) -> None:  # fmt: skip
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
@@ -89,6 +91,7 @@ class TelegramChat:
             posting=self._posting, clock=clock, me=self._me,
         )  # fmt: skip
         moves.forget += [self._members.forget, self._cards.forget_chat]
+        self._pairs = Pairs(clock=clock, inbox=inbox)
         self._taken: set[int] = set()  # updates that were taken and may come again
         self._albums: dict[str, _Album] = {}
         self._album_ids: OrderedDict[MessageId, str] = OrderedDict()  # item -> all items of its album
@@ -118,6 +121,7 @@ class TelegramChat:
 
     async def _begin(self) -> None:
         me = await self._patiently(self._bot.get_me)
+        await self._pairs.begin()
         await self._patiently(self._arrivals.open)
         self._commands.username = me.username or ""
         self._aside(self._commands.announce())
@@ -130,7 +134,8 @@ class TelegramChat:
         for update in fresh:
             self._taken.add(update.update_id)
             await self._notice(update)
-            news = [message for message in await self._read(update) if self._is_news(message)]
+            read = [self._pairs.complete(update, message) for message in await self._read(update)]
+            news = [message for message in read if self._is_news(message)]
             batch += [self._whole(message) for message in news if not self._gather(update, message)]
         return batch + self._complete_albums(all_of_them=crowded and not fresh)
 

@@ -1,7 +1,7 @@
 """Commands and the set-up menu: what people type to the bot comes in, an answer goes out in the same chat."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -35,6 +35,7 @@ from adapters.telegram.moving import Moves
 from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS
 from adapters.telegram.reporting import Reporting
+from bot.domain.bots import Bot as OtherBot
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.rules import Watch
@@ -47,30 +48,22 @@ from bot.texts.schedules import schedule_line
 
 #: Who sees which command. Names are Telegram's: a-z; the Korean ones are understood, too.
 FOR_ADMINS = (
-    "setup",
-    "status",
-    "check",
-    "test",
-    "why",
-    "history",
-    "exempt",
-    "pause",
-    "report",
-    "flag",
-    "appeal",
+    "setup", "status", "check", "test", "why", "history", "exempt", "pause", "bots", "report", "flag", "appeal",
     "privacy",
-)
+)  # fmt: skip
 FOR_MEMBERS = ("flag", "appeal", "privacy")
 IN_PRIVATE = ("appeal", "privacy")
 KOREAN = {
     "설정": "setup", "상태": "status", "점검": "check", "시험": "test", "이유": "why", "이력": "history",
-    "예외": "exempt", "멈춤": "pause", "신고": "flag", "이의": "appeal", "개인정보": "privacy", "보고": "report",
+    "예외": "exempt", "멈춤": "pause", "봇": "bots", "신고": "flag", "이의": "appeal", "개인정보": "privacy",
+    "보고": "report",
 }  # fmt: skip
 
 PRESETS = ("gentle", "balanced", "strict")
 _COMMAND = re.compile(r"/([a-z]+|[가-힣]+)(?:@(\w+))?(?:\s+(.*))?", re.DOTALL)
 _DURATION = re.compile(r"(\d{1,4})\s*([mhd분시일])\S*")
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
+_BOT_CHOICE = re.compile(r"(on|off|owner|켜기|끄기)\s+(\d{1,3})(?:\s+(-?\d{1,18}))?")
 _CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language|report|daily):(\w+)")
 
 _ABOUT = re.compile(r"/appeal (\d{1,18})")  # in every notice to a member
@@ -132,7 +125,7 @@ class Commands:
             "start": (self._start, False), "setup": (self._setup, True), "status": (self._status, True),
             "check": (self._check, True), "test": (self._test, True), "why": (self._why, False),
             "history": (self._history, False), "exempt": (self._exempt, True), "pause": (self._pause, True),
-            "report": (self._report, False), "flag": (self._flag, False),
+            "bots": (self._bots, True), "report": (self._report, False), "flag": (self._flag, False),
             "appeal": (self._appeal, False), "privacy": (self._privacy, False),
         }  # fmt: skip
 
@@ -323,6 +316,25 @@ class Commands:
         await self.desk.change(replace(community, paused_until=self.clock.now() + lasting), by=asked.by)
         return asked.say("telegram.paused", minutes=int(lasting.total_seconds() // 60))
 
+    async def _bots(self, asked: Asked) -> str:
+        """The other bots of the group; "on 1", "off 1" or "owner 1 CHAT" chooses for one of them."""
+        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+        seen = self.desk.bots(Platform.TELEGRAM, community.id)
+        if asked.rest:
+            if (chosen := _BOT_CHOICE.fullmatch(asked.rest)) is None:
+                return asked.say["bots.usage"]
+            what, number, chat_id = chosen.groups()
+            if not 1 <= int(number) <= len(seen) or (what == "owner") is not bool(chat_id):
+                return asked.say("bots.unknown", given=number) if not chat_id else asked.say["bots.usage"]
+            bot, _ = seen[int(number) - 1]
+            if what == "owner":
+                community = replace(community, bot_owners={**community.bot_owners, bot.id: chat_id})
+            else:
+                community = replace(community, bots={**community.bots, bot.id: what in ("on", "켜기")})
+            await self.desk.change(community)
+            seen = self.desk.bots(Platform.TELEGRAM, community.id)
+        return "\n".join(_listed(seen, community, asked.say))
+
     async def _flag(self, asked: Asked) -> str | None:
         """A member reports the message that they reply to."""
         target, say = asked.message.reply_to_message, asked.say
@@ -476,6 +488,19 @@ async def invitation(token: str, api_url: str, say: Texts) -> str:
         async with Bot(token, base_url=f"{api_url.rstrip('/')}/bot") as bot:
             rights = "+".join(right.removeprefix("can_") for right in NEEDED)
             return f"https://t.me/{bot.username}?startgroup=true&admin={rights}"
+
+
+def _listed(seen: Sequence[tuple[OtherBot, bool]], community: Community, say: Texts) -> Iterator[str]:
+    yield say["bots.title"]
+    for number, (bot, judged) in enumerate(seen, 1):
+        state, name = say["bots.on" if judged else "bots.off"], bot.name or bot.id
+        line = say("bots.line", state=state, name=name, messages=bot.messages, answers=bot.answers)
+        owner = community.bot_owners.get(bot.id)
+        yield f"{number}. {line}" + (f" · {say('bots.owner', channel=owner)}" if owner else "")
+    if not seen:
+        yield say["bots.none"]
+    yield say["bots.how"]
+    yield say["bots.usage"]
 
 
 def _chosen(community: Community, what: str, value: str) -> Community:

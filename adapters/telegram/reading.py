@@ -84,7 +84,6 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
         text=text,
         kind=Kind.EDIT if edited else Kind.NEW,
         reply_to=_reply_to(source),
-        prompt=_prompt(source),
         channel_name=source.chat.title or "",
         mentions=sum(entity.type in _PINGS for entity in (*source.entities, *source.caption_entities)),
         extra=dict(_extra(source)),
@@ -263,16 +262,6 @@ def _reply_to(source: TelegramMessage) -> str | None:
     if target is None or target.forum_topic_created:  # in a topic everything "replies" to the topic itself
         return None
     return str(target.message_id)
-
-
-def _prompt(source: TelegramMessage) -> str | None:
-    """What a bot answers: the text of the person's message that it replies to."""
-    target = source.reply_to_message
-    if target is None or source.from_user is None or not source.from_user.is_bot or source.sender_chat:
-        return None
-    if target.from_user is None or target.from_user.is_bot:
-        return None
-    return target.text or target.caption or None
 
 
 def _extra(source: TelegramMessage) -> Iterator[tuple[str, str]]:

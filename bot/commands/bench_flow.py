@@ -143,7 +143,7 @@ async def _naive(messages: int, guard: Guard, policy: Policy, path: Path) -> Mea
     async with wiring.one_by_one(Config(storage=Storage(url=f"sqlite:///{path}"))) as book:
         began = time.perf_counter()
         for message in islice(chat(), messages):
-            exchange = exchange_of(message)
+            exchange = exchange_of(message, policy)
             assert exchange
             (screening,) = await guard.judge([exchange])
             decision = decide(message, screening, policy, at=message.sent_at)

@@ -99,9 +99,29 @@ class Retract:
     receipt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Say the rule's reason in the channel, for everybody and to nobody: in place of what was deleted, or as a
+    gentle word. At most once."""
+
+    kind: ClassVar[str] = "notice"
+    weight: ClassVar[Weight] = Weight.MESSAGE
+    repeatable: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellOwner:
+    """Tell whoever runs the bot that wrote the message. `channel` is where they read; the policy knows it."""
+
+    kind: ClassVar[str] = "tell_owner"
+    weight: ClassVar[Weight] = Weight.MESSAGE
+    repeatable: ClassVar[bool] = False
+    channel: str = ""
+
+
 #: Repeating a repeatable action is harmless. A rule may ask for RULE_ACTIONS; the others follow from people and time.
-Action = Flag | Escalate | Delete | Warn | Timeout | Kick | Ban | Restore | Lift | Retract
-RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Warn, Timeout, Kick, Ban)
+Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick | Ban | Restore | Lift | Retract
+RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Notice, TellOwner, Warn, Timeout, Kick, Ban)
 ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract)
 
 

@@ -77,10 +77,10 @@ def pressed(carried: str) -> tuple[Button, int] | None:
 _HIDDEN = re.compile(r"(?<=[^\W_])[^\W_]")
 
 
-def masked(text: str) -> str:
-    """Enough of a message to recognise it: every word's first letter, the others as ○; cut at LONGEST_TEXT."""
+def masked(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Enough of a message to recognise it: every word's first letter, the others as ○; cut at `longest` characters."""
     hidden = _HIDDEN.sub("○", " ".join(text.split()))
-    return hidden if len(hidden) <= LONGEST_TEXT else hidden[: LONGEST_TEXT - 1] + "…"
+    return hidden if len(hidden) <= longest else hidden[: longest - 1] + "…"
 
 
 def buttons(incident: Incident) -> tuple[Button, ...]:

@@ -25,6 +25,8 @@ class Community:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
+    bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
     native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
@@ -45,4 +47,5 @@ class Community:
             moderators_channel=id_(self.moderators_channel),
             report_channel=id_(self.report_channel),
             exempt_channels=frozenset(id_(channel) or "" for channel in self.exempt_channels),
+            bot_owners={bot: id_(channel) or "" for bot, channel in self.bot_owners.items()},
         )

@@ -4,13 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from bot.domain.message import Kind, Message
+from bot.domain.bots import Bot
+from bot.domain.message import Kind, Message, Pairing
 from bot.domain.patterns import Patterns, compiled, signs_of
 from bot.domain.verdict import Screening, Task, Unscreened
 from bot.domain.views import views
@@ -27,10 +29,13 @@ class Why(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What the same author did shortly before: when the same text was sent, when each rule last fired."""
+    """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
+    in this channel made a rule act. Of a bot also what it has done at all."""
 
     repeats: tuple[datetime, ...] = ()
     fired: Mapping[str, datetime] = field(default_factory=dict)
+    offences: tuple[datetime, ...] = ()
+    bot: Bot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class Situation:
     message: Message
     screening: Screening
     late: bool = False
+    answer: bool = False  # the message was judged as a bot's answer, not as an ordinary message
     past: Past = field(default_factory=Past)
 
 
@@ -97,6 +103,8 @@ class Score:
         screening = situation.screening
         if isinstance(screening, Unscreened):
             return False, Why("no_verdict", {"reason": screening.reason})
+        if self.task is Task.PROMPT_HARM and situation.answer:
+            return False, Why("prompt_of_another")  # how harmful it is what the bot was asked: see Pair
         score = screening.scores.get(self.task)
         if score is None:
             return False, Why("task_not_judged", {"task": self.task})
@@ -119,6 +127,71 @@ class Score:
             and self.at_least >= other.at_least
             and (other.below is None or (self.below is not None and self.below <= other.below))
         )
+
+
+class PairIs(StrEnum):
+    """What may be said of a bot's answer together with what it was asked."""
+
+    HARMFUL_ANSWER = "harmful_answer"
+    ANSWERED_HARM = "answered_harm"  # a harmful prompt that was not refused
+    REFUSED_HARM = "refused_harm"
+    OVER_REFUSAL = "over_refusal"  # a harmless prompt that was refused
+
+
+#: From here on a guard rather says yes than no.
+YES = 0.5
+
+#: For each PairIs the task whose score counts, and what else must be so: task -> yes or no.
+_PAIRS: Mapping[PairIs, tuple[Task, Mapping[Task, bool]]] = {
+    PairIs.HARMFUL_ANSWER: (Task.RESPONSE_HARM, {}),
+    PairIs.ANSWERED_HARM: (Task.PROMPT_HARM, {Task.RESPONSE_REFUSAL: False}),
+    PairIs.REFUSED_HARM: (Task.PROMPT_HARM, {Task.RESPONSE_REFUSAL: True}),
+    PairIs.OVER_REFUSAL: (Task.RESPONSE_REFUSAL, {Task.PROMPT_HARM: False}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The message is a bot's answer and, together with what was asked, what `is_` says; the score of the task that
+    matters is at least `at_least` (0..1). What the guard has not judged, or nobody could see, does not hold."""
+
+    is_: PairIs
+    at_least: float = YES
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if not situation.answer:
+            return False, Why("no_answer")
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        task, others = _PAIRS[self.is_]
+        for one in (task, *others):
+            if one not in screening.scores:
+                return False, Why("task_not_judged", {"task": one})
+        for other, yes in others.items():
+            if (screening.scores[other] >= YES) is not yes:
+                facts: dict[str, Fact] = {"task": other, "score": screening.scores[other], "bar": YES}
+                return False, Why("score_below" if yes else "score_above", facts)
+        score = screening.scores[task]
+        reached = score >= self.at_least
+        return reached, Why(
+            "score_reached" if reached else "score_below", {"task": task, "score": score, "bar": self.at_least}
+        )
+
+    def contradiction(self) -> str | None:
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        if isinstance(other, Pair):
+            return self.is_ is other.is_ and self.at_least >= other.at_least
+        if isinstance(other, Score):
+            counts = _PAIRS[self.is_][0] is other.task is not Task.PROMPT_HARM
+            return counts and self.at_least >= other.at_least and other.below is None
+        return isinstance(other, ByBot) and other.bot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +316,44 @@ class ByBot(_Plain):
     def check(self, situation: Situation) -> Check:
         bot = situation.message.author.bot
         return bot is self.bot, Why("by_bot" if bot else "by_person")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired(_Plain):
+    """How sure it is what the message answers."""
+
+    any_of: frozenset[Pairing]
+
+    def check(self, situation: Situation) -> Check:
+        pairing = situation.message.pairing
+        if pairing is None:
+            return False, Why("answers_nobody")
+        return pairing in self.any_of, Why("paired", {"pairing": pairing})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Paired) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offences(_Plain):
+    """In this channel something that the author said made a rule act at least `at_least` times in the last `within`,
+    this message not counted. Never holds for late messages."""
+
+    at_least: int
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Why("late")
+        since = situation.message.sent_at - self.within
+        times = sum(moment >= since for moment in situation.past.offences)
+        facts: dict[str, Fact] = {
+            "times": times, "bar": self.at_least, "minutes": int(self.within.total_seconds() // 60)
+        }  # fmt: skip
+        return times >= self.at_least, Why("offences" if times >= self.at_least else "few_offences", facts)
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Offences) and self.at_least >= other.at_least and self.within <= other.within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,14 @@ class Kind(StrEnum):
     DELETE = "delete"  # the author (or a moderator) took it away; there is no text to judge
 
 
+class Pairing(StrEnum):
+    """How sure it is what a bot's message answers."""
+
+    CERTAIN = "certain"  # the platform says which message it answers
+    GUESSED = "guessed"  # the platform does not say; it was the only one that the bot can have meant
+    HIDDEN = "hidden"  # it answers somebody, but nobody can see what was asked (a slash command)
+
+
 #: Role words every platform adapter maps its own permissions to.
 STAFF = frozenset({"owner", "admin", "moderator"})
 
@@ -64,6 +72,8 @@ class Message:
     kind: Kind = Kind.NEW
     reply_to: str | None = None  # message_id in the same channel
     prompt: str | None = None  # for a bot's answer: what it was asked, where that is known
+    pairing: Pairing | None = None  # for a bot's answer; None: it answers nobody, as far as we know
+    lead: str = ""  # for a bot's answer in several messages: what the earlier ones said
     channel_name: str = ""  # what people call the channel, where the platform tells
     mentions: int = 0  # how many people or roles the message pings
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it

@@ -17,6 +17,7 @@ from bot.domain import journal
 from bot.domain.actions import ACTIONS, Done, Escalate, Flag, Gone, Refused, Unconfirmed, Weight
 from bot.domain.journal import Amendment, Outage
 from bot.domain.measures import Interval
+from bot.domain.pairs import PairCounts
 from bot.domain.periods import Period
 from bot.domain.review import Call
 from bot.domain.verdict import Route
@@ -27,8 +28,13 @@ MEANINGFUL = 20
 #: How many periods before this one make the mean.
 EARLIER = 4
 
+#: How many of the worst answers of bots a report shows, and how much of each (characters).
+WORST, LONGEST_EXAMPLE = 5, 120
+
 #: Kinds of actions that members notice: an incident with one of them was acted on.
-FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {"restore", "lift"}
+FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {
+    "restore", "lift", "notice", "tell_owner"
+}  # fmt: skip
 _SHOWN = frozenset({Flag.kind, Escalate.kind})
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
@@ -62,8 +68,17 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A bot's answer and what it was asked (None: nobody could see it), masked."""
+
+    harm: float  # 0..1
+    prompt: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One incident as a report needs it; never the text of the message."""
+    """One incident as a report needs it; never the text of a person's message, and a bot's answer only masked."""
 
     id: int
     decided_at: datetime
@@ -85,6 +100,7 @@ class Entry:
     withheld: tuple[str, ...] = ()  # kinds of actions that were held back
     policy: str = ""
     ruling: Ruling | None = None
+    answer: Answer | None = None  # where a bot's answer was judged
 
     @property
     def is_acted(self) -> bool:
@@ -102,6 +118,8 @@ class Totals:
 
     seen: int = 0
     judged: int = 0
+    answers: int = 0  # of bots, judged
+    unsafe_answers: int = 0
     flagged: int = 0
     acted: int = 0
     reviewed: int = 0
@@ -138,6 +156,8 @@ class Figures:
     by_quarter: Mapping[datetime, int] = field(default_factory=dict)  # messages; the quarter hour begins at the key
     by_channel: Mapping[str, int] = field(default_factory=dict)  # messages
     by_bot: Mapping[str, int] = field(default_factory=dict)  # messages of bots, by author
+    pairs: Mapping[str, PairCounts] = field(default_factory=dict)  # judged answers of bots, by author
+    bot_names: Mapping[str, str] = field(default_factory=dict)  # of every bot that was ever seen there
     latency: Mapping[float, int] = field(default_factory=dict)  # messages decided within so many milliseconds
     entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
     backlog: Backlog = field(default_factory=Backlog)
@@ -155,6 +175,8 @@ class Figures:
         return Totals(
             seen=self.seen,
             judged=self.judged,
+            answers=sum(counts.judged for counts in self.pairs.values()),
+            unsafe_answers=sum(counts.unsafe for counts in self.pairs.values()),
             flagged=len(entries),
             acted=sum(entry.is_acted for entry in entries),
             reviewed=sum(entry.ruling is not None for entry in entries),
@@ -397,6 +419,18 @@ class Report:
         """Out of what each bot wrote."""
         pairs = ((entry.author, entry.id) for entry in self.live if entry.bot)
         return _ranking(pairs, whole=self.figures.by_bot)
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, PairCounts], ...]:
+        """Bots with judged answers, the most first; the sum of several under an empty name before them."""
+        each = sorted(self.figures.pairs.items(), key=lambda pair: (-pair[1].judged, pair[0]))
+        return (("", PairCounts.sum(counts for _, counts in each)), *each) if len(each) > 1 else tuple(each)
+
+    @cached_property
+    def worst_answers(self) -> tuple[Entry, ...]:
+        """The most harmful answers of bots that no moderator called harmless."""
+        answers = [entry for entry in self.live if entry.answer and not entry.is_overturned]
+        return tuple(sorted(answers, key=lambda entry: (-(entry.answer.harm if entry.answer else 0), entry.id))[:WORST])
 
     @cached_property
     def repeaters(self) -> tuple[Line, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Lift, Outcome, Restore, Timeout
+from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Lift, Notice, Outcome, Restore, Retract, Timeout
 
 
 class Call(StrEnum):
@@ -57,13 +57,19 @@ def consequences(
     call: Call, outcomes: Iterable[tuple[Action, Outcome | None]], *, timeout: timedelta = timedelta(minutes=10)
 ) -> tuple[Action, ...]:
     """What is to be done when a moderator makes this call on an incident with these outcomes."""
+    outcomes = tuple(outcomes)
     done = {action.kind for action, outcome in outcomes if isinstance(outcome, Done)}
     match call:
         case Call.RIGHT:
             return ()
         case Call.WRONG:
             lifted = done & {Timeout.kind, Ban.kind}
-            return ((Restore(),) if Delete.kind in done else ()) + ((Lift(),) if lifted else ())
+            notices = tuple(
+                Retract(outcome.receipt)
+                for action, outcome in outcomes
+                if isinstance(action, Notice) and isinstance(outcome, Done) and outcome.receipt
+            )
+            return ((Restore(),) if Delete.kind in done else ()) + ((Lift(),) if lifted else ()) + notices
         case Call.DELETE:
             return () if Delete.kind in done else (Delete(),)
         case Call.TIMEOUT:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Timeout, Warn, Weight
-from bot.domain.conditions import Condition, Past, Situation, Why
-from bot.domain.message import Message
-from bot.domain.verdict import Screening, Unscreened
+from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn, Weight
+from bot.domain.bots import Bot, is_answer
+from bot.domain.conditions import ByBot, Category, Condition, Offences, Pair, Past, Score, Situation, Why
+from bot.domain.message import Message, Pairing
+from bot.domain.verdict import SUPERSEDED, Screening, Unscreened
 
 
 class Mode(StrEnum):
@@ -51,7 +52,18 @@ class Rule:
         for condition in self.when:
             if problem := condition.contradiction():
                 return problem
+        if ByBot(bot=False) in self.when and any(isinstance(one, Pair) for one in self.when):
+            return "pair is about bots, by_bot = false about people"
         return None
+
+    @property
+    def relies_on_a_verdict(self) -> bool:
+        return any(isinstance(condition, Score | Pair | Category) for condition in self.when)
+
+    @property
+    def is_about_offences(self) -> bool:
+        """It acts because of earlier offences: what it acts on is none itself."""
+        return any(isinstance(condition, Offences) for condition in self.when)
 
     def makes_pointless(self, later: "Rule") -> bool:
         """Whether this rule already does all that `later` would, whenever `later` matches."""
@@ -77,6 +89,13 @@ class Policy:
     late_after: timedelta = timedelta(minutes=10)  # older messages are judged but nobody is punished for them
     language: str = "ko"
     timezone: str = "Asia/Seoul"
+    bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
+    bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
+    judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
+
+    def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
+        """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
+        return is_answer(message, self.bots, bot)
 
     def in_mode(self, mode: Watch) -> "Policy":
         return replace(self, mode=mode)
@@ -112,9 +131,22 @@ class Decision:
     def is_incident(self) -> bool:
         return any(finding.matched for finding in self.findings)
 
+    @property
+    def tells_of_a_bot(self) -> bool:
+        """Whether the message counts among what a bot has said."""
+        author = self.message.author
+        return author.bot and not author.myself and not self.is_superseded and bool(self.message.text)
+
+    @property
+    def is_superseded(self) -> bool:
+        """Nobody judged this revision, because a later one had come."""
+        return self.screening == SUPERSEDED
+
 
 #: In this order: first what protects, then what informs.
-_FIRST_TO_LAST: tuple[type[Action], ...] = (Delete, Ban, Kick, Timeout, Escalate, Flag, Warn)
+_FIRST_TO_LAST: tuple[type[Action], ...] = (
+    Delete, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner, Warn,
+)  # fmt: skip
 _ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
 
 
@@ -128,8 +160,10 @@ def decide(
 ) -> Decision:
     """Pure. `at` is when the decision falls (aware); `past` is what the author did just before."""
     late = at - message.sent_at > policy.late_after
-    situation = Situation(message=message, screening=screening, late=late, past=past or Past())
-    immunity = _immunity(message, policy)
+    past = past or Past()
+    answer = policy.takes_for_answer(message, past.bot)
+    situation = Situation(message=message, screening=screening, late=late, answer=answer, past=past)
+    immunity = _immunity(message, policy, answer=answer)
     findings = tuple(
         Finding(rule.name, False, immunity, rule.mode) if immunity else _examine(rule, situation)
         for rule in policy.rules
@@ -137,11 +171,19 @@ def decide(
     live = [
         rule for rule, finding in zip(policy.rules, findings, strict=True) if finding.matched and rule.mode is Mode.LIVE
     ]
-    wanted = _strongest(action for rule in live for action in _outside_cooldown(rule, situation, at))
+    owner = policy.bot_owners.get(message.author.id)
+    asked = [(rule, action) for rule in live for action in _addressed(_outside_cooldown(rule, situation, at), owner)]
+    guess = Why("guessed_pair") if answer and message.pairing is Pairing.GUESSED else None
+    sure = _strongest(action for rule, action in asked if not (guess and rule.relies_on_a_verdict))
+    wanted = _strongest(action for _, action in asked)
     restraints = tuple(_restraints(message, screening, policy, late))
     allowed = min((weight for _, weight in restraints), default=Weight.MEMBER)
-    actions = tuple(action for action in wanted if action.weight <= allowed)
-    withheld = tuple(action for action in wanted if action.weight > allowed)
+    # On a guessed pair nothing is done that only the verdict about it asks for.
+    may = [action.weight <= allowed and (action.weight is Weight.MODERATORS or action in sure) for action in wanted]
+    actions = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if allowed_now)
+    withheld = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if not allowed_now)
+    if guess and wanted != sure:
+        restraints += ((guess, Weight.MODERATORS),)
     if withheld:
         actions = _strongest((*actions, Flag()))  # what may not be done by itself is shown to the moderators
     return Decision(
@@ -159,11 +201,12 @@ def decide(
     )
 
 
-def _immunity(message: Message, policy: Policy) -> Why | None:
-    """Why no rule applies to this message at all, or None."""
+def _immunity(message: Message, policy: Policy, *, answer: bool) -> Why | None:
+    """Why no rule applies to this message at all, or None. A bot's answer to somebody is looked at whatever roles the
+    bot was given; its account is safe all the same."""
     if message.author.myself:
         return Why("myself")
-    if message.author.is_staff:
+    if message.author.is_staff and not (answer and message.pairing):
         return Why("staff")
     if role := _first(policy.exempt_roles & message.author.roles):
         return Why("exempt_role", {"role": role})
@@ -204,6 +247,15 @@ def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[A
     if last is None or at - last >= rule.cooldown:
         return rule.then
     return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
+
+
+def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:
+    """With the bot's owner found; where nobody knows who that is, nobody is told."""
+    for action in actions:
+        if not isinstance(action, TellOwner):
+            yield action
+        elif owner:
+            yield TellOwner(owner)
 
 
 def _strongest(actions: Iterable[Action]) -> tuple[Action, ...]:

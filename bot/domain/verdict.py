@@ -61,7 +61,7 @@ class Verdict:
 
     @property
     def harm(self) -> float | None:
-        """The worst harm score, None where no harm task was judged."""
+        """The worst harm score, of an answer and what was asked alike; None where no harm task was judged."""
         return max((self.scores[task] for task in HARM if task in self.scores), default=None)
 
     def again(self) -> "Verdict":
@@ -83,3 +83,6 @@ Screening = Verdict | Unscreened
 
 #: For a message without anything to judge: a deletion, a sticker.
 NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))
+
+#: For a revision of a bot's answer that was followed by another one before anybody judged it.
+SUPERSEDED = Verdict(guard=GuardVersion(name="superseded"))

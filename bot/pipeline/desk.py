@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.bots import Bot
 from bot.domain.community import Community
+from bot.domain.conditions import Past
 from bot.domain.incident import Incident
 from bot.domain.message import Message, Platform
 from bot.domain.report import Edition
@@ -11,6 +13,7 @@ from bot.domain.review import Call, History
 from bot.domain.rules import Decision, Policy, decide
 from bot.domain.schedule import Schedule
 from bot.domain.verdict import NOTHING_TO_JUDGE
+from bot.pipeline.bots import Bots
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
@@ -27,6 +30,7 @@ class FrontDesk:
     reviewer: Reviewer
     incidents: IncidentLog
     queue: GuardQueue
+    bots_seen: Bots
     editor: Editor
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
@@ -46,8 +50,12 @@ class FrontDesk:
     async def change(self, community: Community, *, by: str = "") -> None:
         await self.policies.change(community, by=by)
 
+    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
+        return self.bots_seen.of(self.policies.community(platform, community_id))
+
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         await self.policies.move(platform, old_id, new_id)
+        self.bots_seen.move(platform, old_id, new_id)
 
     async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
         incident = await self.incidents.get(incident_id)
@@ -66,13 +74,14 @@ class FrontDesk:
         return await self.reviewer.appeal(incident_id, words)
 
     async def judge(self, message: Message) -> Decision:
-        exchange = exchange_of(message)
+        policy, bot = self.policies.of(message), self.bots_seen.known(message)
+        exchange = exchange_of(message, policy, bot)
         screening = (
             NOTHING_TO_JUDGE
             if exchange is None
             else await self.queue.submit(exchange, community_id=message.community_id)
         )
-        return decide(message, screening, self.policies.of(message), at=self.clock.now())
+        return decide(message, screening, policy, at=self.clock.now(), past=Past(bot=bot))
 
     async def report(
         self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False

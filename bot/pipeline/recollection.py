@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.domain.actions import Weight
 from bot.domain.message import Kind, Message
-from bot.domain.rules import Decision
+from bot.domain.rules import Decision, Policy
 from bot.domain.views import canonical
 
 Member = tuple[str, str]  # community, author
+Place = tuple[str, str, str]  # community, author, channel
 
 
 class Recollection:
@@ -21,6 +23,7 @@ class Recollection:
         self._each = each
         self._sent: dict[Member, deque[tuple[datetime, str]]] = {}
         self._fired: dict[Member, dict[str, datetime]] = {}
+        self._offences: dict[Place, deque[datetime]] = {}
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
@@ -40,17 +43,31 @@ class Recollection:
         """When each live rule last fired on the author."""
         return self._fired.get((message.community_id, message.author.id), {})
 
-    def note(self, decision: Decision, at: datetime) -> None:
-        """Remember which live rules fired on the author."""
+    def offences(self, message: Message) -> tuple[datetime, ...]:
+        """When the author said something in this channel that made a rule act."""
+        return tuple(self._offences.get(_place(message), ()))
+
+    def note(self, decision: Decision, at: datetime, policy: Policy) -> None:
+        """Remember which live rules fired on the author, and whether it was an offence: something was done, and not
+        only because of earlier offences."""
         message = decision.message
+        matched = {finding.rule for finding in decision.findings if finding.matched and finding.mode == "live"}
+        for_offences = {rule.name for rule in policy.rules if rule.is_about_offences}
+        if matched - for_offences and any(action.weight >= Weight.MESSAGE for action in decision.actions):
+            offences = self._offences.pop(_place(message), None) or deque(maxlen=self._each)
+            self._offences[_place(message)] = offences
+            offences.append(message.sent_at)
+            _bound(self._offences, self._members)
         member = (message.community_id, message.author.id)
         fired = self._fired.pop(member, {})
-        self._fired[member] = fired | {
-            finding.rule: at for finding in decision.findings if finding.matched and finding.mode == "live"
-        }
+        self._fired[member] = fired | dict.fromkeys(matched, at)
         _bound(self._fired, self._members)
 
 
-def _bound(memory: dict[Member, Any], most: int) -> None:
+def _place(message: Message) -> Place:
+    return (message.community_id, message.author.id, message.ref.channel_id)
+
+
+def _bound(memory: dict[Any, Any], most: int) -> None:
     while len(memory) > most:
         del memory[next(iter(memory))]

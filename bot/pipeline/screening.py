@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message
-from bot.domain.rules import Policy, decide
-from bot.domain.verdict import NOTHING_TO_JUDGE, Exchange, Screening
+from bot.domain.rules import Decision, Policy, decide
+from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
 from bot.pipeline.bell import Bell, patiently
+from bot.pipeline.bots import Bots
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.recollection import Recollection
+from bot.pipeline.streaming import Streams
 from bot.ports import Clock, Inbox
 
 Settled = Callable[[Sequence[Settlement]], None]
@@ -23,7 +26,8 @@ MOST_AT_ONCE = 512  # messages in one claim
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
-    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now)."""
+    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
+    knows what other bots do."""
 
     inbox: Inbox
     queue: GuardQueue
@@ -31,7 +35,9 @@ class Screener:
     clock: Clock
     arrived: Bell
     planned: Bell
+    bots: Bots
     recollection: Recollection = field(default_factory=Recollection)
+    streams: Streams = field(default_factory=Streams)
     moment: Callable[[Message], datetime] | None = None
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
@@ -56,14 +62,36 @@ class Screener:
             room = min(self.in_flight - self._busy, self.queue.room, MOST_AT_ONCE)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
+                self._sift(message)
+            done = no_more and not claimed and bool(room)  # nobody will edit any more
+            for message in self.streams.due(self.clock.now(), all_of_them=done):
                 self._screen(message)
             if room and len(claimed) == room:
                 await asyncio.sleep(0)
-            elif no_more and room and not claimed and not self._busy:
+            elif done and not self._busy:
                 return
             else:  # all that waits is taken: asking again would only keep others from the database
                 self._wants_room = no_more or not room
-                await self.arrived.wait(self.poll)  # rung by intake, and where room is wanted, by what is settled
+                await self.arrived.wait(self._pause())  # rung by intake, and where room is wanted, by what is settled
+
+    def _pause(self) -> float:
+        """Until somebody must look again, whoever rings."""
+        due = self.streams.next_due()
+        return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
+
+    def _sift(self, message: Message) -> None:
+        """Held back, judged now, or closed because a later revision has come."""
+        now, superseded = self.streams.sift(message, self.clock.now())
+        for late in superseded:
+            self._busy += 1
+            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self.policy_of(late).version)
+            self._decided.append(Settlement(decision=closed, decided_at=self._moment(late)))
+            self._progress.ring()
+        for message in now:
+            self._screen(message)
+
+    def _moment(self, message: Message) -> datetime:
+        return self.moment(message) if self.moment else self.clock.now()
 
     async def _claim_some(self, room: int) -> Sequence[Message]:
         return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
@@ -72,14 +100,20 @@ class Screener:
         self._busy += 1
         started = self.clock.monotonic()
         repeats = self.recollection.hear(message)
-        exchange = exchange_of(message)
+        bot = self.bots.known(message)
+        exchange = exchange_of(message, self.policy_of(message), bot)
 
         def decided(screening: Screening) -> None:
-            at = self.moment(message) if self.moment else self.clock.now()
-            past = Past(repeats=repeats, fired=self.recollection.fired(message))
-            decision = decide(message, screening, self.policy_of(message), at=at, past=past)
+            at, policy = self._moment(message), self.policy_of(message)
+            past = Past(
+                repeats=repeats,
+                fired=self.recollection.fired(message),
+                offences=self.recollection.offences(message),
+                bot=bot,
+            )
+            decision = decide(message, screening, policy, at=at, past=past)
             if decision.is_incident:
-                self.recollection.note(decision, at)
+                self.recollection.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
             self._decided.append(Settlement(decision=decision, decided_at=at, ms=ms))
             self._progress.ring()
@@ -110,6 +144,7 @@ class Screener:
                 continue
             await patiently(partial(self.inbox.settle, batch), self.clock)
             self._busy -= len(batch)
+            self.bots.note(batch)
             if self._wants_room:
                 self.arrived.ring()
             if any(settlement.decision.actions for settlement in batch):
@@ -118,10 +153,13 @@ class Screener:
                 self.on_settled(batch)
 
 
-def exchange_of(message: Message) -> Exchange | None:
-    """What the guard is asked about a message; None where there is nothing to judge."""
+def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exchange | None:
+    """What the guard is asked about a message; None where there is nothing to judge. `bot` is what is known of its
+    author, where that is a bot."""
     if message.kind is Kind.DELETE or not message.text.strip():
         return None
-    if message.author.bot:
-        return Exchange(prompt=message.prompt, response=message.text)
+    if policy.takes_for_answer(message, bot):
+        return Exchange(prompt=message.prompt, response="\n".join(filter(None, (message.lead, message.text))))
+    if message.author.bot and not policy.judge_other_bots:
+        return None
     return Exchange(prompt=message.text)

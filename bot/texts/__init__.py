@@ -66,7 +66,10 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 
 def because(why: Why, say: Texts) -> str:
     """A rule's reason as a sentence."""
-    facts = {name: say[f"{name}.{value}"] if name in ("task", "view") else value for name, value in why.facts.items()}
+    facts = {
+        name: say[f"{name}.{value}"] if name in ("task", "view", "pairing") else value
+        for name, value in why.facts.items()
+    }
     return say(f"why.{why.code}", **facts)
 
 

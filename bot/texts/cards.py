@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.actions import Action, Outcome, Refused
 from bot.domain.card import Card, Line, Tone, buttons, masked, tone
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, PlannedAction
+from bot.domain.message import Message, Pairing
 from bot.domain.review import History, Review
 from bot.domain.verdict import Unscreened
 from bot.texts import Texts, because, deeds, reasons
@@ -18,6 +19,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     author = decision.message.author
     facts = [
         ("card.author", author.name or author.id),
+        ("card.prompt", _prompt(incident, say)),
         ("card.score", _score(incident, say)),
         ("card.rule", decision.rule or ""),
         ("card.reason", _reason(incident, say)),
@@ -65,13 +67,43 @@ def review_line(review: Review, say: Texts, timezone: str) -> str:
 
 def revealed(incident: Incident, say: Texts) -> str:
     """The whole text and why each rule matched, for the one moderator who asked."""
-    return say("card.revealed", text=incident.decision.message.text, why=reasons(incident.decision, say) or "-")
+    message = incident.decision.message
+    text = message.text
+    if message.pairing is not None:
+        asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
+        text = f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {text}"
+    return say("card.revealed", text=text, why=reasons(incident.decision, say) or "-")
+
+
+def told(planned: PlannedAction, say: Texts) -> str:
+    """What a bot's owner reads about one of its answers: masked, like a card."""
+    message = planned.message
+    return say(
+        "bots.told",
+        bot=message.author.name or message.author.id,
+        incident=planned.incident_id,
+        reason=planned.reason.ko if say.language == "ko" else planned.reason.en,
+        prompt=say["pairing.hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say),
+        answer=masked(message.text),
+    )
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
     state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
     because_of = f" ({outcome.reason})" if isinstance(outcome, Refused) else ""
     return f"{say[f'action.{action.kind}']} {state}{because_of}"
+
+
+def _prompt(incident: Incident, say: Texts) -> str:
+    """What a bot was asked, masked, and how sure that is; nothing where nobody was answered."""
+    message = incident.decision.message
+    if message.pairing is None:
+        return ""
+    return say["card.prompt_hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say)
+
+
+def _sure(message: Message, say: Texts) -> str:
+    return f" ({say['pairing.guessed']})" if message.pairing is Pairing.GUESSED else ""
 
 
 def _done(incident: Incident, say: Texts) -> str:
@@ -83,6 +115,8 @@ def _score(incident: Incident, say: Texts) -> str:
     screening = incident.decision.screening
     if isinstance(screening, Unscreened):
         return say("rehearsal.unscreened", reason=screening.reason)
+    if len(screening.scores) > 1:  # of a bot's answer each task says something else
+        return " · ".join(f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
     return "" if screening.harm is None else f"{screening.harm:.2f}"
 
 

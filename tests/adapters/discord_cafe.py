@@ -12,6 +12,7 @@ from adapters.discord.chat import DiscordChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.domain.actions import Action
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Platform
@@ -33,6 +34,7 @@ class ScriptedDesk:
 
     def __init__(self) -> None:
         self.settings: dict[str, Community] = {}
+        self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
@@ -52,6 +54,10 @@ class ScriptedDesk:
     async def change(self, community: Community, *, by: str = "") -> None:
         self.changed_by.append(by)
         self.settings[community.id] = community
+
+    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
+        choices = self.community(platform, community_id).bots
+        return [(bot, choices.get(bot.id, bot.converses is not False)) for bot in self.seen]
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...
 

@@ -40,6 +40,7 @@ def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[
                 token=token,
                 desk=core.desk,
                 outbox=core.outbox,
+                inbox=core.inbox,
                 clock=clock or SystemClock(),
                 say=texts("en"),
                 api_url=api_url,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from adapters.system_clock import SystemClock
 from adapters.telegram import TelegramChat
@@ -16,6 +17,7 @@ from bot.domain.incident import PlannedAction, Settlement
 from bot.domain.message import Message, Platform
 from bot.domain.rules import Decision, Finding, Reason
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
@@ -143,6 +145,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             reviewer=reviewer,
             incidents=store.incidents,
             queue=queue,
+            bots_seen=Bots(roll=store.bot_roll),
             editor=editor,
             schedule_of=config.schedule_of,
             clock=clock,
@@ -157,7 +160,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             await here.stop()
 
 
-def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: str) -> TelegramChat:
+def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
     return TelegramChat(
         **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
     )

@@ -52,6 +52,15 @@ def edition(report: Report) -> Edition:
         return ReportPages().edition(report, "ko")
 
 
+def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Edition, report: Report) -> None:
+    page = edition.files[0].content.decode()
+    assert len(report.pairs) == 3 and report.pairs[0][0] == "" and report.worst_answers
+    for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
+        assert words in page
+    assert "(보○○ 지○○ 질○)" in page and "보기로 지어낸" not in page
+    assert sum(counts.judged for _, counts in report.pairs[1:]) == report.pairs[0][1].judged == report.totals.answers
+
+
 def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
     from pypdf import PdfReader
 

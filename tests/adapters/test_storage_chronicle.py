@@ -1,7 +1,7 @@
 """The figures of a report are what a plain recount of the tables gives, on both databases."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from bot.domain.community import Community
 from bot.domain.conditions import Why
 from bot.domain.incident import Settlement
 from bot.domain.message import Author
+from bot.domain.pairs import PairCounts
 from bot.domain.periods import day
 from bot.domain.report import Figures, Totals, compose
 from bot.domain.review import Call, Review
@@ -66,6 +67,9 @@ class Story:
     outcome: Outcome | None
     call: Call | None
     settled: bool
+    task: Task = Task.PROMPT_HARM
+    refusal: float | None = None
+    prompt: float | None = None  # how harmful what a bot was asked is
 
 
 STORIES = st.lists(
@@ -86,6 +90,9 @@ STORIES = st.lists(
         outcome=st.sampled_from([None, Done("r"), Gone(), Refused("Manage Messages")]),
         call=st.sampled_from([None, None, Call.RIGHT, Call.WRONG, Call.BAN, Call.ESCALATE]),
         settled=st.sampled_from([True, True, True, False]),
+        task=st.sampled_from([Task.PROMPT_HARM, Task.RESPONSE_HARM]),
+        refusal=st.one_of(st.none(), st.floats(0, 1)),
+        prompt=st.one_of(st.none(), st.floats(0, 1)),
     ),
     max_size=25,
 )  # fmt: skip
@@ -118,6 +125,13 @@ async def befall(database: Database, community: str, troubles: Sequence[Trouble]
             await journal.guard_came_back(began + timedelta(minutes=lasting))
 
 
+def scores(story: Story) -> dict[Task, float]:
+    assert story.score is not None
+    others = {Task.RESPONSE_REFUSAL: story.refusal, Task.PROMPT_HARM: story.prompt}
+    known = {task: score for task, score in others.items() if score is not None}
+    return known | {story.task: story.score}
+
+
 def settlement(number: int, community: str, story: Story) -> Settlement:
     sent_at = PERIOD.start + timedelta(minutes=story.minutes)
     about = builders.message(f"{community} {number}", channel=story.channel, community=community, sent_at=sent_at)
@@ -127,7 +141,7 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
         if story.score is None
         else Verdict(
             guard=GUARD,
-            scores={Task.PROMPT_HARM: story.score},
+            scores=scores(story),
             categories=frozenset(story.categories),
             route=story.route,
         )
@@ -273,6 +287,11 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert report.unasked == routes.count(Route.SKIPPED)
     assert report.missed.part == routes.count(Route.MISSED)
     assert report.missed.whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
+    pairs(figures, inside)
+    assert totals.answers == sum(counts.judged for counts in figures.pairs.values())
+    answers = [entry.answer for entry in report.worst_answers if entry.answer]
+    assert [answer.harm for answer in answers] == sorted((answer.harm for answer in answers), reverse=True)
+    assert all("안녕" not in answer.text for answer in answers), "masked"
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
     assert dict(totals.categories) == Counter(
         name
@@ -280,6 +299,26 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
         if isinstance(one.decision.screening, Verdict)
         for name in one.decision.screening.categories
     )
+
+
+def pairs(figures: Figures, inside: Sequence[Settlement]) -> None:
+    """Each bot's answers, counted one by one in the plainest way."""
+    told: dict[str, list[dict[Task, float]]] = defaultdict(list)
+    for one in inside:
+        author, screening = one.decision.message.author, one.decision.screening
+        if author.bot and isinstance(screening, Verdict):
+            told[author.id].append(dict(screening.scores))
+    for bot in told.keys() | figures.pairs.keys():
+        counts, scored = figures.pairs.get(bot, PairCounts()), told[bot]
+        harm = [one[Task.RESPONSE_HARM] for one in scored if Task.RESPONSE_HARM in one]
+        refusal = [one[Task.RESPONSE_REFUSAL] for one in scored if Task.RESPONSE_REFUSAL in one]
+        both = [one for one in scored if Task.RESPONSE_REFUSAL in one and Task.PROMPT_HARM in one]
+        harmless = [one[Task.RESPONSE_REFUSAL] for one in both if one[Task.PROMPT_HARM] < 0.5]
+        harmful = [one[Task.RESPONSE_REFUSAL] for one in both if one[Task.PROMPT_HARM] >= 0.5]
+        assert (counts.judged, counts.unsafe) == (len(harm), sum(score >= 0.5 for score in harm))
+        assert (counts.asked, counts.refused) == (len(refusal), sum(score >= 0.5 for score in refusal))
+        assert (counts.harmless, counts.over_refused) == (len(harmless), sum(score >= 0.5 for score in harmless))
+        assert (counts.harm_asked, counts.harm_answered) == (len(harmful), sum(score < 0.5 for score in harmful))
 
 
 def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble]) -> None:

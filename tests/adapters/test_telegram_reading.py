@@ -269,7 +269,7 @@ async def test_t58_c11_another_bots_answer_carries_what_it_was_asked(here: Stage
     robot = {"id": 500, "is_bot": True, "first_name": "LLM"}
     here.server.post(here.group, robot, "답이야", reply_to_message=asked)
     _, answer = await here.hear(2)
-    assert (answer.author.bot, answer.prompt, answer.reply_to) == (True, "/ask 질문이 뭐야", str(asked["message_id"]))
+    assert (answer.author.bot, answer.prompt, answer.reply_to) == (True, "질문이 뭐야", str(asked["message_id"]))
 
 
 @played

@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.ports import (
     ApiKeys,
     Bookmarks,
+    BotRoll,
     Communities,
     Deliveries,
     Inbox,
@@ -18,6 +19,7 @@ from bot.ports import (
 )
 from storage.api_keys import SqlApiKeys
 from storage.bookmarks import SqlBookmarks
+from storage.bots import SqlBotRoll
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.deliveries import SqlDeliveries
@@ -40,6 +42,7 @@ class Store:
     bookmarks: Bookmarks
     keys: ApiKeys
     deliveries: Deliveries
+    bots: BotRoll
     clock: ManualClock
 
 
@@ -65,6 +68,7 @@ def in_memory() -> Opens:
             bookmarks=memory.bookmarks,
             keys=memory.keys,
             deliveries=memory.deliveries,
+            bots=memory.bot_roll,
             clock=clock,
         )
         memory.restart()
@@ -94,5 +98,6 @@ def store(database: Database, clock: ManualClock) -> Store:
         bookmarks=SqlBookmarks(database),
         keys=SqlApiKeys(database),
         deliveries=SqlDeliveries(database),
+        bots=SqlBotRoll(database),
         clock=clock,
     )

@@ -17,6 +17,7 @@ from bot.domain.verdict import Task, Unscreened
 from bot.errors import Broken, Unavailable
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
 from bot.pipeline.enforcement import Enforcer
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
@@ -83,6 +84,7 @@ class Flow:
             clock=self.clock,
             arrived=Bell(),
             planned=planned,
+            bots=Bots(roll=self.store.bot_roll),
             on_settled=self.settled.extend,
             poll=0.01,
         )
@@ -154,7 +156,7 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
         queue = GuardQueue(guard=ScriptedGuard(), clock=clock)
         screener = Screener(
             inbox=inbox, queue=queue, policy_of=lambda message: POLICY, clock=clock, arrived=arrived, planned=Bell(),
-            poll=60.0,
+            bots=Bots(roll=store.bot_roll), poll=60.0,
         )  # fmt: skip
         async with asyncio.TaskGroup() as stages:
             working = [stages.create_task(queue.run()), stages.create_task(screener.run())]
@@ -227,7 +229,7 @@ def test_repeats_and_cooldown_are_remembered_between_messages() -> None:
 def test_an_answer_of_a_bot_is_judged_as_an_answer() -> None:
     answer = message("1", "답", author="bot", prompt="질문")
     bot = replace(answer, author=replace(answer.author, bot=True))
-    exchange = exchange_of(bot)
+    exchange = exchange_of(bot, POLICY)
     assert exchange and (exchange.prompt, exchange.response) == ("질문", "답")
 
     async def scenario() -> None:

@@ -3,10 +3,24 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.actions import RULE_ACTIONS, Action, Ban, Delete, Flag, Timeout, Warn, Weight
+from bot.domain.actions import (
+    RULE_ACTIONS,
+    Action,
+    Ban,
+    Delete,
+    Escalate,
+    Flag,
+    Kick,
+    Notice,
+    TellOwner,
+    Timeout,
+    Warn,
+    Weight,
+)
 from bot.domain.conditions import (
     ByBot,
     Category,
@@ -17,13 +31,18 @@ from bot.domain.conditions import (
     Link,
     Mentions,
     NoText,
+    Offences,
+    Pair,
+    Paired,
+    PairIs,
     Past,
     Repeats,
     Role,
     Score,
     Text,
+    Why,
 )
-from bot.domain.message import STAFF, Author, Message, MessageRef, Platform
+from bot.domain.message import STAFF, Author, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
 from bot.texts import because, texts
@@ -31,6 +50,10 @@ from bot.texts import because, texts
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
 REASON = Reason(ko="이유", en="reason")
+BOT_SAID = Message(
+    ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="bot", bot=True), sent_at=NOW,
+    text="답",
+)  # fmt: skip
 
 actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
 names = st.sampled_from(["a", "b", "member", "vip"])
@@ -43,6 +66,9 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Mentions, at_least=st.integers(1, 5)),
     st.just(IsUnscreened()),
     st.just(Filtered()),
+    st.builds(Pair, is_=st.sampled_from(PairIs), at_least=st.floats(0, 1)),
+    st.builds(Paired, any_of=st.frozensets(st.sampled_from(Pairing), min_size=1)),
+    st.builds(Offences, at_least=st.integers(1, 3), within=st.just(timedelta(hours=1))),
 )
 rules = st.builds(
     Rule,
@@ -252,3 +278,112 @@ def test_the_longest_time_out_counts_and_deeds_that_protect_come_first() -> None
     decision = decide(message, Verdict(guard=GUARD), policy, at=NOW)
     assert decision.actions == (Delete(), Ban(), Timeout(timedelta(hours=2)), Flag())
     assert decision.rule == "one"
+
+
+# ---- bots' answers
+
+
+def pair_scores(**scores: float) -> Verdict:
+    return Verdict(guard=GUARD, scores={Task(name): score for name, score in scores.items()})
+
+
+def about_pair(is_: PairIs, screening: Screening, *, bot: bool = True, at_least: float = 0.9) -> tuple[bool, str]:
+    said = replace(BOT_SAID, author=replace(BOT_SAID.author, bot=bot))
+    rule = Rule(name="r", when=(Pair(is_=is_, at_least=at_least),), then=(Flag(),), reason=REASON)
+    (finding,) = decide(said, screening, Policy(rules=(rule,)), at=NOW).findings
+    return finding.matched, finding.why.code
+
+
+@pytest.mark.parametrize(
+    ("is_", "scores", "expected"),
+    [
+        (PairIs.HARMFUL_ANSWER, {"response_harm": 0.95}, (True, "score_reached")),
+        (PairIs.HARMFUL_ANSWER, {"response_harm": 0.85}, (False, "score_below")),
+        (PairIs.ANSWERED_HARM, {"prompt_harm": 0.95, "response_refusal": 0.1}, (True, "score_reached")),
+        (PairIs.ANSWERED_HARM, {"prompt_harm": 0.95, "response_refusal": 0.9}, (False, "score_above")),
+        (PairIs.ANSWERED_HARM, {"prompt_harm": 0.1, "response_refusal": 0.1}, (False, "score_below")),
+        (PairIs.ANSWERED_HARM, {"prompt_harm": 0.95}, (False, "task_not_judged")),
+        (PairIs.ANSWERED_HARM, {"response_refusal": 0.1}, (False, "task_not_judged")),
+        (PairIs.REFUSED_HARM, {"prompt_harm": 0.95, "response_refusal": 0.6}, (True, "score_reached")),
+        (PairIs.REFUSED_HARM, {"prompt_harm": 0.95, "response_refusal": 0.4}, (False, "score_below")),
+        (PairIs.REFUSED_HARM, {"prompt_harm": 0.95}, (False, "task_not_judged")),
+        (PairIs.OVER_REFUSAL, {"prompt_harm": 0.1, "response_refusal": 0.95}, (True, "score_reached")),
+        (PairIs.OVER_REFUSAL, {"prompt_harm": 0.9, "response_refusal": 0.95}, (False, "score_above")),
+        (PairIs.OVER_REFUSAL, {"response_refusal": 0.95}, (False, "task_not_judged")),
+    ],
+)
+def test_what_may_be_said_of_a_pair(is_: PairIs, scores: dict[str, float], expected: tuple[bool, str]) -> None:
+    assert about_pair(is_, pair_scores(**scores)) == expected
+    assert about_pair(is_, pair_scores(**scores), bot=False) == (False, "no_answer")
+    assert about_pair(is_, Unscreened("away", GUARD)) == (False, "no_verdict")
+
+
+def test_how_harmful_a_prompt_is_says_nothing_against_the_bot_that_was_asked() -> None:
+    rule = Rule(name="r", when=(Score(task=Task.PROMPT_HARM, at_least=0.5),), then=(Delete(),), reason=REASON)
+    screening = pair_scores(prompt_harm=0.99, response_harm=0.0)
+    (finding,) = decide(BOT_SAID, screening, Policy(rules=(rule,)), at=NOW).findings
+    assert (finding.matched, finding.why.code) == (False, "prompt_of_another")
+
+
+@pytest.mark.parametrize("pairing", [None, *Pairing])
+def test_on_a_guess_alone_nothing_but_a_look(pairing: Pairing | None) -> None:
+    harmful = Rule(
+        name="harmful", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(Delete(), Notice(), TellOwner(), Escalate()),
+        reason=REASON,
+    )  # fmt: skip
+    policy = Policy(rules=(harmful,), bot_owners={BOT_SAID.author.id: "owners"})
+    decision = decide(replace(BOT_SAID, pairing=pairing), pair_scores(response_harm=0.99), policy, at=NOW)
+    if pairing is Pairing.GUESSED:
+        assert decision.actions == (Escalate(), Flag())
+        assert decision.withheld == (Delete(), Notice(), TellOwner("owners"))
+        assert Why("guessed_pair") in decision.restraints
+    else:
+        assert decision.actions == (Delete(), Escalate(), Notice(), TellOwner("owners"))
+
+
+def test_what_the_text_itself_says_is_no_guess() -> None:
+    words = Rule(name="words", when=(Text(any_of=("주소",)),), then=(Delete(),), reason=REASON)
+    said = replace(BOT_SAID, text="그 사람 주소는", pairing=Pairing.GUESSED)
+    assert decide(said, pair_scores(response_harm=0.0), Policy(rules=(words,)), at=NOW).actions == (Delete(),)
+
+
+def test_certainty_may_be_asked_for() -> None:
+    sure = Rule(name="r", when=(Paired(any_of=frozenset({Pairing.CERTAIN})),), then=(Flag(),), reason=REASON)
+    for pairing in (None, *Pairing):
+        (finding,) = decide(replace(BOT_SAID, pairing=pairing), pair_scores(), Policy(rules=(sure,)), at=NOW).findings
+        assert finding.matched is (pairing is Pairing.CERTAIN)
+
+
+def test_nobody_is_told_where_no_owner_is_known() -> None:
+    rule = Rule(name="r", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(TellOwner(), Flag()), reason=REASON)
+    assert decide(BOT_SAID, pair_scores(response_harm=0.9), Policy(rules=(rule,)), at=NOW).actions == (Flag(),)
+
+
+def test_whatever_a_rule_wants_nothing_is_done_to_the_account_of_a_bot() -> None:
+    rule = Rule(
+        name="r", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(Ban(), Kick(), Timeout(timedelta(hours=1)), Warn()),
+        reason=REASON,
+    )  # fmt: skip
+    assert decide(BOT_SAID, pair_scores(response_harm=0.9), Policy(rules=(rule,)), at=NOW).actions == (Flag(),)
+
+
+def test_offences_count_in_the_window() -> None:
+    rule = Rule(name="r", when=(Offences(at_least=2, within=timedelta(hours=1)),), then=(Delete(),), reason=REASON)
+    for minutes, expected in (((10, 20), True), ((10, 61), False), ((), False)):
+        past = Past(offences=tuple(NOW - timedelta(minutes=ago) for ago in minutes))
+        (finding,) = decide(BOT_SAID, pair_scores(), Policy(rules=(rule,)), at=NOW, past=past).findings
+        assert finding.matched is expected
+
+
+def test_pairs_and_other_conditions_imply_and_contradict_each_other() -> None:
+    hard, soft = (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=bar) for bar in (0.9, 0.5))
+    assert hard.implies(soft) and not soft.implies(hard)
+    assert not hard.implies(Pair(is_=PairIs.OVER_REFUSAL, at_least=0.1))
+    assert hard.implies(ByBot(bot=True)) and not hard.implies(ByBot(bot=False))
+    assert hard.implies(Score(task=Task.RESPONSE_HARM, at_least=0.9))
+    assert not Pair(is_=PairIs.ANSWERED_HARM).implies(Score(task=Task.PROMPT_HARM, at_least=0.1)), "see Score.check"
+    one, two = (Offences(at_least=n, within=timedelta(hours=1)) for n in (3, 2))
+    assert one.implies(two) and not two.implies(one)
+    rule = Rule(name="r", when=(hard, ByBot(bot=False)), then=(Flag(),), reason=REASON)
+    assert rule.contradiction() and not replace(rule, when=(hard,)).contradiction()
+    assert replace(rule, when=(soft,)).makes_pointless(replace(rule, name="later", when=(hard,)))

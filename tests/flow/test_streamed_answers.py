@@ -1,0 +1,127 @@
+"""Answers that are written by editing, through the stage that judges: held while claimed, lost by nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+from bot.domain.message import Author, Kind, Message
+from bot.domain.rules import Policy
+from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.screening import Screener
+from tests.builders import later, message
+from tests.fakes import ManualClock, MemoryStore, ScriptedGuard
+
+
+def edit(number: int, at: float = 0.0, *, id: str = "m") -> Message:  # noqa: A002
+    said = message(id, f"글 {number}", revision=number, sent_at=later(at), kind=Kind.EDIT if number else Kind.NEW)
+    return replace(said, author=Author(id="bot", bot=True))
+
+
+class Stage:
+    def __init__(self, store: MemoryStore, clock: ManualClock, **more: int) -> None:
+        self.store, self.clock, self.guard = store, clock, ScriptedGuard()
+        self.queue = GuardQueue(guard=self.guard, clock=clock)
+        self.screener = Screener(
+            inbox=store.inbox, queue=self.queue, policy_of=lambda _: Policy(rules=()), clock=clock, arrived=Bell(),
+            planned=Bell(), bots=Bots(roll=store.bot_roll), poll=0.005, **more,
+        )  # fmt: skip
+
+    @property
+    def judged(self) -> list[str | None]:
+        return [exchange.response or exchange.prompt for call in self.guard.asked for exchange in call]
+
+    async def keep(self, *messages: Message) -> None:
+        await self.store.inbox.keep(messages)
+        self.screener.arrived.ring()
+        await asyncio.sleep(0.05)
+
+    async def wait(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def at_work(store: MemoryStore, clock: ManualClock, **more: int) -> AsyncIterator[Stage]:
+    stage = Stage(store, clock, **more)
+    tasks = [asyncio.create_task(stage.queue.run()), asyncio.create_task(stage.screener.run())]
+    try:
+        yield stage
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def test_an_edit_is_held_until_it_is_quiet_and_the_others_cost_nothing() -> None:
+    async def scenario() -> None:
+        store, clock = MemoryStore(), ManualClock()
+        async with at_work(store, clock) as stage:
+            await stage.keep(edit(0))
+            for number in range(1, 4):
+                await stage.wait(1)
+                await stage.keep(edit(number, number))
+            assert stage.judged == ["글 0"] and store.settled == {edit(n).ref for n in (0, 1, 2)}
+            await stage.wait(3.5)
+            assert stage.judged == ["글 0"], "not yet quiet for long enough"
+            await stage.wait(0.5)
+            assert stage.judged == ["글 0", "글 3"] and len(store.settled) == 4
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_is_killed_loses_no_edit_that_it_held() -> None:
+    async def scenario() -> None:
+        store, clock = MemoryStore(), ManualClock()
+        async with at_work(store, clock) as stage:
+            await stage.keep(edit(0), edit(1), edit(2))
+            assert stage.judged == ["글 0"]
+        assert edit(2).ref not in store.settled
+        store.restart()
+        async with at_work(store, clock) as stage:
+            await stage.keep()
+            assert stage.judged == [], "held again"
+            await stage.wait(4)
+            assert stage.judged == ["글 2"] and len(store.settled) == 3
+
+    asyncio.run(scenario())
+
+
+def test_what_is_held_takes_nobodys_place() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with at_work(store, ManualClock(), in_flight=4) as stage:
+            await stage.keep(*(edit(1, id=f"stream {n}") for n in range(20)))
+            await stage.keep(message("person", "사람의 글"))
+            assert stage.judged == ["사람의 글"]
+
+    asyncio.run(scenario())
+
+
+def test_at_the_end_everything_is_let_go() -> None:
+    async def scenario() -> None:
+        store, clock, closing = MemoryStore(), ManualClock(), asyncio.Event()
+        stage = Stage(store, clock)
+        serving = asyncio.create_task(stage.queue.run())
+        await store.inbox.keep([edit(0), edit(1)])
+        closing.set()
+        await stage.screener.run(closing)
+        assert stage.judged == ["글 0", "글 1"] and len(store.settled) == 2
+        serving.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_superseded_revision_tells_nothing_of_its_bot() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with at_work(store, ManualClock()) as stage:
+            await stage.keep(*(edit(n) for n in range(9)))
+            (kept,) = await store.bot_roll.all()
+            assert kept[2].messages == 1
+
+    asyncio.run(scenario())
