@@ -31,6 +31,7 @@ class Judging:
     clock: Clock
     deadline: float
     _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def decide(
         self, visitor: Visitor, pairs: Sequence[Pair], request_id: str, leaving: Coroutine[Any, Any, object]
@@ -43,6 +44,8 @@ class Judging:
         gone = asyncio.create_task(leaving)
         self._under_way.add(judging)
         try:
+            if self._stopping.is_set():
+                raise Problem("stopping", retry_after=RETRY_AFTER)
             if not pulse.has_room:
                 raise Problem("too_busy", retry_after=RETRY_AFTER)
             patience = min(REMEMBERED_WITHIN, self.deadline) if pulse.guard_is_away else self.deadline
@@ -66,7 +69,8 @@ class Judging:
             raise Problem("guard_away", retry_after=RETRY_AFTER)
 
     def stop(self) -> None:
-        """Whoever still waits is told to come again later."""
+        """Whoever still waits, or comes now, is told to come again later."""
+        self._stopping.set()
         for task in self._under_way:
             task.cancel()
 

@@ -19,7 +19,7 @@ from bot.ports import ApiKeys, Clock, Desk, Vitals
 from bot.texts import Texts
 
 HEAD_WITHIN = 10.0  # seconds for the head of a request, from connecting or from the last answer
-CONNECTIONS = 512  # open at once; beyond that the one that has been silent longest gives way
+CONNECTIONS = 512  # open at once; beyond that the one that has been silent longest gives way, or else the new one
 KEEP_ALIVE = 5  # seconds between two requests
 READ_WITHIN = 30.0  # seconds for a client to take more of its answer
 STOP_WITHIN = 3  # seconds for answers under way when the program stops
@@ -29,7 +29,7 @@ _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 
 class HttpApi:
     """`run` is a service of the application. `listen` and `metrics_listen` are "host:port"; where the second is given,
-    metrics are served there and nowhere else. `addresses` are known once it listens."""
+    metrics are served there and nowhere else."""
 
     def __init__(
         self,
@@ -55,20 +55,16 @@ class HttpApi:
             metrics_listen: [*routes.health(), *routes.figures()],
         }
         self._places = {place: application(served, metrics, say) for place, served in places.items() if place}
-        self.addresses: dict[str, tuple[str, int]] = {}
-        self.listening = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled. Raises Broken where an address cannot be listened on."""
         sockets = {place: _bound(place) for place in self._places}
-        self.addresses = {place: bound.getsockname()[:2] for place, bound in sockets.items()}
         servers = [_Server(app) for app in self._places.values()]
         closing = asyncio.Event()
         working = asyncio.gather(
             self._admission.run(closing),
             *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True)),
         )
-        self.listening.set()
         try:
             await asyncio.shield(working)
         finally:
@@ -124,8 +120,8 @@ class _Impatient(H11Protocol):
         self._wait()
         if len(self.connections) > CONNECTIONS:
             others = (one for one in self.connections if isinstance(one, _Impatient) and one is not self)
-            if silent := [one for one in others if one.is_idle]:
-                min(silent, key=_Impatient.waits_since).transport.abort()
+            silent = [one for one in others if one.is_idle]
+            min(silent, key=_Impatient.waits_since, default=self).transport.abort()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -161,8 +161,10 @@ def test_a_client_that_leaves_takes_its_question_along(tmp_path: Path) -> None:
 def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with stage(tmp_path, per_second=1) as api:
-            statuses = [(await api.check("a"))[0] for _ in range(40)]
-            assert statuses.count(200) >= 33 and statuses.count(429) > 0
+            answered = 0
+            while (await api.check("a"))[0] == 200:
+                answered += 1
+            assert answered >= 33, "a burst is let through"
             refused, content = await api.post("/v1/moderations", {"input": ["a"] * 32})
             assert refused.status == 429 and int(refused.headers["Retry-After"]) >= 1
             assert content["error"]["type"] == "rate_limit_error"
