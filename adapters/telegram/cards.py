@@ -59,6 +59,7 @@ class _Shown:
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,7 +187,8 @@ class Cards:
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            await self._write(shown)
+            async with shown.writing:
+                await self._write(shown)
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
