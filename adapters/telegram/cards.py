@@ -58,6 +58,7 @@ class _Shown:
     named: int = 0  # how many of `more` the card names in the chat
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
+    is_stale: bool = False  # something came of it before it was there
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
@@ -155,6 +156,8 @@ class Cards:
                 shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
             )
         shown.message_id, shown.as_shown, shown.named = sent.message_id, (text, keyboard), named
+        if shown.is_stale:
+            self._rewrite_soon(shown)
 
     async def _ping(self, shown: _Shown, urgent: Sequence[str], say: Texts) -> None:
         names, entities = say("telegram.urgent", people=""), []
@@ -176,6 +179,7 @@ class Cards:
             self._rewrite_soon(shown)
 
     def _rewrite_soon(self, shown: _Shown) -> None:
+        shown.is_stale = shown.message_id is None
         if not shown.rewriting and shown.message_id is not None:
             shown.rewriting = True
             task = asyncio.create_task(self._rewrite(shown))
