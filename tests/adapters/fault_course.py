@@ -294,7 +294,10 @@ class Course:
         outcome.deleted = len(harmful - left.keys())
         for (kind, state), number in states.items():
             fine = state in ("done", "gone") or (may_refuse and state == "refused")
-            if not fine and not (kind == "warn" and state == "unconfirmed" and self._lost_something):
+            may_have_been_said = (
+                kind == "warn" and state == "unconfirmed" and self.plan.fault in ("killed", "network", "500")
+            )
+            if not fine and not may_have_been_said:
                 say(f"{number} × {kind} {state}")
         self._check_deletions(outcome)
         self._check_words(outcome, [row for row in done if row["kind"] == "warn" and row["state"] == "done"])
