@@ -54,6 +54,7 @@ class _Posted:
     at: float
     message_id: "asyncio.Future[int]"
     rewriting: "asyncio.Task[bool] | None" = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
     @property
     def receipt(self) -> str:
@@ -204,10 +205,11 @@ class CardBoard:
         await self.clock.sleep(SETTLES)
         card.rewriting = None  # what happens from here on needs another one
         try:
-            if found := await self.desk.look_up(card.incidents[0]):
-                embed, view = self._shown(*found, card.say, card.incidents)
-                channel = self.client.get_partial_messageable(card.channel_id)
-                await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
+            async with card.writing:
+                if found := await self.desk.look_up(card.incidents[0]):
+                    embed, view = self._shown(*found, card.say, card.incidents)
+                    channel = self.client.get_partial_messageable(card.channel_id)
+                    await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
         except discord.NotFound:
             return True  # somebody took the card away: nobody wants to see it
         except (BotError, discord.DiscordException, OSError, TimeoutError) as error:

@@ -62,6 +62,7 @@ class _Shown:
     rewriting: bool = False
     awaited: bool = False  # something is still to come of its incident
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -212,7 +213,9 @@ class Cards:
         await self.clock.sleep(pause)
         shown.rewriting = False
         try:
-            if await self._write(shown):
+            async with shown.writing:
+                is_complete = await self._write(shown)
+            if is_complete:
                 shown.awaited = False
             elif not shown.awaited:
                 shown.awaited = True

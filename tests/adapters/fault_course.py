@@ -77,10 +77,11 @@ class Outcome:
 
 
 class Course:
-    """One run. `folder` keeps the configuration and what the process said."""
+    """One run. `folder` keeps the configuration and what the process said. `migrating` is held while the schema is
+    made: alembic can do that once at a time in a process."""
 
-    def __init__(self, plan: Plan, place: Place, postgres: Postgres, folder: Path) -> None:
-        self.plan, self.place, self.postgres, self.folder = plan, place, postgres, folder
+    def __init__(self, plan: Plan, place: Place, postgres: Postgres, folder: Path, migrating: asyncio.Lock) -> None:
+        self.plan, self.place, self.postgres, self.folder, self.migrating = plan, place, postgres, folder, migrating
         self.process: asyncio.subprocess.Process
         self.cuts: list[float] = []  # when something was cut off: what was answered just before may not be on record
         self.written: dict[str, str] = {}  # id -> text
@@ -113,7 +114,7 @@ class Course:
     # ---- the process
 
     async def _prepare(self) -> None:
-        async with Database.open(self.url, SystemClock()) as database:
+        async with self.migrating, Database.open(self.url, SystemClock()) as database:
             await SqlCommunities(database).put(self.place.community)
         off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
         url = self.url
@@ -293,7 +294,10 @@ class Course:
         outcome.deleted = len(harmful - left.keys())
         for (kind, state), number in states.items():
             fine = state in ("done", "gone") or (may_refuse and state == "refused")
-            if not fine and not (kind == "warn" and state == "unconfirmed" and self._lost_something):
+            may_have_been_said = (
+                kind == "warn" and state == "unconfirmed" and self.plan.fault in ("killed", "network", "500")
+            )
+            if not fine and not may_have_been_said:
                 say(f"{number} × {kind} {state}")
         self._check_deletions(outcome)
         self._check_words(outcome, [row for row in done if row["kind"] == "warn" and row["state"] == "done"])
@@ -342,9 +346,9 @@ def _count(say: Any, what: str, which: Any) -> None:
         say(f"{len(which)} {what} ({', '.join(map(str, sorted(which, key=str)[:5]))})")
 
 
-async def run_course(plan: Plan, postgres: Postgres, folder: Path) -> Outcome:
+async def run_course(plan: Plan, postgres: Postgres, folder: Path, migrating: asyncio.Lock) -> Outcome:
     async with PLACES[plan.platform]() as place:
-        return await Course(plan, place, postgres, folder).run()
+        return await Course(plan, place, postgres, folder, migrating).run()
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
@@ -377,7 +381,7 @@ def main() -> None:
                 outage = asked.outage or LONG.get((platform, fault), 20.0)
                 plan = Plan(platform=platform, fault=fault, outage=outage, rate=asked.rate)
                 folder = Path(tempfile.mkdtemp(prefix=f"course-{platform}-{fault}-"))
-                outcomes.append(asyncio.run(run_course(plan, postgres, folder)))
+                outcomes.append(asyncio.run(run_course(plan, postgres, folder, asyncio.Lock())))
                 console.print(f"{platform} {fault}: {outcomes[-1].problems or 'every promise held'} ({folder})")
     finally:
         postgres.stop()
