@@ -389,7 +389,7 @@ async def application(
                 platforms=connected,
                 clock=clock,
                 planned=to_deliver,
-                at_once=config.report.workers + 4,
+                at_once=config.report.workers + 8,
             )
             sending = (scheduler.run, courier.run, bursts.run)
         yield Jikimi(

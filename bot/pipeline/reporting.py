@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +13,8 @@ from bot.domain.periods import Period, Span, latest, parse
 from bot.domain.report import EARLIER, Edition, Report, compose
 from bot.pipeline.policies import Policies
 from bot.ports import Chronicle, Clock, Inbox, IncidentLog, ReportPress
+
+AT_ONCE = 32  # reports that are being drawn or wait for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class Editor:
     policies: Policies
     press: Callable[..., ReportPress]
     clock: Clock
+    #: Of its own: the loop's threads look up addresses, and must not all wait for drawings.
+    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report"))
 
     async def edition(
         self,
@@ -57,7 +62,8 @@ class Editor:
         community = self.policies.community(platform, community_id)
         report = await report_on(self.chronicle, community_id, community.name or community_id, period)
         print_ = partial(self.press(unmasked=unmasked).edition, report, policy.language, with_pdf=with_pdf)
-        return replace(await asyncio.to_thread(print_), language=policy.language)
+        edition = await asyncio.get_running_loop().run_in_executor(self.threads, print_)
+        return replace(edition, language=policy.language)
 
 
 async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:
