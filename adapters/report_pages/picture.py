@@ -1,11 +1,14 @@
 """A report -> one PNG for a phone: figures with arrows, actions per day, rules beside the period before."""
 
 import io
+from typing import Any
 
 import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 from adapters.report_pages.charts import by_day, messages_by_day, ranking, style, trend
 from adapters.report_pages.look import ACCENT, INK, RULE, SOFT, showable
@@ -39,8 +42,16 @@ def png(words: Words) -> bytes:
         else:
             _days(figure, words)
             _below(figure, words)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+    return _packed(Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()))
+
+
+def _packed(drawn: Image.Image) -> bytes:
+    """As PNG with a palette: it holds few colours, and packs them into a third."""
+    stream = io.BytesIO()
+    flat = drawn.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    flat.save(stream, format="PNG")
     return stream.getvalue()
 
 

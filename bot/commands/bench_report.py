@@ -17,7 +17,7 @@ from bot.texts import Texts
 
 WEEKS = 5  # a report's own and those that it compares with
 QUIET_MESSAGES = 300
-EDITIONS = 10
+EDITIONS = 6
 
 
 async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bool) -> None:

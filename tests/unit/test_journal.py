@@ -2,15 +2,17 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.community import Community
 from bot.domain.journal import Outage, amendments, downtime
 from bot.domain.message import Platform
 from bot.domain.rules import Policy, Watch
+from bot.errors import Unavailable
+from bot.pipeline.alarm import Alarm
 from bot.pipeline.policies import Policies
 from tests.builders import NOW, later
-from tests.fakes import MemoryStore
+from tests.fakes import MemoryJournal, MemoryStore
 
 CAFE = Community(platform=Platform.DISCORD, id="1")
 
@@ -42,5 +44,31 @@ def test_who_changed_it_reaches_the_journal() -> None:
         await policies.change(replace(CAFE, mode=Watch.LIVE), by="하늘")
         (made,) = await store.journal.amendments("1", NOW, later(1))
         assert (made.by, made.setting, made.after) == ("하늘", "mode", "live")
+
+    asyncio.run(scenario())
+
+
+def test_a_return_is_written_down_however_long_the_database_is_away() -> None:
+    class Flaky(MemoryJournal):
+        failures = 2
+
+        async def guard_came_back(self, at: datetime) -> None:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise Unavailable("restarting")
+            await super().guard_came_back(at)
+
+    async def scenario() -> None:
+        store, journal = MemoryStore(), Flaky()
+        policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
+        alarm = Alarm(policies=policies, platforms={}, journal=journal, clock=store.clock, language="ko")
+        running = asyncio.create_task(alarm.run())
+        alarm.guard_is_away(NOW)
+        await store.clock.advance(60)
+        assert await journal.guard_is_away()
+        alarm.guard_is_away(None)
+        await store.clock.advance(30)
+        assert journal.away == [Outage(NOW, later(60))]
+        running.cancel()
 
     asyncio.run(scenario())
