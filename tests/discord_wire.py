@@ -51,6 +51,14 @@ class Trouble:
     scope: str = "user"
 
 
+class User(int):
+    """Somebody as the option of a command."""
+
+
+class Channel(int):
+    """A channel as the option of a command."""
+
+
 class WallClock:
     """simcord's clock: the real time, which a test may move on."""
 
@@ -159,11 +167,22 @@ class DiscordWire:
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
-        kinds = {str: 3, int: 4, float: 10}
-        given = [{"name": key, "value": value, "type": kinds[type(value)]} for key, value in options.items()]
+        kinds = {str: 3, int: 4, bool: 5, User: 6, Channel: 7, float: 10}
+        given = [
+            {"name": key, "value": str(value) if type(value) in (User, Channel) else value, "type": kinds[type(value)]}
+            for key, value in options.items()
+        ]
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
+        users = [self.backend.users[value] for value in options.values() if isinstance(value, User)]
+        channels = [self.backend.get_channel(value) for value in options.values() if isinstance(value, Channel)]
+        shown = [dict(serializers.channel_payload(self.backend, one)) | {"permissions": "0"} for one in channels]
+        if users or channels:
+            data["resolved"] = {
+                "users": {str(user.id): dict(serializers.user_payload(user)) for user in users},
+                "channels": {channel["id"]: channel for channel in shown},
+            }
         if target is not None:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))

@@ -10,6 +10,7 @@ import discord
 
 from adapters.discord.commands import NEEDED
 from bot.domain.actions import Delete
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.conditions import Why
 from bot.domain.incident import Incident
@@ -18,6 +19,7 @@ from bot.domain.rules import Decision, Finding, Policy, Reason, Rule, Watch
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import decision
+from tests.discord_wire import Channel, User
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 say = texts("en")  # the language of whoever asks is the simulator's: English
@@ -130,6 +132,23 @@ def test_a_sentence_is_judged_without_a_trace() -> None:
         record = place.wire.command(place.dal, place.general, "Judge with Jikimi", kind=3, target=written.id)
         assert "delete" in await told(place, record)
         assert judged[-1].text == "이 글은 어때"
+
+    play(scene)
+
+
+def test_who_manages_the_server_chooses_which_bots_are_judged() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        bot = place.join("챗봇", bot=True)
+        place.desk.seen = [Bot(id=str(bot), name="챗봇", messages=9, answers=3, prose=0)]
+        show = place.wire.command(place.owner, place.general, "jikimi bots")
+        assert "⚪" in (listed := await told(place, show)) and "챗봇" in listed and "9" in listed
+        chosen: dict[str, Any] = {"bot": User(bot), "judged": True, "owner_channel": Channel(place.mods)}
+        listed = await told(place, place.wire.command(place.owner, place.general, "jikimi bots", **chosen))
+        assert "🟢" in listed and f"<#{place.mods}>" in listed
+        settings = place.desk.settings[str(place.guild)]
+        assert (settings.bots, settings.bot_owners) == ({str(bot): True}, {str(bot): str(place.mods)})
+        refused = await told(place, place.wire.command(place.dal, place.general, "jikimi bots"))
+        assert refused == say["card.not_allowed"]
 
     play(scene)
 
