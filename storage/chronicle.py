@@ -244,7 +244,7 @@ def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry
         rule=decision.rule,
         rules=tuple(finding.rule for finding in matched if finding.mode is Mode.LIVE),
         shadow=tuple(finding.rule for finding in matched if finding.mode is Mode.SHADOW),
-        score=row.score,
+        score=_score(decision, row.score),
         bar=decision.thresholds.get(decision.rule or ""),
         categories=tuple(sorted(screening.categories)) if isinstance(screening, Verdict) else (),
         unscreened=isinstance(screening, Unscreened),
@@ -255,6 +255,12 @@ def _entry(row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry
         ruling=ruling,
         answer=_answer(decision),
     )
+
+
+def _score(decision: Decision, worst: float | None) -> float | None:
+    """The score that made the rule match: of a bot's answer, one among several."""
+    reached = (finding.why.facts.get("score") for finding in decision.findings if finding.rule == decision.rule)
+    return next((score for score in reached if isinstance(score, float)), worst)
 
 
 def _answer(decision: Decision) -> Answer | None:
