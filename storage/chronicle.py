@@ -6,6 +6,7 @@ at a time.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -270,7 +271,7 @@ class _Alike:
 
     def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:
         gist = codec.read_gist(row.decision, row.body)
-        return Entry(
+        entry = Entry(
             id=row.id,
             decided_at=row.decided_at,
             sent_at=row.sent_at,
@@ -291,8 +292,17 @@ class _Alike:
             withheld=self._one(gist.withheld),
             policy=self._one(gist.policy),
             ruling=ruling,
-            answer=_answer(codec.read_decision(row.decision, codec.read_message(row))) if gist.bot else None,
         )
+        if not gist.bot:
+            return entry
+        decision = codec.read_decision(row.decision, codec.read_message(row))
+        return replace(entry, score=_score(decision, row.score), answer=_answer(decision))
+
+
+def _score(decision: Decision, worst: float | None) -> float | None:
+    """The score that made the rule match: of a bot's answer, one among several."""
+    reached = (finding.why.facts.get("score") for finding in decision.findings if finding.rule == decision.rule)
+    return next((score for score in reached if isinstance(score, float)), worst)
 
 
 def _answer(decision: Decision) -> Answer | None:

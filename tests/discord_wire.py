@@ -45,9 +45,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A role or a channel as the value of a command's option."""
+    """A role, a channel or somebody as the value of a command's option."""
 
-    kind: Literal["role", "channel"]
+    kind: Literal["role", "channel", "user"]
     id: int
 
 
@@ -214,7 +214,7 @@ class DiscordWire:
         command = next(one for one in known if one["name"] == first)
         kinds = {str: 3, int: 4, bool: 5, float: 10}
         given = [
-            {"name": key, "value": str(value.id), "type": {"channel": 7, "role": 8}[value.kind]}
+            {"name": key, "value": str(value.id), "type": {"user": 6, "channel": 7, "role": 8}[value.kind]}
             if isinstance(value, Picked)
             else {"name": key, "value": value, "type": kinds[type(value)]}
             for key, value in options.items()
@@ -231,14 +231,16 @@ class DiscordWire:
         return self._interact(user_id, channel_id, 2, data)
 
     def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
-        roles, channels = {}, {}
+        roles, channels, users = {}, {}, {}
         for one in picked:
             if one.kind == "role":
                 roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
+            elif one.kind == "user":
+                users[str(one.id)] = dict(serializers.user_payload(self.backend.users[one.id]))
             else:
                 shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
                 channels[str(one.id)] = shown | {"permissions": "0"}
-        return {"roles": roles, "channels": channels}
+        return {"roles": roles, "channels": channels, "users": users}
 
     # ---- REST
 

@@ -78,7 +78,7 @@ class Turns:
     """Bounded by time, by turns a channel and by channels. Lost with the process; who starts again tells what is still
     on record with `hear`."""
 
-    def __init__(self, *, keep: timedelta = timedelta(minutes=15), each: int = 200, channels: int = 5_000) -> None:
+    def __init__(self, *, keep: timedelta = timedelta(minutes=15), each: int = 100, channels: int = 1_000) -> None:
         self._keep, self._each, self._most = keep, each, channels
         self._channels: OrderedDict[str, _Channel] = OrderedDict()
 

@@ -22,10 +22,15 @@ from bot.texts import texts
 
 class HarmInBrackets:
     version = GuardVersion(name="brackets")
-    tasks = frozenset({Task.PROMPT_HARM})
+    tasks = frozenset({Task.PROMPT_HARM, Task.RESPONSE_HARM})
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        return [Verdict(guard=self.version, scores={Task.PROMPT_HARM: _score(e.prompt or "")}) for e in exchanges]
+        return [Verdict(guard=self.version, scores=_scores(exchange)) for exchange in exchanges]
+
+
+def _scores(exchange: Exchange) -> dict[Task, float]:
+    prompt = {} if exchange.prompt is None else {Task.PROMPT_HARM: _score(exchange.prompt)}
+    return prompt if exchange.response is None else prompt | {Task.RESPONSE_HARM: _score(exchange.response)}
 
 
 def _score(text: str) -> float:

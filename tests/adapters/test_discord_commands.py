@@ -10,6 +10,7 @@ import discord
 
 from adapters.discord.commands import needed
 from bot.domain.actions import Delete
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.conditions import Why
 from bot.domain.incident import Incident
@@ -162,6 +163,27 @@ def test_a_long_text_is_written_in_a_window() -> None:
         assert judged == ["첫 줄\n둘째 줄"] and "삭제" in answer
         turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi test"))
         assert turned_away == texts("ko")["card.not_allowed"]
+
+    play(scene)
+
+
+def test_who_manages_the_server_chooses_which_bots_are_judged() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        bot = place.join("챗봇", bot=True)
+        place.desk.seen = [Bot(id=str(bot), name="챗봇", messages=9, answers=3, prose=0)]
+        show = place.wire.command(place.owner, place.general, "jikimi bots")
+        assert "⚪" in (listed := await told(place, show)) and "챗봇" in listed and "9" in listed
+        chosen: dict[str, Any] = {
+            "bot": Picked("user", bot),
+            "judged": True,
+            "owner_channel": Picked("channel", place.mods),
+        }
+        listed = await told(place, place.wire.command(place.owner, place.general, "jikimi bots", **chosen))
+        assert "🟢" in listed and f"<#{place.mods}>" in listed
+        settings = place.desk.settings[str(place.guild)]
+        assert (settings.bots, settings.bot_owners) == ({str(bot): True}, {str(bot): str(place.mods)})
+        refused = await told(place, place.wire.command(place.dal, place.general, "jikimi bots"))
+        assert refused == say["card.not_allowed"]
 
     play(scene)
 

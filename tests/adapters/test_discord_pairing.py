@@ -10,13 +10,15 @@ import pytest
 from simcord.enums import MessageType
 
 from bot import wiring
-from bot.config import Config, preset
+from bot.config import Config
 from bot.domain.actions import Delete, Done
+from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.incident import Incident
 from bot.domain.message import Kind, Message, Pairing, Platform
-from bot.domain.rules import Watch
+from bot.domain.rules import Policy, Watch
 from bot.domain.verdict import Exchange, Screening, Task, Verdict
+from bot.pipeline.screening import exchange_of
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_flow import EVER
 from tests.builders import NOW, message
@@ -244,10 +246,6 @@ class Strict(ScriptedGuard):
         return Verdict(guard=self.version, scores=scores)
 
 
-def rules() -> list[Any]:
-    return [rule.name for rule in preset("balanced")]
-
-
 class Product:
     """The whole application in a place, with the shipped rules."""
 
@@ -349,19 +347,27 @@ def test_a_bot_that_refuses_well_is_left_alone_and_one_that_answers_is_looked_at
 
 def test_a_bot_that_goes_on_is_raised_and_then_silenced_in_that_channel(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, Product(place, tmp_path) as product:
+        async with cafe() as place:
             bot = place.join("챗봇", bot=True)
-            other = place.wire.backend.create_channel(place.guild, "다른 곳").id
-            for number in range(5):
-                place.write(f"나쁜 답 {number}", by=bot, interaction_metadata=metadata(place))
-                await product.incidents(number + 1)
-            kinds = [{action.kind for action, _ in one.outcomes} for one in await product.incidents(5)]
-            assert ["escalate" in kind for kind in kinds] == [False, False, False, True, True]
-            place.write("이번에는 좋은 답", by=bot)
-            place.write("다른 곳에서 좋은 답", by=bot, channel=other)
-            silenced = (await product.incidents(6))[-1]
-            assert silenced.decision.rule == "silenced-bot"
-            assert product.said_in(other) == ["다른 곳에서 좋은 답"]
+            async with Product(place, tmp_path) as product:
+                for number in (1, 2):
+                    place.write(f"나쁜 답 {number}", by=bot, interaction_metadata=metadata(place))
+                    await product.incidents(number)
+            async with Product(place, tmp_path) as product:  # nothing is forgotten meanwhile
+                await goes_on(place, product, bot)
+
+    async def goes_on(place: Cafe, product: Product, bot: int) -> None:
+        other = place.wire.backend.create_channel(place.guild, "다른 곳").id
+        for number in (3, 4, 5):
+            place.write(f"나쁜 답 {number}", by=bot, interaction_metadata=metadata(place))
+            await product.incidents(number)
+        kinds = [{action.kind for action, _ in one.outcomes} for one in await product.incidents(5)]
+        assert ["escalate" in kind for kind in kinds] == [False, False, False, True, True]
+        place.write("이번에는 좋은 답", by=bot)
+        place.write("다른 곳에서 좋은 답", by=bot, channel=other)
+        silenced = (await product.incidents(6))[-1]
+        assert silenced.decision.rule == "silenced-bot"
+        assert product.said_in(other) == ["다른 곳에서 좋은 답"]
 
     asyncio.run(scenario())
 
@@ -434,10 +440,6 @@ def test_bots_are_found_listed_and_switched(tmp_path: Path) -> None:
 
 
 def test_other_bots_are_judged_like_people_where_that_is_wanted() -> None:
-    from bot.domain.bots import Bot
-    from bot.domain.rules import Policy
-    from bot.pipeline.screening import exchange_of
-
     song = replace(message(text="나쁜 노래"), author=replace(message().author, bot=True), sent_at=NOW)
     music = Bot(id="minji", messages=9)
     assert exchange_of(song, Policy(rules=()), music) is None

@@ -21,7 +21,7 @@ from bot.domain.incident import Settlement
 from bot.domain.message import Author
 from bot.domain.pairs import PairCounts
 from bot.domain.periods import day
-from bot.domain.report import Figures, Totals, compose
+from bot.domain.report import Answer, Figures, Totals, compose
 from bot.domain.review import Call, Review
 from bot.domain.rules import Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Task, Unscreened, Verdict
@@ -377,5 +377,29 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
         async with Database.open(url, ManualClock()) as database:
             after = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
         assert replace(after, late=before.late) == before
+
+    asyncio.run(scenario())
+
+
+def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> None:
+    about = replace(
+        builders.message("1", "아주 나쁜 답", sent_at=PERIOD.start),
+        author=Author(id="robot", bot=True),
+        prompt="나쁜 질문",
+    )
+    scored = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.99, Task.RESPONSE_HARM: 0.6})
+    why = Why("score_reached", {"task": "response_harm", "score": 0.6, "bar": 0.55})
+    decision = replace(builders.decision(about, Flag(), screening=scored), findings=(Finding("insult", True, why),))
+
+    async def scenario() -> None:
+        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+            inbox = SqlInbox(database)
+            await inbox.keep([about])
+            await inbox.settle([Settlement(decision=decision, decided_at=PERIOD.start)])
+            figures = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+        (entry,) = figures.entries
+        assert entry.score == 0.6 and entry.answer == Answer(harm=0.6, prompt="나○ 질○", text="아○ 나○ 답")
+        assert compose("cafe", PERIOD, figures, []).worst_answers == (entry,)
+        assert figures.pairs == {"robot": PairCounts(judged=1, unsafe=1)} and figures.totals.unsafe_answers == 1
 
     asyncio.run(scenario())

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.actions import ACTIONS, Action, Refused, Timeout, Unconfirmed
+from bot.domain.actions import ACTIONS, Action, Refused, TellOwner, Timeout, Unconfirmed
 from bot.domain.conditions import Why
-from bot.domain.message import Author, Kind, Message, MessageRef, Platform
+from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
@@ -41,6 +41,8 @@ MESSAGES = st.builds(
     kind=st.sampled_from(Kind),
     reply_to=st.none() | TEXT,
     prompt=st.none() | TEXT,
+    pairing=st.none() | st.sampled_from(Pairing),
+    lead=TEXT,
     channel_name=TEXT,
     mentions=st.integers(0, 1000),
     filtered=st.none() | TEXT,
@@ -49,7 +51,8 @@ MESSAGES = st.builds(
 WHYS = st.builds(Why, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
 MICROSECONDS = st.integers(0, 10**15).map(lambda number: timedelta(microseconds=number))
 ACTION: st.SearchStrategy[Action] = st.one_of(
-    *(st.builds(Timeout, MICROSECONDS) if kind is Timeout else st.builds(kind) for kind in ACTIONS)
+    *(st.builds(Timeout, MICROSECONDS) if kind is Timeout else st.builds(kind) for kind in ACTIONS),
+    st.builds(TellOwner, TEXT),
 )
 GUARDS = st.builds(GuardVersion, name=TEXT, model=TEXT, dialect=TEXT, calibration=TEXT)
 SCREENINGS: st.SearchStrategy[Screening] = st.builds(Unscreened, reason=TEXT, guard=GUARDS) | st.builds(

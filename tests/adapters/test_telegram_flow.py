@@ -19,7 +19,7 @@ from bot.config import Config, Storage, Telegram
 from bot.domain.actions import Delete, Refused, Retract
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
-from bot.domain.message import Platform
+from bot.domain.message import Pairing, Platform
 from bot.domain.rules import Watch
 from bot.ports import Clock
 from bot.texts import texts
@@ -177,6 +177,34 @@ def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: P
         judged = Counter(one.decision.message.ref.message_id for one in found)
         assert len(judged) == 100
         assert set(judged.values()) == {1}
+
+    asyncio.run(scenario())
+
+
+def test_a_killed_process_judges_the_streamed_answer_that_it_held_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = url_in(tmp_path)
+        await set_up(url)
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            robot = {"id": 500, "is_bot": True, "first_name": "챗봇"}
+            process = await start(url, server.url)
+            await server.until(lambda: server.polls, patience=60)
+            asked = server.post(group, 7, "질문")
+            written = server.post(group, robot, "음", reply_to_message=asked)
+            server.edit(written, text=HARM)
+            await server.until(lambda: not server.updates)  # kept, and held back for four seconds
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            assert written["message_id"] in group.messages
+            process = await start(url, server.url)
+            await server.until(lambda: written["message_id"] not in group.messages, patience=60)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        async with Database.open(url, ManualClock()) as database:
+            (found,) = await SqlIncidentLog(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+        message = found.decision.message
+        assert (message.text, message.prompt, message.pairing) == (HARM, "질문", Pairing.CERTAIN), "judged the same"
 
     asyncio.run(scenario())
 

@@ -17,6 +17,7 @@ from tests.adapters.telegram_process import connected
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played
 from tests.adapters.test_discord_flow import EVER
 from tests.adapters.test_discord_pairing import Strict
+from tests.builders import settlement
 from tests.telegram_server import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}
@@ -250,10 +251,6 @@ async def test_admins_see_and_choose_which_bots_are_judged(here: Stage) -> None:
     for number in range(6):
         here.server.post(here.group, ROBOT, f"🎵 0{number}:00")
     await here.hear(7)
-    from bot.pipeline.bots import Bots
-    from tests.builders import settlement
-
-    assert isinstance(here.desk.bots_seen, Bots)
     here.desk.bots_seen.note([settlement(one) for one in here.heard if one.author.bot])
     assert "1. ⚪" in await answered("/봇") and "챗봇" in await answered("/bots")
     assert "1. 🟢" in await answered("/bots on 1")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load, preset
+from bot.config import Bots, load, preset
 from bot.domain.community import Community
+from bot.domain.conditions import Pair, PairIs
 from bot.domain.message import Platform
 from bot.domain.rules import Watch
 from bot.errors import Broken
@@ -81,6 +82,19 @@ def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['/a*/']", "rules", "everything"),
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 1.5}", "rules[1].when.score.at_least", "1"),
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 0.9, below = 0.5}", "rules", "never match"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pair = {is = 'bad'}", "rules[1].when.pair.is", "over_refusal"),
+        (
+            "[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pair = {is = 'over_refusal'}\nwhen.by_bot = false",
+            "rules",
+            "never",
+        ),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = []", "rules[1].when.pairing", "empty"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = ['sure']", "rules[1].when.pairing[1]", "certain"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.offences = {times = 0, within = '1h'}", "offences.times", "1"),
+        ("[bots]\nquiet = 'soon'", "bots.quiet", "10m"),
+        ("[bots]\nlook = 0", "bots.look", "1"),
+        ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
+        ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
         ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
         ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
         ("not toml", "mine.toml", "TOML"),
@@ -110,6 +124,27 @@ def test_own_rules_replace_shipped_ones_of_the_same_name(tmp_path: Path) -> None
     assert "flood" not in rules
     assert [action.kind for action in rules["abuse"].then] == ["delete"]
     assert next(iter(rules)) == "abuse"
+
+
+def test_a_pairs_bar_is_moved_like_a_scores() -> None:
+    config = load(None, texts("en"), {})
+    community = Community(
+        platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
+        bot_owners={"7": "mine"},
+    )  # fmt: skip
+    policy = config.model_copy(update={"bots": Bots(owners={"7": "his", "8": "hers"})}).policy_of(community)
+    (rule,) = [rule for rule in policy.rules if rule.name == "doubtful-answer"]
+    assert rule.when == (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=0.8),)
+    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "hers"}
+
+
+def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:
+    wide, narrow = (
+        f"[[rules]]\nname = 'p{bar}'\nthen = ['flag']\nwhen.pair = {{is = 'harmful_answer', at_least = 0.{bar}}}\n"
+        for bar in (8, 9)
+    )
+    assert "p8" in refusal(tmp_path, wide + narrow) and "p9" in refusal(tmp_path, wide + narrow)
+    load_text(tmp_path, narrow + wide.replace("harmful_answer", "over_refusal"))
 
 
 @pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])

@@ -9,7 +9,7 @@ from bot.domain.journal import Outage, amendments, downtime
 from bot.domain.message import Platform
 from bot.domain.rules import Policy, Watch
 from bot.errors import Unavailable
-from bot.pipeline.alarm import Alarm
+from bot.pipeline.alarm import GUARD, Alarm
 from bot.pipeline.policies import Policies
 from tests.builders import NOW, later
 from tests.fakes import MemoryJournal, MemoryStore
@@ -61,14 +61,26 @@ def test_a_return_is_written_down_however_long_the_database_is_away() -> None:
     async def scenario() -> None:
         store, journal = MemoryStore(), Flaky()
         policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
-        alarm = Alarm(policies=policies, platforms={}, journal=journal, clock=store.clock, language="ko")
+        is_there = False
+
+        async def answers() -> bool:
+            return is_there
+
+        alarm = Alarm(
+            answers={GUARD: answers},
+            policies=policies,
+            platforms={},
+            journal=journal,
+            clock=store.clock,
+            language="ko",
+        )
         running = asyncio.create_task(alarm.run())
-        alarm.guard_is_away(NOW)
         await store.clock.advance(60)
         assert await journal.guard_is_away()
-        alarm.guard_is_away(None)
+        is_there = True
         await store.clock.advance(30)
-        assert journal.away == [Outage(NOW, later(60))]
+        (outage,) = journal.away
+        assert outage.begin == NOW and outage.end and later(60) <= outage.end <= later(61)
         running.cancel()
 
     asyncio.run(scenario())
