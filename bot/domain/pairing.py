@@ -52,11 +52,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What a platform says about a bot's message. `prompt` is a text that is known to be what was asked (found by
-    replying, or fetched), `asked` the id of the message it stands in, `answer` an earlier answer of the same bot."""
+    """What a platform says about a bot's message: `asked` is the id of the message that it replies to (which was heard
+    before, if it can be had at all), `answer` the id of an earlier answer of the same bot."""
 
     asked: str | None = None
-    prompt: str | None = None
     answer: str | None = None
     unseen: bool = False
     names: frozenset[str] = frozenset()  # people whom the answer mentions
@@ -110,12 +109,10 @@ class Turns:
     def _paired(self, known: _Channel, turn: Turn, hints: Hints) -> Turn:
         if (before := known.turns.get(turn.id)) and before.pairing:
             return replace(_like(turn, before), lead=before.lead, pieces=before.pieces)
-        if hints.prompt is None and hints.asked and (asked := known.turns.get(hints.asked)):
+        if hints.asked and (asked := known.turns.get(hints.asked)):
             if asked.bot:
                 return _like(turn, asked) if asked.author == turn.author else turn
             return self._with_lead(known, _with(turn, asked.text, Pairing.CERTAIN, asked.id))
-        if hints.prompt is not None:
-            return self._with_lead(known, _with(turn, hints.prompt, Pairing.CERTAIN, hints.asked))
         if hints.answer and (earlier := known.turns.get(hints.answer)) and earlier.pairing:
             return _like(turn, earlier)
         if hints.unseen or hints.asked:  # what was replied to is gone, and nobody has kept it
