@@ -9,7 +9,7 @@ import pytest
 from tests.adapters.fault_course import FAULTS, Outcome, Plan, run_course
 from tests.postgres import Postgres
 
-AT_ONCE = 3
+AT_ONCE = 4
 COURSES = [(platform, fault) for platform, faults in FAULTS.items() for fault in faults]
 
 pytestmark = pytest.mark.timeout(900)  # whoever comes first waits for all of them
