@@ -130,7 +130,7 @@ class Course:
             [defaults]
             mode = "live"
             disabled_rules = [{off}]
-            alarm_after = "{max(1, round(self.plan.outage / 2))}s"
+            alarm_after = "{max(1, round(self.plan.outage / 3))}s"
             {self.place.config}
             [[rules]]
             name = "warned"
