@@ -458,7 +458,7 @@ class Commands:
         chosen = {"preset": community.preset, "mode": policy.mode, "language": policy.language}
 
         def button(what: str, value: str, text: str) -> InlineKeyboardButton:
-            mark = "✓ " if chosen[what] == value else ""
+            mark = "✓ " if chosen.get(what) == value else ""
             return InlineKeyboardButton(mark + text, callback_data=f"setup:{community.id}:{what}:{value}")
 
         def choose_chat(purpose: str) -> InlineKeyboardButton:

@@ -11,7 +11,9 @@ def test_every_fact_has_a_test_or_a_reason() -> None:
     tests = {
         name: {fact.upper() for fact in facts.strip("_").split("_")}
         for file in HERE.glob("test_discord_*.py")
-        for name, facts in re.findall(r"^def (test((?:_[dc]\d+)+)_\w+)", file.read_text("utf-8"), re.MULTILINE)
+        for name, facts in re.findall(
+            r"^(?:async )?def (test((?:_[dc]\d+)+)_\w+)", file.read_text("utf-8"), re.MULTILINE
+        )
     }
     tested = set().union(*tests.values())
     rows = re.findall(

@@ -104,7 +104,7 @@ def test_c1_a_deleted_prompt_is_still_known_after_a_start() -> None:
                 for one in (int(kept.ref.message_id), asked.id):
                     reference = {"type": 0, "message_id": str(one), "channel_id": str(place.general)}
                     place.write("답", by=bot, reference=reference)
-                await until(lambda: len([one for one in heard.messages if one.author.bot]) == 2)
+                await until(lambda: len({one.ref for one in heard.messages if one.author.bot}) == 2)
                 found = {pair(one) for one in heard.messages if one.author.bot}
                 assert found == {("지울 질문 둘", Pairing.CERTAIN), (None, Pairing.HIDDEN)}
 

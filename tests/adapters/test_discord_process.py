@@ -83,7 +83,8 @@ async def told(place: Cafe, count: int) -> list[int]:
     """The incidents that the cards in the moderators' channel name, once there are so many."""
 
     def named() -> list[int]:
-        footers = [m.embeds[0]["footer"]["text"] for m in place.wire.backend.messages[place.mods].values()]
+        posted = place.wire.backend.messages[place.mods].values()  # cards, and the alert that so many are a burst
+        footers = [card.embeds[0]["footer"]["text"] for card in posted if card.embeds]
         return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]
 
     await until(lambda: len(named()) >= count, 90)

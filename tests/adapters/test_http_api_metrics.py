@@ -1,6 +1,7 @@
 """Metrics as Prometheus reads them, and the ports they may be read at."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from adapters.vllm_server import VllmServers
 from bot.domain.actions import Delete, Done, Refused
 from bot.domain.incident import PlannedAction
 from bot.domain.rules import Reason
+from bot.domain.verdict import Route, Verdict
 from bot.errors import Unavailable
 from bot.pipeline.vitals import VitalSigns
 from bot.wiring import _replica_figures
@@ -78,7 +80,9 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
             await api.check("무해한 말")
             vitals = api.core.vitals
             assert isinstance(vitals, VitalSigns)
-            vitals.settled([settlement(message("1")), settlement(message("2"), Delete())])
+            harmless = settlement(message("1"))
+            skipped = replace(harmless.decision, screening=Verdict(guard=guard.version, route=Route.SKIPPED))
+            vitals.settled([replace(harmless, decision=skipped), settlement(message("2"), Delete())])
             planned = PlannedAction(
                 id=1, incident_id=1, action=Delete(), message=message(), rule="", reason=Reason(ko="", en=""),
                 language="ko",
@@ -90,7 +94,7 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
             assert read["jikimi_inbox_settled_total"] == 2 and read["jikimi_incidents_total"] == 1
             assert read["jikimi_actions_total{kind=delete,outcome=done}"] == 1
             assert read["jikimi_actions_total{kind=delete,outcome=refused}"] == 1
-            assert read["jikimi_cascade_first_total"] == read["jikimi_cascade_skipped_total"] == 1
+            assert read["jikimi_cascade_total{route=skipped}"] == 1
             assert read["jikimi_replica_circuit{server=127.0.0.1:9,state=closed}"] == 1
             assert "password" not in text
 
