@@ -148,7 +148,7 @@ class CardBoard:
             return
         _remember(self._complaints, key, None)
         try:
-            await self.client.get_partial_messageable(int(channel)).send(say("discord.complaint", problem=problem))
+            await self.client.get_partial_messageable(int(channel)).send(say("card.complaint", problem=problem))
         except discord.HTTPException as error:
             _log.warning("could not complain", community=community_id, status=error.status)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -56,6 +57,7 @@ class Hands:
     members: Members
     outbox: Outbox
     clock: Clock
+    complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter
     _deletions: Deletions = field(init=False)
     _warned: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
 
@@ -76,6 +78,8 @@ class Hands:
         except ChatMigrated:
             raise
         except (BadRequest, Forbidden) as error:
+            if right := missing_right(error):
+                await self.complain(planned.message.community_id, say("telegram.missing", rights=right), say)
             return answer_as_outcome(error, say)
         except Lost:
             if planned.action.repeatable:
@@ -239,6 +243,16 @@ class Hands:
         return Done(f"{chat_id}/{sent.message_id}")
 
 
+def missing_right(error: BadRequest | Forbidden) -> str | None:
+    """The admin's right without which Telegram has refused; None where it has other reasons."""
+    answer = error.message.lower()
+    if "can't be deleted" in answer:
+        return "can_delete_messages"
+    if "not enough rights" in answer or "chat_admin_required" in answer:
+        return "can_restrict_members"
+    return None
+
+
 def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
     """What Telegram says about one chat, message or member, as an outcome; the reason says what to change."""
     answer = error.message.lower()
@@ -246,10 +260,8 @@ def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
         return Gone()
     if isinstance(error, Forbidden) or "chat not found" in answer:
         return Refused(say["telegram.not_there"])
-    if "can't be deleted" in answer:
-        return Refused(say("telegram.missing", rights="can_delete_messages"))
-    if "not enough rights" in answer or "chat_admin_required" in answer:
-        return Refused(say("telegram.missing", rights="can_restrict_members"))
+    if right := missing_right(error):
+        return Refused(say("telegram.missing", rights=right))
     if "administrator" in answer or "owner" in answer:
         return Refused(say["telegram.staff"])
     if "supergroup" in answer:

@@ -76,6 +76,7 @@ class Cards:
     _newest: dict[tuple[int, str], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
     _latest: OrderedDict[tuple[int, str, str], _Shown] = field(default_factory=OrderedDict)
     _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
+    _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _naming: int = 0
 
@@ -185,6 +186,20 @@ class Cards:
                 link_preview_options=_NO_PREVIEW,
                 reply_parameters=ReplyParameters(shown.message_id or 0, allow_sending_without_reply=True),
             )  # fmt: skip
+
+    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
+        """Tell the moderators once that something cannot be done."""
+        key, chat = (community_id, problem), self.desk.community(Platform.TELEGRAM, community_id).moderators_channel
+        if chat is None or key in self._complaints:
+            return
+        self._complaints[key] = None
+        if len(self._complaints) > REMEMBERED:
+            self._complaints.popitem(last=False)
+        try:
+            async with self.limiter.turn(int(chat), Lane.NOTICE):
+                await self.bot.send_message(int(chat), say("card.complaint", problem=problem))
+        except (BotError, TelegramError) as error:
+            _log.warning("could not complain", community=community_id, error=type(error).__name__)
 
     def touch(self, incident_id: int) -> None:
         """Something came of this incident."""

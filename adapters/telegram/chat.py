@@ -83,8 +83,11 @@ class TelegramChat:
         self._limiter = limiter = Limiter(clock=clock, say=say)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
-        self._hands = Hands(bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
+        self._hands = Hands(
+            bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock,
+            complain=self._cards.complain,
+        )  # fmt: skip
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,

@@ -110,14 +110,21 @@ async def test_t42_an_album_is_deleted_whole(here: Stage) -> None:
 
 
 @played
-async def test_rights_that_are_taken_away_midway_are_named(here: Stage) -> None:
+async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: Stage) -> None:
+    room = await here.with_moderators()
     first, second = await said(here), await said(here)
     assert await here.carry_out(first, Delete()) == [Done()]
     here.server.set_member(here.group, BOT_ID, "administrator", rights=[])
     (outcome,) = await here.carry_out(second, Delete())
     assert outcome == Refused("관리자 권한 없음: can_delete_messages")
-    (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
-    assert outcome == Refused("관리자 권한 없음: can_restrict_members")
+    for _ in range(2):
+        (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
+        assert outcome == Refused("관리자 권한 없음: can_restrict_members")
+    told = [message["text"] for message in room.messages.values()]
+    assert told == [
+        f"조치를 하지 못했습니다. 관리자 권한 없음: {right}"
+        for right in ("can_delete_messages", "can_restrict_members")
+    ]
 
 
 @played
