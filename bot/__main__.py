@@ -4,15 +4,15 @@ import sys
 
 import structlog
 
-from bot.commands.app import build, wanted_language
+from bot.commands.app import build, language_first, wanted_language
 from bot.errors import BotError
 
 
 def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for results
-    language = wanted_language(sys.argv[1:])
+    arguments = language_first(sys.argv[1:])
     try:
-        build(language)()
+        build(wanted_language(arguments))(args=arguments)
     except BotError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

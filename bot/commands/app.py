@@ -28,6 +28,22 @@ def wanted_language(arguments: Sequence[str]) -> str:
     return spoken_here()
 
 
+def language_first(arguments: Sequence[str]) -> list[str]:
+    """`--lang`, wherever it stands, moved to where the parser looks for it; what follows "--" is nobody's option."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    moved: list[str] = []
+    left: list[str] = []
+    words = iter(arguments[:end])
+    for word in words:
+        if word == "--lang":
+            moved += [word, *([value] if (value := next(words, None)) is not None else [])]
+        elif word.startswith("--lang="):
+            moved.append(word)
+        else:
+            left.append(word)
+    return [*moved, *left, *arguments[end:]]
+
+
 def build(language: str) -> typer.Typer:
     say = texts(language)
     app = typer.Typer(

@@ -200,6 +200,7 @@ def test_help_in_both_languages(tmp_path: Path) -> None:
     assert "관리 봇" in jikimi(tmp_path, "--help").stdout
     assert "moderation bot" in jikimi(tmp_path, "--help", language="en_US.UTF-8").stdout
     assert "관리 봇" in jikimi(tmp_path, "--lang", "ko", "--help", language="C.UTF-8").stdout
+    assert "판정기" in jikimi(tmp_path, "guards", "--lang", "ko", language="C.UTF-8").stdout
     assert "대화 기록" in jikimi(tmp_path, "rehearse", "--help").stdout
 
 
