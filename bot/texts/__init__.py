@@ -64,6 +64,12 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
     return pairs
 
 
+def rule_name(rule: str, say: Texts) -> str:
+    """What moderators call a rule: the shipped ones have names in both languages beside the one that commands take."""
+    called = say.get(f"rule_name.{rule}", rule)
+    return called if called == rule else f"{called} ({rule})"
+
+
 def because(why: Why, say: Texts) -> str:
     """A rule's reason as a sentence."""
     facts = {

@@ -10,7 +10,7 @@ from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Pairing
 from bot.domain.review import History, Review
 from bot.domain.verdict import Unscreened
-from bot.texts import Texts, because, deeds, reasons
+from bot.texts import Texts, because, deeds, reasons, rule_name
 
 
 def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: Sequence[int] = ()) -> Card:
@@ -21,7 +21,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.author", author.name or author.id),
         ("card.prompt", _prompt(incident, say)),
         ("card.score", _score(incident, say)),
-        ("card.rule", decision.rule or ""),
+        ("card.rule", rule_name(decision.rule or "", say)),
         ("card.reason", _reason(incident, say)),
         ("card.done", _done(incident, say)),
         ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
