@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Lift, Notice, Outcome, Restore, Retract, Timeout
 
+LONGEST_APPEAL = 500  # characters
+
 
 class Call(StrEnum):
     """A moderator's call. All but ESCALATE close the review."""

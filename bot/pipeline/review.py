@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from bot.domain.actions import Action, Flag
 from bot.domain.incident import Incident
-from bot.domain.review import Appeal, Call, Review, consequences
+from bot.domain.review import LONGEST_APPEAL, Appeal, Call, Review, consequences
 from bot.pipeline.bell import Bell
 from bot.ports import Clock, IncidentLog, Reviews
-
-LONGEST_APPEAL = 500  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
