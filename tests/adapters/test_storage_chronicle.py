@@ -186,7 +186,7 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(review, [], due=builders.NOW)
+            await reviews.record(review, due=builders.NOW)
     return settled
 
 
