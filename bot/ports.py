@@ -111,7 +111,8 @@ class Outbox(Protocol):
         ...
 
     async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
-        """Write down what came of planned actions (by id). Repeating a record changes nothing."""
+        """Write down what came of planned actions (by id), and plan its undoing where the incident was called wrong
+        meanwhile. Repeating a record changes nothing."""
         ...
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
@@ -119,7 +120,8 @@ class Outbox(Protocol):
         ...
 
     async def postpone(self, planned_id: int, until: datetime) -> None:
-        """Give a started action back, to be claimed again at or after `until`."""
+        """Give a started action back, to be claimed again at or after `until`; close it as `CalledOff` where the
+        incident was called wrong meanwhile."""
         ...
 
 
@@ -167,9 +169,10 @@ class Chronicle(Protocol):
 class Reviews(Protocol):
     """Moderators' calls, and members' appeals."""
 
-    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
-        """Write a call down and plan what follows, in one transaction. A call that closes the review is refused
-        when another one closed it before: then nothing is written, and that other one is returned."""
+    async def record(self, review: Review, *, due: datetime) -> Review | None:
+        """Write a call down and plan what follows (`consequences`), in one transaction. A call that closes the review
+        is refused when another one closed it before: then nothing is written, and that other one is returned. What
+        nobody has begun of an incident that is called wrong is closed as `CalledOff`."""
         ...
 
     async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:

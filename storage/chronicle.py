@@ -24,7 +24,7 @@ from bot.domain.verdict import Route, Task, Unscreened
 from storage import codec
 from storage.database import Database
 from storage.journal import amendments_between, outages_between
-from storage.tables import MESSAGE, AnyRow, actions, bots, incidents, messages, reviews, tallies
+from storage.tables import MESSAGE, AnyRow, actions, appeals, bots, incidents, messages, reviews, tallies
 from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
@@ -238,6 +238,8 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
         .where(*decided)
     )
     rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
+    objections = select(appeals.c.incident).select_from(incidents.join(appeals)).where(*decided)
+    appealed = set((await connection.execute(objections)).scalars())
     found = await connection.stream(
         select(
             incidents.c.id,
@@ -255,7 +257,10 @@ async def _entries(connection: AsyncConnection, community_id: str, start: dateti
     entries: list[Entry] = []
     alike = _Alike()
     async for rows in found.partitions():
-        entries += [alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id)) for row in rows]
+        entries += [
+            alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id), appealed=row.id in appealed)
+            for row in rows
+        ]
     return tuple(entries)
 
 
@@ -269,7 +274,7 @@ class _Alike:
         found: _Value = self._known.setdefault(value, value)
         return found
 
-    def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None) -> Entry:
+    def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None, *, appealed: bool) -> Entry:
         gist = codec.read_gist(row.decision, row.body)
         entry = Entry(
             id=row.id,
@@ -292,6 +297,7 @@ class _Alike:
             withheld=self._one(gist.withheld),
             policy=self._one(gist.policy),
             ruling=ruling,
+            appealed=appealed,
         )
         if not gist.bot:
             return entry

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from bot.domain.actions import (
     Action,
     Ban,
+    CalledOff,
     Delete,
     Done,
     Escalate,
@@ -377,6 +378,8 @@ def read_outcome(state: str, reason: str | None) -> Outcome | None:
             return Refused(reason or "")
         case Unconfirmed.kind:
             return Unconfirmed()
+        case CalledOff.kind:
+            return CalledOff()
         case _:
             raise Broken(f"The database holds an action in the state {state!r}, which this version does not know.")
 

@@ -35,6 +35,7 @@ from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
+from storage.overruled import call_off
 from storage.tables import actions, deliveries, holders, messages
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
@@ -203,6 +204,7 @@ class Database:
             .where(*left, actions.c.kind.in_(UNREPEATABLE))
             .values(state=Unconfirmed.kind, holder=None, finished_at=self.clock.now())
         )
+        await call_off(connection, self.clock.now(), *left)
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
         begun = (deliveries.c.holder.is_not(None), deliveries.c.holder.not_in(alive))
         await connection.execute(

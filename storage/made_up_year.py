@@ -21,7 +21,7 @@ from bot.domain.verdict import GuardVersion, Task, Verdict
 from bot.ports import Clock
 from storage import codec, tallies
 from storage.database import Database
-from storage.tables import actions, amendments, bots, incidents, messages, outages, reviews
+from storage.tables import actions, amendments, appeals, bots, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
 COMMUNITY = "서울 게임 라운지"
@@ -122,7 +122,7 @@ async def write_year(
                 _incident(week * 100_000 + n, moment, chance, raid)
                 for n, (moment, raid) in enumerate(sorted(moments), 1)
             ]
-            for table in (messages, incidents, actions, reviews):
+            for table in (messages, incidents, actions, reviews, appeals):
                 if found := [row for incident in rows for row in incident[table.name]]:
                     await connection.execute(insert(table), found)
 
@@ -232,7 +232,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
     )
     message = decision.message
     decided = moment + timedelta(seconds=chance.uniform(0.1, 2))
-    rows: dict[str, list[dict[str, Any]]] = {"reviews": []}
+    rows: dict[str, list[dict[str, Any]]] = {"reviews": [], "appeals": []}
     rows["messages"] = [
         {
             "id": number,
@@ -291,4 +291,9 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
                 "closes": True,
             }
         ]
+    is_wrong = any(review["call"] == "wrong" for review in rows["reviews"])
+    temper = random.Random(number)  # of whoever was told
+    if Warn() in wanted and temper.random() < (0.5 if is_wrong else 0.06):
+        at = decided + timedelta(minutes=temper.lognormvariate(2.5, 1))
+        rows["appeals"] = [{"incident": number, "words": "(보기로 지어낸 이의)", "at": at}]
     return rows

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
+from bot.domain.review import Call, consequences
 from bot.errors import Unavailable
 from storage import codec
 from storage.database import UNREPEATABLE, Database
+from storage.overruled import call_off, overruled
 from storage.tables import MESSAGE, actions, incidents, messages
 
 _RECORD = (
@@ -104,9 +106,10 @@ class SqlOutbox:
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it. Not
         one of those actions has been begun."""
-        own = (actions.c.finished_at.is_(None), actions.c.holder == self._database.holder)
-        not_ours = update(actions).where(*own, actions.c.id.not_in(self._in_hand))
-        await connection.execute(not_ours.values(state="planned", holder=None))
+        held = (actions.c.finished_at.is_(None), actions.c.holder == self._database.holder)
+        unknown = (*held, actions.c.id.not_in(self._in_hand))
+        await call_off(connection, self._database.clock.now(), *unknown)
+        await connection.execute(update(actions).where(*unknown).values(state="planned", holder=None))
 
     async def _finish(self, results: Sequence[tuple[int, Outcome]]) -> Sequence[None]:
         now = self._database.clock.now()
@@ -114,14 +117,27 @@ class SqlOutbox:
         for planned_id, outcome in results:
             state, reason = codec.write_outcome(outcome)
             rows.append({"action": planned_id, "to": state, "why": reason, "now": now})
+        open_ = (actions.c.id.in_([planned_id for planned_id, _ in results]), actions.c.finished_at.is_(None))
         async with self._database.write() as connection:
+            # Locked, always in this order: see SqlReviews.
+            finished = await connection.execute(
+                select(actions.c.id, actions.c.args).where(*open_).order_by(actions.c.id).with_for_update()
+            )
+            taken = {row.id: codec.read_action(row.args) for row in finished}
             await connection.execute(_RECORD, rows)
+            outcome_of = dict(reversed(results))  # the first counts
+            for planned_id, incident_id in (await overruled(connection, list(taken))).items():
+                undo = consequences(Call.WRONG, [(taken[planned_id], outcome_of[planned_id])])
+                await add_actions(connection, incident_id, undo, now)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[int, datetime]]) -> Sequence[None]:
         async with self._database.write() as connection:
-            for planned_id, until in postponed:
+            for planned_id, until in sorted(postponed):
                 await connection.execute(_POSTPONE, {"action": planned_id, "until": until})
+            ids = [planned_id for planned_id, _ in postponed]
+            now = self._database.clock.now()
+            await call_off(connection, now, actions.c.id.in_(ids), actions.c.state == "planned")
         return [None] * len(postponed)
 
 
@@ -129,6 +145,10 @@ async def add_actions(connection: AsyncConnection, incident_id: int, more: Seque
     """Behind those that the incident has already."""
     if not more:
         return
+    # Whoever else adds to it waits: positions are given once.
+    await connection.execute(
+        select(incidents.c.id).where(incidents.c.id == incident_id).with_for_update(key_share=True)
+    )
     last = await connection.execute(
         select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
     )

@@ -5,20 +5,23 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action
-from bot.domain.review import Appeal, Review
+from bot.domain.review import Appeal, Call, Review, consequences
+from storage import codec
 from storage.database import Database
 from storage.incidents import read_review
 from storage.outbox import add_actions
-from storage.tables import appeals, reviews
+from storage.overruled import call_off
+from storage.tables import actions, appeals, reviews
 
 
 class SqlReviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
+    async def record(self, review: Review, *, due: datetime) -> Review | None:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
             taken = await connection.execute(
@@ -35,10 +38,24 @@ class SqlReviews:
                 .returning(reviews.c.id)
             )
             if taken.first() is not None:
-                await add_actions(connection, review.incident_id, then, due)
+                await self._follow(connection, review, due)
                 return None
             closing = (reviews.c.incident == review.incident_id) & reviews.c.closes
             return read_review((await connection.execute(select(reviews).where(closing))).one())
+
+    async def _follow(self, connection: AsyncConnection, review: Review, due: datetime) -> None:
+        """Locked: an action that somebody finishes just now is either seen here as done, or sees the review."""
+        of_incident = actions.c.incident == review.incident_id
+        rows = await connection.execute(
+            select(actions.c.args, actions.c.state, actions.c.reason)
+            .where(of_incident)
+            .order_by(actions.c.id)
+            .with_for_update()
+        )
+        taken = [(codec.read_action(row.args), codec.read_outcome(row.state, row.reason)) for row in rows]
+        if review.call is Call.WRONG:
+            await call_off(connection, self._database.clock.now(), of_incident, actions.c.state == "planned")
+        await add_actions(connection, review.incident_id, consequences(review.call, taken), due)
 
     async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert

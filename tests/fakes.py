@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any
 
-from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed
+from bot.domain.actions import Action, CalledOff, Delete, Done, Outcome, Unconfirmed
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
@@ -19,7 +19,7 @@ from bot.domain.journal import Amendment, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
-from bot.domain.review import Appeal, Call, History, Review
+from bot.domain.review import CALLED_OFF, Appeal, Call, History, Review, consequences
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
@@ -216,6 +216,19 @@ class MemoryStore:
             if action.started and action.outcome is None:
                 action.started = False
                 action.outcome = None if action.planned.action.repeatable else Unconfirmed()
+                self.call_off(action.planned.incident_id)
+
+    def opened_as(self, incident_id: int) -> Incident:
+        return next(opened for opened in self.opened.values() if opened.id == incident_id)
+
+    def call_off(self, incident_id: int) -> None:
+        """What is not begun of an incident that was called wrong."""
+        opened = self.opened_as(incident_id)
+        if opened.review and opened.review.call is Call.WRONG:
+            for action in self.actions.values():
+                is_open = action.planned.incident_id == incident_id and action.outcome is None and not action.started
+                if is_open and action.planned.action.kind in CALLED_OFF:
+                    action.outcome = CalledOff()
 
     def incident(self, opened: Incident) -> Incident:
         taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
@@ -355,7 +368,12 @@ class MemoryOutbox:
     async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
         for planned_id, outcome in results:
             action = self.store.actions[planned_id]
-            action.outcome = action.outcome or outcome
+            if action.outcome is None:
+                action.outcome = outcome
+                opened = self.store.opened_as(action.planned.incident_id)
+                if opened.review and opened.review.call is Call.WRONG:
+                    undo = consequences(Call.WRONG, [(action.planned.action, outcome)])
+                    self.store.plan(opened, undo, self.store.clock.now())
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         for incident in self.store.opened.values():
@@ -366,6 +384,7 @@ class MemoryOutbox:
         action = self.store.actions[planned_id]
         if action.outcome is None and action.started:
             action.started, action.not_before = False, until
+            self.store.call_off(action.planned.incident_id)
 
 
 class MemoryIncidentLog:
@@ -416,17 +435,19 @@ class MemoryReviews:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    async def record(self, review: Review, then: Sequence[Action], *, due: datetime) -> Review | None:
-        (opened,) = (opened for opened in self.store.opened.values() if opened.id == review.incident_id)
+    async def record(self, review: Review, *, due: datetime) -> Review | None:
+        opened = self.store.opened_as(review.incident_id)
         if review.call.closes:
             if opened.review:
                 return opened.review
             self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+        then = consequences(review.call, self.store.incident(opened).outcomes)
+        self.store.call_off(opened.id)
         self.store.plan(opened, then, due)
         return None
 
     async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
-        (opened,) = (opened for opened in self.store.opened.values() if opened.id == appeal.incident_id)
+        opened = self.store.opened_as(appeal.incident_id)
         if opened.appeal:
             return False
         self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)

@@ -10,6 +10,7 @@ import discord
 from discord.utils import MISSING
 
 from adapters.discord.answers import InvalidAnswers, missing, outcome_of
+from adapters.discord.appeals import appeal_view
 from adapters.discord.deleting import Deletions
 from adapters.discord.names import Names
 from adapters.discord.notices import Notices
@@ -259,17 +260,20 @@ class Hands:
             incident=planned.incident_id,
         )
         try:
-            written = self._write_to(planned.message.author.id, warning, nonce=f"{planned.incident_id}-warn")
+            written = self._write_to(planned, warning, say)
             return await outcome_of(written, say, needs="send_messages")
         except _ClosedDoor:
             if NAME in planned.message.extra:  # there is no channel to say it in
                 return Refused(say["discord.closed_dm"])
             return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
-    async def _write_to(self, user_id: str, text: str, *, nonce: str) -> str:
+    async def _write_to(self, planned: PlannedAction, text: str, say: Texts) -> str:
+        author, number = planned.message.author.id, planned.incident_id
         try:
-            dm = await self.client.http.start_private_message(user_id)
-            posted = await self.client.get_partial_messageable(int(dm["id"])).send(text, nonce=nonce)
+            dm = await self.client.http.start_private_message(author)
+            posted = await self.client.get_partial_messageable(int(dm["id"])).send(
+                text, nonce=f"{number}-warn", view=appeal_view(number, author, say)
+            )
         except discord.Forbidden as error:
             raise _ClosedDoor from error
         return f"{posted.channel.id}/{posted.id}"
@@ -280,6 +284,7 @@ class Hands:
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
+            view=appeal_view(planned.incident_id, author, say),
             delete_after=SHORT_REPLY_STAYS,
         )
         return f"{posted.channel.id}/{posted.id}"

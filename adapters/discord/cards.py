@@ -85,7 +85,8 @@ class CardBoard:
         urgent = isinstance(planned.action, Escalate)
         await self._recall(channel, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
-            return Done(card.receipt)  # an earlier process has shown it, and died before it could say so
+            # Its author has appealed; or an earlier process has shown it, and died before it could say so.
+            return await self._point_to_appeal(planned.incident_id, card)
         burst = (channel, message.author.id, planned.rule)
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
@@ -107,7 +108,25 @@ class CardBoard:
             if not await asyncio.shield(self._write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=1)
             _remember(self._posted, incident_id, card)
+            return await self._point_to_appeal(incident_id, card)
+
+    async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
+        """A card that was written anew is not noticed; an answer to it is."""
+        found = await self.desk.look_up(incident_id)
+        if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
+        self._write_anew(card)
+        by, escape = found[0].decision.message.author.name, discord.utils.escape_markdown
+        card_id = card.message_id.result()
+        room = self.client.get_partial_messageable(card.channel_id)
+        told = card.say("discord.appealed", id=incident_id, by=escape(by), words=escape(appeal.words))
+
+        async def answered() -> str:
+            reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
+            await room.send(told[:2000], reference=reference, nonce=f"{incident_id}-appeal")
+            return card.receipt
+
+        return await outcome_of(answered(), card.say, needs="send_messages")
 
     async def _recall(self, channel: str, say: Texts) -> None:
         """Find our own cards again, once a channel after a start."""

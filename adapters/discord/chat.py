@@ -14,6 +14,7 @@ from discord.http import Route
 
 from adapters.discord.acting import Hands
 from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
+from adapters.discord.appeals import Appeals
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.automod import NativeAutoMod
 from adapters.discord.cards import CardBoard
@@ -103,6 +104,7 @@ class DiscordChat:
         )
         notices = Notices()
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
+        Appeals(client=self.client, desk=desk)
         self._names = Names()
         self._hands = Hands(
             client=self.client, cards=cards, notices=notices, names=self._names, clock=clock, invalid=invalid

@@ -72,6 +72,8 @@ class _Traces:
             found += [self.of("reviewed"), self.of("moderator", entry.ruling.moderator)]
         if entry.is_overturned:
             found.append(self.of("overturned"))
+        if entry.appealed:
+            found.append(self.of("appealed"))
         return " ".join(found)
 
 

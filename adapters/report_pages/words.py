@@ -143,13 +143,13 @@ class Words:
         return self.say("report.downtime_line", begin=self.time(outage.begin), lasting=lasting)
 
     def amendment(self, amendment: Amendment) -> str:
-        setting, _, rule = amendment.setting.partition(".")
+        setting, _, about = amendment.setting.partition(".")
         key = f"report.setting.{setting}"
         return self.say(
             "report.amendment_line",
             when=self.time(amendment.at),
             by=amendment.by or self.say["report.by_itself"],
-            setting=self.say(key, rule=self.rule(rule)) if key in self.say else amendment.setting,
+            setting=self.say(key, rule=self.rule(about), bot=self.bot(about)) if key in self.say else amendment.setting,
             before=self._value(setting, amendment.before),
             after=self._value(setting, amendment.after),
         )

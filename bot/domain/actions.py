@@ -155,4 +155,11 @@ class Unconfirmed:
     kind: ClassVar[str] = "unconfirmed"
 
 
-Outcome = Done | Gone | Refused | Unconfirmed
+@dataclass(frozen=True, slots=True)
+class CalledOff:
+    """Never done: a moderator called the incident wrong before its turn came."""
+
+    kind: ClassVar[str] = "called_off"
+
+
+Outcome = Done | Gone | Refused | Unconfirmed | CalledOff

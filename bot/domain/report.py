@@ -101,6 +101,7 @@ class Entry:
     policy: str = ""
     ruling: Ruling | None = None
     answer: Answer | None = None  # where a bot's answer was judged
+    appealed: bool = False  # its author objected
 
     @property
     def is_acted(self) -> bool:
@@ -509,6 +510,27 @@ class Report:
         """Of what members felt and moderators looked at, how much was called wrong."""
         felt = [entry for entry in self.live if entry.is_acted and entry.ruling]
         return Share(part=sum(entry.is_overturned for entry in felt), whole=len(felt))
+
+    @cached_property
+    def appealed(self) -> tuple[int, ...]:
+        """What members objected to."""
+        return tuple(entry.id for entry in self.live if entry.appealed)
+
+    @property
+    def appellants(self) -> int:
+        """How many members objected."""
+        return len({entry.author for entry in self.live if entry.appealed})
+
+    @cached_property
+    def upheld_appeals(self) -> tuple[int, ...]:
+        """Where moderators agreed with the member."""
+        return tuple(entry.id for entry in self.live if entry.appealed and entry.is_overturned)
+
+    @property
+    def appeals(self) -> Share:
+        """Of what members objected to and moderators looked at, how much was called wrong."""
+        seen = sum(entry.appealed and entry.ruling is not None for entry in self.live)
+        return Share(part=len(self.upheld_appeals), whole=seen)
 
     @property
     def time_to_review(self) -> timedelta | None:

@@ -5,7 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Lift, Notice, Outcome, Restore, Retract, Timeout
+from bot.domain.actions import (
+    RULE_ACTIONS,
+    Action,
+    Ban,
+    Delete,
+    Done,
+    Escalate,
+    Lift,
+    Notice,
+    Outcome,
+    Restore,
+    Retract,
+    Timeout,
+    Weight,
+)
+
+LONGEST_APPEAL = 500  # characters
+
+#: Kinds of actions that are called off where nobody has begun them when a moderator calls an incident wrong.
+CALLED_OFF = frozenset(action.kind for action in RULE_ACTIONS if action.weight > Weight.MODERATORS)
 
 
 class Call(StrEnum):
@@ -56,7 +75,8 @@ class History:
 def consequences(
     call: Call, outcomes: Iterable[tuple[Action, Outcome | None]], *, timeout: timedelta = timedelta(minutes=10)
 ) -> tuple[Action, ...]:
-    """What is to be done when a moderator makes this call on an incident with these outcomes."""
+    """What is to be done when a moderator makes this call on an incident with these outcomes. An action that was under
+    way when it was called wrong is undone when its outcome is known: then this is asked again, with that alone."""
     outcomes = tuple(outcomes)
     done = {action.kind for action, outcome in outcomes if isinstance(outcome, Done)}
     match call:

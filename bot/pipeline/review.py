@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.domain.actions import Action, Flag
+from bot.domain.actions import Flag
 from bot.domain.incident import Incident
-from bot.domain.review import Appeal, Call, Review, consequences
+from bot.domain.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.pipeline.bell import Bell
 from bot.ports import Clock, IncidentLog, Reviews
-
-LONGEST_APPEAL = 500  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +14,6 @@ class Reviewed:
     """`incident` as it is now. `earlier` is the call that had closed the review before; then nothing was done."""
 
     incident: Incident
-    planned: tuple[Action, ...] = ()
     earlier: Review | None = None
 
 
@@ -38,11 +35,10 @@ class Reviewer:
         review = Review(
             incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
         )
-        then = consequences(call, incident.outcomes)
-        if earlier := await self.reviews.record(review, then, due=now):
+        if earlier := await self.reviews.record(review, due=now):
             return Reviewed(incident=incident, earlier=earlier)
         self.planned.ring()
-        return Reviewed(incident=await self.incidents.get(incident_id) or incident, planned=then)
+        return Reviewed(incident=await self.incidents.get(incident_id) or incident)
 
     async def appeal(self, incident_id: int, words: str) -> bool:
         """See `Desk.appeal`."""

@@ -18,7 +18,7 @@ from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Platform
 from bot.domain.periods import parse
 from bot.domain.report import Edition, Figures, compose
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Decision, Policy, Reason
 from bot.domain.schedule import Schedule
 from bot.texts import texts
@@ -81,6 +81,14 @@ class ScriptedDesk:
             )
             self.incidents[incident_id] = replace(incident, review=review)
         return await self.look_up(incident_id)
+
+    async def appeal(self, incident_id: int, words: str) -> bool:
+        incident = self.incidents[incident_id]
+        if incident.appeal:
+            return False
+        appeal = Appeal(incident_id=incident_id, words=words, at=incident.decided_at)
+        self.incidents[incident_id] = replace(incident, appeal=appeal)
+        return True
 
     async def judge(self, message: Message) -> Decision:
         return decision(message)

@@ -18,6 +18,7 @@ pytest.importorskip("weasyprint", exc_type=OSError)
 
 from adapters.report_pages import ReportPages
 from adapters.report_pages.look import font_for, glyphs, showable
+from bot.domain.journal import Amendment
 from bot.domain.periods import parse
 from bot.domain.report import Edition, Figures, Report, compose
 from bot.domain.verdict import Route
@@ -120,6 +121,38 @@ def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> No
         "of a small sample nothing is estimated"
     )
     assert ("표본이 없어" if language == "ko" else "Without a sample") in page(skipped=5000)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(report: Report, language: str) -> None:
+    say = texts(language)
+
+    def page(**changes: Any) -> str:
+        entries = tuple(replace(entry, **changes) for entry in report.figures.entries)
+        made = compose("cafe", PERIOD, replace(report.figures, entries=entries), [])
+        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+
+    own = compose("cafe", PERIOD, report.figures, [])
+    assert own.appeals.whole and own.upheld_appeals  # the made-up year has some
+    shown = ReportPages().edition(own, language, with_pdf=False).files[0].content.decode()
+    assert say["report.upheld_appeals"] in shown and f"#{own.upheld_appeals[0]}" in shown
+    assert say["report.appealed_none"] not in shown and say["report.appeals_waiting"] not in shown
+    none = page(appealed=False)
+    assert say["report.appealed_none"] in none and say["report.upheld_appeals"] not in none
+    waiting = page(appealed=True, ruling=None)
+    assert say["report.appeals_waiting"] in waiting and "%" in page(appealed=True)
+
+
+def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
+    about: dict[str, Any] = {"at": PERIOD.start, "by": "하늘", "before": ""}
+    made = (
+        Amendment(**about, setting="bots.9001", after="False"),
+        Amendment(**about, setting="report_day", after="sunday"),
+    )  # fmt: skip
+    figures = replace(report.figures, amendments=made)
+    page = ReportPages().edition(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
+    assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
+    assert "주간 보고 요일" in page and "일요일" in page
 
 
 def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
@@ -270,7 +303,14 @@ def test_tables_sort_and_the_list_filters(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["[aria-labelledby=rules]", ".heat", "[aria-labelledby=funnel]", "[aria-labelledby=moderators]"]
+    "where",
+    [
+        "[aria-labelledby=rules]",
+        ".heat",
+        "[aria-labelledby=funnel]",
+        "[aria-labelledby=quality]",
+        "[aria-labelledby=moderators]",
+    ],
 )
 def test_a_number_leads_to_the_incidents_that_it_counts(page: Any, where: str) -> None:
     numbers = page.locator(f"{where} a[data-on]")

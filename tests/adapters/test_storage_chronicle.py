@@ -22,7 +22,7 @@ from bot.domain.message import Author
 from bot.domain.pairs import PairCounts
 from bot.domain.periods import day
 from bot.domain.report import Answer, Figures, Totals, compose
-from bot.domain.review import Call, Review
+from bot.domain.review import Appeal, Call, Review
 from bot.domain.rules import Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from storage.chronicle import SqlChronicle
@@ -67,6 +67,7 @@ class Story:
     outcome: Outcome | None
     call: Call | None
     settled: bool
+    appealed: bool = False
     task: Task = Task.PROMPT_HARM
     refusal: float | None = None
     prompt: float | None = None  # how harmful what a bot was asked is
@@ -90,6 +91,7 @@ STORIES = st.lists(
         outcome=st.sampled_from([None, Done("r"), Gone(), Refused("Manage Messages")]),
         call=st.sampled_from([None, None, Call.RIGHT, Call.WRONG, Call.BAN, Call.ESCALATE]),
         settled=st.sampled_from([True, True, True, False]),
+        appealed=st.booleans(),
         task=st.sampled_from([Task.PROMPT_HARM, Task.RESPONSE_HARM]),
         refusal=st.one_of(st.none(), st.floats(0, 1)),
         prompt=st.one_of(st.none(), st.floats(0, 1)),
@@ -186,7 +188,9 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(review, [], due=builders.NOW)
+            await reviews.record(review, due=builders.NOW)
+        if story.appealed:
+            await reviews.appeal(Appeal(incident_id=number, words="억울해요", at=builders.NOW), [], due=builders.NOW)
     return settled
 
 
@@ -250,6 +254,18 @@ async def recount(database: Database, community: str, start: datetime, end: date
                     f"WHERE {live} AND r.call = 'wrong'"
                 )
             )[0][0],
+            "appealed": [
+                row[0]
+                for row in await rows(
+                    f"SELECT p.incident FROM appeals p JOIN incidents i ON i.id = p.incident WHERE {live}"
+                )
+            ],
+            "appeals": dict(
+                await rows(
+                    f"SELECT p.incident, r.call FROM appeals p JOIN incidents i ON i.id = p.incident "
+                    f"JOIN reviews r ON r.incident = i.id WHERE {live} AND r.closes"
+                )
+            ),
         }
 
 
@@ -269,6 +285,10 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert sorted(by_hour) == sorted(counted["numbers"])
     assert sum(len(load.incidents) for load in report.moderators) == totals.reviewed
     assert sum(len(load.overturned) for load in report.moderators) == totals.overturned
+    assert sorted(report.appealed) == sorted(counted["appealed"])
+    upheld = [number for number, call in counted["appeals"].items() if call == "wrong"]
+    assert sorted(report.upheld_appeals) == sorted(upheld)
+    assert (report.appeals.part, report.appeals.whole) == (len(upheld), len(counted["appeals"]))
     assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
     minutes = set()  # every minute of the period in which the guard was away
     for began, ended in counted["down"]:

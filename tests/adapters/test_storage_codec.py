@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.actions import ACTIONS, Action, Refused, TellOwner, Timeout, Unconfirmed
+from bot.domain.actions import ACTIONS, Action, CalledOff, Refused, TellOwner, Timeout, Unconfirmed
 from bot.domain.conditions import Why
 from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
@@ -145,6 +145,7 @@ def test_moments_come_back_and_sort(moment: datetime) -> None:
 def test_an_outcome_is_a_state_and_a_reason() -> None:
     assert codec.read_outcome(*codec.write_outcome(Refused("권한 없음"))) == Refused("권한 없음")
     assert codec.read_outcome(*codec.write_outcome(Unconfirmed())) == Unconfirmed()
+    assert codec.read_outcome(*codec.write_outcome(CalledOff())) == CalledOff()
     assert codec.read_outcome("started", None) is None
     with pytest.raises(Broken, match="half-done"):
         codec.read_outcome("half-done", None)

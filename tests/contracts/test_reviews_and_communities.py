@@ -1,9 +1,25 @@
 """Reviews, members' records and communities' settings: what every implementation must do."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
-from bot.domain.actions import Ban, Delete, Done, Flag, Lift, Restore
+from bot.domain.actions import (
+    Action,
+    Ban,
+    CalledOff,
+    Delete,
+    Done,
+    Flag,
+    Notice,
+    Outcome,
+    Refused,
+    Restore,
+    Retract,
+    Timeout,
+    Warn,
+)
 from bot.domain.community import Community
 from bot.domain.message import MessageRef, Platform
 from bot.domain.review import Appeal, Call, History, Review
@@ -12,9 +28,9 @@ from tests.builders import NOW, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
-async def incident(store: Store, number: str = "1") -> int:
+async def incident(store: Store, number: str = "1", *planned: Action) -> int:
     await store.inbox.keep([message(number)])
-    await store.inbox.settle([settlement(message(number), Delete())])
+    await store.inbox.settle([settlement(message(number), *(planned or (Delete(),)))])
     (opened,) = await store.incidents.of([message(number).ref])
     return opened.id
 
@@ -23,20 +39,92 @@ def review(incident_id: int, call: Call, moderator: str = "dal") -> Review:
     return Review(incident_id=incident_id, call=call, moderator_id=moderator, moderator_name=moderator, at=later(5))
 
 
+async def done(store: Store, number: int) -> Sequence[tuple[Action, Outcome | None]]:
+    opened = await store.incidents.get(number)
+    assert opened
+    return list(opened.outcomes)
+
+
 def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store)
             wrong, ban = review(number, Call.WRONG), review(number, Call.BAN, "byul")
-            answers = await asyncio.gather(
-                store.reviews.record(wrong, [Restore(), Lift()], due=NOW), store.reviews.record(ban, [Ban()], due=NOW)
-            )
+            (deleted,) = await store.outbox.claim(10, now=NOW)
+            await store.outbox.record([(deleted.id, Done())])
+            answers = await asyncio.gather(store.reviews.record(wrong, due=NOW), store.reviews.record(ban, due=NOW))
             assert sorted(answers, key=repr) in ([None, wrong], [None, ban], [wrong, None], [ban, None])
             opened = await store.incidents.get(number)
             assert opened and opened.review in (wrong, ban)
-            follows = [Restore(), Lift()] if opened.review == wrong else [Ban()]
+            follows = [Restore()] if opened.review == wrong else [Ban()]
             assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
-            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == [Delete(), *follows]
+            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == follows
+
+    asyncio.run(scenario())
+
+
+def test_what_is_called_wrong_before_it_was_done_is_never_done(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store, "1", Delete(), Notice(), Timeout(timedelta(minutes=5)), Warn(), Flag())
+            other = await incident(store, "2", Delete())
+            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(review(other, Call.RIGHT), due=NOW) is None
+            assert await done(store, number) == [
+                (Delete(), CalledOff()), (Notice(), CalledOff()), (Timeout(timedelta(minutes=5)), CalledOff()),
+                (Warn(), CalledOff()), (Flag(), None),
+            ]  # fmt: skip
+            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == [Flag(), Delete()]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_called_wrong_while_it_is_being_done_is_undone_afterwards(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store, "1", Delete(), Notice(), Ban(), Warn())
+            delete, notice, ban, warn = await store.outbox.claim(10, now=NOW)
+            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            assert await store.outbox.claim(10, now=NOW) == []  # nothing is undone before it was done
+            for _ in range(2):
+                await store.outbox.record([(ban.id, Refused("ban_members")), (delete.id, Done())])
+            await store.outbox.record([(notice.id, Done("1/2")), (warn.id, Done())])
+            undone = await store.outbox.claim(10, now=store.clock.now())
+            assert [one.action for one in undone] == [Restore(), Retract("1/2")]
+            assert await done(store, number) == [
+                (Delete(), Done()), (Notice(), Done("1/2")), (Ban(), Refused("ban_members")), (Warn(), Done()),
+                (Restore(), None), (Retract("1/2"), None),
+            ]  # fmt: skip
+
+    asyncio.run(scenario())
+
+
+def test_what_is_called_wrong_and_comes_back_is_not_tried_again(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store, "1", Delete(), Ban())
+            delete, _ = await store.outbox.claim(10, now=NOW)
+            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            await store.outbox.postpone(delete.id, NOW)
+            assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), None)]
+        async with opens() as store:  # who had the other one in hand is no more
+            assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), CalledOff())]
+            assert await store.outbox.claim(10, now=NOW) == []
+
+    asyncio.run(scenario())
+
+
+def test_whichever_comes_first_the_call_or_the_outcome_it_is_undone_once(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            numbers = [await incident(store, str(place), Delete(), Ban()) for place in range(20)]
+            taken = await store.outbox.claim(100, now=NOW)
+            finished = [store.outbox.record([(one.id, Done())]) for one in reversed(taken)]
+            called = [store.reviews.record(review(number, Call.WRONG), due=NOW) for number in numbers]
+            await asyncio.gather(*finished[:20], *called, *finished[20:])
+            for number in numbers:
+                follows = [action for action, _ in await done(store, number)][2:]
+                assert sorted(action.kind for action in follows) == ["lift", "restore"]
 
     asyncio.run(scenario())
 
@@ -46,8 +134,8 @@ def test_an_escalation_leaves_the_review_open(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             for _ in range(2):
-                assert await store.reviews.record(review(number, Call.ESCALATE), [], due=NOW) is None
-            assert await store.reviews.record(review(number, Call.RIGHT), [], due=NOW) is None
+                assert await store.reviews.record(review(number, Call.ESCALATE), due=NOW) is None
+            assert await store.reviews.record(review(number, Call.RIGHT), due=NOW) is None
             opened = await store.incidents.get(number)
             assert opened and opened.review == review(number, Call.RIGHT)
             assert await store.incidents.get(number + 1000) is None
@@ -67,7 +155,7 @@ def test_of_two_appeals_the_first_counts_and_decides_nothing(opens: Opens) -> No
             assert [action for action, _ in opened.outcomes] == [Delete(), Flag()]
             untouched = await store.incidents.get(other)
             assert untouched and untouched.appeal is None
-            assert await store.reviews.record(review(number, Call.WRONG), [], due=NOW) is None
+            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
 
     asyncio.run(scenario())
 
@@ -91,8 +179,8 @@ def test_a_members_record(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             first, second, _ = [await incident(store, number) for number in "123"]
-            await store.reviews.record(review(first, Call.RIGHT), [], due=NOW)
-            await store.reviews.record(review(second, Call.WRONG), [], due=NOW)
+            await store.reviews.record(review(first, Call.RIGHT), due=NOW)
+            await store.reviews.record(review(second, Call.WRONG), due=NOW)
             record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
             assert record == History(incidents=3, upheld=1, overturned=1, last_at=NOW)
             for elsewhere in ((Platform.DISCORD, "cafe", "minji"), (Platform.REHEARSAL, "cafe", "other")):

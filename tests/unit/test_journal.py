@@ -1,16 +1,18 @@
 """What the journal makes of changes and outages."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 from bot.domain.community import Community
 from bot.domain.journal import Outage, amendments, downtime
 from bot.domain.message import Platform
 from bot.domain.rules import Policy, Watch
+from bot.domain.schedule import DAYS
 from bot.errors import Unavailable
 from bot.pipeline.alarm import GUARD, Alarm
 from bot.pipeline.policies import Policies
+from bot.texts import LANGUAGES, texts
 from tests.builders import NOW, later
 from tests.fakes import MemoryJournal, MemoryStore
 
@@ -29,6 +31,26 @@ def test_a_change_is_told_setting_by_setting() -> None:
         ("urgent", "7, 9", ""),
     ]
     assert amendments(after, replace(after, name="또"), by="", at=NOW) == ()
+
+
+def test_every_setting_has_a_name_in_reports() -> None:
+    changed = Community(
+        platform=Platform.TELEGRAM, id="2", name="고양이", language="en", timezone="UTC", preset="strict",
+        mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
+        exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
+        paused_until=NOW, welcomed=True, native_filter=True, report_day="sunday", report_hour=9, daily_digest=True,
+        alert_at=5,
+    )  # fmt: skip
+    names = {field.name for field in fields(Community)}
+    assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
+    told = {one.setting.partition(".")[0]: one.after for one in amendments(CAFE, changed, by="", at=NOW)}
+    assert told.keys() == names - {"platform", "id", "name", "welcomed"}
+    for language in LANGUAGES:
+        say = texts(language)
+        for setting, after in told.items():
+            assert f"report.setting.{setting}" in say, (language, setting)
+            assert after not in ("True", "False") or f"report.value.{setting}.{after}" in say, (language, setting)
+        assert all(f"report.value.report_day.{day}" in say for day in (*DAYS, "off"))
 
 
 def test_outages_that_overlap_count_once() -> None:

@@ -13,7 +13,9 @@ from bot.domain.verdict import Route
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
 
-def entry(number: int, *, call: Call | None = None, score: float = 0.9, state: str = "done") -> Entry:
+def entry(
+    number: int, *, call: Call | None = None, score: float = 0.9, state: str = "done", appealed: bool = False
+) -> Entry:
     at = PERIOD.start + timedelta(hours=number)
     return Entry(
         id=number,
@@ -25,6 +27,7 @@ def entry(number: int, *, call: Call | None = None, score: float = 0.9, state: s
         score=score,
         bar=0.8,
         deeds=(Deed("delete", state, "no right" if state == "refused" else ""),),
+        appealed=appealed,
         ruling=Ruling(call, "하늘", at + timedelta(minutes=number)) if call else None,
     )
 
@@ -90,3 +93,13 @@ def test_every_line_names_its_incidents() -> None:
     assert [(line.name, line.incidents) for line in report.rules] == [("abuse", (1, 2, 3))]
     assert [line.incidents for line in report.repeaters] == [(1, 3)]
     assert report.overturned == (2,) and report.time_to_review == timedelta(minutes=2)
+
+
+def test_appeals_are_upheld_where_moderators_called_it_wrong() -> None:
+    calls = {1: Call.WRONG, 2: Call.RIGHT, 3: Call.DELETE, 4: None}
+    objected = [entry(number, call=call, appealed=True) for number, call in calls.items()]
+    shadowed = replace(entry(6, call=Call.WRONG, appealed=True), rule=None)
+    report = compose("cafe", PERIOD, figures(*objected, entry(5, call=Call.WRONG), shadowed), [])
+    assert report.appealed == (1, 2, 3, 4) and report.appellants == 1 and report.upheld_appeals == (1,)
+    assert report.appeals == Share(part=1, whole=3)  # the fourth is not looked at yet
+    assert compose("cafe", PERIOD, figures(entry(5)), []).appeals == Share(part=0, whole=0)

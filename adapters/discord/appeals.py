@@ -1,0 +1,98 @@
+"""The button under a member's notice -> a window for their words -> their appeal.
+
+A button carries the incident and whose it is: it serves after a restart, and nobody else gets as far as the window.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from bot.domain.message import Platform
+from bot.domain.review import LONGEST_APPEAL
+from bot.errors import BotError
+from bot.ports import Desk
+from bot.texts import Texts, texts
+
+WINDOW_LASTS = 1800.0  # seconds that a window may stay open
+
+
+def appeal_view(incident_id: int, member_id: str, say: Texts) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    view.add_item(
+        discord.ui.Button(label=say["discord.appeal_button"], custom_id=f"jikimi:appeal:{incident_id}:{member_id}")
+    )
+    view.stop()  # the dynamic item serves its button: discord.py need not keep every view that we ever sent
+    return view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeals:
+    client: discord.Client
+    desk: Desk
+
+    def __post_init__(self) -> None:
+        self.client.add_dynamic_items(_button_of(self))
+
+    async def pressed(self, interaction: discord.Interaction, incident_id: int, member_id: str) -> None:
+        """Asks the records nothing: Discord waits three seconds for a window."""
+        say = texts("ko" if interaction.locale is discord.Locale.korean else "en")
+        if str(interaction.user.id) == member_id:
+            await interaction.response.send_modal(_Window(self, incident_id, say))
+        else:
+            await interaction.response.send_message(say["discord.appeal_not_yours"], ephemeral=True)
+
+    async def written(self, interaction: discord.Interaction, incident_id: int, words: str, say: Texts) -> None:
+        """Answers at once, works afterwards."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            told = say[await self._appeal(incident_id, words, str(interaction.user.id))]
+        except BotError:
+            told = say["card.try_again"]
+        await interaction.followup.send(told, ephemeral=True)
+
+    async def _appeal(self, incident_id: int, words: str, member_id: str) -> str:
+        """The key of what the member is told."""
+        found = await self.desk.look_up(incident_id)
+        if found is None or found[0].decision.message.author.id != member_id:
+            return "discord.appeal_not_yours"
+        community_id = found[0].decision.message.community_id
+        if self.desk.community(Platform.DISCORD, community_id).moderators_channel is None:
+            return "discord.nobody_to_tell"
+        is_first = await self.desk.appeal(incident_id, words)
+        return "discord.appeal_sent" if is_first else "discord.appeal_already"
+
+
+def _button_of(appeals: Appeals) -> Any:
+    """The button class whose presses go there."""
+
+    class AppealButton(
+        discord.ui.DynamicItem[discord.ui.Button[Any]],
+        template=r"jikimi:appeal:(?P<incident>\d{1,18}):(?P<member>\d{1,20})",
+    ):
+        def __init__(self, incident_id: int, member_id: str) -> None:
+            super().__init__(discord.ui.Button(custom_id=f"jikimi:appeal:{incident_id}:{member_id}"))
+            self.incident_id, self.member_id = incident_id, member_id
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "AppealButton":
+            return cls(int(match["incident"]), match["member"])
+
+        async def callback(self, interaction: discord.Interaction[Any]) -> None:
+            await appeals.pressed(interaction, self.incident_id, self.member_id)
+
+    return AppealButton
+
+
+class _Window(discord.ui.Modal):
+    def __init__(self, appeals: Appeals, incident_id: int, say: Texts) -> None:
+        super().__init__(title=say("discord.appeal_title", incident=incident_id)[:45], timeout=WINDOW_LASTS)
+        self._appeals, self._incident_id, self._say = appeals, incident_id, say
+        self._words: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            style=discord.TextStyle.paragraph, max_length=LONGEST_APPEAL
+        )
+        self.add_item(discord.ui.Label(text=say["discord.appeal_words"], component=self._words))
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        await self._appeals.written(interaction, self._incident_id, self._words.value, self._say)

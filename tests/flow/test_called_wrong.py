@@ -1,0 +1,133 @@
+"""A moderator calls an incident wrong before, while and after its message is taken away, over fakes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.domain.actions import Action, Ban, CalledOff, Delete, Done, Flag, Lift, Outcome, Restore, Warn
+from bot.domain.incident import PlannedAction
+from bot.domain.message import Platform
+from bot.domain.review import Call
+from bot.errors import Unavailable
+from bot.pipeline.bell import Bell
+from bot.pipeline.enforcement import Enforcer
+from bot.pipeline.review import Reviewer
+from tests.builders import message, settlement
+from tests.fakes import MemoryStore, ScriptedPlatform
+
+
+class SlowPlatform(ScriptedPlatform):
+    """One on which an action takes until `finish` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finish = asyncio.Event()
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        outcome = await super().perform(planned)
+        await self.finish.wait()
+        return outcome
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.store, self.platform, planned = MemoryStore(), SlowPlatform(), Bell()
+        self.reviewer = Reviewer(
+            incidents=self.store.incidents, reviews=self.store.reviews, clock=self.store.clock, planned=planned
+        )
+        self.enforcer = Enforcer(
+            outbox=self.store.outbox,
+            platforms={Platform.REHEARSAL: self.platform},
+            clock=self.store.clock,
+            planned=planned,
+            poll=0.005,
+        )
+
+    @property
+    def performed(self) -> list[Action]:
+        return [planned.action for planned in self.platform.performed]
+
+    async def decide(self, *actions: Action) -> None:
+        await self.store.inbox.keep([message("1")])
+        await self.store.inbox.settle([settlement(message("1"), *actions)])
+
+    async def call_wrong(self) -> None:
+        assert await self.reviewer.call(1, Call.WRONG, moderator_id="dal", moderator_name="달")
+
+    async def outcomes(self) -> list[tuple[Action, Outcome | None]]:
+        incident = await self.store.incidents.get(1)
+        assert incident
+        return list(incident.outcomes)
+
+    async def until(self, performed: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.performed) < performed:  # noqa: ASYNC110 (what is waited for happens in the enforcer)
+                await asyncio.sleep(0.005)
+
+    @asynccontextmanager
+    async def enforced(self) -> AsyncIterator[None]:
+        running = asyncio.create_task(self.enforcer.run())
+        yield
+        await asyncio.sleep(0.05)  # a moment in which nothing else may happen
+        running.cancel()
+        await asyncio.wait([running])
+
+
+def test_before_its_turn_the_message_stays() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.decide(Delete(), Ban(), Warn(), Flag())
+        await scene.call_wrong()
+        async with scene.enforced():
+            await scene.until(1)
+        assert scene.performed == [Flag()]
+        assert (await scene.outcomes())[:3] == [(Delete(), CalledOff()), (Ban(), CalledOff()), (Warn(), CalledOff())]
+
+    asyncio.run(scenario())
+
+
+def test_while_it_is_being_taken_away_it_comes_back_afterwards_and_not_before() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.decide(Delete(), Ban())
+        async with scene.enforced():
+            await scene.until(2)
+            await scene.call_wrong()
+            await asyncio.sleep(0.03)
+            assert scene.performed == [Delete(), Ban()]
+            scene.platform.finish.set()
+            await scene.until(4)
+        assert scene.performed[2:] == [Restore(), Lift()]
+        assert [outcome for _, outcome in await scene.outcomes()] == [Done()] * 4
+
+    asyncio.run(scenario())
+
+
+def test_while_the_platform_is_away_it_is_not_tried_again() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.platform.finish.set()
+        scene.platform.answers["delete"] = Unavailable("away", retry_after=60)
+        await scene.decide(Delete())
+        async with scene.enforced():
+            await scene.until(1)
+            await scene.call_wrong()
+            await scene.store.clock.advance(120)
+        assert scene.performed == [Delete()]
+        assert await scene.outcomes() == [(Delete(), CalledOff())]
+
+    asyncio.run(scenario())
+
+
+def test_afterwards_it_comes_back() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.platform.finish.set()
+        await scene.decide(Delete())
+        async with scene.enforced():
+            await scene.until(1)
+            await scene.call_wrong()
+            await scene.until(2)
+        assert scene.performed == [Delete(), Restore()]
+
+    asyncio.run(scenario())
