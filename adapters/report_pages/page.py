@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.report_pages.charts import by_day, in_scheme, messages_by_day, ranking, svg, trend
+from adapters.report_pages.charts import as_picture, by_day, in_scheme, messages_by_day, ranking, svg, trend
 from adapters.report_pages.look import ACCENT, FAMILY, font_for, glyphs
 from adapters.report_pages.words import GROUPS, Words
 from bot.domain.report import Entry, Line
@@ -29,7 +29,7 @@ def html(words: Words, drawn: Mapping[str, str], *, on_paper: bool = False) -> s
         say=words.say,
         report=report,
         on_paper=on_paper,
-        charts={name: Markup(svg if on_paper else in_scheme(svg)) for name, svg in drawn.items()},
+        charts={name: Markup(as_picture(svg) if on_paper else in_scheme(svg)) for name, svg in drawn.items()},
         style="" if on_paper else Markup(_SCREEN),
         groups=tuple(GROUPS),
         accent=ACCENT,

@@ -48,10 +48,12 @@ def png(words: Words) -> bytes:
 
 
 def _packed(drawn: Image.Image) -> bytes:
-    """As PNG with a palette: it holds few colours, and packs them into a third."""
-    stream = io.BytesIO()
-    flat = drawn.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    flat.save(stream, format="PNG")
+    """As PNG with a palette: it holds few colours, and packs them into a third. A small copy has the same colours, and
+    they are found in it sooner."""
+    stream, flat = io.BytesIO(), drawn.convert("RGB")
+    small = flat.resize((_WIDE // 3, _HIGH // 3), Image.Resampling.NEAREST)
+    colours = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    flat.quantize(palette=colours, dither=Image.Dither.NONE).save(stream, format="PNG")
     return stream.getvalue()
 
 

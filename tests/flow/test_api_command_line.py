@@ -159,7 +159,9 @@ def test_the_example_guards_a_bot(tmp_path: Path) -> None:
             assert await asyncio.to_thread(talk, url) == ["‘안녕하세요’ 말씀이시군요!", "그 말에는 답하지 않을게요."]
 
     asyncio.run(scenario())
-    code = (ROOT / "docs" / "guarded_bot.py").read_text("utf-8").split('"""', 2)[2]
+    example = (ROOT / "docs" / "guarded_bot.py").read_text("utf-8")
+    assert f"```python\n{example}```" in (ROOT / "README.md").read_text("utf-8"), "the README shows another example"
+    code = example.split('"""', 2)[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
 
 
