@@ -14,7 +14,8 @@ from adapters.discord.appeals import appeal_view
 from adapters.discord.deleting import Deletions
 from adapters.discord.names import Names
 from adapters.discord.notices import Notices
-from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, PIECES, TITLE, WEBHOOK
+from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
+from adapters.recalling import PIECES
 from bot.domain.actions import (
     Ban,
     Delete,

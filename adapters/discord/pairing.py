@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 import discord
 
-from adapters.discord.reading import PIECES, text_of
+from adapters.discord.reading import text_of
+from adapters.recalling import PIECES, recall
 from bot.domain.message import Kind, Message, Platform
 from bot.domain.pairing import Hints, Turn, Turns
-from bot.errors import Unavailable
 from bot.ports import Clock, Inbox
 
 FETCH = 5.0  # seconds for a message that Discord did not send along
-KNOWN = timedelta(minutes=10)  # how far back the record is read at a start
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,15 +23,8 @@ class Pairs:
 
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""
-        if self.inbox is None:
-            return
-        try:
-            recent = await self.inbox.recent(self.clock.now() - KNOWN)
-        except Unavailable:
-            return  # only guesses are the worse for it
-        for message in recent:
-            if message.ref.platform is Platform.DISCORD and message.text:
-                self._turns.hear(message.ref.channel_id, _recorded(message))
+        if self.inbox is not None:
+            await recall(self._turns, Platform.DISCORD, self.inbox, self.clock)
 
     def needs_a_look(self, source: discord.Message) -> bool:
         """Whether something must be fetched before it is known what a bot's message answers."""
@@ -111,14 +102,6 @@ def _turn(source: discord.Message, text: str) -> Turn:
         bot=bot,
         calls=mentioned,
     )
-
-
-def _recorded(message: Message) -> Turn:
-    return Turn(
-        id=message.ref.message_id, author=message.author.id, at=message.sent_at, text=message.text,
-        bot=message.author.bot, prompt=message.prompt, pairing=message.pairing, asked=message.reply_to,
-        lead=message.lead, pieces=tuple(filter(None, message.extra.get(PIECES, "").split(","))),
-    )  # fmt: skip
 
 
 def _without_mentions(text: str, mentioned: Iterable[int]) -> str:

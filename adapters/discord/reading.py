@@ -15,8 +15,8 @@ ATTACHED = 64 * 1024  # bytes read of a text file
 DELETED = 2**53  # the revision of a deletion: above every edit, the same however often it is delivered
 
 #: `Message.extra`, which only this package reads back.
-AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF, PIECES = (
-    "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of", "pieces",
+AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF = (
+    "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of",
 )  # fmt: skip
 NAME = "name"  # the message is a member's name: NICK, one that they have in this server alone, or OWN
 NICK, OWN = "nick", "own"

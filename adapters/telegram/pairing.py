@@ -6,18 +6,16 @@ Facts C11-C16 of the platform reference. Telegram sends what is replied to along
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from telegram import Message as TelegramMessage
 from telegram import MessageEntity, Update
 
+from adapters.recalling import recall
 from adapters.telegram.commands import FOR_ADMINS, KOREAN
 from bot.domain.message import Message, Platform
 from bot.domain.pairing import ANYBODY, Hints, Turn, Turns
-from bot.errors import Unavailable
 from bot.ports import Clock, Inbox
-
-KNOWN = timedelta(minutes=10)  # how far back the record is read at a start
 
 _COMMAND = re.compile(r"/(\w+)(?:@(\w+))?\s*")
 _OURS = frozenset((*FOR_ADMINS, *KOREAN, "start"))
@@ -31,15 +29,8 @@ class Pairs:
 
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""
-        if self.inbox is None:
-            return
-        try:
-            recent = await self.inbox.recent(self.clock.now() - KNOWN)
-        except Unavailable:
-            return  # only guesses are the worse for it
-        for message in recent:
-            if message.ref.platform is Platform.TELEGRAM and message.text:
-                self._turns.hear(message.ref.channel_id, _recorded(message))
+        if self.inbox is not None:
+            await recall(self._turns, Platform.TELEGRAM, self.inbox, self.clock)
 
     def complete(self, update: Update, message: Message) -> Message:
         """The message as it is to be kept. Everything that is said must come through here, in order."""
@@ -98,11 +89,3 @@ def _question(text: str, called: frozenset[str]) -> str:
     for name in called - {ANYBODY}:
         text = re.sub(rf"@{re.escape(name)}\b", "", text, flags=re.IGNORECASE).strip() or text
     return text
-
-
-def _recorded(message: Message) -> Turn:
-    return Turn(
-        id=message.ref.message_id, author=message.author.id, at=message.sent_at, text=message.text,
-        bot=message.author.bot, prompt=message.prompt, pairing=message.pairing, asked=message.reply_to,
-        lead=message.lead,
-    )  # fmt: skip
