@@ -169,7 +169,7 @@ class Http(_Section):
 
 
 class Report(_Section):
-    day: Day | Literal["off"] = "monday"
+    day: Literal[Day, "off"] = "monday"
     hour: Annotated[int, Field(ge=0, le=23)] = 9
     daily: bool = False
     alert: Annotated[int, Field(ge=0)] = 30

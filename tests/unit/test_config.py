@@ -66,6 +66,7 @@ def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
         ("[defaults]\ntimezone = 'Seoul'", "defaults.timezone", "Asia/Seoul"),
         ("[defaults]\nlate_after = '10'", "defaults.late_after", "10m"),
         ("[report]\nhour = 24", "report.hour", "23"),
+        ("[report]\nday = 'funday'", "report.day:", "'off'"),
         ("[http]\nlisten = 'nonsense'", "http.listen", "127.0.0.1:8080"),
         ("[http]\nlisten = '127.0.0.1:99999'", "http.listen", "127.0.0.1:8080"),
         ("[http]\nmetrics_listen = 'http://127.0.0.1:80'", "http.metrics_listen", "127.0.0.1:8080"),
