@@ -11,11 +11,18 @@ _numbers = count(1)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Opens:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    """Of an empty database; None: in memory."""
     match request.param:
         case "memory":
-            return in_memory()
+            return None
         case "sqlite":
-            return in_database(f"sqlite:///{tmp_path / 'jikimi.db'}")
+            return f"sqlite:///{tmp_path / 'jikimi.db'}"
         case _:
-            return in_database(request.getfixturevalue("postgres").create(f"contract_{next(_numbers)}"))
+            created: str = request.getfixturevalue("postgres").create(f"contract_{next(_numbers)}")
+            return created
+
+
+@pytest.fixture
+def opens(url: str | None) -> Opens:
+    return in_database(url) if url else in_memory()

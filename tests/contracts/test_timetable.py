@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,6 @@ from tests.fakes import ManualClock, MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[Timetable]]
 CAFE, GROUP = (Platform.DISCORD, "1"), (Platform.TELEGRAM, "-100")
-_numbers = count(1)
 
 
 def now(seconds: float = 0) -> datetime:
@@ -48,15 +45,9 @@ def in_database(url: str) -> Opens:
     return opens
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Opens:
-    match request.param:
-        case "memory":
-            return in_memory()
-        case "sqlite":
-            return in_database(f"sqlite:///{tmp_path / 'jikimi.db'}")
-        case _:
-            return in_database(request.getfixturevalue("postgres").create(f"timetable_{next(_numbers)}"))
+@pytest.fixture
+def opens(url: str | None) -> Opens:
+    return in_database(url) if url else in_memory()
 
 
 async def first_ring(timetable: Timetable) -> Mapping[tuple[Platform, str], datetime]:
