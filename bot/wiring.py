@@ -61,7 +61,6 @@ from bot.ports import (
 from bot.runner import Service, moderate
 from bot.texts import Texts, texts
 from storage.api_keys import SqlApiKeys
-from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
 from storage.bots import SqlBotRoll
 from storage.chronicle import SqlChronicle
@@ -489,6 +488,13 @@ def _timetable() -> AbstractAsyncContextManager[Timetable]:
     return ApschedulerAlarms()
 
 
+def no_pdf(say: Texts) -> str:
+    """Why reports have no PDF here, in one sentence; "": they have one."""
+    from adapters.report_pages import no_pdf
+
+    return no_pdf(say)
+
+
 def report_press(*, unmasked: bool = False) -> ReportPress:
     from adapters.report_pages import ReportPages
 
@@ -566,11 +572,6 @@ def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) 
 def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
     """The digest as Markdown."""
     return digest_pages.page(digest, say, timezone)
-
-
-def set_aside(config: Config) -> None:
-    """Keep the present database under another name, so that the next run begins with an empty one."""
-    set_database_aside(config.storage.url)
 
 
 @asynccontextmanager

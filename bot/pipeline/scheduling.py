@@ -98,7 +98,7 @@ class Scheduler:
         await self._set(keys, await self._known(), self.clock.now())
 
     async def _set(self, keys: Collection[Key], known: Mapping[Key, Community], now: datetime) -> None:
-        """Wake for whatever these get next. An alarm that has gone off and is not yet planned holds the bookmark back."""
+        """Wake for whatever these get next. One that is not yet planned holds the bookmark back."""
 
         def following() -> dict[Key, datetime | None]:
             return {key: self.schedule_of(known[key]).next(now) if key in known else None for key in keys}
