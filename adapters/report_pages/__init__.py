@@ -12,6 +12,9 @@ from adapters.report_pages.words import Words
 from bot.domain.report import Attachment, Edition, Report
 from bot.texts import Texts, texts
 
+#: What WeasyPrint loads from the system, by the names it is looked for under.
+_LIBRARIES = {"pango-1.0": "Pango", "pangoft2-1.0": "PangoFT2", "harfbuzz-subset": "HarfBuzz-Subset"}
+
 
 class ReportPages:
     """`unmasked` puts members' names where numbers would stand: for moderators, not for a channel."""
@@ -47,10 +50,10 @@ class ReportPages:
 
 def no_pdf(say: Texts) -> str:
     """Why reports have no PDF here and what to install, in one sentence; "": they have one."""
-    missing = "" if find_spec("weasyprint") else "WeasyPrint"
-    if not ctypes.util.find_library("pango-1.0"):
-        missing = f"{missing}, Pango".removeprefix(", ")
-    return say("report.no_pdf", missing=missing) if missing else ""
+    missing = [name for file, name in _LIBRARIES.items() if not ctypes.util.find_library(file)]
+    if not find_spec("weasyprint"):
+        missing.insert(0, "WeasyPrint")
+    return say("report.no_pdf", missing=", ".join(missing)) if missing else ""
 
 
 def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes | None:
