@@ -239,6 +239,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
 ) -> None:
     monkeypatch.setattr(catching_up, "EVERY", 0.05)
     monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
+    monkeypatch.setattr(chat, "NOTICES_EACH", 16)  # so many cards at once would take Discord a minute
 
     async def scenario() -> None:
         async with cafe() as place:
