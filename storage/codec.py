@@ -171,10 +171,10 @@ def read_ref(row: AnyRow) -> MessageRef:
     return MessageRef(Platform(row.platform), row.channel, row.message, row.revision)
 
 
-def read_message(row: AnyRow) -> Message:
+def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
     """`row` has the columns tables.MESSAGE. Where the body was erased, only what names the message is left."""
     with _fitting("message"):
-        body = _Body(v=1) if row.body is None else _Body.model_validate_json(row.body)
+        body = _Body.model_validate_json(row.body) if with_body and row.body is not None else _Body(v=1)
     return Message(
         ref=read_ref(row),
         community_id=row.community,
