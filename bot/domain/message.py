@@ -53,6 +53,7 @@ class Author:
     roles: frozenset[str] = frozenset()
     bot: bool = False
     myself: bool = False  # written by this very bot
+    no_account: bool = False  # speaks through a webhook: there is nobody to warn or to sanction
     since: datetime | None = None  # account or membership age, where the platform tells
 
     @property
@@ -75,6 +76,13 @@ class Message:
     pairing: Pairing | None = None  # for a bot's answer; None: it answers nobody, as far as we know
     lead: str = ""  # for a bot's answer in several messages: what the earlier ones said
     channel_name: str = ""  # what people call the channel, where the platform tells
+    within: frozenset[str] = frozenset()  # ids and names of what holds the channel, and its own name; no member's words
+    typed: str | None = None  # `text` without the names of files, where it holds any
     mentions: int = 0  # how many people or roles the message pings
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Everything that may stand for where it was said: a thread lies in its channel, a channel in its category."""
+        return self.within | {self.ref.channel_id}
