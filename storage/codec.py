@@ -79,12 +79,15 @@ class _Body(_Stored):
     roles: tuple[str, ...] = ()
     bot: bool = False
     myself: bool = False
+    no_account: bool = False
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
     pairing: Pairing | None = None
     lead: str = ""
     channel: str = ""  # its name
+    within: tuple[str, ...] = ()
+    typed: str | None = None
     mentions: int = 0
     links: tuple[_Link, ...] = ()
     forwarded: _Origin | None = None
@@ -169,10 +172,13 @@ def write_body(message: Message) -> str:
             roles=tuple(sorted(map(writable, author.roles))),
             bot=author.bot,
             myself=author.myself,
+            no_account=author.no_account,
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else writable(message.prompt),
             channel=writable(message.channel_name),
+            within=tuple(sorted(map(writable, message.within))),
+            typed=None if message.typed is None else writable(message.typed),
             pairing=message.pairing,
             lead=writable(message.lead),
             mentions=message.mentions,
@@ -233,6 +239,7 @@ def read_message(row: AnyRow) -> Message:
             roles=frozenset(body.roles),
             bot=body.bot,
             myself=body.myself,
+            no_account=body.no_account,
             since=body.since,
         ),
         sent_at=row.sent_at,
@@ -243,6 +250,8 @@ def read_message(row: AnyRow) -> Message:
         pairing=body.pairing,
         lead=body.lead,
         channel_name=body.channel,
+        within=frozenset(body.within),
+        typed=body.typed,
         mentions=body.mentions,
         links=tuple(Link(link.kind, link.target, link.shown) for link in body.links),
         forwarded=_read_origin(body.forwarded),

@@ -270,10 +270,13 @@ class NoText(_Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(_Plain):
-    any_of: frozenset[str]
+    """It was said in one of these channels, or in what lies within one (threads, the channels of a category)."""
+
+    any_of: frozenset[str]  # ids or names
 
     def check(self, situation: Situation) -> Check:
-        channel = situation.message.ref.channel_id
+        message = situation.message
+        channel = min(self.any_of & message.places, default=message.ref.channel_id)
         return channel in self.any_of, Why("channel", {"channel": channel})
 
     def implies(self, other: Condition) -> bool:

@@ -112,6 +112,7 @@ class Author:
     roles: frozenset[str] = frozenset()
     bot: bool = False
     myself: bool = False  # written by this very bot
+    no_account: bool = False  # speaks through a webhook: there is nobody to warn or to sanction
     since: datetime | None = None  # when they joined the community, where the platform tells
 
     @property
@@ -136,6 +137,8 @@ class Message:
     pairing: Pairing | None = None  # for a bot's answer; None: it answers nobody, as far as we know
     lead: str = ""  # for a bot's answer in several messages: what the earlier ones said
     channel_name: str = ""  # what people call the channel, where the platform tells
+    within: frozenset[str] = frozenset()  # ids and names of what holds the channel, and its own name; no member's words
+    typed: str | None = None  # `text` without the names of files, where it holds any
     mentions: int = 0  # how many people or roles the message pings
     links: tuple[Link, ...] = ()  # in the order in which they stand; empty too where the platform does not mark them
     forwarded: Origin | None = None  # the message is passed on, and was first said there
@@ -145,3 +148,8 @@ class Message:
     is_name: bool = False  # the text is the name that its author bears; sent when they join: sent_at == author.since
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Everything that may stand for where it was said: a thread lies in its channel, a channel in its category."""
+        return self.within | {self.ref.channel_id}
