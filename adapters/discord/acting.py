@@ -327,8 +327,8 @@ class Hands:
         )
         try:
             return await outcome_of(written, say, needs="send_messages")
-        except ClosedDoor:
-            if NAME in planned.message.extra:  # there is no channel to say it in
+        except ClosedDoor as door:
+            if door.gone or NAME in planned.message.extra:  # there is no channel to say it in
                 return Refused(say["discord.closed_dm"])
             with self.notices.taken(int(planned.message.ref.channel_id)):
                 return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")

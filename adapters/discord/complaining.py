@@ -82,7 +82,9 @@ class Complaints:
             missing=missing(lacking, say),
         )
         try:
-            await self.private.send(community_id, str(guild.owner_id), told, nonce=f"{guild.id}-shut"[:25])
+            await self.private.send(
+                community_id, str(guild.owner_id), told, nonce=f"{self.clock.now().timestamp():.3f}-shut"
+            )
         except ClosedDoor:
             _log.warning("neither moderators nor owner can be told", community=community_id)
         except OUT_OF_REACH as error:

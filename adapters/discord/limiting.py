@@ -91,7 +91,7 @@ class Limiter:
         """Let everybody who waits go, one after the other."""
         while self._waiting:
             if (pause := self._wait()) > 0:
-                await self.clock.sleep(pause)
+                await self.clock.sleep(max(pause, 0.001))
                 continue
             self._allowance -= 1
             _, mine = self._waiting.pop(self._next())

@@ -18,8 +18,15 @@ RAID, RAID_WITHIN = 20, timedelta(minutes=5)  # so many members of one server wh
 SERVERS = 10_000  # remembered
 
 
+NO_SERVER_IN_COMMON = 50278  # Discord's code
+
+
 class ClosedDoor(Exception):
-    """A member takes no direct messages."""
+    """Somebody takes no direct messages. `gone`: because they share no server with us any more."""
+
+    def __init__(self, *, gone: bool) -> None:
+        super().__init__()
+        self.gone = gone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +63,7 @@ class PrivateMessages:
             room = self.client.get_partial_messageable(int(dm["id"]))
             posted = await (room.send(text, nonce=nonce, view=view) if view else room.send(text, nonce=nonce))
         except discord.Forbidden as error:
-            raise ClosedDoor from error
+            raise ClosedDoor(gone=error.code == NO_SERVER_IN_COMMON) from error
         return f"{posted.channel.id}/{posted.id}"
 
     def _server(self, community_id: str) -> "_Server":
