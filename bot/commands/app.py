@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bot.config import Config, load
+from bot.config import Config, load, warnings
 from bot.errors import Broken
 from bot.texts import LANGUAGES, Texts, spoken_here, texts
 
@@ -101,6 +101,8 @@ def build(language: str) -> typer.Typer:
     @app.command("check-config", help=say["help.check_config"])
     def check_config(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
         checked = load(file, say)
+        for warning in warnings(checked, say):
+            print(f"{file}: {warning}")
         print(
             say(
                 "check.fine",
