@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
-    Engine,
     TextClause,
-    create_engine,
     delete,
     event,
     insert,
@@ -33,6 +32,7 @@ from bot.domain.actions import ACTIONS, Unconfirmed
 from bot.domain.delivery import State
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
+from storage import suspects
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
 from storage.overruled import call_off
@@ -171,7 +171,7 @@ class Database:
     async def _stop(self) -> None:
         async with self.write() as connection:
             await connection.execute(delete(holders).where(holders.c.id == self.holder))
-            await self._release_the_dead(connection)
+            await self._release(connection, lambda holder: holder == self.holder)
 
     async def _stay_alive(self) -> None:
         """Time here is the server's and the event loop's: processes with wrong clocks must agree on who is dead."""
@@ -190,15 +190,21 @@ class Database:
                         await self._release_the_dead(connection)
 
     async def _release_the_dead(self, connection: AsyncConnection) -> None:
-        """Free what was leased by processes that are no longer among the holders. An action that they had started is
-        done again if that is harmless; if not, nobody can say whether it was done; nor whether a report was sent."""
-        alive = select(holders.c.id)
+        """Free what was leased by processes that are no longer among the holders."""
+        await suspects.blame(connection)
+        await self._release(connection, lambda holder: holder.not_in(select(holders.c.id)))
+
+    async def _release(
+        self, connection: AsyncConnection, gone: Callable[[ColumnElement[int]], ColumnElement[bool]]
+    ) -> None:
+        """An action that they had started is done again if that is harmless; if not, nobody can say whether it was
+        done; nor whether a report was sent."""
         await connection.execute(
             update(messages)
-            .where(messages.c.settled_at.is_(None), messages.c.holder.is_not(None), messages.c.holder.not_in(alive))
+            .where(messages.c.settled_at.is_(None), messages.c.holder.is_not(None), gone(messages.c.holder))
             .values(holder=None)
         )
-        left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), actions.c.holder.not_in(alive))
+        left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
         await connection.execute(
             update(actions)
             .where(*left, actions.c.kind.in_(UNREPEATABLE))
@@ -206,7 +212,7 @@ class Database:
         )
         await call_off(connection, self.clock.now(), *left)
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
-        begun = (deliveries.c.holder.is_not(None), deliveries.c.holder.not_in(alive))
+        begun = (deliveries.c.holder.is_not(None), gone(deliveries.c.holder))
         await connection.execute(
             update(deliveries)
             .where(*begun, deliveries.c.state == State.STARTED)
@@ -295,33 +301,6 @@ def _engine(place: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
-
-
-@contextmanager
-def jobs_engine(url: str) -> Iterator[Engine]:
-    """A way into the same, opened database for a job store that works in a thread of its own. What it writes last may
-    be lost when the power fails: an alarm then only rings once more."""
-    place = parsed(url)
-    if place.get_backend_name() == "postgresql":
-        query = {"sslmode" if key == "ssl" else key: value for key, value in place.query.items()}
-        options = {"application_name": "jikimi jobs", "options": "-c synchronous_commit=off"}
-        engine = create_engine(
-            place.set(drivername="postgresql+psycopg", query=query),
-            hide_parameters=True,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": int(PATIENCE), **options},
-        )
-    else:
-        engine = create_engine(place.set(drivername="sqlite"), hide_parameters=True, connect_args={"timeout": PATIENCE})
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: object) -> None:
-            connection.execute("PRAGMA synchronous = NORMAL")
-
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def newest_step() -> str:

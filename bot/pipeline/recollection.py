@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actions import Weight
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Message, as_read
 from bot.domain.rules import Decision, Policy
 from bot.domain.views import canonical
 
@@ -28,7 +28,7 @@ class Recollection:
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = (message.community_id, message.author.id)
-        text = canonical(message.read)
+        text = canonical(message.read if message.typed is None else as_read(message.typed))
         sent = self._sent.pop(member, None) or deque(maxlen=self._each)
         self._sent[member] = sent  # most recently heard of last
         while sent and message.sent_at - sent[0][0] > self._window:

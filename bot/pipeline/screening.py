@@ -161,6 +161,6 @@ def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exc
     if policy.takes_for_answer(message, bot):
         prompt = None if message.prompt is None else as_read(message.prompt)
         return Exchange(prompt=prompt, response=as_read(message.answer))
-    if message.author.bot and not policy.judge_other_bots:
+    if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
         return None
     return Exchange(prompt=message.read)

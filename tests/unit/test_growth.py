@@ -17,6 +17,7 @@ from adapters.embedded import EmbeddedGuard
 from bot.config import preset
 from bot.domain.card import masked
 from bot.domain.conditions import Condition, Group, Link, NoText, Overrides, Situation, Text
+from bot.domain.links import link_to
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.patterns import expression
 from bot.domain.verdict import NOTHING_TO_JUDGE, Exchange
@@ -66,6 +67,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "views": views,
     "memory of repeats": lambda text: Recollection().hear(message(text)),
     "mask": masked,
+    "kind of link": link_to,
     "link": holds(Link()),
     "overrides": holds(Overrides()),
     "embedded guard": lambda text: GUARD.model.score([text]),
