@@ -23,6 +23,7 @@ from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.errors import Unavailable
 from tests.adapters.discord_cafe import Cafe, cafe, until
+from tests.builders import put_settings
 from tests.fakes import ScriptedGuard
 from tests.postgres import Postgres
 
@@ -99,7 +100,9 @@ async def at_work(
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
         server, mods = str(place.guild), str(place.mods)
-        await desk.change(Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode)))
+        await put_settings(
+            desk, Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode))
+        )
         work = asyncio.create_task(jikimi.run())
         at = At(place, jikimi, desk)
         try:

@@ -119,8 +119,10 @@ async def befall(database: Database, community: str, troubles: Sequence[Trouble]
     for minutes, lasting, by, bar in sorted(troubles, key=lambda trouble: trouble[0]):
         began = PERIOD.start + timedelta(minutes=minutes)
         await clock.advance((began - clock.now()).total_seconds())
-        await communities.put(
-            Community(platform=builders.message().ref.platform, id=community, thresholds={"insult": bar}), by=by
+        await builders.put_settings(
+            communities,
+            Community(platform=builders.message().ref.platform, id=community, thresholds={"insult": bar}),
+            by=by,
         )
         await journal.guard_went(began)
         if lasting is not None:
@@ -188,9 +190,15 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(review, due=builders.NOW)
+            await reviews.record(builders.message().ref.platform, community, review, due=builders.NOW)
         if story.appealed:
-            await reviews.appeal(Appeal(incident_id=number, words="억울해요", at=builders.NOW), [], due=builders.NOW)
+            await reviews.appeal(
+                builders.message().ref.platform,
+                community,
+                Appeal(incident_id=number, words="억울해요", at=builders.NOW),
+                [],
+                due=builders.NOW,
+            )
     return settled
 
 

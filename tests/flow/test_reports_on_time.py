@@ -21,7 +21,7 @@ from bot.pipeline.delivering import Courier
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
 from bot.pipeline.scheduling import Scheduler
-from tests.builders import message, settlement
+from tests.builders import message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
     MemoryStore,
@@ -111,7 +111,7 @@ class Office:
 
     async def set(self, id_: str = "cafe", **settings: Any) -> None:
         known = self.policies.community(Platform.REHEARSAL, id_)
-        await self.policies.change(replace(known, **settings))
+        await put_settings(self.policies, replace(known, **settings))
         await self.settle()
 
     @property
@@ -126,8 +126,9 @@ def play(scene: Callable[[Office], Awaitable[None]]) -> None:
     async def scenario() -> None:
         FailingPress.trouble = None
         office = Office()
-        await office.store.communities.put(
-            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods")
+        await put_settings(
+            office.store.communities,
+            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods"),
         )
         await scene(office)
 
