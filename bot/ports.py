@@ -76,13 +76,24 @@ class Inbox(Protocol):
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
         """Lease up to `limit` messages that nobody works on: those sent at or after `fresh_since` first, the
-        communities taking turns, oldest first within one. A lease ends by `settle`, or by itself when its
-        holder has died."""
+        communities taking turns, oldest first within one. A lease ends by `settle` or `fault`, or by itself when its
+        holder has died. What a process died of is suspected: beside the others only half of the suspects are handed
+        out at once, until one of them is alone."""
         ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Close the messages, open their incidents and plan their actions, all or nothing, exactly once: a
         message that is already settled stays as it is. The text of a message without an incident is erased."""
+        ...
+
+    async def fault(self, ref: MessageRef) -> None:
+        """Working on this leased message raised an exception of its own: it is given back, with one fault more. So
+        is what the process died of while it alone was suspected."""
+        ...
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        """Lease up to `limit` messages that have three faults: to be settled without working on them. What could not
+        even be read of one is empty."""
         ...
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.domain.actions import Action, CalledOff, Delete, Done, Outcome, Unconfirmed
 from bot.domain.bots import Bot
@@ -168,6 +169,9 @@ class _Action:
     not_before: datetime | None = None
 
 
+Named = TypeVar("Named", Message, _Action)
+
+
 class MemoryStore:
     """An inbox, an outbox and an incident log over the same few dictionaries."""
 
@@ -188,6 +192,7 @@ class MemoryStore:
         self.deliveries = MemoryDeliveries(self.clock)
         self.bots: dict[tuple[Platform, str], dict[str, Bot]] = {}
         self.bot_roll = MemoryBotRoll(self)
+        self.suspects = Suspects(self)
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -245,6 +250,39 @@ class MemoryStore:
         return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
 
 
+class Suspects:
+    """What a process died of: circles by message or action, and how many faults each has."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.circles: dict[MessageRef | int, int] = {}
+        self.faults: Counter[MessageRef | int] = Counter()
+
+    def in_hand(self) -> list[MessageRef | int]:
+        started = (id_ for id_, action in self.store.actions.items() if action.started and action.outcome is None)
+        return [*self.store.inbox.leased, *started]
+
+    def die(self) -> None:
+        in_hand = self.in_hand()
+        blamed = [one for one in in_hand if one in self.circles] or in_hand
+        for one in blamed:
+            self.circles[one] = len(blamed)
+            self.faults[one] += len(blamed) == 1
+
+    def among(self, free: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+        """Of what is free -> the suspects that may be handed out now, and those that nobody suspects."""
+        working = [one for one in free if self.faults[_name(one)] < 3]
+        suspects = [one for one in working if _name(one) in self.circles]
+        smallest = min((self.circles[_name(one)] for one in suspects), default=0)
+        alike = [one for one in suspects if self.circles[_name(one)] == smallest]
+        busy = any(one in self.circles for one in self.in_hand())
+        return [] if busy else alike[: -(-smallest // 2)], [one for one in working if one not in suspects]
+
+
+def _name(one: "Message | _Action") -> MessageRef | int:
+    return one.ref if isinstance(one, Message) else one.planned.id
+
+
 class MemoryInbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -264,14 +302,29 @@ class MemoryInbox:
             for ref, message in self.store.messages.items()
             if ref not in self.leased and ref not in self.store.settled
         ]
+        suspects, free = self.store.suspects.among(free)
         free.sort(key=lambda message: message.sent_at)
         fresh = self._in_turns([message for message in free if message.sent_at >= fresh_since])
         stale = self._in_turns([message for message in free if message.sent_at < fresh_since])
-        claimed = (fresh + stale)[:limit]
-        self.leased |= {message.ref for message in claimed}
+        claimed = (fresh + stale)[: max(0, limit - len(suspects))]
         if claimed:
             self.served = claimed[-1].community_id
-        return claimed
+        return self._lease(suspects[:limit] + claimed)
+
+    async def fault(self, ref: MessageRef) -> None:
+        if ref in self.leased:
+            self.leased.discard(ref)
+            self.store.suspects.faults[ref] += 1
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        taken = self.leased | self.store.settled
+        faults = self.store.suspects.faults
+        found = [one for ref, one in self.store.messages.items() if ref not in taken and faults[ref] >= 3]
+        return self._lease(found[:limit])
+
+    def _lease(self, some: list[Message]) -> list[Message]:
+        self.leased |= {message.ref for message in some}
+        return some
 
     def _in_turns(self, free: list[Message]) -> list[Message]:
         communities = sorted({message.community_id for message in free})

@@ -148,7 +148,7 @@ def test_who_cannot_be_heard_is_told_so() -> None:
         assert await write(place, dm, notice, "억울해요") == texts("ko")["discord.nobody_to_tell"]
         place.desk.settings[str(place.guild)] = settings
 
-        async def away(incident_id: int, words: str) -> bool:
+        async def away(*which: Any) -> bool:
             raise Unavailable("database")
 
         place.desk.appeal = away  # type: ignore[method-assign]

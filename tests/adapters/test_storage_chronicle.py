@@ -40,8 +40,12 @@ GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
+SUSPECTED = [(table, column) for table in ("messages", "actions") for column in ("circle", "faults")]
+LATER = [("communities", "version"), *SUSPECTED]
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
+    *(f"DROP INDEX {index}" for index in ("communities_version", "messages_suspects", "actions_suspects")),
+    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in LATER),
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)

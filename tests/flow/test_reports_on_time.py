@@ -242,7 +242,7 @@ def test_without_a_report_channel_it_goes_to_the_moderators_and_without_both_now
     async def scene(office: Office) -> None:
         async with office.open():
             await office.set(report_channel=None)
-            await office.set("alone")
+            await office.set("alone", name="혼자")
             await office.wait(12 * HOUR, step=12 * HOUR)
             assert office.sent == ["mods: cafe 2026-W47 ko"]
             assert ("2026-W47", State.SKIPPED, "nowhere") in office.states()
