@@ -148,6 +148,7 @@ class DiscordWire:
         self.backend: Backend = _Backend(clock=self.clock)
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
+        self.odd: deque[tuple[int, str, str]] = deque()  # status, type and text of the next answers: not Discord's
         self.buckets: Sequence[Bucket] = ()  # BUCKETS: as the real one
         self.locale = "en-US"  # of whoever presses, chooses and commands
         self.file_limit = 10 << 20  # bytes
@@ -303,6 +304,9 @@ class DiscordWire:
         reason = request.headers.get("X-Audit-Log-Reason")
         reason = urllib.parse.unquote(reason) if reason else None
         self.calls.append(Call(request.method, path, body, reason, time.monotonic(), dict(request.query)))
+        if self.odd:
+            status, kind, text = self.odd.popleft()
+            return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)

@@ -178,7 +178,8 @@ class CatchingUp:
             if (last := channel.last_message_id or 0) > gap.horizon:
                 self._put(_Page(gap, channel, last + 1), last)  # what comes after it comes by itself
         if now - gap.since > ARCHIVED_AFTER:
-            for parent in (*guild.text_channels, *guild.forums):
+            parents: list[Parent] = [*guild.text_channels, *guild.forums]
+            for parent in parents:
                 self._list(gap, parent)
         else:  # only what was opened meanwhile can be archived by now; in a text channel that is said in a message
             for forum in guild.forums:

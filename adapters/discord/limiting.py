@@ -126,6 +126,8 @@ class Limiter:
         self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
         answer = request.response
+        if "/api/v" in request.url.path and answer.status < 429 and not await _is_from_discord(answer):
+            raise aiohttp.ClientPayloadError("an answer that is not Discord's")
         self.invalid.note(answer.status, answer.headers.get("X-RateLimit-Scope", ""))
         if answer.status == 429 and "X-RateLimit-Global" in answer.headers:
             # Somebody else uses our address, or Discord counts otherwise: whoever waits would only be sent back, too.
@@ -133,6 +135,13 @@ class Limiter:
 
     def _is_answer(self, path: str) -> bool:
         return "/interactions/" in path or f"/webhooks/{self.application_id}/" in path
+
+
+async def _is_from_discord(answer: aiohttp.ClientResponse) -> bool:
+    """Hotels, proxies and cut connections answer, too: then nobody knows what Discord would have said, and it must not
+    be taken for a refusal, a missing message or a wrong token."""
+    said = (await answer.read()).strip()
+    return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in (b"{}", b"[]"))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -484,3 +484,30 @@ def test_before_the_first_connection_actions_wait_and_come_back(monkeypatch: pyt
                 await place.chat().perform(place.planned(Flag(), about))
 
     asyncio.run(scenario())
+
+
+# ---- answers that are not Discord's
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/html", "<html>Please log in to the hotel's network</html>"),
+        ("application/json", '{"id": "1", "conte'),
+        ("application/json", "null"),
+    ],
+)
+@pytest.mark.parametrize("action", [Delete(), Ban(), Flag()])
+def test_an_odd_answer_is_an_outage_and_nobodys_refusal(
+    status: int, kind: str, text: str, action: Delete | Ban | Flag
+) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        about = await harmful(place, heard)
+        place.wire.odd.extend([(status, kind, text)] * 20)
+        with pytest.raises(Unavailable):
+            await heard.chat.perform(place.planned(action, about))
+        place.wire.odd.clear()
+        assert await heard.chat.perform(place.planned(Delete(), about)) in (Done(), Gone())
+
+    play(scene)
