@@ -154,6 +154,7 @@ class DiscordWire:
         self.file_limit = 10 << 20  # bytes
         self.global_limit: int | None = None  # requests a second, 50 at the real one
         self.applications: dict[int, int] = {}  # by webhook: whose it is; those of people are not among them
+        self.latency = 0.0  # seconds that every request takes at least
         self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
         self._requested: deque[float] = deque()
@@ -326,6 +327,7 @@ class DiscordWire:
         if self.odd:
             status, kind, text = self.odd.popleft()
             return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})
+        await asyncio.sleep(self.latency)
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
