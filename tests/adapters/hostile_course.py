@@ -29,6 +29,7 @@ from bot.domain.message import Platform
 from storage.communities import SqlCommunities
 from storage.database import Database
 from tests.adapters.discord_cafe import Cafe
+from tests.builders import put_settings
 from tests.discord_wire import BUCKETS, DiscordWire
 from tests.discord_wire import TOKEN as DISCORD_TOKEN
 from tests.fault_proxy import FaultProxy
@@ -144,7 +145,7 @@ class Stand:
     async def prepare(self, rules: str) -> None:
         async with Database.open(self.url, SystemClock()) as database:
             for room in self.rooms:
-                await SqlCommunities(database).put(room.community)
+                await put_settings(SqlCommunities(database), room.community)
         off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
         through = self.url.replace(f":{self.url.rpartition(':')[2].partition('/')[0]}/", f":{self.database.port}/")
         (self.folder / "config.toml").write_text(
