@@ -77,7 +77,8 @@ class DiscordRoom:
         return sum(m.author_id == self._cafe.me for m in self._wire.backend.messages[self._cafe.mods].values())
 
     def _watch(self, event: str, payload: Any) -> None:
-        for id_ in {"MESSAGE_DELETE": [payload.get("id")], "MESSAGE_DELETE_BULK": payload.get("ids")}.get(event) or ():
+        ids = {"MESSAGE_DELETE": lambda: [payload["id"]], "MESSAGE_DELETE_BULK": lambda: payload["ids"]}.get(event)
+        for id_ in ids() if ids and payload["channel_id"] == str(self._cafe.general) else ():
             self.gone.setdefault(str(id_), time.monotonic())
 
 
