@@ -496,7 +496,6 @@ def test_before_the_first_connection_actions_wait_and_come_back(monkeypatch: pyt
         ("text/html", "<html>Please log in to the hotel's network</html>"),
         ("application/json", '{"id": "1", "conte'),
         ("application/json", "null"),
-        ("application/json", "[]"),
     ],
 )
 @pytest.mark.parametrize("action", [Delete(), Flag()])
@@ -510,5 +509,15 @@ def test_an_odd_answer_is_an_outage_and_nobodys_refusal(
             await heard.chat.perform(place.planned(action, about))
         place.wire.odd.clear()
         assert await heard.chat.perform(place.planned(Delete(), about)) in (Done(), Gone())
+
+    play(scene)
+
+
+def test_a_list_is_no_answer_to_a_deed() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        about = await harmful(place, heard)
+        place.wire.odd.extend([(200, "application/json", "[]")] * 3)
+        with pytest.raises(Unavailable):
+            await heard.chat.perform(place.planned(Delete(), about))
 
     play(scene)
