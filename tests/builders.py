@@ -12,6 +12,7 @@ from bot.domain.verdict import GuardVersion, Screening, Task, Verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
 GUARD = GuardVersion(name="scripted")
+EVERYWHERE = tuple(Platform)
 
 
 def later(seconds: float) -> datetime:

@@ -21,6 +21,7 @@ from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
 from bot.domain.review import CALLED_OFF, Appeal, Call, History, Review, consequences
 from bot.domain.rules import Reason
+from bot.domain.turns import Lane, UnderWay
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
 
@@ -165,6 +166,14 @@ class _Action:
     outcome: Outcome | None = None
     started: bool = False
     not_before: datetime | None = None
+    started_at: datetime | None = None
+
+    def is_due(self, now: datetime, *, jumped: bool) -> bool:
+        """`jumped`: the clock may have been put back."""
+        if self.outcome is not None or self.started:
+            return False
+        fell_asleep = max(filter(None, (self.planned.planned_at, self.started_at)), default=now)
+        return self.not_before is None or self.not_before <= now or (jumped and fell_asleep > now)
 
 
 class MemoryStore:
@@ -199,6 +208,7 @@ class MemoryStore:
                 rule=decision.rule or "",
                 reason=decision.reason or Reason(ko="", en=""),
                 language=decision.language,
+                planned_at=self.clock.now(),
             )
             self.actions[planned.id] = _Action(planned=planned, not_before=due)
 
@@ -354,21 +364,36 @@ class MemoryBotRoll:
 class MemoryOutbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
+        self.served: dict[tuple[bool, Platform], str] = {}
+        self.latest: datetime | None = None
 
-    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
-        due = [
-            action
-            for action in self.store.actions.values()
-            if action.outcome is None and not action.started and (action.not_before is None or action.not_before <= now)
-        ]
-        for action in due[:limit]:
-            action.started = True
-        return [action.planned for action in due[:limit]]
+    async def claim(
+        self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
+    ) -> Sequence[PlannedAction]:
+        under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
+        jumped = self.latest is None or now < self.latest
+        self.latest = now
+        waiting: dict[Lane, list[_Action]] = {}
+        for action in sorted(self.store.actions.values(), key=lambda action: action.planned.attempts):
+            lane = Lane.of(action.planned)
+            if lane.platform in platforms and action.is_due(now, jumped=jumped):
+                waiting.setdefault(lane, []).append(action)
+        chosen = under_way.in_turns({lane: waiting[lane] for lane in sorted(waiting, key=self._turn)}, limit)
+        for action in chosen:
+            action.started, action.started_at = True, self.store.clock.now()
+            action.planned = replace(action.planned, attempts=action.planned.attempts + 1)
+            lane = Lane.of(action.planned)
+            self.served[lane.protects, lane.platform] = lane.community_id
+        return [action.planned for action in chosen]
 
-    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
-        for planned_id, outcome in results:
-            action = self.store.actions[planned_id]
-            if action.outcome is None:
+    def _turn(self, lane: Lane) -> tuple[bool, str]:
+        return lane.community_id <= self.served.get((lane.protects, lane.platform), ""), lane.community_id
+
+    async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
+        for planned, outcome in results:
+            action = self.store.actions[planned.id]
+            is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
+            if is_open and action.planned.attempts == planned.attempts:
                 action.outcome = outcome
                 opened = self.store.opened_as(action.planned.incident_id)
                 if opened.review and opened.review.call is Call.WRONG:
@@ -380,9 +405,9 @@ class MemoryOutbox:
             if incident.id == incident_id:
                 self.store.plan(incident, actions, due)
 
-    async def postpone(self, planned_id: int, until: datetime) -> None:
-        action = self.store.actions[planned_id]
-        if action.outcome is None and action.started:
+    async def postpone(self, planned: PlannedAction, until: datetime) -> None:
+        action = self.store.actions[planned.id]
+        if action.outcome is None and action.started and action.planned.attempts == planned.attempts:
             action.started, action.not_before = False, until
             self.store.call_off(action.planned.incident_id)
 

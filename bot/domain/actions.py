@@ -124,6 +124,9 @@ Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick |
 RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Notice, TellOwner, Warn, Timeout, Kick, Ban)
 ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract)
 
+#: Kinds of actions that protect the other members, and go before everything else.
+PROTECTING = frozenset({Delete.kind})
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -20,7 +20,8 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAction:
-    """One action that is to be done, with all that a platform needs to do it."""
+    """One action that is to be done, with all that a platform needs to do it. `attempts` counts this one, too, and so
+    names it: whoever was thought dead meanwhile speaks of an earlier one."""
 
     id: int
     incident_id: int
@@ -29,6 +30,8 @@ class PlannedAction:
     rule: str
     reason: Reason
     language: str
+    attempts: int = 0
+    planned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

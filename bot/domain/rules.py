@@ -143,9 +143,9 @@ class Decision:
         return self.screening == SUPERSEDED
 
 
-#: In this order: first what protects, then what informs.
+#: In this order: first what protects; a word to the author while they can be reached; then who else is to know.
 _FIRST_TO_LAST: tuple[type[Action], ...] = (
-    Delete, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner, Warn,
+    Delete, Warn, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner,
 )  # fmt: skip
 _ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
 

@@ -173,8 +173,9 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
     await inbox.settle(settled)
     await inbox.settle(settled[:3])  # again: must not count twice
     outcomes = {one.decision.message.ref: story.outcome for one, story in zip(settlements, stories, strict=True)}
-    planned = await outbox.claim(1000, now=builders.NOW)  # with what the last example has left undone
-    done = [(one.id, outcome) for one in planned if (outcome := outcomes.get(one.message.ref))]
+    everywhere = builders.EVERYWHERE
+    planned = await outbox.claim(1000, now=builders.NOW, platforms=everywhere)  # with what the last example left undone
+    done = [(one, outcome) for one in planned if (outcome := outcomes.get(one.message.ref))]
     await outbox.record(done)
     async with database.read() as connection:
         opened = await connection.execute(
