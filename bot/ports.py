@@ -77,13 +77,24 @@ class Inbox(Protocol):
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
         """Lease up to `limit` messages that nobody works on: those sent at or after `fresh_since` first, the
-        communities taking turns, oldest first within one. A lease ends by `settle`, or by itself when its
-        holder has died."""
+        communities taking turns, oldest first within one. A lease ends by `settle` or `fault`, or by itself when its
+        holder has died. What a process died of is suspected: beside the others only half of the suspects are handed
+        out at once, until one of them is alone."""
         ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Close the messages, open their incidents and plan their actions, all or nothing, exactly once: a
         message that is already settled stays as it is. The text of a message without an incident is erased."""
+        ...
+
+    async def fault(self, ref: MessageRef) -> None:
+        """Working on this leased message raised an exception of its own: it is given back, with one fault more. So
+        is what the process died of while it alone was suspected."""
+        ...
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        """Lease up to `limit` messages that have three faults: to be settled without working on them. What could not
+        even be read of one is empty."""
         ...
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
@@ -113,22 +124,24 @@ class Outbox(Protocol):
         `under_way` (None: nothing is, and nobody's share is less than all), and record them as started. First those
         that protect; the communities take turns; within one, those first that were tried the least, then the oldest.
         An action that is not repeatable and was already started is closed as `Unconfirmed` instead of being handed
-        out again."""
+        out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`."""
         ...
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         """Write down what came of planned actions, and plan its undoing where the incident was called wrong
         meanwhile. Repeating a record changes nothing; nor does one of an attempt after which somebody else made
-        another. One that was closed as `Unconfirmed` gets the outcome that its process brings after all."""
+        another. One that was closed as `Unconfirmed` gets the outcome that its process brings after all. Where
+        something was given up, a Flag is planned, so that moderators see it."""
         ...
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         """Add actions to an incident, to be claimed at or after `due`."""
         ...
 
-    async def postpone(self, planned: PlannedAction, until: datetime) -> None:
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
         """Give a started action back, to be claimed again at or after `until`; close it as `CalledOff` where the
-        incident was called wrong meanwhile. Repeating it changes nothing, also once it has been claimed again."""
+        incident was called wrong meanwhile. `defect` names an exception of its own, and counts as a fault. Repeating
+        it changes nothing, also once it has been claimed again."""
         ...
 
 

@@ -35,7 +35,19 @@ from bot.domain.actions import (
     Warn,
 )
 from bot.domain.conditions import Why
-from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
+from bot.domain.message import (
+    Author,
+    Kind,
+    Link,
+    LinkKind,
+    Media,
+    Message,
+    MessageRef,
+    Origin,
+    OriginKind,
+    Pairing,
+    Platform,
+)
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
@@ -44,6 +56,18 @@ from storage.tables import AnyRow
 
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class _Link(_Stored):
+    kind: LinkKind
+    target: str
+    shown: str = ""
+
+
+class _Origin(_Stored):
+    kind: OriginKind
+    title: str = ""
+    name: str = ""
 
 
 class _Body(_Stored):
@@ -55,13 +79,22 @@ class _Body(_Stored):
     roles: tuple[str, ...] = ()
     bot: bool = False
     myself: bool = False
+    no_account: bool = False
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
     pairing: Pairing | None = None
     lead: str = ""
     channel: str = ""  # its name
+    within: tuple[str, ...] = ()
+    typed: str | None = None
     mentions: int = 0
+    links: tuple[_Link, ...] = ()
+    forwarded: _Origin | None = None
+    quoted: _Origin | None = None
+    media: tuple[Media, ...] = ()
+    via_bot: str | None = None
+    is_name: bool = False
     filtered: str | None = None
     extra: dict[str, str] = Field(default_factory=dict)
 
@@ -139,17 +172,39 @@ def write_body(message: Message) -> str:
             roles=tuple(sorted(map(writable, author.roles))),
             bot=author.bot,
             myself=author.myself,
+            no_account=author.no_account,
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else writable(message.prompt),
             channel=writable(message.channel_name),
+            within=tuple(sorted(map(writable, message.within))),
+            typed=None if message.typed is None else writable(message.typed),
             pairing=message.pairing,
             lead=writable(message.lead),
             mentions=message.mentions,
+            links=tuple(
+                _Link(kind=link.kind, target=writable(link.target), shown=writable(link.shown))
+                for link in message.links
+            ),
+            forwarded=_write_origin(message.forwarded),
+            quoted=_write_origin(message.quoted),
+            media=tuple(sorted(message.media)),
+            via_bot=None if message.via_bot is None else writable(message.via_bot),
+            is_name=message.is_name,
             filtered=None if message.filtered is None else writable(message.filtered),
             extra={key: writable(value) for key, value in message.extra.items()},
         )
     return body.model_dump_json(exclude_defaults=True)
+
+
+def _write_origin(origin: Origin | None) -> _Origin | None:
+    if origin is None:
+        return None
+    return _Origin(kind=origin.kind, title=writable(origin.title), name=writable(origin.name))
+
+
+def _read_origin(origin: _Origin | None) -> Origin | None:
+    return None if origin is None else Origin(origin.kind, origin.title, origin.name)
 
 
 def write_rows(rows: Iterable[Sequence[str | int | float | None]]) -> str:
@@ -171,10 +226,10 @@ def read_ref(row: AnyRow) -> MessageRef:
     return MessageRef(Platform(row.platform), row.channel, row.message, row.revision)
 
 
-def read_message(row: AnyRow) -> Message:
+def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
     """`row` has the columns tables.MESSAGE. Where the body was erased, only what names the message is left."""
     with _fitting("message"):
-        body = _Body(v=1) if row.body is None else _Body.model_validate_json(row.body)
+        body = _Body.model_validate_json(row.body) if with_body and row.body is not None else _Body(v=1)
     return Message(
         ref=read_ref(row),
         community_id=row.community,
@@ -184,6 +239,7 @@ def read_message(row: AnyRow) -> Message:
             roles=frozenset(body.roles),
             bot=body.bot,
             myself=body.myself,
+            no_account=body.no_account,
             since=body.since,
         ),
         sent_at=row.sent_at,
@@ -194,7 +250,15 @@ def read_message(row: AnyRow) -> Message:
         pairing=body.pairing,
         lead=body.lead,
         channel_name=body.channel,
+        within=frozenset(body.within),
+        typed=body.typed,
         mentions=body.mentions,
+        links=tuple(Link(link.kind, link.target, link.shown) for link in body.links),
+        forwarded=_read_origin(body.forwarded),
+        quoted=_read_origin(body.quoted),
+        media=frozenset(body.media),
+        via_bot=body.via_bot,
+        is_name=body.is_name,
         filtered=body.filtered,
         extra=body.extra,
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
     Engine,
     TextClause,
@@ -33,6 +34,7 @@ from bot.domain.actions import ACTIONS, Unconfirmed
 from bot.domain.delivery import State
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
+from storage import suspects
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
 from storage.overruled import call_off
@@ -171,7 +173,7 @@ class Database:
     async def _stop(self) -> None:
         async with self.write() as connection:
             await connection.execute(delete(holders).where(holders.c.id == self.holder))
-            await self._release_the_dead(connection)
+            await self._release(connection, lambda holder: holder == self.holder)
 
     async def _stay_alive(self) -> None:
         """Time here is the server's and the event loop's: processes with wrong clocks must agree on who is dead."""
@@ -190,15 +192,21 @@ class Database:
                         await self._release_the_dead(connection)
 
     async def _release_the_dead(self, connection: AsyncConnection) -> None:
-        """Free what was leased by processes that are no longer among the holders. An action that they had started is
-        done again if that is harmless; if not, nobody can say whether it was done; nor whether a report was sent."""
-        alive = select(holders.c.id)
+        """Free what was leased by processes that are no longer among the holders."""
+        await suspects.blame(connection)
+        await self._release(connection, lambda holder: holder.not_in(select(holders.c.id)))
+
+    async def _release(
+        self, connection: AsyncConnection, gone: Callable[[ColumnElement[int]], ColumnElement[bool]]
+    ) -> None:
+        """An action that they had started is done again if that is harmless; if not, nobody can say whether it was
+        done; nor whether a report was sent."""
         await connection.execute(
             update(messages)
-            .where(messages.c.settled_at.is_(None), messages.c.holder.is_not(None), messages.c.holder.not_in(alive))
+            .where(messages.c.settled_at.is_(None), messages.c.holder.is_not(None), gone(messages.c.holder))
             .values(holder=None)
         )
-        left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), actions.c.holder.not_in(alive))
+        left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
         await connection.execute(
             update(actions)
             .where(*left, actions.c.kind.in_(UNREPEATABLE))
@@ -206,7 +214,7 @@ class Database:
         )
         await call_off(connection, self.clock.now(), *left)
         await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
-        begun = (deliveries.c.holder.is_not(None), deliveries.c.holder.not_in(alive))
+        begun = (deliveries.c.holder.is_not(None), gone(deliveries.c.holder))
         await connection.execute(
             update(deliveries)
             .where(*begun, deliveries.c.state == State.STARTED)

@@ -1,10 +1,11 @@
 """The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
 
+import structlog
 from sqlalchemy import bindparam, exists, func, insert, not_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,10 +15,12 @@ from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, MessageRef
 from bot.domain.verdict import Verdict
 from bot.errors import Unavailable
-from storage import bots, codec, tallies
+from storage import bots, codec, suspects, tallies
 from storage.database import Database
 from storage.leasing import leased
 from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
+
+_log = structlog.get_logger(__name__)
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -45,7 +48,7 @@ _COMMUNITIES = text("""
 #: The first `each` free messages of every given community, in the words that each planner does well with.
 _FREE = """
     SELECT messages.id, community, sent_at FROM messages
-    WHERE settled_at IS NULL AND holder IS NULL
+    WHERE settled_at IS NULL AND holder IS NULL AND circle IS NULL AND coalesce(faults, 0) < :most_faults
         AND community = given.value ->> 0 AND sent_at >= :start AND sent_at < :end
     ORDER BY sent_at, messages.id LIMIT :each
 """
@@ -118,6 +121,30 @@ class SqlInbox:
         await self._settle(settlements)
         self._in_hand.difference_update(settlement.decision.message.ref for settlement in settlements)
 
+    async def fault(self, ref: MessageRef) -> None:
+        this = zip(REF, codec.key(ref), strict=True)
+        own = (messages.c.holder == self._database.holder, messages.c.settled_at.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(suspects.fault(messages, *own, *(column == value for column, value in this)))
+        self._in_hand.discard(ref)
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        free = (messages.c.settled_at.is_(None), messages.c.holder.is_(None), suspects.given_up(messages))
+        wanted = select(messages.c.id).where(*free).order_by(messages.c.id).limit(limit)
+        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
+            if (await connection.execute(wanted)).first() is None:
+                return []
+        try:
+            async with self._database.write(durable=False) as connection:
+                chosen = (await connection.execute(wanted.with_for_update(skip_locked=True))).scalars().all()
+                leased = await self._take(connection, chosen)
+        except Unavailable:
+            self._unsure = True
+            raise
+        found = [_read_what_can_be(row) for row in leased]
+        self._in_hand.update(message.ref for message in found)
+        return found
+
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
         async with self._database.read() as connection:
@@ -169,20 +196,41 @@ class SqlInbox:
         return fresh
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
-        leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
         try:
             # A lease ends with its machine, at the latest.
             async with self._database.write(durable=False) as connection:
                 if self._unsure:
                     await self._free_what_nobody_has(connection)
-                chosen = await self._choose(connection, limit, fresh_since)
-                given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
-                rows = {row.id: row for row in await connection.execute(leasing, given)} if chosen else {}
+                chosen = await self._suspects(connection, limit)
+                chosen += await self._choose(connection, limit - len(chosen), fresh_since)
+                leased = await self._take(connection, chosen)
+                found = [(row.id, message) for row in leased if (message := _read(row))]
+                if len(found) < len(chosen):
+                    await self._give_up(connection, set(chosen) - {id_ for id_, _ in found})
         except Unavailable:
             self._unsure = True
             raise
         self._unsure = False
-        return [(id_, codec.read_message(rows[id_])) for id_ in chosen]
+        return found
+
+    async def _take(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[AnyRow]:
+        if not chosen:
+            return []
+        leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
+        given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
+        rows = {row.id: row for row in await connection.execute(leasing, given)}
+        return [rows[id_] for id_ in chosen]
+
+    async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
+        some = await suspects.next_suspects(connection, messages, self._database.holder)
+        if some is None:
+            return []
+        found = await connection.execute(some.with_for_update(skip_locked=True))
+        return list(found.scalars())[:limit]
+
+    async def _give_up(self, connection: AsyncConnection, unreadable: Collection[int]) -> None:
+        which = messages.c.id.in_(unreadable)
+        await connection.execute(update(messages).where(which).values(holder=None, faults=suspects.MOST_FAULTS))
 
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it."""
@@ -219,6 +267,7 @@ class SqlInbox:
                 "start": microseconds(start),
                 "end": microseconds(end),
                 "each": each,
+                "most_faults": suspects.MOST_FAULTS,
             }
             for community, id_ in await connection.execute(free_of_each, given):
                 free[community].append(id_)
@@ -268,6 +317,19 @@ class SqlInbox:
         )
         found = await connection.execute(named.columns(*columns), {"given": codec.write_refs(refs)})
         return {codec.read_ref(row): row for row in found}
+
+
+def _read(row: AnyRow) -> Message | None:
+    """None: what is stored of it cannot be read, and never will be."""
+    try:
+        return codec.read_message(row)
+    except Exception as error:
+        _log.error("message cannot be read", id=row.id, error=type(error).__name__)
+        return None
+
+
+def _read_what_can_be(row: AnyRow) -> Message:
+    return _read(row) or codec.read_message(row, with_body=False)
 
 
 async def _open_incidents(

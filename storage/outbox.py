@@ -3,36 +3,49 @@ come back with their outcome."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import PROTECTING, Action, Outcome, Unconfirmed
+from bot.domain.actions import PROTECTING, Action, Escalate, Flag, Outcome, Refused, Unconfirmed
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
 from bot.domain.review import Call, consequences
 from bot.domain.turns import Lane, UnderWay
 from bot.errors import Unavailable
-from storage import codec
+from storage import codec, suspects
 from storage.database import UNREPEATABLE, Database
 from storage.leasing import leased
 from storage.overruled import call_off, overruled
-from storage.tables import MESSAGE, actions, incidents, messages
+from storage.tables import MESSAGE, AnyRow, actions, incidents, messages
 
 _RECORD = (
     update(actions)
     .where(actions.c.id == bindparam("action"))
     .values(state=bindparam("to"), reason=bindparam("why"), finished_at=bindparam("now"), holder=None)
 )
-_POSTPONE = (
-    update(actions)
-    .where(
-        actions.c.id == bindparam("action"), actions.c.attempts == bindparam("attempt"), actions.c.state == "started"
-    )
-    .values(state="planned", not_before=bindparam("until"), holder=None)
-)
+_THIS_ATTEMPT = (
+    actions.c.id == bindparam("action"), actions.c.attempts == bindparam("attempt"), actions.c.state == "started",
+)  # fmt: skip
+#: Nobody has died of it: it is no suspect any more.
+_AWAITED: dict[str, Any] = {"state": "planned", "not_before": bindparam("until"), "holder": None, "circle": None}
+_POSTPONE = update(actions).where(*_THIS_ATTEMPT).values(_AWAITED)
+_FAULT = suspects.fault(actions, *_THIS_ATTEMPT).values(_AWAITED | {"reason": bindparam("why")})
 
-_FREE = "finished_at IS NULL AND holder IS NULL AND not_before IS NULL"
+_FREE = "finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL"
 _ASLEEP = "finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL"
 
 #: Hops over the index from one community to the next, at most `limit` times, however many actions wait. Given: for
@@ -57,7 +70,7 @@ _LANES = f"""
 #: well with.
 _FIRST_OF_LANE = f"""
     SELECT actions.id FROM actions
-    WHERE {_FREE} AND actions.protects = CAST(given.value ->> 0 AS boolean)
+    WHERE {_FREE} AND coalesce(faults, 0) < :most_faults AND actions.protects = CAST(given.value ->> 0 AS boolean)
         AND actions.platform = given.value ->> 1 AND actions.community = given.value ->> 2
     ORDER BY actions.attempts, actions.id LIMIT :each
 """
@@ -69,6 +82,11 @@ _FIRST_OF_EACH_POSTGRESQL = f"""
     SELECT id, kind, protects, platform, community FROM actions
     WHERE id IN (SELECT first.id FROM {{given}} CROSS JOIN LATERAL ({_FIRST_OF_LANE}) AS first) ORDER BY attempts, id
 """
+
+#: Actions that show moderators what was given up; of themselves there is nothing more to show.
+SHOWING = (Flag.kind, Escalate.kind)
+
+DIED = "died"  # the defect of what its process died of, three times
 
 
 class SqlOutbox:
@@ -99,8 +117,8 @@ class SqlOutbox:
         async with self._database.write() as connection:
             await add_actions(connection, incident_id, actions, due=due, now=self._database.clock.now())
 
-    async def postpone(self, planned: PlannedAction, until: datetime) -> None:
-        await self._postpone([(planned, until)])
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+        await self._postpone([(planned, until, defect)])
         self._in_hand.discard(planned.id)
 
     async def _lease(
@@ -116,7 +134,7 @@ class SqlOutbox:
             if not wanted:
                 return []
             among = actions.c.id.in_([id_ for id_, _ in wanted])
-            still_free = select(actions.c.id).where(literal_column(_FREE, Boolean), among)
+            still_free = select(actions.c.id).where(actions.c.finished_at.is_(None), actions.c.holder.is_(None), among)
             # That something unrepeatable was started must be known even after the machine has died.
             durable = any(kind in UNREPEATABLE for _, kind in wanted)
             async with self._database.write(durable=durable) as connection:
@@ -165,15 +183,31 @@ class SqlOutbox:
             for place, community in enumerate((self._served.get((protects, platform), ""), ""))
         ]
         hops = await connection.execute(self._database.sql(_LANES), {"given": codec.write_rows(begin), "limit": limit})
-        lanes = dict.fromkeys(Lane(Platform(row.platform), row.community, bool(row.protects)) for row in hops)
-        waiting: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in lanes if under_way.room(lane)}
+        doubtful = (await connection.execute(await self._doubtful(connection, platforms))).all()
+        waiting: dict[Lane, list[tuple[int, str]]] = {
+            lane: [] for row in (*hops, *doubtful) if under_way.room(lane := _lane(row))
+        }
+        for row in doubtful:
+            if _lane(row) in waiting:
+                waiting[_lane(row)].append((row.id, row.kind))
         if waiting:
             first = _FIRST_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FIRST_OF_EACH_SQLITE
             rows = codec.write_rows((lane.protects, lane.platform, lane.community_id) for lane in waiting)
-            given = {"given": rows, "each": under_way.community}
+            given = {"given": rows, "each": under_way.community, "most_faults": suspects.MOST_FAULTS}
             for row in await connection.execute(self._database.sql(first), given):
-                waiting[Lane(Platform(row.platform), row.community, bool(row.protects))].append((row.id, row.kind))
+                waiting[_lane(row)].append((row.id, row.kind))
         return waiting
+
+    async def _doubtful(self, connection: AsyncConnection, platforms: Collection[Platform]) -> Select[AnyRow]:
+        """The suspects whose turn it is, and what is given up."""
+        awake = (actions.c.not_before.is_(None), actions.c.platform.in_(list(platforms)))
+        which = suspects.given_up(actions)
+        some = await suspects.next_suspects(connection, actions, self._database.holder, *awake)
+        if some is not None:
+            which = or_(which, actions.c.id.in_(some))
+        free = (actions.c.finished_at.is_(None), actions.c.holder.is_(None), actions.c.faults.is_not(None))
+        columns = (actions.c.id, actions.c.kind, actions.c.protects, actions.c.platform, actions.c.community)
+        return select(*columns).where(*free, *awake, which).order_by(actions.c.id)
 
     async def _start(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
         """In the order in which they were chosen."""
@@ -195,10 +229,13 @@ class SqlOutbox:
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it. Not
         one of those actions has been begun."""
-        held = (actions.c.finished_at.is_(None), actions.c.holder == self._database.holder)
-        unknown = (*held, actions.c.id.not_in(self._in_hand))
-        await call_off(connection, self._database.clock.now(), *unknown)
-        await connection.execute(update(actions).where(*unknown).values(state="planned", holder=None))
+        held = actions.c.holder == self._database.holder
+        await self._free(connection, held, actions.c.id.not_in(self._in_hand))
+
+    async def _free(self, connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
+        left = (*which, actions.c.finished_at.is_(None))
+        await call_off(connection, self._database.clock.now(), *left)
+        await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
 
     async def _finish(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> Sequence[None]:
         """Whoever holds an action speaks of its last attempt; so may somebody who was thought dead, as long as nobody
@@ -212,40 +249,46 @@ class SqlOutbox:
         async with self._database.write() as connection:
             # Locked, always in this order: see SqlReviews.
             found = await connection.execute(
-                select(actions.c.id, actions.c.attempts, actions.c.args)
+                select(actions.c.id, actions.c.incident, actions.c.kind, actions.c.attempts, actions.c.args)
                 .where(*of_results)
                 .order_by(actions.c.id)
                 .with_for_update()
             )
-            taken = {
-                row.id: (codec.read_action(row.args), outcomes[row.id, row.attempts])
-                for row in found
-                if (row.id, row.attempts) in outcomes
-            }
-            if not taken:
-                return [None] * len(results)
+            taken = {row.id: row for row in found if (row.id, row.attempts) in outcomes}
             rows = []
-            for id_, (_, outcome) in taken.items():
-                state, reason = codec.write_outcome(outcome)
+            for id_, row in taken.items():
+                state, reason = codec.write_outcome(outcomes[id_, row.attempts])
                 rows.append({"action": id_, "to": state, "why": reason, "now": now})
-            await connection.execute(_RECORD, rows)
+            if rows:
+                await connection.execute(_RECORD, rows)
             for id_, incident_id in (await overruled(connection, list(taken))).items():
-                undo = consequences(Call.WRONG, [taken[id_]])
-                await add_actions(connection, incident_id, undo, due=now, now=now)
+                done = codec.read_action(taken[id_].args), outcomes[id_, taken[id_].attempts]
+                await add_actions(connection, incident_id, consequences(Call.WRONG, [done]), due=now, now=now)
+            for row in taken.values():
+                outcome = outcomes[row.id, row.attempts]
+                if isinstance(outcome, Refused) and outcome.given_up and row.kind not in SHOWING:
+                    await add_actions(connection, row.incident, (Flag(),), due=now, now=now)
         return [None] * len(results)
 
-    async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime | None]]) -> Sequence[None]:
+    async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:
+        ids = [planned.id for planned, _, _ in postponed]
         async with self._database.write() as connection:
-            for planned, until in sorted(postponed, key=lambda one: one[0].id):
-                await connection.execute(_POSTPONE, {"action": planned.id, "attempt": planned.attempts, "until": until})
-            ids = [planned.id for planned, _ in postponed]
+            await connection.execute(
+                select(actions.c.id).where(actions.c.id.in_(ids)).order_by(actions.c.id).with_for_update()
+            )
+            for planned, until, defect in postponed:
+                this = {"action": planned.id, "attempt": planned.attempts, "until": until}
+                await connection.execute(*((_FAULT, this | {"why": defect}) if defect else (_POSTPONE, this)))
             now = self._database.clock.now()
             await call_off(connection, now, actions.c.id.in_(ids), actions.c.state == "planned")
         return [None] * len(postponed)
 
     async def _give_back(self, leased: Sequence[PlannedAction]) -> None:
         """None of them has been begun."""
-        await self._delay([(planned, None) for planned in leased])
+        ids = [planned.id for planned in leased]
+        own = (actions.c.id.in_(ids), actions.c.holder == self._database.holder)
+        async with self._database.write() as connection:
+            await self._free(connection, *own)
 
 
 async def add_actions(
@@ -285,6 +328,10 @@ async def add_actions(
     await connection.execute(insert(actions), rows)
 
 
+def _lane(row: AnyRow) -> Lane:
+    return Lane(Platform(row.platform), row.community, bool(row.protects))
+
+
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
     wanted = (
         select(
@@ -293,6 +340,8 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
             actions.c.args,
             actions.c.attempts,
             actions.c.planned_at,
+            actions.c.reason,
+            suspects.given_up(actions).label("given_up"),
             incidents.c.decision,
             *MESSAGE,
         )
@@ -316,6 +365,7 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
                 language=cause.language,
                 attempts=row.attempts,
                 planned_at=row.planned_at,
+                defect=(row.reason or DIED) if row.given_up else "",
             )
         )
     return planned

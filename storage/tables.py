@@ -63,6 +63,15 @@ holders = Table(
     sqlite_autoincrement=True,  # a number is never given twice: the dead must not pass for the living
 )
 
+
+def _suspicion() -> tuple[Column[int], Column[int]]:
+    """suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not suspected
+    of that. `faults`: NULL where there was never a reason to suspect it."""
+    return Column("circle", Integer), Column("faults", Integer)
+
+
+_suspected = text("faults IS NOT NULL")
+
 #: One row for each revision of a message. It waits until `settled_at`; while `holder` is set, somebody works on it.
 messages = Table(
     "messages",
@@ -82,9 +91,11 @@ messages = Table(
     Column("score", Float),  # the worst harm score, 0..1
     Column("ms", Float),  # from taking up to deciding, milliseconds
     Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
+    *_suspicion(),
     UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
 )
 Index("messages_sent", messages.c.sent_at, messages.c.community)
+Index("messages_suspects", messages.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 #: What names a revision, and what a message is read from (codec.read_ref, codec.read_message).
 REF = (messages.c.platform, messages.c.channel, messages.c.message, messages.c.revision)
 MESSAGE = (*REF, messages.c.community, messages.c.author, messages.c.kind, messages.c.sent_at, messages.c.body)
@@ -145,12 +156,13 @@ actions = Table(
     Column("planned_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    *_suspicion(),
     UniqueConstraint("incident", "position", name="actions_position"),
 )
 _open = text("finished_at IS NULL")
 Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)
 #: In the words of outbox.py: SQLite knows an index by no others.
-_free = text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL")
+_free = text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL")
 Index(
     "actions_free",
     actions.c.protects,
@@ -163,6 +175,7 @@ Index(
 )
 _asleep = text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL")
 Index("actions_asleep", actions.c.not_before, sqlite_where=_asleep, postgresql_where=_asleep)
+Index("actions_suspects", actions.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 
 #: One row for each call of a moderator. Of those that close the review, an incident has one.
 reviews = Table(

@@ -111,6 +111,7 @@ class DiscordWire:
         self.locale = "en-US"  # of whoever presses, chooses and commands
         self.file_limit = 10 << 20  # bytes
         self.global_limit: int | None = None  # requests a second, 50 at the real one
+        self.applications: dict[int, int] = {}  # by webhook: whose it is; those of people are not among them
         self.lost = 0  # so many messages more are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
         self._requested: deque[float] = deque()
@@ -351,6 +352,8 @@ class DiscordWire:
     def _emit(self, event: str, payload: Any) -> None:
         """To those who have asked for it; of its own member a bot always hears."""
         intent = required_intent(event, payload)
+        if owner := self.applications.get(int(payload.get("webhook_id") or 0)):
+            payload = {**payload, "application_id": str(owner)}
         mine = event == "GUILD_MEMBER_UPDATE" and payload["user"]["id"] == str(self.backend.bot_user.id)
         for session in self._sessions.values():
             if intent is None or mine or getattr(session.intents, intent):

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
-from bot.domain.actions import Action, CalledOff, Delete, Done, Outcome, Unconfirmed
+from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
@@ -35,7 +36,7 @@ class ScriptedPlatform:
         self.batches = batches
         self.confirmed = 0  # batches that we said we have
         self.performed: list[PlannedAction] = []
-        self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
+        self.answers: dict[str, Outcome | BaseException] = {}  # by kind of action
         self.announced: list[tuple[str, str]] = []
         self.published: list[tuple[str, Edition, str]] = []  # channel, what, mark
 
@@ -47,7 +48,7 @@ class ScriptedPlatform:
     async def perform(self, planned: PlannedAction) -> Outcome:
         self.performed.append(planned)
         answer = self.answers.get(planned.action.kind, Done())
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -167,6 +168,7 @@ class _Action:
     started: bool = False
     not_before: datetime | None = None
     started_at: datetime | None = None
+    defect: str = ""
 
     def is_due(self, now: datetime, *, jumped: bool) -> bool:
         """`jumped`: the clock may have been put back."""
@@ -174,6 +176,9 @@ class _Action:
             return False
         fell_asleep = max(filter(None, (self.planned.planned_at, self.started_at)), default=now)
         return self.not_before is None or self.not_before <= now or (jumped and fell_asleep > now)
+
+
+Named = TypeVar("Named", Message, _Action)
 
 
 class MemoryStore:
@@ -196,6 +201,7 @@ class MemoryStore:
         self.deliveries = MemoryDeliveries(self.clock)
         self.bots: dict[tuple[Platform, str], dict[str, Bot]] = {}
         self.bot_roll = MemoryBotRoll(self)
+        self.suspects = Suspects(self)
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
@@ -222,6 +228,7 @@ class MemoryStore:
         """What the death of the process leaves behind."""
         self.inbox.leased.clear()
         self.deliveries.restart()
+        self.outbox.latest = None
         for action in self.actions.values():
             if action.started and action.outcome is None:
                 action.started = False
@@ -245,6 +252,39 @@ class MemoryStore:
         return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
 
 
+class Suspects:
+    """What a process died of: circles by message or action, and how many faults each has."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.circles: dict[MessageRef | int, int] = {}
+        self.faults: Counter[MessageRef | int] = Counter()
+
+    def in_hand(self) -> list[MessageRef | int]:
+        started = (id_ for id_, action in self.store.actions.items() if action.started and action.outcome is None)
+        return [*self.store.inbox.leased, *started]
+
+    def die(self) -> None:
+        in_hand = self.in_hand()
+        blamed = [one for one in in_hand if one in self.circles] or in_hand
+        for one in blamed:
+            self.circles[one] = len(blamed)
+            self.faults[one] += len(blamed) == 1
+
+    def among(self, free: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+        """Of what is free -> the suspects that may be handed out now, and those that nobody suspects."""
+        working = [one for one in free if self.faults[_name(one)] < 3]
+        suspects = [one for one in working if _name(one) in self.circles]
+        smallest = min((self.circles[_name(one)] for one in suspects), default=0)
+        alike = [one for one in suspects if self.circles[_name(one)] == smallest]
+        busy = any(one in self.circles for one in self.in_hand())
+        return [] if busy else alike[: -(-smallest // 2)], [one for one in working if one not in suspects]
+
+
+def _name(one: "Message | _Action") -> MessageRef | int:
+    return one.ref if isinstance(one, Message) else one.planned.id
+
+
 class MemoryInbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -264,14 +304,29 @@ class MemoryInbox:
             for ref, message in self.store.messages.items()
             if ref not in self.leased and ref not in self.store.settled
         ]
+        suspects, free = self.store.suspects.among(free)
         free.sort(key=lambda message: message.sent_at)
         fresh = self._in_turns([message for message in free if message.sent_at >= fresh_since])
         stale = self._in_turns([message for message in free if message.sent_at < fresh_since])
-        claimed = (fresh + stale)[:limit]
-        self.leased |= {message.ref for message in claimed}
+        claimed = (fresh + stale)[: max(0, limit - len(suspects))]
         if claimed:
             self.served = claimed[-1].community_id
-        return claimed
+        return self._lease(suspects[:limit] + claimed)
+
+    async def fault(self, ref: MessageRef) -> None:
+        if ref in self.leased:
+            self.leased.discard(ref)
+            self.store.suspects.faults[ref] += 1
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        taken = self.leased | self.store.settled
+        faults = self.store.suspects.faults
+        found = [one for ref, one in self.store.messages.items() if ref not in taken and faults[ref] >= 3]
+        return self._lease(found[:limit])
+
+    def _lease(self, some: list[Message]) -> list[Message]:
+        self.leased |= {message.ref for message in some}
+        return some
 
     def _in_turns(self, free: list[Message]) -> list[Message]:
         communities = sorted({message.community_id for message in free})
@@ -373,15 +428,20 @@ class MemoryOutbox:
         under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
         jumped = self.latest is None or now < self.latest
         self.latest = now
+        here = [one for one in self.store.actions.values() if one.planned.message.ref.platform in platforms]
+        due = sorted((one for one in here if one.is_due(now, jumped=jumped)), key=lambda one: one.planned.attempts)
+        for action in due:
+            action.not_before = None
+        suspects, free = self.store.suspects.among(due)
+        faults = self.store.suspects.faults
         waiting: dict[Lane, list[_Action]] = {}
-        for action in sorted(self.store.actions.values(), key=lambda action: action.planned.attempts):
-            lane = Lane.of(action.planned)
-            if lane.platform in platforms and action.is_due(now, jumped=jumped):
-                waiting.setdefault(lane, []).append(action)
+        for action in (*suspects, *(one for one in due if faults[one.planned.id] >= 3), *free):
+            waiting.setdefault(Lane.of(action.planned), []).append(action)
         chosen = under_way.in_turns({lane: waiting[lane] for lane in sorted(waiting, key=self._turn)}, limit)
         for action in chosen:
             action.started, action.started_at = True, self.store.clock.now()
-            action.planned = replace(action.planned, attempts=action.planned.attempts + 1)
+            defect = action.defect or "died" if faults[action.planned.id] >= 3 else ""
+            action.planned = replace(action.planned, attempts=action.planned.attempts + 1, defect=defect)
             lane = Lane.of(action.planned)
             self.served[lane.protects, lane.platform] = lane.community_id
         return [action.planned for action in chosen]
@@ -399,16 +459,21 @@ class MemoryOutbox:
                 if opened.review and opened.review.call is Call.WRONG:
                     undo = consequences(Call.WRONG, [(action.planned.action, outcome)])
                     self.store.plan(opened, undo, self.store.clock.now())
+                shows = planned.action.kind in ("flag", "escalate")
+                if isinstance(outcome, Refused) and outcome.given_up and not shows:
+                    self.store.plan(opened, (Flag(),), self.store.clock.now())
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         for incident in self.store.opened.values():
             if incident.id == incident_id:
                 self.store.plan(incident, actions, due)
 
-    async def postpone(self, planned: PlannedAction, until: datetime) -> None:
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
         action = self.store.actions[planned.id]
         if action.outcome is None and action.started and action.planned.attempts == planned.attempts:
-            action.started, action.not_before = False, until
+            action.started, action.not_before, action.defect = False, until, defect
+            self.store.suspects.circles.pop(planned.id, None)
+            self.store.suspects.faults[planned.id] += bool(defect)
             self.store.call_off(action.planned.incident_id)
 
 

@@ -12,7 +12,7 @@ import discord
 import structlog
 
 from adapters.discord.answers import missing, outcome_of
-from adapters.discord.reading import moderates
+from adapters.discord.reading import moderates, places
 from bot.domain.actions import Delete, Done, Outcome, Refused
 from bot.domain.conditions import ByBot, Text
 from bot.domain.message import Author, Message, MessageRef, Platform
@@ -221,4 +221,4 @@ def _exempt_roles(policy: Policy, guild: discord.Guild) -> list[str]:
 
 
 def _exempt_channels(policy: Policy, guild: discord.Guild) -> list[str]:
-    return [str(channel.id) for channel in guild.channels if str(channel.id) in policy.exempt_channels]
+    return [str(one.id) for one in guild.channels if policy.exempt_channels & (places(one) | {str(one.id)})]

@@ -112,7 +112,7 @@ def _without_mentions(text: str, mentioned: Iterable[int]) -> str:
 
 
 def _is_by_a_bot(source: discord.Message) -> bool:
-    return source.author.bot or source.webhook_id is not None
+    return source.application_id is not None if source.webhook_id else source.author.bot
 
 
 def _replied_to(source: discord.Message) -> str | None:

@@ -18,6 +18,7 @@ DELETED = 2**53  # the revision of a deletion: above every edit, the same howeve
 AVATAR, WEBHOOK, PARENT, TITLE, COMMAND, ASKED_BY, FIRST_ANSWER, BUTTON_OF = (
     "avatar", "webhook", "parent", "title", "command", "asked_by", "first_answer", "button_of",
 )  # fmt: skip
+CONTENT, FILES = "content", "files"  # where `Message.text` holds more: what its author typed, and the names of files
 NAME = "name"  # the message is a member's name: NICK, one that they have in this server alone, or OWN
 NICK, OWN = "nick", "own"
 
@@ -64,8 +65,10 @@ def read(message: discord.Message, *, member: discord.Member | None = None, atta
         reply_to=_reply_to(message),
         # Of a channel that is not cached, only the id is known.
         channel_name=getattr(message.channel, "name", None) or "",
-        mentions=len(message.raw_mentions) + len(message.raw_role_mentions) + message.mention_everyone,
-        extra=_extra(message) | ({TITLE: str(message.channel.id)} if title else {}),
+        within=places(message.channel),
+        typed=text_of(message, attached, file_names=False) if _files(message) else None,
+        mentions=len({*message.raw_mentions, *message.raw_role_mentions}) + message.mention_everyone,
+        extra=_extra(message, attached) | ({TITLE: str(message.channel.id)} if title else {}),
     )
 
 
@@ -79,6 +82,7 @@ def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> M
         sent_at=thread.created_at,
         text=thread.name,
         channel_name=thread.name,
+        within=places(thread),
         extra={TITLE: str(thread.id), PARENT: str(thread.parent_id)},
     )
 
@@ -105,6 +109,7 @@ def read_filtered(execution: discord.AutoModAction, member: discord.Member | Non
         author=author_of(member, execution.guild) if member else Author(id=str(execution.user_id)),
         sent_at=at,
         text=execution.content,
+        within=places(channel),
         filtered=execution.matched_keyword or execution.matched_content or execution.rule_trigger_type.name,
         extra=({AVATAR: member.display_avatar.url} if member else {})
         | ({PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {}),
@@ -129,38 +134,48 @@ def revision(message: discord.Message) -> int:
     return max(1, round((message.edited_at - message.created_at).total_seconds() * 1000))
 
 
-def text_of(message: discord.Message, attached: Iterable[str] = ()) -> str:
+def text_of(message: discord.Message, attached: Iterable[str] = (), *, file_names: bool = True) -> str:
     """All text that a reader of the message sees, one piece a line."""
     # People cannot write embeds: theirs are previews of links, which come and go by themselves.
     written = message.author.bot or message.webhook_id or message.type is discord.MessageType.poll_result
-    pieces = list(_pieces(message, with_embeds=bool(written)))
+    pieces = list(_pieces(message, embeds=bool(written), file_names=file_names))
     if message.poll:
         pieces += [message.poll.question, *(answer.text for answer in message.poll.answers)]
     for snapshot in message.message_snapshots:
-        pieces += _pieces(snapshot, with_embeds=True)
+        pieces += _pieces(snapshot, embeds=True, file_names=file_names)
     return "\n".join(piece for piece in (*pieces, *attached) if piece)
 
 
 def text_files(message: discord.Message) -> list[discord.Attachment]:
     """Attachments, forwarded ones included, that can be read as text."""
-    snapshots = (file for snapshot in message.message_snapshots for file in snapshot.attachments)
     return [
         file
-        for file in (*message.attachments, *snapshots)
+        for file in _files(message)
         if (file.content_type or "").startswith("text/") or file.filename.lower().endswith(_TEXT_FILES)
     ]
 
 
-def _pieces(part: discord.Message | discord.MessageSnapshot, *, with_embeds: bool) -> Iterator[str]:
+def shown_name(file: discord.Attachment) -> str:
+    """What people see: `filename` has lost everything but ASCII letters where its name had others (fact D46)."""
+    return file.title or file.filename
+
+
+def _files(message: discord.Message) -> list[discord.Attachment]:
+    snapshots = (file for snapshot in message.message_snapshots for file in snapshot.attachments)
+    return [*message.attachments, *snapshots]
+
+
+def _pieces(part: discord.Message | discord.MessageSnapshot, *, embeds: bool, file_names: bool) -> Iterator[str]:
     yield part.content
-    if with_embeds:
+    if embeds:
         for embed in part.embeds:
             if embed.type in ("rich", "poll_result"):
                 yield from _embed(embed)
     for component in part.components:
         yield from _component(component)
     for file in part.attachments:
-        yield file.filename
+        if file_names:
+            yield shown_name(file)
         yield file.description or ""
     for sticker in part.stickers:
         yield sticker.name
@@ -195,7 +210,9 @@ def _component(component: Any) -> Iterator[str]:
 def _author(message: discord.Message, member: discord.Member | None) -> Author:
     assert message.guild is not None
     if message.webhook_id:
-        return Author(id=str(message.webhook_id), name=message.author.display_name, bot=True)
+        # One that no application owns is a person's tool: a bridge to another chat, a feed, a leaked address.
+        owned = message.application_id is not None
+        return Author(id=str(message.webhook_id), name=message.author.display_name, bot=owned, no_account=True)
     return author_of(member or message.author, message.guild)
 
 
@@ -233,8 +250,26 @@ def _reply_to(message: discord.Message) -> str | None:
     return str(reference.message_id) if reference.message_id else None
 
 
-def _extra(message: discord.Message) -> dict[str, str]:
+def places(channel: object) -> frozenset[str]:
+    """Ids and names of what a channel lies in. Titles of threads and names of voice channels are not among them:
+    members choose those, and nobody may name themselves out of a rule."""
+    parent = channel.parent if isinstance(channel, discord.Thread) else channel
+    category = getattr(parent, "category", None)
+    names = {one.name for one in (parent, category) if isinstance(one, _NAMED_BY_STAFF)}
+    ids = {getattr(channel, "parent_id", None), getattr(parent, "category_id", None)}
+    return frozenset(names | {str(id_) for id_ in ids if id_})
+
+
+_NAMED_BY_STAFF = (discord.TextChannel, discord.ForumChannel, discord.CategoryChannel)
+
+
+def _extra(message: discord.Message, attached: Iterable[str]) -> dict[str, str]:
     extra = {AVATAR: message.author.display_avatar.url}
+    if files := _files(message):
+        extra[FILES] = "\n".join(map(shown_name, files))
+    if files or attached or message.stickers or message.message_snapshots:
+        forwarded = (snapshot.content for snapshot in message.message_snapshots)
+        extra[CONTENT] = "\n".join(filter(None, (message.content, *forwarded)))
     if message.webhook_id:
         extra[WEBHOOK] = str(message.webhook_id)
     if isinstance(message.channel, discord.Thread):

@@ -214,20 +214,18 @@ class Commands:
         purpose, _, group = asked.rest.partition("_")
         if not re.fullmatch(r"-\d{1,18}", group):
             return asked.say["telegram.hello"] if asked.message.chat.type == Chat.PRIVATE else None
-        if not await self._is_admin(asked, int(group)):
+        in_private = asked.message.chat.type == Chat.PRIVATE
+        places = {int(group)} if in_private else {int(group), asked.chat_id}  # else anybody binds where they only read
+        if not all([await self._is_admin(asked, place) for place in places]):
             return asked.say["card.not_allowed"]
         community = self.desk.community(Platform.TELEGRAM, group)
         match purpose:
-            case "setup" if asked.message.chat.type == Chat.PRIVATE:
+            case "setup" if in_private:
                 await self._answer(asked, await self._overview(community, asked.say), self._menu(community, asked.say))
-            case "mods" if asked.message.chat.type in GROUPS:
+            case "mods" if not in_private:
                 await self.desk.change(replace(community, moderators_channel=str(asked.chat_id)), by=asked.by)
-                here = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
-                if here.id != community.id:  # moderators quote what they talk about
-                    exempt = here.exempt_channels | {here.id}
-                    await self.desk.change(replace(here, exempt_channels=exempt, welcomed=True), by=asked.by)
                 return asked.say["telegram.moderators_chat_set"]
-            case "report" if asked.message.chat.type in GROUPS:
+            case "report" if not in_private:
                 await self.desk.change(replace(community, report_channel=str(asked.chat_id)), by=asked.by)
                 return asked.say["telegram.report_chat_set"]
         return None

@@ -59,5 +59,7 @@ def is_answer(message: Message, choices: Mapping[str, bool], bot: Bot | None) ->
     chosen = choices.get(message.author.id)
     if chosen is not None:
         return chosen
+    if message.author.no_account and message.pairing is None:
+        return False  # a person may stand behind it
     known = bot.converses if bot else None
     return known is not False

@@ -93,7 +93,7 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     offered = [Button.RIGHT, Button.WRONG]
     if Delete.kind not in done:
         offered.append(Button.DELETE)
-    if not author.bot:
+    if not author.bot and not author.no_account:
         offered += [Button(kind) for kind in (Timeout.kind, Ban.kind) if kind not in done]
     return (*offered, Button.ESCALATE, *looks)
 

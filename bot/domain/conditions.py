@@ -1,7 +1,7 @@
 """What a rule may ask about a message: typed conditions, each of which says why it does or does not hold."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from bot.domain.bots import Bot
-from bot.domain.message import Kind, Message, Pairing
+from bot.domain.message import Kind, LinkKind, Message, Pairing
 from bot.domain.patterns import Patterns, compiled, signs_of
 from bot.domain.verdict import Screening, Task, Unscreened
 from bot.domain.views import views
@@ -270,10 +270,13 @@ class NoText(_Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(_Plain):
-    any_of: frozenset[str]
+    """It was said in one of these channels, or in what lies within one (threads, the channels of a category)."""
+
+    any_of: frozenset[str]  # ids or names
 
     def check(self, situation: Situation) -> Check:
-        channel = situation.message.ref.channel_id
+        message = situation.message
+        channel = min(self.any_of & message.places, default=message.ref.channel_id)
         return channel in self.any_of, Why("channel", {"channel": channel})
 
     def implies(self, other: Condition) -> bool:
@@ -374,16 +377,12 @@ class Filtered(_Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(_Plain):
-    """The text holds a link to a host that is neither one of `allowed` nor below one of them."""
+    """The message holds a link to a host that is neither one of `allowed` nor below one of them. A mention is none."""
 
     allowed: frozenset[str] = frozenset()
 
     def check(self, situation: Situation) -> Check:
-        text = situation.message.text
-        if "." not in text and "/" not in text:
-            return _NO_LINK
-        for match in _LINK.finditer(text):
-            address = match.group()
+        for address in _addresses(situation.message):
             try:
                 host = (urlsplit(address if "://" in address else f"//{address}").hostname or "").lower()
             except ValueError:
@@ -433,6 +432,13 @@ class Repeats(_Plain):
 _LINK = re.compile(
     r"https?://[^\s<>]+|(?<![\w.])(?:www\.|discord\.gg/|t\.me/|open\.kakao\.com/)[^\s<>]+", re.IGNORECASE
 )
+
+
+def _addresses(message: Message) -> Iterator[str]:
+    """What the platform marks as links, and what reads like one where nothing is marked."""
+    yield from (link.target for link in message.links if link.kind is not LinkKind.MENTION)
+    if "." in message.text or "/" in message.text:
+        yield from (match.group() for match in _LINK.finditer(message.text))
 
 
 #: Stands where an innocent reading was cut out, so that what is left and right of it does not grow together.

@@ -26,6 +26,65 @@ class Pairing(StrEnum):
     HIDDEN = "hidden"  # it answers somebody, but nobody can see what was asked (a slash command)
 
 
+class LinkKind(StrEnum):
+    WEB = "web"  # to a page
+    INVITE = "invite"  # into another group or server, for whoever follows it
+    NAME = "name"  # to what a messenger knows by a public name: a channel, a group, a bot, a person
+    MENTION = "mention"  # somebody is called: @name or a member
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something in a message that leads away from it. `target` is an absolute address, of a mention the name (without
+    @) or id; `shown` is what readers see of it."""
+
+    kind: LinkKind
+    target: str
+    shown: str = ""
+
+
+class OriginKind(StrEnum):
+    PERSON = "person"
+    BOT = "bot"
+    GROUP = "group"
+    CHANNEL = "channel"
+    HIDDEN = "hidden"  # somebody who does not want to be named
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where words come from that somebody else wrote first. `name` is the public one (without @), where there is one;
+    both are empty where the platform does not tell."""
+
+    kind: OriginKind
+    title: str = ""
+    name: str = ""
+
+
+class Media(StrEnum):
+    """What a message carries beside its text, as those call it who send it."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    ANIMATION = "animation"  # a GIF
+    AUDIO = "audio"
+    VOICE = "voice"  # recorded for this message
+    VIDEO_NOTE = "video_note"
+    FILE = "file"
+    STICKER = "sticker"
+    STORY = "story"
+    POLL = "poll"
+    CHECKLIST = "checklist"
+    CONTACT = "contact"
+    PLACE = "place"
+    GAME = "game"
+    DICE = "dice"
+    INVOICE = "invoice"
+    GIVEAWAY = "giveaway"
+    PAID = "paid"  # to be seen after paying
+    BUTTONS = "buttons"  # under it, to press
+
+
 #: Role words every platform adapter maps its own permissions to.
 STAFF = frozenset({"owner", "admin", "moderator"})
 
@@ -53,7 +112,8 @@ class Author:
     roles: frozenset[str] = frozenset()
     bot: bool = False
     myself: bool = False  # written by this very bot
-    since: datetime | None = None  # account or membership age, where the platform tells
+    no_account: bool = False  # speaks through a webhook: there is nobody to warn or to sanction
+    since: datetime | None = None  # when they joined the community, where the platform tells
 
     @property
     def is_staff(self) -> bool:
@@ -62,7 +122,9 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One revision of a message. `sent_at` is aware (UTC) and is this revision's time, not the first one's."""
+    """One revision of a message. `sent_at` is aware (UTC) and is this revision's time, not the first one's.
+
+    `text` may be empty where something else is said: a picture, a forward, a sticker."""
 
     ref: MessageRef
     community_id: str
@@ -75,6 +137,19 @@ class Message:
     pairing: Pairing | None = None  # for a bot's answer; None: it answers nobody, as far as we know
     lead: str = ""  # for a bot's answer in several messages: what the earlier ones said
     channel_name: str = ""  # what people call the channel, where the platform tells
+    within: frozenset[str] = frozenset()  # ids and names of what holds the channel, and its own name; no member's words
+    typed: str | None = None  # `text` without the names of files, where it holds any
     mentions: int = 0  # how many people or roles the message pings
+    links: tuple[Link, ...] = ()  # in the order in which they stand; empty too where the platform does not mark them
+    forwarded: Origin | None = None  # the message is passed on, and was first said there
+    quoted: Origin | None = None  # it answers something in another chat and shows it, and that was said there
+    media: frozenset[Media] = frozenset()
+    via_bot: str | None = None  # the name of the bot that composed it for its author
+    is_name: bool = False  # the text is the name that its author bears; sent when they join: sent_at == author.since
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Everything that may stand for where it was said: a thread lies in its channel, a channel in its category."""
+        return self.within | {self.ref.channel_id}

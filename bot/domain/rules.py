@@ -210,8 +210,8 @@ def _immunity(message: Message, policy: Policy, *, answer: bool) -> Why | None:
         return Why("staff")
     if role := _first(policy.exempt_roles & message.author.roles):
         return Why("exempt_role", {"role": role})
-    if message.ref.channel_id in policy.exempt_channels:
-        return Why("exempt_channel", {"channel": message.ref.channel_id})
+    if channel := _first(policy.exempt_channels & message.places):
+        return Why("exempt_channel", {"channel": channel})
     return None
 
 
@@ -219,8 +219,8 @@ def _examine(rule: Rule, situation: Situation) -> Finding:
     message = situation.message
     if rule.exempt_roles and (role := _first(rule.exempt_roles & message.author.roles)):
         return Finding(rule.name, False, Why("exempt_role", {"role": role}), rule.mode)
-    if message.ref.channel_id in rule.exempt_channels:
-        return Finding(rule.name, False, Why("exempt_channel", {"channel": message.ref.channel_id}), rule.mode)
+    if rule.exempt_channels and (channel := _first(rule.exempt_channels & message.places)):
+        return Finding(rule.name, False, Why("exempt_channel", {"channel": channel}), rule.mode)
     first: Why | None = None
     for condition in rule.when:
         holds, why = condition.check(situation)
@@ -240,6 +240,8 @@ def _restraints(message: Message, screening: Screening, policy: Policy, late: bo
         yield Why("late"), Weight.MESSAGE
     if message.author.bot:
         yield Why("a_bot"), Weight.MESSAGE
+    elif message.author.no_account:
+        yield Why("no_account"), Weight.MESSAGE
 
 
 def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
@@ -272,5 +274,5 @@ def _longest(actions: Iterable[Action]) -> timedelta:
     return max((action.lasting for action in actions if isinstance(action, Timeout)), default=timedelta(0))
 
 
-def _first(roles: frozenset[str]) -> str | None:
-    return min(roles, default=None)
+def _first(names: frozenset[str]) -> str | None:
+    return min(names, default=None)

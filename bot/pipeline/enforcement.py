@@ -9,17 +9,16 @@ from functools import partial
 
 import structlog
 
-from bot.domain.actions import Ban, Kick, Outcome, Refused, Warn
+from bot.domain.actions import AWAY, DEFECT, Ban, Kick, Outcome, Refused, Warn
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Platform
 from bot.domain.turns import Lane, UnderWay
-from bot.errors import BotError, Unavailable
+from bot.errors import BotError, raised
 from bot.pipeline.bell import Bell, patiently
 from bot.ports import ChatPlatform, Clock, Outbox
 
 RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
-AWAY = "away"  # why an action was given up
 
 #: How long a member's removal waits for the word to them that explains it, in seconds: afterwards nobody reaches them.
 LAST_WORD = 3.0
@@ -76,12 +75,11 @@ class Enforcer:
         try:
             await self._let_the_last_word_go_first(planned)
             try:
-                outcome = await self.platforms[lane.platform].perform(planned)
+                outcome = await self._perform(planned)
             except BotError as error:  # what is broken is the platform, not the action
-                await self._later(planned, error)
+                await self._later(planned, str(error), getattr(error, "retry_after", None))
             except Exception as error:
-                _log.exception("action failed", action=planned.action.kind, incident=planned.incident_id)
-                await self._later(planned, Unavailable(type(error).__name__))
+                await self._at_fault(planned, error)
             else:
                 await self._close(planned, outcome)
         finally:
@@ -102,21 +100,35 @@ class Enforcer:
         finally:
             patience.cancel()
 
-    async def _later(self, planned: PlannedAction, error: BotError) -> None:
+    async def _perform(self, planned: PlannedAction) -> Outcome:
+        if planned.defect:
+            return Refused(DEFECT + planned.defect)
+        return await self.platforms[planned.message.ref.platform].perform(planned)
+
+    async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:
+        defect = type(error).__name__
+        if planned.action.repeatable:
+            await self._later(planned, raised(error), defect=defect)
+        else:  # it may have been done before
+            _log.error("action failed", action=planned.action.kind, incident=planned.incident_id, reason=raised(error))
+            await self._close(planned, Refused(DEFECT + defect))
+
+    async def _later(
+        self, planned: PlannedAction, reason: str, retry_after: float | None = None, *, defect: str = ""
+    ) -> None:
         now = self.clock.now()
-        if now - (planned.planned_at or now) >= GIVEN_UP:
+        if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
             return await self._close(planned, Refused(AWAY))
-        wait = getattr(error, "retry_after", None) or 0
         pause = min(RETRY * 2 ** min(planned.attempts - 1, 10), LONGEST_RETRY) * (1 + self.chance()) / 2
-        until = now + max(pause, timedelta(seconds=wait))
+        until = now + max(pause, timedelta(seconds=retry_after or 0))
         _log.warning(
             "action postponed",
             action=planned.action.kind,
             incident=planned.incident_id,
             attempt=planned.attempts,
-            reason=str(error),
+            reason=reason,
         )
-        await patiently(partial(self.outbox.postpone, planned, until), self.clock)
+        await patiently(partial(self.outbox.postpone, planned, until, defect=defect), self.clock)
         return None
 
     async def _close(self, planned: PlannedAction, outcome: Outcome) -> None:

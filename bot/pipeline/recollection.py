@@ -28,7 +28,7 @@ class Recollection:
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = (message.community_id, message.author.id)
-        text = canonical(message.text)
+        text = canonical(message.text if message.typed is None else message.typed)
         sent = self._sent.pop(member, None) or deque(maxlen=self._each)
         self._sent[member] = sent  # most recently heard of last
         while sent and message.sent_at - sent[0][0] > self._window:

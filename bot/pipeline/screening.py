@@ -160,6 +160,6 @@ def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exc
         return None
     if policy.takes_for_answer(message, bot):
         return Exchange(prompt=message.prompt, response="\n".join(filter(None, (message.lead, message.text))))
-    if message.author.bot and not policy.judge_other_bots:
+    if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
         return None
     return Exchange(prompt=message.text)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -321,3 +322,84 @@ def _named(at: At) -> list[int]:
     """The incidents that the cards in the moderators' channel name."""
     footers = (card.embeds[0]["footer"]["text"] for card in at.cards())
     return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]
+
+
+def test_d48_what_webhooks_say_is_judged_however_often(tmp_path: Path) -> None:
+    """Those of applications, too, which are known as bots that answer nobody after some messages."""
+
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            backend = place.wire.backend
+            hook, bridge = (backend.create_webhook(place.general, name, place.owner).id for name in ("창구", "다리"))
+            place.wire.applications[bridge] = 42
+            for number in range(7):
+                for one in (hook, bridge):
+                    backend.create_message(place.general, one, f"나쁜 말 {number}", webhook_id=one, author_name="탈")
+            await at.settled(14)
+            assert at.in_general() == []
+
+    asyncio.run(scenario())
+
+
+def test_a_webhook_is_never_sanctioned(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        harsh = {**RULE, "then": ["delete", "timeout 10m", "warn"]}
+        async with cafe() as place, at_work(place, tmp_path / "db", rules=(harsh,)) as at:
+            hook = place.wire.backend.create_webhook(place.general, "창구", place.owner).id
+            place.wire.backend.create_message(place.general, hook, "나쁜 말", webhook_id=hook, author_name="탈")
+            (incident,) = await at.settled(1)
+            assert [action.kind for action, _ in incident.outcomes] == ["delete", "flag"]
+            assert [why.code for why in incident.decision.restraints] == ["no_account"]
+
+    asyncio.run(scenario())
+
+
+def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            backend = place.wire.backend
+            category = backend.create_channel(place.guild, "장터", type=4).id
+            channel = backend.create_channel(place.guild, "거래", parent_id=category).id
+            thread = backend.create_thread(place.general, "공지", place.minji).id
+            await until(lambda: at.client.get_channel(channel) and at.client.get_channel(thread))
+            for exempt in (category, place.general):
+                settings = at.desk.community(at.platform, str(place.guild))
+                await at.desk.change(replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
+            for where in (channel, thread, place.general, place.mods):
+                place.write("나쁜 말", channel=where)
+            (incident,) = await at.settled(1)
+            assert incident.decision.message.ref.channel_id == str(place.mods)
+
+    asyncio.run(scenario())
+
+
+def test_a_rule_names_a_channel_as_people_call_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        there = {**RULE, "when": {"channels": ["거래"], "text": {"any_of": ["팔아요"]}}}
+        async with cafe() as place, at_work(place, tmp_path / "db", rules=(there,)) as at:
+            channel = place.wire.backend.create_channel(place.guild, "거래").id
+            await until(lambda: at.client.get_channel(channel))
+            place.write("팔아요")
+            place.write("팔아요", channel=channel)
+            (incident,) = await at.settled(1)
+            assert incident.decision.message.ref.channel_id == str(channel)
+
+    asyncio.run(scenario())
+
+
+def test_pasted_pictures_are_no_flood(tmp_path: Path) -> None:
+    """Discord calls every pasted picture image.png; what was typed with it counts as before."""
+
+    async def scenario() -> None:
+        flood = {**RULE, "name": "flood", "when": {"repeats": {"times": 3, "within": "1m"}}}
+        async with cafe() as place, at_work(place, tmp_path / "db", rules=(flood,)) as at:
+            url = "http://127.0.0.1:9/x"
+            picture = {"id": "7", "filename": "image.png", "size": 10, "url": url, "proxy_url": url}
+            for _ in range(4):
+                place.write("", attachments=[picture])
+            for _ in range(3):
+                place.write("같은 말", attachments=[picture])
+            (incident,) = await at.settled(1)
+            assert incident.decision.message.text.startswith("같은 말")
+
+    asyncio.run(scenario())

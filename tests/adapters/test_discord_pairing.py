@@ -212,8 +212,9 @@ async def test_c8_an_answer_in_several_messages_is_one(place: Cafe, heard: Heard
 
 
 @played
-async def test_c9_webhooks_are_bots(place: Cafe, heard: Heard, bot: int) -> None:
+async def test_c9_webhooks_of_applications_are_bots(place: Cafe, heard: Heard, bot: int) -> None:
     asked = place.write("질문")
+    place.wire.applications[777] = 42
     place.write("답", webhook_id=777, author_name="창구", reference=reply_to(place, asked))
     _, answer = await heard.until(2)
     assert answer.author.bot and pair(answer) == ("질문", Pairing.CERTAIN)

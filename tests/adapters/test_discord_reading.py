@@ -12,7 +12,7 @@ from simcord.enums import MessageType
 
 from adapters.discord.reading import revision
 from bot.domain.message import Kind, Message
-from tests.adapters.discord_cafe import Cafe, cafe, listening
+from tests.adapters.discord_cafe import Cafe, cafe, listening, until
 
 COMPONENTS_V2 = 1 << 15
 
@@ -160,6 +160,50 @@ def test_d46_file_names_stickers_and_the_beginning_of_text_files_are_read() -> N
     asyncio.run(scenario())
 
 
+def test_d46_the_title_of_a_file_is_read_before_its_name() -> None:
+    """Discord keeps only ASCII of a file's name and what people see as its title, in forwards, too."""
+
+    def write(place: Cafe) -> None:
+        source = place.write("", attachments=[_file("_.png") | {"title": "개새끼 죽어라"}])
+        reference = {"type": 1, "message_id": str(source.id), "channel_id": str(place.general)}
+        place.write("", reference=reference)
+
+    assert [message.text for message in read(write, count=2)] == ["개새끼 죽어라"] * 2
+
+
+def test_the_names_of_files_are_kept_apart_from_what_was_typed() -> None:
+    (message,) = read(lambda place: place.write("봐", attachments=[_file("image.png", "대체 글"), _file("b.png")]))
+    assert message.text == "봐\nimage.png\n대체 글\nb.png"
+    assert message.typed == "봐\n대체 글"
+    assert (message.extra["content"], message.extra["files"]) == ("봐", "image.png\nb.png")
+
+
+def test_who_is_named_twice_counts_once() -> None:
+    (message,) = read(lambda place: place.write(f"<@{place.dal}> <@!{place.dal}> <@{place.dal}> <@{place.owner}>"))
+    assert message.mentions == 2
+
+
+def test_a_thread_lies_in_its_channel_and_that_in_its_category() -> None:
+    """By id and by the name that staff gave; a thread's title and a voice channel's name are members' words."""
+
+    async def scenario() -> None:
+        async with cafe() as place, listening(place) as heard:
+            backend = place.wire.backend
+            category = backend.create_channel(place.guild, "장터", type=4).id
+            channel = backend.create_channel(place.guild, "거래", parent_id=category).id
+            voice = backend.create_channel(place.guild, "내 방", type=2, parent_id=category).id
+            thread = backend.create_thread(channel, "공지", place.dal).id
+            for where in (channel, thread, voice):
+                await until(lambda where=where: heard.chat.client.get_channel(where))
+                place.write("글", channel=where)
+            said = {m.ref.channel_id: m.within for m in await heard.until(4) if m.text == "글"}
+            assert said[str(channel)] == {"거래", "장터", str(category)}
+            assert said[str(thread)] == {"거래", "장터", str(channel), str(category)}
+            assert said[str(voice)] == {"장터", str(category)}
+
+    asyncio.run(scenario())
+
+
 def test_a_text_file_that_cannot_be_had_leaves_its_name() -> None:
     lost = _file("글.txt") | {"url": "http://127.0.0.1:9/글.txt", "content_type": "text/plain"}
     (message,) = read(lambda place: place.write("봐", attachments=[lost]))
@@ -212,7 +256,7 @@ def test_d48_a_webhook_writes_under_a_name_and_is_no_member() -> None:
     (message,) = read(write)
     assert message.author.name == "가짜 민지"
     assert message.extra["webhook"] == message.author.id
-    assert message.author.bot and not message.author.is_staff
+    assert message.author.no_account and not message.author.bot and not message.author.is_staff
 
 
 def test_d49_d50_an_edit_is_heard_though_nothing_is_cached() -> None:

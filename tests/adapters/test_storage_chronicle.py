@@ -40,8 +40,11 @@ GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
+SINCE = {"messages": "circle faults", "actions": "circle faults platform community protects planned_at"}
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
+    *(f"DROP INDEX {index}" for index in ("messages_suspects", "actions_suspects", "actions_free", "actions_asleep")),
+    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, columns in SINCE.items() for column in columns.split()),
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)

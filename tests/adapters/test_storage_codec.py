@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 
 from bot.domain.actions import ACTIONS, Action, CalledOff, Refused, TellOwner, Timeout, Unconfirmed
 from bot.domain.conditions import Why
-from bot.domain.message import Author, Kind, Message, MessageRef, Pairing, Platform
+from bot.domain.message import (
+    Author,
+    Kind,
+    Link,
+    LinkKind,
+    Media,
+    Message,
+    MessageRef,
+    Origin,
+    OriginKind,
+    Pairing,
+    Platform,
+)
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
@@ -21,6 +33,7 @@ from tests.builders import decision, message
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # no halves of surrogate pairs
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+ORIGINS = st.none() | st.builds(Origin, st.sampled_from(OriginKind), TEXT, TEXT)
 MESSAGES = st.builds(
     Message,
     ref=st.builds(
@@ -45,6 +58,12 @@ MESSAGES = st.builds(
     lead=TEXT,
     channel_name=TEXT,
     mentions=st.integers(0, 1000),
+    links=st.lists(st.builds(Link, st.sampled_from(LinkKind), TEXT, TEXT), max_size=3).map(tuple),
+    forwarded=ORIGINS,
+    quoted=ORIGINS,
+    media=st.frozensets(st.sampled_from(Media), max_size=3),
+    via_bot=st.none() | TEXT,
+    is_name=st.booleans(),
     filtered=st.none() | TEXT,
     extra=st.dictionaries(TEXT, TEXT, max_size=3),
 )
@@ -98,6 +117,15 @@ def row(about: Message, body: str | None) -> Any:
 @given(MESSAGES)
 def test_messages_come_back(about: Message) -> None:
     assert codec.read_message(row(about, codec.write_body(about))) == about
+
+
+def test_a_message_of_the_version_before_is_read() -> None:
+    """What was stored before links, origins and media were kept."""
+    stored = '{"v":1,"text":"안녕","name":"민지","roles":["7"],"mentions":1,"extra":{"date":"1"}}'
+    again = codec.read_message(row(message(), stored))
+    assert (again.text, again.mentions, again.extra) == ("안녕", 1, {"date": "1"})
+    assert (again.links, again.forwarded, again.quoted, again.media) == ((), None, None, frozenset())
+    assert again.via_bot is None and not again.is_name
 
 
 @given(DECISIONS)

@@ -16,7 +16,7 @@ from bot.pipeline.desk import FrontDesk
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds, user
+from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
@@ -312,7 +312,6 @@ def test_test_shows_what_the_rules_would_do() -> None:
 @played
 async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) -> None:
     room, private = here.server.group(MODERATORS, title="운영진 방"), here.server.private(1, "방장")
-    here.server.set_member(room, 1, "member")
     asked = await command(here, here.group, 1, "/setup")
     (link,) = [button["url"] for row in asked["reply_markup"]["inline_keyboard"] for button in row]
     assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
@@ -326,7 +325,8 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     community = here.desk.community(here.chat.platform, str(GROUP))
     assert (community.preset, community.mode, community.language) == ("strict", Watch.LIVE, "en")
     assert community.moderators_channel == str(MODERATORS)
-    assert str(MODERATORS) in here.desk.community(here.chat.platform, str(MODERATORS)).exempt_channels
+    room_s_own = here.desk.community(here.chat.platform, str(MODERATORS))
+    assert room_s_own == Community(platform=here.chat.platform, id=str(MODERATORS)), "nothing is set for another chat"
     await command(here, room, 1, f"/start@jikimi_bot report_{GROUP}")
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert str(MODERATORS) not in menu["text"], "rooms are named, not numbered"
@@ -344,6 +344,23 @@ async def test_nobody_sets_up_another_group(here: Stage) -> None:
     await command(here, room, ANONYMOUS_ADMIN, f"/start mods_{GROUP}", sender_chat=room.as_object())
     community = here.desk.community(here.chat.platform, str(GROUP))
     assert (community.moderators_channel, community.mode) == (None, None)
+
+
+@pytest.mark.parametrize("purpose", ["mods", "report"])
+def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> None:
+    """Whoever owns a group of their own would else switch moderation off wherever they may write."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.with_moderators()
+            mine = here.server.group(-1009, owner=666)
+            here.server.message(here.group, 666, "안녕하세요")
+            before = {chat: here.desk.community(here.chat.platform, str(chat)) for chat in (GROUP, -1009)}
+            answer = await command(here, here.group, 666, f"/start {purpose}_{mine.id}")
+            assert answer["text"] == "운영진만 누를 수 있습니다."
+            assert {chat: here.desk.community(here.chat.platform, str(chat)) for chat in before} == before
+
+    asyncio.run(scenario())
 
 
 @played
@@ -478,7 +495,7 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await command(here, here.group, 2, "/pause")
     await command(here, here.group, 2, "/pause off")
     await command(here, here.group, 2, "/exempt", reply_to_message=target)
-    here.server.message(room, user(2, "지수"), "와 있음")
+    here.server.admin(room, 2, "지수")
     await command(here, room, 2, f"/start mods_{GROUP}")
     await command(here, room, 2, f"/start report_{GROUP}")
-    assert changed == ["지수"] * 7
+    assert changed == ["지수"] * 6

@@ -1,9 +1,11 @@
 """The stores that the contract suite runs over, each behind the same door."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
+
+from sqlalchemy import text
 
 from bot.ports import (
     ApiKeys,
@@ -44,6 +46,7 @@ class Store:
     deliveries: Deliveries
     bots: BotRoll
     clock: ManualClock
+    die: Callable[[], Awaitable[None]]  # what the process has in hand is found by the next as a dead process leaves it
 
 
 class Opens(Protocol):
@@ -55,6 +58,9 @@ class Opens(Protocol):
 def in_memory() -> Opens:
     clock = ManualClock()
     memory = MemoryStore(clock)
+
+    async def die() -> None:
+        memory.suspects.die()
 
     @asynccontextmanager
     async def opens() -> AsyncIterator[Store]:
@@ -70,6 +76,7 @@ def in_memory() -> Opens:
             deliveries=memory.deliveries,
             bots=memory.bot_roll,
             clock=clock,
+            die=die,
         )
         memory.restart()
 
@@ -88,6 +95,12 @@ def in_database(url: str) -> Opens:
 
 
 def store(database: Database, clock: ManualClock) -> Store:
+    async def die() -> None:
+        async with database.write() as connection:
+            for work in ("messages", "actions"):
+                nobody = text(f"UPDATE {work} SET holder = -1 WHERE holder = {database.holder}")
+                await connection.execute(nobody)
+
     return Store(
         inbox=SqlInbox(database),
         outbox=SqlOutbox(database),
@@ -100,4 +113,5 @@ def store(database: Database, clock: ManualClock) -> Store:
         deliveries=SqlDeliveries(database),
         bots=SqlBotRoll(database),
         clock=clock,
+        die=die,
     )

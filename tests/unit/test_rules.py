@@ -42,6 +42,7 @@ from bot.domain.conditions import (
     Text,
     Why,
 )
+from bot.domain.links import link_to
 from bot.domain.message import STAFF, Author, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
@@ -222,6 +223,20 @@ def test_conditions_hold_when_they_should() -> None:
     assert matches("http://[bad", Link())
     assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
     assert matches("@a @b", Mentions(at_least=2))
+
+
+def test_what_the_platform_marks_as_a_link_is_one_however_it_reads() -> None:
+    message = Message(
+        ref=MessageRef(Platform.TELEGRAM, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW,
+        text="토토777.한국 여기", links=(link_to("토토777.한국"),),
+    )  # fmt: skip
+    rule = Rule(name="r", when=(Link(),), then=(Delete(),), reason=REASON)
+    allowing = replace(rule, when=(Link(allowed=frozenset({"토토777.한국"})),))
+    verdict = Verdict(guard=GUARD, scores={})
+    assert decide(message, verdict, Policy(rules=(rule,)), at=NOW).is_incident
+    assert not decide(message, verdict, Policy(rules=(allowing,)), at=NOW).is_incident
+    called = replace(message, text="@minji 안녕", links=(link_to("tg://user?id=7"),))
+    assert not decide(called, verdict, Policy(rules=(rule,)), at=NOW).is_incident
 
 
 def test_what_the_platforms_own_filter_has_stopped_is_told_with_its_word() -> None:

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
-_FREE = sa.text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL")
+_FREE = sa.text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL")
 _ASLEEP = sa.text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL")
 
 

@@ -1,0 +1,73 @@
+"""What a process was working on when it died -> tried again in halves, then alone, so that what kills its process is
+found without its neighbours; after three faults nobody works on it any more.
+
+A fault is counted for an exception of its own (`fault`), and for a death while nothing else was suspected (`blame`).
+Messages and actions are one account: what dies, dies whole.
+"""
+
+from sqlalchemy import ColumnElement, Select, Table, Update, and_, func, or_, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import actions, holders, messages
+
+#: As many faults end it.
+MOST_FAULTS = 3
+
+_WORK = ((messages, messages.c.settled_at.is_(None)), (actions, actions.c.finished_at.is_(None)))
+
+
+def innocent(work: Table) -> ColumnElement[bool]:
+    """What may be handed out at any time, as far as this is concerned."""
+    return and_(work.c.circle.is_(None), or_(work.c.faults.is_(None), work.c.faults < MOST_FAULTS))
+
+
+def given_up(work: Table) -> ColumnElement[bool]:
+    """What nobody shall work on any more."""
+    return work.c.faults >= MOST_FAULTS
+
+
+def fault(work: Table, *which: ColumnElement[bool]) -> Update:
+    """These raised an exception of their own: they are given back, with one fault more."""
+    return update(work).where(*which).values(holder=None, faults=func.coalesce(work.c.faults, 0) + 1)
+
+
+async def next_suspects(
+    connection: AsyncConnection, work: Table, holder: int, *which: ColumnElement[bool]
+) -> Select[int] | None:
+    """The ids of those suspects among `which` that `holder` may be handed beside innocent work: half of the smallest
+    circle. None while it has others in hand, so that it dies of no more than these."""
+    open_ = dict(_WORK)[work]
+    free = (open_, work.c.holder.is_(None), work.c.circle.is_not(None), work.c.faults < MOST_FAULTS, *which)
+    smallest = (await connection.execute(select(func.min(work.c.circle)).where(*free))).scalar()
+    if smallest is None:
+        return None
+    in_hand = (
+        select(one.c.id).where(one_open, one.c.holder == holder, one.c.circle.is_not(None), one.c.faults.is_not(None))
+        for one, one_open in _WORK
+    )
+    if (await connection.execute(union_all(*in_hand).limit(1))).first():
+        return None
+    half = -(-smallest // 2)
+    return select(work.c.id).where(*free, work.c.circle == smallest).order_by(work.c.id).limit(half)
+
+
+async def blame(connection: AsyncConnection) -> None:
+    """For every process that died: of what it had in hand its suspects are blamed, or all of it where it had none.
+    To be called before its leases are freed."""
+    dead = [(open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id))) for work, open_ in _WORK]
+    counted = union_all(
+        *(
+            select(work.c.holder, func.count(), func.count(work.c.circle)).where(*theirs).group_by(work.c.holder)
+            for (work, _), theirs in zip(_WORK, dead, strict=True)
+        )
+    )
+    held: dict[int, tuple[int, int]] = {}
+    for holder, all_, suspects in await connection.execute(counted):
+        more = held.get(holder, (0, 0))
+        held[holder] = (more[0] + all_, more[1] + suspects)
+    for holder, (all_, suspects) in held.items():
+        circle = suspects or all_
+        for work, open_ in _WORK:
+            theirs = (open_, work.c.holder == holder, *([work.c.circle.is_not(None)] if suspects else []))
+            faults = func.coalesce(work.c.faults, 0) + int(circle == 1)
+            await connection.execute(update(work).where(*theirs).values(circle=circle, faults=faults))
