@@ -385,19 +385,14 @@ class Deliveries(Protocol):
 
 
 class Timetable(Protocol):
-    """Alarm clocks that outlive the process, one a community."""
-
-    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
-        """For when each is set."""
-        ...
+    """Alarm clocks of this process, one a community: they only wake, and are gone with it."""
 
     async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
         """Set each anew, in place of what it was set for; None: take it away."""
         ...
 
     def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
-        """Which have gone off, with the time for which each was set, which may be long ago. One goes off again and
-        again until it is set anew: so nothing is missed by who dies in between."""
+        """Which have gone off, each once, with the time for which it was set, which may be long ago."""
         ...
 
 

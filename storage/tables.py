@@ -12,13 +12,11 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Row,
     Table,
     Text,
     TypeDecorator,
-    Unicode,
     UniqueConstraint,
     text,
 )
@@ -263,17 +261,7 @@ deliveries = Table(
 )
 Index("deliveries_open", deliveries.c.size, sqlite_where=_open, postgresql_where=_open)
 
-#: The timetable's alarms, as APScheduler's job store lays them out.
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", Unicode(191), primary_key=True),
-    Column("next_run_time", Float(25)),
-    Column("job_state", LargeBinary, nullable=False),
-)
-Index("ix_jobs_next_run_time", jobs.c.next_run_time)
-
-#: How far each platform has been read, in the platform's own words.
+#: How far each platform has been read, in the platform's own words, and up to when reports are planned.
 bookmarks = Table(
     "bookmarks",
     metadata,

@@ -723,9 +723,6 @@ class MemoryTimetable:
         self.alarms: dict[tuple[Platform, str], datetime] = {}
         self._changed = asyncio.Event()
 
-    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
-        return dict(self.alarms)
-
     async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
         for key, at in alarms.items():
             self.alarms.pop(key, None)
@@ -739,6 +736,8 @@ class MemoryTimetable:
     async def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
         while True:
             if ringing := {key: at for key, at in self.alarms.items() if at <= self.clock.now()}:
+                for key in ringing:
+                    del self.alarms[key]
                 yield ringing
             self._changed.clear()
             await self._changed.wait()

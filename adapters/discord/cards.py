@@ -13,8 +13,8 @@ from typing import Any
 import discord
 import structlog
 
-from adapters.discord.answers import outcome_of
-from adapters.discord.notices import Notices
+from adapters.discord.answers import OUT_OF_REACH, outcome_of
+from adapters.discord.limiting import Room
 from adapters.discord.reading import NAME, author_of
 from bot.domain.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.domain.card import Button, Card, Tone, press_id
@@ -32,7 +32,8 @@ BURST = 60.0  # seconds in which a member's incidents under one rule share a car
 MOST_FOLDED = 100
 FOLDING_AT_ONCE = 128  # incidents that wait for their card to be written anew
 RECALLED = 100  # messages of the moderators' channel that are looked through after a start
-REMEMBERED = 2_000  # cards and complaints
+REMEMBERED = 2_000  # cards
+URGENT = 2  # places that urgent cards have to themselves, in a channel and altogether
 POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
 SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
 
@@ -66,15 +67,15 @@ class CardBoard:
     client: discord.Client
     desk: Desk
     clock: Clock
-    notices: Notices
+    notices: Room
     _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
     _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
-    _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
-    _folding: Notices = field(default_factory=lambda: Notices(FOLDING_AT_ONCE))
+    _folding: Room = field(init=False)
     _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
     _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._folding = Room(clock=self.clock, at_once=FOLDING_AT_ONCE, each=FOLDING_AT_ONCE)
         self.client.add_dynamic_items(_button_of(self))
 
     async def show(self, planned: PlannedAction, say: Texts) -> Outcome:
@@ -91,7 +92,7 @@ class CardBoard:
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
             card = _Posted(int(channel), [planned.incident_id], say, self.clock.monotonic(), _future())
-            with self.notices.room():
+            with self.notices.taken(int(channel), spare=URGENT if urgent else 0):
                 if not urgent:
                     _remember(self._bursts, burst, card)
                 return await self._post(card, planned)
@@ -99,7 +100,7 @@ class CardBoard:
 
     async def _fold(self, incident_id: int, card: _Posted) -> Outcome:
         """Done once the card names the incident."""
-        with self._folding.room():
+        with self._folding.taken(card.channel_id):
             await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
             if not card.message_id.done() or card.message_id.cancelled():
                 raise Unavailable("its card is not yet there", retry_after=1)
@@ -146,7 +147,7 @@ class CardBoard:
             recent = [message async for message in room.history(limit=RECALLED)]
         except (discord.Forbidden, discord.NotFound):
             recent = []  # posting will say what is the matter
-        except (discord.DiscordException, OSError, TimeoutError) as error:
+        except OUT_OF_REACH as error:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
             if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
@@ -158,18 +159,6 @@ class CardBoard:
     def touch(self, incident_id: int) -> None:
         if card := self._posted.get(incident_id):
             self._write_anew(card)
-
-    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
-        """Tell the moderators once that something cannot be done."""
-        key = (community_id, problem)
-        channel = self.desk.community(Platform.DISCORD, community_id).moderators_channel
-        if channel is None or key in self._complaints:
-            return
-        _remember(self._complaints, key, None)
-        try:
-            await self.client.get_partial_messageable(int(channel)).send(say("card.complaint", problem=problem))
-        except discord.HTTPException as error:
-            _log.warning("could not complain", community=community_id, status=error.status)
 
     def _takes_more(self, card: _Posted) -> bool:
         young = self.clock.monotonic() - card.at < BURST
@@ -231,7 +220,7 @@ class CardBoard:
                     await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
         except discord.NotFound:
             return True  # somebody took the card away: nobody wants to see it
-        except (BotError, discord.DiscordException, OSError, TimeoutError) as error:
+        except (BotError, *OUT_OF_REACH) as error:
             _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
             return False
         return True

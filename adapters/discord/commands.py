@@ -12,8 +12,7 @@ import structlog
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from adapters.discord.acting import missing_here
-from adapters.discord.answers import missing
+from adapters.discord.answers import missing, missing_here
 from adapters.discord.automod import NativeAutoMod
 from adapters.discord.reading import author_of, read
 from adapters.discord.reporting import DAY_VALUES, SPANS, Asked, Reporting, choices
@@ -38,8 +37,9 @@ LONGEST_TEST = 4000  # characters, Discord's most
 REPORTS = 10_000  # remembered
 
 _NEEDED = (
-    "view_channel", "read_message_history", "send_messages", "embed_links", "attach_files", "manage_messages",
-    "manage_threads", "manage_webhooks", "moderate_members", "kick_members", "ban_members",
+    "view_channel", "connect", "read_message_history", "send_messages", "send_messages_in_threads", "embed_links",
+    "attach_files", "manage_messages", "manage_threads", "manage_webhooks", "moderate_members", "kick_members",
+    "ban_members",
 )  # fmt: skip
 
 
@@ -315,8 +315,14 @@ class Commands:
         guild = interaction.guild
         assert guild is not None
         wanted = needed(member_names=self.member_names)
+        spoken = [name for name in wanted if name != "send_messages_in_threads"]  # voice channels have no threads
+        written = [name for name in wanted if name != "connect"]
         channels = (*guild.text_channels, *guild.forums, *guild.voice_channels)
-        gaps = {channel.id: lacking for channel in channels if (lacking := missing_here(guild, channel.id, [*wanted]))}
+        gaps = {
+            channel.id: lacking
+            for channel in channels
+            if (lacking := missing_here(guild, channel.id, spoken if channel in guild.voice_channels else written))
+        }
         lacking_somewhere = {name for lacking in gaps.values() for name in lacking}
         told = [
             say("discord.needed_for", permission=say[f"permission.{name}"], purpose=say[f"permission_for.{name}"])

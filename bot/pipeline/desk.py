@@ -1,7 +1,7 @@
 """What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.bots import Bot
 from bot.domain.community import Community
@@ -86,4 +86,5 @@ class FrontDesk:
     async def report(
         self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
     ) -> Edition | None:
-        return await self.editor.edition(platform, community_id, period, unmasked=unmasked)
+        edition = await self.editor.edition(platform, community_id, period, unmasked=unmasked)
+        return edition and replace(edition, text="\n".join(filter(None, (edition.text, edition.remark))))
