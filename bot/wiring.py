@@ -402,7 +402,7 @@ async def application(
                 planned=planned,
                 on_outcome=vitals.done,
             ),
-            services=(queue.run, alarm.run, *sending, *serve(core)),
+            services=(queue.run, policies.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,

@@ -207,7 +207,9 @@ communities = Table(
     Column("platform", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("settings", Text, nullable=False),  # codec.community
+    Column("version", BigInteger, nullable=False),  # the number of the change that wrote this row
 )
+Index("communities_version", communities.c.version)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
 #: time (tallies.py says which): what a report counts stays small, however many messages there are.

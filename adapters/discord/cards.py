@@ -49,6 +49,7 @@ _STYLES = {
 class _Posted:
     """A card as it stands in a channel. `message_id` is known once it is posted."""
 
+    community_id: str
     channel_id: int
     incidents: list[int]
     say: Texts
@@ -84,14 +85,16 @@ class CardBoard:
         if channel is None:
             return Refused(say["discord.no_channel"])
         urgent = isinstance(planned.action, Escalate)
-        await self._recall(channel, say)
+        await self._recall(channel, message.community_id, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or an earlier process has shown it, and died before it could say so.
             return await self._point_to_appeal(planned.incident_id, card)
         burst = (channel, message.author.id, planned.rule)
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
-            card = _Posted(int(channel), [planned.incident_id], say, self.clock.monotonic(), _future())
+            card = _Posted(
+                message.community_id, int(channel), [planned.incident_id], say, self.clock.monotonic(), _future()
+            )
             with self.notices.taken(int(channel), spare=URGENT if urgent else 0):
                 if not urgent:
                     _remember(self._bursts, burst, card)
@@ -113,7 +116,7 @@ class CardBoard:
 
     async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
         """A card that was written anew is not noticed; an answer to it is."""
-        found = await self.desk.look_up(incident_id)
+        found = await self.desk.look_up(Platform.DISCORD, card.community_id, incident_id)
         if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
         self._write_anew(card)
@@ -129,11 +132,11 @@ class CardBoard:
 
         return await outcome_of(answered(), card.say, needs="send_messages")
 
-    async def _recall(self, channel: str, say: Texts) -> None:
+    async def _recall(self, channel: str, community_id: str, say: Texts) -> None:
         """Find our own cards again, once a channel after a start."""
         recalling = self._recalled.get(channel)
         if recalling is None:
-            recalling = asyncio.create_task(self._find_cards(channel, say))
+            recalling = asyncio.create_task(self._find_cards(channel, community_id, say))
             _remember(self._recalled, channel, recalling)
         try:
             await asyncio.shield(recalling)
@@ -141,7 +144,7 @@ class CardBoard:
             self._recalled.pop(channel, None)
             raise
 
-    async def _find_cards(self, channel: str, say: Texts) -> None:
+    async def _find_cards(self, channel: str, community_id: str, say: Texts) -> None:
         room = self.client.get_partial_messageable(int(channel))
         try:
             recent = [message async for message in room.history(limit=RECALLED)]
@@ -151,7 +154,7 @@ class CardBoard:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
             if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
-                card = _Posted(int(channel), ids, say, float("-inf"), _future())
+                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _future())
                 card.message_id.set_result(message.id)
                 for incident_id in ids:
                     self._posted.setdefault(incident_id, card)
@@ -166,7 +169,7 @@ class CardBoard:
 
     async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
         try:
-            found = await self.desk.look_up(planned.incident_id)
+            found = await self.desk.look_up(Platform.DISCORD, planned.message.community_id, planned.incident_id)
             if found is None:
                 card.message_id.cancel()
                 return Gone()
@@ -214,7 +217,7 @@ class CardBoard:
         card.rewriting = None  # what happens from here on needs another one
         try:
             async with card.writing:
-                if found := await self.desk.look_up(card.incidents[0]):
+                if found := await self.desk.look_up(Platform.DISCORD, card.community_id, card.incidents[0]):
                     embed, view = self._shown(*found, card.say, card.incidents)
                     channel = self.client.get_partial_messageable(card.channel_id)
                     await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
@@ -243,8 +246,8 @@ class CardBoard:
         call = button.call
         await interaction.response.defer(ephemeral=True, thinking=call is None)
         try:
-            found = await self.desk.look_up(incident_id)
-            if found is None or found[0].decision.message.community_id != str(guild.id):
+            found = await self.desk.look_up(Platform.DISCORD, str(guild.id), incident_id)
+            if found is None:
                 await interaction.followup.send(say["card.not_found"], ephemeral=True)
             elif call is None:
                 await self._tell(interaction, button, *found, say)
@@ -265,7 +268,14 @@ class CardBoard:
     ) -> None:
         first: tuple[Incident, History] | None = None
         for incident_id in ids:
-            found = await self.desk.call(incident_id, call, moderator_id=str(user.id), moderator_name=user.display_name)
+            found = await self.desk.call(
+                Platform.DISCORD,
+                str(user.guild.id),
+                incident_id,
+                call,
+                moderator_id=str(user.id),
+                moderator_name=user.display_name,
+            )
             first = first or found
         if first is None:
             return

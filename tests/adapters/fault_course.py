@@ -30,6 +30,7 @@ from storage.communities import SqlCommunities
 from storage.database import Database
 from tests.adapters import hostile_course
 from tests.adapters.fault_places import PLACES, Fault, Place, away
+from tests.builders import put_settings
 from tests.fault_proxy import FaultProxy
 from tests.guard_server import GuardServer
 from tests.postgres import Postgres
@@ -117,7 +118,7 @@ class Course:
 
     async def _prepare(self) -> None:
         async with self.migrating, Database.open(self.url, SystemClock()) as database:
-            await SqlCommunities(database).put(self.place.community)
+            await put_settings(SqlCommunities(database), self.place.community)
         off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
         url = self.url
         if self.plan.fault == "database":

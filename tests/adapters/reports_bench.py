@@ -42,7 +42,7 @@ from storage.database import Database
 from storage.deliveries import SqlDeliveries
 from storage.inbox import SqlInbox
 from storage.tallies import CHANNEL
-from tests.builders import message, settlement
+from tests.builders import message, put_settings, settlement
 from tests.discord_wire import TOKEN as DISCORD_TOKEN
 from tests.discord_wire import DiscordWire
 from tests.fakes import ScriptedGuard
@@ -67,8 +67,9 @@ async def seed(url: str, rooms: Sequence[tuple[Platform, str, str]]) -> None:
     async with Database.open(url, clock) as database:
         communities, inbox = SqlCommunities(database), SqlInbox(database)
         for (platform, id_, channel), size in zip(rooms, sizes(len(rooms)), strict=True):
-            await communities.put(
-                Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday")
+            await put_settings(
+                communities,
+                Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday"),
             )
             rows = [
                 {"community": id_, "quarter": at, "what": CHANNEL, "name": channel, "number": max(1, size // 14)}

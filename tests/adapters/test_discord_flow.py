@@ -24,6 +24,7 @@ from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.errors import Unavailable
 from tests.adapters.discord_cafe import Cafe, cafe, until
+from tests.builders import put_settings
 from tests.discord_wire import BUCKETS
 from tests.fakes import ScriptedGuard
 from tests.postgres import Postgres
@@ -101,7 +102,9 @@ async def at_work(
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
         server, mods = str(place.guild), str(place.mods)
-        await desk.change(Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode)))
+        await put_settings(
+            desk, Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode))
+        )
         work = asyncio.create_task(jikimi.run())
         at = At(place, jikimi, desk)
         try:
@@ -366,7 +369,7 @@ def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Pa
             await until(lambda: at.client.get_channel(channel) and at.client.get_channel(thread))
             for exempt in (category, place.general):
                 settings = at.desk.community(at.platform, str(place.guild))
-                await at.desk.change(replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
+                await put_settings(at.desk, replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
             for where in (channel, thread, place.general, place.mods):
                 place.write("나쁜 말", channel=where)
             (incident,) = await at.settled(1)

@@ -1,6 +1,7 @@
 """Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
-from bot.domain.message import Message
+from bot.domain.message import Message, Platform
 from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.pipeline.desk import FrontDesk
@@ -161,7 +162,7 @@ async def test_of_two_who_press_at_once_one_counts_and_the_other_is_told(here: S
     (card,) = cards(room)
     answers = await asyncio.gather(press(here, card, 1, Button.BAN), press(here, card, 2, Button.RIGHT))
     assert sum("이미 처리했습니다" in answer for answer in answers) == 1
-    incident = await here.store.incidents.get(1)
+    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
     assert incident
     assert incident.review
     kept = {Call.BAN: ["delete", "ban"], Call.RIGHT: []}[incident.review.call]
@@ -175,7 +176,7 @@ async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
     (card,) = cards(room)
     for button in Button:
         assert await press(here, card, 7, button) == "운영진만 누를 수 있습니다."
-    assert (await here.store.incidents.get(1)).review is None  # type: ignore[union-attr]
+    assert (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).review is None  # type: ignore[union-attr]
 
 
 @played
@@ -407,7 +408,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     pointer = room.messages[max(room.messages)]
     assert "억울해요" in pointer["text"]
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
-    appeal = (await here.store.incidents.get(1)).appeal  # type: ignore[union-attr]
+    appeal = (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).appeal  # type: ignore[union-attr]
     assert appeal
     assert appeal.words == "억울해요"
     assert "이미" in (await command(here, private, 7, "/이의 1 정말로"))["text"]
@@ -442,7 +443,9 @@ def test_who_answers_a_notice_appeals(started: bool) -> None:
             room = private if started else here.group
             notice = room.messages[max(room.messages)]
             await command(here, room, 7, "친구끼리 한 말이에요", reply_to_message=notice)
-            assert (await here.store.incidents.get(1)).appeal.words == "친구끼리 한 말이에요"  # type: ignore[union-attr]
+            assert (
+                await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+            ).appeal.words == "친구끼리 한 말이에요"  # type: ignore[union-attr]
             before = len(here.server.of("sendMessage"))
             here.server.post(room, 8, "나도 한마디", reply_to_message=notice)
             await command(here, here.group, 1, "/check")
@@ -473,9 +476,11 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     changed: list[str] = []
 
     class Watched(FrontDesk):
-        async def change(self, community: Community, *, by: str = "") -> None:
+        async def change(
+            self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+        ) -> Community:
             changed.append(by)
-            await self.policies.change(community)
+            return await self.policies.change(platform, community_id, edit, by=by)
 
     desk = here.desk
     await here.stop()

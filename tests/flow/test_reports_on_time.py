@@ -23,7 +23,7 @@ from bot.pipeline.delivering import Courier
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
 from bot.pipeline.scheduling import PLACE, Scheduler
-from tests.builders import message, settlement
+from tests.builders import message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
     MemoryStore,
@@ -113,7 +113,7 @@ class Office:
 
     async def set(self, id_: str = "cafe", **settings: Any) -> None:
         known = self.policies.community(Platform.REHEARSAL, id_)
-        await self.policies.change(replace(known, **settings))
+        await put_settings(self.policies, replace(known, **settings))
         await self.settle()
 
     @property
@@ -128,8 +128,9 @@ def play(scene: Callable[[Office], Awaitable[None]]) -> None:
     async def scenario() -> None:
         FailingPress.trouble = None
         office = Office()
-        await office.store.communities.put(
-            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods")
+        await put_settings(
+            office.store.communities,
+            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods"),
         )
         await scene(office)
 
@@ -276,7 +277,7 @@ def test_without_a_report_channel_it_goes_to_the_moderators_and_without_both_now
     async def scene(office: Office) -> None:
         async with office.open():
             await office.set(report_channel=None)
-            await office.set("alone")
+            await office.set("alone", name="혼자")
             await office.wait(12 * HOUR, step=12 * HOUR)
             assert office.sent == ["mods: cafe 2026-W47 ko"]
             assert ("2026-W47", State.SKIPPED, "nowhere") in office.states()

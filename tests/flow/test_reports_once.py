@@ -24,6 +24,7 @@ from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.deliveries import SqlDeliveries
+from tests.builders import put_settings
 from tests.postgres import Postgres
 
 MANY = 30
@@ -46,7 +47,9 @@ async def set_up(url: str, communities: int) -> None:
     keys = [(Platform.DISCORD, str(number)) for number in range(communities)]
     async with Database.open(url, SystemClock()) as database:
         for platform, id_ in keys:
-            await SqlCommunities(database).put(Community(platform=platform, id=id_, report_channel=f"news-{id_}"))
+            await put_settings(
+                SqlCommunities(database), Community(platform=platform, id=id_, report_channel=f"news-{id_}")
+            )
         await SqlBookmarks(database).put(PLACE, (datetime.now(UTC) - timedelta(days=8)).isoformat())
 
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 _FREE = sa.text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL")
 _ASLEEP = sa.text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL")
