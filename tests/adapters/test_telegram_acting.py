@@ -396,7 +396,7 @@ async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
     assert warned.retry_after == 40
     again = await said(here, author=9)
     calls = len(here.server.of("sendMessage"))
-    waiting, deleted = await outcome_or_wait(here, again, Warn(), Delete())
+    deleted, waiting = await outcome_or_wait(here, again, Warn(), Delete())
     assert isinstance(waiting, Unavailable)
     assert deleted == Done(), "a notice that must wait keeps no deletion waiting"
     assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
