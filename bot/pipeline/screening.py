@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
@@ -14,12 +15,14 @@ from bot.domain.rules import Decision, Policy, decide
 from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.bots import Bots
+from bot.pipeline.deciding import Decider
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.recollection import Recollection
 from bot.pipeline.streaming import Streams
 from bot.ports import Clock, Inbox
 
 Settled = Callable[[Sequence[Settlement]], None]
+Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 512  # messages in one claim
 
@@ -38,6 +41,7 @@ class Screener:
     bots: Bots
     recollection: Recollection = field(default_factory=Recollection)
     streams: Streams = field(default_factory=Streams)
+    decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
@@ -46,6 +50,7 @@ class Screener:
     _busy: int = 0
     _wants_room: bool = False
     _decided: list[Settlement] = field(default_factory=list)
+    _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
     _progress: Bell = field(default_factory=Bell)
     _failure: BaseException | None = None
 
@@ -111,7 +116,15 @@ class Screener:
                 offences=self.recollection.offences(message),
                 bot=bot,
             )
-            decision = decide(message, screening, policy, at=at, past=past)
+            if self.decider.is_quick(message, policy):
+                note(at, policy, decide(message, screening, policy, at=at, past=past))
+                return
+            deciding = asyncio.create_task(self.decider.decide(message, screening, policy, at=at, past=past))
+            self._deciding.add(deciding)
+            deciding.add_done_callback(self._deciding.discard)
+            deciding.add_done_callback(partial(self._judged, partial(note, at, policy)))
+
+        def note(at: datetime, policy: Policy, decision: Decision) -> None:
             if decision.is_incident:
                 self.recollection.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
@@ -125,7 +138,7 @@ class Screener:
             answer = self.queue.submit(exchange, community_id=message.community_id, fresh=fresh)
             answer.add_done_callback(partial(self._judged, decided))
 
-    def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
+    def _judged(self, decided: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:
             decided(answer.result())
         except asyncio.CancelledError:
