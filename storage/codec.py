@@ -80,6 +80,7 @@ class _Body(_Stored):
     bot: bool = False
     myself: bool = False
     no_account: bool = False
+    unmet: bool = False
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
@@ -173,6 +174,7 @@ def write_body(message: Message) -> str:
             bot=author.bot,
             myself=author.myself,
             no_account=author.no_account,
+            unmet=author.unmet,
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else writable(message.prompt),
@@ -240,6 +242,7 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
             bot=body.bot,
             myself=body.myself,
             no_account=body.no_account,
+            unmet=body.unmet,
             since=body.since,
         ),
         sent_at=row.sent_at,

@@ -159,6 +159,7 @@ class DiscordWire:
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
         self.identified = 0
+        self.members_asked = 0  # questions over the gateway
         self.intents = 0
         self.resumed = 0
         self._taken: dict[tuple[str, str], tuple[float, int]] = {}  # by bucket and whose: since when, how many
@@ -206,6 +207,16 @@ class DiscordWire:
             session.dead = session.dead or invalidate
             if session.ws is not None:
                 await session.ws.close(code=code)
+
+    def outage(self, guild_id: int, *, over: bool = False) -> None:
+        """A server of which nothing is heard for a while (Discord's own trouble)."""
+        for session in self._sessions.values():
+            if over:
+                shown = dict(serializers.guild_create_payload(self.backend, self.backend.guilds[guild_id]))
+                prune_guild_create(shown, session.intents, self.backend.bot_user.id)
+                session.push("GUILD_CREATE", shown | {"unavailable": False})
+            else:
+                session.push("GUILD_DELETE", {"id": str(guild_id), "unavailable": True})
 
     # ---- what people do
 
@@ -484,6 +495,7 @@ class DiscordWire:
             session.push("GUILD_CREATE", shown)
 
     def _send_members(self, session: "_Session", asked: dict[str, Any]) -> None:
+        self.members_asked += 1
         guild = self.backend.guilds[int(asked["guild_id"])]
         wanted = set(map(int, _as_list(asked.get("user_ids"))))
         members = [member for member in guild.members.values() if not wanted or member.user_id in wanted]

@@ -258,7 +258,7 @@ class Commands:
 
     async def _judge_shown(self, interaction: Interaction, message: discord.Message) -> None:
         async def answer(_: Interaction, say: Texts) -> str:
-            return _decided(await self.desk.judge(read(message)), say)
+            return _decided(await self.desk.judge(_as_a_members(message)), say)
 
         await self._answer(interaction, answer)
 
@@ -517,6 +517,12 @@ def _as_said(interaction: Interaction, text: str) -> Message:
         sent_at=interaction.created_at,
         text=text,
     )
+
+
+def _as_a_members(message: discord.Message) -> Message:
+    """A command brings the message along, but not what its author may do."""
+    heard = read(message)
+    return replace(heard, author=replace(heard.author, unmet=False))
 
 
 def _decided(decision: Decision, say: Texts) -> str:

@@ -50,15 +50,15 @@ def is_readable(message: discord.Message, ours: Collection[int]) -> bool:
     )
 
 
-def read(message: discord.Message, *, member: discord.Member | None = None, attached: Iterable[str] = ()) -> Message:
-    """One revision of a message. `member` is its author where Discord did not send one along (history);
-    `attached` are the beginnings of its text files."""
+def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
+    """One revision of a message; `attached` are the beginnings of its text files. Its author is unmet where Discord did
+    not send a member along (history)."""
     assert message.guild is not None
     title = message.type is discord.MessageType.channel_name_change
     return Message(
         ref=MessageRef(Platform.DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
-        author=_author(message, member),
+        author=_author(message),
         sent_at=message.edited_at or message.created_at,
         text=text_of(message, attached),
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
@@ -72,13 +72,13 @@ def read(message: discord.Message, *, member: discord.Member | None = None, atta
     )
 
 
-def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> Message:
+def read_title(thread: discord.Thread) -> Message:
     """The title that a thread or forum post was opened with; later ones come as messages of type 4."""
     assert thread.created_at is not None
     return Message(
         ref=MessageRef(Platform.DISCORD, str(thread.id), f"title:{thread.id}"),
         community_id=str(thread.guild.id),
-        author=author_of(owner, thread.guild) if owner else Author(id=str(thread.owner_id)),
+        author=Author(id=str(thread.owner_id), unmet=True),
         sent_at=thread.created_at,
         text=thread.name,
         channel_name=thread.name,
@@ -99,20 +99,19 @@ def read_name(member: discord.Member, at: datetime) -> Message:
     )
 
 
-def read_filtered(execution: discord.AutoModAction, member: discord.Member | None, at: datetime) -> Message:
+def read_filtered(execution: discord.AutoModAction, at: datetime) -> Message:
     """What AutoMod has stopped: it has no id, because it has never become a message."""
     nth = f"automod:{execution.rule_id}:{execution.user_id}"
     channel = execution.guild.get_channel_or_thread(execution.channel_id or 0)
     return Message(
         ref=MessageRef(Platform.DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
         community_id=str(execution.guild_id),
-        author=author_of(member, execution.guild) if member else Author(id=str(execution.user_id)),
+        author=Author(id=str(execution.user_id), unmet=True),
         sent_at=at,
         text=execution.content,
         within=places(channel),
         filtered=execution.matched_keyword or execution.matched_content or execution.rule_trigger_type.name,
-        extra=({AVATAR: member.display_avatar.url} if member else {})
-        | ({PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {}),
+        extra={PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {},
     )
 
 
@@ -207,17 +206,18 @@ def _component(component: Any) -> Iterator[str]:
                 yield from _component(part)
 
 
-def _author(message: discord.Message, member: discord.Member | None) -> Author:
+def _author(message: discord.Message) -> Author:
     assert message.guild is not None
     if message.webhook_id:
         # One that no application owns is a person's tool: a bridge to another chat, a feed, a leaked address.
         owned = message.application_id is not None
         return Author(id=str(message.webhook_id), name=message.author.display_name, bot=owned, no_account=True)
-    return author_of(member or message.author, message.guild)
+    return author_of(message.author, message.guild)
 
 
 def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Author:
-    """Roles by id and by name, and what a member may do as the words of STAFF."""
+    """Roles by id and by name, and what a member may do as the words of STAFF. Somebody of whom only the account is
+    known is unmet."""
     roles: set[str] = set()
     if isinstance(user, discord.Member):
         shown = [role for role in user.roles if not role.is_default()]
@@ -235,6 +235,7 @@ def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Auth
         roles=frozenset(roles),
         bot=user.bot,
         since=user.joined_at if isinstance(user, discord.Member) else None,
+        unmet=not isinstance(user, discord.Member),
     )
 
 

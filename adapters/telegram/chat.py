@@ -25,7 +25,7 @@ from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS, merge, read
 from bot.domain.actions import Escalate, Flag, Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Kind, Message, Platform
+from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.report import Edition
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock, Desk, Inbox, Outbox
@@ -249,6 +249,9 @@ class TelegramChat:
         outcome = await self._moves.follow(int(planned.message.community_id), in_group)
         self._cards.touch(planned.incident_id)
         return outcome
+
+    async def meet(self, message: Message) -> Author:
+        return message.author  # every message says who its author is
 
     async def announce(self, channel_id: str, text: str) -> None:
         async def say(id_: int) -> None:

@@ -357,6 +357,8 @@ class Role(_Plain):
     any_of: frozenset[str]
 
     def check(self, situation: Situation) -> Check:
+        if situation.message.author.unmet:
+            return True, Why("unmet")  # perhaps: they will be met before anything is done
         held = sorted(self.any_of & situation.message.author.roles)
         return bool(held), Why("role" if held else "other_role", {"role": ", ".join(held)})
 
@@ -372,6 +374,8 @@ class NewAuthor(_Plain):
 
     def check(self, situation: Situation) -> Check:
         author, sent = situation.message.author, situation.message.sent_at
+        if author.unmet:
+            return True, Why("unmet")
         if author.since is None:
             return False, Why("author_age_unknown")
         young = sent - author.since < self.under

@@ -217,7 +217,8 @@ def test_d44_the_title_of_a_new_thread_is_read_with_its_owner() -> None:
             (title,) = await heard.until()
             assert title.text == "제목에 쓴 글"
             assert title.ref.channel_id == str(thread.id)
-            assert title.author.id == str(place.dal) and title.author.is_staff
+            owner = await heard.chat.meet(title)
+            assert title.author.unmet and owner.id == title.author.id == str(place.dal) and owner.is_staff
             place.write("스레드 안", channel=thread.id)
             assert (await heard.until(2))[1].extra["parent"] == str(place.general)
 

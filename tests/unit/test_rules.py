@@ -146,6 +146,17 @@ def test_watch_only_touches_nobody_and_shows_what_it_would_have_done(
 
 
 @given(messages, screenings, policies)
+def test_about_an_author_whom_nobody_has_met_only_moderators_hear(
+    message: Message, screening: Screening, policy: Policy
+) -> None:
+    unmet = replace(message, author=replace(message.author, roles=frozenset(), since=None, unmet=True))
+    decision = decide(unmet, screening, policy, at=NOW)
+    assert all(action.weight is Weight.MODERATORS for action in decision.actions)
+    met = decide(message, screening, policy, at=NOW)
+    assert decision.is_incident or not met.is_incident  # whatever may be about them is not overlooked
+
+
+@given(messages, screenings, policies)
 def test_late_messages_and_bots_are_not_sanctioned(message: Message, screening: Screening, policy: Policy) -> None:
     late = replace(message, sent_at=NOW - timedelta(days=1))
     bot = replace(message, author=replace(message.author, bot=True))
