@@ -152,6 +152,7 @@ class Message:
     media: frozenset[Media] = frozenset()
     via_bot: str | None = None  # the name of the bot that composed it for its author
     is_name: bool = False  # the text is the name that its author bears; sent when they join: sent_at == author.since
+    more_to_come: bool = False  # one of several pieces, with those that came before; judged when no more comes
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
 
