@@ -540,6 +540,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         desk=core.desk,
         outbox=core.outbox,
         inbox=core.inbox,
+        bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,
