@@ -242,12 +242,17 @@ class DiscordWire:
     def select(
         self, user_id: int, channel_id: int, message_id: int, custom_id: str, values: list[str], *, kind: int
     ) -> Any:
-        """Choosing in a menu; `kind` 8 is a menu of channels."""
+        """Choosing in a menu; `kind` 8 is a menu of channels, 7 one of roles and people."""
         data: dict[str, Any] = {"component_type": kind, "custom_id": custom_id, "values": values}
         if kind == 8:
             chosen = [self.backend.get_channel(int(value)) for value in values]
             shown = [dict(serializers.channel_payload(self.backend, channel)) for channel in chosen]
             data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
+        if kind == 7:
+            guild = self.backend.guilds[self.backend.get_channel(channel_id).guild_id]
+            of_role = {int(value): int(value) in guild.roles for value in values}
+            picked = [Picked("role" if is_role else "user", id_) for id_, is_role in of_role.items()]
+            data["resolved"] = self._resolved(guild.id, picked)
         return self._interact(user_id, channel_id, 3, data, message_id)
 
     def submit(self, user_id: int, channel_id: int, modal: Any, value: str) -> Any:
@@ -285,17 +290,31 @@ class DiscordWire:
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): resolved}}}
         return self._interact(user_id, channel_id, 2, data)
 
+    def autocomplete(self, user_id: int, channel_id: int, name: str, option: str, typed: str = "") -> Any:
+        """Typing into an option; the record has `autocomplete_choices` in the end."""
+        first, *rest = name.split(" ")
+        known = (command for scope in self.backend.commands.values() for command in scope.values())
+        command = next(one for one in known if one["name"] == first)
+        given: list[dict[str, Any]] = [{"name": option, "type": 3, "value": typed, "focused": True}]
+        for word in reversed(rest):
+            given = [{"name": word, "type": 1, "options": given}]
+        return self._interact(user_id, channel_id, 4, {"id": command["id"], "name": first, "type": 1, "options": given})
+
     def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
-        roles, channels, users = {}, {}, {}
+        roles, channels, users, members = {}, {}, {}, {}
         for one in picked:
             if one.kind == "role":
                 roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
             elif one.kind == "user":
                 users[str(one.id)] = dict(serializers.user_payload(self.backend.users[one.id]))
+                guild = self.backend.guilds[guild_id]
+                if (member := guild.members.get(one.id)) is not None:
+                    shown = dict(serializers.member_payload(self.backend, guild, member))
+                    members[str(one.id)] = {k: v for k, v in shown.items() if k != "user"} | {"permissions": "0"}
             else:
                 shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
                 channels[str(one.id)] = shown | {"permissions": "0"}
-        return {"roles": roles, "channels": channels, "users": users}
+        return {"roles": roles, "channels": channels, "users": users, "members": members}
 
     # ---- REST
 

@@ -23,6 +23,7 @@ from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
 from adapters.discord.complaining import Complaints
+from adapters.discord.greeting import Greeting
 from adapters.discord.limiting import Limiter, Room
 from adapters.discord.members import Members
 from adapters.discord.names import Names, hear_member_updates
@@ -120,10 +121,12 @@ class DiscordChat:
         self._complaints = complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
         self._members = Members(clock=clock)
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
-        Appeals(client=self.client, desk=desk)
+        appeals = Appeals(client=self.client, desk=desk)
+        self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
         self._hands = Hands(
             client=self.client,
+            desk=desk,
             cards=cards,
             complaints=complaints,
             private=private,
@@ -135,7 +138,7 @@ class DiscordChat:
         )
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
-        self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
+        self._commands = Commands(self.client, desk, clock, self._automod, appeals, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
@@ -260,6 +263,7 @@ class DiscordChat:
     async def on_ready(self) -> None:
         self._catching_up.keep_only({guild.id for guild in self.client.guilds})
         self._catching_up.resumed(None)
+        await self._greeting.catch_up()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         await self._catching_up.available(guild)

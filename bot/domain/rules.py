@@ -166,9 +166,9 @@ class Decision:
 
 _NOTHING: Mapping[Text, Words] = MappingProxyType({})
 
-#: In this order: first what protects, then what informs.
+#: In this order: first what protects; a word to the author while they can be reached; then who else is to know.
 _FIRST_TO_LAST: tuple[type[Action], ...] = (
-    Delete, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner, Warn,
+    Delete, Warn, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner,
 )  # fmt: skip
 _ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
 

@@ -132,7 +132,7 @@ def test_d18_answers_to_interactions_do_not_wait() -> None:
         waiting = [asyncio.create_task(turns.turn(Rank.DELETION)) for _ in range(400)]
         await until(lambda: place.wire.backend.commands)  # registered before, or by every FAIRth turn
         place.wire.locale = "ko"
-        asked = place.wire.command(place.owner, place.general, "jikimi privacy")
+        asked = place.wire.command(place.owner, place.general, "privacy")
         await until(lambda: asked.responded)
         assert not all(task.done() for task in waiting)
         for task in waiting:

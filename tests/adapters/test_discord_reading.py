@@ -11,7 +11,7 @@ from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
 from adapters.discord.reading import revision
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
 from tests.adapters.discord_cafe import Cafe, cafe, listening, until
 
 COMPONENTS_V2 = 1 << 15
@@ -176,6 +176,33 @@ def test_the_names_of_files_are_kept_apart_from_what_was_typed() -> None:
     assert message.text == "봐\nimage.png\n대체 글\nb.png"
     assert message.typed == "봐\n대체 글"
     assert (message.extra["content"], message.extra["files"]) == ("봐", "image.png\nb.png")
+
+
+def test_links_forwards_and_media_come_as_data() -> None:
+    def write(place: Cafe) -> None:
+        picture = _file("a.png") | {"content_type": "image/png"}
+        clip = _file("b.gif") | {"content_type": "image/gif"}
+        text = "[여기\n보세요](https://evil.example/a) (https://youtube.com) <https://x.kr/b>, discord.gg/abc"
+        source = place.write(text, attachments=[picture, clip, _file("c.zip")])
+        place.write("", reference={"type": 1, "message_id": str(source.id), "channel_id": str(place.general)})
+        button = {"type": 2, "style": 5, "label": "열기", "url": "https://discord.com/invite/abc"}
+        place.write("글", by=by_bot(place), components=[{"type": 1, "components": [button]}])
+
+    said, forwarded, bots = read(write, count=3)
+    assert (
+        said.links
+        == forwarded.links
+        == (
+            Link(LinkKind.WEB, "https://evil.example/a", "여기\n보세요"),
+            Link(LinkKind.WEB, "https://youtube.com"),
+            Link(LinkKind.WEB, "https://x.kr/b"),
+            Link(LinkKind.INVITE, "https://discord.gg/abc"),
+        )
+    )
+    assert said.media == forwarded.media == {Media.PHOTO, Media.ANIMATION, Media.FILE}
+    assert (said.forwarded, forwarded.forwarded) == (None, Origin(OriginKind.CHANNEL, "잡담"))
+    assert bots.links == (Link(LinkKind.INVITE, "https://discord.com/invite/abc", "열기"),)
+    assert bots.media == {Media.BUTTONS}
 
 
 def test_who_is_named_twice_counts_once() -> None:

@@ -27,6 +27,7 @@ from bot.domain.actions import (
 from bot.domain.message import Message
 from bot.errors import Broken, Unavailable
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
+from tests.builders import EVERYWHERE
 from tests.fakes import MemoryOutbox
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal
@@ -257,7 +258,7 @@ async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
     assert outcome.receipt == f"{GROUP}/{notice}"
     assert "나쁜 말" not in here.group.messages[notice]["text"]
     assert await here.do_planned() == []
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
     assert await here.chat.perform(retract[0]) == Done()
     assert notice not in here.group.messages
@@ -283,14 +284,14 @@ async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_w
     here.chat = connect(here.server.url, here.desk, here.store)
     (outcome,) = await here.carry_out(message, Warn())
     assert isinstance(outcome, Done)
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
 
 
 @played
 async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(here: Stage) -> None:
     await here.open_incident(await said(here), Warn())
-    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     here.server.hold("sendMessage", GROUP)
     warning = asyncio.create_task(here.chat.perform(planned))
     await here.server.until(lambda: [c for c in here.server.calls if c.arguments.get("chat_id") == GROUP
@@ -299,7 +300,7 @@ async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(
     here.server.release("sendMessage")
     with pytest.raises(asyncio.CancelledError):
         await warning
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [one.action for one in retract] == [Retract(f"{GROUP}/{max(here.group.messages)}")]
 
 
@@ -355,7 +356,7 @@ async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
 
 async def outcome_or_wait(here: Stage, message: Message, *actions: object) -> list[Outcome | Unavailable]:
     await here.open_incident(message, *actions)  # type: ignore[arg-type]
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
     return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)  # type: ignore[return-value]
 
 
@@ -367,7 +368,7 @@ async def test_t45_t49_notices_keep_to_20_a_minute_in_a_group_and_deletions_do_n
     messages = list(await here.hear(40))
     for message in messages:
         await here.open_incident(message, Delete(), Warn())
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
     results = await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
     by_kind = {
         kind: [r for planned, r in zip(claimed, results, strict=True) if planned.action.kind == kind]
@@ -395,7 +396,7 @@ async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
     assert warned.retry_after == 40
     again = await said(here, author=9)
     calls = len(here.server.of("sendMessage"))
-    waiting, deleted = await outcome_or_wait(here, again, Warn(), Delete())
+    deleted, waiting = await outcome_or_wait(here, again, Warn(), Delete())
     assert isinstance(waiting, Unavailable)
     assert deleted == Done(), "a notice that must wait keeps no deletion waiting"
     assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
@@ -442,7 +443,7 @@ def test_a_cut_connection_is_for_later() -> None:
                 proxy.mode = "reset"
                 chat = connect(proxy.url, here.desk, here.store)
                 await here.open_incident(message, Delete())
-                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
                 with pytest.raises(Unavailable):
                     await chat.perform(planned)
                 proxy.mode = "pass"
@@ -456,7 +457,7 @@ def test_a_cut_connection_is_for_later() -> None:
 async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
     message = await said(here)
     await here.open_incident(message, Delete())
-    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     here.server.token = "42:another"
     with pytest.raises(Broken, match="401"):
         await here.chat.perform(planned)

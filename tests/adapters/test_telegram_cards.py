@@ -15,6 +15,7 @@ from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.pipeline.desk import FrontDesk
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
+from tests.builders import EVERYWHERE
 from tests.fakes import ScriptedGuard
 from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds
 
@@ -86,12 +87,12 @@ async def test_a_card_also_tells_what_was_done_while_it_was_on_the_way(here: Sta
 async def test_a_card_also_tells_what_is_recorded_late(here: Stage) -> None:
     room = await here.with_moderators()
     await here.open_incident(await said(here), Delete(), Flag())
-    delete, flag = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    delete, flag = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     done = await here.chat.perform(delete)
-    await here.store.outbox.record([(flag.id, await here.chat.perform(flag))])
+    await here.store.outbox.record([(flag, await here.chat.perform(flag))])
     await asyncio.sleep(1.3)  # the card is looked at once, and then the database is back
     assert "삭제 대기" in cards(room)[0]["text"]
-    await here.store.outbox.record([(delete.id, done)])
+    await here.store.outbox.record([(delete, done)])
     other = await said(here, "또 나쁜 말")
     assert isinstance((await here.carry_out(other, Flag()))[0], Done), (
         "a card that awaits something takes more all the same"

@@ -236,7 +236,11 @@ def test_conditions_hold_when_they_should() -> None:
     assert not matches("https://www.good.example/x", Link(allowed=frozenset({"good.example"})))
     assert matches("https://notgood.example", Link(allowed=frozenset({"good.example"})))
     assert matches("http://[bad", Link())
-    assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
+    assert matches("t.me/joinchat", Link()) and not matches("그리고/또는, 1.2/3, a@b.kr/x", Link())
+    for short in ("discord.com/invite/x", "bit.ly/x", "dsc.gg/x"):
+        assert matches(f"여기 {short} 로", Link())
+    for followed in ("(https://youtube.com)", "https://youtube.com에서", "https://youtube.com.", "youtube.com/watch"):
+        assert not matches(f"봐 {followed}", Link(allowed=frozenset({"youtube.com"})))
     assert matches("@a @b", Mentions(at_least=2))
 
 
