@@ -73,7 +73,7 @@ class TelegramChat:
         self._say = say
         self._limiter = limiter = Limiter(clock=clock, say=say)
         self._moves = moves = Moves(desk=desk)
-        self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
+        self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
         self._hands = Hands(
             bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock,
