@@ -12,8 +12,9 @@ BIN := $(VENV)/bin
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
+# A file at a time on each core: tests of one file may share what takes long to make.
 test: $(VENV)/.ready-test
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-lint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
