@@ -23,3 +23,11 @@ class Unavailable(BotError):
 
 class Broken(BotError):
     """A permanent failure; the text says in one sentence what to change."""
+
+
+def where(error: BaseException) -> str:
+    """The file and line that raised it, for logs: what an exception says may quote a message."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""

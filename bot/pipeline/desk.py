@@ -79,7 +79,7 @@ class FrontDesk:
         screening = (
             NOTHING_TO_JUDGE
             if exchange is None
-            else await self.queue.submit(exchange, community_id=message.community_id)
+            else await self.queue.submit(exchange, community_id=message.community_id, urgent=True)
         )
         return decide(message, screening, policy, at=self.clock.now(), past=Past(bot=bot))
 
