@@ -12,12 +12,10 @@ BINS = 10
 
 
 def draw(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]], say: Texts) -> None:
-    """`scored`: name of a curve -> labels and scores (0..1), equally long. Raises Broken where matplotlib, or the font
-    that Korean needs, is not installed, or the file cannot be written."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise Broken(say["eval.no_matplotlib"]) from None
+    """`scored`: name of a curve -> labels and scores (0..1), equally long. Raises Broken where the file cannot be
+    written."""
+    from matplotlib.figure import Figure
+
     with _font(say.language):
         figure = Figure(figsize=(10, 4.6), dpi=150, layout="constrained")
         separation, belief = figure.subplots(1, 2)
@@ -40,13 +38,10 @@ def draw(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]
 def _font(language: str) -> Any:
     """Settings under which the language's letters can be drawn."""
     from matplotlib import font_manager, rc_context
+    from pylopdf_fonts_ko import sans_path
 
     if language != "ko":
         return rc_context()
-    try:
-        from pylopdf_fonts_ko import sans_path
-    except ImportError:
-        raise Broken("pylopdf-fonts-ko") from None
     font_manager.fontManager.addfont(sans_path())
     name = font_manager.FontProperties(fname=sans_path()).get_name()
     return rc_context({"font.family": [name, "DejaVu Sans"], "axes.unicode_minus": False})

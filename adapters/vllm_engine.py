@@ -30,7 +30,7 @@ from bot.errors import Broken
 
 _log = structlog.get_logger(__name__)
 
-NOT_INSTALLED = 'vLLM is not installed: pip install "jikimi[vllm]"'
+NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
 
 Mode = Literal["classify", "generate"]
 Ids = list[int]

@@ -4,9 +4,9 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.bots import Bot
@@ -147,7 +147,17 @@ class IncidentLog(Protocol):
         """The incidents of these revisions."""
         ...
 
-    async def get(self, incident_id: int) -> Incident | None: ...
+    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        """None also where it is another community's."""
+        ...
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        """None also where it is about somebody else's message."""
+        ...
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        """The id of its community."""
+        ...
 
     async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
         """What is on record about a member."""
@@ -180,16 +190,26 @@ class Chronicle(Protocol):
 class Reviews(Protocol):
     """Moderators' calls, and members' appeals."""
 
-    async def record(self, review: Review, *, due: datetime) -> Review | None:
+    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
         """Write a call down and plan what follows (`consequences`), in one transaction. A call that closes the review
         is refused when another one closed it before: then nothing is written, and that other one is returned. What
-        nobody has begun of an incident that is called wrong is closed as `CalledOff`."""
+        nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens where the
+        community has no such incident."""
         ...
 
-    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
-        """Write an author's appeal down and plan what follows, in one transaction. False where there is one already:
-        then nothing is written."""
+    async def appeal(
+        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> bool:
+        """Write an author's appeal down and plan what follows, in one transaction. False where there is one already,
+        or the community has no such incident: then nothing is written."""
         ...
+
+
+class Changes(NamedTuple):
+    """What became of settings: those stored since then, in order, and how many communities have settings now."""
+
+    communities: Sequence[Community]
+    number: int
 
 
 class Communities(Protocol):
@@ -197,9 +217,17 @@ class Communities(Protocol):
 
     async def all(self) -> Sequence[Community]: ...
 
-    async def put(self, community: Community, *, by: str = "") -> None:
-        """Store a community's settings in place of the old ones; what changed is noted in the journal in the same
-        transaction. `by` is the name of who changed them, empty for the bot itself."""
+    async def since(self, version: int) -> Changes:
+        """What was stored after this version, the newest last; after 0: everything."""
+        ...
+
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        """Store what `edit` makes of the settings that are stored now (empty ones where there are none), in the
+        transaction that reads them: of two changes at a time, neither undoes the other. Their version counts up over
+        all communities, and what changed is noted in the journal. `by` is the name of who changed it, empty for the
+        bot itself. Where nothing changes, nothing is written. Returns what is stored then."""
         ...
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
@@ -210,7 +238,7 @@ class Communities(Protocol):
 
 
 class Journal(Protocol):
-    """What befell the bot itself. Changes of settings come in through `Communities.put`."""
+    """What befell the bot itself. Changes of settings come in through `Communities.change`."""
 
     async def guard_went(self, since: datetime) -> None:
         """The guard is away. Changes nothing while it is on record as away."""
@@ -259,8 +287,10 @@ class Desk(Protocol):
         """The rules that a message is under, now."""
         ...
 
-    async def change(self, community: Community, *, by: str = "") -> None:
-        """Store settings in place of the old ones. `by` is the name of who changed them, empty for the bot itself."""
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        """See `Communities.change`."""
         ...
 
     def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
@@ -271,20 +301,37 @@ class Desk(Protocol):
         """See `Communities.move`."""
         ...
 
-    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
-        """An incident as it is now, and what is on record about its author."""
+    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
+        """An incident as it is now, and what is on record about its author; None also where it is another
+        community's."""
+        ...
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        """The id of the community that an incident is of: to ask there what somebody may do, and for nothing else."""
+        ...
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        """An incident about a member's own message, wherever they ask; None also where it is somebody else's."""
         ...
 
     async def call(
-        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
     ) -> tuple[Incident, History] | None:
         """A moderator's call; what follows from it is planned. `Incident.review` is the call that counts: somebody
         else's where that came first."""
         ...
 
-    async def appeal(self, incident_id: int, words: str) -> bool:
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
         """The author of an incident's message objects: that is written down, and shown to the moderators on its card.
-        False where they had done so before, and nothing follows. Who objects, is the platform's to check."""
+        False where they had done so before or it is another community's incident, and nothing follows. Who objects, is
+        the platform's to check (`mine`)."""
         ...
 
     async def judge(self, message: Message) -> Decision:
@@ -376,19 +423,14 @@ class Deliveries(Protocol):
 
 
 class Timetable(Protocol):
-    """Alarm clocks that outlive the process, one a community."""
-
-    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
-        """For when each is set."""
-        ...
+    """Alarm clocks of this process, one a community: they only wake, and are gone with it."""
 
     async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
         """Set each anew, in place of what it was set for; None: take it away."""
         ...
 
     def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
-        """Which have gone off, with the time for which each was set, which may be long ago. One goes off again and
-        again until it is set anew: so nothing is missed by who dies in between."""
+        """Which have gone off, each once, with the time for which it was set, which may be long ago."""
         ...
 
 

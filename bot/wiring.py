@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
-from bot.domain.message import Message, Platform
+from bot.domain.message import Message
 from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -62,14 +61,12 @@ from bot.ports import (
 from bot.runner import Service, moderate
 from bot.texts import Texts, texts
 from storage.api_keys import SqlApiKeys
-from storage.aside import set_aside as set_database_aside
 from storage.bookmarks import SqlBookmarks
 from storage.bots import SqlBotRoll
 from storage.chronicle import SqlChronicle
 from storage.communities import SqlCommunities
-from storage.database import Database, jobs_engine
+from storage.database import Database
 from storage.deliveries import SqlDeliveries
-from storage.errors import driver_errors
 from storage.inbox import SqlInbox
 from storage.incidents import SqlIncidentLog
 from storage.journal import SqlJournal
@@ -282,7 +279,7 @@ async def application(
     planned = Bell()
     async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
-        journal = SqlJournal(database)
+        journal, bookmarks = SqlJournal(database), SqlBookmarks(database)
         queue = GuardQueue(guard=guard, clock=clock)
         communities = SqlCommunities(database)
         policies = Policies(store=communities, build=lambda community: config.policy_of(community, mode), clock=clock)
@@ -315,7 +312,7 @@ async def application(
             config=config,
             clock=clock,
             desk=desk,
-            bookmarks=SqlBookmarks(database),
+            bookmarks=bookmarks,
             inbox=inbox,
             outbox=outbox,
             incidents=incidents,
@@ -370,13 +367,14 @@ async def application(
             on_settled=settled,
         )
         sending: tuple[Service, ...] = ()
-        if connected.keys() & {Platform.DISCORD, Platform.TELEGRAM} and _has_report_libraries():
+        if connected:
             scheduler = Scheduler(
                 communities=communities,
                 schedule_of=config.schedule_of,
-                timetable=await opened.enter_async_context(_timetable(config)),
+                timetable=await opened.enter_async_context(_timetable()),
                 deliveries=deliveries,
                 chronicle=record,
+                bookmarks=bookmarks,
                 clock=clock,
                 planned=to_deliver,
             )
@@ -404,7 +402,7 @@ async def application(
                 planned=planned,
                 on_outcome=vitals.done,
             ),
-            services=(queue.run, alarm.run, *sending, *serve(core)),
+            services=(queue.run, policies.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,
@@ -484,18 +482,17 @@ def _presses(workers: int) -> Iterator[Callable[..., ReportPress]]:
         drawing.close()
 
 
-@asynccontextmanager
-async def _timetable(config: Config) -> AsyncIterator[Timetable]:
-    from adapters.apscheduler_jobs import ApschedulerJobs
+def _timetable() -> AbstractAsyncContextManager[Timetable]:
+    from adapters.apscheduler_alarms import ApschedulerAlarms
 
-    with jobs_engine(config.storage.url) as engine:
-        async with ApschedulerJobs(engine, driver_errors) as timetable:
-            yield timetable
+    return ApschedulerAlarms()
 
 
-def _has_report_libraries() -> bool:
-    """Those of the extra `report`: without them the bot moderates and sends no reports."""
-    return all(find_spec(name) for name in ("apscheduler", "matplotlib", "psycopg", "weasyprint"))
+def no_pdf(say: Texts) -> str:
+    """Why reports have no PDF here, in one sentence; "": they have one."""
+    from adapters.report_pages import no_pdf
+
+    return no_pdf(say)
 
 
 def report_press(*, unmasked: bool = False) -> ReportPress:
@@ -575,11 +572,6 @@ def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) 
 def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
     """The digest as Markdown."""
     return digest_pages.page(digest, say, timezone)
-
-
-def set_aside(config: Config) -> None:
-    """Keep the present database under another name, so that the next run begins with an empty one."""
-    set_database_aside(config.storage.url)
 
 
 @asynccontextmanager

@@ -14,9 +14,7 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
-    Engine,
     TextClause,
-    create_engine,
     delete,
     event,
     insert,
@@ -303,33 +301,6 @@ def _engine(place: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
-
-
-@contextmanager
-def jobs_engine(url: str) -> Iterator[Engine]:
-    """A way into the same, opened database for a job store that works in a thread of its own. What it writes last may
-    be lost when the power fails: an alarm then only rings once more."""
-    place = parsed(url)
-    if place.get_backend_name() == "postgresql":
-        query = {"sslmode" if key == "ssl" else key: value for key, value in place.query.items()}
-        options = {"application_name": "jikimi jobs", "options": "-c synchronous_commit=off"}
-        engine = create_engine(
-            place.set(drivername="postgresql+psycopg", query=query),
-            hide_parameters=True,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": int(PATIENCE), **options},
-        )
-    else:
-        engine = create_engine(place.set(drivername="sqlite"), hide_parameters=True, connect_args={"timeout": PATIENCE})
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: object) -> None:
-            connection.execute("PRAGMA synchronous = NORMAL")
-
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def newest_step() -> str:

@@ -35,9 +35,24 @@ class SqlIncidentLog:
         async with self._database.read() as connection:
             return await _read(connection, among)
 
-    async def get(self, incident_id: int) -> Incident | None:
+    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        return await self._one(*of_community(platform, community_id), incidents.c.id == incident_id)
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        theirs = (messages.c.platform == platform, incidents.c.author == author_id)
+        return await self._one(*theirs, incidents.c.id == incident_id)
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        known = select(incidents.c.community).select_from(incidents.join(messages))
         async with self._database.read() as connection:
-            return next(iter(await _read(connection, incidents.c.id == incident_id)), None)
+            found = await connection.execute(
+                known.where(incidents.c.id == incident_id, messages.c.platform == platform)
+            )
+            return found.scalar_one_or_none()
+
+    async def _one(self, *wanted: ColumnElement[bool]) -> Incident | None:
+        async with self._database.read() as connection:
+            return next(iter(await _read(connection, *wanted)), None)
 
     async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
         counted = (
@@ -73,6 +88,18 @@ class SqlIncidentLog:
         )
         async with self._database.read() as connection:
             return (await connection.execute(counted)).scalar_one()
+
+
+def of_community(platform: Platform, community_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The condition that an incident, joined with its message, is this community's."""
+    return messages.c.platform == platform, incidents.c.community == community_id
+
+
+async def is_there(connection: AsyncConnection, platform: Platform, community_id: str, incident_id: int) -> bool:
+    """Whether the community has this incident."""
+    known = select(incidents.c.id).select_from(incidents.join(messages))
+    found = await connection.execute(known.where(incidents.c.id == incident_id, *of_community(platform, community_id)))
+    return found.first() is not None
 
 
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:

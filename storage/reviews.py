@@ -8,10 +8,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action
+from bot.domain.message import Platform
 from bot.domain.review import Appeal, Call, Review, consequences
 from storage import codec
 from storage.database import Database
-from storage.incidents import read_review
+from storage.incidents import is_there, read_review
 from storage.outbox import add_actions
 from storage.overruled import call_off
 from storage.tables import actions, appeals, reviews
@@ -21,9 +22,11 @@ class SqlReviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, review: Review, *, due: datetime) -> Review | None:
+    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
+            if not await is_there(connection, platform, community_id, review.incident_id):
+                return None
             taken = await connection.execute(
                 insert(reviews)
                 .values(
@@ -57,9 +60,13 @@ class SqlReviews:
             await call_off(connection, self._database.clock.now(), of_incident, actions.c.state == "planned")
         await add_actions(connection, review.incident_id, consequences(review.call, taken), due)
 
-    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+    async def appeal(
+        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> bool:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
+            if not await is_there(connection, platform, community_id, appeal.incident_id):
+                return False
             taken = await connection.execute(
                 insert(appeals)
                 .values(incident=appeal.incident_id, words=appeal.words, at=appeal.at)

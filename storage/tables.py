@@ -12,13 +12,11 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Row,
     Table,
     Text,
     TypeDecorator,
-    Unicode,
     UniqueConstraint,
     text,
 )
@@ -191,7 +189,9 @@ communities = Table(
     Column("platform", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("settings", Text, nullable=False),  # codec.community
+    Column("version", BigInteger, nullable=False),  # the number of the change that wrote this row
 )
+Index("communities_version", communities.c.version)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
 #: time (tallies.py says which): what a report counts stays small, however many messages there are.
@@ -245,17 +245,7 @@ deliveries = Table(
 )
 Index("deliveries_open", deliveries.c.size, sqlite_where=_open, postgresql_where=_open)
 
-#: The timetable's alarms, as APScheduler's job store lays them out.
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", Unicode(191), primary_key=True),
-    Column("next_run_time", Float(25)),
-    Column("job_state", LargeBinary, nullable=False),
-)
-Index("ix_jobs_next_run_time", jobs.c.next_run_time)
-
-#: How far each platform has been read, in the platform's own words.
+#: How far each platform has been read, in the platform's own words, and up to when reports are planned.
 bookmarks = Table(
     "bookmarks",
     metadata,

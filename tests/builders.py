@@ -1,17 +1,33 @@
 """Small domain values for tests: name what the test is about, leave the rest."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bot.domain.actions import Action
+from bot.domain.community import Community
 from bot.domain.conditions import Why
 from bot.domain.incident import Settlement
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.rules import Decision, Finding, Reason
 from bot.domain.verdict import GuardVersion, Screening, Task, Verdict
 
+
+class Settable(Protocol):
+    """A store of settings, the policies over it, or the desk."""
+
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community: ...
+
+
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
 GUARD = GuardVersion(name="scripted")
+
+
+async def put_settings(place: Settable, community: Community, by: str = "") -> None:
+    """Store these settings in place of whatever there was."""
+    await place.change(community.platform, community.id, lambda _: community, by=by)
 
 
 def later(seconds: float) -> datetime:

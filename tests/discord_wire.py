@@ -51,6 +51,29 @@ class Picked:
     id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A route's limit as people have observed it: Discord publishes none (fact D17). `path`'s group is the major
+    parameter. `hidden`: a limit within another one, of which no header tells."""
+
+    name: str
+    method: str
+    path: str
+    most: int
+    seconds: float
+    hidden: bool = False
+
+
+BUCKETS = (
+    Bucket("deletes", "DELETE", r"/channels/(\d+)/messages/\d+", 5, 1),  # discord-api-docs#8330
+    Bucket("posts", "POST", r"/channels/(\d+)/messages", 5, 5),  # discord-api-docs#2190
+    Bucket("edits", "PATCH", r"/channels/(\d+)/messages/\d+", 5, 5),
+    Bucket("members", "PATCH", r"/guilds/(\d+)/members/\d+", 10, 10),  # discord-api-docs#7680 on its sibling
+    Bucket("webhooks", "POST", r"/webhooks/(\d+)/[^/]+", 5, 2),
+    Bucket("names", "PATCH", r"/channels/(\d+)", 2, 600, hidden=True),  # discord-api-docs#1900
+)
+
+
 @dataclass(slots=True)
 class Trouble:
     """The next `times` requests of this kind are answered with `status`; 0: the connection breaks."""
@@ -76,6 +99,13 @@ class WallClock:
         self.ahead += timedelta(seconds=seconds)
 
 
+class _ToAChannel(dict[str, Any]):
+    """A reference without a message, which simcord asks for."""
+
+    def __missing__(self, _: str) -> int:
+        return 0
+
+
 class _Backend(Backend):
     """AutoMod as Discord has it: bots, webhooks and who manages the server are left alone, and so is what the allow
     list matches."""
@@ -85,6 +115,17 @@ class _Backend(Backend):
         if author_id not in members or self.users[author_id].bot or self._manages(channel.guild_id, author_id):
             return False
         return super()._auto_mod_blocks(channel, author_id, content)
+
+    def create_system_message(
+        self, channel_id: int, kind: int, author_id: int, *, target_channel_id: int | None = None, **more: Any
+    ) -> Any:
+        """What tells a channel of a thread points to it (discord-api-docs#5256)."""
+        made = super().create_system_message(channel_id, kind, author_id, target_channel_id=target_channel_id, **more)
+        if kind == discord.MessageType.thread_created.value and target_channel_id:
+            made.reference = _ToAChannel(
+                channel_id=str(target_channel_id), guild_id=str(self.channels[channel_id].guild_id)
+            )
+        return made
 
     def _manages(self, guild_id: int, user_id: int) -> bool:
         guild = self.guilds[guild_id]
@@ -107,19 +148,20 @@ class DiscordWire:
         self.backend: Backend = _Backend(clock=self.clock)
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
-        self.delete_buckets = False  # five single deletes a second in a channel, as Discord sets them
+        self.odd: deque[tuple[int, str, str]] = deque()  # status, type and text of the next answers: not Discord's
+        self.buckets: Sequence[Bucket] = ()  # BUCKETS: as the real one
         self.locale = "en-US"  # of whoever presses, chooses and commands
         self.file_limit = 10 << 20  # bytes
         self.global_limit: int | None = None  # requests a second, 50 at the real one
         self.applications: dict[int, int] = {}  # by webhook: whose it is; those of people are not among them
-        self.lost = 0  # so many messages more are made and never answered
+        self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
         self.identified = 0
         self.intents = 0
         self.resumed = 0
-        self._deleted: dict[str, deque[float]] = collections.defaultdict(deque)
+        self._taken: dict[tuple[str, str], tuple[float, int]] = {}  # by bucket and whose: since when, how many
         self._sessions: dict[str, _Session] = {}
         self.backend.subscribers.append(self._emit)
 
@@ -251,17 +293,24 @@ class DiscordWire:
         reason = request.headers.get("X-Audit-Log-Reason")
         reason = urllib.parse.unquote(reason) if reason else None
         self.calls.append(Call(request.method, path, body, reason, time.monotonic(), dict(request.query)))
+        if self.odd:
+            status, kind, text = self.odd.popleft()
+            return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
-        if refused := self._troubled(request, path) or self._bucket(request.method, path) or self._too_many(path):
+        if refused := self._troubled(request, path) or self._too_many(path) or self._bucket(request.method, path):
             return refused
+        if path.startswith("/channels/") and path.endswith("/messages") and self._is_stranger(path.split("/")[2]):
+            told = "Cannot send messages to this user due to having no mutual guilds"
+            return _json({"message": told, "code": 50278}, status=403)
         if path == "/gateway/bot":
             limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
             return _json({"url": self.gateway_url, "shards": 1, "session_start_limit": limit})
         if "/auto-moderation/rules" in path and (problem := self._automod_problem(request.method, path, body)):
             return _json({"message": "Invalid Form Body", "code": 50035, "errors": {problem: "limit"}}, status=400)
         posts = request.method == "POST" and path.startswith("/channels/") and path.endswith("/messages")
+        is_hook = request.method == "POST" and path.startswith("/webhooks/")
         if posts and any(len(file.fp.getvalue()) > self.file_limit for file in files):
             return _json({"message": "Request entity too large", "code": 40005}, status=413)
         mark = (path, str(body.get("nonce"))) if posts and body.get("enforce_nonce") else None
@@ -278,11 +327,12 @@ class DiscordWire:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
         if mark:
             self._marked[mark] = answer
-        if posts and self.lost:
+        if (posts or is_hook) and self.lost:
             self.lost -= 1
             assert request.transport
             request.transport.abort()
-        return web.Response(status=204) if answer is None else _json(answer)
+        told = self._told(request.method, path)
+        return web.Response(status=204, headers=told) if answer is None else _json(answer, headers=told)
 
     def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
         """Which of AutoMod's documented limits a rule does not keep (fact D67)."""
@@ -320,16 +370,37 @@ class DiscordWire:
         return None
 
     def _bucket(self, method: str, path: str) -> web.Response | None:
-        parts = path.split("/")
-        if not self.delete_buckets or method != "DELETE" or len(parts) != 5 or parts[3] != "messages":
-            return None
-        taken, now = self._deleted[parts[2]], time.monotonic()
-        while taken and taken[0] < now - 1:
-            taken.popleft()
-        if len(taken) >= 5:
-            return _limited(taken[0] + 1 - now, "user")
-        taken.append(now)
+        for bucket in self.buckets:
+            if method == bucket.method and (match := re.fullmatch(bucket.path, path)):
+                key, now = (bucket.name, match[1]), time.monotonic()
+                since, taken = self._taken.get(key, (now, 0))
+                if now - since >= bucket.seconds:
+                    since, taken = now, 0
+                if taken >= bucket.most:
+                    self.limited.append(path)
+                    return _limited(since + bucket.seconds - now, "user")
+                self._taken[key] = since, taken + 1
         return None
+
+    def _told(self, method: str, path: str) -> dict[str, str]:
+        """What Discord's headers say of the bucket that a request was in."""
+        for bucket in self.buckets:
+            match = re.fullmatch(bucket.path, path) if method == bucket.method and not bucket.hidden else None
+            if match and (known := self._taken.get((bucket.name, match[1]))):
+                after = max(0.0, known[0] + bucket.seconds - time.monotonic())
+                return {
+                    "X-RateLimit-Bucket": bucket.name,
+                    "X-RateLimit-Limit": str(bucket.most),
+                    "X-RateLimit-Remaining": str(bucket.most - known[1]),
+                    "X-RateLimit-Reset-After": f"{after:.3f}",
+                    "X-RateLimit-Reset": f"{time.time() + after:.3f}",
+                }
+        return {}
+
+    def _is_stranger(self, channel_id: str) -> bool:
+        """Whether this is a direct line to somebody who shares no server with the bot (any more)."""
+        who = [user for user, dm in self.backend.dm_channels.items() if str(dm) == channel_id]
+        return bool(who) and not any(who[0] in guild.members for guild in self.backend.guilds.values())
 
     def _too_many(self, path: str) -> web.Response | None:
         """Interactions are outside of the global limit."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
@@ -24,6 +24,7 @@ from bot.domain.review import CALLED_OFF, Appeal, Call, History, Review, consequ
 from bot.domain.rules import Reason
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
+from bot.ports import Changes
 
 
 class ScriptedPlatform:
@@ -225,6 +226,15 @@ class MemoryStore:
 
     def opened_as(self, incident_id: int) -> Incident:
         return next(opened for opened in self.opened.values() if opened.id == incident_id)
+
+    def opened_in(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        found = (
+            opened
+            for opened in self.opened.values()
+            if opened.id == incident_id
+            and (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
+        )
+        return next(found, None)
 
     def call_off(self, incident_id: int) -> None:
         """What is not begun of an incident that was called wrong."""
@@ -456,8 +466,25 @@ class MemoryIncidentLog:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
-    async def get(self, incident_id: int) -> Incident | None:
-        found = (self.store.incident(opened) for opened in self.store.opened.values() if opened.id == incident_id)
+    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        opened = self.store.opened_in(platform, community_id, incident_id)
+        return opened and self.store.incident(opened)
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        found = (
+            opened.decision.message.community_id
+            for opened in self.store.opened.values()
+            if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
+        )
+        return next(found, None)
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        found = (
+            self.store.incident(opened)
+            for opened in self.store.opened.values()
+            if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
+            and opened.decision.message.author.id == author_id
+        )
         return next(found, None)
 
     async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
@@ -488,8 +515,10 @@ class MemoryReviews:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    async def record(self, review: Review, *, due: datetime) -> Review | None:
-        opened = self.store.opened_as(review.incident_id)
+    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
+        opened = self.store.opened_in(platform, community_id, review.incident_id)
+        if opened is None:
+            return None
         if review.call.closes:
             if opened.review:
                 return opened.review
@@ -499,9 +528,11 @@ class MemoryReviews:
         self.store.plan(opened, then, due)
         return None
 
-    async def appeal(self, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
-        opened = self.store.opened_as(appeal.incident_id)
-        if opened.appeal:
+    async def appeal(
+        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> bool:
+        opened = self.store.opened_in(platform, community_id, appeal.incident_id)
+        if opened is None or opened.appeal:
             return False
         self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
         self.store.plan(opened, then, due)
@@ -512,16 +543,28 @@ class MemoryCommunities:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.settings: dict[tuple[Platform, str], Community] = {}
+        self.version = 0
 
     async def all(self) -> Sequence[Community]:
         return [community for _, community in sorted(self.settings.items())]
 
-    async def put(self, community: Community, *, by: str = "") -> None:
-        key = (community.platform, community.id)
-        before = self.settings.get(key, Community(platform=community.platform, id=community.id))
-        made = amendments(before, community, by=by, at=self.store.clock.now())
+    async def since(self, version: int) -> Changes:
+        newer = [community for community in self.settings.values() if community.version > version]
+        return Changes(sorted(newer, key=lambda community: community.version), len(self.settings))
+
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        key = (platform, community_id)
+        before = self.settings.get(key, Community(platform=platform, id=community_id))
+        after = replace(edit(before), platform=platform, id=community_id)
+        if after == before:
+            return before
+        made = amendments(before, after, by=by, at=self.store.clock.now())
         self.store.journal.amended.setdefault(key, []).extend(made)
-        self.settings[key] = community
+        self.version += 1
+        self.settings[key] = replace(after, version=self.version)
+        return self.settings[key]
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
         def moved(message: Message) -> Message:
@@ -543,10 +586,12 @@ class MemoryCommunities:
         for number, one in store.deliveries.all.items():
             if (one.platform, one.community_id) == (platform, old_id):
                 store.deliveries.all[number] = replace(one, community_id=new_id)
+        self.version += 1
         for key, settings in list(self.settings.items()):
-            if platform is settings.platform:
+            moved = settings.moved(old_id, new_id)
+            if platform is settings.platform and moved != settings:
                 del self.settings[key]
-                self.settings.setdefault((platform, settings.moved(old_id, new_id).id), settings.moved(old_id, new_id))
+                self.settings.setdefault((platform, moved.id), replace(moved, version=self.version))
 
 
 class MemoryJournal:
@@ -686,9 +731,6 @@ class MemoryTimetable:
         self.alarms: dict[tuple[Platform, str], datetime] = {}
         self._changed = asyncio.Event()
 
-    async def armed(self) -> Mapping[tuple[Platform, str], datetime]:
-        return dict(self.alarms)
-
     async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
         for key, at in alarms.items():
             self.alarms.pop(key, None)
@@ -702,6 +744,8 @@ class MemoryTimetable:
     async def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
         while True:
             if ringing := {key: at for key, at in self.alarms.items() if at <= self.clock.now()}:
+                for key in ringing:
+                    del self.alarms[key]
                 yield ringing
             self._changed.clear()
             await self._changed.wait()

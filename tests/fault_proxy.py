@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from typing import Literal, Self
 
 
@@ -15,6 +16,7 @@ class FaultProxy:
         self.delay = 0.0  # seconds before each piece of an answer
         self.cut_after: int | None = None  # bytes of an answer
         self.lose: bytes | None = None  # the next answer that holds these never arrives: its connection ends instead
+        self.instead: deque[bytes] = deque()  # what the next answers are replaced by
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -57,6 +59,8 @@ class FaultProxy:
                     await asyncio.sleep(0.02)
                 if spoil:
                     await asyncio.sleep(self.delay)
+                if spoil and self.instead:
+                    piece = self.instead.popleft()
                 if spoil and self.cut_after is not None:
                     piece = piece[: max(0, self.cut_after - passed)]
                 if spoil and self.lose is not None and self.lose in piece:

@@ -4,6 +4,7 @@ and an answer that says "죄송" a refusal. What it is to do wrong stands in `tr
 import asyncio
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Self
 
 from aiohttp import web
@@ -26,6 +27,8 @@ class GuardServer:
         self.bodies: list[Mapping[str, Any]] = []
         self.open = self.most_open = self.cancelled = 0
         self.hold: asyncio.Event | None = None
+        self.lanes: asyncio.Semaphore | None = None  # so many at a time are judged,
+        self.takes = 0.0  # in so many seconds each
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -54,7 +57,9 @@ class GuardServer:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
-            return await self._answer(request, body)
+            async with self.lanes or nullcontext():
+                await asyncio.sleep(self.takes)
+                return await self._answer(request, body)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

@@ -9,11 +9,13 @@ from urllib.parse import quote
 import discord
 from discord.utils import MISSING
 
-from adapters.discord.answers import InvalidAnswers, missing, outcome_of
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
 from adapters.discord.appeals import appeal_view
+from adapters.discord.complaining import Complaints
 from adapters.discord.deleting import Deletions
+from adapters.discord.limiting import Room
 from adapters.discord.names import Names
-from adapters.discord.notices import Notices
+from adapters.discord.private import ClosedDoor, PrivateMessages
 from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.recalling import PIECES
 from bot.domain.actions import (
@@ -32,10 +34,12 @@ from bot.domain.actions import (
     Retract,
     TellOwner,
     Timeout,
+    Unconfirmed,
     Warn,
 )
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
+from bot.errors import Unavailable
 from bot.ports import Clock
 from bot.texts import Texts, texts
 from bot.texts.cards import told
@@ -45,11 +49,14 @@ BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long befo
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 SHORT_REPLY_STAYS = 30.0  # seconds
 WEBHOOKS = 1000  # remembered, one a channel
+ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
+CLOCKS_DIFFER = timedelta(seconds=30)  # ours and Discord's, at most
 
 #: What each action needs of the bot, as discord.Permissions calls it.
 NEEDS: dict[str, str] = {
     Delete.kind: "manage_messages", Timeout.kind: "moderate_members", Kick.kind: "kick_members",
-    Ban.kind: "ban_members", Restore.kind: "manage_webhooks",
+    Ban.kind: "ban_members", Restore.kind: "manage_webhooks", Notice.kind: "send_messages",
+    TellOwner.kind: "send_messages",
 }  # fmt: skip
 
 
@@ -62,9 +69,13 @@ class Cards(Protocol):
         """Something came of this incident: its card, if any, is to be written anew."""
         ...
 
-    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
-        """Tell the moderators once that something cannot be done."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    """Why an action must not be tried, and what would have to be put right for it."""
+
+    problem: str
+    place: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +84,10 @@ class Hands:
 
     client: discord.Client
     cards: Cards
-    notices: Notices
+    complaints: Complaints
+    private: PrivateMessages
+    notices: Room  # by channel
+    members: Room  # by server: Discord takes about ten edits of members in ten seconds there
     names: Names
     clock: Clock
     invalid: InvalidAnswers
@@ -86,20 +100,24 @@ class Hands:
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         self.invalid.check()
-        say = texts(planned.language)
+        say, community_id = texts(planned.language), planned.message.community_id
+        if isinstance(planned.action, Flag | Escalate):
+            return await self._show(planned, say)
         if obstacle := self._obstacle(planned, say):
-            await self.cards.complain(planned.message.community_id, obstacle, say)
-            return Refused(obstacle)
-        match planned.action:
-            case Flag() | Escalate():
-                return await self.cards.show(planned, say)
-            case Warn():
-                with self.notices.room():
-                    return await self._warn(planned, say)
-            case _:
-                outcome = await self._act(planned, say)
-                self.cards.touch(planned.incident_id)
-                return outcome
+            await self.complaints.tell(community_id, obstacle.problem, say, obstacle.place)
+            return Refused(obstacle.problem)
+        if isinstance(planned.action, Warn):
+            return await self._warn(planned, say)
+        outcome = await self._act(planned, say)
+        self.cards.touch(planned.incident_id)
+        return outcome
+
+    async def _show(self, planned: PlannedAction, say: Texts) -> Outcome:
+        community_id = planned.message.community_id
+        if lacking := self.complaints.room_lacks(community_id):
+            await self.complaints.tell_owner(community_id, lacking, say)
+            return Refused(missing(lacking, say))
+        return await self.cards.show(planned, say)
 
     async def _act(self, planned: PlannedAction, say: Texts) -> Outcome:
         action, message, reason = planned.action, planned.message, audit_reason(planned, say)
@@ -114,7 +132,7 @@ class Hands:
             case Restore() if NAME in message.extra:
                 return await self._name(message, message.text if message.extra[NAME] == NICK else "", reason, say)
             case Delete() if TITLE in message.extra:
-                hidden = self._rename(int(message.extra[TITLE]), say["discord.hidden_title"], reason)
+                hidden = self._hide_title(message, say["discord.hidden_title"], reason)
                 return await outcome_of(hidden, say, needs="manage_threads")
             case Restore() if TITLE in message.extra:
                 shown = self._rename(int(message.extra[TITLE]), message.text, reason)
@@ -129,23 +147,27 @@ class Hands:
             case TellOwner(channel=channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
             case Restore():
-                return await outcome_of(self._restore(planned, say), say, needs="manage_webhooks")
+                with self.notices.taken(channel_id):
+                    return await self._restore_once(planned, say)
             case Timeout(lasting=lasting):
                 until = self.clock.now() + min(lasting, LONGEST_TIMEOUT)
-                quiet = http.edit_member(
-                    guild_id, user_id, communication_disabled_until=until.isoformat(), reason=reason
-                )
-                return await outcome_of(_without_receipt(quiet), say, needs="moderate_members")
+                with self.members.taken(guild_id):
+                    quiet = http.edit_member(
+                        guild_id, user_id, communication_disabled_until=until.isoformat(), reason=reason
+                    )
+                    return await outcome_of(_without_receipt(quiet), say, needs="moderate_members")
             case Kick():
-                return await outcome_of(
-                    _without_receipt(http.kick(user_id, guild_id, reason=reason)), say, needs="kick_members"
-                )
+                with self.members.taken(guild_id):
+                    kicked = http.kick(user_id, guild_id, reason=reason)
+                    return await outcome_of(_without_receipt(kicked), say, needs="kick_members")
             case Ban():
                 seconds = int(BAN_DELETES.total_seconds())
-                away = http.ban(user_id, guild_id, delete_message_seconds=seconds, reason=reason)
-                return await outcome_of(_without_receipt(away), say, needs="ban_members")
+                with self.members.taken(guild_id):
+                    away = http.ban(user_id, guild_id, delete_message_seconds=seconds, reason=reason)
+                    return await outcome_of(_without_receipt(away), say, needs="ban_members")
             case Lift():
-                return await self._lift(guild_id, int(user_id), reason, say)
+                with self.members.taken(guild_id):
+                    return await self._lift(guild_id, int(user_id), reason, say)
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 gone = http.delete_message(int(where), int(what), reason=reason)
@@ -158,34 +180,47 @@ class Hands:
             sent = await self.client.get_partial_messageable(channel_id).send(text[:2000], nonce=nonce)
             return f"{sent.channel.id}/{sent.id}"
 
-        with self.notices.room():
+        with self.notices.taken(channel_id):
             return await outcome_of(post(), say, needs="send_messages")
 
-    def _obstacle(self, planned: PlannedAction, say: Texts) -> str | None:
+    def _obstacle(self, planned: PlannedAction, say: Texts) -> _Obstacle | None:
         """Why Discord would refuse, as far as we can know without asking: every 403 counts against us."""
         action, message = planned.action, planned.message
         guild = self.client.get_guild(int(message.community_id))
         if isinstance(action, Timeout | Kick | Ban | Lift) and WEBHOOK in message.extra:
-            return say["discord.no_member"]
+            return _Obstacle(say["discord.no_member"])
         if guild is None:
             return None
-        names = NAME in message.extra and isinstance(action, Delete | Restore)
         if isinstance(action, Delete) and message.filtered is not None:
             return None
-        if needed := "manage_nicknames" if names else NEEDS.get(action.kind):
-            channel_id = message.extra.get(PARENT) if needed == "manage_webhooks" else message.ref.channel_id
-            if lacking := missing_here(guild, int(channel_id or message.ref.channel_id), [needed]):
-                return missing(lacking, say)
-        if names or isinstance(action, Timeout | Kick | Ban):
+        if needed := _need(planned):
+            permission, channel_id = needed
+            place = f"{permission} {channel_id}"
+            if lacking := missing_here(guild, channel_id, [permission]):
+                return _Obstacle(missing(lacking, say), place)
+            self.complaints.well(message.community_id, place)
+        if _hides_name(planned) or isinstance(action, Timeout | Kick | Ban):
             if int(message.author.id) == guild.owner_id:
-                return say["discord.owner"]
+                return _Obstacle(say["discord.owner"])
             mine = guild.me.top_role if guild.me else None
             theirs = max(
                 (role for role in guild.roles if str(role.id) in message.author.roles), default=guild.default_role
             )
             if mine is not None and theirs >= mine:
-                return say["discord.above"]
+                return _Obstacle(say["discord.above"])
         return None
+
+    async def _hide_title(self, message: Message, name: str, reason: str) -> None:
+        """A thread's first title also stands in the message by which Discord told its channel of the thread."""
+        thread_id = int(message.extra[TITLE])
+        await self._rename(thread_id, name, reason)
+        if message.ref.message_id.startswith(TITLE) and (parent_id := message.extra.get(PARENT)):
+            around = await self.client.http.logs_from(parent_id, limit=ANNOUNCED_WITHIN, around=thread_id)
+            for told in around:
+                of = told.get("message_reference")
+                is_news = told["type"] == discord.MessageType.thread_created.value
+                if is_news and of and of.get("channel_id") == str(thread_id):
+                    await self.client.http.delete_message(parent_id, told["id"], reason=reason)
 
     async def _rename(self, thread_id: int, name: str, reason: str) -> None:
         await self.client.http.edit_channel(thread_id, name=name[:100], reason=reason)
@@ -195,8 +230,9 @@ class Hands:
         guild_id, user_id = int(message.community_id), message.author.id
         if nick or message.extra[NAME] != NICK:
             self.names.expect(guild_id, int(user_id), nick or message.text)
-        named = self.client.http.edit_member(guild_id, user_id, nick=nick or None, reason=reason)
-        return await outcome_of(_without_receipt(named), say, needs="manage_nicknames")
+        with self.members.taken(guild_id):
+            named = self.client.http.edit_member(guild_id, user_id, nick=nick or None, reason=reason)
+            return await outcome_of(_without_receipt(named), say, needs="manage_nicknames")
 
     async def _lift(self, guild_id: int, user_id: int, reason: str, say: Texts) -> Outcome:
         """Both kinds of sanction: who is banned is not there to be timed out, and the other way round."""
@@ -208,11 +244,31 @@ class Hands:
         lifted = await outcome_of(_without_receipt(speak), say, needs="moderate_members")
         return unban if isinstance(lifted, Gone) else lifted
 
+    async def _restore_once(self, planned: PlannedAction, say: Texts) -> Outcome:
+        """A webhook's messages have no mark by which Discord knows a repetition: where its answer is lost, what stands
+        in the channel says whether the message was restored, and where that is not to be seen, nobody knows."""
+        began = discord.utils.time_snowflake(self.clock.now() - CLOCKS_DIFFER)
+        try:
+            return await outcome_of(self._restore(planned, say), say, needs="manage_webhooks")
+        except Unavailable as error:
+            if not may_have_arrived(error.__cause__):
+                raise
+        channel_id = int(planned.message.ref.channel_id)
+        webhook = self._webhooks.get(int(planned.message.extra.get(PARENT, channel_id)))
+        try:
+            for posted in await self.client.http.logs_from(channel_id, limit=100, after=began):
+                same = posted["content"] == _restored(planned.message, say)
+                if webhook and posted.get("webhook_id") == str(webhook.id) and same:
+                    return Done(f"{channel_id}/{posted['id']}")
+        except OUT_OF_REACH:
+            pass
+        return Unconfirmed()
+
     async def _restore(self, planned: PlannedAction, say: Texts) -> str:
         message = planned.message
         channel_id = int(message.ref.channel_id)
         parent_id = int(message.extra.get(PARENT, channel_id))
-        text = message.text[: 1990 - len(say["discord.restored"])] + "\n" + say["discord.restored"]
+        text = _restored(message, say)
         for attempt in (1, 2):
             webhook = self._webhooks.get(parent_id) or await self._webhook(parent_id)
             try:
@@ -251,6 +307,7 @@ class Hands:
     async def _warn(self, planned: PlannedAction, say: Texts) -> Outcome:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
             return Refused(say["discord.no_member"])
+        self.private.make_room(planned.message.community_id, planned.message.author.id, planned.message.sent_at)
         reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
         guild = self.client.get_guild(int(planned.message.community_id))
         warning = say(
@@ -260,24 +317,21 @@ class Hands:
             reason=reason,
             incident=planned.incident_id,
         )
+        author = planned.message.author.id
+        written = self.private.send(
+            planned.message.community_id,
+            author,
+            warning,
+            nonce=f"{planned.incident_id}-warn",
+            view=appeal_view(planned.incident_id, author, say),
+        )
         try:
-            written = self._write_to(planned, warning, say)
             return await outcome_of(written, say, needs="send_messages")
-        except _ClosedDoor:
-            if NAME in planned.message.extra:  # there is no channel to say it in
+        except ClosedDoor as door:
+            if door.gone or NAME in planned.message.extra:  # there is no channel to say it in
                 return Refused(say["discord.closed_dm"])
-            return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
-
-    async def _write_to(self, planned: PlannedAction, text: str, say: Texts) -> str:
-        author, number = planned.message.author.id, planned.incident_id
-        try:
-            dm = await self.client.http.start_private_message(author)
-            posted = await self.client.get_partial_messageable(int(dm["id"])).send(
-                text, nonce=f"{number}-warn", view=appeal_view(number, author, say)
-            )
-        except discord.Forbidden as error:
-            raise _ClosedDoor from error
-        return f"{posted.channel.id}/{posted.id}"
+            with self.notices.taken(int(planned.message.ref.channel_id)):
+                return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
         """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
@@ -286,13 +340,10 @@ class Hands:
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
             view=appeal_view(planned.incident_id, author, say),
+            nonce=f"{planned.incident_id}-brief",
             delete_after=SHORT_REPLY_STAYS,
         )
         return f"{posted.channel.id}/{posted.id}"
-
-
-class _ClosedDoor(Exception):
-    """A member takes no direct messages."""
 
 
 async def _without_receipt(request: Any) -> None:
@@ -309,14 +360,31 @@ def _what(message: Message, say: Texts) -> str:
     return say("discord.your_message", place=place, at=discord.utils.format_dt(message.sent_at, "f"))
 
 
-def missing_here(guild: discord.Guild, channel_id: int, needed: list[str]) -> list[str]:
-    """Which of these permissions the bot lacks in a channel (by the server's id: in the server as a whole); none
-    where the channel is not known to us."""
-    channel = guild.get_channel_or_thread(channel_id)
-    if guild.me is None or (channel is None and channel_id != guild.id):
-        return []
-    granted = channel.permissions_for(guild.me) if channel else guild.me.guild_permissions
-    return [name for name in needed if not getattr(granted, name)]
+def _need(planned: PlannedAction) -> tuple[str, int] | None:
+    """The permission that an action takes, and the channel in which."""
+    message, here = planned.message, int(planned.message.ref.channel_id)
+    if _hides_name(planned):
+        return "manage_nicknames", int(message.community_id)
+    match planned.action:
+        case Delete() | Restore() if TITLE in message.extra:
+            return "manage_threads", int(message.extra[TITLE])
+        case Restore():
+            return NEEDS[Restore.kind], int(message.extra.get(PARENT, here))
+        case Notice() if PARENT in message.extra:
+            return "send_messages_in_threads", here
+        case TellOwner(channel=channel):
+            return NEEDS[TellOwner.kind], int(channel)
+        case action if action.kind in NEEDS:
+            return NEEDS[action.kind], here
+    return None
+
+
+def _hides_name(planned: PlannedAction) -> bool:
+    return NAME in planned.message.extra and isinstance(planned.action, Delete | Restore)
+
+
+def _restored(message: Message, say: Texts) -> str:
+    return message.text[: 1990 - len(say["discord.restored"])] + "\n" + say["discord.restored"]
 
 
 def audit_reason(planned: PlannedAction, say: Texts) -> str:

@@ -1,9 +1,8 @@
 """Discord's answers -> outcomes: what is final, what may be tried again, and when to stop asking at all."""
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import aiohttp
 import discord
@@ -43,9 +42,26 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
         raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
 
 
+def may_have_arrived(error: BaseException | None) -> bool:
+    """Whether Discord may have done what it was asked for: it said nothing, and the connection stood."""
+    return isinstance(error, aiohttp.ClientError | OSError | TimeoutError) and not isinstance(
+        error, aiohttp.ClientConnectorError
+    )
+
+
 def missing(permissions: list[str], say: Texts) -> str:
     """The permissions, as Discord's settings call them, in a sentence."""
     return say("discord.missing", permissions=", ".join(say[f"permission.{name}"] for name in permissions))
+
+
+def missing_here(guild: discord.Guild, channel_id: int, needed: Iterable[str]) -> list[str]:
+    """Which of these permissions the bot lacks in a channel (by the server's id: in the server as a whole); none
+    where the channel is not known to us."""
+    channel = guild.get_channel_or_thread(channel_id)
+    if guild.me is None or (channel is None and channel_id != guild.id):
+        return []
+    granted = channel.permissions_for(guild.me) if channel else guild.me.guild_permissions
+    return [name for name in needed if not getattr(granted, name)]
 
 
 @dataclass(slots=True)
@@ -57,18 +73,9 @@ class InvalidAnswers:
     within: float = 600.0  # seconds
     _seen: deque[float] = field(default_factory=deque)
 
-    def trace(self) -> aiohttp.TraceConfig:
-        """Counts for every request that discord.py makes."""
-        config = aiohttp.TraceConfig()
-        config.on_request_end.append(self._ended)
-        return config
-
-    async def _ended(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams
-    ) -> None:
-        answer = request.response
-        shared = answer.status == 429 and answer.headers.get("X-RateLimit-Scope") == "shared"
-        if answer.status in (401, 403, 429) and not shared:
+    def note(self, status: int, scope: str) -> None:
+        """An answer came; `scope` is what Discord says of a 429. One that others have brought about does not count."""
+        if status in (401, 403, 429) and not (status == 429 and scope == "shared"):
             self._seen.append(self.clock.monotonic())
 
     def check(self) -> None:

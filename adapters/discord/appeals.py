@@ -54,13 +54,13 @@ class Appeals:
 
     async def _appeal(self, incident_id: int, words: str, member_id: str) -> str:
         """The key of what the member is told."""
-        found = await self.desk.look_up(incident_id)
-        if found is None or found[0].decision.message.author.id != member_id:
+        incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+        if incident is None:
             return "discord.appeal_not_yours"
-        community_id = found[0].decision.message.community_id
+        community_id = incident.decision.message.community_id
         if self.desk.community(Platform.DISCORD, community_id).moderators_channel is None:
             return "discord.nobody_to_tell"
-        is_first = await self.desk.appeal(incident_id, words)
+        is_first = await self.desk.appeal(Platform.DISCORD, community_id, incident_id, words)
         return "discord.appeal_sent" if is_first else "discord.appeal_already"
 
 

@@ -3,8 +3,9 @@
 AutoMod stops a message before anybody sees it, but knows only words: rules that ask for more stay with us.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import discord
 import structlog
 
 from adapters.discord.answers import missing, outcome_of
+from adapters.discord.complaining import Complaints
 from adapters.discord.reading import moderates, places
 from bot.domain.actions import Delete, Done, Outcome, Refused
 from bot.domain.conditions import ByBot, Text
@@ -32,6 +34,7 @@ SAME = 5.0  # seconds in which executions by several rules are about the same me
 REMEMBERED = 1_000  # executions
 
 _ON_SEND, _KEYWORD, _BLOCK = 1, 1, 1
+_PLACE = "AutoMod"  # in complaints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +82,6 @@ def _stems(patterns: Iterable[str]) -> list[str]:
     return [f"*{pattern}*" for pattern in plain if len(pattern) <= LONGEST_WORD - 2]
 
 
-#: Tells the moderators of a server once that something cannot be done.
-Complain = Callable[[str, str, Texts], Awaitable[None]]
-
-
 @dataclass(slots=True, kw_only=True)
 class NativeAutoMod:
     """For servers that have switched it on. Our rule is the one that we have made ourselves."""
@@ -90,9 +89,10 @@ class NativeAutoMod:
     client: discord.Client
     desk: Desk
     clock: Clock
-    complain: Complain
+    complaints: Complaints
     _pushed: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # by server: what AutoMod has of us
     _refused: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # what it has not taken
+    _pushing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _seen: OrderedDict[tuple[object, ...], tuple[float, set[int]]] = field(default_factory=OrderedDict)
 
     async def keep(self) -> None:
@@ -110,7 +110,10 @@ class NativeAutoMod:
         say = texts(self._policy(guild).language)
         outcome = await self.follow(guild, say, anew=False)
         if isinstance(outcome, Refused):
-            await self.complain(str(guild.id), say("discord.automod_refused", why=outcome.reason), say)
+            refused = say("discord.automod_refused", why=outcome.reason)
+            await self.complaints.tell(str(guild.id), refused, say, _PLACE)
+        else:
+            self.complaints.well(str(guild.id), _PLACE)
 
     def is_on(self, guild_id: int) -> bool:
         return self.desk.community(Platform.DISCORD, str(guild_id)).native_filter
@@ -129,15 +132,15 @@ class NativeAutoMod:
             if len(roles) > MOST_ROLES or len(channels) > MOST_CHANNELS:
                 return Refused(say("discord.automod_exempt", roles=MOST_ROLES, channels=MOST_CHANNELS))
             wanted = _rule(list_, policy, roles, channels) if list_.words else None
-        if _has(self._pushed, guild.id, wanted) or (not anew and _has(self._refused, guild.id, wanted)):
-            return Done()
-        if guild.me is not None and not guild.me.guild_permissions.manage_guild:
-            return Refused(missing(["manage_guild"], say))
-        outcome = await outcome_of(
-            self._push(guild.id, wanted, say["discord.automod_audit"]), say, needs="manage_guild"
-        )
-        (self._pushed if isinstance(outcome, Done) else self._refused)[guild.id] = wanted
-        return outcome
+        async with self._pushing:  # two at a time would make two rules
+            if _has(self._pushed, guild.id, wanted) or (not anew and _has(self._refused, guild.id, wanted)):
+                return Done()
+            if guild.me is not None and not guild.me.guild_permissions.manage_guild:
+                return Refused(missing(["manage_guild"], say))
+            pushed = self._push(guild.id, wanted, say["discord.automod_audit"])
+            outcome = await outcome_of(pushed, say, needs="manage_guild")
+            (self._pushed if isinstance(outcome, Done) else self._refused)[guild.id] = wanted
+            return outcome
 
     async def _push(self, guild_id: int, wanted: Mapping[str, Any] | None, reason: str) -> None:
         http, me = self.client.http, self.client.user

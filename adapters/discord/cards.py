@@ -13,8 +13,8 @@ from typing import Any
 import discord
 import structlog
 
-from adapters.discord.answers import outcome_of
-from adapters.discord.notices import Notices
+from adapters.discord.answers import OUT_OF_REACH, outcome_of
+from adapters.discord.limiting import Room
 from adapters.discord.reading import NAME, author_of
 from bot.domain.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.domain.card import Button, Card, Tone, press_id
@@ -32,7 +32,8 @@ BURST = 60.0  # seconds in which a member's incidents under one rule share a car
 MOST_FOLDED = 100
 FOLDING_AT_ONCE = 128  # incidents that wait for their card to be written anew
 RECALLED = 100  # messages of the moderators' channel that are looked through after a start
-REMEMBERED = 2_000  # cards and complaints
+REMEMBERED = 2_000  # cards
+URGENT = 2  # places that urgent cards have to themselves, in a channel and altogether
 POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
 SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
 
@@ -48,6 +49,7 @@ _STYLES = {
 class _Posted:
     """A card as it stands in a channel. `message_id` is known once it is posted."""
 
+    community_id: str
     channel_id: int
     incidents: list[int]
     say: Texts
@@ -66,15 +68,15 @@ class CardBoard:
     client: discord.Client
     desk: Desk
     clock: Clock
-    notices: Notices
+    notices: Room
     _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
     _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
-    _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
-    _folding: Notices = field(default_factory=lambda: Notices(FOLDING_AT_ONCE))
+    _folding: Room = field(init=False)
     _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
     _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._folding = Room(clock=self.clock, at_once=FOLDING_AT_ONCE, each=FOLDING_AT_ONCE)
         self.client.add_dynamic_items(_button_of(self))
 
     async def show(self, planned: PlannedAction, say: Texts) -> Outcome:
@@ -83,15 +85,17 @@ class CardBoard:
         if channel is None:
             return Refused(say["discord.no_channel"])
         urgent = isinstance(planned.action, Escalate)
-        await self._recall(channel, say)
+        await self._recall(channel, message.community_id, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or an earlier process has shown it, and died before it could say so.
             return await self._point_to_appeal(planned.incident_id, card)
         burst = (channel, message.author.id, planned.rule)
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
-            card = _Posted(int(channel), [planned.incident_id], say, self.clock.monotonic(), _future())
-            with self.notices.room():
+            card = _Posted(
+                message.community_id, int(channel), [planned.incident_id], say, self.clock.monotonic(), _future()
+            )
+            with self.notices.taken(int(channel), spare=URGENT if urgent else 0):
                 if not urgent:
                     _remember(self._bursts, burst, card)
                 return await self._post(card, planned)
@@ -99,7 +103,7 @@ class CardBoard:
 
     async def _fold(self, incident_id: int, card: _Posted) -> Outcome:
         """Done once the card names the incident."""
-        with self._folding.room():
+        with self._folding.taken(card.channel_id):
             await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
             if not card.message_id.done() or card.message_id.cancelled():
                 raise Unavailable("its card is not yet there", retry_after=1)
@@ -112,7 +116,7 @@ class CardBoard:
 
     async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
         """A card that was written anew is not noticed; an answer to it is."""
-        found = await self.desk.look_up(incident_id)
+        found = await self.desk.look_up(Platform.DISCORD, card.community_id, incident_id)
         if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
         self._write_anew(card)
@@ -128,11 +132,11 @@ class CardBoard:
 
         return await outcome_of(answered(), card.say, needs="send_messages")
 
-    async def _recall(self, channel: str, say: Texts) -> None:
+    async def _recall(self, channel: str, community_id: str, say: Texts) -> None:
         """Find our own cards again, once a channel after a start."""
         recalling = self._recalled.get(channel)
         if recalling is None:
-            recalling = asyncio.create_task(self._find_cards(channel, say))
+            recalling = asyncio.create_task(self._find_cards(channel, community_id, say))
             _remember(self._recalled, channel, recalling)
         try:
             await asyncio.shield(recalling)
@@ -140,17 +144,17 @@ class CardBoard:
             self._recalled.pop(channel, None)
             raise
 
-    async def _find_cards(self, channel: str, say: Texts) -> None:
+    async def _find_cards(self, channel: str, community_id: str, say: Texts) -> None:
         room = self.client.get_partial_messageable(int(channel))
         try:
             recent = [message async for message in room.history(limit=RECALLED)]
         except (discord.Forbidden, discord.NotFound):
             recent = []  # posting will say what is the matter
-        except (discord.DiscordException, OSError, TimeoutError) as error:
+        except OUT_OF_REACH as error:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
             if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
-                card = _Posted(int(channel), ids, say, float("-inf"), _future())
+                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _future())
                 card.message_id.set_result(message.id)
                 for incident_id in ids:
                     self._posted.setdefault(incident_id, card)
@@ -159,25 +163,13 @@ class CardBoard:
         if card := self._posted.get(incident_id):
             self._write_anew(card)
 
-    async def complain(self, community_id: str, problem: str, say: Texts) -> None:
-        """Tell the moderators once that something cannot be done."""
-        key = (community_id, problem)
-        channel = self.desk.community(Platform.DISCORD, community_id).moderators_channel
-        if channel is None or key in self._complaints:
-            return
-        _remember(self._complaints, key, None)
-        try:
-            await self.client.get_partial_messageable(int(channel)).send(say("card.complaint", problem=problem))
-        except discord.HTTPException as error:
-            _log.warning("could not complain", community=community_id, status=error.status)
-
     def _takes_more(self, card: _Posted) -> bool:
         young = self.clock.monotonic() - card.at < BURST
         return young and len(card.incidents) < MOST_FOLDED and not card.message_id.cancelled()
 
     async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
         try:
-            found = await self.desk.look_up(planned.incident_id)
+            found = await self.desk.look_up(Platform.DISCORD, planned.message.community_id, planned.incident_id)
             if found is None:
                 card.message_id.cancel()
                 return Gone()
@@ -225,13 +217,13 @@ class CardBoard:
         card.rewriting = None  # what happens from here on needs another one
         try:
             async with card.writing:
-                if found := await self.desk.look_up(card.incidents[0]):
+                if found := await self.desk.look_up(Platform.DISCORD, card.community_id, card.incidents[0]):
                     embed, view = self._shown(*found, card.say, card.incidents)
                     channel = self.client.get_partial_messageable(card.channel_id)
                     await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
         except discord.NotFound:
             return True  # somebody took the card away: nobody wants to see it
-        except (BotError, discord.DiscordException, OSError, TimeoutError) as error:
+        except (BotError, *OUT_OF_REACH) as error:
             _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
             return False
         return True
@@ -254,8 +246,8 @@ class CardBoard:
         call = button.call
         await interaction.response.defer(ephemeral=True, thinking=call is None)
         try:
-            found = await self.desk.look_up(incident_id)
-            if found is None or found[0].decision.message.community_id != str(guild.id):
+            found = await self.desk.look_up(Platform.DISCORD, str(guild.id), incident_id)
+            if found is None:
                 await interaction.followup.send(say["card.not_found"], ephemeral=True)
             elif call is None:
                 await self._tell(interaction, button, *found, say)
@@ -276,7 +268,14 @@ class CardBoard:
     ) -> None:
         first: tuple[Incident, History] | None = None
         for incident_id in ids:
-            found = await self.desk.call(incident_id, call, moderator_id=str(user.id), moderator_name=user.display_name)
+            found = await self.desk.call(
+                Platform.DISCORD,
+                str(user.guild.id),
+                incident_id,
+                call,
+                moderator_id=str(user.id),
+                moderator_name=user.display_name,
+            )
             first = first or found
         if first is None:
             return

@@ -20,10 +20,12 @@ from adapters.discord.automod import NativeAutoMod
 from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
+from adapters.discord.complaining import Complaints
+from adapters.discord.limiting import Limiter, Room
 from adapters.discord.names import Names, hear_member_updates
-from adapters.discord.notices import Notices
 from adapters.discord.pairing import Pairs
 from adapters.discord.posting import Posting
+from adapters.discord.private import PrivateMessages
 from adapters.discord.reading import (
     ATTACHED,
     is_readable,
@@ -47,6 +49,9 @@ _log = structlog.get_logger(__name__)
 
 REMEMBERED = 50_000  # texts, as hashes, to tell edits from link previews and pins
 PATIENCE = 20.0  # seconds that an action waits for the first connection
+LONGEST_WAIT = 30.0  # seconds that a request waits for its route to open, the least that discord.py allows
+NOTICES, NOTICES_EACH = 16, 2  # under way at a time: altogether, in one channel
+MEMBERS, MEMBERS_EACH = 64, 4  # sanctions under way at a time: altogether, in one server
 FETCH = 5.0  # seconds for the beginning of a text file
 
 
@@ -82,6 +87,7 @@ class DiscordChat:
         self._token, self._say, self._clock, self._member_names = token, say, clock, member_names
         self._api_url, self._gateway_url = api_url.rstrip("/"), gateway_url
         invalid = InvalidAnswers(clock)
+        self._limiter = Limiter(clock=clock, invalid=invalid)
         self.client = discord.AutoShardedClient(
             intents=intents(member_names=member_names),
             shard_count=shard_count,
@@ -89,7 +95,8 @@ class DiscordChat:
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             allowed_mentions=discord.AllowedMentions.none(),
-            http_trace=invalid.trace(),
+            http_trace=self._limiter.trace(),
+            max_ratelimit_timeout=LONGEST_WAIT,
         )
         if shard_ids:
             self.client.shard_ids = list(shard_ids)
@@ -102,15 +109,25 @@ class DiscordChat:
             clock=clock,
             take=self._take,
         )
-        notices = Notices()
+        notices = Room(clock=clock, at_once=NOTICES, each=NOTICES_EACH)
+        private = PrivateMessages(client=self.client, clock=clock)
+        complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
         Appeals(client=self.client, desk=desk)
         self._names = Names()
         self._hands = Hands(
-            client=self.client, cards=cards, notices=notices, names=self._names, clock=clock, invalid=invalid
+            client=self.client,
+            cards=cards,
+            complaints=complaints,
+            private=private,
+            notices=notices,
+            members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH),
+            names=self._names,
+            clock=clock,
+            invalid=invalid,
         )
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
-        self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complain=cards.complain)
+        self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
         self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
@@ -215,6 +232,7 @@ class DiscordChat:
                 pause = min(pause * 2, 30.0)
             else:
                 assert self.client.user is not None and self.client.application_id is not None
+                self._limiter.application_id = self.client.application_id
                 self._ours = frozenset({self.client.user.id, self.client.application_id})
                 self._logged_in.set()
                 self._begin(self._commands.register())

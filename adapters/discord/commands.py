@@ -1,6 +1,5 @@
 """Slash commands, a context menu and the welcome: what people ask the bot for -> answers that only they see."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -12,8 +11,7 @@ import structlog
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from adapters.discord.acting import missing_here
-from adapters.discord.answers import missing
+from adapters.discord.answers import missing, missing_here
 from adapters.discord.automod import NativeAutoMod
 from adapters.discord.reading import author_of, read
 from adapters.discord.reporting import DAY_VALUES, SPANS, Asked, Reporting, choices
@@ -38,8 +36,9 @@ LONGEST_TEST = 4000  # characters, Discord's most
 REPORTS = 10_000  # remembered
 
 _NEEDED = (
-    "view_channel", "read_message_history", "send_messages", "embed_links", "attach_files", "manage_messages",
-    "manage_threads", "manage_webhooks", "moderate_members", "kick_members", "ban_members",
+    "view_channel", "connect", "read_message_history", "send_messages", "send_messages_in_threads", "embed_links",
+    "attach_files", "manage_messages", "manage_threads", "manage_webhooks", "moderate_members", "kick_members",
+    "ban_members",
 )  # fmt: skip
 
 
@@ -73,7 +72,6 @@ class Commands:
     clock: Clock
     automod: NativeAutoMod
     member_names: bool = field(kw_only=True)
-    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reported: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # by whom, which message
 
     _reporting: Reporting = field(init=False)
@@ -138,12 +136,14 @@ class Commands:
             interaction: Interaction, role: discord.Role | None = None, channel: discord.abc.GuildChannel | None = None
         ) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
-                before = self._community(asked)
-                await self._change(
-                    asked,
-                    exempt_roles=before.exempt_roles ^ ({str(role.id)} if role else set()),
-                    exempt_channels=before.exempt_channels ^ ({str(channel.id)} if channel else set()),
-                )
+                def edit(before: Community) -> Community:
+                    return replace(
+                        before,
+                        exempt_roles=before.exempt_roles ^ ({str(role.id)} if role else set()),
+                        exempt_channels=before.exempt_channels ^ ({str(channel.id)} if channel else set()),
+                    )
+
+                await self._change(asked, edit)
                 return await self._status(asked, say)
 
             await self._answer(interaction, answer, manages=True)
@@ -154,7 +154,7 @@ class Commands:
                 rules = [one.name for one in self.desk.policy(_as_said(asked, "")).rules]
                 if rule not in rules:
                     return say("check.unknown_rule", given=rule, names=", ".join(rules))
-                await self._change(asked, thresholds={**self._community(asked).thresholds, rule: score})
+                await self._change(asked, lambda before: replace(before, thresholds={**before.thresholds, rule: score}))
                 return await self._status(asked, say)
 
             await self._answer(interaction, answer, manages=True)
@@ -163,7 +163,7 @@ class Commands:
         async def pause(interaction: Interaction, minutes: app_commands.Range[int, 0, 10080] = 60) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
                 until = self.clock.now() + timedelta(minutes=minutes) if minutes else None
-                await self._change(asked, paused_until=until)
+                await self._change(asked, lambda before: replace(before, paused_until=until))
                 return await self._status(asked, say)
 
             await self._answer(interaction, answer, manages=True)
@@ -211,12 +211,16 @@ class Commands:
             owner_channel: discord.TextChannel | None = None,
         ) -> None:
             async def answer(asked: Interaction, say: Texts) -> str:
-                before = self._community(asked)
                 if bot is not None and (judged is not None or owner_channel is not None):
                     choice = {} if judged is None else {str(bot.id): judged}
                     owner = {} if owner_channel is None else {str(bot.id): str(owner_channel.id)}
-                    changed = replace(before, bots={**before.bots, **choice}, bot_owners={**before.bot_owners, **owner})
-                    await self.desk.change(changed)
+
+                    def edit(before: Community) -> Community:
+                        return replace(
+                            before, bots={**before.bots, **choice}, bot_owners={**before.bot_owners, **owner}
+                        )
+
+                    await self._change(asked, edit)
                 return self._bots(asked, say)
 
             await self._answer(interaction, answer, manages=True)
@@ -315,8 +319,14 @@ class Commands:
         guild = interaction.guild
         assert guild is not None
         wanted = needed(member_names=self.member_names)
+        spoken = [name for name in wanted if name != "send_messages_in_threads"]  # voice channels have no threads
+        written = [name for name in wanted if name != "connect"]
         channels = (*guild.text_channels, *guild.forums, *guild.voice_channels)
-        gaps = {channel.id: lacking for channel in channels if (lacking := missing_here(guild, channel.id, [*wanted]))}
+        gaps = {
+            channel.id: lacking
+            for channel in channels
+            if (lacking := missing_here(guild, channel.id, spoken if channel in guild.voice_channels else written))
+        }
         lacking_somewhere = {name for lacking in gaps.values() for name in lacking}
         told = [
             say("discord.needed_for", permission=say[f"permission.{name}"], purpose=say[f"permission_for.{name}"])
@@ -335,7 +345,7 @@ class Commands:
         assert guild is not None
         if guild.me is not None and not guild.me.guild_permissions.manage_guild:
             return say("discord.automod_refused", why=missing(["manage_guild"], say))
-        await self._change(interaction, native_filter=on)
+        await self._change(interaction, lambda before: replace(before, native_filter=on))
         outcome = await self.automod.follow(guild, say)
         if isinstance(outcome, Refused):
             return say("discord.automod_refused", why=outcome.reason)
@@ -346,8 +356,8 @@ class Commands:
         return f"{told}\n{say('discord.automod_ours', rules=', '.join(words.ours))}" if words.ours else told
 
     async def _explain(self, interaction: Interaction, incident_id: int, say: Texts) -> str:
-        found = await self.desk.look_up(incident_id)
-        if found is None or found[0].decision.message.community_id != str(interaction.guild_id):
+        found = await self.desk.look_up(Platform.DISCORD, str(interaction.guild_id), incident_id)
+        if found is None:
             return say["card.not_found"]
         incident, history = found
         done = " · ".join(outcome_line(action, outcome, say) for action, outcome in incident.outcomes)
@@ -372,16 +382,21 @@ class Commands:
             return
         await interaction.response.defer()
         try:
-            await self._change(interaction, **changes)
+            await self._change(interaction, lambda before: replace(before, **changes))
         except BotError:
             await interaction.followup.send(say["card.try_again"], ephemeral=True)
         else:
             status, menu = await self._status(interaction, say), _Menu(self, say, self._community(interaction))
             await interaction.edit_original_response(content=status, view=menu)
 
-    async def _change(self, interaction: Interaction, **changes: Any) -> None:
-        async with self._changing:  # two choices in a row must not forget each other
-            await self.desk.change(replace(self._community(interaction), **changes), by=interaction.user.display_name)
+    async def _change(self, interaction: Interaction, edit: Callable[[Community], Community]) -> None:
+        name = interaction.guild.name if interaction.guild else ""
+        await self.desk.change(
+            Platform.DISCORD,
+            str(interaction.guild_id),
+            lambda before: replace(edit(before), name=name or before.name),
+            by=interaction.user.display_name,
+        )
 
     def _community(self, interaction: Interaction) -> Community:
         guild = interaction.guild
@@ -398,7 +413,12 @@ class Commands:
                 return
             welcome = texts("ko" if guild.preferred_locale is discord.Locale.korean else "en")["discord.welcome"]
             await self._place_to_greet(guild, await self._owner(guild), welcome)
-            await self.desk.change(replace(settings, name=guild.name, welcomed=True))
+            await self.desk.change(
+                Platform.DISCORD,
+                str(guild.id),
+                lambda before: replace(before, name=guild.name, welcomed=True),
+                by="",
+            )
         except (BotError, discord.HTTPException, OSError) as error:
             _log.warning("not welcomed", guild=guild.id, error=type(error).__name__)
 

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
-import aiohttp
 import discord
 
-from adapters.discord.acting import missing_here
-from adapters.discord.answers import TOO_LARGE, InvalidAnswers, outcome_of
+from adapters.discord.answers import TOO_LARGE, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
 from adapters.pacing import Pace
-from bot.domain.actions import Outcome, Unconfirmed
+from bot.domain.actions import Outcome, Refused, Unconfirmed
 from bot.domain.report import Attachment, Edition
 from bot.errors import Unavailable
 from bot.ports import Clock
@@ -37,6 +35,8 @@ class Posting:
         """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is
         asked for again. Unconfirmed: it stays lost."""
         self.invalid.check()
+        if lacking := self._lacking(channel_id):
+            return Refused(missing(lacking, self.say))
         lighter: Edition | None = edition.fitting(self._limit(channel_id))
         while lighter:
             try:
@@ -50,9 +50,9 @@ class Posting:
             try:
                 async with self._pace.turn():
                     sent = self._send(channel_id, text, attached(parts), mark)
-                    return await outcome_of(sent, self.say, needs=self._lacking(channel_id))
+                    return await outcome_of(sent, self.say, needs=NEEDED[-1])
             except Unavailable as error:
-                if not _may_have_arrived(error.__cause__):
+                if not may_have_arrived(error.__cause__):
                     raise
             if pause is not None:
                 await self.clock.sleep(pause)
@@ -68,11 +68,10 @@ class Posting:
             raise
         return f"{posted.channel.id}/{posted.id}"
 
-    def _lacking(self, channel_id: int) -> str:
-        """The permission that a refusal would be about."""
+    def _lacking(self, channel_id: int) -> list[str]:
+        """What Discord would refuse it for, as far as we know: every 403 counts against us."""
         guild = self._guild(channel_id)
-        lacking = missing_here(guild, channel_id, list(NEEDED)) if guild else []
-        return lacking[0] if lacking else NEEDED[-1]
+        return missing_here(guild, channel_id, NEEDED) if guild else []
 
     def _limit(self, channel_id: int) -> int:
         """Bytes in one file."""
@@ -102,10 +101,3 @@ def told(edition: Edition, *, everything: bool = False) -> str:
     command = f"/{say['command.jikimi']} {say['command.report_now']}"
     told = say("delivery.left_out", files=", ".join(names), command=command)
     return f"{edition.text[: LONGEST - len(told) - 2]}\n\n{told}"
-
-
-def _may_have_arrived(error: BaseException | None) -> bool:
-    """Discord said nothing, and the connection stood."""
-    return isinstance(error, aiohttp.ClientError | OSError | TimeoutError) and not isinstance(
-        error, aiohttp.ClientConnectorError
-    )

@@ -90,7 +90,7 @@ class Reporting:
         given = {"report_day": day, "report_hour": hour, "daily_digest": daily, "alert_at": alert}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if changes:
-            await self.desk.change(replace(community, **changes), by=by)
+            await self.desk.change(community.platform, community.id, lambda now: replace(now, **changes), by=by)
         return schedule_line(self.desk.schedule(community.platform, community.id), say)
 
 

@@ -1,15 +1,19 @@
 """A report -> what people see of it: three sentences, a picture for the chat, an HTML page, a PDF, a CSV file.
 
-Needs the libraries of the extra `report`; they are imported when something is drawn, not before.
+What draws is imported when something is drawn, not before. The PDF needs the extra `pdf` and Pango from the system;
+where they are missing it is left out, and the edition says so.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import ctypes.util
+from collections.abc import Mapping
+from importlib.util import find_spec
 
 from adapters.report_pages.words import Words
 from bot.domain.report import Attachment, Edition, Report
-from bot.errors import Broken
-from bot.texts import texts
+from bot.texts import Texts, texts
+
+#: What WeasyPrint loads from the system, by the names it is looked for under.
+_LIBRARIES = {"pango-1.0": "Pango", "pangoft2-1.0": "PangoFT2", "harfbuzz-subset": "HarfBuzz-Subset"}
 
 
 class ReportPages:
@@ -19,38 +23,43 @@ class ReportPages:
         self._unmasked = unmasked
 
     def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
-        """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread. Broken: a library is
-        missing."""
+        """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
+        from adapters.report_pages.page import drawings, html
+        from adapters.report_pages.picture import png
+
         words = Words(report, texts(language), unmasked=self._unmasked)
-        with _libraries(words):
-            from adapters.report_pages.page import drawings, html
-            from adapters.report_pages.picture import png
-
-            name = f"jikimi-{report.period.name}"
-            title = words.say("report.picture_alt", **words.alternative)
-            drawn = drawings(words)
-            page = html(words, drawn)
-            files = [Attachment(name=f"{name}.html", content=page.encode(), description=words.title)]
-            if with_pdf:
-                from adapters.report_pages.paper import pdf
-
-                files.append(Attachment(name=f"{name}.pdf", content=pdf(words, drawn), description=words.title))
-            rows = words.csv().encode("utf-8-sig")  # the mark by which spreadsheets know UTF-8
-            files.append(Attachment(name=f"{name}.csv", content=rows, description=words.title))
-            return Edition(
-                text=" ".join(words.headline),
-                picture=Attachment(name=f"{name}.png", content=png(words), description=title),
-                files=tuple(files),
-            )
+        name = f"jikimi-{report.period.name}"
+        title = words.say("report.picture_alt", **words.alternative)
+        drawn = drawings(words)
+        contents: dict[str, bytes | None] = {
+            "html": html(words, drawn).encode(),
+            "pdf": _pdf(words, drawn) if with_pdf else None,
+            "csv": words.csv().encode("utf-8-sig"),  # the mark by which spreadsheets know UTF-8
+        }
+        return Edition(
+            text=" ".join(words.headline),
+            picture=Attachment(name=f"{name}.png", content=png(words), description=title),
+            files=tuple(
+                Attachment(name=f"{name}.{kind}", content=content, description=words.title)
+                for kind, content in contents.items()
+                if content is not None
+            ),
+            remark=no_pdf(words.say) if with_pdf and contents["pdf"] is None else "",
+        )
 
 
-@contextmanager
-def _libraries(words: Words) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise Broken(words.say("report.no_library", name=error.name or "?")) from None
-    except OSError as error:  # WeasyPrint looks for Pango when it is imported
-        if "pango" not in str(error).lower() and "gobject" not in str(error).lower():
-            raise
-        raise Broken(words.say("report.no_library", name="Pango")) from None
+def no_pdf(say: Texts) -> str:
+    """Why reports have no PDF here and what to install, in one sentence; "": they have one."""
+    missing = [name for file, name in _LIBRARIES.items() if not ctypes.util.find_library(file)]
+    if not find_spec("weasyprint"):
+        missing.insert(0, "WeasyPrint")
+    return say("report.no_pdf", missing=", ".join(missing)) if missing else ""
+
+
+def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes | None:
+    """None where what it needs is not there."""
+    if no_pdf(words.say):
+        return None
+    from adapters.report_pages.paper import pdf
+
+    return pdf(words, drawn)

@@ -53,6 +53,7 @@ class _Shown:
     """A card in a chat. `more`: later incidents that are folded into it."""
 
     chat_id: int
+    community_id: str
     incident_id: int
     at: float
     message_id: int | None = None
@@ -96,7 +97,9 @@ class Cards:
             await self._put(shown, planned.incident_id)
             if isinstance(planned.action, Escalate) and community.urgent:
                 await self._ping(shown, community.urgent, say)
-            elif (found := await self.desk.look_up(planned.incident_id)) and found[0].appeal:
+            elif (
+                found := await self.desk.look_up(Platform.TELEGRAM, message.community_id, planned.incident_id)
+            ) and found[0].appeal:
                 await self._point_to(shown, found[0], say)
         except ChatMigrated as error:
             await self.moves.move(chat_id, error.new_chat_id)
@@ -112,7 +115,7 @@ class Cards:
         if not _takes_more(last, now) and self._is_full(key[0]):
             last = self._newest.get(key[:2])
         if last is None or not _takes_more(last, now):
-            last = self._latest[key] = _Shown(chat_id=key[0], incident_id=incident_id, at=now)
+            last = self._latest[key] = _Shown(chat_id=key[0], community_id=key[1], incident_id=incident_id, at=now)
             self._newest[key[:2]] = last
             if len(self._latest) > REMEMBERED:
                 self._latest.popitem(last=False)
@@ -152,7 +155,8 @@ class Cards:
             self._naming -= 1
 
     async def _send(self, shown: _Shown) -> None:
-        named, found = len(shown.more), await self.desk.look_up(shown.incident_id)
+        named = len(shown.more)
+        found = await self.desk.look_up(Platform.TELEGRAM, shown.community_id, shown.incident_id)
         if found is None:
             return
         text, entities, keyboard = self.content(*found, more=shown.more)
@@ -246,7 +250,8 @@ class Cards:
 
     async def _write(self, shown: _Shown) -> bool:
         """Whether the card tells by now what came of everything."""
-        named, found = len(shown.more), await self.desk.look_up(shown.incident_id)
+        named = len(shown.more)
+        found = await self.desk.look_up(Platform.TELEGRAM, shown.community_id, shown.incident_id)
         if found is None or shown.message_id is None:
             return True
         is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, Retract))
@@ -297,33 +302,35 @@ class Cards:
 
     async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
         """What the presser is told."""
-        found = await self.desk.look_up(incident_id)
-        if found is None:
+        group = await self.desk.whose(Platform.TELEGRAM, incident_id)
+        found = group and await self.desk.look_up(Platform.TELEGRAM, group, incident_id)
+        if not group or not found:
             return self.limiter.say["card.not_found"]
         incident, history = found
         policy = self.desk.policy(incident.decision.message)
         say, presser = texts(policy.language), query.from_user
-        if not await self.members.is_admin(int(incident.decision.message.community_id), presser.id):
+        if not await self.members.is_admin(int(group), presser.id):
             return say["card.not_allowed"]
-        self._follow(query, incident_id)
+        self._follow(query, group, incident_id)
         if button is Button.HISTORY:
             return history_line(history, say, policy.timezone)
         if button is Button.REVEAL or button.call is None:
             return revealed(incident, say)
         called = await self.desk.call(
-            incident_id, button.call, moderator_id=str(presser.id), moderator_name=presser.full_name
-        )
+            Platform.TELEGRAM, group, incident_id, button.call,
+            moderator_id=str(presser.id), moderator_name=presser.full_name,
+        )  # fmt: skip
         review = called[0].review if called else None
         if button.call.closes and review and (review.moderator_id, review.call) != (str(presser.id), button.call):
             return say("card.already", by=review.moderator_name, call=review_line(review, say, policy.timezone))
         return say("card.taken", call=say[f"call.{button.call}"])
 
-    def _follow(self, query: CallbackQuery, incident_id: int) -> None:
+    def _follow(self, query: CallbackQuery, community_id: str, incident_id: int) -> None:
         """From now on this card follows its incident, also when an earlier process posted it."""
         if query.message and incident_id not in self._by_incident:
             shown = _Shown(
-                chat_id=query.message.chat.id, incident_id=incident_id, at=self.clock.monotonic(),
-                message_id=query.message.message_id,
+                chat_id=query.message.chat.id, community_id=community_id, incident_id=incident_id,
+                at=self.clock.monotonic(), message_id=query.message.message_id,
             )  # fmt: skip
             self._remember(incident_id, shown)
 

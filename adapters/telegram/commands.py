@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from telegram import (
@@ -181,8 +182,9 @@ class Commands:
         if not await self.members.is_admin(int(choice[1]), query.from_user.id):
             await self._answer_press(query, say["card.not_allowed"])
             return True
-        community = _chosen(community, choice[2], choice[3])
-        await self.desk.change(community, by=query.from_user.full_name)
+        community = await self.desk.change(
+            Platform.TELEGRAM, choice[1], lambda now: _chosen(now, choice[2], choice[3]), by=query.from_user.full_name
+        )
         say = texts(community.language or say.language)
         await self._answer_press(query, say["telegram.saved"])
         if query.message:
@@ -205,7 +207,10 @@ class Commands:
         say = texts(community.language or _spoken(change.from_user.language_code))
         async with self.limiter.turn(change.chat.id, Lane.NOTICE):
             await self.bot.send_message(change.chat.id, say["telegram.welcome"])
-        await self.desk.change(replace(community, name=change.chat.title or "", welcomed=True))
+        title = change.chat.title or ""
+        await self.desk.change(
+            Platform.TELEGRAM, community.id, lambda now: replace(now, name=title, welcomed=True), by=""
+        )
 
     # ---- commands ---------------------------------------------------------------------------------------------------
 
@@ -214,21 +219,19 @@ class Commands:
         purpose, _, group = asked.rest.partition("_")
         if not re.fullmatch(r"-\d{1,18}", group):
             return asked.say["telegram.hello"] if asked.message.chat.type == Chat.PRIVATE else None
-        if not await self._is_admin(asked, int(group)):
+        in_private = asked.message.chat.type == Chat.PRIVATE
+        places = {int(group)} if in_private else {int(group), asked.chat_id}  # else anybody binds where they only read
+        if not all([await self._is_admin(asked, place) for place in places]):
             return asked.say["card.not_allowed"]
         community = self.desk.community(Platform.TELEGRAM, group)
         match purpose:
-            case "setup" if asked.message.chat.type == Chat.PRIVATE:
+            case "setup" if in_private:
                 await self._answer(asked, await self._overview(community, asked.say), self._menu(community, asked.say))
-            case "mods" if asked.message.chat.type in GROUPS:
-                await self.desk.change(replace(community, moderators_channel=str(asked.chat_id)), by=asked.by)
-                here = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
-                if here.id != community.id:  # moderators quote what they talk about
-                    exempt = here.exempt_channels | {here.id}
-                    await self.desk.change(replace(here, exempt_channels=exempt, welcomed=True), by=asked.by)
+            case "mods" if not in_private:
+                await self._set(group, asked, moderators_channel=str(asked.chat_id))
                 return asked.say["telegram.moderators_chat_set"]
-            case "report" if asked.message.chat.type in GROUPS:
-                await self.desk.change(replace(community, report_channel=str(asked.chat_id)), by=asked.by)
+            case "report" if not in_private:
+                await self._set(group, asked, report_channel=str(asked.chat_id))
                 return asked.say["telegram.report_chat_set"]
         return None
 
@@ -268,10 +271,12 @@ class Commands:
         """An incident's card, in the moderators' chat or in private: never in front of the group."""
         if not asked.rest.lstrip("#").isdigit():
             return asked.say["telegram.usage.why"]
-        found = await self.desk.look_up(int(asked.rest.lstrip("#")))
-        if found is None:
+        incident_id = int(asked.rest.lstrip("#"))
+        whose = await self.desk.whose(Platform.TELEGRAM, incident_id)
+        found = whose and await self.desk.look_up(Platform.TELEGRAM, whose, incident_id)
+        if not whose or not found:
             return asked.say["card.not_found"]
-        group = int(found[0].decision.message.community_id)
+        group = int(whose)
         if asked.chat_id == group or not await self._is_admin(asked, group):
             return asked.say["telegram.not_here"]
         text, entities, keyboard = self.cards.content(*found)
@@ -285,11 +290,13 @@ class Commands:
     async def _history(self, asked: Asked) -> str | None:
         if not asked.rest.lstrip("#").isdigit():
             return asked.say["telegram.usage.history"]
-        found = await self.desk.look_up(int(asked.rest.lstrip("#")))
-        if found is None:
+        incident_id = int(asked.rest.lstrip("#"))
+        whose = await self.desk.whose(Platform.TELEGRAM, incident_id)
+        found = whose and await self.desk.look_up(Platform.TELEGRAM, whose, incident_id)
+        if not whose or not found:
             return asked.say["card.not_found"]
         incident, history = found
-        group = int(incident.decision.message.community_id)
+        group = int(whose)
         if asked.chat_id == group or not await self._is_admin(asked, group):
             return asked.say["telegram.not_here"]
         return history_line(history, asked.say, self.desk.policy(incident.decision.message).timezone)
@@ -300,20 +307,23 @@ class Commands:
         who = target and (target.sender_chat or target.from_user)
         if not who:
             return asked.say["telegram.usage.exempt"]
-        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
-        exempt = community.exempt_roles ^ {str(who.id)}
-        await self.desk.change(replace(community, exempt_roles=exempt), by=asked.by)
-        return asked.say["telegram.exempted" if str(who.id) in exempt else "telegram.no_longer_exempt"]
+        id_ = str(who.id)
+        community = await self.desk.change(
+            Platform.TELEGRAM,
+            str(asked.chat_id),
+            lambda now: replace(now, exempt_roles=now.exempt_roles ^ {id_}),
+            by=asked.by,
+        )
+        return asked.say["telegram.exempted" if id_ in community.exempt_roles else "telegram.no_longer_exempt"]
 
     async def _pause(self, asked: Asked) -> str:
-        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
         if asked.rest in ("off", "끝", "해제"):
-            await self.desk.change(replace(community, paused_until=None), by=asked.by)
+            await self._set(str(asked.chat_id), asked, paused_until=None)
             return asked.say["telegram.resumed"]
         if not (span := _DURATION.fullmatch(asked.rest or "1h")):
             return asked.say["telegram.usage.pause"]
         lasting = min(timedelta(**{_UNITS[span[2]]: int(span[1])}), timedelta(days=30))
-        await self.desk.change(replace(community, paused_until=self.clock.now() + lasting), by=asked.by)
+        await self._set(str(asked.chat_id), asked, paused_until=self.clock.now() + lasting)
         return asked.say("telegram.paused", minutes=int(lasting.total_seconds() // 60))
 
     async def _bots(self, asked: Asked) -> str:
@@ -327,11 +337,13 @@ class Commands:
             if not 1 <= int(number) <= len(seen) or (what == "owner") is not bool(chat_id):
                 return asked.say("bots.unknown", given=number) if not chat_id else asked.say["bots.usage"]
             bot, _ = seen[int(number) - 1]
-            if what == "owner":
-                community = replace(community, bot_owners={**community.bot_owners, bot.id: chat_id})
-            else:
-                community = replace(community, bots={**community.bots, bot.id: what in ("on", "켜기")})
-            await self.desk.change(community)
+
+            def edit(now: Community) -> Community:
+                if what == "owner":
+                    return replace(now, bot_owners={**now.bot_owners, bot.id: chat_id})
+                return replace(now, bots={**now.bots, bot.id: what in ("on", "켜기")})
+
+            community = await self.desk.change(Platform.TELEGRAM, community.id, edit, by=asked.by)
             seen = self.desk.bots(Platform.TELEGRAM, community.id)
         return "\n".join(_listed(seen, community, asked.say))
 
@@ -371,19 +383,22 @@ class Commands:
 
     async def _appeal_against(self, incident_id: int, words: str, asked: Asked) -> str | None:
         """None where it is not about them."""
-        found = await self.desk.look_up(incident_id)
-        if found is None or found[0].decision.message.author.id != str(asked.speaker_id):
+        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
+        if incident is None:
             return None
-        community = self.desk.community(Platform.TELEGRAM, found[0].decision.message.community_id)
+        community = self.desk.community(Platform.TELEGRAM, incident.decision.message.community_id)
         if community.moderators_channel is None:
             return asked.say["telegram.no_moderators_chat"]
-        is_first = await self.desk.appeal(incident_id, words)
+        is_first = await self.desk.appeal(Platform.TELEGRAM, community.id, incident_id, words)
         return asked.say["telegram.appeal_sent" if is_first else "telegram.appeal_already"]
 
     async def _privacy(self, asked: Asked) -> str:
         return asked.say["telegram.privacy"]
 
     # ---- shared -----------------------------------------------------------------------------------------------------
+
+    async def _set(self, group: str, asked: Asked, **changes: Any) -> None:
+        await self.desk.change(Platform.TELEGRAM, group, lambda now: replace(now, **changes), by=asked.by)
 
     async def _is_admin(self, asked: Asked, group: int) -> bool:
         if asked.is_anonymous_admin:  # known to be an admin of the chat that they write in, and of no other

@@ -41,7 +41,7 @@ class Reporting:
         for in the moderators' chat."""
         if (change := _change(words, community)) is not None:
             if change:
-                await self.desk.change(replace(community, **change), by=by)
+                await self.desk.change(community.platform, community.id, lambda now: replace(now, **change), by=by)
             return schedule_line(self.desk.schedule(community.platform, community.id), say)
         names = [word for word in words if word in ("names", "이름")]
         words = [word for word in words if word not in ("names", "이름", "range", "기간")]

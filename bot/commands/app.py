@@ -78,11 +78,16 @@ def build(language: str) -> typer.Typer:
         speed: Annotated[
             float | None, typer.Option("--speed", min=0.001, help=say["help.speed"], show_default=False)
         ] = None,
-        fresh: Annotated[bool, typer.Option("--fresh", help=say["help.fresh"])] = False,
+        database: Annotated[
+            str | None, typer.Option("--database", help=say["help.rehearse_database"], show_default=False)
+        ] = None,
+        fresh: Annotated[bool, typer.Option("--fresh", hidden=True)] = False,
     ) -> None:
         from bot.commands.rehearse import rehearse
 
-        asyncio.run(rehearse(file, _config(config, say), say, as_json=as_json, speed=speed, fresh=fresh))
+        if fresh and database:  # alone it asks for what every rehearsal is now
+            raise Broken(say["rehearsal.fresh_or_kept"])
+        asyncio.run(rehearse(file, _config(config, say), say, as_json=as_json, speed=speed, database=database))
 
     @app.command(help=say["help.judge"])
     def judge(
@@ -100,6 +105,8 @@ def build(language: str) -> typer.Typer:
 
     @app.command("check-config", help=say["help.check_config"])
     def check_config(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
+        from bot import wiring
+
         checked = load(file, say)
         print(
             say(
@@ -110,6 +117,8 @@ def build(language: str) -> typer.Typer:
                 storage=checked.storage.shown,
             )
         )
+        if remark := wiring.no_pdf(say):
+            print(remark)
 
     @rules.command("explain", help=say["help.rules_explain"])
     def explain(

@@ -1,12 +1,13 @@
 """A transcript -> the whole product at work on it, shown line by line, with a summary and a digest at the end."""
 
 from collections import deque
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from bot import wiring
 from bot.commands.shown import print_json, settlement_json
-from bot.config import Config
+from bot.config import Config, Storage
 from bot.domain.actions import Weight
 from bot.domain.incident import Incident, Settlement
 from bot.domain.message import Kind, Message, MessageRef
@@ -36,16 +37,26 @@ async def rehearse(
     *,
     as_json: bool = False,
     speed: float | None = None,
-    fresh: bool = False,
+    database: str | None = None,
     console: Console | None = None,
 ) -> None:
-    """Decides as in live mode, at the transcript's own time; the chat only pretends to act."""
-    with nullcontext(file) if file else as_file(files("bot.rehearsal") / "transcript.jsonl") as path:
-        if fresh:
-            wiring.set_aside(config)
-        view: View = JsonView(say) if as_json else TerminalView(say, config, str(path), console)
+    """Decides as in live mode, at the transcript's own time; the chat only pretends to act. The database that the bot
+    works with is never touched: `database` is the URL of one to keep, None one that is gone afterwards."""
+    with (
+        nullcontext(file) if file else as_file(files("bot.rehearsal") / "transcript.jsonl") as path,
+        nullcontext(database) if database else _own_database() as url,
+    ):
+        config = config.model_copy(update={"storage": Storage(url=url)})
+        view: View
+        view = JsonView(say) if as_json else TerminalView(say, config, str(path), console, keeps=bool(database))
         with view:
             await _moderate(str(path), config, say, view, speed)
+
+
+@contextmanager
+def _own_database() -> Iterator[str]:
+    with TemporaryDirectory(prefix="jikimi-rehearsal-") as folder:
+        yield f"sqlite:///{folder}/jikimi.db"
 
 
 async def _moderate(path: str, config: Config, say: Texts, view: "View", speed: float | None) -> None:
@@ -206,8 +217,10 @@ class JsonView:
 class TerminalView:
     """A line a message above a progress bar; what was done stands out, what is fine stays quiet."""
 
-    def __init__(self, say: Texts, config: Config, path: str, console: Console | None = None) -> None:
-        self._say = say
+    def __init__(
+        self, say: Texts, config: Config, path: str, console: Console | None = None, *, keeps: bool = False
+    ) -> None:
+        self._say, self._keeps = say, keeps
         self._zone = ZoneInfo(config.defaults.timezone)
         self._path = path
         console = console or Console(highlight=False, emoji=False)
@@ -268,7 +281,8 @@ class TerminalView:
             console.print(f"[yellow]{escape(message)}[/]")
         facts = {"settled": summary.settled, "incidents": summary.incidents, "unscreened": summary.unscreened}
         console.print(f"[bold]{escape(say('rehearsal.summary', **facts, per_second=summary.per_second))}[/]")
-        console.print(escape(say("rehearsal.database", path=config.storage.shown)))
+        if self._keeps:
+            console.print(escape(say("rehearsal.database", path=config.storage.shown)))
         if DIGEST.exists():
             console.print(escape(say("rehearsal.digest", path=DIGEST.resolve())))
 

@@ -26,6 +26,8 @@ async def report(
         made = await report_on(chronicle, chosen.id, chosen.name or chosen.id, days)
     edition = wiring.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
     print(edition.text)
+    if edition.remark:
+        print(edition.remark)
     print(say("report.written", paths=", ".join(_write(edition, out))))
 
 

@@ -33,6 +33,8 @@ async def run(config: Config, say: Texts) -> None:
         ) as jikimi,
     ):
         places = ", ".join([*map(str.title, wanted), *([f"HTTP ({http})"] if http else ())])
+        if remark := wiring.no_pdf(say):
+            print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
         working = asyncio.ensure_future(jikimi.run())
         # Stopping at any moment is safe: what is not done is claimed again by the next process.

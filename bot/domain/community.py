@@ -14,6 +14,7 @@ class Community:
 
     platform: Platform
     id: str
+    version: int = field(default=0, compare=False)  # counts up with every change of any community; 0: never stored
     name: str = ""
     language: str | None = None
     timezone: str | None = None
@@ -34,6 +35,11 @@ class Community:
     report_hour: int | None = None
     daily_digest: bool | None = None
     alert_at: int | None = None  # incidents in a burst that are news; 0: none are
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether anybody has ever set anything: more than that we know its name and have greeted it."""
+        return self != Community(platform=self.platform, id=self.id, name=self.name, welcomed=self.welcomed)
 
     def moved(self, old_id: str, new_id: str) -> "Community":
         """The same settings when what had one id, the community itself or a channel, has the other."""

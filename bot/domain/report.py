@@ -649,6 +649,7 @@ class Edition:
     files: tuple[Attachment, ...]
     language: str = "ko"
     left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
+    remark: str = ""  # one sentence for whoever asked for it: what could not be made here, and what to do
 
     def fitting(self, most: int) -> "Edition":
         """Without the files of more than `most` bytes."""

@@ -1,7 +1,7 @@
 """What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.bots import Bot
 from bot.domain.community import Community
@@ -47,8 +47,10 @@ class FrontDesk:
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
 
-    async def change(self, community: Community, *, by: str = "") -> None:
-        await self.policies.change(community, by=by)
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        return await self.policies.change(platform, community_id, edit, by=by)
 
     def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
         return self.bots_seen.of(self.policies.community(platform, community_id))
@@ -57,21 +59,35 @@ class FrontDesk:
         await self.policies.move(platform, old_id, new_id)
         self.bots_seen.move(platform, old_id, new_id)
 
-    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
-        incident = await self.incidents.get(incident_id)
+    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
+        incident = await self.incidents.get(platform, community_id, incident_id)
         if incident is None:
             return None
-        message = incident.decision.message
-        return incident, await self.incidents.history(message.ref.platform, message.community_id, message.author.id)
+        return incident, await self.incidents.history(platform, community_id, incident.decision.message.author.id)
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        return await self.incidents.whose(platform, incident_id)
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        return await self.incidents.mine(platform, author_id, incident_id)
 
     async def call(
-        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
     ) -> tuple[Incident, History] | None:
-        await self.reviewer.call(incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
-        return await self.look_up(incident_id)
+        await self.reviewer.call(
+            platform, community_id, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name
+        )
+        return await self.look_up(platform, community_id, incident_id)
 
-    async def appeal(self, incident_id: int, words: str) -> bool:
-        return await self.reviewer.appeal(incident_id, words)
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+        return await self.reviewer.appeal(platform, community_id, incident_id, words)
 
     async def judge(self, message: Message) -> Decision:
         policy, bot = self.policies.of(message), self.bots_seen.known(message)
@@ -86,4 +102,5 @@ class FrontDesk:
     async def report(
         self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
     ) -> Edition | None:
-        return await self.editor.edition(platform, community_id, period, unmasked=unmasked)
+        edition = await self.editor.edition(platform, community_id, period, unmasked=unmasked)
+        return edition and replace(edition, text="\n".join(filter(None, (edition.text, edition.remark))))

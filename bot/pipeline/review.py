@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.domain.actions import Flag
 from bot.domain.incident import Incident
+from bot.domain.message import Platform
 from bot.domain.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.pipeline.bell import Bell
 from bot.ports import Clock, IncidentLog, Reviews
@@ -26,25 +27,34 @@ class Reviewer:
     clock: Clock
     planned: Bell
 
-    async def call(self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str) -> Reviewed | None:
-        """None where there is no such incident."""
-        incident = await self.incidents.get(incident_id)
+    async def call(
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
+    ) -> Reviewed | None:
+        """None where the community has no such incident."""
+        incident = await self.incidents.get(platform, community_id, incident_id)
         if incident is None:
             return None
         now = self.clock.now()
         review = Review(
             incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
         )
-        if earlier := await self.reviews.record(review, due=now):
+        if earlier := await self.reviews.record(platform, community_id, review, due=now):
             return Reviewed(incident=incident, earlier=earlier)
         self.planned.ring()
-        return Reviewed(incident=await self.incidents.get(incident_id) or incident)
+        return Reviewed(incident=await self.incidents.get(platform, community_id, incident_id) or incident)
 
-    async def appeal(self, incident_id: int, words: str) -> bool:
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
         """See `Desk.appeal`."""
         now = self.clock.now()
         appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
-        is_first = await self.reviews.appeal(appeal, (Flag(),), due=now)
+        is_first = await self.reviews.appeal(platform, community_id, appeal, (Flag(),), due=now)
         if is_first:
             self.planned.ring()
         return is_first

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.adapters.telegram_bench import FINE, HARM, quantile
+from tests.builders import put_settings
 
 if TYPE_CHECKING:
     from tests.adapters.discord_cafe import Cafe
@@ -48,7 +49,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
 
     config = Config(storage=Storage(url=database))
     async with wiring.application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as application:
-        await desks[0].change(Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods))
+        await put_settings(desks[0], Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods))
         await application.run()
 
 
@@ -129,7 +130,9 @@ async def measure(name: str, seconds: int, rate: int) -> Measured:
 
 async def _burst(place: "Cafe") -> float:
     """Seconds from the first of them to the last one's end, with five single deletes a second as Discord sets them."""
-    place.wire.delete_buckets = True
+    from tests.discord_wire import BUCKETS
+
+    place.wire.buckets = BUCKETS
     began = time.monotonic()
     for number in range(BURST):
         place.write(f"{HARM[number % 3]} {number}", by=place.minji)

@@ -51,9 +51,12 @@ class ScriptedDesk:
     def policy(self, message: Message) -> Policy:
         return Policy(rules=())
 
-    async def change(self, community: Community, *, by: str = "") -> None:
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
         self.changed_by.append(by)
-        self.settings[community.id] = community
+        self.settings[community_id] = edit(self.community(platform, community_id))
+        return self.settings[community_id]
 
     def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
         choices = self.community(platform, community_id).bots
@@ -61,16 +64,35 @@ class ScriptedDesk:
 
     async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...
 
-    async def look_up(self, incident_id: int) -> tuple[Incident, History] | None:
-        incident = self.incidents.get(incident_id)
+    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
+        incident = self._incident(community_id, incident_id)
         history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
         return (incident, history) if incident else None
 
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        incident = self.incidents.get(incident_id)
+        return incident and incident.decision.message.community_id
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        incident = self.incidents.get(incident_id)
+        return incident if incident and incident.decision.message.author.id == author_id else None
+
+    def _incident(self, community_id: str, incident_id: int) -> Incident | None:
+        incident = self.incidents.get(incident_id)
+        return incident if incident and incident.decision.message.community_id == community_id else None
+
     async def call(
-        self, incident_id: int, call: Call, *, moderator_id: str, moderator_name: str
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
     ) -> tuple[Incident, History] | None:
         self.calls.append((incident_id, call, moderator_id))
-        incident = self.incidents.get(incident_id)
+        incident = self._incident(community_id, incident_id)
         if incident and incident.review is None and call.closes:
             review = Review(
                 incident_id=incident_id,
@@ -80,9 +102,9 @@ class ScriptedDesk:
                 at=incident.decided_at,
             )
             self.incidents[incident_id] = replace(incident, review=review)
-        return await self.look_up(incident_id)
+        return await self.look_up(platform, community_id, incident_id)
 
-    async def appeal(self, incident_id: int, words: str) -> bool:
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
         incident = self.incidents[incident_id]
         if incident.appeal:
             return False

@@ -1,6 +1,7 @@
 """The product at work on a chat network while one thing after the other fails: what came of every message.
 
     python -m tests.adapters.fault_course [discord|telegram] [FAULT] [--outage SECONDS] [--rate MESSAGES A SECOND]
+    python -m tests.adapters.fault_course raid|platform-hangs|poison|overload|sigterm-while-away|odd-answers
 
 `jikimi run` is a process of its own, with PostgreSQL, a guard server and the network's server each behind a proxy that
 can cut it off. Every tenth message is harmful; every tenth of those is by a member who is also warned.
@@ -27,7 +28,9 @@ from adapters.system_clock import SystemClock
 from bot.config import preset
 from storage.communities import SqlCommunities
 from storage.database import Database
+from tests.adapters import hostile_course
 from tests.adapters.fault_places import PLACES, Fault, Place, away
+from tests.builders import put_settings
 from tests.fault_proxy import FaultProxy
 from tests.guard_server import GuardServer
 from tests.postgres import Postgres
@@ -115,7 +118,7 @@ class Course:
 
     async def _prepare(self) -> None:
         async with self.migrating, Database.open(self.url, SystemClock()) as database:
-            await SqlCommunities(database).put(self.place.community)
+            await put_settings(SqlCommunities(database), self.place.community)
         off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
         url = self.url
         if self.plan.fault == "database":
@@ -365,13 +368,28 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
+def hostile(name: str, seconds: float | None) -> bool:
+    """Run a course of the other kind; whether a promise was broken."""
+    course, usual, _ = hostile_course.COURSES[name]
+    postgres, folder = Postgres(), Path(tempfile.mkdtemp(prefix=f"course-{name}-"))
+    try:
+        report = asyncio.run(course(postgres, folder, seconds=seconds or usual))
+    finally:
+        postgres.stop()
+    Console(width=160).print(hostile_course.table([report]), f"({folder})")
+    return bool(report.problems)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("platform", nargs="?", choices=FAULTS)
+    parser.add_argument("platform", nargs="?", choices=[*FAULTS, *hostile_course.COURSES])
     parser.add_argument("fault", nargs="?")
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--outage", type=float)
     parser.add_argument("--rate", type=float, default=100.0)
     asked = parser.parse_args()
+    if asked.platform in hostile_course.COURSES:
+        sys.exit(hostile(asked.platform, asked.seconds))
     outcomes = []
     postgres = Postgres()
     console = Console(width=200)

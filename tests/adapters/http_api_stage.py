@@ -18,7 +18,7 @@ from bot.domain.message import Platform
 from bot.ports import Guard
 from bot.runner import Service
 from bot.wiring import Core
-from tests.builders import NOW
+from tests.builders import NOW, put_settings
 from tests.fakes import ScriptedGuard
 
 KEY = ApiKey(
@@ -102,7 +102,7 @@ async def stage(folder: Path, guard: Guard | None = None, language: str = "ko", 
         (core,) = cores
         await core.keys.add(KEY)
         await core.keys.add(OTHER)
-        await core.desk.change(Community(platform=Platform.DISCORD, id="100", language=language))
+        await put_settings(core.desk, Community(platform=Platform.DISCORD, id="100", language=language))
         running = asyncio.ensure_future(jikimi.run())
         async with ClientSession(f"http://127.0.0.1:{port}") as session:
             playing = Stage(guard=guard, core=core, session=session, port=port, running=running)

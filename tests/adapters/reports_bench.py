@@ -25,7 +25,6 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import insert
 
-from adapters.apscheduler_jobs import ApschedulerJobs
 from adapters.system_clock import SystemClock
 from bot import wiring
 from bot.config import Config, Discord, Report, Storage, Telegram
@@ -34,15 +33,16 @@ from bot.domain.community import Community
 from bot.domain.delivery import Delivery, State
 from bot.domain.message import Platform
 from bot.domain.periods import Span, latest
+from bot.pipeline.scheduling import PLACE
 from bot.texts import texts
 from storage import tables
+from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
-from storage.database import Database, jobs_engine
+from storage.database import Database
 from storage.deliveries import SqlDeliveries
-from storage.errors import driver_errors
 from storage.inbox import SqlInbox
 from storage.tallies import CHANNEL
-from tests.builders import message, settlement
+from tests.builders import message, put_settings, settlement
 from tests.discord_wire import TOKEN as DISCORD_TOKEN
 from tests.discord_wire import DiscordWire
 from tests.fakes import ScriptedGuard
@@ -67,8 +67,9 @@ async def seed(url: str, rooms: Sequence[tuple[Platform, str, str]]) -> None:
     async with Database.open(url, clock) as database:
         communities, inbox = SqlCommunities(database), SqlInbox(database)
         for (platform, id_, channel), size in zip(rooms, sizes(len(rooms)), strict=True):
-            await communities.put(
-                Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday")
+            await put_settings(
+                communities,
+                Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday"),
             )
             rows = [
                 {"community": id_, "quarter": at, "what": CHANNEL, "name": channel, "number": max(1, size // 14)}
@@ -84,10 +85,7 @@ async def seed(url: str, rooms: Sequence[tuple[Platform, str, str]]) -> None:
                     about = message(f"{id_}-{number}", community=id_, channel=channel, sent_at=at)
                     await inbox.keep([about])
                     await inbox.settle([settlement(about, Delete(), decided_at=at)])
-        since = datetime.now(UTC) - timedelta(days=7)
-        with jobs_engine(url) as engine:
-            async with ApschedulerJobs(engine, driver_errors) as timetable:
-                await timetable.arm({(platform, id_): since for platform, id_, _ in rooms})
+        await SqlBookmarks(database).put(PLACE, (datetime.now(UTC) - timedelta(days=7)).isoformat())
 
 
 async def bench(count: int, url: str) -> int:

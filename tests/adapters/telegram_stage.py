@@ -24,7 +24,7 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
 from bot.pipeline.review import Reviewer
 from bot.texts import texts
-from tests.builders import verdict
+from tests.builders import put_settings, verdict
 from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
 from tests.telegram_server import TOKEN, Chat, TelegramServer
 
@@ -109,8 +109,9 @@ class Stage:
         """A moderators' chat for GROUP, whose owner (user 1) and admin (user 2) are in it."""
         room = self.server.group(MODERATORS, title="운영진 방")
         self.server.admin(self.server.chats[GROUP], 2, "지수")
-        await self.policies.change(
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings)  # type: ignore[arg-type]
+        await put_settings(
+            self.policies,
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings),  # type: ignore[arg-type]
         )
         return room
 

@@ -11,13 +11,28 @@ import discord
 import pytest
 
 from adapters.discord.acting import audit_reason
-from bot.domain.actions import Ban, Delete, Done, Flag, Gone, Kick, Lift, Refused, Restore, Retract, Timeout, Warn
+from bot.domain.actions import (
+    Ban,
+    Delete,
+    Done,
+    Flag,
+    Gone,
+    Kick,
+    Lift,
+    Refused,
+    Restore,
+    Retract,
+    Timeout,
+    Unconfirmed,
+    Warn,
+)
 from bot.domain.message import Message
 from bot.domain.rules import Reason
 from bot.errors import Broken, Unavailable
 from bot.texts import texts
 from tests import builders
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
+from tests.discord_wire import BUCKETS
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
@@ -57,7 +72,7 @@ def test_d26_deleting_twice_is_gone_and_no_error() -> None:
 
 def test_d24_a_burst_in_one_channel_goes_in_bulk() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        place.wire.delete_buckets = True
+        place.wire.buckets = BUCKETS
         for number in range(60):
             place.write(f"나쁜 말 {number}")
         await heard.until(60)
@@ -419,6 +434,34 @@ def test_a_message_is_restored_in_its_authors_name_and_marked() -> None:
     play(scene)
 
 
+def test_an_answer_that_was_lost_does_not_restore_a_message_twice() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await harmful(place, heard, "괜찮은 말")
+        await heard.chat.perform(place.planned(Delete(), message))
+        assert isinstance(await heard.chat.perform(place.planned(Restore(), message)), Done)
+        place.wire.backend.messages[place.general].clear()
+        place.wire.lost = 1
+        outcome = await heard.chat.perform(place.planned(Restore(), message))
+        (restored,) = place.wire.backend.messages[place.general].values()
+        assert outcome == Done(f"{place.general}/{restored.id}")
+
+    play(scene)
+
+
+def test_a_restoration_that_nobody_can_see_is_unconfirmed_and_not_tried_again() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await harmful(place, heard, "괜찮은 말")
+        await heard.chat.perform(place.planned(Delete(), message))
+        assert isinstance(await heard.chat.perform(place.planned(Restore(), message)), Done)
+        (hook,) = place.wire.backend.webhooks
+        place.wire.backend.messages[place.general].clear()
+        place.wire.trouble("POST", f"/webhooks/{hook}/", 0)
+        assert await heard.chat.perform(place.planned(Restore(), message)) == Unconfirmed()
+        assert there(place) == []
+
+    play(scene)
+
+
 def test_d20_a_webhook_that_is_gone_is_made_anew() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
@@ -441,3 +484,30 @@ def test_before_the_first_connection_actions_wait_and_come_back(monkeypatch: pyt
                 await place.chat().perform(place.planned(Flag(), about))
 
     asyncio.run(scenario())
+
+
+# ---- answers that are not Discord's
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/html", "<html>Please log in to the hotel's network</html>"),
+        ("application/json", '{"id": "1", "conte'),
+        ("application/json", "null"),
+    ],
+)
+@pytest.mark.parametrize("action", [Delete(), Ban(), Flag()])
+def test_an_odd_answer_is_an_outage_and_nobodys_refusal(
+    status: int, kind: str, text: str, action: Delete | Ban | Flag
+) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        about = await harmful(place, heard)
+        place.wire.odd.extend([(status, kind, text)] * 20)
+        with pytest.raises(Unavailable):
+            await heard.chat.perform(place.planned(action, about))
+        place.wire.odd.clear()
+        assert await heard.chat.perform(place.planned(Delete(), about)) in (Done(), Gone())
+
+    play(scene)

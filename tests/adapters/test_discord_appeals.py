@@ -123,13 +123,13 @@ def test_a_button_that_names_somebody_elses_incident_appeals_nothing() -> None:
 def test_what_is_written_is_answered_before_the_records_are() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         _, dm, notice = await warned(place, heard)
-        gate, look_up = asyncio.Event(), place.desk.look_up
+        gate, mine = asyncio.Event(), place.desk.mine
 
-        async def slow(incident_id: int) -> Any:
+        async def slow(*which: Any) -> Any:
             await gate.wait()
-            return await look_up(incident_id)
+            return await mine(*which)
 
-        place.desk.look_up = slow  # type: ignore[method-assign]
+        place.desk.mine = slow  # type: ignore[method-assign]
         press = place.wire.click(place.minji, dm, notice.id, carried(notice))
         await until(lambda: press.modal)  # opened without a look into the records
         record = place.wire.submit(place.minji, dm, press.modal, "억울해요")
@@ -148,7 +148,7 @@ def test_who_cannot_be_heard_is_told_so() -> None:
         assert await write(place, dm, notice, "억울해요") == texts("ko")["discord.nobody_to_tell"]
         place.desk.settings[str(place.guild)] = settings
 
-        async def away(incident_id: int, words: str) -> bool:
+        async def away(*which: Any) -> bool:
             raise Unavailable("database")
 
         place.desk.appeal = away  # type: ignore[method-assign]

@@ -21,6 +21,7 @@ from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_commands import play, told
 from tests.adapters.test_discord_flow import At, at_work
+from tests.builders import put_settings
 
 say = texts("en")
 
@@ -212,7 +213,7 @@ def test_what_automod_refuses_later_is_told_once_and_not_asked_again_and_again(m
 async def stopping(at: At) -> None:
     """AutoMod switched on in the café, with the policy's words."""
     settings = at.desk.community(at.platform, str(at.place.guild))
-    await at.desk.change(replace(settings, native_filter=True))
+    await put_settings(at.desk, replace(settings, native_filter=True))
     await at.chat._automod.follow(at.client.guilds[0], texts("ko"))
     assert native(at.place)
 

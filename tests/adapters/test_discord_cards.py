@@ -18,7 +18,7 @@ from bot.domain.rules import Finding
 from bot.errors import Unavailable
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
-from tests.builders import decision
+from tests.builders import decision, put_settings
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
@@ -93,9 +93,9 @@ def test_d56_a_press_is_answered_before_the_work_is_done() -> None:
         gate = asyncio.Event()
         look_up = place.desk.look_up
 
-        async def slow(incident_id: int) -> Any:
+        async def slow(*which: Any) -> Any:
             await gate.wait()
-            return await look_up(incident_id)
+            return await look_up(*which)
 
         place.desk.look_up = slow  # type: ignore[method-assign]
         record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
@@ -151,7 +151,7 @@ def test_when_the_records_are_away_the_presser_is_asked_to_come_back() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard)
 
-        async def away(incident_id: int) -> Any:
+        async def away(*which: Any) -> Any:
             raise Unavailable("database")
 
         place.desk.look_up = away  # type: ignore[method-assign]
@@ -178,7 +178,7 @@ def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
 def test_an_escalation_pings_who_is_named_for_it_and_nobody_else() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         settings = place.desk.settings[str(place.guild)]
-        await place.desk.change(replace(settings, urgent=(str(place.dal), str(place.staff_role))))
+        await put_settings(place.desk, replace(settings, urgent=(str(place.dal), str(place.staff_role))))
         message = await opened(place, heard)
         assert isinstance(await heard.chat.perform(place.planned(Escalate(), message)), Done)
         (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")

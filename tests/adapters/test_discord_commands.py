@@ -262,7 +262,7 @@ def test_who_changed_the_settings_is_told_by_name() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         names: list[str] = []
 
-        async def change(community: Community, *, by: str = "") -> None:
+        async def change(*which: object, by: str) -> None:
             names.append(by)
 
         place.desk.change = change  # type: ignore[method-assign]

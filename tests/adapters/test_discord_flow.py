@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import catching_up
+from adapters.discord import catching_up, chat
 from adapters.discord.chat import DiscordChat
 from bot import wiring
 from bot.config import Config, preset
@@ -24,6 +24,8 @@ from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.errors import Unavailable
 from tests.adapters.discord_cafe import Cafe, cafe, until
+from tests.builders import put_settings
+from tests.discord_wire import BUCKETS
 from tests.fakes import ScriptedGuard
 from tests.postgres import Postgres
 
@@ -100,7 +102,9 @@ async def at_work(
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
         server, mods = str(place.guild), str(place.mods)
-        await desk.change(Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode)))
+        await put_settings(
+            desk, Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode))
+        )
         work = asyncio.create_task(jikimi.run())
         at = At(place, jikimi, desk)
         try:
@@ -179,7 +183,7 @@ def test_staff_is_left_alone(tmp_path: Path) -> None:
 def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with cafe() as place, at_work(place, tmp_path / "db") as at:
-            place.wire.delete_buckets = True
+            place.wire.buckets = BUCKETS
             for number in range(60):
                 place.write(f"나쁜 말 {number}")
             place.write("좋은 말")
@@ -240,6 +244,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
 ) -> None:
     monkeypatch.setattr(catching_up, "EVERY", 0.05)
     monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
+    monkeypatch.setattr(chat, "NOTICES_EACH", 16)  # so many cards at once would take Discord a minute
 
     async def scenario() -> None:
         async with cafe() as place:
@@ -364,7 +369,7 @@ def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Pa
             await until(lambda: at.client.get_channel(channel) and at.client.get_channel(thread))
             for exempt in (category, place.general):
                 settings = at.desk.community(at.platform, str(place.guild))
-                await at.desk.change(replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
+                await put_settings(at.desk, replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
             for where in (channel, thread, place.general, place.mods):
                 place.write("나쁜 말", channel=where)
             (incident,) = await at.settled(1)

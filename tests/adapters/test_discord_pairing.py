@@ -21,7 +21,7 @@ from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.pipeline.screening import exchange_of
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_flow import EVER
-from tests.builders import NOW, message
+from tests.builders import NOW, message, put_settings
 from tests.fakes import MemoryStore, ScriptedGuard
 
 Scenario = Callable[[Cafe, Heard, int], Awaitable[None]]
@@ -276,7 +276,7 @@ class Product:
 
     async def change(self, **settings: Any) -> None:
         before: Community = self.desk.community(Platform.DISCORD, str(self.place.guild))
-        await self.desk.change(replace(before, **settings))
+        await put_settings(self.desk, replace(before, **settings))
 
     async def incidents(self, count: int) -> list[Incident]:
         """So many, when all that was planned for them is done."""

@@ -12,14 +12,16 @@ from storage.database import Database
 from storage.incidents import SqlIncidentLog
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.adapters.test_discord_flow import EVER
+from tests.builders import put_settings
 from tests.discord_wire import TOKEN
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:
     """A configuration file, and a database in which the server has its moderators' channel."""
     async with Database.open(f"sqlite:///{folder}/db", SystemClock()) as database:
-        await SqlCommunities(database).put(
-            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods))
+        await put_settings(
+            SqlCommunities(database),
+            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods)),
         )
     config = folder / "config.toml"
     config.write_text(

@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("matplotlib")
-pytest.importorskip("weasyprint", exc_type=OSError)
-
-from adapters.report_pages import ReportPages
+from adapters.report_pages import ReportPages, no_pdf
 from adapters.report_pages.look import font_for, glyphs, showable
 from bot.domain.journal import Amendment
 from bot.domain.periods import parse
@@ -62,6 +59,13 @@ def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Edition
     assert sum(counts.judged for _, counts in report.pairs[1:]) == report.pairs[0][1].judged == report.totals.answers
 
 
+@pytest.fixture
+def prints() -> None:
+    if missing := no_pdf(texts("en")):
+        pytest.skip(missing)
+
+
+@pytest.mark.usefixtures("prints")
 def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
     from pypdf import PdfReader
 
@@ -161,6 +165,21 @@ def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
     assert len(font_for("가🎁")) < len(font_for("가나다라마바사")) < 10_000
 
 
+@pytest.mark.parametrize(
+    ("find", "missing"),
+    [("adapters.report_pages.find_spec", "WeasyPrint"), ("ctypes.util.find_library", "Pango")],
+)
+def test_without_what_a_pdf_needs_all_else_of_the_report_is_there_and_says_so(
+    find: str, missing: str, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, lambda name: None)
+    made = ReportPages().edition(report, "ko")
+    assert [file.name.rpartition(".")[2] for file in made.files] == ["html", "csv"] and made.picture.content
+    assert missing in made.remark and "PDF" in made.remark and "pip install -e '.[pdf]'" in made.remark
+    assert ReportPages().edition(report, "ko", with_pdf=False).remark == ""
+
+
+@pytest.mark.usefixtures("prints")
 def test_a_quiet_week_is_short(report: Report) -> None:
     from pypdf import PdfReader
 

@@ -40,8 +40,12 @@ GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
+SUSPECTED = [(table, column) for table in ("messages", "actions") for column in ("circle", "faults")]
+LATER = [("communities", "version"), *SUSPECTED]
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
+    *(f"DROP INDEX {index}" for index in ("communities_version", "messages_suspects", "actions_suspects")),
+    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in LATER),
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)
@@ -119,8 +123,10 @@ async def befall(database: Database, community: str, troubles: Sequence[Trouble]
     for minutes, lasting, by, bar in sorted(troubles, key=lambda trouble: trouble[0]):
         began = PERIOD.start + timedelta(minutes=minutes)
         await clock.advance((began - clock.now()).total_seconds())
-        await communities.put(
-            Community(platform=builders.message().ref.platform, id=community, thresholds={"insult": bar}), by=by
+        await builders.put_settings(
+            communities,
+            Community(platform=builders.message().ref.platform, id=community, thresholds={"insult": bar}),
+            by=by,
         )
         await journal.guard_went(began)
         if lasting is not None:
@@ -188,9 +194,15 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(review, due=builders.NOW)
+            await reviews.record(builders.message().ref.platform, community, review, due=builders.NOW)
         if story.appealed:
-            await reviews.appeal(Appeal(incident_id=number, words="억울해요", at=builders.NOW), [], due=builders.NOW)
+            await reviews.appeal(
+                builders.message().ref.platform,
+                community,
+                Appeal(incident_id=number, words="억울해요", at=builders.NOW),
+                [],
+                due=builders.NOW,
+            )
     return settled
 
 

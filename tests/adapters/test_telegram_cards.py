@@ -1,6 +1,7 @@
 """Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,13 +10,13 @@ import pytest
 from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
-from bot.domain.message import Message
+from bot.domain.message import Message, Platform
 from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.pipeline.desk import FrontDesk
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds, user
+from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
@@ -160,7 +161,7 @@ async def test_of_two_who_press_at_once_one_counts_and_the_other_is_told(here: S
     (card,) = cards(room)
     answers = await asyncio.gather(press(here, card, 1, Button.BAN), press(here, card, 2, Button.RIGHT))
     assert sum("이미 처리했습니다" in answer for answer in answers) == 1
-    incident = await here.store.incidents.get(1)
+    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
     assert incident
     assert incident.review
     kept = {Call.BAN: ["delete", "ban"], Call.RIGHT: []}[incident.review.call]
@@ -174,7 +175,7 @@ async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
     (card,) = cards(room)
     for button in Button:
         assert await press(here, card, 7, button) == "운영진만 누를 수 있습니다."
-    assert (await here.store.incidents.get(1)).review is None  # type: ignore[union-attr]
+    assert (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).review is None  # type: ignore[union-attr]
 
 
 @played
@@ -311,7 +312,6 @@ def test_test_shows_what_the_rules_would_do() -> None:
 @played
 async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) -> None:
     room, private = here.server.group(MODERATORS, title="운영진 방"), here.server.private(1, "방장")
-    here.server.set_member(room, 1, "member")
     asked = await command(here, here.group, 1, "/setup")
     (link,) = [button["url"] for row in asked["reply_markup"]["inline_keyboard"] for button in row]
     assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
@@ -325,7 +325,8 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     community = here.desk.community(here.chat.platform, str(GROUP))
     assert (community.preset, community.mode, community.language) == ("strict", Watch.LIVE, "en")
     assert community.moderators_channel == str(MODERATORS)
-    assert str(MODERATORS) in here.desk.community(here.chat.platform, str(MODERATORS)).exempt_channels
+    room_s_own = here.desk.community(here.chat.platform, str(MODERATORS))
+    assert room_s_own == Community(platform=here.chat.platform, id=str(MODERATORS)), "nothing is set for another chat"
     await command(here, room, 1, f"/start@jikimi_bot report_{GROUP}")
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert str(MODERATORS) not in menu["text"], "rooms are named, not numbered"
@@ -343,6 +344,23 @@ async def test_nobody_sets_up_another_group(here: Stage) -> None:
     await command(here, room, ANONYMOUS_ADMIN, f"/start mods_{GROUP}", sender_chat=room.as_object())
     community = here.desk.community(here.chat.platform, str(GROUP))
     assert (community.moderators_channel, community.mode) == (None, None)
+
+
+@pytest.mark.parametrize("purpose", ["mods", "report"])
+def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> None:
+    """Whoever owns a group of their own would else switch moderation off wherever they may write."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.with_moderators()
+            mine = here.server.group(-1009, owner=666)
+            here.server.message(here.group, 666, "안녕하세요")
+            before = {chat: here.desk.community(here.chat.platform, str(chat)) for chat in (GROUP, -1009)}
+            answer = await command(here, here.group, 666, f"/start {purpose}_{mine.id}")
+            assert answer["text"] == "운영진만 누를 수 있습니다."
+            assert {chat: here.desk.community(here.chat.platform, str(chat)) for chat in before} == before
+
+    asyncio.run(scenario())
 
 
 @played
@@ -389,7 +407,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     pointer = room.messages[max(room.messages)]
     assert "억울해요" in pointer["text"]
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
-    appeal = (await here.store.incidents.get(1)).appeal  # type: ignore[union-attr]
+    appeal = (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).appeal  # type: ignore[union-attr]
     assert appeal
     assert appeal.words == "억울해요"
     assert "이미" in (await command(here, private, 7, "/이의 1 정말로"))["text"]
@@ -424,7 +442,9 @@ def test_who_answers_a_notice_appeals(started: bool) -> None:
             room = private if started else here.group
             notice = room.messages[max(room.messages)]
             await command(here, room, 7, "친구끼리 한 말이에요", reply_to_message=notice)
-            assert (await here.store.incidents.get(1)).appeal.words == "친구끼리 한 말이에요"  # type: ignore[union-attr]
+            assert (
+                await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+            ).appeal.words == "친구끼리 한 말이에요"  # type: ignore[union-attr]
             before = len(here.server.of("sendMessage"))
             here.server.post(room, 8, "나도 한마디", reply_to_message=notice)
             await command(here, here.group, 1, "/check")
@@ -455,9 +475,11 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     changed: list[str] = []
 
     class Watched(FrontDesk):
-        async def change(self, community: Community, *, by: str = "") -> None:
+        async def change(
+            self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+        ) -> Community:
             changed.append(by)
-            await self.policies.change(community)
+            return await self.policies.change(platform, community_id, edit, by=by)
 
     desk = here.desk
     await here.stop()
@@ -477,7 +499,7 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await command(here, here.group, 2, "/pause")
     await command(here, here.group, 2, "/pause off")
     await command(here, here.group, 2, "/exempt", reply_to_message=target)
-    here.server.message(room, user(2, "지수"), "와 있음")
+    here.server.admin(room, 2, "지수")
     await command(here, room, 2, f"/start mods_{GROUP}")
     await command(here, room, 2, f"/start report_{GROUP}")
-    assert changed == ["지수"] * 7
+    assert changed == ["지수"] * 6

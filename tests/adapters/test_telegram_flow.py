@@ -27,7 +27,7 @@ from storage.communities import SqlCommunities
 from storage.database import Database
 from storage.incidents import SqlIncidentLog
 from tests.adapters.telegram_process import HarmInBrackets, connected
-from tests.builders import NOW
+from tests.builders import NOW, put_settings
 from tests.fakes import HurriedClock, ManualClock
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import TOKEN, Chat, TelegramServer
@@ -57,8 +57,9 @@ async def running(
 
 async def set_up(url: str) -> None:
     async with Database.open(url, ManualClock()) as database:
-        await SqlCommunities(database).put(
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS))
+        await put_settings(
+            SqlCommunities(database),
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS)),
         )
 
 

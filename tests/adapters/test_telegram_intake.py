@@ -10,8 +10,10 @@ import pytest
 
 from adapters.telegram.arriving import ALLOWED_UPDATES
 from bot.domain.actions import Delete, Done, Gone, Kick, Refused, Warn
+from bot.domain.message import Platform
 from bot.errors import Broken
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
+from tests.builders import put_settings
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Refusal
 
@@ -241,7 +243,7 @@ def test_t24_a_group_that_becomes_a_supergroup_keeps_everything(service: str) ->
         async with stage() as here:
             old = here.server.group(-55, "group", title="작은 방")
             community = here.desk.community(here.chat.platform, "-55")
-            await here.desk.change(replace(community, preset="strict"))
+            await put_settings(here.desk, replace(community, preset="strict"))
             here.server.post(old, 7, "옛말")
             await here.hear(1)
             incident = await here.open_incident(here.heard[0])
@@ -251,7 +253,7 @@ def test_t24_a_group_that_becomes_a_supergroup_keeps_everything(service: str) ->
             assert here.heard[1].community_id == "-1000055"
             assert here.desk.community(here.chat.platform, "-1000055").preset == "strict"
             assert here.desk.community(here.chat.platform, "-55").preset is None
-            moved = await here.store.incidents.get(incident)
+            moved = await here.store.incidents.get(Platform.TELEGRAM, "-1000055", incident)
             assert moved
             assert moved.decision.message.community_id == "-1000055"
 
@@ -266,7 +268,9 @@ async def test_t24_from_an_error(here: Stage) -> None:
     here.server.migrate(old, -1000055, service="none")
     assert await here.carry_out(message, Kick()) == [Done()]
     assert here.server.chats[-1000055].members[7]["status"] == "left"
-    assert (await here.store.incidents.get(1)).decision.message.community_id == "-1000055"  # type: ignore[union-attr]
+    assert (
+        await here.store.incidents.get(Platform.TELEGRAM, "-1000055", 1)
+    ).decision.message.community_id == "-1000055"  # type: ignore[union-attr]
     here.server.post(here.server.chats[-1000055], 8, "새말")
     await here.hear(2)
     await here.open_incident(replace(message, ref=replace(message.ref, revision=1)), Delete())

@@ -17,7 +17,7 @@ from tests.adapters.telegram_process import connected
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played
 from tests.adapters.test_discord_flow import EVER
 from tests.adapters.test_discord_pairing import Strict
-from tests.builders import settlement
+from tests.builders import put_settings, settlement
 from tests.telegram_server import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}
@@ -160,8 +160,9 @@ class Product:
         self._open = wiring.application(self.config, self.guard, connect, mode=Watch.LIVE)
         self.jikimi = await self._open.__aenter__()
         owner = {str(ROBOT["id"]): str(OWNERS)}
-        await self.desk.change(
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), bot_owners=owner)
+        await put_settings(
+            self.desk,
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), bot_owners=owner),
         )
         self._work = asyncio.create_task(self.jikimi.run())
         return self

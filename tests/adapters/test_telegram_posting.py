@@ -11,6 +11,7 @@ from bot.domain.message import Platform
 from bot.domain.report import Attachment, Edition
 from bot.errors import Unavailable
 from tests.adapters.telegram_stage import GROUP, Stage, played
+from tests.builders import put_settings
 from tests.telegram_server import BOT_ID, Refusal, Upload, kinds, member
 
 EVERYTHING = {"pdf": 2000, "html": 2000, "csv": 2000}
@@ -115,7 +116,7 @@ async def test_what_telegram_answers_becomes_an_outcome(here: Stage) -> None:
 @played
 async def test_a_group_that_became_a_supergroup_is_followed(here: Stage) -> None:
     old = here.server.group(-5, "group")
-    await here.policies.change(Community(platform=Platform.TELEGRAM, id="-5", report_channel="-5"))
+    await put_settings(here.policies, Community(platform=Platform.TELEGRAM, id="-5", report_channel="-5"))
     new = here.server.migrate(old, -1005, service="none")
     assert await here.chat.publish("-5", edition(), mark="1") == Done("-1005/1")
     assert len(new.messages) == 4

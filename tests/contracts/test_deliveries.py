@@ -11,7 +11,7 @@ from bot.domain.community import Community
 from bot.domain.delivery import FINAL, Delivery, State
 from bot.domain.message import Platform
 from bot.domain.schedule import Kind
-from tests.builders import NOW, later
+from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens, Store
 
 HERE = (Platform.DISCORD, Platform.TELEGRAM)
@@ -147,7 +147,7 @@ def test_alerts_keep_their_distance(opens: Opens) -> None:
 
     async def scenario() -> None:
         async with opens() as store:
-            await store.communities.put(Community(platform=Platform.DISCORD, id="cafe"))
+            await put_settings(store.communities, Community(platform=Platform.DISCORD, id="cafe"))
             hour = timedelta(hours=1)
             planned = [await store.deliveries.plan([alert(minute)], apart=hour) for minute in (0, 1, 59, 60, 61)]
             assert [list(one) for one in planned] == [[True], [False], [False], [True], [False]]

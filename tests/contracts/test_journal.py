@@ -7,7 +7,7 @@ from bot.domain.community import Community
 from bot.domain.journal import Amendment, Outage
 from bot.domain.message import Platform
 from bot.domain.rules import Watch
-from tests.builders import NOW, later
+from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens
 
 CAFE = Community(platform=Platform.TELEGRAM, id="-5", name="카페", mode=Watch.LIVE, thresholds={"abuse": 0.7})
@@ -37,11 +37,11 @@ def test_an_outage_lasts_until_somebody_sees_the_guard_return(opens: Opens) -> N
 def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            await store.communities.put(CAFE, by="하늘")
-            await store.communities.put(replace(CAFE, welcomed=True, name="찻집"))  # no settings
+            await put_settings(store.communities, CAFE, by="하늘")
+            await put_settings(store.communities, replace(CAFE, welcomed=True, name="찻집"))  # no settings
             await store.clock.advance(60)
             raised = replace(CAFE, thresholds={"abuse": 0.8}, exempt_channels=frozenset({"b", "a"}))
-            await store.communities.put(raised, by="민재")
+            await put_settings(store.communities, raised, by="민재")
             first = [
                 Amendment(at=NOW, by="하늘", setting="mode", before="", after="live"),
                 Amendment(at=NOW, by="하늘", setting="thresholds.abuse", before="", after="0.7"),

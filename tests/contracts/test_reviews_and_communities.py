@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.actions import (
     Action,
     Ban,
@@ -24,8 +26,10 @@ from bot.domain.community import Community
 from bot.domain.message import MessageRef, Platform
 from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Watch
-from tests.builders import NOW, later, message, settlement
+from tests.builders import NOW, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
+
+HERE = (Platform.REHEARSAL, "cafe")
 
 
 async def incident(store: Store, number: str = "1", *planned: Action) -> int:
@@ -40,7 +44,7 @@ def review(incident_id: int, call: Call, moderator: str = "dal") -> Review:
 
 
 async def done(store: Store, number: int) -> Sequence[tuple[Action, Outcome | None]]:
-    opened = await store.incidents.get(number)
+    opened = await store.incidents.get(*HERE, number)
     assert opened
     return list(opened.outcomes)
 
@@ -52,9 +56,11 @@ def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
             wrong, ban = review(number, Call.WRONG), review(number, Call.BAN, "byul")
             (deleted,) = await store.outbox.claim(10, now=NOW)
             await store.outbox.record([(deleted.id, Done())])
-            answers = await asyncio.gather(store.reviews.record(wrong, due=NOW), store.reviews.record(ban, due=NOW))
+            answers = await asyncio.gather(
+                store.reviews.record(*HERE, wrong, due=NOW), store.reviews.record(*HERE, ban, due=NOW)
+            )
             assert sorted(answers, key=repr) in ([None, wrong], [None, ban], [wrong, None], [ban, None])
-            opened = await store.incidents.get(number)
+            opened = await store.incidents.get(*HERE, number)
             assert opened and opened.review in (wrong, ban)
             follows = [Restore()] if opened.review == wrong else [Ban()]
             assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
@@ -68,8 +74,8 @@ def test_what_is_called_wrong_before_it_was_done_is_never_done(opens: Opens) -> 
         async with opens() as store:
             number = await incident(store, "1", Delete(), Notice(), Timeout(timedelta(minutes=5)), Warn(), Flag())
             other = await incident(store, "2", Delete())
-            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
-            assert await store.reviews.record(review(other, Call.RIGHT), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(other, Call.RIGHT), due=NOW) is None
             assert await done(store, number) == [
                 (Delete(), CalledOff()), (Notice(), CalledOff()), (Timeout(timedelta(minutes=5)), CalledOff()),
                 (Warn(), CalledOff()), (Flag(), None),
@@ -84,7 +90,7 @@ def test_what_is_called_wrong_while_it_is_being_done_is_undone_afterwards(opens:
         async with opens() as store:
             number = await incident(store, "1", Delete(), Notice(), Ban(), Warn())
             delete, notice, ban, warn = await store.outbox.claim(10, now=NOW)
-            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
             assert await store.outbox.claim(10, now=NOW) == []  # nothing is undone before it was done
             for _ in range(2):
                 await store.outbox.record([(ban.id, Refused("ban_members")), (delete.id, Done())])
@@ -104,7 +110,7 @@ def test_what_is_called_wrong_and_comes_back_is_not_tried_again(opens: Opens) ->
         async with opens() as store:
             number = await incident(store, "1", Delete(), Ban())
             delete, _ = await store.outbox.claim(10, now=NOW)
-            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
             await store.outbox.postpone(delete.id, NOW)
             assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), None)]
         async with opens() as store:  # who had the other one in hand is no more
@@ -120,7 +126,7 @@ def test_whichever_comes_first_the_call_or_the_outcome_it_is_undone_once(opens: 
             numbers = [await incident(store, str(place), Delete(), Ban()) for place in range(20)]
             taken = await store.outbox.claim(100, now=NOW)
             finished = [store.outbox.record([(one.id, Done())]) for one in reversed(taken)]
-            called = [store.reviews.record(review(number, Call.WRONG), due=NOW) for number in numbers]
+            called = [store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) for number in numbers]
             await asyncio.gather(*finished[:20], *called, *finished[20:])
             for number in numbers:
                 follows = [action for action, _ in await done(store, number)][2:]
@@ -134,11 +140,11 @@ def test_an_escalation_leaves_the_review_open(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             for _ in range(2):
-                assert await store.reviews.record(review(number, Call.ESCALATE), due=NOW) is None
-            assert await store.reviews.record(review(number, Call.RIGHT), due=NOW) is None
-            opened = await store.incidents.get(number)
+                assert await store.reviews.record(*HERE, review(number, Call.ESCALATE), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(number, Call.RIGHT), due=NOW) is None
+            opened = await store.incidents.get(*HERE, number)
             assert opened and opened.review == review(number, Call.RIGHT)
-            assert await store.incidents.get(number + 1000) is None
+            assert await store.incidents.get(*HERE, number + 1000) is None
 
     asyncio.run(scenario())
 
@@ -148,14 +154,14 @@ def test_of_two_appeals_the_first_counts_and_decides_nothing(opens: Opens) -> No
         async with opens() as store:
             number, other = [await incident(store, name) for name in "12"]
             appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
-            assert await store.reviews.appeal(appeal, [Flag()], due=NOW)
-            assert not await store.reviews.appeal(replace(appeal, words="정말로"), [Flag()], due=NOW)
-            opened = await store.incidents.get(number)
+            assert await store.reviews.appeal(*HERE, appeal, [Flag()], due=NOW)
+            assert not await store.reviews.appeal(*HERE, replace(appeal, words="정말로"), [Flag()], due=NOW)
+            opened = await store.incidents.get(*HERE, number)
             assert opened and opened.appeal == appeal and opened.review is None
             assert [action for action, _ in opened.outcomes] == [Delete(), Flag()]
-            untouched = await store.incidents.get(other)
+            untouched = await store.incidents.get(*HERE, other)
             assert untouched and untouched.appeal is None
-            assert await store.reviews.record(review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
 
     asyncio.run(scenario())
 
@@ -169,7 +175,7 @@ def test_planned_later_means_not_before(opens: Opens) -> None:
             assert [one.action for one in await store.outbox.claim(10, now=later(59))] == [Delete()]
             (flag,) = await store.outbox.claim(10, now=later(60))
             await store.outbox.record([(flag.id, Done("card 7"))])
-            opened = await store.incidents.get(number)
+            opened = await store.incidents.get(*HERE, number)
             assert opened and opened.outcomes[1] == (Flag(), Done("card 7"))
 
     asyncio.run(scenario())
@@ -179,8 +185,8 @@ def test_a_members_record(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             first, second, _ = [await incident(store, number) for number in "123"]
-            await store.reviews.record(review(first, Call.RIGHT), due=NOW)
-            await store.reviews.record(review(second, Call.WRONG), due=NOW)
+            await store.reviews.record(*HERE, review(first, Call.RIGHT), due=NOW)
+            await store.reviews.record(*HERE, review(second, Call.WRONG), due=NOW)
             record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
             assert record == History(incidents=3, upheld=1, overturned=1, last_at=NOW)
             for elsewhere in ((Platform.DISCORD, "cafe", "minji"), (Platform.REHEARSAL, "cafe", "other")):
@@ -207,11 +213,92 @@ CAFE = Community(
 def test_settings_come_back_as_they_were_put(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            await store.communities.put(Community(platform=Platform.TELEGRAM, id="-5"))
-            await store.communities.put(CAFE)
-            await store.communities.put(Community(platform=Platform.DISCORD, id="-5"))
+            other = Community(platform=Platform.DISCORD, id="-5", preset="strict")
+            await put_settings(store.communities, replace(CAFE, name="옛 이름"))
+            for community in (CAFE, other):
+                await put_settings(store.communities, community)
         async with opens() as store:
-            assert await store.communities.all() == [Community(platform=Platform.DISCORD, id="-5"), CAFE]
+            assert await store.communities.all() == [other, CAFE]
+
+    asyncio.run(scenario())
+
+
+def test_of_two_changes_at_a_time_neither_undoes_the_other(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+
+            async def exempt(number: int) -> None:
+                def edit(now: Community) -> Community:
+                    return replace(now, exempt_roles=now.exempt_roles | {str(number)})
+
+                await store.communities.change(Platform.TELEGRAM, "-5", edit, by=str(number))
+
+            await asyncio.gather(*map(exempt, range(20)))
+            (community,) = await store.communities.all()
+            assert community.exempt_roles == set(map(str, range(20)))
+            assert community.version == 20
+            assert len(await store.journal.amendments("-5", NOW, later(1))) == 20
+
+    asyncio.run(scenario())
+
+
+def test_what_was_stored_since_a_version_and_nothing_else(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            settings = store.communities
+            assert await settings.since(0) == ([], 0)
+            for id_ in ("-5", "-7", "-9"):
+                await put_settings(settings, Community(platform=Platform.TELEGRAM, id=id_, preset="strict"))
+            everything, number = await settings.since(0)
+            assert ([one.id for one in everything], number) == (["-5", "-7", "-9"], 3)
+            assert [one.version for one in everything] == sorted({one.version for one in everything})
+            newest = everything[-1].version
+            await settings.change(Platform.TELEGRAM, "-5", lambda now: replace(now, preset="strict"), by="달")
+            assert await settings.since(newest) == ([], 3)  # nothing has changed
+            await settings.change(Platform.TELEGRAM, "-5", lambda now: replace(now, preset="gentle"), by="달")
+            changed, _ = await settings.since(newest)
+            assert [(one.id, one.preset, one.version) for one in changed] == [("-5", "gentle", newest + 1)]
+            await settings.move(Platform.TELEGRAM, "-7", "-1007")
+            changed, number = await settings.since(newest + 1)
+            assert ([one.id for one in changed], number) == (["-1007"], 3)
+
+    asyncio.run(scenario())
+
+
+def test_a_change_that_raises_changes_nothing(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+
+            def refuse(_: Community) -> Community:
+                raise ZeroDivisionError
+
+            await put_settings(store.communities, CAFE)
+            with pytest.raises(ZeroDivisionError):
+                await store.communities.change(Platform.TELEGRAM, "-5", refuse, by="달")
+            assert await store.communities.all() == [CAFE]
+
+    asyncio.run(scenario())
+
+
+def test_another_communitys_incident_is_not_there(opens: Opens) -> None:
+    """Security review, 15."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
+            for elsewhere in ((Platform.REHEARSAL, "other"), (Platform.DISCORD, "cafe")):
+                assert await store.incidents.get(*elsewhere, number) is None
+                assert await store.reviews.record(*elsewhere, review(number, Call.BAN), due=NOW) is None
+                assert not await store.reviews.appeal(*elsewhere, appeal, [Flag()], due=NOW)
+            opened = await store.incidents.get(*HERE, number)
+            assert opened and opened.review is None and opened.appeal is None
+            assert opened.outcomes == ((Delete(), None),)
+            assert await store.incidents.mine(Platform.REHEARSAL, "minji", number) == opened
+            assert await store.incidents.mine(Platform.REHEARSAL, "other", number) is None
+            assert await store.incidents.mine(Platform.DISCORD, "minji", number) is None
+            assert await store.incidents.whose(Platform.REHEARSAL, number) == "cafe"
+            assert await store.incidents.whose(Platform.DISCORD, number) is None
 
     asyncio.run(scenario())
 
@@ -224,7 +311,7 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
             )
             others = Community(platform=Platform.TELEGRAM, id="-7", moderators_channel="-5", report_channel="x")
             for community in (CAFE, others):
-                await store.communities.put(community)
+                await put_settings(store.communities, community)
             await store.inbox.keep([posted])
             await store.inbox.settle([settlement(posted, Delete())])
             for _ in range(2):
@@ -265,7 +352,7 @@ def test_settings_that_the_new_id_has_already_win(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             for id_, preset in (("-5", "gentle"), ("-1005", "strict")):
-                await store.communities.put(Community(platform=Platform.TELEGRAM, id=id_, preset=preset))
+                await put_settings(store.communities, Community(platform=Platform.TELEGRAM, id=id_, preset=preset))
             await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
             assert await store.communities.all() == [Community(platform=Platform.TELEGRAM, id="-1005", preset="strict")]
 

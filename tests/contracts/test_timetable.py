@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.apscheduler_jobs import ApschedulerJobs
+from adapters.apscheduler_alarms import ApschedulerAlarms
 from bot.domain.message import Platform
 from bot.ports import Timetable
-from storage.database import Database, jobs_engine
-from storage.errors import driver_errors
 from tests.fakes import ManualClock, MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[Timetable]]
@@ -22,69 +20,55 @@ def now(seconds: float = 0) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
 
 
-def in_memory() -> Opens:
-    alarms: dict[tuple[Platform, str], datetime] = {}
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[Timetable]:
+    yield MemoryTimetable(ManualClock(now()))
 
-    @asynccontextmanager
-    async def opens() -> AsyncIterator[Timetable]:
-        timetable = MemoryTimetable(ManualClock(now()))
-        timetable.alarms = alarms
-        yield timetable
 
+@pytest.fixture(params=[in_memory, ApschedulerAlarms])
+def opens(request: pytest.FixtureRequest) -> Opens:
+    opens: Opens = request.param
     return opens
 
 
-def in_database(url: str) -> Opens:
-    @asynccontextmanager
-    async def opens() -> AsyncIterator[Timetable]:
-        async with Database.open(url, ManualClock()):
-            with jobs_engine(url) as engine:
-                async with ApschedulerJobs(engine, driver_errors) as timetable:
-                    yield timetable
-
-    return opens
+async def ring(timetable: Timetable) -> Mapping[tuple[Platform, str], datetime]:
+    async with asyncio.timeout(30):
+        return await anext(aiter(timetable.rings()))
 
 
-@pytest.fixture
-def opens(url: str | None) -> Opens:
-    return in_database(url) if url else in_memory()
-
-
-async def first_ring(timetable: Timetable) -> Mapping[tuple[Platform, str], datetime]:
-    async with asyncio.timeout(10), aclosing(timetable.rings()) as rings:  # type: ignore[type-var]
-        return await anext(aiter(rings))
-    raise AssertionError
-
-
-def test_alarms_are_set_changed_and_taken_away(opens: Opens) -> None:
+def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> None:
     async def scenario() -> None:
+        missed = now(-3 * 86_400)
         async with opens() as timetable:
-            assert await timetable.armed() == {}
-            await timetable.arm({CAFE: now(3600), GROUP: now(7200)})
-            later = now(9000)
-            await timetable.arm({CAFE: later, (Platform.DISCORD, "nobody"): None})
-            assert (await timetable.armed())[CAFE] == later
-            await timetable.arm({GROUP: None})
-        async with opens() as timetable:
-            assert await timetable.armed() == {CAFE: later}
+            await timetable.arm({GROUP: now(3600), CAFE: missed})
+            assert await ring(timetable) == {CAFE: missed}
+            await timetable.arm({CAFE: (again := now(-5))})
+            assert await ring(timetable) == {CAFE: again}
 
     asyncio.run(scenario())
 
 
-def test_what_was_missed_rings_once_the_process_is_back_until_it_is_set_anew(opens: Opens) -> None:
+def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_for(opens: Opens) -> None:
     async def scenario() -> None:
-        missed = now(-3 * 86_400)
+        nobody = (Platform.DISCORD, "nobody")
         async with opens() as timetable:
-            await timetable.arm({GROUP: now(3600)})
-        async with opens() as timetable:
-            await timetable.arm({CAFE: missed})
-            assert await first_ring(timetable) == {CAFE: missed}
-            assert await timetable.armed() == {CAFE: missed, GROUP: (await timetable.armed())[GROUP]}
-        async with opens() as timetable:  # died before it was set anew
-            assert (await timetable.armed())[CAFE] == missed
-            await timetable.arm({CAFE: now(3600)})
+            await timetable.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
+            await timetable.arm({CAFE: now(3600), GROUP: None})
+            await timetable.arm({nobody: (at := now(-1))})
+            assert await ring(timetable) == {nobody: at}
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await first_ring(timetable)
+                async with asyncio.timeout(1.0):
+                    await anext(aiter(timetable.rings()))
+
+    asyncio.run(scenario())
+
+
+def test_many_that_share_an_instant_ring_together(opens: Opens) -> None:
+    async def scenario() -> None:
+        at = now(-60)
+        many = {(Platform.DISCORD, str(number)): at for number in range(5_000)}
+        async with opens() as timetable:
+            await timetable.arm(many)
+            assert await ring(timetable) == many
 
     asyncio.run(scenario())

@@ -24,6 +24,7 @@ from bot.errors import Broken
 from storage.communities import SqlCommunities
 from storage.database import Database
 from tests.adapters.http_api_stage import free_port
+from tests.builders import put_settings
 from tests.flow.test_command_line import jikimi
 from tests.postgres import Postgres
 
@@ -118,7 +119,7 @@ def test_a_key_is_for_a_community_that_there_is(tmp_path: Path) -> None:
     async def settle(*communities: Community) -> None:
         async with Database.open(f"sqlite:///{tmp_path}/jikimi.db", SystemClock()) as database:
             for community in communities:
-                await SqlCommunities(database).put(community)
+                await put_settings(SqlCommunities(database), community)
 
     found = Community(platform=Platform.TELEGRAM, id="12345", name="달빛")
     asyncio.run(settle(found))

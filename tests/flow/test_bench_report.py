@@ -5,11 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("matplotlib")
-pytest.importorskip("weasyprint", exc_type=OSError)
-
 
 def test_it_tells_seconds_and_memory_of_the_whole_command_and_of_a_quiet_edition(tmp_path: Path) -> None:
     words = ["bench", "report", "--messages", "2000", "--incidents", "30", "--json"]

@@ -52,10 +52,12 @@ class Scene:
         await self.store.inbox.settle([settlement(message("1"), *actions)])
 
     async def call_wrong(self) -> None:
-        assert await self.reviewer.call(1, Call.WRONG, moderator_id="dal", moderator_name="달")
+        assert await self.reviewer.call(
+            Platform.REHEARSAL, "cafe", 1, Call.WRONG, moderator_id="dal", moderator_name="달"
+        )
 
     async def outcomes(self) -> list[tuple[Action, Outcome | None]]:
-        incident = await self.store.incidents.get(1)
+        incident = await self.store.incidents.get(Platform.REHEARSAL, "cafe", 1)
         assert incident
         return list(incident.outcomes)
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.postgres import Postgres
 
+KEPT = ("--database", "sqlite:///jikimi.db")
 LINES = files("bot.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
 
 
@@ -50,7 +51,7 @@ def line(number: int, **other: object) -> str:
 
 
 def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
-    *messages, last = output(tmp_path, "rehearse", "--json")
+    *messages, last = output(tmp_path, "rehearse", "--json", *KEPT)
     summary = last["summary"]
     assert set(summary) == {"kept", "settled", "incidents", "unscreened", "per_second"}
     assert summary["kept"] == summary["settled"] == len(LINES) == len(messages)
@@ -88,21 +89,43 @@ def test_what_a_careful_moderator_would_say(tmp_path: Path) -> None:
 
 
 def test_the_terminal_view_names_the_files_and_a_second_run_says_so(tmp_path: Path) -> None:
-    first = jikimi(tmp_path, "rehearse")
+    first = jikimi(tmp_path, "rehearse", *KEPT)
     assert first.returncode == 0, first.stderr
     assert "지킴이 리허설" in first.stdout and "긴급 호출" in first.stdout and "시1발" in first.stdout
     assert "jikimi.db" in first.stdout and "jikimi-digest.md" in first.stdout
-    second = jikimi(tmp_path, "rehearse", language="en_US.UTF-8")
+    second = jikimi(tmp_path, "rehearse", *KEPT, language="en_US.UTF-8")
     assert "earlier run" in second.stdout
-    again = jikimi(tmp_path, "rehearse", "--fresh")
-    assert "이전 실행" not in again.stdout
-    assert len(list(tmp_path.glob("jikimi.db.before-*"))) >= 1, "nothing is lost"
+    both = jikimi(tmp_path, "rehearse", "--fresh", *KEPT)
+    assert both.returncode == 2 and both.stderr.count("--database") and "Traceback" not in both.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--fresh",)])
+def test_a_rehearsal_never_touches_the_database_that_the_bot_works_with(tmp_path: Path, words: tuple[str, ...]) -> None:
+    key = jikimi(tmp_path, "keys", "create", "mine", "--platform", "api")
+    assert key.returncode == 0, key.stderr
+    before = (tmp_path / "jikimi.db").read_bytes()
+    with closing(sqlite3.connect(tmp_path / "jikimi.db", isolation_level=None)) as bot:  # is running
+        bot.execute("BEGIN EXCLUSIVE")
+        for _ in range(2):
+            done = jikimi(tmp_path, "rehearse", *words)
+            assert done.returncode == 0, done.stderr
+            assert "이전 실행" not in done.stdout and "jikimi.db" not in done.stdout
+    assert (tmp_path / "jikimi.db").read_bytes() == before and not list(tmp_path.glob("jikimi.db.*"))
+    assert "mine" in jikimi(tmp_path, "keys", "list").stdout
+
+
+def test_an_edited_transcript_is_judged_anew(tmp_path: Path) -> None:
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text(line(1), "utf-8")
+    assert output(tmp_path, "rehearse", "chat.jsonl", "--json")[-1]["summary"]["incidents"] == 0
+    chat.write_text(line(1, text="시1발 꺼져"), "utf-8")
+    assert output(tmp_path, "rehearse", "chat.jsonl", "--json")[-1]["summary"]["incidents"] == 1
 
 
 def test_a_bad_line_is_named_and_what_came_before_is_kept(tmp_path: Path) -> None:
     chat = tmp_path / "chat.jsonl"
     chat.write_text("\n".join([line(1), line(2), "", line(3, at="2026-05-15T19:00:00"), line(4)]), "utf-8")
-    done = jikimi(tmp_path, "--lang", "en", "rehearse", "chat.jsonl", "--json")
+    done = jikimi(tmp_path, "--lang", "en", "rehearse", "chat.jsonl", "--json", *KEPT)
     assert done.returncode == 2
     assert done.stderr.strip().startswith("chat.jsonl: line 4: at must be")
     assert [json.loads(row).get("message") for row in done.stdout.splitlines()[:2]] == ["m1", "m2"]
@@ -157,18 +180,18 @@ def test_a_transcript_on_standard_input_with_edits_and_deletions(tmp_path: Path)
 def test_the_same_command_again_counts_the_whole_transcript(tmp_path: Path) -> None:
     chat = tmp_path / "chat.jsonl"
     chat.write_text("\n".join(line(number, text=f"시발 {number}") for number in range(5)), "utf-8")
-    assert output(tmp_path, "rehearse", "chat.jsonl", "--json")[-1]["summary"]["settled"] == 5
+    assert output(tmp_path, "rehearse", "chat.jsonl", "--json", *KEPT)[-1]["summary"]["settled"] == 5
     with chat.open("a", encoding="utf-8") as stream:
         stream.write("\n" + line(7, text="시발 7"))
-    *messages, last = output(tmp_path, "rehearse", "chat.jsonl", "--json")
+    *messages, last = output(tmp_path, "rehearse", "chat.jsonl", "--json", *KEPT)
     assert [message["message"] for message in messages] == ["m7"]
     assert (last["summary"]["kept"], last["summary"]["settled"], last["summary"]["incidents"]) == (6, 6, 6)
 
 
 def test_a_rehearsal_over_postgresql(tmp_path: Path, postgres: Postgres) -> None:
-    (tmp_path / "pg.toml").write_text(f'[storage]\nurl = "{postgres.create("rehearsal")}"', "utf-8")
-    assert output(tmp_path, "rehearse", "--config", "pg.toml", "--json")[-1]["summary"]["settled"] == len(LINES)
-    assert output(tmp_path, "rehearse", "--config", "pg.toml", "--json")[-1]["summary"]["settled"] == len(LINES)
+    kept = ("--database", postgres.create("rehearsal"))
+    assert output(tmp_path, "rehearse", "--json", *kept)[-1]["summary"]["settled"] == len(LINES)
+    assert output(tmp_path, "rehearse", "--json", *kept)[-1]["summary"]["settled"] == len(LINES)
     assert not (tmp_path / "jikimi.db").exists()
 
 
@@ -223,8 +246,7 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
     assert jikimi(tmp_path, "rehearse", ".").returncode == 2
     (tmp_path / "latin.jsonl").write_bytes(b"\xff\xfe{}")
     assert jikimi(tmp_path, "rehearse", "latin.jsonl").returncode == 2
-    (tmp_path / "lost.toml").write_text('[storage]\nurl = "sqlite:///nowhere/at/all.db"', "utf-8")
-    done = jikimi(tmp_path, "rehearse", "--config", "lost.toml")
+    done = jikimi(tmp_path, "rehearse", "--database", "sqlite:///nowhere/at/all.db")
     assert done.returncode == 2 and "nowhere" in done.stderr and "Traceback" not in done.stderr
     (tmp_path / "empty.jsonl").touch()
     assert output(tmp_path, "rehearse", "empty.jsonl", "--json")[-1]["summary"]["kept"] == 0

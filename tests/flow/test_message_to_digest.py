@@ -24,7 +24,7 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Reporter
 from bot.pipeline.screening import Screener, exchange_of
 from bot.runner import moderate
-from tests.builders import NOW, later, message
+from tests.builders import NOW, later, message, put_settings
 from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
 
 REASON = Reason(ko="욕설", en="abuse")
@@ -294,8 +294,9 @@ def test_moderators_are_told_once_that_the_guard_is_away() -> None:
         guard.trouble = Unavailable("restarting")
         flow = Flow([message(str(number), f"글 {number}") for number in range(5)], guard=guard)
         for name, channel in (("cafe", "staff"), ("other", "mods"), ("quiet", None)):
-            await flow.store.communities.put(
-                Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel, language="ko")
+            await put_settings(
+                flow.store.communities,
+                Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel, language="ko"),
             )
         running = asyncio.create_task(flow.run())
         while len(flow.settled) < 5:

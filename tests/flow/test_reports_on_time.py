@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from bot.config import Config
 from bot.domain.actions import Delete, Done, Gone, Refused, Unconfirmed
 from bot.domain.community import Community
@@ -20,8 +22,8 @@ from bot.pipeline.bursts import BurstWatch
 from bot.pipeline.delivering import Courier
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
-from bot.pipeline.scheduling import Scheduler
-from tests.builders import message, settlement
+from bot.pipeline.scheduling import PLACE, Scheduler
+from tests.builders import message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
     MemoryStore,
@@ -55,7 +57,7 @@ class FailingPress(ScriptedPress):
 
 @dataclass
 class Office:
-    """Everything that reports need, as one process has it. `store` and `timetable` outlive it."""
+    """Everything that reports need, as one process has it. `store` outlives it."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(SUNDAY))
     chat: ScriptedPlatform = field(default_factory=ScriptedPlatform)
@@ -63,19 +65,19 @@ class Office:
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
-        self.timetable = MemoryTimetable(self.clock)
         self.config = Config()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
         store, clock, bell = self.store, self.clock, Bell()
+        self.timetable = MemoryTimetable(clock)
         self.policies = Policies(store=store.communities, build=self.config.policy_of, clock=clock)
         await self.policies.load()
         editor = Editor(chronicle=self.chronicle, policies=self.policies, press=FailingPress, clock=clock)
         schedule_of = self.config.schedule_of
         scheduler = Scheduler(
             communities=store.communities, schedule_of=schedule_of, timetable=self.timetable,
-            deliveries=store.deliveries, chronicle=self.chronicle, clock=clock, planned=bell,
+            deliveries=store.deliveries, chronicle=self.chronicle, bookmarks=store.bookmarks, clock=clock, planned=bell,
         )  # fmt: skip
         self.policies.on_change = scheduler.changed
         courier = Courier(
@@ -111,7 +113,7 @@ class Office:
 
     async def set(self, id_: str = "cafe", **settings: Any) -> None:
         known = self.policies.community(Platform.REHEARSAL, id_)
-        await self.policies.change(replace(known, **settings))
+        await put_settings(self.policies, replace(known, **settings))
         await self.settle()
 
     @property
@@ -126,8 +128,9 @@ def play(scene: Callable[[Office], Awaitable[None]]) -> None:
     async def scenario() -> None:
         FailingPress.trouble = None
         office = Office()
-        await office.store.communities.put(
-            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods")
+        await put_settings(
+            office.store.communities,
+            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods"),
         )
         await scene(office)
 
@@ -166,18 +169,51 @@ def test_what_was_missed_while_the_process_was_down_is_caught_up_once() -> None:
     play(scene)
 
 
-def test_who_dies_after_the_bell_has_rung_hears_it_again() -> None:
+def test_who_dies_after_the_bell_has_rung_plans_what_it_rang_for_and_nothing_twice() -> None:
     async def scene(office: Office) -> None:
         async with office.open():
             pass
+        began = await office.store.bookmarks.place(PLACE)
         await office.clock.advance(12 * HOUR)
-        rung = dict(office.timetable.alarms)
+        office.store.deliveries.plan, plan = dies, office.store.deliveries.plan  # type: ignore[method-assign]
+        with pytest.raises(AssertionError, match="died"):
+            async with office.open():
+                pass
+        assert office.sent == [] and await office.store.bookmarks.place(PLACE) == began
+        office.store.deliveries.plan = plan  # type: ignore[method-assign]
         async with office.open():
-            assert len(office.sent) == 1
-        office.timetable.alarms = dict(rung)  # the alarm was not set anew: the plan was made, and nothing more
+            assert office.sent == ["news: cafe 2026-W47 ko"]
+        await office.store.bookmarks.put(PLACE, str(began))  # the plan was made, and nothing more
         async with office.open():
             await office.wait(HOUR)
-            assert len(office.sent) == 1 and office.timetable.alarms != rung
+            assert len(office.sent) == 1 and await office.store.bookmarks.place(PLACE) != began
+
+    async def dies(*_: object, **__: object) -> Any:
+        raise AssertionError("died")
+
+    play(scene)
+
+
+def test_a_database_that_knows_no_bookmark_goes_on_from_its_newest_delivery() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.wait(12 * HOUR, step=12 * HOUR)
+        office.store.bookmarks.places.clear()
+        await office.clock.advance(7 * DAY)
+        async with office.open():
+            assert office.sent == ["news: cafe 2026-W47 ko", "news: cafe 2026-W48 ko"]
+
+    play(scene)
+
+
+def test_what_was_switched_on_after_its_time_waits_for_the_next_over_a_restart_too() -> None:
+    async def scene(office: Office) -> None:
+        async with office.open():
+            await office.wait(20 * HOUR)
+            await office.set("late", report_channel="late")
+        async with office.open():
+            await office.wait(DAY, step=12 * HOUR)
+            assert office.sent == ["news: cafe 2026-W47 ko"]
 
     play(scene)
 
@@ -241,7 +277,7 @@ def test_without_a_report_channel_it_goes_to_the_moderators_and_without_both_now
     async def scene(office: Office) -> None:
         async with office.open():
             await office.set(report_channel=None)
-            await office.set("alone")
+            await office.set("alone", name="혼자")
             await office.wait(12 * HOUR, step=12 * HOUR)
             assert office.sent == ["mods: cafe 2026-W47 ko"]
             assert ("2026-W47", State.SKIPPED, "nowhere") in office.states()

@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from adapters.apscheduler_jobs import ApschedulerJobs
 from adapters.system_clock import SystemClock
 from bot.domain.community import Community
 from bot.domain.delivery import Delivery, State
 from bot.domain.message import Platform
 from bot.domain.schedule import Kind
+from bot.pipeline.scheduling import PLACE
+from storage.bookmarks import SqlBookmarks
 from storage.communities import SqlCommunities
-from storage.database import Database, jobs_engine
+from storage.database import Database
 from storage.deliveries import SqlDeliveries
-from storage.errors import driver_errors
+from tests.builders import put_settings
 from tests.postgres import Postgres
 
 MANY = 30
@@ -46,11 +47,10 @@ async def set_up(url: str, communities: int) -> None:
     keys = [(Platform.DISCORD, str(number)) for number in range(communities)]
     async with Database.open(url, SystemClock()) as database:
         for platform, id_ in keys:
-            await SqlCommunities(database).put(Community(platform=platform, id=id_, report_channel=f"news-{id_}"))
-        with jobs_engine(url) as engine:
-            async with ApschedulerJobs(engine, driver_errors) as timetable:
-                since = datetime.now(UTC) - timedelta(days=8)
-                await timetable.arm(dict.fromkeys(keys, since))
+            await put_settings(
+                SqlCommunities(database), Community(platform=platform, id=id_, report_channel=f"news-{id_}")
+            )
+        await SqlBookmarks(database).put(PLACE, (datetime.now(UTC) - timedelta(days=8)).isoformat())
 
 
 async def record(url: str, *, dead: bool = False) -> Sequence[Delivery]:

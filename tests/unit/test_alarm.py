@@ -10,6 +10,7 @@ from bot.errors import Unavailable
 from bot.pipeline.alarm import Alarm
 from bot.pipeline.policies import Policies
 from bot.texts import texts
+from tests.builders import put_settings
 from tests.fakes import ManualClock, MemoryStore, ScriptedPlatform
 
 AWAY, BACK = texts("ko")["alarm.database_away"], texts("ko")["alarm.database_back"]
@@ -46,7 +47,9 @@ def run(scenario: Callable[[Scene], Coroutine[None, None, None]]) -> None:
     async def main() -> None:
         scene, store = Scene(), MemoryStore()
         for name, channel in (("cafe", "staff"), ("quiet", None)):
-            await store.communities.put(Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel))
+            await put_settings(
+                store.communities, Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel)
+            )
         policies = Policies(store=store.communities, build=lambda _: Policy(rules=()), clock=scene.clock)
         await policies.load()
         alarm = Alarm(
