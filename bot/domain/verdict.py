@@ -95,3 +95,8 @@ NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))
 
 #: For a revision of a bot's answer that was followed by another one before anybody judged it.
 SUPERSEDED = Verdict(guard=GuardVersion(name="superseded"))
+
+
+def is_provisional(screening: Screening) -> bool:
+    """Whether it was given because the guard was away, which may have another word to say."""
+    return screening.reason == AWAY if isinstance(screening, Unscreened) else screening.route is Route.STOOD_IN

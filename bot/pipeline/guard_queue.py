@@ -138,6 +138,7 @@ class GuardQueue:
     _verdicts: OrderedDict[bytes, tuple[float, Verdict]] = field(default_factory=OrderedDict)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _work: asyncio.Event = field(default_factory=asyncio.Event)
+    _newcomer: asyncio.Event = field(default_factory=asyncio.Event)
     _well: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is closed
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _away_since: float = 0.0
@@ -238,20 +239,18 @@ class GuardQueue:
         return not self.is_away
 
     async def _stand_in(self) -> None:
-        """While the guard is away: answer those for whom the stand-in's word, or none, will do."""
+        """While the guard is away: answer those for whom the stand-in's word will do."""
         while True:
             await self._away.wait()
-            now = self.clock.monotonic()
-            waiting = [ticket for ticket in self._waiting() if ticket.provisional]
-            able = [ticket for ticket in waiting if self.is_stood_in_for(ticket.exchange)][: self.batch]
-            unable = [] if now - self._away_since < self.grace else [one for one in waiting if one not in able]
-            for ticket in [*able, *unable]:
+            self._newcomer.clear()
+            able = [one for one in self._waiting() if one.provisional and self.is_stood_in_for(one.exchange)]
+            if not able:
+                await self._newcomer.wait()
+            for ticket in able[: self.batch]:
                 self._leave(ticket)
-            for ticket, screening in zip(able, await self._stood_in(able), strict=True):
+            for ticket, screening in zip(able, await self._stood_in(able[: self.batch]), strict=False):
                 self._answer(ticket, screening)
-            for ticket in unable:
-                self._answer(ticket, Unscreened(AWAY, self.guard.version))
-            await (asyncio.sleep(0) if able else self.clock.sleep(min(0.25, self.grace / 4)))
+            await asyncio.sleep(0)
 
     async def _stood_in(self, tickets: Sequence[_Ticket]) -> Sequence[Screening]:
         """What the stand-in says; where even that fails, that nobody could judge."""
@@ -278,6 +277,7 @@ class GuardQueue:
             self._join(ticket, (1, ticket.asked_at, 0.0))
         self._waits()
         self._work.set()
+        self._newcomer.set()
 
     def _join(self, ticket: _Ticket, rank: Rank) -> None:
         (self._fresh if ticket.fresh else self._backlog).join(ticket, rank)
@@ -437,6 +437,7 @@ class GuardQueue:
         self._join(ticket, (-1, ticket.asked_at, 0.0))
         self._waits()
         self._work.set()
+        self._newcomer.set()
 
     def _drop(self, ticket: _Ticket) -> None:
         self._forget(ticket)
@@ -466,9 +467,11 @@ class GuardQueue:
     async def _lose_patience(self) -> None:
         while True:
             await self.clock.sleep(min(1.0, self.grace / 4))
-            before = self.clock.monotonic() - self.grace
-            for ticket in [one for one in self._waiting() if one.asked_at < before]:
-                self._leave(ticket)
-                self.figures.expired += len(ticket.answers)
-                reason = AWAY if self.is_away and ticket.provisional else f"no verdict within {self.grace:g} s"
-                self._answer(ticket, Unscreened(reason, self.guard.version))
+            now = self.clock.monotonic()
+            for_long = self.is_away and now - self._away_since >= self.grace
+            for ticket in self._waiting():
+                if ticket.asked_at < now - self.grace or (for_long and ticket.provisional):
+                    self._leave(ticket)
+                    self.figures.expired += len(ticket.answers)
+                    reason = AWAY if self.is_away and ticket.provisional else f"no verdict within {self.grace:g} s"
+                    self._answer(ticket, Unscreened(reason, self.guard.version))

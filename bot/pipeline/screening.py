@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
+
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message
-from bot.domain.rules import Decision, Policy, decide
-from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
+from bot.domain.message import Kind, Message, MessageRef
+from bot.domain.rules import Decision, Policy, decide, only_flagged, surrender
+from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
+from bot.errors import where
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.bots import Bots
 from bot.pipeline.guard_queue import GuardQueue
@@ -22,12 +25,19 @@ from bot.ports import Clock, Inbox
 Settled = Callable[[Sequence[Settlement]], None]
 
 MOST_AT_ONCE = 512  # messages in one claim
+DEFECT = "defect: three tries failed"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
     """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
-    knows what other bots do."""
+    knows what other bots do.
+
+    Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
+    guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
+    to be looked at again by the guard once it is back, within `second_look`."""
 
     inbox: Inbox
     queue: GuardQueue
@@ -42,15 +52,18 @@ class Screener:
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
     fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
+    second_look: timedelta = timedelta(hours=6)
     poll: float = 1.0  # seconds
     _busy: int = 0
     _wants_room: bool = False
+    _swept_at: float = float("-inf")
     _decided: list[Settlement] = field(default_factory=list)
+    _aside: list[MessageRef] = field(default_factory=list)
+    _faulty: list[MessageRef] = field(default_factory=list)
     _progress: Bell = field(default_factory=Bell)
-    _failure: BaseException | None = None
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
-        """Until cancelled; or, once `closing` is set, until nothing that was kept is left unsettled."""
+        """Until cancelled; or, once `closing` is set, until nothing that was kept is left to do."""
         async with asyncio.TaskGroup() as stage:
             settling = stage.create_task(self._settle_forever())
             await self._claim(closing)
@@ -63,10 +76,11 @@ class Screener:
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
                 self._sift(message)
-            done = no_more and not claimed and bool(room)  # nobody will edit any more
+            swept = await self._sweep(room - len(claimed), at_once=no_more) if len(claimed) < room else 0
+            done = no_more and not claimed and not swept and bool(room)  # nobody will edit any more
             for message in self.streams.due(self.clock.now(), all_of_them=done):
                 self._screen(message)
-            if room and len(claimed) == room:
+            if room and len(claimed) + swept == room:
                 await asyncio.sleep(0)
             elif done and not self._busy:
                 return
@@ -79,32 +93,62 @@ class Screener:
         due = self.streams.next_due()
         return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
 
+    async def _claim_some(self, room: int) -> Sequence[Message]:
+        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
+
+    async def _sweep(self, room: int, *, at_once: bool) -> int:
+        """Where there is room left, now and then: what was given up, and what is due for its second look. Gives how
+        many that were."""
+        now = self.clock.monotonic()
+        if now - self._swept_at < self.poll and not at_once:
+            return 0
+        given_up = await patiently(partial(self.inbox.given_up, room), self.clock)
+        for message in given_up:
+            self._surrender(message)
+        room -= len(given_up)
+        waited = self.second_look if self.queue.is_away else timedelta(0)
+        again = partial(self.inbox.look_again, room, sent_before=self.clock.now() - waited)
+        seconds = await patiently(again, self.clock) if room else ()
+        for message in seconds:
+            self._screen(message, again=True)
+        self._swept_at = now if len(seconds) < room else self._swept_at
+        return len(given_up) + len(seconds)
+
     def _sift(self, message: Message) -> None:
         """Held back, judged now, or closed because a later revision has come."""
-        now, superseded = self.streams.sift(message, self.clock.now())
+        try:
+            now, superseded = self.streams.sift(message, self.clock.now())
+        except Exception as error:
+            self._busy += 1
+            self._fault(message, error)
+            return
         for late in superseded:
             self._busy += 1
-            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self.policy_of(late).version)
-            self._decided.append(Settlement(decision=closed, decided_at=self._moment(late)))
-            self._progress.ring()
+            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self._policy_of(late).version)
+            self._settle_soon(Settlement(decision=closed, decided_at=self._moment(late)))
         for message in now:
             self._screen(message)
 
     def _moment(self, message: Message) -> datetime:
         return self.moment(message) if self.moment else self.clock.now()
 
-    async def _claim_some(self, room: int) -> Sequence[Message]:
-        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
+    def _policy_of(self, message: Message) -> Policy:
+        """No rules where its community's cannot be had."""
+        try:
+            return self.policy_of(message)
+        except Exception as error:
+            _log.error("no policy", community=message.community_id, error=type(error).__name__, where=where(error))
+            return Policy(rules=())
 
-    def _screen(self, message: Message) -> None:
+    def _screen(self, message: Message, *, again: bool = False) -> None:
+        """`again`: it was looked at before, while the guard was away."""
         self._busy += 1
         started = self.clock.monotonic()
-        repeats = self.recollection.hear(message)
-        bot = self.bots.known(message)
-        exchange = exchange_of(message, self.policy_of(message), bot)
 
         def decided(screening: Screening) -> None:
             at, policy = self._moment(message), self.policy_of(message)
+            if is_provisional(screening):
+                policy = policy.while_guard_is_away()
             past = Past(
                 repeats=repeats,
                 fired=self.recollection.fired(message),
@@ -112,45 +156,105 @@ class Screener:
                 bot=bot,
             )
             decision = decide(message, screening, policy, at=at, past=past)
+            if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
+                self._aside.append(message.ref)
+                self._progress.ring()
+                return
+            if again and exchange and self.queue.is_stood_in_for(exchange):
+                decision = only_flagged(decision)
             if decision.is_incident:
                 self.recollection.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
-            self._decided.append(Settlement(decision=decision, decided_at=at, ms=ms))
-            self._progress.ring()
+            self._settle_soon(Settlement(decision=decision, decided_at=at, ms=ms))
 
-        if exchange is None:
-            decided(NOTHING_TO_JUDGE)
-        else:
-            fresh = message.sent_at >= self.clock.now() - self.fresh
-            answer = self.queue.submit(exchange, community_id=message.community_id, fresh=fresh)
-            answer.add_done_callback(partial(self._judged, decided))
+        try:
+            repeats = () if again else self.recollection.hear(message)
+            bot = self.bots.known(message)
+            exchange = exchange_of(message, self.policy_of(message), bot)
+            if exchange is None:
+                decided(NOTHING_TO_JUDGE)
+                return
+            answer = self.queue.submit(
+                exchange,
+                community_id=message.community_id,
+                fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
+                provisional=self.moment is None,  # what is recorded can wait for the guard
+            )
+            answer.add_done_callback(partial(self._judged, message, decided))
+        except Exception as error:
+            self._fault(message, error)
 
-    def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
+    def _judged(
+        self, message: Message, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]"
+    ) -> None:
         try:
             decided(answer.result())
         except asyncio.CancelledError:
             pass  # the process is stopping; the message stays claimed and is claimed again
-        except BaseException as error:
-            self._failure = error
-            self._progress.ring()
+        except Exception as error:
+            self._fault(message, error)
+
+    def _surrender(self, message: Message) -> None:
+        self._busy += 1
+        decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
+        self._settle_soon(Settlement(decision=decision, decided_at=self.clock.now()))
+
+    def _fault(self, message: Message, error: Exception) -> None:
+        """What an exception says may quote the message: its kind and place must do."""
+        ref = message.ref
+        _log.error(
+            "message failed",
+            platform=ref.platform,
+            channel=ref.channel_id,
+            message=ref.message_id,
+            error=type(error).__name__,
+            where=where(error),
+        )
+        self._faulty.append(ref)
+        self._progress.ring()
+
+    def _settle_soon(self, settlement: Settlement) -> None:
+        self._decided.append(settlement)
+        self._progress.ring()
 
     async def _settle_forever(self) -> None:
         while True:
-            if self._failure:
-                raise self._failure
             batch, self._decided = self._decided, []
-            if not batch:
-                await self._progress.wait(self.poll)
-                continue
-            await patiently(partial(self.inbox.settle, batch), self.clock)
-            self._busy -= len(batch)
-            self.bots.note(batch)
-            if self._wants_room:
+            aside, self._aside = self._aside, []
+            faulty, self._faulty = self._faulty, []
+            if batch:
+                await self._settle(batch)
+            if aside:
+                await patiently(partial(self.inbox.set_aside, aside), self.clock)
+            for ref in faulty:
+                await patiently(partial(self.inbox.fault, ref), self.clock)
+            self._busy -= len(aside) + len(faulty)
+            if faulty or (self._wants_room and (batch or aside)):
                 self.arrived.ring()
-            if any(settlement.decision.actions for settlement in batch):
-                self.planned.ring()
-            if self.on_settled:
-                self.on_settled(batch)
+            if not (batch or aside or faulty):
+                await self._progress.wait(self.poll)
+
+    async def _settle(self, batch: Sequence[Settlement]) -> None:
+        """What cannot be settled does not keep the others from it."""
+        try:
+            await patiently(partial(self.inbox.settle, batch), self.clock)
+        except Exception as error:
+            if len(batch) == 1:
+                self._fault(batch[0].decision.message, error)
+                return
+            half = len(batch) // 2
+            await self._settle(batch[:half])
+            await self._settle(batch[half:])
+            return
+        self._busy -= len(batch)
+        if any(settlement.decision.actions for settlement in batch):
+            self.planned.ring()
+        for note in (self.bots.note, self.on_settled):
+            try:
+                if note:
+                    note(batch)
+            except Exception as error:  # it is settled all the same
+                _log.error("not noted", error=type(error).__name__, where=where(error))
 
 
 def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exchange | None:

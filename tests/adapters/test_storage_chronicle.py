@@ -41,11 +41,16 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
 SUSPECTED = [(table, column) for table in ("messages", "actions") for column in ("circle", "faults")]
-LATER = [("communities", "version"), *SUSPECTED]
+LATER = [("communities", "version"), *SUSPECTED, ("messages", "aside_at")]
+INDEXES = (
+    "communities_version", "messages_suspects", "actions_suspects",
+    "messages_waiting", "messages_aside", "messages_once_aside",
+)  # fmt: skip
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
-    *(f"DROP INDEX {index}" for index in ("communities_version", "messages_suspects", "actions_suspects")),
+    *(f"DROP INDEX {index}" for index in INDEXES),
     *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in LATER),
+    "CREATE INDEX messages_waiting ON messages (community, sent_at, id) WHERE settled_at IS NULL",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)

@@ -378,8 +378,7 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         await clock.advance(2)
         more = []
         for number in range(3):
-            for text in (f"말 {number}", f"나쁜 말 {number}"):
-                more.append(ask(queue, text))
+            more += [ask(queue, f"말 {number}"), ask(queue, f"나쁜 말 {number}")]
             await clock.advance(1)
         more.append(queue.submit(Exchange(prompt="급함"), community_id="c", urgent=True))
         guard.hold.set()
