@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters import digest_page as digest_pages
 from adapters.dialects import DIALECTS
+from adapters.expression_worker import ExpressionWorker
 from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
@@ -19,7 +20,7 @@ from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
-from bot.domain.message import Message
+from bot.domain.message import Author, Message
 from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -28,6 +29,7 @@ from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
 from bot.pipeline.bots import Bots
 from bot.pipeline.bursts import BurstWatch
+from bot.pipeline.deciding import Decider
 from bot.pipeline.delivering import Courier
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
@@ -299,6 +301,8 @@ async def application(
         record, deliveries, to_deliver = SqlChronicle(database), SqlDeliveries(database), Bell()
         presses = opened.enter_context(_presses(config.report.workers))
         editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
+        decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
+        opened.callback(decider.close)
         desk = FrontDesk(
             policies=policies,
             reviewer=reviewer,
@@ -306,6 +310,7 @@ async def application(
             queue=queue,
             bots_seen=bots,
             editor=editor,
+            decider=decider,
             schedule_of=config.schedule_of,
             clock=clock,
         )
@@ -360,6 +365,10 @@ async def application(
             if on_settled:
                 on_settled(settlements)
 
+        async def meet(message: Message) -> Author:
+            platform = connected.get(message.ref.platform)
+            return await platform.meet(message) if platform else message.author
+
         screener = Screener(
             inbox=inbox,
             queue=queue,
@@ -368,7 +377,9 @@ async def application(
             arrived=Bell(),
             planned=planned,
             bots=bots,
+            meet=meet,
             recollection=recollection,
+            decider=decider,
             streams=Streams(
                 quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
                 longest=config.bots.longest,
@@ -540,6 +551,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         desk=core.desk,
         outbox=core.outbox,
         inbox=core.inbox,
+        bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,

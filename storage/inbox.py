@@ -1,6 +1,5 @@
 """The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
 
-import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ import structlog
 from sqlalchemy import Select, bindparam, case, exists, func, insert, not_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import Delete, Done
+from bot.domain.actions import PROTECTING, Delete, Done
 from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
 from bot.domain.journal import Aside
@@ -20,6 +19,7 @@ from bot.domain.verdict import Verdict
 from bot.errors import Unavailable
 from storage import bots, codec, suspects, tallies
 from storage.database import Database
+from storage.leasing import leased
 from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds
 
 _log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ _CLOSE = """
     UPDATE messages SET
         settled_at = :now, holder = NULL,
         score = CAST(given.value ->> 4 AS double precision), ms = CAST(given.value ->> 5 AS double precision),
-        body = CASE CAST(given.value ->> 6 AS integer) WHEN 1 THEN body END
+        body = given.value ->> 6
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
@@ -122,13 +122,7 @@ class SqlInbox:
         return await self._keep(messages)
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
-        leasing = asyncio.ensure_future(self._lease(limit, fresh_since))
-        try:
-            leased = await asyncio.shield(leasing)
-        except asyncio.CancelledError:
-            await self._give_back([id_ for id_, _ in await leasing])
-            raise
-        found = [message for _, message in leased]
+        found = [message for _, message in await leased(self._lease(limit, fresh_since), self._give_back)]
         self._in_hand.update(message.ref for message in found)
         return found
 
@@ -322,8 +316,8 @@ class SqlInbox:
         oldest_first = {community: free[community][: number[community]][::-1] for community in turns}
         return list(_rounds(oldest_first, turns))
 
-    async def _give_back(self, leased: Sequence[int]) -> None:
-        own = messages.c.id.in_(leased) & (messages.c.holder == self._database.holder)
+    async def _give_back(self, taken: Sequence[tuple[int, Message]]) -> None:
+        own = messages.c.id.in_([id_ for id_, _ in taken]) & (messages.c.holder == self._database.holder)
         async with self._database.write() as connection:
             await connection.execute(update(messages).where(own).values(holder=None))
 
@@ -337,15 +331,13 @@ class SqlInbox:
             for ref, settlement in first.items()
             if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
         ]
-        given = {
-            "given": codec.write_rows(map(_closing, first.values())),
-            "now": microseconds(self._database.clock.now()),
-        }
+        now = self._database.clock.now()
+        given = {"given": codec.write_rows(map(_closing, first.values())), "now": microseconds(now)}
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
             closed = await connection.execute(self._database.sql(_CLOSE), given)
             new = set(map(codec.read_ref, closed))
-            await _open_incidents(connection, first, revisions)
+            await _open_incidents(connection, first, revisions, now)
             await _withdraw(connection, first, revisions)
             settled = [one for ref, one in first.items() if ref in new]
             await tallies.count(self._database, connection, settled)
@@ -382,7 +374,10 @@ def _read(row: AnyRow) -> Message | None:
 
 
 async def _open_incidents(
-    connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], revisions: Mapping[MessageRef, AnyRow]
+    connection: AsyncConnection,
+    settlements: Mapping[MessageRef, Settlement],
+    revisions: Mapping[MessageRef, AnyRow],
+    now: datetime,
 ) -> None:
     """`revisions` as they were before: what was settled then is not decided again."""
     decided = {
@@ -409,10 +404,14 @@ async def _open_incidents(
         {
             "incident": incident,
             "position": position,
+            "platform": decided[message].decision.message.ref.platform,
+            "community": homes[message],
             "kind": action.kind,
+            "protects": action.kind in PROTECTING,
             "args": codec.write_action(action),
             "state": "planned",
             "attempts": 0,
+            "planned_at": now,
         }
         for incident, message in opened
         for position, action in enumerate(decided[message].decision.actions)
@@ -442,4 +441,6 @@ async def _withdraw(
 def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:
     decision = settlement.decision
     score = decision.screening.harm if isinstance(decision.screening, Verdict) else None
-    return *codec.key(decision.message.ref), score, settlement.ms, int(decision.is_incident)
+    # As it was judged: of its author more may be known by now than when it was kept.
+    body = codec.write_body(decision.message) if decision.is_incident else None
+    return *codec.key(decision.message.ref), score, settlement.ms, body

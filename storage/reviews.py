@@ -58,7 +58,8 @@ class SqlReviews:
         taken = [(codec.read_action(row.args), codec.read_outcome(row.state, row.reason)) for row in rows]
         if review.call is Call.WRONG:
             await call_off(connection, self._database.clock.now(), of_incident, actions.c.state == "planned")
-        await add_actions(connection, review.incident_id, consequences(review.call, taken), due)
+        follows = consequences(review.call, taken)
+        await add_actions(connection, review.incident_id, follows, due=due, now=self._database.clock.now())
 
     async def appeal(
         self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
@@ -75,5 +76,5 @@ class SqlReviews:
             )
             if taken.first() is None:
                 return False
-            await add_actions(connection, appeal.incident_id, then, due)
+            await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
             return True

@@ -117,10 +117,12 @@ class Limiter:
         return max(self._closed_until - now, (1 - self._allowance) / PER_SECOND)
 
     async def _before(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestStartParams
+        self, session: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestStartParams
     ) -> None:
         if request.url.scheme in ("http", "https") and not self._is_answer(request.url.path):
             await self.turn(rank_of(request.method, request.url.path))
+            if session.closed:  # while we waited; aiohttp has looked before
+                raise RuntimeError("Session is closed")
 
     async def _after(
         self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams
@@ -141,7 +143,9 @@ async def _is_from_discord(answer: aiohttp.ClientResponse) -> bool:
     """Hotels, proxies and cut connections answer, too: then nobody knows what Discord would have said, and it must not
     be taken for a refusal, a missing message or a wrong token."""
     said = (await answer.read()).strip()
-    return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in (b"{}", b"[]"))
+    lists = answer.status < 300 and answer.method in ("GET", "PUT")  # what was done or refused is told of in an object
+    whole = (b"{}", b"[]") if lists else (b"{}",)
+    return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in whole)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -39,7 +39,7 @@ from adapters.http_api.shapes import (
 )
 from adapters.http_api.streaming import Stream
 from bot.domain.verdict import Task
-from bot.errors import BotError, where
+from bot.errors import BotError, raised
 from bot.ports import Vitals
 from bot.texts import Texts
 
@@ -190,7 +190,7 @@ class _Front:
             await self._inner(scope, receive, answer)
         except Exception as error:
             # Whatever it says may quote a text: its kind and place must do.
-            _log.error("request failed", request_id=request_id, error=type(error).__name__, at=where(error))
+            _log.error("request failed", request_id=request_id, error=raised(error))
             if not complete:
                 raise
         finally:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bot.domain.community import Community
 
 #: Fields of a community that are no settings.
-_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed"})
+_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 from bot.domain.community import Community
 from bot.domain.journal import Aside
 from bot.domain.message import Platform
-from bot.errors import Unavailable, where
+from bot.errors import Unavailable, raised
 from bot.pipeline.bell import patiently
 from bot.pipeline.policies import Policies
 from bot.ports import ChatPlatform, Clock, Inbox, Journal
@@ -120,9 +120,7 @@ class Alarm:
                     return
                 await self.clock.sleep(error.retry_after)
             except Exception as error:  # who cannot be told does not keep the others from hearing
-                _log.error(
-                    "moderators not told", community=community.id, error=type(error).__name__, where=where(error)
-                )
+                _log.error("moderators not told", community=community.id, error=raised(error))
                 return
 
 

@@ -32,7 +32,7 @@ import structlog
 
 from bot.domain.figures import QueueFigures
 from bot.domain.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
-from bot.errors import BotError, Unavailable, where
+from bot.errors import BotError, Unavailable, raised
 from bot.pipeline.bell import LONGEST_PAUSE
 from bot.ports import Clock, Guard
 
@@ -232,7 +232,7 @@ class GuardQueue:
         except BotError:
             raise
         except Exception as error:
-            _log.error("guard failed", error=type(error).__name__, where=where(error), exchanges=1)
+            _log.error("guard failed", error=raised(error), exchanges=1)
             self._failed(Unavailable(type(error).__name__))
         else:
             self._recovered()
@@ -262,7 +262,7 @@ class GuardQueue:
             if len(stood) == len(tickets):
                 return stood
         except Exception as error:
-            _log.error("stand-in failed", error=type(error).__name__, where=where(error), exchanges=len(tickets))
+            _log.error("stand-in failed", error=raised(error), exchanges=len(tickets))
         if len(tickets) == 1:
             return [Unscreened(AWAY, self.guard.version)]
         return [screening for ticket in tickets for screening in await self._stood_in([ticket])]
@@ -368,7 +368,7 @@ class GuardQueue:
                     ticket.alone = True
                 self._try_again(ticket, error)
             return
-        _log.error("guard failed", error=type(error).__name__, where=where(error), exchanges=len(tickets))
+        _log.error("guard failed", error=raised(error), exchanges=len(tickets))
         if len(tickets) > 1:
             for ticket in tickets:
                 if self.is_away:

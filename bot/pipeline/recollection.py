@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actions import Weight
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Message, as_read
 from bot.domain.rules import Decision, Policy
 from bot.domain.views import canonical
+
+LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
 
 Member = tuple[str, str]  # community, author
 Place = tuple[str, str, str]  # community, author, channel
@@ -21,21 +23,24 @@ class Recollection:
         self._window = window
         self._members = members
         self._each = each
-        self._sent: dict[Member, deque[tuple[datetime, str]]] = {}
+        self._sent: dict[Member, deque[tuple[datetime, int]]] = {}
         self._fired: dict[Member, dict[str, datetime]] = {}
         self._offences: dict[Place, deque[datetime]] = {}
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = (message.community_id, message.author.id)
-        text = canonical(message.text if message.typed is None else message.typed)
+        text = message.read if message.typed is None else as_read(message.typed)
+        if len(text) <= LONG:
+            text = canonical(text)
         sent = self._sent.pop(member, None) or deque(maxlen=self._each)
         self._sent[member] = sent  # most recently heard of last
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
-        repeats = tuple(moment for moment, other in sent if other == text and moment <= message.sent_at)
+        mark = hash(text)  # a long text is not kept alive for it
+        repeats = tuple(moment for moment, other in sent if other == mark and moment <= message.sent_at)
         if message.kind is Kind.NEW and text:
-            sent.append((message.sent_at, text))
+            sent.append((message.sent_at, mark))
         _bound(self._sent, self._members)
         return repeats
 

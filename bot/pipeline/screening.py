@@ -1,30 +1,36 @@
 """Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message, MessageRef
+from bot.domain.message import Author, Kind, Message, MessageRef, as_read
 from bot.domain.rules import Decision, Policy, decide, only_flagged, surrender
 from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
-from bot.errors import where
+from bot.errors import raised
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.bots import Bots
+from bot.pipeline.deciding import Decider
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.recollection import Recollection
 from bot.pipeline.streaming import Streams
 from bot.ports import Clock, Inbox
 
+#: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
+Meet = Callable[[Message], Awaitable[Author]]
 Settled = Callable[[Sequence[Settlement]], None]
+Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 512  # messages in one claim
+MEETING = 60.0  # seconds that may be spent on finding out who an author is
 DEFECT = "defect: three tries failed"
 
 _log = structlog.get_logger(__name__)
@@ -46,8 +52,10 @@ class Screener:
     arrived: Bell
     planned: Bell
     bots: Bots
+    meet: Meet | None = None
     recollection: Recollection = field(default_factory=Recollection)
     streams: Streams = field(default_factory=Streams)
+    decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
@@ -60,6 +68,8 @@ class Screener:
     _decided: list[Settlement] = field(default_factory=list)
     _aside: list[MessageRef] = field(default_factory=list)
     _faulty: list[MessageRef] = field(default_factory=list)
+    _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
+    _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
     _progress: Bell = field(default_factory=Bell)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
@@ -137,7 +147,7 @@ class Screener:
         try:
             return self.policy_of(message)
         except Exception as error:
-            _log.error("no policy", community=message.community_id, error=type(error).__name__, where=where(error))
+            _log.error("no policy", community=message.community_id, error=raised(error))
             return Policy(rules=())
 
     def _screen(self, message: Message, *, again: bool = False) -> None:
@@ -145,17 +155,32 @@ class Screener:
         self._busy += 1
         started = self.clock.monotonic()
 
-        def decided(screening: Screening) -> None:
+        def decided(screening: Screening, met: Author | None = None) -> None:
             at, policy = self._moment(message), self.policy_of(message)
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
+            about = replace(message, author=met) if met else message
             past = Past(
                 repeats=repeats,
                 fired=self.recollection.fired(message),
                 offences=self.recollection.offences(message),
                 bot=bot,
             )
-            decision = decide(message, screening, policy, at=at, past=past)
+            if self.decider.is_quick(message, policy):
+                acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
+                return
+            deciding = asyncio.create_task(self.decider.decide(about, screening, policy, at=at, past=past))
+            self._deciding.add(deciding)
+            deciding.add_done_callback(self._deciding.discard)
+            deciding.add_done_callback(partial(self._answered, message, partial(acted, at, policy, screening, met)))
+
+        def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
+            if decision.is_incident and self.meet and not met and message.author.unmet:
+                meeting = asyncio.create_task(_met(self.meet, message))
+                self._meetings.add(meeting)
+                meeting.add_done_callback(self._meetings.discard)
+                meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
+                return
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._aside.append(message.ref)
                 self._progress.ring()
@@ -180,15 +205,13 @@ class Screener:
                 fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
                 provisional=self.moment is None,  # what is recorded can wait for the guard
             )
-            answer.add_done_callback(partial(self._judged, message, decided))
+            answer.add_done_callback(partial(self._answered, message, decided))
         except Exception as error:
             self._fault(message, error)
 
-    def _judged(
-        self, message: Message, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]"
-    ) -> None:
+    def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:
-            decided(answer.result())
+            then(answer.result())
         except asyncio.CancelledError:
             pass  # the process is stopping; the message stays claimed and is claimed again
         except Exception as error:
@@ -207,8 +230,7 @@ class Screener:
             platform=ref.platform,
             channel=ref.channel_id,
             message=ref.message_id,
-            error=type(error).__name__,
-            where=where(error),
+            error=raised(error),
         )
         self._faulty.append(ref)
         self._progress.ring()
@@ -254,7 +276,18 @@ class Screener:
                 if note:
                     note(batch)
             except Exception as error:  # it is settled all the same
-                _log.error("not noted", error=type(error).__name__, where=where(error))
+                _log.error("not noted", error=raised(error))
+
+
+async def _met(meet: Meet, message: Message) -> Author:
+    """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays unmet:
+    the rules know what may be done then."""
+    try:
+        async with asyncio.timeout(MEETING):
+            return await meet(message)
+    except Exception as error:
+        _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
+        return message.author
 
 
 def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exchange | None:
@@ -263,7 +296,8 @@ def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exc
     if message.kind is Kind.DELETE or not message.text.strip():
         return None
     if policy.takes_for_answer(message, bot):
-        return Exchange(prompt=message.prompt, response="\n".join(filter(None, (message.lead, message.text))))
+        prompt = None if message.prompt is None else as_read(message.prompt)
+        return Exchange(prompt=prompt, response=as_read(message.answer))
     if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
         return None
-    return Exchange(prompt=message.text)
+    return Exchange(prompt=message.read)

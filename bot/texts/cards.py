@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.domain.actions import Action, Outcome, Refused
+from bot.domain.actions import AWAY, DEFECT, Action, Outcome, Refused
 from bot.domain.card import Card, Line, Tone, buttons, masked, tone
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Pairing
@@ -67,12 +67,16 @@ def review_line(review: Review, say: Texts, timezone: str) -> str:
 
 def revealed(incident: Incident, say: Texts) -> str:
     """The whole text and why each rule matched, for the one moderator who asked."""
+    return say("card.revealed", text=said_in_full(incident, say), why=reasons(incident.decision, say) or "-")
+
+
+def said_in_full(incident: Incident, say: Texts) -> str:
+    """The whole text, of a bot's answer with what was asked."""
     message = incident.decision.message
-    text = message.text
-    if message.pairing is not None:
-        asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
-        text = f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {text}"
-    return say("card.revealed", text=text, why=reasons(incident.decision, say) or "-")
+    if message.pairing is None:
+        return message.text
+    asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
+    return f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {message.text}"
 
 
 def told(planned: PlannedAction, say: Texts) -> str:
@@ -89,9 +93,16 @@ def told(planned: PlannedAction, say: Texts) -> str:
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
-    state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
-    because_of = f" ({outcome.reason})" if isinstance(outcome, Refused) else ""
-    return f"{say[f'action.{action.kind}']} {state}{because_of}"
+    match outcome:
+        case Refused(reason) if reason == AWAY:
+            state = say["outcome.away"]
+        case Refused(reason) if reason.startswith(DEFECT):
+            state = say("outcome.defect", name=reason.removeprefix(DEFECT))
+        case Refused(reason):
+            state = f"{say['outcome.refused']} ({reason})"
+        case _:
+            state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
+    return f"{say[f'action.{action.kind}']} {state}"
 
 
 def _prompt(incident: Incident, say: Texts) -> str:

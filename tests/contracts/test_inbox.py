@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.actions import Delete, Done, Flag, Gone
@@ -10,7 +11,7 @@ from bot.domain.incident import Settlement
 from bot.domain.journal import Aside
 from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.verdict import Unscreened
-from tests.builders import GUARD, NOW, decision, later, message, settlement
+from tests.builders import EVERYWHERE, GUARD, NOW, decision, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
@@ -164,7 +165,7 @@ def test_settlements_that_come_together_open_one_incident(opens: Opens) -> None:
             await store.inbox.keep([message("1")])
             await asyncio.gather(*(store.inbox.settle([settlement(message("1"), Flag())]) for _ in range(10)))
             assert len(await store.incidents.between(NOW, later(1))) == 1
-            assert len(await store.outbox.claim(100, now=NOW)) == 1
+            assert len(await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)) == 1
 
     asyncio.run(scenario())
 
@@ -183,6 +184,23 @@ def test_only_an_incident_keeps_its_text(opens: Opens) -> None:
             assert known[1].prompt is None
             assert known[1].author.id == good.author.id
             assert ids(await store.inbox.recent(later(1))) == ["2", "3"]
+
+    asyncio.run(scenario())
+
+
+def test_an_incident_knows_its_author_as_they_were_met(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            kept = message("1", "나쁜 말")
+            kept = replace(kept, author=replace(kept.author, roles=frozenset(), unmet=True))
+            author = Author(id=kept.author.id, name="민지", roles=frozenset({"회원"}), since=NOW)
+            met = replace(kept, author=author)
+            await store.inbox.keep([kept])
+            assert list(await claim(store)) == [kept]
+            await store.inbox.settle([settlement(met, Flag())])
+        async with opens() as store:
+            (incident,) = await store.incidents.of([kept.ref])
+            assert incident.decision.message == met
 
     asyncio.run(scenario())
 
@@ -238,8 +256,8 @@ def test_what_we_deleted_ourselves_was_not_withdrawn(opens: Opens) -> None:
             ours, just_now, theirs, not_yet = (message(id_) for id_ in "1234")
             await store.inbox.keep([ours, just_now, theirs, not_yet])
             await store.inbox.settle([settlement(one, Delete()) for one in (ours, just_now, theirs, not_yet)])
-            first, _, third = await store.outbox.claim(3, now=NOW)
-            await store.outbox.record([(first.id, Done()), (third.id, Gone())])
+            first, _, third = await store.outbox.claim(3, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(first, Done()), (third, Gone())])
             gone = [message(id_, "", revision=1, kind=Kind.DELETE, sent_at=later(5)) for id_ in "1234"]
             await store.inbox.keep(gone)
             await store.inbox.settle([settlement(one) for one in gone])

@@ -11,7 +11,7 @@ from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, W
 from bot.domain.community import Community
 from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message, Platform
+from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.rules import Mode, Policy, Reason, Rule
 from bot.domain.verdict import Task, Unscreened
 from bot.errors import Broken, Unavailable
@@ -87,6 +87,7 @@ class Flow:
             arrived=Bell(),
             planned=planned,
             bots=Bots(roll=self.store.bot_roll),
+            meet=self.platform.meet,
             on_settled=self.settled.extend,
             poll=0.01,
         )
@@ -176,6 +177,30 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
     asyncio.run(scenario())
 
 
+def test_only_authors_of_what_is_about_something_are_met_and_staff_is_spared() -> None:
+    async def scenario() -> None:
+        unknown = [
+            replace(message(str(number), text), author=Author(id=author, unmet=True))
+            for number, (text, author) in enumerate([("안녕", "a"), ("욕", "b"), ("욕", "c"), ("욕", "d")])
+        ]
+        flow = Flow(unknown, guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform.authors = {
+            "b": Author(id="b", name="회원"),
+            "c": Author(id="c", roles=frozenset({"moderator"})),
+            "d": Unavailable("away"),
+        }
+        await flow.run()
+        assert {ref.message_id for ref in flow.platform.met} == {"1", "2", "3"}
+        done = {(planned.message.ref.message_id, planned.action.kind) for planned in flow.platform.performed}
+        assert done == {("1", "delete"), ("1", "warn"), ("1", "flag"), ("3", "flag")}
+        (kept,) = await flow.store.incidents.of([unknown[1].ref])
+        assert kept.decision.message.author == flow.platform.authors["b"]
+        (unsure,) = await flow.store.incidents.of([unknown[3].ref])
+        assert [why.code for why in unsure.decision.restraints] == ["unmet"]
+
+    asyncio.run(scenario())
+
+
 def test_a_deletion_is_settled_without_asking_the_guard() -> None:
     async def scenario() -> None:
         bad = message("1", "욕")
@@ -211,7 +236,7 @@ def test_a_failing_action_does_not_stop_the_next_and_is_tried_again() -> None:
         await second.run()
         assert second.performed() == [("1", "delete")]
         (incident,) = await flow.store.incidents.of([message("1").ref])
-        assert [outcome for _, outcome in incident.outcomes] == [Done(), Done(), Refused("no direct messages")]
+        assert [outcome for _, outcome in incident.outcomes] == [Done(), Refused("no direct messages"), Done()]
 
     asyncio.run(scenario())
 
@@ -274,11 +299,15 @@ def test_a_broken_guard_ends_the_run_and_nothing_is_lost() -> None:
     asyncio.run(scenario())
 
 
+class Killed(BaseException):
+    """What no stage can survive."""
+
+
 def test_a_started_warning_is_never_given_twice() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         flow = Flow([message("1", "욕")], guard=ScriptedGuard({"욕": 0.95}), store=store)
-        flow.platform.answers |= dict.fromkeys(("delete", "warn", "flag"), RuntimeError("killed here"))
+        flow.platform.answers |= dict.fromkeys(("delete", "warn", "flag"), Killed())
         with pytest.raises(BaseExceptionGroup):
             await flow.run()
         store.restart()
