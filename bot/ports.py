@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from bot.domain.actions import Action, Outcome
 from bot.domain.bots import Bot
 from bot.domain.community import Community
+from bot.domain.conditions import Text, Words
 from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.figures import Pulse
@@ -69,6 +70,14 @@ class Guard(Protocol):
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Must be cancellable."""
+        ...
+
+
+class Searcher(Protocol):
+    """Looks for what only an engine that may take for ever understands (`Policy.to_search`)."""
+
+    async def find(self, text: Text, content: str) -> Words:
+        """As `Text.find`. Raises TimeoutError where it took too long and was given up."""
         ...
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters import digest_page as digest_pages
 from adapters.dialects import DIALECTS
+from adapters.expression_worker import ExpressionWorker
 from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
@@ -29,6 +30,7 @@ from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
 from bot.pipeline.bots import Bots
 from bot.pipeline.bursts import BurstWatch
+from bot.pipeline.deciding import Decider
 from bot.pipeline.delivering import Courier
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
@@ -295,6 +297,8 @@ async def application(
         record, deliveries, to_deliver = SqlChronicle(database), SqlDeliveries(database), Bell()
         presses = opened.enter_context(_presses(config.report.workers))
         editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
+        decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
+        opened.callback(decider.close)
         desk = FrontDesk(
             policies=policies,
             reviewer=reviewer,
@@ -302,6 +306,7 @@ async def application(
             queue=queue,
             bots_seen=bots,
             editor=editor,
+            decider=decider,
             schedule_of=config.schedule_of,
             clock=clock,
         )
@@ -372,6 +377,7 @@ async def application(
             bots=bots,
             meet=meet,
             recollection=recollection,
+            decider=decider,
             streams=Streams(
                 quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
                 longest=config.bots.longest,
@@ -544,6 +550,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         desk=core.desk,
         outbox=core.outbox,
         inbox=core.inbox,
+        bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,
