@@ -50,6 +50,7 @@ async def moderate(
     gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
     heard_all, settled_all, stopping = asyncio.Event(), asyncio.Event(), stopping or asyncio.Event()
     broken: list[BotError] = []
+    heard = {platform.platform for platform in platforms}
 
     async def hear(platform: ChatPlatform) -> None:
         try:
@@ -58,10 +59,14 @@ async def moderate(
             await lose(platform.platform, error)
         except Exception as error:
             await lose(platform.platform, Broken(raised(error)))
+        finally:
+            heard.discard(platform.platform)
 
     async def lose(platform: Platform, error: BotError) -> None:
         broken.append(error)
         _log.error("platform lost", platform=platform, reason=str(error))
+        if heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
+            return
         enforcer.platforms = {name: chat for name, chat in enforcer.platforms.items() if name is not platform}
         if on_lost:
             await on_lost(platform)
