@@ -19,6 +19,7 @@ from adapters.discord.private import ClosedDoor, PrivateMessages
 from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.recalling import PIECES
 from bot.domain.actions import (
+    Answer,
     Ban,
     Delete,
     Done,
@@ -42,7 +43,7 @@ from bot.domain.message import Message
 from bot.errors import Unavailable
 from bot.ports import Clock
 from bot.texts import Texts, texts
-from bot.texts.cards import told
+from bot.texts.cards import answer, told
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
@@ -168,6 +169,14 @@ class Hands:
             case Lift():
                 with self.members.taken(guild_id):
                     return await self._lift(guild_id, int(user_id), reason, say)
+            case Answer(accepted):
+                written = self.private.send(
+                    message.community_id, user_id, answer(planned, accepted, say), nonce=f"{planned.id}-answer"
+                )
+                try:
+                    return await outcome_of(written, say, needs="send_messages")
+                except ClosedDoor:
+                    return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 gone = http.delete_message(int(where), int(what), reason=reason)
@@ -322,7 +331,7 @@ class Hands:
             planned.message.community_id,
             author,
             warning,
-            nonce=f"{planned.incident_id}-warn",
+            nonce=f"{planned.id}-warn",
             view=appeal_view(planned.incident_id, author, say),
         )
         try:
