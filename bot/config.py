@@ -21,7 +21,7 @@ from bot.domain import conditions
 from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn
 from bot.domain.community import Community
 from bot.domain.message import Pairing, Platform
-from bot.domain.patterns import expression
+from bot.domain.patterns import is_linear, objection
 from bot.domain.rules import Mode, Policy, Reason, Rule, Watch
 from bot.domain.schedule import DAYS, Burst, Schedule
 from bot.domain.verdict import Task
@@ -196,6 +196,9 @@ class _Patterns(_Section):
     any_of: Names
     unless: list[str] = []
 
+    def named(self, name: str) -> conditions.Group:
+        return conditions.Group(name=name, any_of=tuple(self.any_of), unless=tuple(self.unless))
+
 
 class _Text(_Section):
     """Own patterns, a shipped group of them, or both."""
@@ -205,10 +208,8 @@ class _Text(_Section):
     unless: list[str] = []
 
     def condition(self) -> conditions.Text:
-        shipped = _patterns()[self.group] if self.group else _Patterns.model_construct(any_of=[], unless=[])
-        return conditions.Text(
-            any_of=(*self.any_of, *shipped.any_of), unless=(*self.unless, *shipped.unless), group=self.group or ""
-        )
+        group = _patterns()[self.group] if self.group else None
+        return conditions.Text(any_of=tuple(self.any_of), unless=tuple(self.unless), group=group)
 
 
 class _Repeats(_Section):
@@ -237,6 +238,7 @@ class _When(_Section):
     by_bot: bool | None = None
     edited: Literal[True] | None = None
     filtered: Literal[True] | None = None
+    overrides: Literal[True] | None = None
     link: _Link | None = None
     mentions: Annotated[int, Field(ge=1)] | None = None
     repeats: _Repeats | None = None
@@ -278,6 +280,8 @@ class _When(_Section):
             asked.append(conditions.Edited())
         if self.filtered:
             asked.append(conditions.Filtered())
+        if self.overrides:
+            asked.append(conditions.Overrides())
         if self.no_text:
             asked.append(conditions.NoText(text=self.no_text.condition()))
         return tuple(asked)
@@ -383,9 +387,9 @@ class _RuleFile(_Section):
 
 
 @lru_cache
-def _patterns() -> dict[str, _Patterns]:
+def _patterns() -> dict[str, conditions.Group]:
     content = tomllib.loads(files("bot.presets").joinpath("patterns.toml").read_text("utf-8"))
-    return {name: _Patterns.model_validate(group) for name, group in content.items()}
+    return {name: _Patterns.model_validate(group).named(name) for name, group in content.items()}
 
 
 @lru_cache
@@ -451,7 +455,10 @@ def _check_rules(path: str, config: Config, say: Texts) -> None:
             if not asked.group and not asked.any_of:
                 refuse("empty_text", rule=rule.name)
             for pattern in (*asked.any_of, *asked.unless):
-                _check_pattern(pattern, lambda why, p=pattern, n=rule.name: refuse("regex", rule=n, pattern=p, why=why))
+                if problem := objection(pattern, allow=True):
+                    code, said = problem
+                    why = say(f"pattern.{code}", why=said)
+                    refuse("regex", rule=rule.name, pattern=pattern, why=why)
     known = [rule.name for rule in preset(config.defaults.preset)]
     for name in config.defaults.disabled_rules:
         if name not in known:
@@ -464,16 +471,15 @@ def _check_rules(path: str, config: Config, say: Texts) -> None:
                 refuse("pointless", rule=later.name, earlier=earlier.name)
 
 
-def _check_pattern(pattern: str, refuse: Any) -> None:
-    if not pattern.strip():
-        refuse("empty")
-    try:
-        compiled = re.compile(expression(pattern))
-    except re.error as error:
-        refuse(str(error))
-    else:
-        if compiled.match(""):
-            refuse("matches everything")
+def warnings(config: Config, say: Texts) -> list[str]:
+    """A sentence about everything that works, but not as well as it could."""
+    return [
+        say("check.slow_regex", rule=text.name, pattern=pattern)
+        for text in config.rules
+        for asked in filter(None, (text.when.text, text.when.no_text))
+        for pattern in (*asked.any_of, *asked.unless)
+        if not is_linear(pattern)
+    ]
 
 
 def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: Texts) -> NoReturn:

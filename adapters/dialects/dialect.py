@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from adapters.dialects.question import Answer, Form, Question
 from adapters.dialects.user_text import harmless, pair_windows, token_bound, windows
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.views import readings
 
 #: Below this sum of the label probabilities the model is not answering the question it was trained on.
 MIN_LABEL_MASS = 0.9
@@ -67,9 +69,13 @@ class Dialect:
         kinds = {form.judges for form in self.forms}
         texts: dict[str, tuple[tuple[str, str], ...]] = {"prompt": (), "response": ()}
         if prompt is not None and "prompt" in kinds:
-            texts["prompt"] = tuple((window, "") for window in windows(prompt, self.window, cost))
+            texts["prompt"] = tuple((part, "") for one in readings(prompt) for part in windows(one, self.window, cost))
         if response is not None and "response" in kinds:
-            texts["response"] = pair_windows(prompt or "", response, self.window, cost)
+            texts["response"] = tuple(
+                pair
+                for asked, answered in zip_longest(readings(prompt or ""), readings(response))
+                for pair in pair_windows(asked or prompt or "", answered or response, self.window, cost)
+            )
         return tuple(
             Question(form, form.filled(harmless(asked, self.sections), harmless(answered, self.sections)), window)
             for form in self.forms

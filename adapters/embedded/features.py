@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.domain.views import canonical, views
+from bot.domain.views import canonical, readings, views
 
 BITS = 21  # log2 of the number of buckets
 ORDERS = 4  # n-grams of 1..ORDERS characters
@@ -51,12 +51,12 @@ class Row:
 
 
 def rows(text: str) -> Iterator[Row]:
-    """Every view of every window of `text`; the worst row speaks for the text."""
-    text = canonical(text)
-    last = max(len(text) - WINDOW, 0)
-    for window, start in enumerate(range(0, last + STRIDE, STRIDE) if last else (0,)):
-        for view, reading in views(text[start : start + WINDOW]):
-            yield Row(window, view, read(reading))
+    """Every view of every window of every reading of `text`; the worst row speaks for the text."""
+    for one in map(canonical, readings(text)):
+        last = max(len(one) - WINDOW, 0)
+        for window, start in enumerate(range(0, last + STRIDE, STRIDE) if last else (0,)):
+            for view, reading in views(one[start : start + WINDOW]):
+                yield Row(window, view, read(reading))
 
 
 def read(reading: str) -> str:

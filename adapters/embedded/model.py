@@ -104,7 +104,7 @@ class Model:
         logits = self.logits([row.text for _, row in waiting])
         for (index, row), logit in zip(waiting, logits.tolist(), strict=True):
             score = scores[index]
-            score.windows = row.window + 1
+            score.windows = max(score.windows, row.window + 1)
             if score.worst is None or logit > score.logit:
                 score.logit, score.worst = logit, row
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bot.config import Config, load
+from bot.config import Config, load, warnings
 from bot.errors import Broken
 from bot.texts import LANGUAGES, Texts, spoken_here, texts
 
@@ -108,6 +108,8 @@ def build(language: str) -> typer.Typer:
         from bot import wiring
 
         checked = load(file, say)
+        for warning in warnings(checked, say):
+            print(f"{file}: {warning}")
         print(
             say(
                 "check.fine",

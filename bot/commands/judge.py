@@ -8,7 +8,7 @@ from rich.table import Table
 from bot import wiring
 from bot.commands.shown import decision_json, print_json, screening_json
 from bot.config import Config
-from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.message import Author, Message, MessageRef, Platform, as_read
 from bot.domain.rules import Decision, Watch, decide
 from bot.domain.verdict import Exchange, Screening, Unscreened
 from bot.texts import Texts, because, deeds
@@ -60,7 +60,7 @@ async def _decide(
     text: str, response: str | None, config: Config, say: Texts, guard: str | None
 ) -> tuple[Screening, Decision]:
     """As a plain member's message in a live community; with a response: as the answer of a bot."""
-    exchange = Exchange(prompt=text, response=response)
+    exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
     async with wiring.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
     now = datetime.now(UTC)

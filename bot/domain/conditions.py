@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from bot.domain.bots import Bot
+from bot.domain.expressions import Found, NotLinear
 from bot.domain.message import Kind, LinkKind, Message, Pairing
-from bot.domain.patterns import Patterns, compiled, signs_of
+from bot.domain.patterns import Patterns, Signs, compiled, signs_of
 from bot.domain.verdict import Screening, Task, Unscreened
-from bot.domain.views import views
+from bot.domain.views import overrides, readings, views
 
 Fact = str | float | int
 
@@ -38,20 +39,31 @@ class Past:
     bot: Bot | None = None
 
 
+#: What was found of a `Text`: which words, in which view; None: nothing.
+Words = Mapping[str, str] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that a condition may look at."""
+    """Everything that a condition may look at. `searched`: what somebody else has found of the `Text`s that only an
+    engine which may take for ever understands; one that is missing was given up."""
 
     message: Message
     screening: Screening
     late: bool = False
     answer: bool = False  # the message was judged as a bot's answer, not as an ordinary message
     past: Past = field(default_factory=Past)
+    searched: Mapping["Text", Words] = field(default_factory=dict)
+    readings: "Readings" = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "readings", readings_of(self.message.read))
 
 
 Check = tuple[bool, Why]
 
 _NOT_FOUND: Check = (False, Why("text_not_found"))
+NOT_SEARCHED = Why("text_not_searched")
 _NO_LINK: Check = (False, Why("no_link"))
 
 
@@ -222,36 +234,82 @@ class IsUnscreened(_Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text(_Plain):
-    """A pattern stands in one of the normalised views of the text. Patterns are plain text, or a regular
-    expression between slashes. What `unless` matches is cut out first: the innocent reading wins, but only
-    where it stands."""
+class Group:
+    """Patterns that ship with the product, under a name for people."""
 
+    name: str
     any_of: tuple[str, ...]
     unless: tuple[str, ...] = ()
-    group: str = ""  # the name of a shipped group of patterns, for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(_Plain):
+    """A pattern stands in one of the normalised views of the text: an own one, or one of a shipped group. Patterns are
+    plain text, or a regular expression between slashes. What `unless` matches is cut out first: the innocent reading
+    wins, but only where it stands."""
+
+    any_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    group: Group | None = None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it takes time in proportion to the text; of the others see `Situation.searched`."""
+        return _compiled(self) is not None
 
     def check(self, situation: Situation) -> Check:
-        found = self.find(situation.message.text)
+        if not self.is_linear and self not in situation.searched:
+            return False, NOT_SEARCHED
+        found = self.within(situation)
         return _NOT_FOUND if found is None else (True, Why("text_found", found))
 
-    def find(self, text: str) -> dict[str, str] | None:
-        """Which words were found, in which view of the text; every view is read with and without its spaces."""
-        sought, readings = compiled(self.any_of), _readings(text)
+    def within(self, situation: Situation) -> Words:
+        return self._find(situation.readings) if self.is_linear else situation.searched[self]
+
+    def find(self, text: str) -> Words:
+        """Which words were found, in which view of the text; every view is read with and without its spaces. Raises
+        NotLinear."""
+        return self._find(readings_of(text))
+
+    def trusted(self) -> "Text":
+        """The same, with the own patterns taken for reviewed ones: only for who can be killed."""
+        group = self.group or Group(name="", any_of=())
+        return Text(group=Group(name="", any_of=self.any_of + group.any_of, unless=self.unless + group.unless))
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Text) and self._sought() <= other._sought() and other._innocent() <= self._innocent()
+
+    def _find(self, readings: "Readings") -> Words:
+        both = _compiled(self)
+        if both is None:
+            raise NotLinear
+        sought, innocent = both
         if not sought.may_stand_in(readings.signs):
             return None
         for reading in readings.each:
             if not (found := reading.search(sought)):
                 continue
-            if self.unless and not (found := reading.without(compiled(self.unless)).search(sought)):
+            if innocent and not (found := reading.without(innocent).search(sought)):
                 continue
-            return {"found": found.group(), "view": reading.view}
+            return {"found": found.text, "view": reading.view}
         return None
 
-    def implies(self, other: Condition) -> bool:
-        return (
-            isinstance(other, Text) and set(self.any_of) <= set(other.any_of) and set(other.unless) <= set(self.unless)
-        )
+    def _sought(self) -> frozenset[str]:
+        return frozenset(self.any_of + (self.group.any_of if self.group else ()))
+
+    def _innocent(self) -> frozenset[str]:
+        return frozenset(self.unless + (self.group.unless if self.group else ()))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: Text) -> tuple[Patterns, Patterns | None] | None:
+    """What is sought and what is innocent; None where only an engine that may take for ever understands it."""
+    group = text.group or Group(name="", any_of=())
+    try:
+        innocent = compiled(text.unless, group.unless) if text.unless or group.unless else None
+        return compiled(text.any_of, group.any_of), innocent
+    except NotLinear:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,11 +319,22 @@ class NoText(_Plain):
     text: Text
 
     def check(self, situation: Situation) -> Check:
-        found = self.text.find(situation.message.text)
-        return (True, Why("text_not_found")) if found is None else (False, Why("text_forbids", found))
+        holds, why = self.text.check(situation)
+        if why is NOT_SEARCHED:
+            return False, why
+        return not holds, Why("text_forbids", why.facts) if holds else why
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, NoText) and other.text.implies(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides(_Plain):
+    """Signs stand in the text that turn the letters after them round: nobody types them, they only hide words."""
+
+    def check(self, situation: Situation) -> Check:
+        count = overrides(situation.message.read)
+        return bool(count), Why("overrides", {"count": count}) if count else Why("no_overrides")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,8 +506,9 @@ _LINK = re.compile(
 def _addresses(message: Message) -> Iterator[str]:
     """What the platform marks as links, and what reads like one where nothing is marked."""
     yield from (link.target for link in message.links if link.kind is not LinkKind.MENTION)
-    if "." in message.text or "/" in message.text:
-        yield from (match.group() for match in _LINK.finditer(message.text))
+    text = message.read
+    if "." in text or "/" in text:
+        yield from (match.group() for match in _LINK.finditer(text))
 
 
 #: Stands where an innocent reading was cut out, so that what is left and right of it does not grow together.
@@ -453,7 +523,7 @@ class _Reading:
     def __init__(self, view: str, text: str) -> None:
         self.view, self.open, self.close = view, text, text.replace(" ", "")
 
-    def search(self, sought: Patterns) -> re.Match[str] | None:
+    def search(self, sought: Patterns) -> Found | None:
         found = sought.search(self.open)
         return found if found or len(self.close) == len(self.open) else sought.search(self.close)
 
@@ -461,24 +531,32 @@ class _Reading:
         """Every innocent reading cut out, those that only show without spaces included."""
         letters = list(self.open)
         places = [place for place, letter in enumerate(letters) if letter != " "]
-        spans: list[Sequence[int]] = [range(*match.span()) for match in innocent.finditer(self.open)]
-        spans += [places[slice(*match.span())] for match in innocent.finditer(self.close)]
+        spans: list[Sequence[int]] = [range(found.start, found.end) for found in innocent.finditer(self.open)]
+        spans += [places[found.start : found.end] for found in innocent.finditer(self.close)]
         for place in chain.from_iterable(spans):
             letters[place] = _CUT
         return _Reading(self.view, "".join(letters))
 
 
-class _Readings:
-    """Every view of a text, and the signs of all of them."""
-
-    __slots__ = ("each", "signs")
+class Readings:
+    """Every view of everything that a text can be read as, and the signs of all of them; read when first asked for."""
 
     def __init__(self, text: str) -> None:
-        self.each = tuple(_Reading(view, seen) for view, seen in views(text))
+        self._text = text
+
+    @cached_property
+    def each(self) -> tuple[_Reading, ...]:
+        return tuple(_Reading(view, seen) for one in readings(self._text) for view, seen in views(one))
+
+    @cached_property
+    def signs(self) -> Signs:
         texts = {text for reading in self.each for text in (reading.open, reading.close)}
-        self.signs = signs_of("\n".join(texts))
+        return signs_of("\n".join(texts))
 
 
-@lru_cache(maxsize=1024)
-def _readings(text: str) -> _Readings:
-    return _Readings(text)
+def readings_of(text: str) -> Readings:
+    return _remembered(text) if len(text) <= 500 else Readings(text)
+
+
+#: The same few texts come again and again; long ones are read once, and not kept alive.
+_remembered = lru_cache(maxsize=1024)(Readings)

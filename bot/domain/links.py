@@ -6,6 +6,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from bot.domain.message import Link, LinkKind
 
+LONGEST = 2_048  # characters of an address; no browser follows much longer ones
+
 _TELEGRAM = frozenset({"t.me", "telegram.me", "telegram.dog"})
 _INVITES = re.compile(
     r"(discord\.gg|chat\.whatsapp\.com)/\w|(discord|discordapp)\.com/invite/\w|open\.kakao\.com/(o|me)/\w"
@@ -23,7 +25,7 @@ _RESERVED = frozenset(
 def link_to(address: str, shown: str = "") -> Link:
     """The link that an address makes, with or without its scheme, in any spelling. Never raises; what nobody can read
     leads to a page."""
-    address = unicodedata.normalize("NFKC", address).strip()
+    address = unicodedata.normalize("NFKC", address[:LONGEST]).strip()
     if not re.match(r"[a-z][a-z0-9+.-]*:", address, re.IGNORECASE) or re.match(r"[^:/]+:\d", address):
         address = f"https://{address}"
     try:

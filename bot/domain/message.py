@@ -26,6 +26,11 @@ class Pairing(StrEnum):
     HIDDEN = "hidden"  # it answers somebody, but nobody can see what was asked (a slash command)
 
 
+#: Characters of a text that guards and rules read: of a longer one the head and the tail, half each.
+MOST_READ = 20_000
+_LEFT_OUT = "\n…\n"
+
+
 class LinkKind(StrEnum):
     WEB = "web"  # to a page
     INVITE = "invite"  # into another group or server, for whoever follows it
@@ -153,3 +158,26 @@ class Message:
     def places(self) -> frozenset[str]:
         """Everything that may stand for where it was said: a thread lies in its channel, a channel in its category."""
         return self.within | {self.ref.channel_id}
+
+    @property
+    def read(self) -> str:
+        """The text as guards, rules and memories read it (`as_read`)."""
+        return as_read(self.text)
+
+    @property
+    def answer(self) -> str:
+        """A bot's answer whole, with what its earlier messages said; not bounded."""
+        return "\n".join(filter(None, (self.lead, self.text)))
+
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether nothing of it is left out of what is read: what nobody has read is never called safe."""
+        return max(len(self.text), len(self.answer) if self.lead else 0, len(self.prompt or "")) <= MOST_READ
+
+
+def as_read(text: str) -> str:
+    """At most MOST_READ characters of the text: itself, or its head and its tail with a line between."""
+    if len(text) <= MOST_READ:
+        return text
+    half = (MOST_READ - len(_LEFT_OUT)) // 2
+    return text[:half] + _LEFT_OUT + text[-half:]

@@ -5,7 +5,7 @@ few signs (pairs of neighbouring letters, or single letters); a text without any
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -13,42 +13,88 @@ from itertools import pairwise
 # it says that is not understood below only costs speed: such patterns are always searched for.
 from re import _constants as ops  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, Protocol
+
+from bot.domain.expressions import Expression, Found, NotLinear
 
 Signs = frozenset[str]
 
 
 class Patterns:
-    """Finds the first place where one of many patterns stands. Upper and lower case are the same."""
+    """Finds the first place where one of many patterns stands. Upper and lower case are the same.
 
-    __slots__ = ("_always", "_seldom", "_signs")
+    The `reviewed` ones are our own: tests hold that they take time in proportion to a text under Python's engine. The
+    expressions of everybody else (`own`) run under an engine that does so whatever they say. Raises re.error where one
+    is no expression, NotLinear where that engine does not understand it.
+    """
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        expressions = [expression(pattern) for pattern in patterns]
-        needed = {one: _signs(one) for one in expressions}
-        self._always = _compiled(one for one in expressions if not needed[one])
-        self._seldom = _compiled(one for one in expressions if needed[one])
+    __slots__ = ("_engines", "_is_always_worth_it", "_signs")
+
+    def __init__(self, own: Iterable[str], reviewed: Iterable[str] = ()) -> None:
+        own = tuple(own)
+        plain = [*map(expression, reviewed), *(re.escape(pattern) for pattern in own if not is_expression(pattern))]
+        written = [inside(pattern) for pattern in own if is_expression(pattern)]
+        needed = {one: _signs(one) for one in (*plain, *written)}
+        self._is_always_worth_it = not all(needed.values())
         self._signs: Signs = frozenset().union(*(signs for signs in needed.values() if signs))
+        together = (_compiled(one for one in plain if bool(needed[one]) is seldom) for seldom in (False, True))
+        self._engines: tuple[_Engine, ...] = (*filter(None, together), *map(Expression, written))
 
     def may_stand_in(self, signs: Signs) -> bool:
         """Whether a text with these signs (`signs_of`) is worth searching."""
-        return self._always is not None or not self._signs.isdisjoint(signs)
+        return self._is_always_worth_it or not self._signs.isdisjoint(signs)
 
-    def search(self, text: str) -> re.Match[str] | None:
-        for compiled in (self._always, self._seldom):
-            if compiled and (found := compiled.search(text)):
-                return found
-        return None
+    def search(self, text: str) -> Found | None:
+        return next((found for engine in self._engines if (found := engine.search(text))), None)
 
-    def finditer(self, text: str) -> Iterable[re.Match[str]]:
-        for compiled in (self._always, self._seldom):
-            if compiled:
-                yield from compiled.finditer(text)
+    def finditer(self, text: str) -> Iterator[Found]:
+        for engine in self._engines:
+            yield from engine.finditer(text)
+
+
+class _Engine(Protocol):
+    def search(self, text: str) -> Found | None: ...
+    def finditer(self, text: str) -> Iterator[Found]: ...
+
+
+class _Reviewed:
+    """Many expressions as one of Python's."""
+
+    def __init__(self, expressions: str) -> None:
+        self._compiled = re.compile(expressions, re.IGNORECASE)
+
+    def search(self, text: str) -> Found | None:
+        return Found(match[0], *match.span()) if (match := self._compiled.search(text)) else None
+
+    def finditer(self, text: str) -> Iterator[Found]:
+        return (Found(match[0], *match.span()) for match in self._compiled.finditer(text))
 
 
 @lru_cache(maxsize=256)
-def compiled(patterns: tuple[str, ...]) -> Patterns:
-    return Patterns(patterns)
+def compiled(own: tuple[str, ...], reviewed: tuple[str, ...] = ()) -> Patterns:
+    return Patterns(own, reviewed)
+
+
+def is_linear(pattern: str) -> bool:
+    """Whether an own pattern runs under the linear engine. Raises re.error where it is no expression."""
+    try:
+        compiled((pattern,))
+    except NotLinear:
+        return False
+    return True
+
+
+def objection(pattern: str, *, allow: bool = False) -> tuple[str, str] | None:
+    """Why a pattern is not taken, as a code (see the texts, under `pattern.`) and what the engine says of it; None
+    where it is. `allow`: also one that only runs where it can be killed, for configurations that have such."""
+    if not pattern.strip():
+        return "empty", ""
+    try:
+        if re.compile(expression(pattern)).match(""):
+            return "everything", ""
+        return None if is_linear(pattern) or allow else ("looks_around", "")
+    except (re.error, OverflowError, RecursionError) as error:
+        return "unreadable", str(error)
 
 
 def signs_of(text: str) -> Signs:
@@ -57,16 +103,23 @@ def signs_of(text: str) -> Signs:
     return frozenset(text).union(map("".join, pairwise(text)))
 
 
+def is_expression(pattern: str) -> bool:
+    return len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/")
+
+
+def inside(pattern: str) -> str:
+    """What stands between the slashes, so that it can stand beside others."""
+    return f"(?:{pattern[1:-1]})"
+
+
 def expression(pattern: str) -> str:
-    """The regular expression of a pattern: `/…/` as it stands, anything else literally. Raises re.error."""
-    if len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/"):
-        return f"(?:{pattern[1:-1]})"
-    return re.escape(pattern)
+    """The regular expression of a pattern: `/…/` as it stands, anything else literally."""
+    return inside(pattern) if is_expression(pattern) else re.escape(pattern)
 
 
-def _compiled(expressions: Iterable[str]) -> re.Pattern[str] | None:
+def _compiled(expressions: Iterable[str]) -> _Reviewed | None:
     together = "|".join(expressions)
-    return re.compile(together, re.IGNORECASE) if together else None
+    return _Reviewed(together) if together else None
 
 
 def _signs(one: str) -> Signs | None:

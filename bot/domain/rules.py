@@ -4,13 +4,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.domain.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn, Weight
 from bot.domain.bots import Bot, is_answer
-from bot.domain.conditions import ByBot, Category, Condition, Offences, Pair, Past, Score, Situation, Why
+from bot.domain.conditions import (
+    NOT_SEARCHED,
+    ByBot,
+    Category,
+    Condition,
+    NoText,
+    Offences,
+    Pair,
+    Past,
+    Score,
+    Situation,
+    Text,
+    Why,
+    Words,
+)
 from bot.domain.message import Message, Pairing
-from bot.domain.verdict import SUPERSEDED, Screening, Unscreened
+from bot.domain.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, Screening, Unscreened, Verdict
 
 
 class Mode(StrEnum):
@@ -93,6 +108,12 @@ class Policy:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
+    @property
+    def to_search(self) -> tuple[Text, ...]:
+        """What rules look for that must be searched where a search can be given up: see `Situation.searched`."""
+        texts = (c.text if isinstance(c, NoText) else c for rule in self.rules for c in rule.when)
+        return tuple({text: None for text in texts if isinstance(text, Text) and not text.is_linear})
+
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
         return is_answer(message, self.bots, bot)
@@ -143,6 +164,8 @@ class Decision:
         return self.screening == SUPERSEDED
 
 
+_NOTHING: Mapping[Text, Words] = MappingProxyType({})
+
 #: In this order: first what protects, then what informs.
 _FIRST_TO_LAST: tuple[type[Action], ...] = (
     Delete, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner, Warn,
@@ -157,12 +180,36 @@ def decide(
     *,
     at: datetime,
     past: Past | None = None,
+    searched: Mapping[Text, Words] = _NOTHING,
 ) -> Decision:
-    """Pure. `at` is when the decision falls (aware); `past` is what the author did just before."""
-    late = at - message.sent_at > policy.late_after
+    """Pure. `at` is when the decision falls (aware); `past` is what the author did just before; `searched` see
+    `Situation`. Where something was left unread and what was read asks for nothing, the message is Unscreened."""
     past = past or Past()
-    answer = policy.takes_for_answer(message, past.bot)
-    situation = Situation(message=message, screening=screening, late=late, answer=answer, past=past)
+    situation = Situation(
+        message=message,
+        screening=screening,
+        late=at - message.sent_at > policy.late_after,
+        answer=policy.takes_for_answer(message, past.bot),
+        past=past,
+        searched=searched,
+    )
+    decision = _decided(situation, policy, at)
+    why = _unread(decision) if isinstance(screening, Verdict) else None
+    return _decided(replace(situation, screening=Unscreened(why, screening.guard)), policy, at) if why else decision
+
+
+def _unread(decision: Decision) -> str | None:
+    """Why nobody can say that nothing is wrong with a message of which no rule says that something is."""
+    if decision.rule is not None or decision.is_superseded:
+        return None
+    if not decision.message.is_read_whole:
+        return TOO_LONG
+    given_up = any(finding.why is NOT_SEARCHED and finding.mode is Mode.LIVE for finding in decision.findings)
+    return TOO_SLOW if given_up else None
+
+
+def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
+    message, screening, answer = situation.message, situation.screening, situation.answer
     immunity = _immunity(message, policy, answer=answer)
     findings = tuple(
         Finding(rule.name, False, immunity, rule.mode) if immunity else _examine(rule, situation)
@@ -176,7 +223,7 @@ def decide(
     guess = Why("guessed_pair") if answer and message.pairing is Pairing.GUESSED else None
     sure = _strongest(action for rule, action in asked if not (guess and rule.relies_on_a_verdict))
     wanted = _strongest(action for _, action in asked)
-    restraints = tuple(_restraints(message, screening, policy, late))
+    restraints = tuple(_restraints(message, screening, policy, situation.late))
     allowed = min((weight for _, weight in restraints), default=Weight.MEMBER)
     # On a guessed pair nothing is done that only the verdict about it asks for.
     may = [action.weight <= allowed and (action.weight is Weight.MODERATORS or action in sure) for action in wanted]

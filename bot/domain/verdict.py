@@ -81,6 +81,10 @@ class Unscreened:
 
 Screening = Verdict | Unscreened
 
+# Reasons of Unscreened where a guard gave a verdict, but not everything was read.
+TOO_LONG = "too long: only its beginning and end were read"
+TOO_SLOW = "a rule's expression took too long"
+
 #: For a message without anything to judge: a deletion, a sticker.
 NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))
 

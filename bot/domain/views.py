@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bidi import get_display
+
 # ---- characters -------------------------------------------------------------------------------------------------
 
 _LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -37,7 +39,10 @@ _KEYBOARD = str.maketrans(
 # ---- canonical: only what cannot change a verdict ---------------------------------------------------------------
 
 _USUAL = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ\x21-\x7e]+(?: [가-힣ㄱ-ㅎㅏ-ㅣ\x21-\x7e]+)*")
-_OVERRIDE = re.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n]*)")
+#: Signs that change the direction of what follows, marks that have one, and the letters they act between.
+_DIRECTED = re.compile("[\u061c\u200f\u202a-\u202e\u2066-\u2069]")
+_OVERRIDE = re.compile("[\u202d\u202e]")
+_PARAGRAPHS = re.compile("([\n\r\x1c-\x1e\x85\u2029])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONG_RUN = re.compile(r"([ㄱ-ㅎㅏ-ㅣ!?~.])\1{3,}")
 
@@ -53,18 +58,50 @@ _INVISIBLE = re.compile(
 )  # fmt: skip
 
 
-def canonical(text: str) -> str:
-    """The text without what no reader sees: equal results deserve equal verdicts. Idempotent, never raises.
+#: What is sorted by normalising: signs that combine with the letter before, the half-width ones as NFKC makes them.
+_COMBINING = (
+    "[" + "".join(chr(c) for c in range(0x20000) if unicodedata.combining(chr(c))) + "\u0f73\u0f75\u0f81\uff9e\uff9f]"
+)  # fmt: skip
+#: Unicode's stream-safe limit (UAX #15): a longer run stands for no text, and sorting it takes its length squared.
+_HEAPED = re.compile(f"({_COMBINING}{{30}}){_COMBINING}+")
 
-    Folded: invisible signs, right-to-left overrides (read as shown), lone surrogates, NFC, runs of white space, and
-    runs of more than three of the same jamo or of the same ! ? ~ . sign. Letters, case and spelling stay.
+
+def canonical(text: str) -> str:
+    """The text without what no reader sees, as it is shown: equal results deserve equal verdicts. Idempotent, never
+    raises, linear.
+
+    Folded: invisible signs, signs of direction (read as shown), lone surrogates, heaps of combining signs, NFC, runs of
+    white space, and runs of more than three of the same jamo or of the same ! ? ~ . sign. Letters, case and spelling
+    stay.
     """
     if not _USUAL.fullmatch(text):
         text = _SURROGATE.sub("\ufffd", text)
-        text = _OVERRIDE.sub(lambda match: match[1][::-1], text)
-        text = _INVISIBLE.sub("", text)
+        if _DIRECTED.search(text):
+            text = _shown(text, "L")
+        text = _HEAPED.sub(r"\1", _INVISIBLE.sub("", text))
         text = " ".join(unicodedata.normalize("NFC", text).split())
     return _LONG_RUN.sub(r"\1\1\1", text)
+
+
+def readings(text: str) -> tuple[str, ...]:
+    """All that `text` can be read as: itself; where signs of direction stand in it, as it is shown in a line from the
+    left, in one from the right, and as it is stored. No two have the same canonical form."""
+    if not _DIRECTED.search(text):
+        return (text,)
+    text = _SURROGATE.sub("\ufffd", text)
+    each = (_shown(text, "L"), _shown(text, "R"), _DIRECTED.sub("", text))
+    return tuple({canonical(one): one for one in reversed(each)}.values())[::-1]
+
+
+def overrides(text: str) -> int:
+    """How many signs stand in `text` that turn letters round: nobody types them."""
+    return len(_OVERRIDE.findall(text))
+
+
+def _shown(text: str, base: str) -> str:
+    """By the Unicode bidirectional algorithm (UAX #9), without its signs."""
+    lines = (get_display(line, base_dir=base) for line in _PARAGRAPHS.split(text))
+    return _DIRECTED.sub("", "".join(lines))
 
 
 # ---- views ------------------------------------------------------------------------------------------------------
@@ -74,7 +111,9 @@ _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0
 _REPEATED = re.compile(r"(\D)\1{2,}")
 
 #: Letters of other scripts that pass for a Latin letter or for a jamo.
-_FOREIGN = str.maketrans("аеорсхуіј丨亻人入口己卜丁工匚〇ー一", "aeopcxyijㅣㅅㅅㅅㅁㄹㅏㅜㅗㄷㅇㅡㅡ")
+_FOREIGN = str.maketrans(
+    "аеорсхуіј丨亻人入口己卜丁工匚〇ー一", "aeopcxyijㅣㅅㅅㅅㅁㄹㅏㅜㅗㄷㅇㅡㅡ", "\ufdfa\ufdfb"
+)  # 18 letters in one
 
 _LOOK_ALIKES = (  # only beside a jamo or inside a word, so that ordinary digits and Latin stay what they are
     (re.compile(r"\^\^(?=[ㅏ-ㅣ1l|!])"), "ㅆ"),
@@ -103,7 +142,7 @@ _LOOSE_VOWEL = re.compile(r"(?<=[가-힣])[ㅏ-ㅣ]+(?=[가-힣])")
 _OPEN = "아애야얘어에여예오와왜외요우워웨위유으의이"
 _STRETCHED = re.compile(f"[가-힣][{_OPEN}]+")
 _LATIN_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z]{4,24}(?![A-Za-z])|\b(?:tq|TQ)\b")
-_INITIALS = re.compile(r"[ㄱ-ㅎ](?:[^\w\s]*[\d_l]{0,2}[^\w\s]*[ㄱ-ㅎ])+")
+_INITIALS = re.compile(r"[ㄱ-ㅎ](?:[^\w\s]*+(?:[\d_l]{1,2}+[^\w\s]*+)?[ㄱ-ㅎ])++")
 _SAME = re.compile(r"(.)\1+")
 
 
@@ -176,12 +215,12 @@ def _syllable(match: re.Match[str]) -> str:
 
 def _shortened(match: re.Match[str]) -> str:
     """시이이 -> 시, but 시어 stays: a syllable that only lengthens the vowel before it is dropped."""
-    kept = match[0][0]
+    kept = [match[0][0]]
     for syllable in match[0][1:]:
         place, lengthens = ord(kept[-1]) - 0xAC00, _OPEN.index(syllable)
         if place % 28 or place // 28 % 21 != lengthens:
-            kept += syllable
-    return kept
+            kept.append(syllable)
+    return "".join(kept)
 
 
 def _typed(text: str) -> str:

@@ -16,19 +16,19 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import structlog
 
 from bot.domain.figures import QueueFigures
 from bot.domain.verdict import Exchange, Screening, Unscreened, Verdict
-from bot.domain.views import canonical
 from bot.errors import BotError, Unavailable
 from bot.pipeline.bell import LONGEST_PAUSE
 from bot.ports import Clock, Guard
 
 _log = structlog.get_logger(__name__)
 
-Key = tuple[str | None, str | None]
+Key = bytes
 Answer = asyncio.Future[Screening]
 
 _GREETING = Exchange(prompt="안녕하세요")
@@ -142,7 +142,7 @@ class GuardQueue:
         """A future with the screening; cancel it when nobody needs it any more."""
         self.figures.asked += 1
         answer: Answer = asyncio.get_running_loop().create_future()
-        key = (_canonical(exchange.prompt), _canonical(exchange.response))
+        key = _key(exchange)
         now = self.clock.monotonic()
         if known := self._recall(key, now):
             self.figures.remembered += 1
@@ -334,5 +334,8 @@ class GuardQueue:
                 self._answer(ticket, Unscreened(f"no verdict within {self.grace:g} s", self.guard.version))
 
 
-def _canonical(text: str | None) -> str | None:
-    return None if text is None else canonical(text)
+def _key(exchange: Exchange) -> Key:
+    """Of what the guard is asked, to the letter: what only looks the same may be judged otherwise, and one community's
+    text must not decide another's. A hash, so that what is remembered takes the same room however long texts are."""
+    parts = ("-" if text is None else f"{len(text)} {text}" for text in (exchange.prompt, exchange.response))
+    return blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

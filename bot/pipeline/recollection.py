@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actions import Weight
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Message, as_read
 from bot.domain.rules import Decision, Policy
 from bot.domain.views import canonical
 
@@ -21,21 +21,22 @@ class Recollection:
         self._window = window
         self._members = members
         self._each = each
-        self._sent: dict[Member, deque[tuple[datetime, str]]] = {}
+        self._sent: dict[Member, deque[tuple[datetime, int]]] = {}
         self._fired: dict[Member, dict[str, datetime]] = {}
         self._offences: dict[Place, deque[datetime]] = {}
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = (message.community_id, message.author.id)
-        text = canonical(message.text if message.typed is None else message.typed)
+        text = canonical(message.read if message.typed is None else as_read(message.typed))
         sent = self._sent.pop(member, None) or deque(maxlen=self._each)
         self._sent[member] = sent  # most recently heard of last
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
-        repeats = tuple(moment for moment, other in sent if other == text and moment <= message.sent_at)
+        mark = hash(text)  # a long text is not kept alive for it
+        repeats = tuple(moment for moment, other in sent if other == mark and moment <= message.sent_at)
         if message.kind is Kind.NEW and text:
-            sent.append((message.sent_at, text))
+            sent.append((message.sent_at, mark))
         _bound(self._sent, self._members)
         return repeats
 

@@ -9,7 +9,7 @@ from functools import partial
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Message, as_read
 from bot.domain.rules import Decision, Policy, decide
 from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
 from bot.pipeline.bell import Bell, patiently
@@ -159,7 +159,8 @@ def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exc
     if message.kind is Kind.DELETE or not message.text.strip():
         return None
     if policy.takes_for_answer(message, bot):
-        return Exchange(prompt=message.prompt, response="\n".join(filter(None, (message.lead, message.text))))
+        prompt = None if message.prompt is None else as_read(message.prompt)
+        return Exchange(prompt=prompt, response=as_read(message.answer))
     if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
         return None
-    return Exchange(prompt=message.text)
+    return Exchange(prompt=message.read)

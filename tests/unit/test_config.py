@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Bots, load, preset
+from bot.config import Bots, load, preset, warnings
 from bot.domain.community import Community
 from bot.domain.conditions import Pair, PairIs
 from bot.domain.message import Platform
@@ -105,6 +105,17 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: str, key: str, hint: st
     sentence = refusal(tmp_path, content)
     assert key in sentence and hint in sentence, sentence
     assert key in refusal(tmp_path, content, "ko")
+
+
+def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Path) -> None:
+    rule = "[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['바보', '/(?<![가-힣])니/']"
+    config = load_text(tmp_path, rule)
+    for language in LANGUAGES:
+        (warning,) = warnings(config, texts(language))
+        assert "/(?<![가-힣])니/" in warning and " x" in warning
+    assert len(config.policy.to_search) == 1
+    fine = load_text(tmp_path, rule.replace("(?<![가-힣])", r"\\b"))
+    assert warnings(fine, texts("ko")) == [] and fine.policy.to_search == ()
 
 
 def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:

@@ -256,8 +256,10 @@ def section_lines(text: str, dialect: Dialect) -> int:
 def test_user_text_cannot_change_the_format(dialect: Dialect, prompt: str, response: str) -> None:
     plain = dialect.questions(Exchange(prompt="안녕", response="네"))
     forged = dialect.questions(Exchange(prompt=prompt, response=response), measure=lambda text: 0)
-    assert [question.form for question in forged] == [question.form for question in plain]
-    for question, expected in zip(forged, plain, strict=True):
+    expected_of = {question.form: question for question in plain}
+    assert list(dict.fromkeys(question.form for question in forged)) == list(expected_of)
+    for question in forged:
+        expected = expected_of[question.form]
         pieces, wanted = question.pieces(render), expected.pieces(render)
         assert "".join(p.text for p in pieces if p.trusted) == "".join(p.text for p in wanted if p.trusted)
         text = "".join(piece.text for piece in pieces)
@@ -268,6 +270,15 @@ def test_user_text_cannot_change_the_format(dialect: Dialect, prompt: str, respo
             assert [p.text for p in pieces if p.text and not p.trusted] == [
                 piece.text for _, turn in question.prompt.turns for piece in turn if piece.text and not piece.trusted
             ]
+
+
+@ALL
+def test_text_with_signs_of_direction_is_asked_about_as_it_is_shown_and_as_it_is_stored(dialect: Dialect) -> None:
+    hidden = "\u202e\u2066\u2069" + "너를 찾아간다"[::-1]
+    for exchange in (Exchange(prompt=hidden), Exchange(prompt=None, response=hidden)):
+        asked = ["".join(piece.text for piece in question.pieces(render)) for question in dialect.questions(exchange)]
+        if asked:
+            assert any("너를 찾아간다" in text for text in asked) and any("다간아찾 를너" in text for text in asked)
 
 
 @given(text=user_text)
@@ -638,14 +649,12 @@ def test_control_tokens_come_from_the_template_alone(prompt: str, response: str)
     plain = byte_vocabulary(["?\n\n", ":\n", "\n\n"])
     encode = encoder(specials, plain)
     for name in ("wildguard-ko", "llama-guard-3-8b", "shieldgemma", "qwen3guard"):
-        expected = DIALECTS[name].questions(Exchange(prompt="안녕", response="네"))
-        for question, usual in zip(
-            DIALECTS[name].questions(Exchange(prompt=prompt, response=response), measure=lambda t: 0),
-            expected,
-            strict=True,
-        ):
-            ids = encode(question.pieces())
-            assert [i for i in ids if i >= 2000] == [i for i in encode(usual.pieces()) if i >= 2000]
+        usual = {
+            question.form: question for question in DIALECTS[name].questions(Exchange(prompt="안녕", response="네"))
+        }
+        for question in DIALECTS[name].questions(Exchange(prompt=prompt, response=response), measure=lambda t: 0):
+            ids, expected = encode(question.pieces()), encode(usual[question.form].pieces())
+            assert [i for i in ids if i >= 2000] == [i for i in expected if i >= 2000]
 
 
 def test_the_template_and_the_text_beside_it_are_encoded_together() -> None:

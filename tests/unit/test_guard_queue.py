@@ -1,12 +1,14 @@
 """What the shared queue promises: fair, fresh first, once, bounded, patient, cancellable."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 
 import pytest
 
 from bot.domain.verdict import Exchange, Route, Screening, Task, Unscreened, Verdict
+from bot.domain.views import canonical
 from bot.errors import Broken, Unavailable
 from bot.pipeline.guard_queue import GuardQueue
 from tests.fakes import ManualClock, ScriptedGuard
@@ -48,9 +50,31 @@ def test_communities_take_turns_and_a_backlog_waits() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    "other", ["안녕하세요\U000e0041\U000e0042", "안녕\u200b하세요", "안녕\n하세요", "안녕하세요 ", "\u202e요세하녕안"]
+)
+def test_what_only_looks_the_same_decides_nothing_elsewhere(other: str) -> None:
+    """A guard model reads signs that people do not see: one community's text must not decide another's."""
+
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        assert canonical(other) == canonical("안녕하세요") or "\n" in other, "a person sees the same"
+        assert await ask(queue, other) is not await ask(queue, "안녕하세요", "another")
+        assert guard.count == 2
+
+    run(scenario)
+
+
+def test_what_is_remembered_takes_the_same_room_however_long_texts_are() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        await asyncio.gather(*(ask(queue, f"{number} " * 5_000) for number in range(20)))
+        assert max(sys.getsizeof(key) for key in queue._verdicts) < 100
+
+    run(scenario)
+
+
 def test_the_same_text_is_judged_once_until_it_is_forgotten() -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
-        first, second = ask(queue, "같은 글"), ask(queue, "같은\u200b 글", "another")
+        first, second = ask(queue, "같은 글"), ask(queue, "같은 글", "another")
         assert await first is await second
         assert await ask(queue, "같은 글") is await first
         assert guard.count == 1

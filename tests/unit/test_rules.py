@@ -1,5 +1,6 @@
 """What every decision promises, whatever the message, the verdict and the rules."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -32,6 +33,7 @@ from bot.domain.conditions import (
     Mentions,
     NoText,
     Offences,
+    Overrides,
     Pair,
     Paired,
     PairIs,
@@ -41,11 +43,13 @@ from bot.domain.conditions import (
     Score,
     Text,
     Why,
+    Words,
+    readings_of,
 )
 from bot.domain.links import link_to
-from bot.domain.message import STAFF, Author, Message, MessageRef, Pairing, Platform
+from bot.domain.message import MOST_READ, STAFF, Author, Message, MessageRef, Pairing, Platform
 from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
-from bot.domain.verdict import GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import TOO_LONG, TOO_SLOW, GuardVersion, Screening, Task, Unscreened, Verdict
 from bot.texts import because, texts
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
@@ -223,6 +227,66 @@ def test_conditions_hold_when_they_should() -> None:
     assert matches("http://[bad", Link())
     assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
     assert matches("@a @b", Mentions(at_least=2))
+
+
+def judged(text: str, score: float, *rules: Rule, searched: Mapping[Text, Words] | None = None) -> Decision:
+    message = Message(
+        ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
+    )
+    verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: score})
+    return decide(message, verdict, Policy(rules=rules), at=NOW, searched=searched or {})
+
+
+HARM = Rule(name="harm", when=(Score(task=Task.PROMPT_HARM, at_least=0.9),), then=(Delete(),), reason=REASON)
+WORD = Rule(name="word", when=(Text(any_of=("바보",)),), then=(Delete(),), reason=REASON)
+NOBODY_KNOWS = Rule(name="unscreened", when=(IsUnscreened(),), then=(Flag(),), reason=REASON)
+
+
+def test_what_nobody_has_read_is_not_safe() -> None:
+    whole, long = "안녕 " * 100, "안녕 " * MOST_READ
+    assert not judged(whole, 0.1, HARM, WORD, NOBODY_KNOWS).is_incident
+    decision = judged(long, 0.1, HARM, WORD, NOBODY_KNOWS)
+    assert decision.screening == Unscreened(TOO_LONG, GUARD)
+    assert decision.rule == "unscreened" and decision.actions == (Flag(),)
+    middle = long[: len(long) // 2] + "바보" + long[len(long) // 2 :]
+    assert judged(middle, 0.1, HARM, WORD, NOBODY_KNOWS).rule == "unscreened"
+
+
+@pytest.mark.parametrize("text", ["바보" + "안녕 " * MOST_READ, "안녕 " * MOST_READ + "바보"])
+def test_head_and_tail_of_a_long_text_are_read_and_acted_on(text: str) -> None:
+    decision = judged(text, 0.1, HARM, WORD, NOBODY_KNOWS)
+    assert decision.rule == "word" and decision.actions == (Delete(),)
+    assert judged(text, 0.95, HARM, NOBODY_KNOWS).actions == (Delete(),)
+
+
+def test_a_search_that_was_given_up_makes_the_message_unscreened() -> None:
+    slow = Text(any_of=("/(?<!가)나/",))
+    rule = Rule(name="slow", when=(slow,), then=(Delete(),), reason=REASON)
+    assert Policy(rules=(rule, WORD)).to_search == (slow,)
+    given_up = judged("나", 0.1, rule, NOBODY_KNOWS)
+    assert given_up.screening == Unscreened(TOO_SLOW, GUARD) and given_up.actions == (Flag(),)
+    assert because(given_up.findings[0].why, texts("ko")) == "이 문구를 다 찾아보지 못했습니다"
+    found = judged("나", 0.1, rule, NOBODY_KNOWS, searched={slow: {"found": "나", "view": "plain"}})
+    assert found.actions == (Delete(),)
+    assert not judged("가", 0.1, rule, NOBODY_KNOWS, searched={slow: None}).is_incident
+    assert judged("나", 0.1, rule, WORD, NOBODY_KNOWS, searched={}).rule == "unscreened"
+    assert judged("바보", 0.1, rule, WORD, NOBODY_KNOWS, searched={}).rule == "word", "what was found counts"
+
+
+def test_signs_that_turn_letters_round_are_a_signal_of_their_own() -> None:
+    assert matches("\u202e안녕", Overrides()) and matches("\u202d안녕", Overrides())
+    assert not matches("안녕", Overrides()) and not matches("\u2068안녕\u2069", Overrides())
+
+
+def test_words_are_found_however_a_text_is_turned_round() -> None:
+    word = Text(any_of=("시발새끼",))
+    assert matches("\u202e\u2066\u2069" + "너 시발새끼"[::-1], word)
+    assert matches("\u202e" + "너 시발새끼", word), "as it is stored, too"
+
+
+def test_long_texts_are_not_kept_alive() -> None:
+    assert readings_of("안녕") is readings_of("안녕")
+    assert readings_of("안녕" * 251) is not readings_of("안녕" * 251)
 
 
 def test_what_the_platform_marks_as_a_link_is_one_however_it_reads() -> None:

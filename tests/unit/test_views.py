@@ -1,13 +1,14 @@
 """The views take every disguise off, leave ordinary text alone, and never fail."""
 
 import sys
+import unicodedata
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.views import canonical, views
+from bot.domain.views import canonical, overrides, readings, views
 
 ANY_TEXT = st.text(
     alphabet=st.one_of(
@@ -68,6 +69,51 @@ def test_ordinary_text_has_nothing_to_take_off(text: str) -> None:
 @pytest.mark.parametrize("text", ["다시 발표", "이 표시 발", "또 보지 마"])
 def test_words_are_not_glued_together(text: str) -> None:
     assert views(text).opened == ""
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u202e{}",
+        "\u202e\u2066\u2069{}",
+        "\u202e\u202d\u202c{}",
+        "\u202e\u202a\u202c{}",
+        "\u202e\u2067\u2069{}\u202c",
+        "\u202b\u202e{}",
+    ],
+)
+def test_a_text_turned_round_is_read_as_it_is_shown_and_as_it_is_stored(hidden: str) -> None:
+    shown = "너 진짜 시발새끼야"
+    text = hidden.format(shown[::-1])
+    assert canonical(text) == shown
+    assert {canonical(one) for one in readings(text)} >= {shown, shown[::-1]}
+    assert overrides(text)
+
+
+def test_a_new_paragraph_ends_what_turns_letters_round() -> None:
+    for sign in "\n\r\x1c\x85\u2029":
+        assert canonical(f"\u202e.{sign}시발새끼") == ". 시발새끼"
+
+
+def test_marks_that_only_have_a_direction_put_words_round_where_a_line_begins_at_the_right() -> None:
+    assert "시발" in {canonical(one) for one in readings("\u200f발\u200f시")}
+    assert not overrides("\u200f발\u200f시")
+
+
+@given(ANY_TEXT)
+def test_there_is_one_reading_where_no_sign_turns_anything(text: str) -> None:
+    found = readings(text)
+    assert 1 <= len(found) <= 3
+    assert canonical(found[0]) == canonical(text)
+    assert len({canonical(one) for one in found}) == len(found)
+
+
+def test_every_sign_that_normalising_sorts_is_known() -> None:
+    """Where NFC or NFKC would have to sort a run of them, the run is cut before: sorting takes its length squared."""
+    for code in range(0x110000):
+        normal = unicodedata.normalize("NFKD", chr(code)) if not 0xD800 <= code < 0xE000 else " "
+        if unicodedata.combining(normal[0]):
+            assert len(canonical("a" + chr(code) * 1_000)) < 200, hex(code)
 
 
 @given(ANY_TEXT)
