@@ -77,6 +77,9 @@ class RehearsalChat:
             return Gone()
         return Done()
 
+    async def meet(self, message: Message) -> Author:
+        return message.author
+
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""
 

@@ -366,14 +366,15 @@ class Config(_Section):
         )
 
     def schedule_of(self, community: Community) -> Schedule:
-        """When a community gets which report."""
+        """When a community gets which report; one that has taken the bot out gets none."""
         report = self.report
-        on = community.report_day or report.day
+        on = "off" if community.left_at else community.report_day or report.day
+        daily = report.daily if community.daily_digest is None else community.daily_digest
         return Schedule(
             timezone=community.timezone or self.defaults.timezone,
             weekday=DAYS.index(on) if on in DAYS else None,
             hour=report.hour if community.report_hour is None else community.report_hour,
-            daily=report.daily if community.daily_digest is None else community.daily_digest,
+            daily=daily and community.left_at is None,
             burst=Burst(
                 incidents=report.alert if community.alert_at is None else community.alert_at,
                 within=report.alert_within,

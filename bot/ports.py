@@ -17,7 +17,7 @@ from bot.domain.figures import Pulse
 from bot.domain.incident import Incident, PlannedAction, Settlement
 from bot.domain.journal import Amendment, Outage
 from bot.domain.keys import ApiKey
-from bot.domain.message import Message, MessageRef, Platform
+from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Decision, Policy
@@ -37,6 +37,11 @@ class ChatPlatform(Protocol):
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         """Carry out one action. Repeating a repeatable action must be harmless."""
+        ...
+
+    async def meet(self, message: Message) -> Author:
+        """Who wrote a message, as the platform knows them now: asked where an author is `unmet`, before anything is
+        done about the message. May take a moment: those asked about together are asked about at once."""
         ...
 
     async def announce(self, channel_id: str, text: str) -> None:
@@ -351,7 +356,15 @@ class Bookmarks(Protocol):
 
     async def place(self, name: str) -> str | None: ...
 
+    async def within(self, name: str) -> Mapping[str, str]:
+        """The places of all whose name begins with `name` and a slash, by what comes after it."""
+        ...
+
     async def put(self, name: str, place: str) -> None: ...
+
+    async def put_all(self, places: Mapping[str, str | None]) -> None:
+        """By name, all or nothing; None takes one away."""
+        ...
 
 
 class ApiKeys(Protocol):

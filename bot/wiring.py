@@ -19,7 +19,7 @@ from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
-from bot.domain.message import Message
+from bot.domain.message import Author, Message
 from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -349,6 +349,10 @@ async def application(
             if on_settled:
                 on_settled(settlements)
 
+        async def meet(message: Message) -> Author:
+            platform = connected.get(message.ref.platform)
+            return await platform.meet(message) if platform else message.author
+
         screener = Screener(
             inbox=inbox,
             queue=queue,
@@ -357,6 +361,7 @@ async def application(
             arrived=Bell(),
             planned=planned,
             bots=bots,
+            meet=meet,
             recollection=recollection,
             streams=Streams(
                 quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be

@@ -81,6 +81,7 @@ class _Body(_Stored):
     bot: bool = False
     myself: bool = False
     no_account: bool = False
+    unmet: bool = False
     since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
@@ -96,6 +97,7 @@ class _Body(_Stored):
     media: tuple[Media, ...] = ()
     via_bot: str | None = None
     is_name: bool = False
+    more_to_come: bool = False
     filtered: str | None = None
     extra: dict[str, str] = Field(default_factory=dict)
 
@@ -175,6 +177,7 @@ def write_body(message: Message) -> str:
             bot=author.bot,
             myself=author.myself,
             no_account=author.no_account,
+            unmet=author.unmet,
             since=author.since,
             reply_to=message.reply_to,
             prompt=None if message.prompt is None else writable(message.prompt),
@@ -193,6 +196,7 @@ def write_body(message: Message) -> str:
             media=tuple(sorted(message.media)),
             via_bot=None if message.via_bot is None else writable(message.via_bot),
             is_name=message.is_name,
+            more_to_come=message.more_to_come,
             filtered=None if message.filtered is None else writable(message.filtered),
             extra={key: writable(value) for key, value in message.extra.items()},
         )
@@ -242,6 +246,7 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
             bot=body.bot,
             myself=body.myself,
             no_account=body.no_account,
+            unmet=body.unmet,
             since=body.since,
         ),
         sent_at=row.sent_at,
@@ -261,6 +266,7 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
         media=frozenset(body.media),
         via_bot=body.via_bot,
         is_name=body.is_name,
+        more_to_come=body.more_to_come,
         filtered=body.filtered,
         extra=body.extra,
     )

@@ -69,7 +69,7 @@ _CLOSE = """
     UPDATE messages SET
         settled_at = :now, holder = NULL,
         score = CAST(given.value ->> 4 AS double precision), ms = CAST(given.value ->> 5 AS double precision),
-        body = CASE CAST(given.value ->> 6 AS integer) WHEN 1 THEN body END
+        body = given.value ->> 6
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
@@ -401,4 +401,6 @@ async def _withdraw(
 def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:
     decision = settlement.decision
     score = decision.screening.harm if isinstance(decision.screening, Verdict) else None
-    return *codec.key(decision.message.ref), score, settlement.ms, int(decision.is_incident)
+    # As it was judged: of its author more may be known by now than when it was kept.
+    body = codec.write_body(decision.message) if decision.is_incident else None
+    return *codec.key(decision.message.ref), score, settlement.ms, body

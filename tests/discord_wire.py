@@ -154,11 +154,13 @@ class DiscordWire:
         self.file_limit = 10 << 20  # bytes
         self.global_limit: int | None = None  # requests a second, 50 at the real one
         self.applications: dict[int, int] = {}  # by webhook: whose it is; those of people are not among them
+        self.latency = 0.0  # seconds that every request takes at least
         self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
         self.identified = 0
+        self.members_asked = 0  # questions over the gateway
         self.intents = 0
         self.resumed = 0
         self._taken: dict[tuple[str, str], tuple[float, int]] = {}  # by bucket and whose: since when, how many
@@ -207,6 +209,16 @@ class DiscordWire:
             if session.ws is not None:
                 await session.ws.close(code=code)
 
+    def outage(self, guild_id: int, *, over: bool = False) -> None:
+        """A server of which nothing is heard for a while (Discord's own trouble)."""
+        for session in self._sessions.values():
+            if over:
+                shown = dict(serializers.guild_create_payload(self.backend, self.backend.guilds[guild_id]))
+                prune_guild_create(shown, session.intents, self.backend.bot_user.id)
+                session.push("GUILD_CREATE", shown | {"unavailable": False})
+            else:
+                session.push("GUILD_DELETE", {"id": str(guild_id), "unavailable": True})
+
     # ---- what people do
 
     def click(self, user_id: int, channel_id: int, message_id: int, custom_id: str) -> Any:
@@ -230,12 +242,17 @@ class DiscordWire:
     def select(
         self, user_id: int, channel_id: int, message_id: int, custom_id: str, values: list[str], *, kind: int
     ) -> Any:
-        """Choosing in a menu; `kind` 8 is a menu of channels."""
+        """Choosing in a menu; `kind` 8 is a menu of channels, 7 one of roles and people."""
         data: dict[str, Any] = {"component_type": kind, "custom_id": custom_id, "values": values}
         if kind == 8:
             chosen = [self.backend.get_channel(int(value)) for value in values]
             shown = [dict(serializers.channel_payload(self.backend, channel)) for channel in chosen]
             data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
+        if kind == 7:
+            guild = self.backend.guilds[self.backend.get_channel(channel_id).guild_id]
+            of_role = {int(value): int(value) in guild.roles for value in values}
+            picked = [Picked("role" if is_role else "user", id_) for id_, is_role in of_role.items()]
+            data["resolved"] = self._resolved(guild.id, picked)
         return self._interact(user_id, channel_id, 3, data, message_id)
 
     def submit(self, user_id: int, channel_id: int, modal: Any, value: str) -> Any:
@@ -273,17 +290,31 @@ class DiscordWire:
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): resolved}}}
         return self._interact(user_id, channel_id, 2, data)
 
+    def autocomplete(self, user_id: int, channel_id: int, name: str, option: str, typed: str = "") -> Any:
+        """Typing into an option; the record has `autocomplete_choices` in the end."""
+        first, *rest = name.split(" ")
+        known = (command for scope in self.backend.commands.values() for command in scope.values())
+        command = next(one for one in known if one["name"] == first)
+        given: list[dict[str, Any]] = [{"name": option, "type": 3, "value": typed, "focused": True}]
+        for word in reversed(rest):
+            given = [{"name": word, "type": 1, "options": given}]
+        return self._interact(user_id, channel_id, 4, {"id": command["id"], "name": first, "type": 1, "options": given})
+
     def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
-        roles, channels, users = {}, {}, {}
+        roles, channels, users, members = {}, {}, {}, {}
         for one in picked:
             if one.kind == "role":
                 roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
             elif one.kind == "user":
                 users[str(one.id)] = dict(serializers.user_payload(self.backend.users[one.id]))
+                guild = self.backend.guilds[guild_id]
+                if (member := guild.members.get(one.id)) is not None:
+                    shown = dict(serializers.member_payload(self.backend, guild, member))
+                    members[str(one.id)] = {k: v for k, v in shown.items() if k != "user"} | {"permissions": "0"}
             else:
                 shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
                 channels[str(one.id)] = shown | {"permissions": "0"}
-        return {"roles": roles, "channels": channels, "users": users}
+        return {"roles": roles, "channels": channels, "users": users, "members": members}
 
     # ---- REST
 
@@ -296,6 +327,7 @@ class DiscordWire:
         if self.odd:
             status, kind, text = self.odd.popleft()
             return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})
+        await asyncio.sleep(self.latency)
         open_to_all = path.startswith(("/webhooks/", "/interactions/"))
         if not open_to_all and request.headers.get("Authorization") != f"Bot {TOKEN}":
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
@@ -484,6 +516,7 @@ class DiscordWire:
             session.push("GUILD_CREATE", shown)
 
     def _send_members(self, session: "_Session", asked: dict[str, Any]) -> None:
+        self.members_asked += 1
         guild = self.backend.guilds[int(asked["guild_id"])]
         wanted = set(map(int, _as_list(asked.get("user_ids"))))
         members = [member for member in guild.members.values() if not wanted or member.user_id in wanted]

@@ -37,6 +37,8 @@ class ScriptedPlatform:
         self.confirmed = 0  # batches that we said we have
         self.performed: list[PlannedAction] = []
         self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
+        self.authors: dict[str, Author | Exception] = {}  # as they are met, by id
+        self.met: list[MessageRef] = []
         self.announced: list[tuple[str, str]] = []
         self.published: list[tuple[str, Edition, str]] = []  # channel, what, mark
 
@@ -51,6 +53,13 @@ class ScriptedPlatform:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def meet(self, message: Message) -> Author:
+        self.met.append(message.ref)
+        author = self.authors.get(message.author.id, replace(message.author, unmet=False))
+        if isinstance(author, Exception):
+            raise author
+        return author
 
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))
@@ -628,6 +637,16 @@ class MemoryBookmarks:
 
     async def place(self, name: str) -> str | None:
         return self.places.get(name)
+
+    async def within(self, name: str) -> Mapping[str, str]:
+        return {key[len(name) + 1 :]: place for key, place in self.places.items() if key.startswith(f"{name}/")}
+
+    async def put_all(self, places: Mapping[str, str | None]) -> None:
+        for name, place in places.items():
+            if place is None:
+                self.places.pop(name, None)
+            else:
+                self.places[name] = place
 
     async def put(self, name: str, place: str) -> None:
         self.places[name] = place

@@ -1,11 +1,13 @@
 """A Bot API server for tests: calls of an unmodified client come in over TCP, and what a real one would say goes out.
 
 Groups with owners, admins and rights; updates with real offset semantics and long polling, or pushed to a webhook;
-the errors 400, 401, 403, 409 and 429; albums, anonymous admins, channels that post, migration. Every call that comes
+the errors 400, 401, 403, 409 and 429; albums, anonymous admins, channels that post, migration. Polls and webhooks are
+throttled, ended and bounded as telegram-bot-api 10.0 does (Client.cpp; facts T61-T65). Every call that comes
 in and every object that goes out is validated by aiogram's models, which know the Bot API independently.
 """
 
 import asyncio
+import itertools
 import json
 import time
 from collections import Counter, deque
@@ -49,6 +51,13 @@ METHODS = {name.lower(): name[0].lower() + name[1:] for name in methods.__all__}
 Json = dict[str, Any]
 
 
+#: Of telegram-bot-api 10.0 and tdlib, in seconds and updates.
+REPEATED_WAITS, REPEATED_IS_SMALL = 3.0, 0.5
+CONFLICTS_EVERY = 3.0
+MOST_UPDATES = 100_000
+LARGE_GROUP = 10_000  # members, from which on nobody is told who joins
+
+
 class Refusal(Exception):
     """An answer with ok = false."""
 
@@ -82,6 +91,7 @@ class Chat:
     banned_senders: set[int] = field(default_factory=set)
     next_id: int = 1
     sends: deque[float] = field(default_factory=deque)
+    size: int = 0  # members, those included that nobody has named
 
     def as_object(self) -> Json:
         named = {"first_name": self.title} if self.type == "private" else {"title": self.title}
@@ -117,7 +127,14 @@ class TelegramServer:
         self.defects: list[str] = []  # what aiogram's models found wrong
         self.now: Callable[[], float] = time.time
         self._news = asyncio.Event()
-        self._poller: asyncio.Future[None] | None = None
+        self.odd: dict[str, deque[tuple[int, bytes]]] = {}  # method -> answers that are none of the Bot API
+        self.most_updates = MOST_UPDATES  # that wait at once
+        self.dropped = 0  # updates for which there was no room
+        self.round_trip = 0.0  # seconds that every call takes longer
+        self._poller: asyncio.Future[None] | None = None  # the poll that waits
+        self._asked = (-1, float("-inf"))  # the offset of the last poll, and when it began
+        self._may_conflict_at = float("-inf")
+        self._may_set_webhook_at = float("-inf")
         self._stamps = 0
         self._sends: deque[float] = deque()
 
@@ -149,6 +166,12 @@ class TelegramServer:
             self.calls.append(call)
             while call.arguments.get("chat_id") in self.held.get(method, ()):  # noqa: ASYNC110 - until a test lets go
                 await asyncio.sleep(0.005)
+            if self.round_trip:
+                await asyncio.sleep(self.round_trip)
+            if self.odd.get(method):
+                status, body = self.odd[method].popleft()
+                call.error = "odd"
+                return web.Response(status=status, body=body)
             if self.faults.get(method):
                 raise self.faults[method].popleft()
             result = await getattr(self, f"_{snake(method)}")(call.arguments)
@@ -220,7 +243,9 @@ class TelegramServer:
         id_, self.next_update = self.next_update, self.next_update + 1
         update = {"update_id": id_, kind: content}
         _no_unknown_keys(UpdateModel.model_validate(update), kind)
-        if kind in self.allowed_updates:
+        if kind in self.allowed_updates and len(self.updates) >= self.most_updates:
+            self.dropped += 1  # and nobody is told
+        elif kind in self.allowed_updates:
             self.updates[id_] = update
             self._news.set()
         return id_
@@ -272,6 +297,24 @@ class TelegramServer:
         return self.post(chat, TELEGRAM, text, sender_chat=channel.as_object(), is_automatic_forward=True,
                          forward_origin=origin)  # fmt: skip
 
+    def join(self, chat: Chat, who: Json, *, by: int | None = None, told_first: bool = False) -> None:
+        """Somebody comes in: their membership changes, and in a group that is not large a message says so, too, before
+        (`told_first`) or after."""
+        by_whom = user(by) if by is not None else who
+        large = max(chat.size, len(chat.members)) > LARGE_GROUP
+
+        def tell() -> None:
+            if not large:
+                self.post(chat, by_whom, new_chat_members=[who])
+
+        chat.members[who["id"]] = member(who, "left")
+        if told_first:
+            tell()
+            chat.members[who["id"]] = member(who, "left")
+        self.set_member(chat, who["id"], "member", by=by_whom["id"])
+        if not told_first:
+            tell()
+
     def press(self, message: Json, author: int, data: str) -> str:
         """A button under one of the bot's messages; the callback query's id."""
         self._stamps += 1
@@ -306,29 +349,55 @@ class TelegramServer:
         if self.webhook.get("url"):
             raise Refusal(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to "
                                "delete the webhook first")  # fmt: skip
-        if self._poller and not self._poller.done():
-            self._poller.set_exception(Refusal(409, "Conflict: terminated by other getUpdates request; make sure "
-                                                    "that only one bot instance is running"))  # fmt: skip
-        poller = self._poller = asyncio.get_running_loop().create_future()
         if a.get("allowed_updates") is not None:
             self.allowed_updates = tuple(a["allowed_updates"]) or DEFAULT_UPDATES
-        offset = a.get("offset") or 0
-        for id_ in [id_ for id_ in self.updates if id_ < offset]:
+        offset, limit, timeout = a.get("offset") or 0, a.get("limit") or 100, a.get("timeout") or 0
+        now, (last_offset, last_began) = time.monotonic(), self._asked
+        if offset == last_offset and timeout < REPEATED_WAITS and now < last_began + REPEATED_WAITS:
+            timeout = REPEATED_WAITS
+        if offset == last_offset and now < last_began + REPEATED_IS_SMALL:
+            limit = 1
+        self._asked = (offset, now)
+        for id_ in list(itertools.takewhile(lambda id_: id_ < offset, self.updates)):
             del self.updates[id_]
-        end = time.monotonic() + (a.get("timeout") or 0)
-        while True:
-            self._news.clear()
-            waiting = sorted(id_ for id_ in self.updates if id_ >= offset)[: a.get("limit") or 100]
-            if waiting or time.monotonic() >= end:
-                poller.cancel()
-                return [self.updates[id_] for id_ in waiting]
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait([news, poller], timeout=end - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
-            if poller.done() and not poller.cancelled() and (error := poller.exception()):
-                raise error
+        if not self.updates and timeout:
+            await self._wait(timeout)
+        return list(itertools.islice(self.updates.values(), limit))
+
+    async def _wait(self, seconds: float) -> None:
+        """A long poll, in place of the one that waits already."""
+        self._end_poll("Conflict: terminated by other getUpdates request; make sure that only one bot instance is "
+                       "running")  # fmt: skip
+        poller = self._poller = asyncio.get_running_loop().create_future()
+        self._news.clear()
+        news = asyncio.ensure_future(self._news.wait())
+        await asyncio.wait([news, poller], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        news.cancel()
+        if poller.done():
+            await self._conflict(poller.exception())
+        poller.cancel()
+
+    def _end_poll(self, why: str) -> None:
+        if self._poller and not self._poller.done():
+            self._poller.set_exception(Refusal(409, why))
+
+    async def _conflict(self, refusal: BaseException | None) -> None:
+        """The first is told at once; whoever comes again within three seconds waits for so long."""
+        assert refusal
+        now = time.monotonic()
+        if now >= self._may_conflict_at:
+            self._may_conflict_at = now + CONFLICTS_EVERY
+        else:
+            await asyncio.sleep(CONFLICTS_EVERY)
+        raise refusal
 
     async def _set_webhook(self, a: Json) -> bool:
+        if a["url"]:
+            now = time.monotonic()
+            if now < self._may_set_webhook_at:
+                raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+            self._may_set_webhook_at = now + 1
+            self._end_poll("Conflict: terminated by setWebhook request")
         self.webhook = a
         self.webhook_set.set()
         if a.get("allowed_updates") is not None:

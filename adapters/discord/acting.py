@@ -17,6 +17,7 @@ from adapters.discord.limiting import Room
 from adapters.discord.names import Names
 from adapters.discord.private import ClosedDoor, PrivateMessages
 from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
+from adapters.discord.telling import is_sanctioned, notice
 from adapters.recalling import PIECES
 from bot.domain.actions import (
     Answer,
@@ -39,9 +40,9 @@ from bot.domain.actions import (
     Warn,
 )
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Message
+from bot.domain.message import Message, Platform
 from bot.errors import Unavailable
-from bot.ports import Clock
+from bot.ports import Clock, Desk
 from bot.texts import Texts, texts
 from bot.texts.cards import answer, told
 
@@ -84,6 +85,7 @@ class Hands:
     """Everything that the bot does to messages and members."""
 
     client: discord.Client
+    desk: Desk
     cards: Cards
     complaints: Complaints
     private: PrivateMessages
@@ -317,33 +319,30 @@ class Hands:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
             return Refused(say["discord.no_member"])
         self.private.make_room(planned.message.community_id, planned.message.author.id, planned.message.sent_at)
-        reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
-        guild = self.client.get_guild(int(planned.message.community_id))
-        warning = say(
-            "discord.warning",
-            server=discord.utils.escape_markdown(guild.name) if guild else "Discord",
-            what=_what(planned.message, say),
-            reason=reason,
-            incident=planned.incident_id,
-        )
-        author = planned.message.author.id
+        community_id, author = planned.message.community_id, planned.message.author.id
+        found = await self.desk.look_up(Platform.DISCORD, community_id, planned.incident_id)
+        if found is None:
+            return Gone()
+        incident = found[0]
         written = self.private.send(
-            planned.message.community_id,
+            community_id,
             author,
-            warning,
+            notice(incident, self.client.get_guild(int(community_id)), say),
             nonce=f"{planned.id}-warn",
             view=appeal_view(planned.incident_id, author, say),
         )
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor as door:
-            if door.gone or NAME in planned.message.extra:  # there is no channel to say it in
+            # Who was put out or silenced would not see it, and only the others would; a name has no channel.
+            if door.gone or NAME in planned.message.extra or is_sanctioned(incident.outcomes):
                 return Refused(say["discord.closed_dm"])
             with self.notices.taken(int(planned.message.ref.channel_id)):
                 return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
-        """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
+        """Who takes no direct messages is told in the channel, without the reason, for half a minute; where it stands
+        after that, should we die meanwhile, it says no more than that."""
         author = planned.message.author.id
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
@@ -357,16 +356,6 @@ class Hands:
 
 async def _without_receipt(request: Any) -> None:
     await request
-
-
-def _what(message: Message, say: Texts) -> str:
-    """What was acted on, for the member whose it is; what it said, they know."""
-    if NAME in message.extra:
-        return say("discord.your_name", name=discord.utils.escape_markdown(message.text))
-    place = f"<#{message.ref.channel_id}>"
-    if TITLE in message.extra:
-        return say("discord.your_title", place=place)
-    return say("discord.your_message", place=place, at=discord.utils.format_dt(message.sent_at, "f"))
 
 
 def _need(planned: PlannedAction) -> tuple[str, int] | None:

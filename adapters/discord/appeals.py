@@ -1,6 +1,8 @@
-"""The button under a member's notice -> a window for their words -> their appeal.
+"""A member asks about what was done to them, by a button under their notice or by command -> how it stands, a window
+for their words, their appeal.
 
-A button carries the incident and whose it is: it serves after a restart, and nobody else gets as far as the window.
+A button carries the incident and whose it is: it serves after a restart, and in private messages, where a banned or
+silenced member can still press it.
 """
 
 import re
@@ -9,21 +11,24 @@ from typing import Any
 
 import discord
 
+from adapters.discord.asking import Interaction, answer, say_to
+from adapters.discord.telling import standing
 from bot.domain.message import Platform
 from bot.domain.review import LONGEST_APPEAL
 from bot.errors import BotError
 from bot.ports import Desk
-from bot.texts import Texts, texts
+from bot.texts import Texts
 
 WINDOW_LASTS = 1800.0  # seconds that a window may stay open
+APPEAL, MINE = "appeal", "mine"
 
 
-def appeal_view(incident_id: int, member_id: str, say: Texts) -> discord.ui.View:
+def appeal_view(incident_id: int, member_id: str, say: Texts, *, buttons: tuple[str, ...] = (APPEAL, MINE)) -> Any:
     view = discord.ui.View(timeout=None)
-    view.add_item(
-        discord.ui.Button(label=say["discord.appeal_button"], custom_id=f"jikimi:appeal:{incident_id}:{member_id}")
-    )
-    view.stop()  # the dynamic item serves its button: discord.py need not keep every view that we ever sent
+    for button in buttons:
+        custom_id = f"jikimi:{button}:{incident_id}:{member_id}"
+        view.add_item(discord.ui.Button(label=say[f"discord.{button}_button"], custom_id=custom_id))
+    view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent
     return view
 
 
@@ -35,22 +40,39 @@ class Appeals:
     def __post_init__(self) -> None:
         self.client.add_dynamic_items(_button_of(self))
 
-    async def pressed(self, interaction: discord.Interaction, incident_id: int, member_id: str) -> None:
-        """Asks the records nothing: Discord waits three seconds for a window."""
-        say = texts("ko" if interaction.locale is discord.Locale.korean else "en")
-        if str(interaction.user.id) == member_id:
+    async def pressed(self, interaction: Interaction, button: str, incident_id: int, member_id: str) -> None:
+        say = say_to(interaction)
+        if str(interaction.user.id) != member_id:
+            await answer(interaction, say["discord.appeal_not_yours"])
+        elif button == MINE:
+            await self.show(interaction, incident_id)
+        else:  # Asks the records nothing: Discord waits three seconds for a window.
             await interaction.response.send_modal(_Window(self, incident_id, say))
-        else:
-            await interaction.response.send_message(say["discord.appeal_not_yours"], ephemeral=True)
 
-    async def written(self, interaction: discord.Interaction, incident_id: int, words: str, say: Texts) -> None:
+    async def show(self, interaction: Interaction, incident_id: int) -> None:
+        """How an incident of their own stands, and how to object."""
+        say, member_id = say_to(interaction), str(interaction.user.id)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+        except BotError:
+            await answer(interaction, say["card.try_again"])
+            return
+        if incident is None:
+            await answer(interaction, say["discord.appeal_not_yours"])
+            return
+        guild = self.client.get_guild(int(incident.decision.message.community_id))
+        more = {} if incident.appeal else {"view": appeal_view(incident_id, member_id, say, buttons=(APPEAL,))}
+        await answer(interaction, standing(incident, guild, say), **more)
+
+    async def written(self, interaction: Interaction, incident_id: int, words: str, say: Texts) -> None:
         """Answers at once, works afterwards."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         try:
             told = say[await self._appeal(incident_id, words, str(interaction.user.id))]
         except BotError:
             told = say["card.try_again"]
-        await interaction.followup.send(told, ephemeral=True)
+        await answer(interaction, told)
 
     async def _appeal(self, incident_id: int, words: str, member_id: str) -> str:
         """The key of what the member is told."""
@@ -67,22 +89,22 @@ class Appeals:
 def _button_of(appeals: Appeals) -> Any:
     """The button class whose presses go there."""
 
-    class AppealButton(
+    class MembersButton(
         discord.ui.DynamicItem[discord.ui.Button[Any]],
-        template=r"jikimi:appeal:(?P<incident>\d{1,18}):(?P<member>\d{1,20})",
+        template=rf"jikimi:(?P<button>{APPEAL}|{MINE}):(?P<incident>\d{{1,18}}):(?P<member>\d{{1,20}})",
     ):
-        def __init__(self, incident_id: int, member_id: str) -> None:
-            super().__init__(discord.ui.Button(custom_id=f"jikimi:appeal:{incident_id}:{member_id}"))
-            self.incident_id, self.member_id = incident_id, member_id
+        def __init__(self, button: str, incident_id: int, member_id: str) -> None:
+            super().__init__(discord.ui.Button(custom_id=f"jikimi:{button}:{incident_id}:{member_id}"))
+            self.button, self.incident_id, self.member_id = button, incident_id, member_id
 
         @classmethod
-        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "AppealButton":
-            return cls(int(match["incident"]), match["member"])
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "MembersButton":
+            return cls(match["button"], int(match["incident"]), match["member"])
 
-        async def callback(self, interaction: discord.Interaction[Any]) -> None:
-            await appeals.pressed(interaction, self.incident_id, self.member_id)
+        async def callback(self, interaction: Interaction) -> None:
+            await appeals.pressed(interaction, self.button, self.incident_id, self.member_id)
 
-    return AppealButton
+    return MembersButton
 
 
 class _Window(discord.ui.Modal):
@@ -94,5 +116,5 @@ class _Window(discord.ui.Modal):
         )
         self.add_item(discord.ui.Label(text=say["discord.appeal_words"], component=self._words))
 
-    async def on_submit(self, interaction: discord.Interaction) -> None:
+    async def on_submit(self, interaction: Interaction) -> None:
         await self._appeals.written(interaction, self._incident_id, self._words.value, self._say)

@@ -14,17 +14,19 @@ import discord
 import structlog
 
 from adapters.discord.answers import OUT_OF_REACH, outcome_of
+from adapters.discord.asking import Interaction, answer, plain, refusal, say_to, stands_above
 from adapters.discord.limiting import Room
-from adapters.discord.reading import NAME, author_of
+from adapters.discord.reading import NAME
 from bot.domain.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.domain.card import Button, Card, Tone, press_id
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Platform
+from bot.domain.permissions import needed
 from bot.domain.review import Call, History
 from bot.errors import BotError, Unavailable
 from bot.ports import Clock, Desk
-from bot.texts import Texts, texts
-from bot.texts.cards import card_of, history_line, revealed, review_line
+from bot.texts import Texts, reasons, texts
+from bot.texts.cards import card_of, history_line, review_line, said_in_full
 
 _log = structlog.get_logger(__name__)
 
@@ -120,10 +122,10 @@ class CardBoard:
         if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
         self._write_anew(card)
-        by, escape = found[0].decision.message.author.name, discord.utils.escape_markdown
+        by = found[0].decision.message.author.name
         card_id = card.message_id.result()
         room = self.client.get_partial_messageable(card.channel_id)
-        told = card.say("discord.appealed", id=incident_id, by=escape(by), words=escape(appeal.words))
+        told = card.say("discord.appealed", id=incident_id, by=plain(by), words=plain(appeal.words))
 
         async def answered() -> str:
             reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
@@ -201,6 +203,8 @@ class CardBoard:
         message = incident.decision.message
         guild = self.client.get_guild(int(message.community_id))
         called = self.desk.community(Platform.DISCORD, message.community_id).urgent
+        if not called:
+            return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
         return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
 
     def _write_anew(self, card: _Posted) -> "asyncio.Task[bool]":
@@ -236,59 +240,78 @@ class CardBoard:
         card = card_of(incident, history, say, timezone, more=ids[1:])
         return _embed(card, message, say, ids), _view(card, say)
 
-    async def pressed(self, interaction: discord.Interaction, button: Button, incident_id: int) -> None:
+    async def pressed(self, interaction: Interaction, button: Button, incident_id: int) -> None:
         """Answers at once, works afterwards; who may is asked at every press."""
-        say = texts("ko" if interaction.locale is discord.Locale.korean else "en")
-        user, guild = interaction.user, interaction.guild
-        if guild is None or not isinstance(user, discord.Member) or not author_of(user, guild).is_staff:
-            await interaction.response.send_message(say["card.not_allowed"], ephemeral=True)
+        say = say_to(interaction)
+        if no := refusal(interaction, button, say):
+            await answer(interaction, no)
             return
-        call = button.call
-        await interaction.response.defer(ephemeral=True, thinking=call is None)
+        await interaction.response.defer(ephemeral=True, thinking=button.call is None)
         try:
-            found = await self.desk.look_up(Platform.DISCORD, str(guild.id), incident_id)
+            found = await self.desk.look_up(Platform.DISCORD, str(interaction.guild_id), incident_id)
             if found is None:
-                await interaction.followup.send(say["card.not_found"], ephemeral=True)
-            elif call is None:
+                await answer(interaction, say["card.not_found"])
+            elif button.call is None:
                 await self._tell(interaction, button, *found, say)
             else:
-                await self._call(interaction, call, _folded(interaction, incident_id), user, say)
+                await self._call(interaction, button, button.call, _folded(interaction, incident_id), say)
         except BotError:
-            await interaction.followup.send(say["card.try_again"], ephemeral=True)
+            await answer(interaction, say["card.try_again"])
 
     async def _tell(
-        self, interaction: discord.Interaction, button: Button, incident: Incident, history: History, say: Texts
+        self, interaction: Interaction, button: Button, incident: Incident, history: History, say: Texts
     ) -> None:
-        timezone = self.desk.policy(incident.decision.message).timezone
-        told = revealed(incident, say) if button is Button.REVEAL else history_line(history, say, timezone)
-        await interaction.followup.send(discord.utils.escape_markdown(told)[:2000], ephemeral=True)
+        """Why comes first: the text may be long."""
+        if button is Button.REVEAL:
+            told = f"{reasons(incident.decision, say) or '-'}\n\n{said_in_full(incident, say)}"
+        else:
+            told = history_line(history, say, self.desk.policy(incident.decision.message).timezone)
+        await answer(interaction, plain(told))
 
-    async def _call(
-        self, interaction: discord.Interaction, call: Call, ids: list[int], user: discord.Member, say: Texts
-    ) -> None:
-        first: tuple[Incident, History] | None = None
+    async def _call(self, interaction: Interaction, button: Button, call: Call, ids: list[int], say: Texts) -> None:
+        """For every incident on the card, those left out that this call may not be made on."""
+        guild_id, user = str(interaction.guild_id), interaction.user
+        called: list[tuple[Incident, History]] = []
+        refused: dict[str, None] = {}
         for incident_id in ids:
-            found = await self.desk.call(
+            found = await self.desk.look_up(Platform.DISCORD, guild_id, incident_id)
+            if found is None:
+                continue
+            if no := self._refusal(interaction, button, found[0], say):
+                refused[no] = None
+                continue
+            done = await self.desk.call(
                 Platform.DISCORD,
-                str(user.guild.id),
+                guild_id,
                 incident_id,
                 call,
                 moderator_id=str(user.id),
                 moderator_name=user.display_name,
             )
-            first = first or found
-        if first is None:
-            return
+            called += [done] if done else []
+        if called:
+            await self._show_call(interaction, call, called[0], ids, say)
+        for no in refused:
+            await answer(interaction, no)
+
+    async def _show_call(
+        self, interaction: Interaction, call: Call, first: tuple[Incident, History], ids: list[int], say: Texts
+    ) -> None:
         incident, history = first
-        language = texts(incident.decision.language)
-        embed, view = self._shown(incident, history, language, ids)
+        embed, view = self._shown(incident, history, texts(incident.decision.language), ids)
         await interaction.edit_original_response(embed=embed, view=view)
         self.touch(ids[0])
         review = incident.review
-        if review and (review.moderator_id != str(user.id) or review.call is not call):
-            timezone = self.desk.policy(incident.decision.message).timezone
-            line = review_line(review, say, timezone)
-            await interaction.followup.send(say("card.already", by=review.moderator_name, call=line), ephemeral=True)
+        if review and (review.moderator_id != str(interaction.user.id) or review.call is not call):
+            line = review_line(review, say, self.desk.policy(incident.decision.message).timezone)
+            await answer(interaction, say("card.already", by=plain(review.moderator_name), call=plain(line)))
+
+    def _refusal(self, interaction: Interaction, button: Button, incident: Incident, say: Texts) -> str | None:
+        """Why this button may not be pressed on this incident, as Discord itself would have it."""
+        if no := refusal(interaction, button, say, incident):
+            return no
+        touches = button in (Button.TIMEOUT, Button.BAN) or needed(button, incident) > needed(button)
+        return say["discord.not_above"] if touches and not stands_above(interaction, incident) else None
 
 
 def _button_of(board: CardBoard) -> Any:
@@ -305,7 +328,7 @@ def _button_of(board: CardBoard) -> Any:
         async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "CardButton":
             return cls(Button(match["button"]), int(match["incident"]))
 
-        async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def callback(self, interaction: Interaction) -> None:
             await board.pressed(interaction, self.button, self.incident_id)
 
     return CardButton
@@ -325,13 +348,12 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
 
 
 def _embed(card: Card, message: Message, say: Texts, ids: list[int]) -> discord.Embed:
-    escape = discord.utils.escape_markdown
-    embed = discord.Embed(title=card.title, description=escape(card.text) or None, colour=_COLOURS[card.tone])
+    embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=_COLOURS[card.tone])
     embed.add_field(name=say["discord.where"], value=_place(message, say))
     if message.author.id:
         embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
     for line in card.lines:
-        embed.add_field(name=line.label, value=escape(line.value)[:1024], inline=len(line.value) < 40)
+        embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
     embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
     return embed
 
@@ -347,7 +369,7 @@ def _place(message: Message, say: Texts) -> str:
     return f"{channel} · [{say['discord.link']}]({link})"
 
 
-def _folded(interaction: discord.Interaction, incident_id: int) -> list[int]:
+def _folded(interaction: Interaction, incident_id: int) -> list[int]:
     """Every incident on the card: its footer names them."""
     message = interaction.message
     ids = _named(message) if message else []

@@ -3,6 +3,8 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -21,13 +23,16 @@ from adapters.discord.cards import CardBoard
 from adapters.discord.catching_up import CatchingUp
 from adapters.discord.commands import Commands
 from adapters.discord.complaining import Complaints
+from adapters.discord.greeting import Greeting
 from adapters.discord.limiting import Limiter, Room
+from adapters.discord.members import Members
 from adapters.discord.names import Names, hear_member_updates
 from adapters.discord.pairing import Pairs
 from adapters.discord.posting import Posting
 from adapters.discord.private import PrivateMessages
 from adapters.discord.reading import (
     ATTACHED,
+    author_of,
     is_readable,
     read,
     read_deletion,
@@ -39,11 +44,11 @@ from adapters.discord.reading import (
 )
 from bot.domain.actions import Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Message, Platform
+from bot.domain.message import Author, Message, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
 from bot.ports import Bookmarks, Clock, Desk, Inbox
-from bot.texts import Texts
+from bot.texts import Texts, texts
 
 _log = structlog.get_logger(__name__)
 
@@ -85,6 +90,7 @@ class DiscordChat:
         inbox: Inbox | None = None,
     ) -> None:
         self._token, self._say, self._clock, self._member_names = token, say, clock, member_names
+        self._desk = desk
         self._api_url, self._gateway_url = api_url.rstrip("/"), gateway_url
         invalid = InvalidAnswers(clock)
         self._limiter = Limiter(clock=clock, invalid=invalid)
@@ -107,16 +113,20 @@ class DiscordChat:
             name=f"discord {','.join(map(str, shard_ids)) or 'all'}",
             arrivals=self._arrivals,
             clock=clock,
-            take=self._take,
+            take=self._take_late,
+            skipped=self._skipped,
         )
         notices = Room(clock=clock, at_once=NOTICES, each=NOTICES_EACH)
         private = PrivateMessages(client=self.client, clock=clock)
-        complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
+        self._complaints = complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
+        self._members = Members(clock=clock)
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
-        Appeals(client=self.client, desk=desk)
+        appeals = Appeals(client=self.client, desk=desk)
+        self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
         self._hands = Hands(
             client=self.client,
+            desk=desk,
             cards=cards,
             complaints=complaints,
             private=private,
@@ -128,7 +138,7 @@ class DiscordChat:
         )
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
-        self._commands = Commands(self.client, desk, clock, self._automod, member_names=member_names)
+        self._commands = Commands(self.client, desk, clock, self._automod, appeals, member_names=member_names)
         self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
@@ -138,6 +148,7 @@ class DiscordChat:
             self.on_message, self.on_raw_message_edit, self.on_raw_message_delete, self.on_raw_bulk_message_delete,
             self.on_thread_create, self.on_member_join, self.on_automod_action,
             self.on_shard_ready, self.on_ready, self.on_shard_resumed, self.on_shard_disconnect,
+            self.on_guild_available, self.on_guild_unavailable,
         ):  # fmt: skip
             self.client.event(event)
         if member_names:
@@ -164,6 +175,14 @@ class DiscordChat:
         if self.client.is_closed():
             raise Broken(self._say("discord.closed", code="-"))
         return await self._hands.perform(planned)
+
+    async def meet(self, message: Message) -> Author:
+        await self._connection()
+        guild = self.client.get_guild(int(message.community_id))
+        if guild is None:
+            raise Unavailable("a server that is not there (yet)")
+        member = await self._members.find(guild, int(message.author.id))
+        return author_of(member, guild) if member else replace(message.author, unmet=False)
 
     async def _connection(self) -> None:
         try:
@@ -193,9 +212,7 @@ class DiscordChat:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._files:
             try:
                 await self._log_in()
-                beside = [
-                    asyncio.create_task(work) for work in (self._catching_up.keep_bookmark(), self._automod.keep())
-                ]
+                beside = [asyncio.create_task(work) for work in (self._catching_up.run(), self._automod.keep())]
                 try:
                     await self.client.connect()
                 finally:
@@ -240,12 +257,19 @@ class DiscordChat:
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A new session: whatever was said since the bookmark may have been missed."""
-        self._catching_up.lost(shard_id)  # until the reading back has begun
         guilds = [guild for guild in self.client.guilds if guild.shard_id == shard_id]
-        self._begin(self._catching_up.read_back(guilds, shard_id))
+        await self._catching_up.read_back(guilds, shard_id)
 
     async def on_ready(self) -> None:
+        self._catching_up.keep_only({guild.id for guild in self.client.guilds})
         self._catching_up.resumed(None)
+        await self._greeting.catch_up()
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        await self._catching_up.available(guild)
+
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        self._catching_up.unavailable(guild)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
         """The old session: Discord has replayed what was missed."""
@@ -261,11 +285,11 @@ class DiscordChat:
     # ---- what is said
 
     async def on_message(self, message: discord.Message) -> None:
-        await self._take(message, None)
+        self._take(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         if self._texts.get(payload.message_id) != hash(text_of(payload.message)):
-            await self._take(payload.message, None)
+            self._take(payload.message)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         self._withdraw(payload.guild_id, payload.channel_id, payload.message_id)
@@ -275,11 +299,8 @@ class DiscordChat:
             self._withdraw(payload.guild_id, payload.channel_id, message_id)
 
     async def on_thread_create(self, thread: discord.Thread) -> None:
-        async def title() -> Message:
-            return read_title(thread, await self._member(thread.guild, thread.owner_id))
-
         if thread.owner_id not in self._ours:
-            self._begin(self._arrivals.put_when_read(title()))
+            self._arrivals.put(read_title(thread))
 
     async def on_member_join(self, member: discord.Member) -> None:
         """Somebody has come, or has changed in some way."""
@@ -288,15 +309,20 @@ class DiscordChat:
 
     async def on_automod_action(self, execution: discord.AutoModAction) -> None:
         """What AutoMod stops does not come as a message."""
-
-        async def stopped() -> Message:
-            now = self._clock.now()
-            return read_filtered(execution, await self._member(execution.guild, execution.user_id), now)
-
         if self._automod.is_news(execution):
-            self._begin(self._arrivals.put_when_read(stopped()))
+            self._arrivals.put(read_filtered(execution, self._clock.now()))
 
-    async def _take(self, message: discord.Message, member: discord.Member | None) -> None:
+    async def _take_late(self, message: discord.Message) -> None:
+        self._take(message, late=True)
+
+    async def _skipped(self, guild: discord.Guild, until: datetime) -> None:
+        """Moderators are told what nobody has looked at."""
+        language = self._desk.community(self.platform, str(guild.id)).language
+        say = texts(language) if language else self._say
+        problem = say("discord.not_read", until=discord.utils.format_dt(until, "f"))
+        await self._complaints.tell(str(guild.id), problem, say)
+
+    def _take(self, message: discord.Message, *, late: bool = False) -> None:
         if not is_readable(message, self._ours | self._hands.own_webhooks):
             return
         text = text_of(message)
@@ -306,35 +332,16 @@ class DiscordChat:
         if len(self._texts) > REMEMBERED:
             self._texts.popitem(last=False)
         files = text_files(message)
-        stranger = not member and not message.webhook_id and not isinstance(message.author, discord.Member)
-        if files or stranger or self._pairs.needs_a_look(message):
-            self._begin(self._arrivals.put_when_read(self._read_more(message, member, files, stranger=stranger)))
+        if files or self._pairs.needs_a_look(message):
+            self._begin(self._arrivals.put_when_read(self._read_more(message, files), late=late))
         else:
-            self._arrivals.put(self._pairs.complete(message, read(message, member=member)))
+            self._arrivals.put(self._pairs.complete(message, read(message)), late=late)
 
-    async def _read_more(
-        self,
-        message: discord.Message,
-        member: discord.Member | None,
-        files: Sequence[discord.Attachment],
-        *,
-        stranger: bool,
-    ) -> Message:
-        if stranger and message.guild:
-            member = await self._member(message.guild, message.author.id)
+    async def _read_more(self, message: discord.Message, files: Sequence[discord.Attachment]) -> Message:
         attached = await asyncio.gather(*(self._beginning(file) for file in files))
         if self._pairs.needs_a_look(message):
             await self._pairs.look(message)
-        return self._pairs.complete(message, read(message, member=member, attached=attached))
-
-    async def _member(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
-        """Who somebody is in a server, where an event did not say: staff must be known as staff."""
-        try:
-            async with asyncio.timeout(FETCH):
-                found = await guild.query_members(user_ids=[user_id], cache=False)
-        except OUT_OF_REACH:
-            return None
-        return found[0] if found else None
+        return self._pairs.complete(message, read(message, attached=attached))
 
     def _withdraw(self, guild_id: int | None, channel_id: int, message_id: int) -> None:
         if guild_id is not None:

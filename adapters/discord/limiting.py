@@ -117,10 +117,12 @@ class Limiter:
         return max(self._closed_until - now, (1 - self._allowance) / PER_SECOND)
 
     async def _before(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestStartParams
+        self, session: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestStartParams
     ) -> None:
         if request.url.scheme in ("http", "https") and not self._is_answer(request.url.path):
             await self.turn(rank_of(request.method, request.url.path))
+            if session.closed:  # while we waited; aiohttp has looked before
+                raise RuntimeError("Session is closed")
 
     async def _after(
         self, _: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestEndParams

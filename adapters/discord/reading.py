@@ -3,13 +3,26 @@
 The numbers in brackets name Discord's component flags and message types as its documentation does.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import discord
 
-from bot.domain.message import STAFF, Author, Kind, Message, MessageRef, Platform
+from bot.domain.links import link_to
+from bot.domain.message import (
+    STAFF,
+    Author,
+    Kind,
+    Link,
+    Media,
+    Message,
+    MessageRef,
+    Origin,
+    OriginKind,
+    Platform,
+)
 
 ATTACHED = 64 * 1024  # bytes read of a text file
 DELETED = 2**53  # the revision of a deletion: above every edit, the same however often it is delivered
@@ -50,15 +63,15 @@ def is_readable(message: discord.Message, ours: Collection[int]) -> bool:
     )
 
 
-def read(message: discord.Message, *, member: discord.Member | None = None, attached: Iterable[str] = ()) -> Message:
-    """One revision of a message. `member` is its author where Discord did not send one along (history);
-    `attached` are the beginnings of its text files."""
+def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
+    """One revision of a message; `attached` are the beginnings of its text files. Its author is unmet where Discord did
+    not send a member along (history)."""
     assert message.guild is not None
     title = message.type is discord.MessageType.channel_name_change
     return Message(
         ref=MessageRef(Platform.DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
-        author=_author(message, member),
+        author=_author(message),
         sent_at=message.edited_at or message.created_at,
         text=text_of(message, attached),
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
@@ -68,17 +81,20 @@ def read(message: discord.Message, *, member: discord.Member | None = None, atta
         within=places(message.channel),
         typed=text_of(message, attached, file_names=False) if _files(message) else None,
         mentions=len({*message.raw_mentions, *message.raw_role_mentions}) + message.mention_everyone,
+        links=_links(message),
+        forwarded=_origin(message),
+        media=_media(message),
         extra=_extra(message, attached) | ({TITLE: str(message.channel.id)} if title else {}),
     )
 
 
-def read_title(thread: discord.Thread, owner: discord.Member | None = None) -> Message:
+def read_title(thread: discord.Thread) -> Message:
     """The title that a thread or forum post was opened with; later ones come as messages of type 4."""
     assert thread.created_at is not None
     return Message(
         ref=MessageRef(Platform.DISCORD, str(thread.id), f"title:{thread.id}"),
         community_id=str(thread.guild.id),
-        author=author_of(owner, thread.guild) if owner else Author(id=str(thread.owner_id)),
+        author=Author(id=str(thread.owner_id), unmet=True),
         sent_at=thread.created_at,
         text=thread.name,
         channel_name=thread.name,
@@ -95,24 +111,24 @@ def read_name(member: discord.Member, at: datetime) -> Message:
         author=author_of(member, member.guild),
         sent_at=at,
         text=member.display_name,
+        is_name=True,
         extra={NAME: NICK if member.nick else OWN},
     )
 
 
-def read_filtered(execution: discord.AutoModAction, member: discord.Member | None, at: datetime) -> Message:
+def read_filtered(execution: discord.AutoModAction, at: datetime) -> Message:
     """What AutoMod has stopped: it has no id, because it has never become a message."""
     nth = f"automod:{execution.rule_id}:{execution.user_id}"
     channel = execution.guild.get_channel_or_thread(execution.channel_id or 0)
     return Message(
         ref=MessageRef(Platform.DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
         community_id=str(execution.guild_id),
-        author=author_of(member, execution.guild) if member else Author(id=str(execution.user_id)),
+        author=Author(id=str(execution.user_id), unmet=True),
         sent_at=at,
         text=execution.content,
         within=places(channel),
         filtered=execution.matched_keyword or execution.matched_content or execution.rule_trigger_type.name,
-        extra=({AVATAR: member.display_avatar.url} if member else {})
-        | ({PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {}),
+        extra={PARENT: str(channel.parent_id)} if isinstance(channel, discord.Thread) else {},
     )
 
 
@@ -161,8 +177,11 @@ def shown_name(file: discord.Attachment) -> str:
 
 
 def _files(message: discord.Message) -> list[discord.Attachment]:
-    snapshots = (file for snapshot in message.message_snapshots for file in snapshot.attachments)
-    return [*message.attachments, *snapshots]
+    return [file for part in _parts(message) for file in part.attachments]
+
+
+def _parts(message: discord.Message) -> tuple[discord.Message | discord.MessageSnapshot, ...]:
+    return message, *message.message_snapshots
 
 
 def _pieces(part: discord.Message | discord.MessageSnapshot, *, embeds: bool, file_names: bool) -> Iterator[str]:
@@ -191,6 +210,70 @@ def _embed(embed: discord.Embed) -> Iterator[str]:
     yield embed.footer.text or ""
 
 
+def _links(message: discord.Message) -> tuple[Link, ...]:
+    """What can be followed: addresses and [words](address) in any text, buttons, and the titles of bots' embeds."""
+    found: dict[Link, None] = {}
+    for part in _parts(message):
+        for match in _ADDRESS.finditer(part.content):
+            found[link_to(match["to"] or _without_end(match["bare"]), match["shown"] or "")] = None
+        for embed in part.embeds:
+            if embed.type == "rich":
+                for address, shown in ((embed.url, embed.title), (embed.author.url, embed.author.name)):
+                    if address:
+                        found[link_to(address, shown or "")] = None
+        for component in part.components:
+            for address, shown in _buttons(component):
+                found[link_to(address, shown)] = None
+    return tuple(found)
+
+
+#: As Discord makes links of text: [shown](to), where nobody would look behind what is shown, or the bare address.
+_ADDRESS = re.compile(
+    r"\[(?P<shown>[^\[\]]{1,300})\]\(\s*<?(?P<to>https?://[^\s<>()]+)[^()]{0,300}\)"
+    r"|(?P<bare>https?://[^\s<>]+|(?<![\w.@/-])discord(?:\.gg|(?:app)?\.com/invite)/[\w-]+)",
+    re.IGNORECASE,
+)
+
+
+def _without_end(address: str) -> str:
+    """Signs that end a sentence end the address, too, and so does a bracket that was opened before it."""
+    address = address.rstrip(".,:;!?\"'*_~|`]")
+    return address[:-1] if address.endswith(")") and "(" not in address else address
+
+
+def _buttons(component: Any) -> Iterator[tuple[str, str]]:
+    """Addresses of a component and of what it holds, with what is shown."""
+    if isinstance(address := getattr(component, "url", None), str):
+        yield address, getattr(component, "label", None) or ""
+    for part in _held(component):
+        yield from _buttons(part)
+
+
+def _origin(message: discord.Message) -> Origin | None:
+    """Of a forward Discord tells the channel, which may be anybody's, and not who wrote it."""
+    if not message.message_snapshots or message.reference is None or message.guild is None:
+        return None
+    channel = message.guild.get_channel_or_thread(message.reference.channel_id)
+    return Origin(OriginKind.CHANNEL, title=channel.name if channel else "")
+
+
+def _media(message: discord.Message) -> frozenset[Media]:
+    parts = _parts(message)
+    kinds = {_kind_of(file) for file in _files(message)}
+    kinds |= {Media.STICKER} if any(part.stickers for part in parts) else set()
+    kinds |= {Media.POLL} if message.poll else set()
+    return frozenset(kinds | ({Media.BUTTONS} if any(part.components for part in parts) else set()))
+
+
+def _kind_of(file: discord.Attachment) -> Media:
+    if file.is_voice_message():
+        return Media.VOICE
+    family, _, form = (file.content_type or "").partition("/")
+    if form.startswith("gif"):
+        return Media.ANIMATION
+    return {"image": Media.PHOTO, "video": Media.VIDEO, "audio": Media.AUDIO}.get(family, Media.FILE)
+
+
 _SPOKEN = ("content", "label", "placeholder", "description", "name")
 _NESTED = ("children", "items", "options", "accessory", "component")
 
@@ -200,24 +283,30 @@ def _component(component: Any) -> Iterator[str]:
     for attribute in _SPOKEN:
         if isinstance(words := getattr(component, attribute, None), str):
             yield words
+    for part in _held(component):
+        yield from _component(part)
+
+
+def _held(component: Any) -> Iterator[Any]:
     for attribute in _NESTED:
         inner = getattr(component, attribute, None)
         for part in inner if isinstance(inner, list | tuple) else [inner]:
             if part is not None and not isinstance(part, str):
-                yield from _component(part)
+                yield part
 
 
-def _author(message: discord.Message, member: discord.Member | None) -> Author:
+def _author(message: discord.Message) -> Author:
     assert message.guild is not None
     if message.webhook_id:
         # One that no application owns is a person's tool: a bridge to another chat, a feed, a leaked address.
         owned = message.application_id is not None
         return Author(id=str(message.webhook_id), name=message.author.display_name, bot=owned, no_account=True)
-    return author_of(member or message.author, message.guild)
+    return author_of(message.author, message.guild)
 
 
 def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Author:
-    """Roles by id and by name, and what a member may do as the words of STAFF."""
+    """Roles by id and by name, and what a member may do as the words of STAFF. Somebody of whom only the account is
+    known is unmet."""
     roles: set[str] = set()
     if isinstance(user, discord.Member):
         shown = [role for role in user.roles if not role.is_default()]
@@ -235,6 +324,7 @@ def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Auth
         roles=frozenset(roles),
         bot=user.bot,
         since=user.joined_at if isinstance(user, discord.Member) else None,
+        unmet=not isinstance(user, discord.Member),
     )
 
 

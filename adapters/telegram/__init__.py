@@ -9,6 +9,5 @@ __all__ = ["TelegramChat"]
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # python-telegram-bot: durations as timedelta, its future default
 
-# python-telegram-bot logs whole updates where it cannot read one, httpx logs addresses, and ours hold the bot's token.
+# python-telegram-bot logs whole updates where it cannot read one.
 logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
-logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -3,50 +3,41 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
-from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
-from telegram.request import HTTPXRequest
+from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.acting import Hands
-from adapters.telegram.arriving import Arrivals, Polling, Webhook
+from adapters.telegram.albums import Albums
+from adapters.telegram.arriving import Arrivals, Contest, Polling, Webhook
 from adapters.telegram.cards import Cards
 from adapters.telegram.commands import Commands
-from adapters.telegram.errors import mapped
+from adapters.telegram.errors import Lost, mapped
+from adapters.telegram.joining import Joins
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.moving import Moves
 from adapters.telegram.pairing import Pairs
 from adapters.telegram.posting import Posting
-from adapters.telegram.reading import GROUPS, merge, read
+from adapters.telegram.reading import GROUPS, read, read_plainly
+from adapters.telegram.requesting import AiohttpRequest
 from bot.domain.actions import Escalate, Flag, Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Kind, Message, Platform
+from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.report import Edition
-from bot.errors import BotError, Broken, Unavailable
+from bot.errors import Broken, Unavailable
 from bot.ports import Clock, Desk, Inbox, Outbox
-from bot.texts import Texts
+from bot.texts import Texts, texts
 
-ALBUM_GATHERS = 1.0  # seconds from an album's first item until it is judged
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
-REMEMBERED = 20_000  # texts, to know an edit that changed nothing; and albums
+REMEMBERED = 200_000  # hashes of messages, to know an edit that changed nothing: of 200 a second, for a quarter hour
 
 _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
-MessageId = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Album:
-    """An album that is still coming in."""
-
-    complete_at: float
-    updates: list[int] = field(default_factory=list)
-    items: list[Message] = field(default_factory=list)
 
 
 class TelegramChat:
@@ -64,18 +55,18 @@ class TelegramChat:
         if not (number.isdigit() and colon):
             raise Broken(say["telegram.bad_token"])
         self._me = int(number)
-        self._requests = (
-            HTTPXRequest(read_timeout=10.0, pool_timeout=5.0), HTTPXRequest(connection_pool_size=2, read_timeout=10.0),
-        )  # fmt: skip
+        self._request = AiohttpRequest()
         self._bot = Bot(
             token,
             base_url=f"{api_url.rstrip('/')}/bot",
             base_file_url=f"{api_url.rstrip('/')}/file/bot",
-            request=self._requests[0],
-            get_updates_request=self._requests[1],
+            request=self._request,
+            get_updates_request=self._request,
         )
         self._arrivals: Arrivals = (
-            Webhook(self._bot, webhook_url, webhook_listen) if webhook_url else Polling(self._bot)
+            Webhook(self._bot, webhook_url, webhook_listen)
+            if webhook_url
+            else Polling(self._bot, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
         self._desk = desk
         self._clock = clock
@@ -95,10 +86,9 @@ class TelegramChat:
         )  # fmt: skip
         moves.forget += [self._members.forget, self._cards.forget_chat]
         self._pairs = Pairs(clock=clock, inbox=inbox)
-        self._taken: set[int] = set()  # updates that were taken and may come again
-        self._albums: dict[str, _Album] = {}
-        self._album_ids: OrderedDict[MessageId, str] = OrderedDict()  # item -> all items of its album
-        self._texts: OrderedDict[MessageId, int] = OrderedDict()  # hashes of what messages said last
+        self._albums = Albums(clock=clock, inbox=inbox)
+        self._joins = Joins()
+        self._said: OrderedDict[int, int] = OrderedDict()  # hashes: which message -> what it said last
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -108,39 +98,49 @@ class TelegramChat:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._members.close()
         await self._arrivals.close()
-        for request in self._requests:
-            await request.shutdown()
+        await self._request.shutdown()
 
     # ---- coming in --------------------------------------------------------------------------------------------------
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
-        """Without end; raises `Broken` where the token is refused (401) or another process polls (409)."""
+        """Without end; raises `Broken` where the token is refused (401), or another process has asked for the same
+        updates (409) for minutes."""
         await self._begin()
         while True:
-            arrived = partial(self._arrivals.next, holding=bool(self._albums))
-            if batch := await self._take(*await self._patiently(arrived)):
+            updates = await self._patiently(self._arrivals.next)
+            if batch := await self._take(updates):
                 yield batch
-            self._confirm()
+            self._arrivals.confirm([update.update_id for update in updates])
 
     async def _begin(self) -> None:
         me = await self._patiently(self._bot.get_me)
         await self._pairs.begin()
+        await self._albums.begin()
         await self._patiently(self._arrivals.open)
         self._commands.username = me.username or ""
-        self._aside(self._commands.announce())
+        self._aside(self._patiently(self._commands.announce))
 
-    async def _take(self, updates: Sequence[Update], crowded: bool) -> list[Message]:
-        """`crowded`: nothing new can come before an album is confirmed."""
-        fresh = [update for update in updates if update.update_id not in self._taken]
+    async def _take(self, updates: Sequence[Update]) -> list[Message]:
+        """What they say, in order. Whatever one of them does to us, it does not stop the others."""
         batch: list[Message] = []
-        await self._look_up_staff(fresh)
-        for update in fresh:
-            self._taken.add(update.update_id)
-            await self._notice(update)
-            read = [self._pairs.complete(update, message) for message in await self._read(update)]
-            news = [message for message in read if self._is_news(message)]
-            batch += [self._whole(message) for message in news if not self._gather(update, message)]
-        return batch + self._complete_albums(all_of_them=crowded and not fresh)
+        await self._look_up_staff(updates)
+        for update in updates:
+            try:
+                await self._notice(update)
+                batch += await self._said_in(update)
+            except Exception as error:
+                _log.error("an update is read plainly", update=update.update_id, error=type(error).__name__)
+                batch += read_plainly(update)
+        return batch
+
+    async def _said_in(self, update: Update) -> list[Message]:
+        """What is to be judged of an update."""
+        said = []
+        for one in await self._read(update):
+            message = await self._albums.whole(update, self._pairs.complete(update, self._joins.complete(one)))
+            if self._is_news(message):
+                said.append(message)
+        return said
 
     async def _look_up_staff(self, updates: Sequence[Update]) -> None:
         """Of all chats at once, so that a start with many groups does not ask for one after the other."""
@@ -148,6 +148,8 @@ class TelegramChat:
         await asyncio.gather(*(self._members.known_staff(chat_id) for chat_id in chats))
 
     async def _read(self, update: Update) -> Sequence[Message]:
+        if change := update.chat_member:
+            return self._joins.read(change, await self._members.known_staff(change.chat.id), self._me)
         chat = update.effective_chat
         if chat is None or not _is_of_a_group(update):
             return ()
@@ -155,46 +157,15 @@ class TelegramChat:
 
     def _is_news(self, message: Message) -> bool:
         """Whether a message says anything that it did not say before: edits also come for what nobody sees (T15)."""
-        key, said = (message.ref.channel_id, message.ref.message_id), hash(message.text)
-        if message.kind is Kind.EDIT and self._texts.get(key) == said:
+        key = hash((message.ref.channel_id, message.ref.message_id))
+        said = hash((message.text, message.links, message.media, message.forwarded))
+        if message.kind is Kind.EDIT and self._said.get(key) == said:
             return False
-        _remember(self._texts, key, said)
+        self._said[key] = said
+        self._said.move_to_end(key)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
         return True
-
-    def _gather(self, update: Update, message: Message) -> bool:
-        """Whether the message is an album's item that waits for the others."""
-        group = update.message.media_group_id if update.message else None
-        if group is None:
-            return False
-        complete_at = self._clock.monotonic() + ALBUM_GATHERS
-        album = self._albums.setdefault(f"{message.ref.channel_id}/{group}", _Album(complete_at))
-        album.updates.append(update.update_id)
-        album.items.append(message)
-        return True
-
-    def _whole(self, message: Message) -> Message:
-        """An edited item with the ids of all of its album."""
-        items = self._album_ids.get((message.ref.channel_id, message.ref.message_id))
-        return replace(message, extra=message.extra | {"items": items}) if items else message
-
-    def _complete_albums(self, *, all_of_them: bool) -> list[Message]:
-        now, complete = self._clock.monotonic(), []
-        for key, album in list(self._albums.items()):
-            if all_of_them or album.complete_at <= now:
-                del self._albums[key]
-                whole = merge(album.items)
-                for item in album.items:
-                    _remember(self._album_ids, (item.ref.channel_id, item.ref.message_id), whole.extra["items"])
-                if whole.text:
-                    complete.append(whole)
-        return complete
-
-    def _confirm(self) -> None:
-        """What was handed out is kept: Telegram may know, except for the items of unfinished albums."""
-        held = {id_ for album in self._albums.values() for id_ in album.updates}
-        self._arrivals.confirm(self._taken, held)
-        oldest = min(held, default=None)
-        self._taken = {id_ for id_ in self._taken if oldest is not None and id_ >= oldest}
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
 
@@ -230,12 +201,29 @@ class TelegramChat:
             try:
                 with mapped(self._say):
                     await work
-            except (BotError, TelegramError) as error:
+            except Exception as error:
                 _log.warning("an answer could not be given", error=type(error).__name__)
 
         task = asyncio.create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _tell_of_a_contest(self) -> None:
+        _log.error("another process asks for this bot's updates", platform="telegram")
+        self._aside(self._tell_moderators("telegram.contested"))
+
+    async def _tell_moderators(self, key: str) -> None:
+        """Of every community that has a room for them."""
+        rooms = {
+            community.moderators_channel: texts(community.language or self._say.language)[key]
+            for community in self._desk.communities(self.platform)
+            if community.moderators_channel
+        }
+        for room, told in rooms.items():
+            try:
+                await self.announce(room, told)
+            except Unavailable as error:
+                _log.warning("moderators not told", chat=room, reason=str(error))
 
     # ---- going out --------------------------------------------------------------------------------------------------
 
@@ -249,6 +237,9 @@ class TelegramChat:
         outcome = await self._moves.follow(int(planned.message.community_id), in_group)
         self._cards.touch(planned.incident_id)
         return outcome
+
+    async def meet(self, message: Message) -> Author:
+        return message.author  # every message says who its author is
 
     async def announce(self, channel_id: str, text: str) -> None:
         async def say(id_: int) -> None:
@@ -269,7 +260,10 @@ class TelegramChat:
         while True:
             try:
                 with mapped(self._say):
-                    return await call()
+                    try:
+                        return await call()
+                    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer of another shape
+                        raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
             except Unavailable as error:
                 wait = pause if error.retry_after is None else error.retry_after
                 _log.warning("waiting for Telegram", reason=str(error), seconds=wait)
@@ -287,10 +281,3 @@ _OUTSIDE = (ChatMember.LEFT, ChatMember.BANNED)
 
 def _has_come_in(change: ChatMemberUpdated) -> bool:
     return change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE
-
-
-def _remember(memory: OrderedDict[MessageId, Result], key: MessageId, value: Result) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)

@@ -1,7 +1,8 @@
 """What python-telegram-bot raises -> the two exceptions that may cross a port, or an answer about one chat.
 
-* retry later      429 (with its wait), 5xx, network: `Unavailable`; `sent` says whether the call may have arrived
-* never again      401, 409: `Broken`
+* retry later      429 (with its wait), 5xx, network, another process in our place (409): `Unavailable`; `Lost` where
+                   the call may have arrived, which includes every answer that is none of the Bot API
+* never again      401, 404: `Broken`
 * about one chat   400, 403, migration: left to the caller
 """
 
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import httpx
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -21,10 +21,9 @@ from telegram.error import (
     TelegramError,
 )
 
+from adapters.telegram.requesting import NEVER_SENT, OddAnswer
 from bot.errors import Broken, Unavailable
 from bot.texts import Texts
-
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Lost(Unavailable):
@@ -51,9 +50,13 @@ def mapped(say: Texts) -> Iterator[None]:
     except InvalidToken:
         raise Broken(say["telegram.bad_token"]) from None
     except Conflict:
-        raise Broken(say["telegram.conflict"]) from None
+        raise Unavailable("another process has taken our place at Telegram") from None
+    except OddAnswer as error:
+        raise Lost(f"somebody else answers for Telegram: {error.message}", answered=False) from None
     except NetworkError as error:
-        if isinstance(error.__cause__, _NEVER_SENT):
+        if isinstance(error.__cause__, NEVER_SENT):
             raise Unavailable("Telegram cannot be reached") from None
-        answered = error.__cause__ is None or isinstance(error.__cause__, TelegramError)
+        answered = error.__cause__ is None
         raise Lost("Telegram has failed" if answered else "Telegram did not answer", answered=answered) from None
+    except TelegramError as error:
+        raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None

@@ -100,6 +100,9 @@ class Firehose:
     async def perform(self, planned: PlannedAction) -> Outcome:
         return Done()
 
+    async def meet(self, message: Message) -> Author:
+        return message.author
+
     async def announce(self, channel_id: str, text: str) -> None: ...
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:

@@ -30,6 +30,7 @@ class Community:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+    left_at: datetime | None = None  # when the bot was taken out; None while it is there
     native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
     report_day: str | None = None  # one of schedule.DAYS, or "off"
     report_hour: int | None = None
@@ -39,7 +40,8 @@ class Community:
     @property
     def has_settings(self) -> bool:
         """Whether anybody has ever set anything: more than that we know its name and have greeted it."""
-        return self != Community(platform=self.platform, id=self.id, name=self.name, welcomed=self.welcomed)
+        blank = Community(platform=self.platform, id=self.id, name=self.name)
+        return self != replace(blank, welcomed=self.welcomed, left_at=self.left_at)
 
     def moved(self, old_id: str, new_id: str) -> "Community":
         """The same settings when what had one id, the community itself or a channel, has the other."""

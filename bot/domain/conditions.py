@@ -9,10 +9,10 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from bot.domain.bots import Bot
 from bot.domain.expressions import Found, NotLinear
+from bot.domain.links import host_of
 from bot.domain.message import Kind, LinkKind, Message, Pairing
 from bot.domain.patterns import Patterns, Signs, compiled, signs_of
 from bot.domain.verdict import Screening, Task, Unscreened
@@ -357,6 +357,8 @@ class Role(_Plain):
     any_of: frozenset[str]
 
     def check(self, situation: Situation) -> Check:
+        if situation.message.author.unmet:
+            return True, Why("unmet")  # perhaps: they will be met before anything is done
         held = sorted(self.any_of & situation.message.author.roles)
         return bool(held), Why("role" if held else "other_role", {"role": ", ".join(held)})
 
@@ -372,6 +374,8 @@ class NewAuthor(_Plain):
 
     def check(self, situation: Situation) -> Check:
         author, sent = situation.message.author, situation.message.sent_at
+        if author.unmet:
+            return True, Why("unmet")
         if author.since is None:
             return False, Why("author_age_unknown")
         young = sent - author.since < self.under
@@ -452,10 +456,7 @@ class Link(_Plain):
 
     def check(self, situation: Situation) -> Check:
         for address in _addresses(situation.message):
-            try:
-                host = (urlsplit(address if "://" in address else f"//{address}").hostname or "").lower()
-            except ValueError:
-                host = ""  # a link nobody can read is not an allowed one
+            host = host_of(address)  # a link nobody can read is not an allowed one
             if not any(host == name or host.endswith(f".{name}") for name in self.allowed):
                 return True, Why("link", {"host": host})
         return _NO_LINK
@@ -499,7 +500,7 @@ class Repeats(_Plain):
 
 
 _LINK = re.compile(
-    r"https?://[^\s<>]+|(?<![\w.])(?:www\.|discord\.gg/|t\.me/|open\.kakao\.com/)[^\s<>]+", re.IGNORECASE
+    r"https?://[^\s<>]+|(?<![\w.@/-])(?:www\.[^\s<>]+|(?:[\w-]{1,63}\.)++[a-z]{2,24}/[^\s<>]+)", re.IGNORECASE
 )
 
 

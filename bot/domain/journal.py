@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.domain.community import Community
 
 #: Fields of a community that are no settings.
-_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed"})
+_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,23 @@ _RESERVED = frozenset(
 )  # fmt: skip
 
 
+_HOST = re.compile(r"[\w.-]*")
+_ASCII_THEN_NOT = re.compile(r"([a-z]+)[^a-z0-9-]+")
+
+
+def host_of(address: str) -> str:
+    """Where an address leads, in small letters; empty where nobody can tell. What people write right behind it is no
+    part of it: a bracket, a full stop, a Korean particle."""
+    try:
+        host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return ""
+    found = _HOST.match(host)
+    *labels, last = (found.group() if found else "").rstrip(".").split(".")
+    particle = _ASCII_THEN_NOT.fullmatch(last)
+    return ".".join((*labels, particle[1] if particle else last))
+
+
 def link_to(address: str, shown: str = "") -> Link:
     """The link that an address makes, with or without its scheme, in any spelling. Never raises; what nobody can read
     leads to a page."""

@@ -119,6 +119,7 @@ class Author:
     myself: bool = False  # written by this very bot
     no_account: bool = False  # speaks through a webhook: there is nobody to warn or to sanction
     since: datetime | None = None  # when they joined the community, where the platform tells
+    unmet: bool = False  # the platform has not said yet who they are here (roles, `since`): to be asked before acting
 
     @property
     def is_staff(self) -> bool:
@@ -151,6 +152,7 @@ class Message:
     media: frozenset[Media] = frozenset()
     via_bot: str | None = None  # the name of the bot that composed it for its author
     is_name: bool = False  # the text is the name that its author bears; sent when they join: sent_at == author.since
+    more_to_come: bool = False  # one of several pieces, with those that came before; judged when no more comes
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
 

@@ -134,7 +134,7 @@ class Finding(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What will be done. `withheld` would have been done, were it not for `restraints` (watch-only mode, no
-    verdict, late message, a bot's account)."""
+    verdict, late message, a bot's account, an author whom nobody could ask about)."""
 
     message: Message
     screening: Screening
@@ -289,6 +289,8 @@ def _restraints(message: Message, screening: Screening, policy: Policy, late: bo
         yield Why("a_bot"), Weight.MESSAGE
     elif message.author.no_account:
         yield Why("no_account"), Weight.MESSAGE
+    if message.author.unmet:
+        yield Why("unmet"), Weight.MODERATORS  # it may be staff, or whoever a rule exempts
 
 
 def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:

@@ -1,15 +1,17 @@
 """Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+import structlog
 
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message, as_read
+from bot.domain.message import Author, Kind, Message, as_read
 from bot.domain.rules import Decision, Policy, decide
 from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
 from bot.pipeline.bell import Bell, patiently
@@ -19,9 +21,14 @@ from bot.pipeline.recollection import Recollection
 from bot.pipeline.streaming import Streams
 from bot.ports import Clock, Inbox
 
+_log = structlog.get_logger(__name__)
+
+#: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
+Meet = Callable[[Message], Awaitable[Author]]
 Settled = Callable[[Sequence[Settlement]], None]
 
 MOST_AT_ONCE = 512  # messages in one claim
+MEETING = 60.0  # seconds that may be spent on finding out who an author is
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +43,7 @@ class Screener:
     arrived: Bell
     planned: Bell
     bots: Bots
+    meet: Meet | None = None
     recollection: Recollection = field(default_factory=Recollection)
     streams: Streams = field(default_factory=Streams)
     moment: Callable[[Message], datetime] | None = None
@@ -48,6 +56,7 @@ class Screener:
     _decided: list[Settlement] = field(default_factory=list)
     _progress: Bell = field(default_factory=Bell)
     _failure: BaseException | None = None
+    _meetings: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
         """Until cancelled; or, once `closing` is set, until nothing that was kept is left unsettled."""
@@ -103,15 +112,21 @@ class Screener:
         bot = self.bots.known(message)
         exchange = exchange_of(message, self.policy_of(message), bot)
 
-        def decided(screening: Screening) -> None:
+        def decided(screening: Screening, met: Author | None = None) -> None:
             at, policy = self._moment(message), self.policy_of(message)
+            about = replace(message, author=met) if met else message
             past = Past(
                 repeats=repeats,
                 fired=self.recollection.fired(message),
                 offences=self.recollection.offences(message),
                 bot=bot,
             )
-            decision = decide(message, screening, policy, at=at, past=past)
+            decision = decide(about, screening, policy, at=at, past=past)
+            if decision.is_incident and self.meet and not met and message.author.unmet:
+                meeting = asyncio.create_task(self._meet(self.meet, message, partial(decided, screening)))
+                self._meetings.add(meeting)
+                meeting.add_done_callback(self._meetings.discard)
+                return
             if decision.is_incident:
                 self.recollection.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
@@ -124,6 +139,21 @@ class Screener:
             fresh = message.sent_at >= self.clock.now() - self.fresh
             answer = self.queue.submit(exchange, community_id=message.community_id, fresh=fresh)
             answer.add_done_callback(partial(self._judged, decided))
+
+    async def _meet(self, meet: Meet, message: Message, decided: Callable[[Author], None]) -> None:
+        """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays
+        unmet: the rules know what may be done then."""
+        author = message.author
+        try:
+            async with asyncio.timeout(MEETING):
+                author = await meet(message)
+        except Exception as error:
+            _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
+        try:
+            decided(author)
+        except Exception as error:
+            self._failure = error
+            self._progress.ring()
 
     def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
         try:

@@ -1,4 +1,5 @@
-"""Edits of bots' messages -> the revisions worth judging: the last one of a burst, and looks between at a long one."""
+"""Edits of bots' messages, and pieces of albums -> the revisions worth judging: the last one of a burst, and looks
+between at a long one."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ Key = tuple[str, str, str]  # platform, channel, message
 
 @dataclass(slots=True)
 class _Stream:
-    """One message of a bot: when its newest revision was written, how much of it was looked at, and what is held back
+    """One message that grows: when its newest revision was written, how much of it was looked at, and what is held back
     since when. Of two in one second (Telegram's clock has no smaller ones) the one that came last is newer."""
 
     newest: datetime
@@ -28,6 +29,7 @@ class Streams:
     `now` is the clock's time; what was sent long before it is a backlog, and is not held up."""
 
     quiet: timedelta = timedelta(seconds=4)  # no edit for so long: the answer is complete
+    gather: timedelta = timedelta(seconds=1)  # no further piece for so long: what was sent in pieces is complete
     longest: timedelta = timedelta(seconds=30)  # but the first edit is not held back for longer
     look: int = 500  # characters that an answer has grown by: worth a look in between
     most: int = 10_000  # messages held back, and remembered
@@ -40,9 +42,10 @@ class Streams:
 
     def sift(self, message: Message, now: datetime) -> tuple[list[Message], list[Message]]:
         """A message that was claimed -> what is to be judged now, and what need not be judged any more."""
-        if not self.quiet or (message.kind is not Kind.DELETE and not _by_another_bot(message)):
-            return [message], []
         key = (message.ref.platform, message.ref.channel_id, message.ref.message_id)
+        grows = message.kind is Kind.DELETE or message.more_to_come or _by_another_bot(message)
+        if not self.quiet or not (grows or key in self._held):
+            return [message], []
         if message.kind is Kind.DELETE:
             stream = self._streams.pop(key, None)
             return [*self._release(key, stream), message], []
@@ -52,14 +55,16 @@ class Streams:
         stream.newest = message.sent_at
         superseded = [stream.held] if stream.held else []
         grown = len(message.lead) + len(message.text) - stream.looked
-        if message.kind is Kind.NEW or grown >= self.look:
+        whole = message.kind is Kind.NEW or not _by_another_bot(message)
+        if not message.more_to_come and (whole or grown >= self.look):
             self._release(key, stream)
             stream.looked = len(message.lead) + len(message.text)
             return [message], superseded
         came = now if now - message.sent_at < self.longest else message.sent_at
         stream.held, self._held[key] = message, stream
         stream.since = stream.since or came
-        stream.until = min(came + self.quiet, stream.since + self.longest)
+        quiet = self.gather if message.more_to_come else self.quiet
+        stream.until = min(came + quiet, stream.since + self.longest)
         return [], superseded
 
     def due(self, now: datetime, *, all_of_them: bool = False) -> Iterator[Message]:

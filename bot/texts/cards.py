@@ -67,12 +67,16 @@ def review_line(review: Review, say: Texts, timezone: str) -> str:
 
 def revealed(incident: Incident, say: Texts) -> str:
     """The whole text and why each rule matched, for the one moderator who asked."""
+    return say("card.revealed", text=said_in_full(incident, say), why=reasons(incident.decision, say) or "-")
+
+
+def said_in_full(incident: Incident, say: Texts) -> str:
+    """The whole text, of a bot's answer with what was asked."""
     message = incident.decision.message
-    text = message.text
-    if message.pairing is not None:
-        asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
-        text = f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {text}"
-    return say("card.revealed", text=text, why=reasons(incident.decision, say) or "-")
+    if message.pairing is None:
+        return message.text
+    asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
+    return f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {message.text}"
 
 
 def told(planned: PlannedAction, say: Texts) -> str:

@@ -11,7 +11,7 @@ import discord
 from adapters.discord.chat import DiscordChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
-from bot.domain.actions import Action
+from bot.domain.actions import Action, Warn
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.incident import Incident, PlannedAction
@@ -173,6 +173,10 @@ class Cafe:
         return chat
 
     def planned(self, action: Action, about: Message, *, incident: int = 1, rule: str = "insult") -> PlannedAction:
+        """A notice is about an incident on record: one that says no more, where a test has opened none."""
+        if isinstance(action, Warn):
+            bare = Incident(id=incident, decision=decision(about, action), decided_at=about.sent_at, outcomes=())
+            self.desk.incidents.setdefault(incident, bare)
         return PlannedAction(
             id=incident * 10,
             incident_id=incident,

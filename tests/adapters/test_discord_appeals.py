@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain.actions import Done, Flag, Warn
+import discord
+
+from bot.domain.actions import Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
 from bot.domain.incident import Incident
 from bot.domain.message import Message
+from bot.domain.review import Call, Review
 from bot.errors import Unavailable
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
@@ -43,10 +46,10 @@ async def warned(place: Cafe, heard: Heard, number: int = 1) -> tuple[Message, i
     return message, channel, place.wire.backend.messages[channel][notice]
 
 
-def carried(notice: Any) -> str:
-    ((button,),) = (row["components"] for row in notice.components)
-    assert button["label"] == "이의 제기"
-    return str(button["custom_id"])
+def carried(notice: Any, label: str = "이의 제기") -> str:
+    ((appeal, mine),) = (row["components"] for row in notice.components)
+    assert (appeal["label"], mine["label"]) == ("이의 제기", "결과 보기")
+    return str((appeal if label == appeal["label"] else mine)["custom_id"])
 
 
 async def write(place: Cafe, channel: int, notice: Any, words: str) -> str:
@@ -185,5 +188,78 @@ def test_an_appeal_against_what_was_never_shown_brings_a_card() -> None:
         assert isinstance(await heard.chat.perform(place.planned(Flag(), message)), Done)
         (card,) = place.wire.backend.messages[place.mods].values()
         assert "억울해요" in str(card.embeds)
+
+    play(scene)
+
+
+def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        say = texts("ko")
+        _, dm, notice = await warned(place, heard)
+        press = place.wire.click(place.minji, dm, notice.id, carried(notice, "결과 보기"))
+        assert (await told(place, dm, press)).endswith(say["discord.standing.open"])
+        await write(place, dm, notice, "억울해요")
+
+        async def asked() -> str:
+            return await told(
+                place, place.general, place.wire.command(place.minji, place.general, "appeal", incident=1)
+            )
+
+        assert (await asked()).endswith(say["discord.standing.waiting"])
+        incident = place.desk.incidents[1]
+        assert incident.appeal
+        for call, key in ((Call.RIGHT, "upheld"), (Call.WRONG, "accepted")):
+            at = incident.appeal.at + timedelta(minutes=1)
+            review = Review(incident_id=1, call=call, moderator_id="7", moderator_name="달", at=at)
+            place.desk.incidents[1] = replace(incident, review=review)
+            standing = await asked()
+            assert standing.endswith(say[f"discord.standing.{key}"]) and "달" not in standing
+        stranger = place.wire.command(place.dal, place.general, "appeal", incident=1)
+        assert await told(place, place.general, stranger) == say["discord.appeal_not_yours"]
+
+    play(scene)
+
+
+def test_the_notice_says_what_was_done_and_until_when() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message, _, _ = await warned(place, heard)
+        incident = place.desk.incidents[1]
+        outcomes = ((Delete(), Done()), (Timeout(timedelta(minutes=10)), None), (Warn(), None), (Ban(), Refused("")))
+        place.desk.incidents[2] = replace(incident, id=2, outcomes=outcomes)
+        outcome = await heard.chat.perform(place.planned(Warn(), message, incident=2))
+        assert isinstance(outcome, Done)
+        channel, notice = map(int, outcome.receipt.split("/"))
+        content = place.wire.backend.messages[channel][notice].content
+        until_when = discord.utils.format_dt(incident.decided_at + timedelta(minutes=10), "f")
+        assert f"조치: 삭제 · 타임아웃 ({until_when}까지)\n이유: 욕설" in content
+        assert "`/이의 2`" in content and "차단" not in content
+
+    play(scene)
+
+
+def test_who_was_silenced_or_banned_is_not_called_out_in_public() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message, *_ = await warned(place, heard)
+        for sanction in (Ban(), Timeout(timedelta(minutes=10)), Kick()):
+            place.desk.incidents[1] = replace(place.desk.incidents[1], outcomes=((Warn(), None), (sanction, None)))
+            place.wire.trouble("POST", "/users/@me/channels", 403)
+            closed = Refused(texts("ko")["discord.closed_dm"])
+            assert await heard.chat.perform(place.planned(Warn(), message)) == closed
+        assert not place.wire.made("POST", f"/channels/{place.general}/messages")
+
+    play(scene)
+
+
+def test_the_words_of_a_name_are_not_repeated() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message, *_ = await warned(place, heard)
+        named = replace(message, text="나쁜 이름", extra={"name": "own"})
+        incident = place.desk.incidents[1]
+        place.desk.incidents[2] = replace(incident, id=2, decision=replace(incident.decision, message=named))
+        outcome = await heard.chat.perform(place.planned(Warn(), named, incident=2))
+        assert isinstance(outcome, Done)
+        channel, notice = map(int, outcome.receipt.split("/"))
+        content = place.wire.backend.messages[channel][notice].content
+        assert texts("ko")["discord.your_name"] in content and "나쁜" not in content
 
     play(scene)

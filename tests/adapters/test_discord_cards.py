@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import discord
 import pytest
 
 from bot.domain.actions import Delete, Done, Escalate, Flag, Refused
@@ -113,7 +114,7 @@ def test_d60_who_presses_second_is_told_who_was_first() -> None:
         card = await shown(place, heard)
         other = place.join("별", place.staff_role)
         place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
-        place.wire.click(other, place.mods, card.id, press_id(Button.BAN, 1))
+        place.wire.click(other, place.mods, card.id, press_id(Button.TIMEOUT, 1))
         await until(lambda: len(place.desk.calls) == 2)
         first = place.desk.incidents[1].review
         assert first is not None
@@ -140,7 +141,7 @@ def test_a_press_on_a_card_of_another_server_finds_nothing() -> None:
         incident = place.desk.incidents[1]
         elsewhere = replace(incident.decision.message, community_id="1")
         place.desk.incidents[1] = replace(incident, decision=replace(incident.decision, message=elsewhere))
-        place.wire.click(place.dal, place.mods, card.id, press_id(Button.BAN, 1))
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.TIMEOUT, 1))
         await until(lambda: answers(place) == [texts("en")["card.not_found"]])
         assert not place.desk.calls
 
@@ -250,3 +251,92 @@ def test_after_a_restart_an_incident_that_was_shown_is_not_shown_again() -> None
                 assert len(looked) <= 3  # once in each process, and once to catch up
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("button", "right"),
+    [
+        (Button.RIGHT, "manage_messages"),
+        (Button.REVEAL, "manage_messages"),
+        (Button.TIMEOUT, "moderate_members"),
+        (Button.BAN, "ban_members"),
+    ],
+)
+def test_a_button_takes_the_right_that_discord_would_ask_for(button: Button, right: str) -> None:
+    """The bot's own permissions are nobody else's: who may only delete bans nobody through it."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        say, card = texts("en"), await shown(place, heard)
+        every = {"manage_messages", "moderate_members", "kick_members", "ban_members"}
+        without = discord.Permissions(**dict.fromkeys(every - {right}, True))
+        alone = discord.Permissions(**{right: True})
+        roles = [
+            place.wire.backend.create_role(place.guild, "역할", permissions=one.value).id for one in (without, alone)
+        ]
+        lacks, holds = (place.join(str(number), role) for number, role in enumerate(roles))
+        place.wire.click(lacks, place.mods, card.id, press_id(button, 1))
+        await until(lambda: answers(place) == [say("discord.needs_right", permissions=say[f"permission.{right}"])])
+        assert not place.desk.calls
+        place.wire.click(holds, place.mods, card.id, press_id(button, 1))
+        await until(lambda: place.desk.calls or "나쁜 말" in answers(place)[-1])
+
+    play(scene)
+
+
+def test_nobody_sanctions_who_stands_as_high_as_they_do() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        backend = place.wire.backend
+        powers = discord.Permissions(ban_members=True, moderate_members=True).value
+        low = backend.create_role(place.guild, "아래", permissions=powers).id
+        high = backend.create_role(place.guild, "위", position=5).id
+        card = await shown(place, heard, by=place.join("높은 회원", high))
+        weak = place.join("낮은 운영진", low)
+        for count, button in enumerate((Button.BAN, Button.TIMEOUT), 1):
+            place.wire.click(weak, place.mods, card.id, press_id(button, 1))
+            await until(lambda count=count: answers(place) == [texts("en")["discord.not_above"]] * count)
+        assert not place.desk.calls
+        place.wire.click(place.owner, place.mods, card.id, press_id(Button.BAN, 1))
+        await until(lambda: place.desk.calls == [(1, Call.BAN, str(place.owner))])
+
+    play(scene)
+
+
+def test_what_a_call_on_a_whole_card_may_not_touch_is_left_out() -> None:
+    """Every number in the footer is looked up in this server, and its author compared."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 1)
+        await shown(place, heard, 2)
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2")
+        incident = place.desk.incidents[2]
+        elsewhere = replace(incident.decision.message, community_id="1")
+        place.desk.incidents[2] = replace(incident, decision=replace(incident.decision, message=elsewhere))
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.TIMEOUT, 1))
+        await until(lambda: place.desk.calls)
+        await heard.nothing_more()
+        assert place.desk.calls == [(1, Call.TIMEOUT, str(place.dal))]
+
+    play(scene)
+
+
+def test_without_anybody_named_an_escalation_calls_the_owner() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        await heard.chat.perform(place.planned(Escalate(), message))
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert posted.body["content"] == f"<@{place.owner}>"
+
+    play(scene)
+
+
+def test_of_a_long_message_the_reasons_and_every_word_are_shown() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        text = "나쁜 말 " + "가나다라 " * 390 + "[끝 말](https://evil.example/x)"
+        card = await shown(place, heard, text=text)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.REVEAL, 1))
+        await until(lambda: len(answers(place)) == 2)
+        first, second = answers(place)
+        assert first.startswith(texts("en")["why.by_person"]) and max(len(first), len(second)) <= 2000
+        assert "\\[끝 말](https://evil.example/x)" in first + second  # no link, whatever it looks like
+
+    play(scene)

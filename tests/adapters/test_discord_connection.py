@@ -84,7 +84,8 @@ def test_d8_d10_a_restart_reads_back_a_gap_of_5000_messages_newest_first() -> No
                 assert str(live.id) in {ref.message_id for ref in refs}
                 pages = place.wire.made("GET", f"/channels/{place.general}/messages")
                 assert len(pages) <= 55
-                assert all(m.author.id == str(place.minji) and m.author.since for m in heard.messages)
+                assert all(m.author.id == str(place.minji) for m in heard.messages)
+                assert not place.wire.made("GET", "/members/")  # nobody is asked about who said nothing bad
 
     asyncio.run(scenario())
 
@@ -182,8 +183,10 @@ def test_staff_is_known_as_staff_in_a_backlog() -> None:
             place.write("운영진의 글", by=place.dal)
             place.write("회원의 글", by=place.minji)
             async with listening(place) as heard:
-                staff = {m.text: m.author.is_staff for m in await heard.until(2)}
-                assert staff == {"운영진의 글": True, "회원의 글": False}
+                met = {m.text: await heard.chat.meet(m) for m in await heard.until(2)}
+                assert met["운영진의 글"].is_staff and not met["회원의 글"].is_staff
+                assert all(author.since and not author.unmet for author in met.values())
+                assert {m.text: m.author.unmet for m in heard.messages} == {"운영진의 글": True, "회원의 글": True}
 
     asyncio.run(scenario())
 

@@ -11,7 +11,7 @@ from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
 from adapters.discord.reading import revision
-from bot.domain.message import Kind, Message
+from bot.domain.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
 from tests.adapters.discord_cafe import Cafe, cafe, listening, until
 
 COMPONENTS_V2 = 1 << 15
@@ -178,6 +178,33 @@ def test_the_names_of_files_are_kept_apart_from_what_was_typed() -> None:
     assert (message.extra["content"], message.extra["files"]) == ("봐", "image.png\nb.png")
 
 
+def test_links_forwards_and_media_come_as_data() -> None:
+    def write(place: Cafe) -> None:
+        picture = _file("a.png") | {"content_type": "image/png"}
+        clip = _file("b.gif") | {"content_type": "image/gif"}
+        text = "[여기\n보세요](https://evil.example/a) (https://youtube.com) <https://x.kr/b>, discord.gg/abc"
+        source = place.write(text, attachments=[picture, clip, _file("c.zip")])
+        place.write("", reference={"type": 1, "message_id": str(source.id), "channel_id": str(place.general)})
+        button = {"type": 2, "style": 5, "label": "열기", "url": "https://discord.com/invite/abc"}
+        place.write("글", by=by_bot(place), components=[{"type": 1, "components": [button]}])
+
+    said, forwarded, bots = read(write, count=3)
+    assert (
+        said.links
+        == forwarded.links
+        == (
+            Link(LinkKind.WEB, "https://evil.example/a", "여기\n보세요"),
+            Link(LinkKind.WEB, "https://youtube.com"),
+            Link(LinkKind.WEB, "https://x.kr/b"),
+            Link(LinkKind.INVITE, "https://discord.gg/abc"),
+        )
+    )
+    assert said.media == forwarded.media == {Media.PHOTO, Media.ANIMATION, Media.FILE}
+    assert (said.forwarded, forwarded.forwarded) == (None, Origin(OriginKind.CHANNEL, "잡담"))
+    assert bots.links == (Link(LinkKind.INVITE, "https://discord.com/invite/abc", "열기"),)
+    assert bots.media == {Media.BUTTONS}
+
+
 def test_who_is_named_twice_counts_once() -> None:
     (message,) = read(lambda place: place.write(f"<@{place.dal}> <@!{place.dal}> <@{place.dal}> <@{place.owner}>"))
     assert message.mentions == 2
@@ -217,7 +244,8 @@ def test_d44_the_title_of_a_new_thread_is_read_with_its_owner() -> None:
             (title,) = await heard.until()
             assert title.text == "제목에 쓴 글"
             assert title.ref.channel_id == str(thread.id)
-            assert title.author.id == str(place.dal) and title.author.is_staff
+            owner = await heard.chat.meet(title)
+            assert title.author.unmet and owner.id == title.author.id == str(place.dal) and owner.is_staff
             place.write("스레드 안", channel=thread.id)
             assert (await heard.until(2))[1].extra["parent"] == str(place.general)
 

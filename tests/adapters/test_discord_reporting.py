@@ -84,6 +84,7 @@ def test_who_manages_the_server_says_when_reports_come() -> None:
         assert place.desk.settings[str(place.guild)] == replace(now, report_day="off")
         assert (await shown(place, place.owner, "report-schedule")).content == told.content
         assert place.desk.changed_by == [place.wire.backend.users[place.owner].name] * 2
-        assert (await shown(place, place.dal, "report-schedule", day="off")).content == say["card.not_allowed"]
+        manage = say("discord.needs_right", permissions=say["permission.manage_guild"])
+        assert (await shown(place, place.dal, "report-schedule", day="off")).content == manage
 
     play(scene)

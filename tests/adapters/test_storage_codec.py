@@ -64,6 +64,7 @@ MESSAGES = st.builds(
     media=st.frozensets(st.sampled_from(Media), max_size=3),
     via_bot=st.none() | TEXT,
     is_name=st.booleans(),
+    more_to_come=st.booleans(),
     filtered=st.none() | TEXT,
     extra=st.dictionaries(TEXT, TEXT, max_size=3),
 )

@@ -104,7 +104,7 @@ async def test_t27_more_than_a_hundred_go_in_several_calls(here: Stage) -> None:
 @played
 async def test_t42_an_album_is_deleted_whole(here: Stage) -> None:
     here.server.album(here.group, 7, "나쁜 말", None, None)
-    (album,) = await here.hear(1)
+    *_, album = await here.hear(3)
     assert await here.carry_out(album, Delete()) == [Done()]
     assert here.group.messages == {}
 

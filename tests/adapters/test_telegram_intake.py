@@ -105,18 +105,40 @@ async def test_t9_t10_the_kinds_of_updates_are_always_given(here: Stage) -> None
 
 
 @played
-async def test_t11_of_two_pollers_one_ends_with_a_clear_error(here: Stage) -> None:
+async def test_t11_t64_the_older_of_two_pollers_lives_on(here: Stage) -> None:
+    """Telegram ends the older poll: it stays away for a moment and asks again."""
     listening = here.listen()
     await here.server.until(lambda: here.server.of("getUpdates"))
     second = connect(here.server.url, here.desk, here.store)
-    source = second.messages()
-    polling = asyncio.ensure_future(anext(source))
-    with pytest.raises(Broken, match="409"):
-        await listening
-    here.server.post(here.group, 7, "말")
-    assert [message.text for message in await polling] == ["말"]
-    await source.aclose()
+    polling = asyncio.ensure_future(anext(second.messages()))
+    await here.server.until(lambda: any("409" in call.error or "Conflict" in call.error for call in here.server.calls))
+    assert not listening.done()
+    polling.cancel()
     await second.close()
+    here.server.post(here.group, 7, "말")
+    await here.hear(1)
+    assert here.texts == ["말"]
+
+
+@played
+async def test_t61_what_does_not_fit_into_the_queue_is_lost_in_silence(here: Stage) -> None:
+    """Nothing in the Bot API tells: what is left is what the server holds."""
+    here.server.most_updates = 3
+    for number in range(5):
+        here.server.post(here.group, 7, f"말 {number}")
+    await here.hear(3)
+    assert here.texts == ["말 0", "말 1", "말 2"]
+    assert here.server.dropped == 2
+
+
+@played
+async def test_t11_a_webhook_that_somebody_sets_meanwhile_is_taken_down_again(here: Stage) -> None:
+    here.server.post(here.group, 7, "하나")
+    await here.hear(1)
+    here.server.webhook = {"url": "https://elsewhere.example/"}
+    here.server.post(here.group, 7, "둘")
+    await here.hear(2)
+    assert here.texts == ["하나", "둘"]
 
 
 @played

@@ -123,6 +123,7 @@ async def test_a_deleted_prompt_is_still_known(here: Stage) -> None:
 async def test_a_prompt_is_still_known_after_a_start(here: Stage) -> None:
     here.server.post(here.group, 7, "그냥 한 말")
     await here.hear(1)
+    await here.server.until(lambda: not here.server.updates)
     await here.stop()
     here.chat = connect(here.server.url, here.desk, here.store, inbox=here.store.inbox)
     here.listen()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.message import Kind
+from bot.domain.message import Kind, Link, LinkKind, Media, Origin, OriginKind
 from tests.adapters.telegram_stage import GROUP, Stage, played, stage
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
 
@@ -19,7 +19,7 @@ POLL = {
     "description": "설명말",
     "explanation_entities": [{"type": "text_link", "offset": 0, "length": 3, "url": "https://evil.example/p"}],
 }  # fmt: skip
-CHANNEL = {"id": -1009, "type": "channel", "title": "먼 채널"}
+CHANNEL = {"id": -1009, "type": "channel", "title": "먼 채널", "username": "far_channel"}
 FORWARDED = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 3}
 TASK = {"id": 1, "text": "할일말"}
 CONTACT = {"phone_number": "010", "first_name": "이름말", "last_name": "성말", "vcard": "카드말"}
@@ -45,7 +45,10 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "t37_checklist_tasks_added_later": (
         {"checklist_tasks_added": {"tasks": [TASK | {"text": "뒤늦은일"}]}}, ["뒤늦은일"],
     ),
-    "t38_quote": ({"text": "답", "quote": {"text": "인용말", "position": 0}}, ["답", "인용말"]),
+    "t38_external_quote": (
+        {"text": "답", "quote": {"text": "인용말", "position": 0}, "external_reply": {"origin": FORWARDED}},
+        ["답", "인용말", "먼 채널", "far_channel"],
+    ),
     "t38_external_reply": (
         {"text": "답", "external_reply": {"origin": FORWARDED, "poll": POLL}}, ["답", "질문거리", "보기둘"],
     ),
@@ -63,7 +66,11 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"text": "답", "external_reply": {"origin": FORWARDED, "document": FILE | {"file_name": "먼파일.txt"}}},
         ["답", "먼파일.txt"],
     ),
-    "t39_forward": ({"text": "옮긴말", "forward_origin": FORWARDED}, ["옮긴말"]),
+    "t39_forward": ({"text": "옮긴말", "forward_origin": FORWARDED}, ["옮긴말", "먼 채널", "far_channel"]),
+    "t39_forward_without_a_word": (
+        {"photo": [FILE | {"width": 9, "height": 9}], "forward_origin": FORWARDED}, ["먼 채널", "far_channel"],
+    ),
+    "t39_story": ({"story": {"chat": CHANNEL, "id": 3}}, ["먼 채널", "far_channel"]),
     "t40_contact": (
         {"contact": CONTACT},
         ["이름말", "성말", "카드말"],
@@ -108,6 +115,17 @@ CARRIED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "t40_buttons": (
         {"text": "고르세요", "reply_markup": {"inline_keyboard": [[{"text": "단추말", "url": "https://evil.example/b"}]]}},
         ["고르세요", "단추말", "https://evil.example/b"],
+    ),
+    "t40_buttons_of_every_kind": (
+        {"text": "고르세요", "reply_markup": {"inline_keyboard": [
+            [{"text": "로그인말", "login_url": {"url": "https://evil.example/login"}},
+             {"text": "앱말", "web_app": {"url": "https://evil.example/app"}}],
+            [{"text": "복사말", "copy_text": {"text": "가입코드7777"}},
+             {"text": "찾기말", "switch_inline_query": "토토문의"},
+             {"text": "여기찾기", "switch_inline_query_current_chat": "여기문의"}],
+        ]}},
+        ["로그인말", "https://evil.example/login", "앱말", "https://evil.example/app", "복사말", "가입코드7777",
+         "찾기말", "토토문의", "여기찾기", "여기문의"],
     ),
     "t40_topic_created": ({"forum_topic_created": {"name": "주제말", "icon_color": 1}}, ["주제말"]),
     "t40_topic_renamed": ({"forum_topic_edited": {"name": "새주제말"}}, ["새주제말"]),
@@ -154,6 +172,20 @@ def test_t38_quotes_and_external_replies(kind: str) -> None:
     _carries(*CARRIED[kind])
 
 
+@pytest.mark.parametrize("kind", [kind for kind in CARRIED if kind.startswith("t39")])
+def test_t39_forwards_and_stories_name_where_they_come_from(kind: str) -> None:
+    _carries(*CARRIED[kind])
+
+
+@played
+async def test_t38_what_is_quoted_of_the_same_chat_is_not_the_repliers(here: Stage) -> None:
+    said = here.server.post(here.group, 8, "씨발년아 꺼져")
+    here.server.post(here.group, 7, "그런 말 하지 마세요", reply_to_message=said,
+                     quote={"text": "씨발년아 꺼져", "position": 0})  # fmt: skip
+    _, answer = await here.hear(2)
+    assert answer.text == "그런 말 하지 마세요"
+
+
 @pytest.mark.parametrize("kind", [kind for kind in CARRIED if kind.startswith("t40")])
 def test_t40_other_carriers(kind: str) -> None:
     _carries(*CARRIED[kind])
@@ -171,25 +203,135 @@ def test_t41_unknown_blocks_of_a_rich_message_are_read() -> None:
     assert list(_strings(later)) == ["새말"]
 
 
-@played
-async def test_t39_a_forward_names_where_it_came_from(here: Stage) -> None:
-    here.server.post(here.group, 7, "옮긴말", forward_origin=FORWARDED)
-    here.server.post(
-        here.group, 7, "숨은 사람", forward_origin={"type": "hidden_user", "date": 1, "sender_user_name": "누군가"}
-    )
-    first, second = await here.hear(2)
-    assert (first.extra["forwarded_from"], second.extra["forwarded_from"]) == ("먼 채널", "누군가")
-    assert first.channel_name == "동네 모임"
+# ---- what else rules may ask ---------------------------------------------------------------------------------------
 
 
 @played
-async def test_what_says_nothing_is_not_taken(here: Stage) -> None:
-    here.server.post(here.group, 7, photo=[FILE | {"width": 9, "height": 9}])
-    here.server.post(here.group, 7, dice={"emoji": "🎲", "value": 3})
+async def test_t39_a_forward_says_where_it_comes_from(here: Stage) -> None:
+    people = {"id": 9, "is_bot": False, "first_name": "무료리딩방"}
+    group = {"id": -1008, "type": "supergroup", "title": "먼 방"}
+    for origin in (
+        FORWARDED,
+        {"type": "chat", "date": 1, "sender_chat": group},
+        {"type": "user", "date": 1, "sender_user": people},
+        {"type": "user", "date": 1, "sender_user": people | {"is_bot": True, "username": "ad_bot"}},
+        {"type": "hidden_user", "date": 1, "sender_user_name": "누군가"},
+    ):
+        here.server.post(here.group, 7, "옮긴말", forward_origin=origin)
+    heard = await here.hear(5)
+    assert [message.forwarded for message in heard] == [
+        Origin(OriginKind.CHANNEL, "먼 채널", "far_channel"),
+        Origin(OriginKind.GROUP, "먼 방"),
+        Origin(OriginKind.PERSON, "무료리딩방"),
+        Origin(OriginKind.BOT, "무료리딩방", "ad_bot"),
+        Origin(OriginKind.HIDDEN, "누군가"),
+    ]
+    assert "무료리딩방" not in heard[2].text, "the name of a person is not what somebody says"
+    assert "무료리딩방" in heard[3].text
+
+
+@played
+async def test_t38_an_answer_to_another_chat_says_to_which(here: Stage) -> None:
+    here.server.post(here.group, 7, "안녕하세요", external_reply={"origin": FORWARDED, "chat": CHANNEL})
+    (message,) = await here.hear(1)
+    assert (message.quoted, message.forwarded) == (Origin(OriginKind.CHANNEL, "먼 채널", "far_channel"), None)
+
+
+@played
+async def test_media_without_a_word_are_messages_with_facts(here: Stage) -> None:
+    file = FILE | {"width": 9, "height": 9, "duration": 1}
+    carried: dict[Media, dict[str, Any]] = {
+        Media.PHOTO: {"photo": [FILE | {"width": 9, "height": 9}]},
+        Media.VIDEO: {"video": file},
+        Media.VOICE: {"voice": FILE | {"duration": 1}},
+        Media.VIDEO_NOTE: {"video_note": FILE | {"length": 9, "duration": 1}},
+        Media.ANIMATION: {"animation": file, "document": FILE},
+        Media.FILE: {"document": FILE},
+        Media.DICE: {"dice": {"emoji": "🎲", "value": 3}},
+        Media.PLACE: {"location": {"latitude": 1, "longitude": 1}},
+        Media.STORY: {"story": {"chat": {"id": -1008, "type": "channel"}, "id": 3}},
+    }
+    for content in carried.values():
+        here.server.post(here.group, 7, **content)
+    here.server.post(here.group, 7, pinned_message={"message_id": 1, "date": 0, "chat": here.group.as_object()})
     here.server.post(here.server.private(7), 7, "그룹이 아님")
     here.server.post(here.group, 7, "끝")
-    await here.hear(1)
-    assert here.texts == ["끝"]
+    heard = await here.hear(len(carried) + 1)
+    assert [(message.media, message.text) for message in heard] == [
+        *((frozenset({kind}), "") for kind in carried), (frozenset(), "끝")
+    ]  # fmt: skip
+
+
+@played
+async def test_links_are_told_however_they_are_written(here: Stage) -> None:
+    text = "🔥 토토777.한국 그리고 t.me/+AbCdEf12, 여기 @toto_channel 민지"
+    marks = [("url", "토토777.한국", {}), ("url", "t.me/+AbCdEf12", {}),
+             ("text_link", "여기", {"url": "tg://resolve?domain=toto_vip"}), ("mention", "@toto_channel", {}),
+             ("text_mention", "민지", {"user": user(9)})]  # fmt: skip
+    entities = [
+        {"type": kind, "offset": len(text[: text.index(part)].encode("utf-16-le")) // 2, "length": len(part)} | more
+        for kind, part, more in marks
+    ]
+    button = {"text": "가입", "url": "https://toto.example/join"}
+    here.server.post(here.group, 7, text, entities=entities, reply_markup={"inline_keyboard": [[button]]})
+    (message,) = await here.hear(1)
+    assert message.links == (
+        Link(LinkKind.WEB, "https://토토777.한국", "토토777.한국"),
+        Link(LinkKind.INVITE, "https://t.me/+AbCdEf12", "t.me/+AbCdEf12"),
+        Link(LinkKind.NAME, "https://t.me/toto_vip", "여기"),
+        Link(LinkKind.MENTION, "toto_channel", "@toto_channel"),
+        Link(LinkKind.MENTION, "9", "민지"),
+        Link(LinkKind.WEB, "https://toto.example/join", "가입"),
+    )
+
+
+@played
+async def test_an_edit_that_changes_only_where_a_link_leads_is_one(here: Stage) -> None:
+    mark = {"type": "text_link", "offset": 0, "length": 2, "url": "https://good.example/"}
+    first = here.server.post(here.group, 7, "여기", entities=[mark])
+    (before,) = await here.hear(1)
+    here.server.edit(first, entities=[mark | {"url": "https://evil.example/"}])
+    after = (await here.hear(2))[1]
+    assert (before.links[0].target, after.links[0].target) == ("https://good.example/", "https://evil.example/")
+
+
+@played
+async def test_t69_comments_and_topics_are_told_apart(here: Stage) -> None:
+    here.server.post(here.group, 7, "댓글", message_thread_id=5)
+    here.server.post(here.group, 7, "주제 글", message_thread_id=6, is_topic_message=True)
+    comment, topic = await here.hear(2)
+    assert (comment.extra.get("thread"), comment.extra.get("topic")) == ("5", None)
+    assert (topic.extra.get("thread"), topic.extra.get("topic")) == (None, "6")
+
+
+@played
+async def test_what_stands_elsewhere_is_marked(here: Stage) -> None:
+    here.server.post(here.group, 7, poll_option_added={"option_persistent_id": "2", "option_text": "뒤늦은보기"})
+    (message,) = await here.hear(1)
+    assert message.extra["stays"] == "poll_option_added"
+
+
+def test_what_cannot_be_read_is_read_plainly() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            here.chat._pairs = _Defective()  # type: ignore[assignment]
+            here.server.post(here.group, 7, "나쁜 말", message_thread_id=5)
+            here.server.post(here.group, 8, caption="설명", photo=[FILE | {"width": 9, "height": 9}])
+            heard = await here.hear(2)
+            assert [(message.text, message.author.id, message.ref.revision) for message in heard] == [
+                ("나쁜 말", "7", 0), ("설명", "8", 0)
+            ]  # fmt: skip
+            await here.server.until(lambda: not here.server.updates)
+
+    asyncio.run(scenario())
+
+
+class _Defective:
+    async def begin(self) -> None:
+        pass
+
+    def complete(self, *_: object) -> Any:
+        raise RuntimeError("a defect of ours")
 
 
 # ---- who speaks -----------------------------------------------------------------------------------------------------
@@ -222,7 +364,7 @@ async def test_t21_an_anonymous_admin_is_exempt_and_the_label_is_kept(here: Stag
 async def test_t22_c13_what_comes_via_an_inline_bot_is_the_users(here: Stage) -> None:
     here.server.post(here.group, 7, "gif", via_bot={"id": 99, "is_bot": True, "first_name": "g", "username": "gif"})
     (message,) = await here.hear(1)
-    assert (message.author.id, message.author.bot, message.extra["via_bot"]) == ("7", False, "gif")
+    assert (message.author.id, message.author.bot, message.via_bot) == ("7", False, "gif")
 
 
 @played
@@ -300,7 +442,7 @@ async def test_t25_admin_bots_are_staff_too(here: Stage) -> None:
 
 
 @played
-async def test_t43_the_topic_is_kept_and_is_no_reply(here: Stage) -> None:
+async def test_t43_t66_the_topic_is_kept_and_is_no_reply(here: Stage) -> None:
     root = here.server.message(here.group, 1, forum_topic_created={"name": "주제", "icon_color": 1})
     here.server.post(here.group, 7, "말", message_thread_id=root["message_id"], is_topic_message=True,
                      reply_to_message=root)  # fmt: skip
@@ -343,55 +485,11 @@ async def test_revisions_rise_and_are_the_same_when_delivered_again(here: Stage)
 
 
 @played
-async def test_t42_an_album_is_one_message_with_all_captions_and_ids(here: Stage) -> None:
-    items = here.server.album(here.group, 7, None, "첫 설명", "둘째 설명")
-    (album,) = await here.hear(1)
-    ids = [str(item["message_id"]) for item in items]
-    assert (album.text, album.ref.message_id) == ("첫 설명\n둘째 설명", ids[0])
-    assert album.extra["items"] == ",".join(ids)
-    await here.server.until(lambda: not here.server.updates)
-
-
-@played
-async def test_t42_an_edited_caption_still_speaks_for_the_whole_album(here: Stage) -> None:
-    items = here.server.album(here.group, 7, "설명", None)
-    await here.hear(1)
-    here.server.edit(items[0], caption="바뀐 설명")
-    edited = (await here.hear(2))[-1]
-    assert (edited.text, edited.kind) == ("바뀐 설명", Kind.EDIT)
-    assert edited.extra["items"] == ",".join(str(item["message_id"]) for item in items)
-
-
-@played
 async def test_t41_t51_an_edit_of_a_rich_message_is_read(here: Stage) -> None:
     first = here.server.post(here.group, 7, rich_message={"blocks": [{"type": "paragraph", "text": "처음말"}]})
     here.server.edit(first, rich_message={"blocks": [{"type": "paragraph", "text": "바뀐말"}]})
     await here.hear(2)
     assert here.texts == ["처음말", "바뀐말"]
-
-
-@played
-async def test_t42_while_an_album_gathers_others_go_on_and_nothing_is_confirmed_too_early(here: Stage) -> None:
-    here.listen()
-    here.server.album(here.group, 7, "앞", group="a")
-    here.server.post(here.group, 8, "보통 말")
-    await here.hear(1)
-    assert here.texts == ["보통 말"]
-    polls = here.server.polls
-    await here.server.until(lambda: here.server.polls > polls + 2)
-    assert len(here.server.updates) == 2, "the album would be lost if we died now"
-    here.server.album(here.group, 7, "뒤", group="a")
-    await here.hear(2)
-    assert here.texts == ["보통 말", "앞\n뒤"]
-
-
-@played
-async def test_an_album_in_a_crowd_loses_nobody(here: Stage) -> None:
-    here.server.album(here.group, 7, "앨범")
-    for number in range(250):
-        here.server.post(here.group, 8, f"말 {number}")
-    await here.hear(251)
-    assert sorted(here.texts) == sorted(["앨범", *(f"말 {number}" for number in range(250))])
 
 
 @played

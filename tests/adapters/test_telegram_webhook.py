@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import ClientSession
 
+from adapters.telegram import arriving
 from adapters.telegram.arriving import ALLOWED_UPDATES
 from bot.errors import Broken
 from tests.adapters.telegram_stage import Stage, connect, stage
@@ -100,13 +102,13 @@ def test_t4_t8_what_is_not_kept_is_not_answered_and_is_posted_again() -> None:
     asyncio.run(scenario())
 
 
-def test_t42_an_album_is_gathered_here_too() -> None:
+def test_t42_an_album_grows_here_too() -> None:
     async def scenario() -> None:
         async with webhook() as here:
             here.server.album(here.group, 7, "앞", "뒤")
             here.server.post(here.group, 8, "보통 말")
             await here.server.push()
-            assert here.texts == ["보통 말", "앞\n뒤"]
+            assert set(here.texts) >= {"앞\n뒤", "보통 말"}
             assert here.server.updates == {}
 
     asyncio.run(scenario())
@@ -147,5 +149,84 @@ def test_an_address_that_telegram_does_not_take_is_a_clear_error() -> None:
             here.chat = connected(here)
             with pytest.raises(Broken, match="url must be provided"):
                 await anext(here.chat.messages())
+
+    asyncio.run(scenario())
+
+
+def test_t63_a_webhook_that_is_refused_at_first_is_set_in_the_end() -> None:
+    """The door is opened once: a second setWebhook within a second is refused by the real one."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.chat.close()
+            first = connected(here)
+            listening = asyncio.ensure_future(anext(first.messages()))
+            await here.server.webhook_set.wait()
+            await first.close()  # a restart
+            listening.cancel()
+            here.server.webhook_set.clear()
+            here.chat = connected(here)
+            here.listen()
+            await here.server.webhook_set.wait()
+            here.server.post(here.group, 7, "말")
+            await here.server.push()
+            assert here.texts == ["말"]
+            tries = [call.error for call in here.server.calls if call.method == "setWebhook"]
+            assert (tries[0], tries[-1]) == ("", "")
+            assert "Too Many Requests: retry after 1" in tries
+
+    asyncio.run(scenario())
+
+
+def test_what_is_no_update_is_refused_and_harms_nobody() -> None:
+    async def scenario() -> None:
+        async with webhook() as here:
+            url, secret = here.server.webhook["url"], here.server.webhook["secret_token"]
+            header = "X-Telegram-Bot-Api-Secret-Token"
+            async with ClientSession() as session:
+                for body in (b"", b"<html>", b"[]", b"{}", b'{"update_id": "x"}', b"[" * 100_000):
+                    async with session.post(url, data=body, headers={header: secret}) as answer:
+                        assert answer.status == 400
+            host, port = url.split("/")[2].split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n%s: \xff\r\n\r\n" % header.encode())
+            assert b" 403 " in await reader.readline()
+            writer.close()
+            here.server.post(here.group, 7, "말")
+            await here.server.push()
+            assert here.texts == ["말"]
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_never_finishes_its_head_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "UNFINISHED", 0.2)
+
+    async def scenario() -> None:
+        async with webhook() as here:
+            host, port = here.server.webhook["url"].split("/")[2].split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST / HTTP/1.1\r\nHost: ")
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_t8_an_update_that_is_posted_twice_is_taken_once() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.chat.close()
+            here.chat = connected(here)
+            source = here.chat.messages()
+            first = asyncio.ensure_future(anext(source))
+            await here.server.webhook_set.wait()
+            here.server.post(here.group, 7, "말")
+            pushing = [asyncio.ensure_future(here.server.push()) for _ in range(2)]
+            assert [message.text for message in await first] == ["말"]
+            following = asyncio.ensure_future(anext(source))
+            await asyncio.gather(*pushing)
+            assert here.server.webhook_answers == [200, 200]
+            following.cancel()
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.actions import Delete, Done, Flag, Gone
@@ -180,6 +181,23 @@ def test_only_an_incident_keeps_its_text(opens: Opens) -> None:
             assert known[1].prompt is None
             assert known[1].author.id == good.author.id
             assert ids(await store.inbox.recent(later(1))) == ["2", "3"]
+
+    asyncio.run(scenario())
+
+
+def test_an_incident_knows_its_author_as_they_were_met(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            kept = message("1", "나쁜 말")
+            kept = replace(kept, author=replace(kept.author, roles=frozenset(), unmet=True))
+            author = Author(id=kept.author.id, name="민지", roles=frozenset({"회원"}), since=NOW)
+            met = replace(kept, author=author)
+            await store.inbox.keep([kept])
+            assert list(await claim(store)) == [kept]
+            await store.inbox.settle([settlement(met, Flag())])
+        async with opens() as store:
+            (incident,) = await store.incidents.of([kept.ref])
+            assert incident.decision.message == met
 
     asyncio.run(scenario())
 

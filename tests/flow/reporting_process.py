@@ -16,7 +16,7 @@ from bot import wiring
 from bot.config import Config, Storage
 from bot.domain.actions import Done, Outcome
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Message, Platform
+from bot.domain.message import Author, Message, Platform
 from bot.domain.report import Edition
 from bot.ports import ReportPress
 from tests.fakes import ScriptedGuard, ScriptedPress
@@ -36,6 +36,9 @@ class JournallingChat:
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         return Done()
+
+    async def meet(self, message: Message) -> Author:
+        return message.author
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 

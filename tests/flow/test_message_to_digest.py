@@ -11,7 +11,7 @@ from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, W
 from bot.domain.community import Community
 from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message, Platform
+from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.rules import Mode, Policy, Reason, Rule
 from bot.domain.verdict import Task, Unscreened
 from bot.errors import Broken, Unavailable
@@ -85,6 +85,7 @@ class Flow:
             arrived=Bell(),
             planned=planned,
             bots=Bots(roll=self.store.bot_roll),
+            meet=self.platform.meet,
             on_settled=self.settled.extend,
             poll=0.01,
         )
@@ -169,6 +170,30 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
             for task in working:
                 task.cancel()
         assert inbox.claims <= 6
+
+    asyncio.run(scenario())
+
+
+def test_only_authors_of_what_is_about_something_are_met_and_staff_is_spared() -> None:
+    async def scenario() -> None:
+        unknown = [
+            replace(message(str(number), text), author=Author(id=author, unmet=True))
+            for number, (text, author) in enumerate([("안녕", "a"), ("욕", "b"), ("욕", "c"), ("욕", "d")])
+        ]
+        flow = Flow(unknown, guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform.authors = {
+            "b": Author(id="b", name="회원"),
+            "c": Author(id="c", roles=frozenset({"moderator"})),
+            "d": Unavailable("away"),
+        }
+        await flow.run()
+        assert {ref.message_id for ref in flow.platform.met} == {"1", "2", "3"}
+        done = {(planned.message.ref.message_id, planned.action.kind) for planned in flow.platform.performed}
+        assert done == {("1", "delete"), ("1", "warn"), ("1", "flag"), ("3", "flag")}
+        (kept,) = await flow.store.incidents.of([unknown[1].ref])
+        assert kept.decision.message.author == flow.platform.authors["b"]
+        (unsure,) = await flow.store.incidents.of([unknown[3].ref])
+        assert [why.code for why in unsure.decision.restraints] == ["unmet"]
 
     asyncio.run(scenario())
 

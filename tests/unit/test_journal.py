@@ -39,12 +39,12 @@ def test_every_setting_has_a_name_in_reports() -> None:
         mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
         paused_until=NOW, welcomed=True, native_filter=True, report_day="sunday", report_hour=9, daily_digest=True,
-        alert_at=5,
+        alert_at=5, left_at=NOW,
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
     told = {one.setting.partition(".")[0]: one.after for one in amendments(CAFE, changed, by="", at=NOW)}
-    assert told.keys() == names - {"platform", "id", "name", "welcomed"}
+    assert told.keys() == names - {"platform", "id", "name", "welcomed", "left_at"}
     for language in LANGUAGES:
         say = texts(language)
         for setting, after in told.items():

@@ -146,6 +146,17 @@ def test_watch_only_touches_nobody_and_shows_what_it_would_have_done(
 
 
 @given(messages, screenings, policies)
+def test_about_an_author_whom_nobody_has_met_only_moderators_hear(
+    message: Message, screening: Screening, policy: Policy
+) -> None:
+    unmet = replace(message, author=replace(message.author, roles=frozenset(), since=None, unmet=True))
+    decision = decide(unmet, screening, policy, at=NOW)
+    assert all(action.weight is Weight.MODERATORS for action in decision.actions)
+    met = decide(message, screening, policy, at=NOW)
+    assert decision.is_incident or not met.is_incident  # whatever may be about them is not overlooked
+
+
+@given(messages, screenings, policies)
 def test_late_messages_and_bots_are_not_sanctioned(message: Message, screening: Screening, policy: Policy) -> None:
     late = replace(message, sent_at=NOW - timedelta(days=1))
     bot = replace(message, author=replace(message.author, bot=True))
@@ -225,7 +236,11 @@ def test_conditions_hold_when_they_should() -> None:
     assert not matches("https://www.good.example/x", Link(allowed=frozenset({"good.example"})))
     assert matches("https://notgood.example", Link(allowed=frozenset({"good.example"})))
     assert matches("http://[bad", Link())
-    assert matches("t.me/joinchat", Link()) and not matches("at.me/x is no link", Link())
+    assert matches("t.me/joinchat", Link()) and not matches("그리고/또는, 1.2/3, a@b.kr/x", Link())
+    for short in ("discord.com/invite/x", "bit.ly/x", "dsc.gg/x"):
+        assert matches(f"여기 {short} 로", Link())
+    for followed in ("(https://youtube.com)", "https://youtube.com에서", "https://youtube.com.", "youtube.com/watch"):
+        assert not matches(f"봐 {followed}", Link(allowed=frozenset({"youtube.com"})))
     assert matches("@a @b", Mentions(at_least=2))
 
 
