@@ -174,7 +174,7 @@ async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
     await here.carry_out(await said(here), Flag())
     (card,) = cards(room)
     for button in Button:
-        assert await press(here, card, 7, button) == "운영진만 누를 수 있습니다."
+        assert await press(here, card, 7, button) == "운영진만 사용할 수 있습니다."
     assert (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).review is None  # type: ignore[union-attr]
 
 
@@ -185,7 +185,7 @@ async def test_who_is_no_admin_any_more_is_refused_at_once(here: Stage) -> None:
     (card,) = cards(room)
     assert "나쁜 말" in await press(here, card, 2, Button.REVEAL)
     here.server.set_member(here.group, 2, "member")
-    assert await press(here, card, 2, Button.RIGHT) == "운영진만 누를 수 있습니다."
+    assert await press(here, card, 2, Button.RIGHT) == "운영진만 사용할 수 있습니다."
 
 
 @played
@@ -337,7 +337,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
 @played
 async def test_nobody_sets_up_another_group(here: Stage) -> None:
     room, private = here.server.group(MODERATORS, owner=9), here.server.private(9)
-    assert (await command(here, private, 9, f"/start setup_{GROUP}"))["text"] == "운영진만 누를 수 있습니다."
+    assert (await command(here, private, 9, f"/start setup_{GROUP}"))["text"] == "운영진만 사용할 수 있습니다."
     await command(here, room, 9, f"/start mods_{GROUP}")
     id_ = here.server.press(room.messages[max(room.messages)], 9, f"setup:{GROUP}:mode:live")
     await here.server.until(lambda: id_ in here.server.answers)
@@ -357,7 +357,7 @@ def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> No
             here.server.message(here.group, 666, "안녕하세요")
             before = {chat: here.desk.community(here.chat.platform, str(chat)) for chat in (GROUP, -1009)}
             answer = await command(here, here.group, 666, f"/start {purpose}_{mine.id}")
-            assert answer["text"] == "운영진만 누를 수 있습니다."
+            assert answer["text"] == "운영진만 사용할 수 있습니다."
             assert {chat: here.desk.community(here.chat.platform, str(chat)) for chat in before} == before
 
     asyncio.run(scenario())
