@@ -12,7 +12,7 @@ import structlog
 from bot.domain.community import Community
 from bot.domain.journal import Aside
 from bot.domain.message import Platform
-from bot.errors import Unavailable, raised
+from bot.errors import BotError, Unavailable, raised
 from bot.pipeline.bell import patiently
 from bot.pipeline.policies import Policies
 from bot.ports import ChatPlatform, Clock, Inbox, Journal
@@ -122,6 +122,17 @@ class Alarm:
             except Exception as error:  # who cannot be told does not keep the others from hearing
                 _log.error("moderators not told", community=community.id, error=raised(error))
                 return
+
+    async def lost(self, platform: Platform) -> None:
+        """A platform is lost to this process: its moderators are told, as far as it still takes what we say."""
+        for community in self.policies.communities():
+            if community.platform is platform and community.moderators_channel:
+                sentence = texts(community.language or self.language)["alarm.platform_lost"]
+                try:
+                    await self.platforms[platform].announce(community.moderators_channel, sentence)
+                except BotError as error:
+                    _log.warning("moderators not told", community=community.id, reason=str(error))
+                    return
 
 
 def _plain(key: str) -> Sentence:
