@@ -5,17 +5,16 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message
-from bot.domain.review import Call, consequences
 from bot.errors import Unavailable
 from storage import codec
+from storage.calls import add_actions, follow_calls
 from storage.database import UNREPEATABLE, Database
-from storage.overruled import call_off, overruled
 from storage.tables import MESSAGE, actions, incidents, messages
 
 _RECORD = (
@@ -108,8 +107,10 @@ class SqlOutbox:
         one of those actions has been begun."""
         held = (actions.c.finished_at.is_(None), actions.c.holder == self._database.holder)
         unknown = (*held, actions.c.id.not_in(self._in_hand))
-        await call_off(connection, self._database.clock.now(), *unknown)
-        await connection.execute(update(actions).where(*unknown).values(state="planned", holder=None))
+        freed = await connection.execute(
+            update(actions).where(*unknown).values(state="planned", holder=None).returning(actions.c.id)
+        )
+        await follow_calls(connection, freed.scalars().all(), self._database.clock.now())
 
     async def _finish(self, results: Sequence[tuple[int, Outcome]]) -> Sequence[None]:
         now = self._database.clock.now()
@@ -125,10 +126,7 @@ class SqlOutbox:
             )
             taken = {row.id: codec.read_action(row.args) for row in finished}
             await connection.execute(_RECORD, rows)
-            outcome_of = dict(reversed(results))  # the first counts
-            for planned_id, incident_id in (await overruled(connection, list(taken))).items():
-                undo = consequences(Call.WRONG, [(taken[planned_id], outcome_of[planned_id])])
-                await add_actions(connection, incident_id, undo, now)
+            await follow_calls(connection, taken, now)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[int, datetime]]) -> Sequence[None]:
@@ -136,36 +134,8 @@ class SqlOutbox:
             for planned_id, until in sorted(postponed):
                 await connection.execute(_POSTPONE, {"action": planned_id, "until": until})
             ids = [planned_id for planned_id, _ in postponed]
-            now = self._database.clock.now()
-            await call_off(connection, now, actions.c.id.in_(ids), actions.c.state == "planned")
+            await follow_calls(connection, ids, self._database.clock.now())
         return [None] * len(postponed)
-
-
-async def add_actions(connection: AsyncConnection, incident_id: int, more: Sequence[Action], due: datetime) -> None:
-    """Behind those that the incident has already."""
-    if not more:
-        return
-    # Whoever else adds to it waits: positions are given once.
-    await connection.execute(
-        select(incidents.c.id).where(incidents.c.id == incident_id).with_for_update(key_share=True)
-    )
-    last = await connection.execute(
-        select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
-    )
-    begin = last.scalar_one() + 1
-    rows = [
-        {
-            "incident": incident_id,
-            "position": begin + place,
-            "kind": action.kind,
-            "args": codec.write_action(action),
-            "state": "planned",
-            "not_before": due,
-            "attempts": 0,
-        }
-        for place, action in enumerate(more)
-    ]
-    await connection.execute(insert(actions), rows)
 
 
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:

@@ -157,7 +157,7 @@ _open = text("finished_at IS NULL")
 Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)
 Index("actions_suspects", actions.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 
-#: One row for each call of a moderator. Of those that close the review, an incident has one.
+#: One row for each call of a moderator. Of those that close the review, `closes` holds for the last one alone.
 reviews = Table(
     "reviews",
     metadata,
