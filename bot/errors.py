@@ -8,6 +8,8 @@ The only two exceptions that may cross a port:
 What a caller branches on is a value in the signature, not an exception.
 """
 
+import traceback
+
 
 class BotError(Exception):
     """Base class for every error that crosses a port."""
@@ -23,3 +25,9 @@ class Unavailable(BotError):
 
 class Broken(BotError):
     """A permanent failure; the text says in one sentence what to change."""
+
+
+def raised(error: BaseException) -> str:
+    """What was raised and where, for the log: not what it says, which may quote a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from bot.domain.actions import Action, Outcome
 from bot.domain.bots import Bot
 from bot.domain.community import Community
+from bot.domain.conditions import Text, Words
 from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.figures import Pulse
@@ -22,6 +23,7 @@ from bot.domain.report import Edition, Figures, Report, Totals
 from bot.domain.review import Appeal, Call, History, Review
 from bot.domain.rules import Decision, Policy
 from bot.domain.schedule import Schedule
+from bot.domain.turns import UnderWay
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task
 
 
@@ -68,6 +70,14 @@ class Guard(Protocol):
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Must be cancellable."""
+        ...
+
+
+class Searcher(Protocol):
+    """Looks for what only an engine that may take for ever understands (`Policy.to_search`)."""
+
+    async def find(self, text: Text, content: str) -> Words:
+        """As `Text.find`. Raises TimeoutError where it took too long and was given up."""
         ...
 
 
@@ -121,23 +131,31 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """Actions that were decided and are to be done."""
 
-    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
-        """Lease actions that are due, oldest first, and record them as started. An action that is not
-        repeatable and was already started is closed as `Unconfirmed` instead of being handed out again."""
+    async def claim(
+        self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
+    ) -> Sequence[PlannedAction]:
+        """Lease up to `limit` actions that are due on these platforms and for which there is room beside what is
+        `under_way` (None: nothing is, and nobody's share is less than all), and record them as started. First those
+        that protect; the communities take turns; within one, those first that were tried the least, then the oldest.
+        An action that is not repeatable and was already started is closed as `Unconfirmed` instead of being handed
+        out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`."""
         ...
 
-    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
-        """Write down what came of planned actions (by id), and plan its undoing where the incident was called wrong
-        meanwhile. Repeating a record changes nothing."""
+    async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
+        """Write down what came of planned actions, and plan its undoing where the incident was called wrong
+        meanwhile. Repeating a record changes nothing; nor does one of an attempt after which somebody else made
+        another. One that was closed as `Unconfirmed` gets the outcome that its process brings after all. Where
+        something was given up, a Flag is planned, so that moderators see it."""
         ...
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         """Add actions to an incident, to be claimed at or after `due`."""
         ...
 
-    async def postpone(self, planned_id: int, until: datetime) -> None:
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
         """Give a started action back, to be claimed again at or after `until`; close it as `CalledOff` where the
-        incident was called wrong meanwhile."""
+        incident was called wrong meanwhile. `defect` names an exception of its own, and counts as a fault. Repeating
+        it changes nothing, also once it has been claimed again."""
         ...
 
 

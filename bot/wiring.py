@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters import digest_page as digest_pages
 from adapters.dialects import DIALECTS
+from adapters.expression_worker import ExpressionWorker
 from adapters.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.rehearsal_chat import RehearsalChat
 from adapters.system_clock import SystemClock
@@ -28,6 +29,7 @@ from bot.pipeline.alarm import Alarm
 from bot.pipeline.bell import Bell
 from bot.pipeline.bots import Bots
 from bot.pipeline.bursts import BurstWatch
+from bot.pipeline.deciding import Decider
 from bot.pipeline.delivering import Courier
 from bot.pipeline.desk import FrontDesk
 from bot.pipeline.enforcement import Enforcer
@@ -290,6 +292,8 @@ async def application(
         record, deliveries, to_deliver = SqlChronicle(database), SqlDeliveries(database), Bell()
         presses = opened.enter_context(_presses(config.report.workers))
         editor = Editor(chronicle=record, policies=policies, press=presses, clock=clock)
+        decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
+        opened.callback(decider.close)
         desk = FrontDesk(
             policies=policies,
             reviewer=reviewer,
@@ -297,6 +301,7 @@ async def application(
             queue=queue,
             bots_seen=bots,
             editor=editor,
+            decider=decider,
             schedule_of=config.schedule_of,
             clock=clock,
         )
@@ -363,6 +368,7 @@ async def application(
             bots=bots,
             meet=meet,
             recollection=recollection,
+            decider=decider,
             streams=Streams(
                 quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
                 longest=config.bots.longest,
@@ -534,6 +540,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
         desk=core.desk,
         outbox=core.outbox,
         inbox=core.inbox,
+        bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
         api_url=chosen.api_url,

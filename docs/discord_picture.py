@@ -101,7 +101,9 @@ class Drawn:
         if component["type"] == 2:
             return f'<button class="s{component["style"]}">{html.escape(component["label"])}</button>'
         chosen = [option["label"] for option in component.get("options", ()) if option.get("default")]
-        chosen += [f"# {self.names[str(value['id'])]}" for value in component.get("default_values", ())]
+        for value in component.get("default_values", ()):
+            sign = "# " if value["type"] == "channel" else "@"
+            chosen.append(sign + self.names[str(value["id"])])
         shown = html.escape(chosen[0] if chosen else component["placeholder"])
         return f'<div class="menu {"set" if chosen else ""}"><span>{shown}</span><span>▾</span></div>'
 

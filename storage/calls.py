@@ -6,23 +6,35 @@ from datetime import datetime
 from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import Action, CalledOff
+from bot.domain.actions import PROTECTING, Action, CalledOff, Flag
 from bot.domain.review import Call, Step, consequences
 from storage import codec
-from storage.tables import actions, appeals, incidents, reviews
+from storage.tables import actions, appeals, incidents, messages, reviews
 
 
-async def follow_calls(connection: AsyncConnection, held: Collection[int], now: datetime) -> None:
+async def follow_calls(
+    connection: AsyncConnection, held: Collection[int], now: datetime, *, shown: Collection[int] = ()
+) -> None:
     """After something came of these actions, which this transaction has locked: what calls on their incidents make of
-    that."""
+    that. `shown`: incidents that moderators are to see once more."""
     called = exists().where(reviews.c.incident == actions.c.incident)
     found = select(actions.c.incident).where(actions.c.id.in_(list(held)), called).distinct()
-    for incident_id in (await connection.execute(found.order_by(actions.c.incident))).scalars().all():
-        await follow(connection, incident_id, now, held=held)
+    reviewed = set((await connection.execute(found)).scalars())
+    for incident_id in sorted({*reviewed, *shown}):  # always in this order: each is locked
+        if incident_id in reviewed:
+            await follow(connection, incident_id, now, due=now, held=held)
+        if incident_id in shown:
+            await add_actions(connection, incident_id, (Flag(),), due=now, now=now)
 
 
 async def follow(
-    connection: AsyncConnection, incident_id: int, now: datetime, *, held: Collection[int], called: Call | None = None
+    connection: AsyncConnection,
+    incident_id: int,
+    now: datetime,
+    *,
+    due: datetime,
+    held: Collection[int],
+    called: Call | None = None,
 ) -> None:
     """Call off what is not to be done any more, and plan what follows. `called`: the call that was made just now.
     `held`: the actions that this transaction has locked; no others are called off. The incident is locked last, by
@@ -56,17 +68,23 @@ async def follow(
             .where(actions.c.id.in_(off), actions.c.state == "planned")
             .values(state=CalledOff.kind, finished_at=now, holder=None)
         )
-    await add_actions(connection, incident_id, follows.then, now)
+    await add_actions(connection, incident_id, follows.then, due=due, now=now)
 
 
-async def add_actions(connection: AsyncConnection, incident_id: int, more: Sequence[Action], due: datetime) -> None:
+async def add_actions(
+    connection: AsyncConnection, incident_id: int, more: Sequence[Action], *, due: datetime, now: datetime
+) -> None:
     """Behind those that the incident has already."""
     if not more:
         return
     # Whoever else adds to it waits: positions are given once.
-    await connection.execute(
-        select(incidents.c.id).where(incidents.c.id == incident_id).with_for_update(key_share=True)
+    incident = await connection.execute(
+        select(incidents.c.community, messages.c.platform)
+        .join(messages)
+        .where(incidents.c.id == incident_id)
+        .with_for_update(key_share=True, of=incidents)
     )
+    home = incident.one()
     last = await connection.execute(
         select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
     )
@@ -75,11 +93,15 @@ async def add_actions(connection: AsyncConnection, incident_id: int, more: Seque
         {
             "incident": incident_id,
             "position": begin + place,
+            "platform": home.platform,
+            "community": home.community,
             "kind": action.kind,
+            "protects": action.kind in PROTECTING,
             "args": codec.write_action(action),
             "state": "planned",
-            "not_before": due,
+            "not_before": due if due > now else None,
             "attempts": 0,
+            "planned_at": now,
         }
         for place, action in enumerate(more)
     ]

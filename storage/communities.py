@@ -12,7 +12,7 @@ from bot.domain.message import Platform
 from bot.ports import Changes
 from storage import bots, journal, tallies
 from storage.database import Database
-from storage.tables import AnyRow, api_keys, communities, deliveries, incidents, messages
+from storage.tables import AnyRow, actions, api_keys, communities, deliveries, incidents, messages
 
 _SETTINGS = TypeAdapter(Community)
 _STORED = (communities.c.settings, communities.c.version)
@@ -58,6 +58,8 @@ class SqlCommunities:
             moving = select(messages.c.id).where(*theirs)
             await connection.execute(update(incidents).where(incidents.c.message.in_(moving)).values(community=new_id))
             await connection.execute(update(messages).where(*theirs).values(community=new_id))
+            of_theirs = (actions.c.platform == platform, actions.c.community == old_id)
+            await connection.execute(update(actions).where(*of_theirs).values(community=new_id))
             await tallies.move(self._database, connection, old_id, new_id)
             await journal.move(connection, platform, old_id, new_id)
             await _move_deliveries(connection, platform, old_id, new_id)

@@ -1,6 +1,5 @@
 """Deliveries as a table: planned once, leased, marked as started before they are sent, closed with what came of it."""
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from bot.domain.delivery import OVERTAKEN, Delivery, State
 from bot.domain.message import Platform
 from bot.domain.schedule import Kind
 from storage.database import Database
+from storage.leasing import leased
 from storage.tables import AnyRow, communities, deliveries
 
 _TOGETHER = 1000  # rows in one statement
@@ -39,13 +39,11 @@ class SqlDeliveries:
         return planned
 
     async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:
-        leasing = asyncio.ensure_future(self._lease(limit, now, platforms))
-        try:
-            return await asyncio.shield(leasing)
-        except asyncio.CancelledError:
-            for one in await leasing:  # none of them has been begun
+        async def give_back(taken: Sequence[Delivery]) -> None:
+            for one in taken:  # none of them has been begun
                 await self.postpone(one.id, now, reason=one.reason)
-            raise
+
+        return await leased(self._lease(limit, now, platforms), give_back)
 
     async def start(self, delivery_id: int) -> bool:
         begun = (

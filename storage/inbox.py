@@ -1,6 +1,5 @@
 """The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import structlog
 from sqlalchemy import bindparam, exists, func, insert, not_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import Delete, Done
+from bot.domain.actions import PROTECTING, Delete, Done
 from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
 from bot.domain.message import Kind, Message, MessageRef
@@ -18,6 +17,7 @@ from bot.domain.verdict import Verdict
 from bot.errors import Unavailable
 from storage import bots, codec, suspects, tallies
 from storage.database import Database
+from storage.leasing import leased
 from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
 
 _log = structlog.get_logger(__name__)
@@ -113,13 +113,7 @@ class SqlInbox:
         return await self._keep(messages)
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
-        leasing = asyncio.ensure_future(self._lease(limit, fresh_since))
-        try:
-            leased = await asyncio.shield(leasing)
-        except asyncio.CancelledError:
-            await self._give_back([id_ for id_, _ in await leasing])
-            raise
-        found = [message for _, message in leased]
+        found = [message for _, message in await leased(self._lease(limit, fresh_since), self._give_back)]
         self._in_hand.update(message.ref for message in found)
         return found
 
@@ -282,8 +276,8 @@ class SqlInbox:
         rounds = zip_longest(*([(community, id_) for id_ in free[community]] for community in turns))
         return [one for one in chain.from_iterable(rounds) if one is not None][:limit]
 
-    async def _give_back(self, leased: Sequence[int]) -> None:
-        own = messages.c.id.in_(leased) & (messages.c.holder == self._database.holder)
+    async def _give_back(self, taken: Sequence[tuple[int, Message]]) -> None:
+        own = messages.c.id.in_([id_ for id_, _ in taken]) & (messages.c.holder == self._database.holder)
         async with self._database.write() as connection:
             await connection.execute(update(messages).where(own).values(holder=None))
 
@@ -297,15 +291,13 @@ class SqlInbox:
             for ref, settlement in first.items()
             if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
         ]
-        given = {
-            "given": codec.write_rows(map(_closing, first.values())),
-            "now": microseconds(self._database.clock.now()),
-        }
+        now = self._database.clock.now()
+        given = {"given": codec.write_rows(map(_closing, first.values())), "now": microseconds(now)}
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
             closed = await connection.execute(self._database.sql(_CLOSE), given)
             new = set(map(codec.read_ref, closed))
-            await _open_incidents(connection, first, revisions)
+            await _open_incidents(connection, first, revisions, now)
             await _withdraw(connection, first, revisions)
             settled = [one for ref, one in first.items() if ref in new]
             await tallies.count(self._database, connection, settled)
@@ -341,7 +333,10 @@ def _read_what_can_be(row: AnyRow) -> Message:
 
 
 async def _open_incidents(
-    connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], revisions: Mapping[MessageRef, AnyRow]
+    connection: AsyncConnection,
+    settlements: Mapping[MessageRef, Settlement],
+    revisions: Mapping[MessageRef, AnyRow],
+    now: datetime,
 ) -> None:
     """`revisions` as they were before: what was settled then is not decided again."""
     decided = {
@@ -368,10 +363,14 @@ async def _open_incidents(
         {
             "incident": incident,
             "position": position,
+            "platform": decided[message].decision.message.ref.platform,
+            "community": homes[message],
             "kind": action.kind,
+            "protects": action.kind in PROTECTING,
             "args": codec.write_action(action),
             "state": "planned",
             "attempts": 0,
+            "planned_at": now,
         }
         for incident, message in opened
         for position, action in enumerate(decided[message].decision.actions)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import insert
 
+from bot.domain.actions import PROTECTING
 from bot.domain.incident import Settlement
 from storage import codec
 from storage.database import Database
@@ -55,10 +56,14 @@ class OneByOne:
                     insert(actions).values(
                         incident=number,
                         position=position,
+                        platform=message.ref.platform,
+                        community=message.community_id,
                         kind=action.kind,
+                        protects=action.kind in PROTECTING,
                         args=codec.write_action(action),
                         state="done",
                         attempts=1,
+                        planned_at=now,
                         finished_at=now,
                     )
                 )

@@ -60,7 +60,8 @@ class SqlReviews:
         """Locked: an action that somebody finishes just now is either seen here as done, or sees the review."""
         locking = select(actions.c.id).where(actions.c.incident == review.incident_id).order_by(actions.c.id)
         held = (await connection.execute(locking.with_for_update())).scalars().all()
-        await follow(connection, review.incident_id, due, held=held, called=review.call)
+        now = self._database.clock.now()
+        await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
 
     async def appeal(
         self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
@@ -77,5 +78,5 @@ class SqlReviews:
             )
             if taken.first() is None:
                 return False
-            await add_actions(connection, appeal.incident_id, then, due)
+            await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
             return True

@@ -23,6 +23,7 @@ class Settable(Protocol):
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
 GUARD = GuardVersion(name="scripted")
+EVERYWHERE = tuple(Platform)
 
 
 async def put_settings(place: Settable, community: Community, by: str = "") -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from bot.domain.actions import Action, CalledOff, Delete, Done, Outcome, Unconfirmed
+from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
@@ -22,6 +22,7 @@ from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
 from bot.domain.review import Appeal, Call, History, Review, Step, consequences
 from bot.domain.rules import Reason
+from bot.domain.turns import Lane, UnderWay
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.errors import BotError
 from bot.ports import Changes
@@ -36,7 +37,7 @@ class ScriptedPlatform:
         self.batches = batches
         self.confirmed = 0  # batches that we said we have
         self.performed: list[PlannedAction] = []
-        self.answers: dict[str, Outcome | Exception] = {}  # by kind of action
+        self.answers: dict[str, Outcome | BaseException] = {}  # by kind of action
         self.authors: dict[str, Author | Exception] = {}  # as they are met, by id
         self.met: list[MessageRef] = []
         self.announced: list[tuple[str, str]] = []
@@ -50,7 +51,7 @@ class ScriptedPlatform:
     async def perform(self, planned: PlannedAction) -> Outcome:
         self.performed.append(planned)
         answer = self.answers.get(planned.action.kind, Done())
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -176,6 +177,15 @@ class _Action:
     outcome: Outcome | None = None
     started: bool = False
     not_before: datetime | None = None
+    started_at: datetime | None = None
+    defect: str = ""
+
+    def is_due(self, now: datetime, *, jumped: bool) -> bool:
+        """`jumped`: the clock may have been put back."""
+        if self.outcome is not None or self.started:
+            return False
+        fell_asleep = max(filter(None, (self.planned.planned_at, self.started_at)), default=now)
+        return self.not_before is None or self.not_before <= now or (jumped and fell_asleep > now)
 
 
 Named = TypeVar("Named", Message, _Action)
@@ -215,6 +225,7 @@ class MemoryStore:
                 rule=decision.rule or "",
                 reason=decision.reason or Reason(ko="", en=""),
                 language=decision.language,
+                planned_at=self.clock.now(),
             )
             self.actions[planned.id] = _Action(planned=planned, not_before=due)
 
@@ -228,6 +239,7 @@ class MemoryStore:
         """What the death of the process leaves behind."""
         self.inbox.leased.clear()
         self.deliveries.restart()
+        self.outbox.latest = None
         for action in self.actions.values():
             if action.started and action.outcome is None:
                 action.started = False
@@ -434,33 +446,58 @@ class MemoryBotRoll:
 class MemoryOutbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
+        self.served: dict[tuple[bool, Platform], str] = {}
+        self.latest: datetime | None = None
 
-    async def claim(self, limit: int, *, now: datetime) -> Sequence[PlannedAction]:
-        due = [
-            action
-            for action in self.store.actions.values()
-            if action.outcome is None and not action.started and (action.not_before is None or action.not_before <= now)
-        ]
-        for action in due[:limit]:
-            action.started = True
-        return [action.planned for action in due[:limit]]
+    async def claim(
+        self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
+    ) -> Sequence[PlannedAction]:
+        under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
+        jumped = self.latest is None or now < self.latest
+        self.latest = now
+        here = [one for one in self.store.actions.values() if one.planned.message.ref.platform in platforms]
+        due = sorted((one for one in here if one.is_due(now, jumped=jumped)), key=lambda one: one.planned.attempts)
+        for action in due:
+            action.not_before = None
+        suspects, free = self.store.suspects.among(due)
+        faults = self.store.suspects.faults
+        waiting: dict[Lane, list[_Action]] = {}
+        for action in (*suspects, *(one for one in due if faults[one.planned.id] >= 3), *free):
+            waiting.setdefault(Lane.of(action.planned), []).append(action)
+        chosen = under_way.in_turns({lane: waiting[lane] for lane in sorted(waiting, key=self._turn)}, limit)
+        for action in chosen:
+            action.started, action.started_at = True, self.store.clock.now()
+            defect = action.defect or "died" if faults[action.planned.id] >= 3 else ""
+            action.planned = replace(action.planned, attempts=action.planned.attempts + 1, defect=defect)
+            lane = Lane.of(action.planned)
+            self.served[lane.protects, lane.platform] = lane.community_id
+        return [action.planned for action in chosen]
 
-    async def record(self, results: Sequence[tuple[int, Outcome]]) -> None:
-        for planned_id, outcome in results:
-            action = self.store.actions[planned_id]
-            if action.outcome is None:
+    def _turn(self, lane: Lane) -> tuple[bool, str]:
+        return lane.community_id <= self.served.get((lane.protects, lane.platform), ""), lane.community_id
+
+    async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
+        for planned, outcome in results:
+            action = self.store.actions[planned.id]
+            is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
+            if is_open and action.planned.attempts == planned.attempts:
                 action.outcome = outcome
                 self.store.follow(action.planned.incident_id, self.store.clock.now())
+                shows = planned.action.kind in ("flag", "escalate")
+                if isinstance(outcome, Refused) and outcome.given_up and not shows:
+                    self.store.plan(self.store.opened_as(planned.incident_id), (Flag(),), self.store.clock.now())
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         for incident in self.store.opened.values():
             if incident.id == incident_id:
                 self.store.plan(incident, actions, due)
 
-    async def postpone(self, planned_id: int, until: datetime) -> None:
-        action = self.store.actions[planned_id]
-        if action.outcome is None and action.started:
-            action.started, action.not_before = False, until
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+        action = self.store.actions[planned.id]
+        if action.outcome is None and action.started and action.planned.attempts == planned.attempts:
+            action.started, action.not_before, action.defect = False, until, defect
+            self.store.suspects.circles.pop(planned.id, None)
+            self.store.suspects.faults[planned.id] += bool(defect)
             self.store.follow(action.planned.incident_id, self.store.clock.now())
 
 

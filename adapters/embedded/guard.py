@@ -8,6 +8,8 @@ from adapters.embedded.model import SHIPPED, Model, Score
 from bot.domain.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
 from bot.errors import Broken
 
+LONG = 2_000  # characters
+
 
 class EmbeddedGuard:
     """Judges prompts and responses alike by their text alone. A refusal is beyond it and stays absent."""
@@ -33,7 +35,8 @@ class EmbeddedGuard:
         return self.model.thresholds
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Verdict | Unscreened]:
-        """One verdict for each exchange, in order. Lets others run every few milliseconds; may be cancelled there."""
+        """One verdict for each exchange, in order. Lets others run every few milliseconds; may be cancelled there. Long
+        texts are read beside the event loop, as far as the next such place."""
         asked = [
             (index, task, text)
             for index, exchange in enumerate(exchanges)
@@ -41,7 +44,11 @@ class EmbeddedGuard:
             if text is not None
         ]
         scores: list[Score] = []
-        for _ in self.model.steps([text for _, _, text in asked], scores):
+        steps = self.model.steps([text for _, _, text in asked], scores)
+        if any(len(text) > LONG for _, _, text in asked):
+            while await asyncio.to_thread(next, steps, True) is None:
+                pass
+        for _ in steps:
             await asyncio.sleep(0)
 
         judged: list[dict[Task, Score]] = [{} for _ in exchanges]

@@ -1,12 +1,11 @@
 """Planned actions -> the Bot API: deletions, mutes, bans and their undoing, and a word to the member."""
 
-import asyncio
-from collections import OrderedDict
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from telegram import Bot, ChatMember, ChatPermissions, MessageEntity
+from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.deleting import Deletions
@@ -14,6 +13,8 @@ from adapters.telegram.errors import Lost
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.reading import STAND_INS, is_channel, message_ids
+from adapters.telegram.text import LONGEST, cut, topic_of, units
+from adapters.telegram.warning import Warnings
 from bot.domain.actions import (
     Answer,
     Ban,
@@ -32,21 +33,21 @@ from bot.domain.actions import (
     Unconfirmed,
     Warn,
 )
-from bot.domain.incident import PlannedAction
-from bot.errors import Unavailable
-from bot.ports import Clock, Outbox
+from bot.domain.incident import Incident, PlannedAction
+from bot.domain.message import Platform
+from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts, texts
 from bot.texts.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
 SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
-NOTICE_STAYS = timedelta(seconds=30)
-ONE_WARNING = timedelta(minutes=1)  # a member who floods is told once
-LONGEST = 4096  # UTF-16 units in a message
+IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is still given by then
 
 #: Answers that mean: it is not there any more.
 _GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
          "user not found", "member not found", "message to edit not found")  # fmt: skip
+
+_MAY_NOT_WRITE = ("rights to send", "chat_write_forbidden", "topic_closed", "chat_restricted")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,10 +58,11 @@ class Hands:
     limiter: Limiter
     members: Members
     outbox: Outbox
+    desk: Desk
     clock: Clock
     complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter
+    warnings: Warnings
     _deletions: Deletions = field(init=False)
-    _warned: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self._deletions = Deletions(bot=self.bot, limiter=self.limiter)
@@ -80,7 +82,7 @@ class Hands:
             raise
         except (BadRequest, Forbidden) as error:
             if right := missing_right(error):
-                await self.complain(planned.message.community_id, say("telegram.missing", rights=right), say)
+                await self.complain(planned.message.community_id, say[f"telegram.missing.{right}"], say)
             return answer_as_outcome(error, say)
         except Lost:
             if planned.action.repeatable:
@@ -109,11 +111,13 @@ class Hands:
                 return Done()
             case Notice():
                 reason = planned.reason.ko if say.language == "ko" else planned.reason.en
-                return await self._say(chat_id, say("bots.notice", reason=reason), _topic(planned))
+                return await self._say(chat_id, say("bots.notice", reason=reason), topic_of(planned))
             case TellOwner(channel=channel):
+                if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):
+                    return Refused(say("telegram.no_chat_of_that_name", given=channel))
                 return await self._say(int(channel), told(planned, say), None)
             case Warn():
-                return await self._warn(planned, chat_id, say)
+                return await self.warnings.warn(planned, chat_id, say)
             case Answer(accepted):
                 if is_channel(message.author.id):
                     return Refused(say["telegram.not_there"])
@@ -122,49 +126,84 @@ class Hands:
                 return Done()
             case Restore():
                 return await self._restore(planned, chat_id, say)
-            case Timeout() | Kick() | Ban() | Lift() as sanction:
+            case Timeout() | Kick() | Ban() | Lift():
+                incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
-                        return await self._bar_channel(sanction, chat_id, int(message.author.id), say)
-                    return await self._sanction(sanction, chat_id, int(message.author.id), say)
+                        return await self._bar_channel(planned, incident, chat_id, say)
+                    return await self._sanction(planned, incident, chat_id, say)
             case _:
                 return Refused(planned.action.kind)
 
     # ---- sanctions --------------------------------------------------------------------------------------------------
 
-    async def _sanction(self, action: Timeout | Kick | Ban | Lift, chat_id: int, user_id: int, say: Texts) -> Outcome:
-        match action:
+    async def _sanction(self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts) -> Outcome:
+        user_id = int(planned.message.author.id)
+        match planned.action:
             case Timeout(lasting=lasting):
-                until = self.clock.now() + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
-                await self.bot.restrict_chat_member(
-                    chat_id, user_id, ChatPermissions.no_permissions(), until_date=until,
-                    use_independent_chat_permissions=True,
+                until = self._until(lasting, incident)
+                return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
+                    chat_id, user_id, until, say
                 )  # fmt: skip
             case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
                 await self.bot.unban_chat_member(chat_id, user_id)
             case Ban():
                 await self.bot.ban_chat_member(chat_id, user_id)
             case Lift():
-                return await self._lift(chat_id, user_id)
+                return await self._lift(chat_id, user_id, incident, say)
         return Done()
 
-    async def _lift(self, chat_id: int, user_id: int) -> Outcome:
-        status = await self.members.status(chat_id, user_id)
-        if status == ChatMember.BANNED:
-            await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
-        elif status == ChatMember.RESTRICTED:
+    def _until(self, lasting: timedelta, incident: Incident | None) -> datetime | None:
+        """When a mute ends: it counts from when it was decided, however late it is given. None: it is over."""
+        now = self.clock.now()
+        asked = now
+        if incident:
+            asked = max(incident.decided_at, incident.review.at if incident.review else incident.decided_at)
+        until = asked + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
+        if until < now + SHORTEST_MUTE:
+            return None if now - asked > IN_TIME else now + SHORTEST_MUTE
+        return until
+
+    async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
+        """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
+        member = await self.members.member(chat_id, user_id)
+        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
+            return Refused(say["telegram.restricted_longer"])
+        await self.bot.restrict_chat_member(
+            chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
+        )
+        return Done(str(int(until.timestamp())))
+
+    async def _lift(self, chat_id: int, user_id: int, incident: Incident | None, say: Texts) -> Outcome:
+        """Only what this incident has imposed, which the receipts of its mutes tell."""
+        member = await self.members.member(chat_id, user_id)
+        if member is None or member.status not in (ChatMember.BANNED, ChatMember.RESTRICTED):
+            return Gone()
+        if self.members.is_held_by_others(chat_id, user_id):
+            return Refused(say["telegram.not_ours_to_lift"])
+        if isinstance(member, ChatMemberRestricted):
+            if incident and not _is_of(incident, member):
+                return Refused(say["telegram.not_ours_to_lift"])
             await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
         else:
-            return Gone()
+            await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
         return Done()
 
     async def _bar_channel(
-        self, action: Timeout | Kick | Ban | Lift, chat_id: int, channel_id: int, say: Texts
+        self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts
     ) -> Outcome:
-        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
-        match action:
+        """A channel can only be barred as a whole, and its owner with all their channels (T20); for a while, by letting
+        it in again afterwards."""
+        channel_id = int(planned.message.author.id)
+        match planned.action:
             case Ban():
                 await self.bot.ban_chat_sender_chat(chat_id, channel_id)
+                return Done()
+            case Timeout(lasting=lasting):
+                if (until := self._until(lasting, incident)) is None:
+                    return Refused(say["telegram.mute_is_over"])
+                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
+                await self.outbox.plan(planned.incident_id, [Lift()], due=until)
                 return Done()
             case Lift():
                 await self.bot.unban_chat_sender_chat(chat_id, channel_id)
@@ -181,71 +220,20 @@ class Hands:
 
     # ---- words ------------------------------------------------------------------------------------------------------
 
-    async def _warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
-        """In private where the member has ever talked to the bot, else a short notice that takes itself away."""
-        key = (chat_id, planned.message.author.id)
-        if not self._first_in_a_while(key):
-            return Done()
-        try:
-            return await self._tell(planned, chat_id, say)
-        except Unavailable:
-            self._warned.pop(key, None)
-            raise
-
-    async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
-        author = planned.message.author
-        reason = planned.reason.ko if say.language == "ko" else planned.reason.en
-        facts = {"reason": reason, "incident": planned.incident_id, "name": author.name[:64]}
-        if not is_channel(author.id):
-            try:
-                async with self.limiter.turn(int(author.id), Lane.NOTICE):
-                    await self.bot.send_message(int(author.id), say("telegram.warning", **facts))
-                return Done()
-            except (BadRequest, Forbidden):
-                pass  # they have never pressed Start
-        posting = asyncio.ensure_future(self._post_notice(planned, chat_id, say("telegram.short_warning", **facts)))
-        try:
-            return await asyncio.shield(posting)
-        except asyncio.CancelledError:  # we are stopping, but what is posted must be taken away again
-            await asyncio.gather(posting, return_exceptions=True)
-            raise
-
-    async def _post_notice(self, planned: PlannedAction, chat_id: int, text: str) -> Outcome:
-        async with self.limiter.turn(chat_id, Lane.NOTICE):
-            sent = await self.bot.send_message(
-                chat_id, text, message_thread_id=_topic(planned), disable_notification=True
-            )
-        receipt = f"{chat_id}/{sent.message_id}"
-        await self._retract_later(planned.incident_id, receipt)
-        return Done(receipt)
-
-    async def _retract_later(self, incident_id: int, receipt: str) -> None:
-        """Patiently: the notice is there, and must neither stay nor be posted again."""
-        due = self.clock.now() + NOTICE_STAYS
-        while True:
-            try:
-                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
-            except Unavailable:
-                await self.clock.sleep(1.0)
-
-    def _first_in_a_while(self, key: tuple[int, str]) -> bool:
-        now = self.clock.now()
-        while self._warned and next(iter(self._warned.values())) <= now - ONE_WARNING:
-            self._warned.popitem(last=False)
-        if key in self._warned:
-            return False
-        self._warned[key] = now
-        return True
-
     async def _restore(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
         message = planned.message
-        head = say("telegram.restored", name=message.author.name or message.author.id) + "\n"
+        name = message.author.name or message.author.id
+        head = say("telegram.restored", name=name) + "\n"
         text = cut(head + message.text, LONGEST)
         start = units(head)
-        quoted = MessageEntity(MessageEntity.BLOCKQUOTE, offset=start, length=units(text) - start)
+        entities = [MessageEntity(MessageEntity.BLOCKQUOTE, offset=start, length=units(text) - start)]
+        if not is_channel(message.author.id):  # so that it stays known whose words these are
+            bearer = User(int(message.author.id), name, is_bot=False)
+            at = units(head.partition(name)[0])
+            entities.insert(0, MessageEntity(MessageEntity.TEXT_MENTION, at, units(name), user=bearer))
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
-                chat_id, text, entities=[quoted], message_thread_id=_topic(planned), disable_notification=True
+                chat_id, text, entities=entities, message_thread_id=topic_of(planned), disable_notification=True
             )
         return Done(f"{chat_id}/{sent.message_id}")
 
@@ -255,6 +243,8 @@ def missing_right(error: BadRequest | Forbidden) -> str | None:
     answer = error.message.lower()
     if "can't be deleted" in answer:
         return "can_delete_messages"
+    if any(phrase in answer for phrase in _MAY_NOT_WRITE):
+        return None
     if "not enough rights" in answer or "chat_admin_required" in answer:
         return "can_restrict_members"
     return None
@@ -268,7 +258,9 @@ def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
     if isinstance(error, Forbidden) or "chat not found" in answer:
         return Refused(say["telegram.not_there"])
     if right := missing_right(error):
-        return Refused(say("telegram.missing", rights=right))
+        return Refused(say[f"telegram.missing.{right}"])
+    if any(phrase in answer for phrase in _MAY_NOT_WRITE):
+        return Refused(say["telegram.may_not_write"])
     if "administrator" in answer or "owner" in answer:
         return Refused(say["telegram.staff"])
     if "supergroup" in answer:
@@ -276,16 +268,15 @@ def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
     return Refused(say("telegram.refused", answer=error.message))
 
 
-def units(text: str) -> int:
-    """Length as Telegram counts: UTF-16 units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+def _is_of(incident: Incident, member: ChatMemberRestricted) -> bool:
+    """Whether the restriction is one that this incident imposed. Mutes of earlier versions left no receipt."""
+    done = [outcome for action, outcome in incident.outcomes if isinstance(action, Timeout)]
+    receipts = {outcome.receipt for outcome in done if isinstance(outcome, Done)}
+    return "" in receipts or (not _is_for_ever(member) and str(int(member.until_date.timestamp())) in receipts)
 
 
-def cut(text: str, most: int) -> str:
-    """At most so many UTF-16 units."""
-    if units(text) <= most:
-        return text
-    return text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 1)].decode("utf-16-le", "ignore") + "…"
+def _is_for_ever(member: ChatMemberRestricted) -> bool:
+    return member.until_date is None or member.until_date.timestamp() == 0
 
 
 def _first_sent(planned: PlannedAction) -> datetime:
@@ -293,8 +284,3 @@ def _first_sent(planned: PlannedAction) -> datetime:
     if date := planned.message.extra.get("date"):
         return datetime.fromtimestamp(int(date), UTC)
     return planned.message.sent_at
-
-
-def _topic(planned: PlannedAction) -> int | None:
-    topic = planned.message.extra.get("topic")
-    return int(topic) if topic else None

@@ -8,15 +8,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from telegram import Bot, CallbackQuery, ChatMember, ChatMemberUpdated, Update
+from telegram import Bot, CallbackQuery, Chat, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.acting import Hands
 from adapters.telegram.albums import Albums
+from adapters.telegram.appealing import Appeals
 from adapters.telegram.arriving import Arrivals, Contest, Polling, Webhook
+from adapters.telegram.asking import Answers
 from adapters.telegram.cards import Cards
 from adapters.telegram.commands import Commands
 from adapters.telegram.errors import Lost, mapped
+from adapters.telegram.flagging import Flags
 from adapters.telegram.joining import Joins
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
@@ -25,12 +28,14 @@ from adapters.telegram.pairing import Pairs
 from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS, read, read_plainly
 from adapters.telegram.requesting import AiohttpRequest
+from adapters.telegram.setting_up import Setup
+from adapters.telegram.warning import Warnings
 from bot.domain.actions import Escalate, Flag, Outcome
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Author, Kind, Message, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
-from bot.ports import Clock, Desk, Inbox, Outbox
+from bot.ports import Bookmarks, Clock, Desk, Inbox, Outbox
 from bot.texts import Texts, texts
 
 LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
@@ -49,7 +54,7 @@ class TelegramChat:
     def __init__(
         self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
         api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
-        inbox: Inbox | None = None,
+        inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
     ) -> None:  # fmt: skip
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
@@ -71,18 +76,26 @@ class TelegramChat:
         self._desk = desk
         self._clock = clock
         self._say = say
-        self._limiter = limiter = Limiter(clock=clock, say=say)
+        self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
         self._moves = moves = Moves(desk=desk)
-        self._members = Members(bot=self._bot, limiter=limiter, clock=clock)
+        self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
         self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
+        self._warnings = Warnings(bot=self._bot, limiter=limiter, outbox=outbox, desk=desk, clock=clock)
         self._hands = Hands(
-            bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, clock=clock,
-            complain=self._cards.complain,
+            bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, desk=desk, clock=clock,
+            complain=self._cards.complain, warnings=self._warnings,
         )  # fmt: skip
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
-        self._commands = Commands(
+        answers = Answers(bot=self._bot, limiter=limiter)
+        self._setup = Setup(
             bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,
-            posting=self._posting, clock=clock, me=self._me,
+            answers=answers, clock=clock,
+        )  # fmt: skip
+        self._flags = Flags(bot=self._bot, limiter=limiter, moves=moves, desk=desk, clock=clock)
+        self._commands = Commands(
+            bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk,
+            posting=self._posting, answers=answers, setup=self._setup, flags=self._flags, clock=clock, me=self._me,
+            appeals=Appeals(desk=desk, answers=answers, clock=clock, me=self._me), bookmarks=bookmarks,
         )  # fmt: skip
         moves.forget += [self._members.forget, self._cards.forget_chat]
         self._pairs = Pairs(clock=clock, inbox=inbox)
@@ -97,6 +110,7 @@ class TelegramChat:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._members.close()
+        await self._flags.close()
         await self._arrivals.close()
         await self._request.shutdown()
 
@@ -117,7 +131,8 @@ class TelegramChat:
         await self._pairs.begin()
         await self._albums.begin()
         await self._patiently(self._arrivals.open)
-        self._commands.username = me.username or ""
+        self._commands.username = self._warnings.username = self._setup.username = me.username or ""
+        await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
 
     async def _take(self, updates: Sequence[Update]) -> list[Message]:
@@ -177,8 +192,7 @@ class TelegramChat:
             self._members.hear(change)
         if change := update.my_chat_member:
             self._members.forget(change.chat.id)
-            if _has_come_in(change):
-                self._aside(self._commands.joined(change))
+            self._aside(self._setup.changed(change))
         if (message := update.message) is None:
             return
         if message.migrate_to_chat_id:
@@ -187,8 +201,8 @@ class TelegramChat:
             await self._patiently(partial(self._moves.move, message.migrate_from_chat_id, message.chat.id))
         elif (message.text or "").startswith("/"):
             self._aside(self._commands.serve(message))
-        elif message.reply_to_message:
-            self._aside(self._commands.answered(message))
+        elif message.reply_to_message or message.chat.type == Chat.PRIVATE:
+            self._aside(self._commands.hear(message))
 
     async def _press(self, query: CallbackQuery) -> None:
         if not (await self._cards.press(query) or await self._commands.press(query)):
@@ -207,6 +221,9 @@ class TelegramChat:
         task = asyncio.create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _is_room(self, chat_id: int) -> bool:
+        return any(one.moderators_channel == str(chat_id) for one in self._desk.communities(Platform.TELEGRAM))
 
     def _tell_of_a_contest(self) -> None:
         _log.error("another process asks for this bot's updates", platform="telegram")
@@ -243,7 +260,7 @@ class TelegramChat:
 
     async def announce(self, channel_id: str, text: str) -> None:
         async def say(id_: int) -> None:
-            async with self._limiter.turn(id_, Lane.NOTICE):
+            async with self._limiter.turn(id_, Lane.CARD):
                 await self._bot.send_message(id_, text)
 
         try:
@@ -274,10 +291,3 @@ class TelegramChat:
 def _is_of_a_group(update: Update) -> bool:
     message = update.message or update.edited_message
     return message is not None and message.chat.type in GROUPS
-
-
-_OUTSIDE = (ChatMember.LEFT, ChatMember.BANNED)
-
-
-def _has_come_in(change: ChatMemberUpdated) -> bool:
-    return change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE

@@ -1,12 +1,16 @@
-"""Commands and the set-up menu: what people type to the bot comes in, an answer goes out in the same chat."""
+"""Commands: what people type to the bot comes in; whoever may gets an answer, and settings change.
+
+A command is about one community: the group in which it is typed, or the one whose moderators' room that is. Whether
+somebody may is asked of Telegram for each command."""
 
 import re
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-import structlog
 from telegram import (
     Bot,
     BotCommand,
@@ -16,95 +20,66 @@ from telegram import (
     BotCommandScopeAllPrivateChats,
     CallbackQuery,
     Chat,
-    ChatMemberUpdated,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     LinkPreviewOptions,
-    ReplyParameters,
+    MessageEntity,
+    User,
 )
 from telegram import (
     Message as TelegramMessage,
 )
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest, Forbidden
 
-from adapters.telegram.acting import LONGEST, cut
+from adapters.telegram.appealing import Appeals
+from adapters.telegram.asking import KOREAN, Answers, Asked, parsed, rights_of
 from adapters.telegram.cards import Cards
 from adapters.telegram.errors import mapped
+from adapters.telegram.flagging import Flags
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import NEEDED, Members
-from adapters.telegram.moving import Moves
 from adapters.telegram.posting import Posting
 from adapters.telegram.reading import GROUPS
 from adapters.telegram.reporting import Reporting
+from adapters.telegram.setting_up import Setup, refused, spoken
 from bot.domain.bots import Bot as OtherBot
+from bot.domain.card import pressed
 from bot.domain.community import Community
 from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.permissions import Deed, may
 from bot.domain.rules import Watch
-from bot.domain.schedule import DAYS
-from bot.errors import Unavailable
-from bot.ports import Clock, Desk
+from bot.errors import BotError, Unavailable
+from bot.ports import Bookmarks, Clock, Desk
 from bot.texts import LANGUAGES, Texts, deeds, reasons, texts
 from bot.texts.cards import history_line
-from bot.texts.schedules import schedule_line
 
-#: Who sees which command. Names are Telegram's: a-z; the Korean ones are understood, too.
+#: Who sees which command.
 FOR_ADMINS = (
     "setup", "status", "check", "test", "why", "history", "exempt", "pause", "bots", "report", "flag", "appeal",
-    "privacy",
+    "privacy", "help",
 )  # fmt: skip
 FOR_MEMBERS = ("flag", "appeal", "privacy")
-IN_PRIVATE = ("appeal", "privacy")
-KOREAN = {
-    "설정": "setup", "상태": "status", "점검": "check", "시험": "test", "이유": "why", "이력": "history",
-    "예외": "exempt", "멈춤": "pause", "봇": "bots", "신고": "flag", "이의": "appeal", "개인정보": "privacy",
-    "보고": "report",
+IN_PRIVATE = ("appeal", "why", "privacy", "help")
+
+#: What each command of moderators asks for; the others are anybody's.
+DEEDS = {
+    "setup": Deed.SET_UP, "status": Deed.STATUS, "check": Deed.CHECK, "test": Deed.TEST, "why": Deed.EXPLAIN,
+    "history": Deed.HISTORY, "exempt": Deed.EXEMPT, "pause": Deed.PAUSE, "bots": Deed.BOTS, "report": Deed.REPORT,
 }  # fmt: skip
+ANYBODYS = ("start", "help", "flag", "appeal", "privacy")
 
-PRESETS = ("gentle", "balanced", "strict")
-_COMMAND = re.compile(r"/([a-z]+|[가-힣]+)(?:@(\w+))?(?:\s+(.*))?", re.DOTALL)
-_DURATION = re.compile(r"(\d{1,4})\s*([mhd분시일])\S*")
+OLD = timedelta(minutes=5)  # of a command; then it is not what is wanted any more
+IN_GROUP, IN_PRIVATE_CHAT = (1, 60.0), (20, 60.0)  # of each command of a member's, so many within so many seconds
+REMEMBERED = 10_000  # members
+SERVED = 64  # commands that may be delivered again after a crash
+WAITING = 500  # commands of which the group is still to be chosen
+
+_DURATION = re.compile(r"([0-9]{1,4})\s*([mhd분시일])\S*")
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
-_BOT_CHOICE = re.compile(r"(on|off|owner|켜기|끄기)\s+(\d{1,3})(?:\s+(-?\d{1,18}))?")
-_CHOICE = re.compile(r"setup:(-\d+):(preset|mode|language|report|daily):(\w+)")
-
-_ABOUT = re.compile(r"/appeal (\d{1,18})")  # in every notice to a member
-
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command as it was typed."""
-
-    name: str
-    rest: str
-    message: TelegramMessage
-    say: Texts
-
-    @property
-    def chat_id(self) -> int:
-        return self.message.chat.id
-
-    @property
-    def user_id(self) -> int:
-        return self.message.from_user.id if self.message.from_user else 0
-
-    @property
-    def speaker_id(self) -> int:
-        """Of the person, or of the channel that they speak as."""
-        return self.message.sender_chat.id if self.message.sender_chat else self.user_id
-
-    @property
-    def by(self) -> str:
-        """How the person, or who they speak as, is called."""
-        if self.is_anonymous_admin:
-            return self.message.author_signature or self.message.chat.title or ""
-        return self.message.from_user.full_name if self.message.from_user else ""
-
-    @property
-    def is_anonymous_admin(self) -> bool:
-        speaker = self.message.sender_chat
-        return speaker is not None and speaker.id == self.chat_id
+_OFF = ("off", "끝", "해제")
+_BOT_CHOICE = re.compile(r"(on|off|owner|켜기|끄기)\s+([0-9]{1,3})(?:\s+(-?[0-9]{1,18}|me|나))?")
+_GROUP_CHOICE = re.compile(r"for:([0-9]{1,9}):(-[0-9]{1,18})")
+_PLACE = "telegram/commands"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,23 +87,35 @@ class Commands:
     bot: Bot
     limiter: Limiter
     members: Members
-    moves: Moves
     cards: Cards
     desk: Desk
     clock: Clock
     posting: Posting
+    answers: Answers
+    setup: Setup
+    flags: Flags
+    appeals: Appeals
     me: int
+    bookmarks: Bookmarks | None = None
     username: str = ""
-    _served: dict[str, tuple[Callable[[Asked], Awaitable[str | None]], bool]] = field(init=False)
+    _handlers: dict[str, Callable[[Asked], Awaitable[str | None]]] = field(init=False)
+    _taken: OrderedDict[tuple[int, int, str], deque[float]] = field(default_factory=OrderedDict)
+    _served: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _waiting: OrderedDict[int, Asked] = field(default_factory=OrderedDict)
+    _number: int = 0
 
     def __post_init__(self) -> None:
-        self._served = {  # command -> (what serves it, whether only for a group's admins)
-            "start": (self._start, False), "setup": (self._setup, True), "status": (self._status, True),
-            "check": (self._check, True), "test": (self._test, True), "why": (self._why, False),
-            "history": (self._history, False), "exempt": (self._exempt, True), "pause": (self._pause, True),
-            "bots": (self._bots, True), "report": (self._report, False), "flag": (self._flag, False),
-            "appeal": (self._appeal, False), "privacy": (self._privacy, False),
+        self._handlers = {
+            "setup": self._setup, "status": self._status, "check": self._check, "test": self._test, "why": self._why,
+            "history": self._history, "exempt": self._exempt, "pause": self._pause, "bots": self._bots,
+            "report": self._report, "start": self._start, "help": self._help, "flag": self._flag,
+            "appeal": self._appeal, "privacy": self._privacy,
         }  # fmt: skip
+
+    async def begin(self) -> None:
+        """What an earlier process served, so that Telegram may deliver it again."""
+        place = await self.bookmarks.place(_PLACE) if self.bookmarks else None
+        self._served = OrderedDict.fromkeys((place or "").split())
 
     async def announce(self) -> None:
         """Tell Telegram what the menus of commands show, in both languages."""
@@ -147,140 +134,251 @@ class Commands:
     # ---- what comes in ----------------------------------------------------------------------------------------------
 
     async def serve(self, message: TelegramMessage) -> None:
-        """Answer where the message is a command for this bot and whoever wrote it may use it."""
-        typed = _COMMAND.fullmatch((message.text or "").strip())
-        if typed is None or (typed[2] or self.username).lower() != self.username.lower():
+        """Answer where the message is a command for this bot and whoever wrote it may use it. Never another bot: two
+        that answer each other do not stop (T59)."""
+        asked = parsed(message, self.username, self._language(message))
+        if asked is None or (asked.user and asked.user.is_bot and not message.sender_chat):
             return
-        name = KOREAN.get(typed[1], typed[1])
-        if name not in self._served or (message.from_user and message.from_user.is_bot and not message.sender_chat):
-            return  # never answer another bot: two that answer each other do not stop (T59)
-        serve, only_admins = self._served[name]
-        asked = Asked(name, (typed[3] or "").strip(), message, self._language(message))
-        in_group = message.chat.type in GROUPS
-        if only_admins and (not in_group or not await self._is_admin(asked, asked.chat_id)):
+        key = f"{asked.chat_id}/{message.message_id}"
+        if key in self._served:
             return
-        if answer := await serve(asked):
-            await self._answer(asked, answer)
+        try:
+            if asked.name in DEEDS:
+                await self._serve_moderator(asked)
+            elif asked.name in ANYBODYS:
+                if (asked.name == "start" and asked.in_group) or self._has_room(asked):
+                    await self._answer(asked, lane=Lane.NOTICE)
+            elif asked.in_private and self._has_room(asked):
+                await self._say(asked, asked.say["telegram.hello"])
+        except Unavailable:
+            with suppress(BotError):
+                await self._say(asked, asked.say["card.try_again"])
+            raise
+        await self._remember(key)
 
-    async def answered(self, message: TelegramMessage) -> None:
-        """What a member says in answer to a notice of ours is their appeal."""
+    async def hear(self, message: TelegramMessage) -> None:
+        """What is no command: an answer to one of our notices, or something written to us in private."""
+        say = self._language(message)
         notice = message.reply_to_message
-        if notice is None or notice.from_user is None or notice.from_user.id != self.me:
+        is_ours = notice is not None and notice.from_user is not None and notice.from_user.id == self.me
+        if message.chat.type != Chat.PRIVATE and not is_ours:
             return
-        if (about := _ABOUT.search(notice.text or "")) and not (message.from_user and message.from_user.is_bot):
-            asked = Asked("appeal", "", message, self._language(message))
-            words = (message.text or message.caption or "").strip()
-            if told := await self._appeal_against(int(about[1]), words, asked):
-                await self._answer(asked, told)
+        asked = Asked("", "", message, say, message.from_user)
+        if not self._has_room(asked) or await self.appeals.hear(message, say):
+            return
+        if asked.in_private:
+            await self._say(asked, say["telegram.hello"])
 
     async def press(self, query: CallbackQuery) -> bool:
-        """A button of the set-up menu; False: it is not one."""
-        if (choice := _CHOICE.fullmatch(query.data or "")) is None:
-            return False
-        community = self.desk.community(Platform.TELEGRAM, choice[1])
-        say = texts(community.language or _spoken(query.from_user.language_code))
-        if not await self.members.is_admin(int(choice[1]), query.from_user.id):
-            await self._answer_press(query, say["card.not_allowed"])
-            return True
-        community = await self.desk.change(
-            Platform.TELEGRAM, choice[1], lambda now: _chosen(now, choice[2], choice[3]), by=query.from_user.full_name
-        )
-        say = texts(community.language or say.language)
-        await self._answer_press(query, say["telegram.saved"])
-        if query.message:
-            try:
-                async with self.limiter.turn(query.message.chat.id, Lane.NOTICE):
-                    await self.bot.edit_message_text(
-                        await self._overview(community, say), chat_id=query.message.chat.id,
-                        message_id=query.message.message_id, reply_markup=self._menu(community, say),
-                    )  # fmt: skip
-            except BadRequest as error:
-                if "not modified" not in error.message:
-                    raise
+        """A button of the set-up menu, or one that says which group a command is about; False: it is neither."""
+        if (choice := _GROUP_CHOICE.fullmatch(query.data or "")) is None:
+            return await self.setup.press(query)
+        asked = self._waiting.get(int(choice[1]))
+        if asked is None:
+            await self.setup.answer_press(query, texts(spoken(query.from_user.language_code))["telegram.ask_again"])
+        elif not asked.is_anonymous and asked.user_id != query.from_user.id:
+            await self.setup.answer_press(query, asked.say["telegram.not_your_command"])
+        else:
+            del self._waiting[int(choice[1])]
+            await self.setup.answer_press(query, "")
+            asked = replace(asked, group=choice[2], user=query.from_user)
+            if asked.name == "start":
+                await self._say(asked, await self.setup.bind(asked, asked.rest.partition("_")[0]), lane=Lane.ANSWER)
+            else:
+                await self._serve_in(asked)
         return True
 
-    async def joined(self, change: ChatMemberUpdated) -> None:
-        """The bot has come into a group: a short welcome, once."""
-        community = self.desk.community(Platform.TELEGRAM, str(change.chat.id))
-        if change.chat.type not in GROUPS or community.welcomed:
-            return
-        say = texts(community.language or _spoken(change.from_user.language_code))
-        async with self.limiter.turn(change.chat.id, Lane.NOTICE):
-            await self.bot.send_message(change.chat.id, say["telegram.welcome"])
-        title = change.chat.title or ""
-        await self.desk.change(
-            Platform.TELEGRAM, community.id, lambda now: replace(now, name=title, welcomed=True), by=""
-        )
+    # ---- who may, and about which group -----------------------------------------------------------------------------
 
-    # ---- commands ---------------------------------------------------------------------------------------------------
+    async def _serve_moderator(self, asked: Asked) -> None:
+        groups = await self._groups(asked)
+        if len(groups) == 1 and not (asked.is_anonymous and groups[0] != str(asked.chat_id)):
+            await self._serve_in(replace(asked, group=groups[0]))
+        elif groups:
+            await self._let_choose(asked, groups)
+        elif asked.in_private and self._has_room(asked):
+            is_about_one = asked.name in ("why", "history")
+            await self._say(asked, asked.say["card.not_found" if is_about_one else "telegram.hello"])
+
+    async def _groups(self, asked: Asked) -> Sequence[str]:
+        """The communities that a command may be about."""
+        here = str(asked.chat_id)
+        if asked.in_group:
+            known = self.desk.communities(Platform.TELEGRAM)
+            groups = [one.id for one in known if one.moderators_channel == here != one.id] or [here]
+        else:
+            groups = [str(group) for group in self.members.groups_of(asked.user_id)]
+        if asked.name in ("why", "history") and asked.numbered:
+            whose = await self.desk.whose(Platform.TELEGRAM, asked.numbered[0])
+            if whose and (asked.in_private or whose in groups):
+                return [whose]
+        return groups
+
+    async def _let_choose(self, asked: Asked, groups: Sequence[str]) -> None:
+        """Buttons, of which one is pressed by the person who asked; a press also tells who an anonymous admin is."""
+        if asked.is_anonymous and not self._has_room(asked):
+            return
+        self._number += 1
+        self._waiting[self._number] = asked
+        if len(self._waiting) > WAITING:
+            self._waiting.popitem(last=False)
+        keys = []
+        for group in groups[:20]:
+            name = self.desk.community(Platform.TELEGRAM, group).name or await self.setup.title(group)
+            keys.append([InlineKeyboardButton(name, callback_data=f"for:{self._number}:{group}")])
+        text = asked.say["telegram.who_are_you" if asked.is_anonymous else "telegram.which_group"]
+        await self.answers.say(asked, text, InlineKeyboardMarkup(keys))
+
+    async def _serve_in(self, asked: Asked) -> None:
+        """A moderator's command, now that its group is known. Who is no admin there learns nothing, not even which
+        incidents there are."""
+        rights = await rights_of(asked, int(asked.group), self.members)
+        if not rights:
+            await self._serve_member(asked)
+        elif not may(rights, DEEDS[asked.name]):
+            await self._say(asked, refused(rights, asked.say), lane=Lane.ANSWER, quietly=True)
+        elif (age := self.clock.now() - asked.message.date) > OLD:
+            minutes = int(age.total_seconds() // 60)
+            await self._say(asked, asked.say("telegram.old_command", minutes=minutes), lane=Lane.ANSWER, quietly=True)
+        else:
+            await self._answer(asked, lane=Lane.ANSWER, quietly=str(asked.chat_id) == asked.group)
+
+    async def _serve_member(self, asked: Asked) -> None:
+        """A moderator's command by somebody who is none in that group."""
+        if asked.name == "report" and asked.message.reply_to_message:
+            asked = replace(asked, name="flag")
+            if self._has_room(asked):
+                await self._answer(asked, lane=Lane.NOTICE)
+        elif asked.name not in ("why", "history") or asked.chat_id == int(asked.group) or not self._has_room(asked):
+            return
+        elif asked.name == "history" or not await self.appeals.tell(asked):
+            await self._say(asked, asked.say["card.not_found"])
+
+    async def _answer(self, asked: Asked, *, lane: Lane, quietly: bool = False) -> None:
+        if answer := await self._handlers[asked.name](asked):
+            await self._say(asked, answer, lane=lane, quietly=quietly)
+
+    def _has_room(self, asked: Asked) -> bool:
+        """Members' commands are served so often that nobody fills a chat by them."""
+        most, within = IN_PRIVATE_CHAT if asked.in_private else IN_GROUP
+        key, now = (asked.chat_id, asked.speaker_id, asked.name), self.clock.monotonic()
+        taken = self._taken.setdefault(key, deque())
+        self._taken.move_to_end(key)
+        if len(self._taken) > REMEMBERED:
+            self._taken.popitem(last=False)
+        while taken and taken[0] <= now - within:
+            taken.popleft()
+        if len(taken) >= most:
+            return False
+        taken.append(now)
+        return True
+
+    async def _remember(self, key: str) -> None:
+        self._served[key] = None
+        while len(self._served) > SERVED:
+            self._served.popitem(last=False)
+        if self.bookmarks:
+            await self.bookmarks.put(_PLACE, " ".join(self._served))
+
+    async def _say(self, asked: Asked, text: str, *, lane: Lane = Lane.NOTICE, quietly: bool = False) -> None:
+        await self.answers.say(asked, text, lane=lane, quietly=quietly)
+
+    # ---- for anybody ------------------------------------------------------------------------------------------------
 
     async def _start(self, asked: Asked) -> str | None:
-        """/start, also as it follows a link: setup_GROUP in private, mods_GROUP or report_GROUP in a group."""
-        purpose, _, group = asked.rest.partition("_")
-        if not re.fullmatch(r"-\d{1,18}", group):
-            return asked.say["telegram.hello"] if asked.message.chat.type == Chat.PRIVATE else None
-        in_private = asked.message.chat.type == Chat.PRIVATE
-        places = {int(group)} if in_private else {int(group), asked.chat_id}  # else anybody binds where they only read
-        if not all([await self._is_admin(asked, place) for place in places]):
-            return asked.say["card.not_allowed"]
-        community = self.desk.community(Platform.TELEGRAM, group)
-        match purpose:
-            case "setup" if in_private:
-                await self._answer(asked, await self._overview(community, asked.say), self._menu(community, asked.say))
-            case "mods" if not in_private:
-                await self._set(group, asked, moderators_channel=str(asked.chat_id))
-                return asked.say["telegram.moderators_chat_set"]
-            case "report" if not in_private:
-                await self._set(group, asked, report_channel=str(asked.chat_id))
-                return asked.say["telegram.report_chat_set"]
+        """/start, also as it follows a link: setup_GROUP or appeal_INCIDENT in private, mods_GROUP or report_GROUP in
+        the group that becomes a room."""
+        purpose, _, number = asked.rest.partition("_")
+        if purpose == "appeal" and asked.in_private:
+            await self.appeals.serve(replace(asked, rest=number))
+            return None
+        if not re.fullmatch(r"-[0-9]{1,18}", number):
+            return asked.say["telegram.hello"] if asked.in_private else None
+        asked = replace(asked, group=number)
+        if purpose in ("mods", "report") and asked.in_group:
+            if asked.is_anonymous and number != str(asked.chat_id):
+                await self._let_choose(asked, [number])
+                return None
+            looks_after = may(await rights_of(asked, asked.chat_id, self.members), Deed.BIND_ROOM)
+            return await self.setup.bind(asked, purpose) if looks_after or self._has_room(asked) else None
+        if purpose == "setup" and asked.in_private:
+            rights = await rights_of(asked, int(number), self.members)
+            if not may(rights, Deed.SET_UP):
+                return refused(rights, asked.say)
+            await self.setup.open(asked)
         return None
 
+    async def _help(self, asked: Asked) -> str | None:
+        return asked.say["telegram.hello"] if asked.in_private else None
+
+    async def _flag(self, asked: Asked) -> str | None:
+        """A member reports the message that they answer; not before the eyes of the others."""
+        target, say = asked.message.reply_to_message, asked.say
+        if target is None or not asked.in_group or not _is_somebodys(target, self.me) or asked.user is None:
+            return say["telegram.usage.flag"]
+        if self.desk.community(Platform.TELEGRAM, str(asked.chat_id)).moderators_channel is None:
+            return say["telegram.no_moderators_chat"]
+        is_taken = self.flags.take(asked.user, target, say)
+        with suppress(BadRequest, Forbidden, BotError):
+            async with self.limiter.turn(asked.chat_id, Lane.MODERATION):
+                await self.bot.delete_message(asked.chat_id, asked.message.message_id)
+        if is_taken:
+            await self._say(asked, say["telegram.thanks"], quietly=True)
+        return None
+
+    async def _appeal(self, asked: Asked) -> None:
+        await self.appeals.serve(asked)
+
+    async def _privacy(self, asked: Asked) -> str:
+        return asked.say["telegram.privacy"]
+
+    # ---- for moderators ---------------------------------------------------------------------------------------------
+
     async def _setup(self, asked: Asked) -> None:
-        link = f"https://t.me/{self.username}?start=setup_{asked.chat_id}"
-        button = InlineKeyboardButton(asked.say["telegram.open_setup"], url=link)
-        await self._answer(asked, asked.say["telegram.setup_in_private"], InlineKeyboardMarkup([[button]]))
+        if asked.in_private:
+            await self.setup.open(asked)
+        else:
+            await self.setup.invite(asked)
 
     async def _status(self, asked: Asked) -> str:
-        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
-        overview, rights = await self._overview(community, asked.say), await self._check(asked)
-        return f"{overview}\n{rights}"
+        return f"{await self.setup.overview(asked.group, asked.say)}\n{await self._check(asked)}"
 
     async def _check(self, asked: Asked) -> str:
-        missing = await self.members.missing_rights(asked.chat_id, self.me)
+        missing = await self.members.missing_rights(int(asked.group))
         lines = [asked.say(f"telegram.without.{right}") for right in missing]
-        if asked.message.chat.type != Chat.SUPERGROUP:
+        if not asked.group.startswith("-100") and asked.message.chat.type == Chat.GROUP:
             lines.append(asked.say["telegram.supergroups_only"])
         return "\n".join(lines) or asked.say["telegram.all_rights"]
 
     async def _test(self, asked: Asked) -> str:
         if not asked.rest:
             return asked.say["telegram.usage.test"]
-        decision = await self.desk.judge(
-            Message(
-                ref=MessageRef(Platform.TELEGRAM, str(asked.chat_id), "test"),
-                community_id=str(asked.chat_id),
-                author=Author(id="0"),
-                sent_at=self.clock.now(),
-                text=asked.rest,
-            )
+        message = Message(
+            ref=MessageRef(Platform.TELEGRAM, asked.group, "test"),
+            community_id=asked.group,
+            author=Author(id="0"),
+            sent_at=self.clock.now(),
+            text=asked.rest,
         )
-        wanted = deeds((*decision.actions, *decision.withheld), asked.say)
-        return "\n".join(filter(None, (asked.say("telegram.tested", actions=wanted), reasons(decision, asked.say))))
+        decision = await self.desk.judge(message)
+        wanted = (*decision.actions, *decision.withheld)
+        if not wanted:
+            return asked.say["telegram.tested_nothing"]
+        watching = asked.say["telegram.tested_watching"] if self.desk.policy(message).mode is Watch.WATCH else ""
+        head = asked.say("telegram.tested", actions=deeds(wanted, asked.say)) + watching
+        return "\n".join(filter(None, (head, reasons(decision, asked.say))))
 
     async def _why(self, asked: Asked) -> str | None:
-        """An incident's card, in the moderators' chat or in private: never in front of the group."""
-        if not asked.rest.lstrip("#").isdigit():
+        """An incident's card, in the moderators' room or in private: never in front of the group."""
+        if asked.numbered is None:
             return asked.say["telegram.usage.why"]
-        incident_id = int(asked.rest.lstrip("#"))
-        whose = await self.desk.whose(Platform.TELEGRAM, incident_id)
-        found = whose and await self.desk.look_up(Platform.TELEGRAM, whose, incident_id)
-        if not whose or not found:
-            return asked.say["card.not_found"]
-        group = int(whose)
-        if asked.chat_id == group or not await self._is_admin(asked, group):
+        found = await self.desk.look_up(Platform.TELEGRAM, asked.group, asked.numbered[0])
+        if asked.chat_id == int(asked.group):
             return asked.say["telegram.not_here"]
+        if found is None:
+            return asked.say["card.not_found"]
         text, entities, keyboard = self.cards.content(*found)
-        async with self.limiter.turn(asked.chat_id, Lane.NOTICE):
+        async with self.limiter.turn(asked.chat_id, Lane.ANSWER):
             await self.bot.send_message(
                 asked.chat_id, text, entities=entities, reply_markup=keyboard,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
@@ -288,54 +386,83 @@ class Commands:
         return None
 
     async def _history(self, asked: Asked) -> str | None:
-        if not asked.rest.lstrip("#").isdigit():
+        if asked.numbered is None:
             return asked.say["telegram.usage.history"]
-        incident_id = int(asked.rest.lstrip("#"))
-        whose = await self.desk.whose(Platform.TELEGRAM, incident_id)
-        found = whose and await self.desk.look_up(Platform.TELEGRAM, whose, incident_id)
-        if not whose or not found:
+        found = await self.desk.look_up(Platform.TELEGRAM, asked.group, asked.numbered[0])
+        if asked.chat_id == int(asked.group):
+            return asked.say["telegram.not_here"]
+        if found is None:
             return asked.say["card.not_found"]
         incident, history = found
-        group = int(whose)
-        if asked.chat_id == group or not await self._is_admin(asked, group):
-            return asked.say["telegram.not_here"]
         return history_line(history, asked.say, self.desk.policy(incident.decision.message).timezone)
 
     async def _exempt(self, asked: Asked) -> str:
-        """As a reply: no rule applies to this member or channel any more, or all do again."""
-        target = asked.message.reply_to_message
-        who = target and (target.sender_chat or target.from_user)
-        if not who:
+        """As an answer to a message or to a card: no rule applies to its author any more; with "off" all do again."""
+        if asked.rest.lower() not in ("", "on", "켜기", *_OFF) or (target := asked.message.reply_to_message) is None:
             return asked.say["telegram.usage.exempt"]
-        id_ = str(who.id)
-        community = await self.desk.change(
-            Platform.TELEGRAM,
-            str(asked.chat_id),
-            lambda now: replace(now, exempt_roles=now.exempt_roles ^ {id_}),
-            by=asked.by,
-        )
-        return asked.say["telegram.exempted" if id_ in community.exempt_roles else "telegram.no_longer_exempt"]
+        if (who := await self._whom(asked, target)) is None:
+            return asked.say["telegram.usage.exempt"]
+        id_, name = who
+        is_on = asked.rest.lower() not in _OFF
+
+        def edit(now: Community) -> Community:
+            return replace(now, exempt_roles=now.exempt_roles | {id_} if is_on else now.exempt_roles - {id_})
+
+        await self.desk.change(Platform.TELEGRAM, asked.group, edit, by=asked.by)
+        return asked.say("telegram.exempted" if is_on else "telegram.no_longer_exempt", name=name)
+
+    async def _whom(self, asked: Asked, target: TelegramMessage) -> tuple[str, str] | None:
+        """Whose words a message holds: a restored one is posted by us and names its author, a card its incident."""
+        if target.from_user and target.from_user.id == self.me:
+            for row in target.reply_markup.inline_keyboard if target.reply_markup else ():
+                for button in row:
+                    press = pressed(button.callback_data) if isinstance(button.callback_data, str) else None
+                    found = press and await self.desk.look_up(Platform.TELEGRAM, asked.group, press[1])
+                    if found:
+                        author = found[0].decision.message.author
+                        return author.id, author.name or author.id
+            named = (one.user for one in target.entities if one.type == MessageEntity.TEXT_MENTION and one.user)
+            return next(((str(one.id), one.full_name) for one in named), None)
+        if not _is_somebodys(target, self.me) or asked.chat_id != int(asked.group):
+            return None
+        who: Chat | User | None = target.sender_chat or target.from_user
+        return (str(who.id), getattr(who, "full_name", None) or str(who.id)) if who else None
 
     async def _pause(self, asked: Asked) -> str:
-        if asked.rest in ("off", "끝", "해제"):
-            await self._set(str(asked.chat_id), asked, paused_until=None)
+        if asked.rest.lower() in _OFF:
+            community = await self.setup.change(asked, paused_until=None)
+            await self._tell_room(asked, community, "telegram.room_resumed")
             return asked.say["telegram.resumed"]
-        if not (span := _DURATION.fullmatch(asked.rest or "1h")):
+        if not (given := _DURATION.fullmatch(asked.rest.lower() or "1h")):
             return asked.say["telegram.usage.pause"]
-        lasting = min(timedelta(**{_UNITS[span[2]]: int(span[1])}), timedelta(days=30))
-        await self._set(str(asked.chat_id), asked, paused_until=self.clock.now() + lasting)
-        return asked.say("telegram.paused", minutes=int(lasting.total_seconds() // 60))
+        lasting = min(timedelta(**{_UNITS[given[2]]: int(given[1])}), timedelta(days=30))
+        until = self.clock.now() + lasting
+        community = await self.setup.change(asked, paused_until=until)
+        at = self._at(until, community)
+        await self._tell_room(asked, community, "telegram.room_paused", until=at)
+        return asked.say("telegram.paused", until=at)
+
+    async def _tell_room(self, asked: Asked, community: Community, key: str, **facts: object) -> None:
+        if str(asked.chat_id) != community.moderators_channel:
+            await self.setup.tell_room(community, key, by=asked.by, **facts)
+
+    def _at(self, moment: datetime, community: Community) -> str:
+        timezone = self.desk.schedule(community.platform, community.id).timezone
+        return moment.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")
 
     async def _bots(self, asked: Asked) -> str:
         """The other bots of the group; "on 1", "off 1" or "owner 1 CHAT" chooses for one of them."""
-        community = self.desk.community(Platform.TELEGRAM, str(asked.chat_id))
+        community = self.desk.community(Platform.TELEGRAM, asked.group)
         seen = self.desk.bots(Platform.TELEGRAM, community.id)
         if asked.rest:
-            if (chosen := _BOT_CHOICE.fullmatch(asked.rest)) is None:
+            if (chosen := _BOT_CHOICE.fullmatch(asked.rest.lower())) is None:
                 return asked.say["bots.usage"]
             what, number, chat_id = chosen.groups()
             if not 1 <= int(number) <= len(seen) or (what == "owner") is not bool(chat_id):
                 return asked.say("bots.unknown", given=number) if not chat_id else asked.say["bots.usage"]
+            chat_id = str(asked.user_id) if chat_id in ("me", "나") else chat_id
+            if what == "owner" and not await self._may_be_told(asked, int(chat_id)):
+                return asked.say["telegram.not_your_chat"]
             bot, _ = seen[int(number) - 1]
 
             def edit(now: Community) -> Community:
@@ -347,95 +474,20 @@ class Commands:
             seen = self.desk.bots(Platform.TELEGRAM, community.id)
         return "\n".join(_listed(seen, community, asked.say))
 
-    async def _flag(self, asked: Asked) -> str | None:
-        """A member reports the message that they reply to."""
-        target, say = asked.message.reply_to_message, asked.say
-        if target is None or asked.message.chat.type not in GROUPS:
-            return say["telegram.usage.flag"]
-        who = target.sender_chat or target.from_user
-        text = say(
-            "telegram.flagged",
-            by=asked.message.from_user.full_name if asked.message.from_user else "",
-            author=getattr(who, "full_name", None) or getattr(who, "title", None) or "",
-            link=target.link or "",
-        )
-        told = await self._tell_moderators(str(asked.chat_id), text)
-        return say["telegram.thanks" if told else "telegram.no_moderators_chat"]
+    async def _may_be_told(self, asked: Asked, chat_id: int) -> bool:
+        """A chat to write to belongs to who chooses it: else anybody with a group writes to strangers by our hand."""
+        if chat_id > 0:
+            return chat_id == asked.user_id and not asked.is_anonymous
+        return may(await rights_of(asked, chat_id, self.members), Deed.BIND_ROOM)
 
     async def _report(self, asked: Asked) -> str | None:
-        """In the group, or in its moderators' chat; who is no admin there and answers a message, reports that one."""
-        here = str(asked.chat_id)
-        known = self.desk.communities(Platform.TELEGRAM)
-        looked_after = [community for community in known if community.moderators_channel == here != community.id]
-        if len(looked_after) > 1:
-            return asked.say["telegram.several_groups"]
-        community = looked_after[0] if looked_after else self.desk.community(Platform.TELEGRAM, here)
-        if asked.message.chat.type not in GROUPS or not await self._is_admin(asked, int(community.id)):
-            return await self._flag(asked) if asked.message.reply_to_message else None
+        rights = await rights_of(asked, int(asked.group), self.members)
         reporting = Reporting(desk=self.desk, clock=self.clock, posting=self.posting)
-        return await reporting.serve(asked.rest.lower().split(), community, asked.chat_id, asked.say, by=asked.by)
-
-    async def _appeal(self, asked: Asked) -> str:
-        """A member objects to what was done about a message of theirs."""
-        number, _, words = asked.rest.lstrip("#").partition(" ")
-        told = await self._appeal_against(int(number), words.strip(), asked) if number.isdigit() else None
-        return told or asked.say["telegram.usage.appeal"]
-
-    async def _appeal_against(self, incident_id: int, words: str, asked: Asked) -> str | None:
-        """None where it is not about them."""
-        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
-        if incident is None:
-            return None
-        community = self.desk.community(Platform.TELEGRAM, incident.decision.message.community_id)
-        if community.moderators_channel is None:
-            return asked.say["telegram.no_moderators_chat"]
-        is_first = await self.desk.appeal(Platform.TELEGRAM, community.id, incident_id, words)
-        return asked.say["telegram.appeal_sent" if is_first else "telegram.appeal_already"]
-
-    async def _privacy(self, asked: Asked) -> str:
-        return asked.say["telegram.privacy"]
-
-    # ---- shared -----------------------------------------------------------------------------------------------------
-
-    async def _set(self, group: str, asked: Asked, **changes: Any) -> None:
-        await self.desk.change(Platform.TELEGRAM, group, lambda now: replace(now, **changes), by=asked.by)
-
-    async def _is_admin(self, asked: Asked, group: int) -> bool:
-        if asked.is_anonymous_admin:  # known to be an admin of the chat that they write in, and of no other
-            return asked.chat_id == group
-        return await self.members.is_admin(group, asked.user_id)
-
-    async def _tell_moderators(self, community_id: str, text: str) -> bool:
-        channel = self.desk.community(Platform.TELEGRAM, community_id).moderators_channel
-        if channel is None:
-            return False
-
-        async def tell(id_: int) -> None:
-            async with self.limiter.turn(id_, Lane.NOTICE):
-                await self.bot.send_message(id_, text, link_preview_options=LinkPreviewOptions(is_disabled=True))
-
-        try:
-            await self.moves.follow(int(channel), tell)
-        except (BadRequest, Forbidden, ChatMigrated):
-            return False
-        return True
-
-    async def _answer(self, asked: Asked, text: str, menu: InlineKeyboardMarkup | None = None) -> None:
-        async with self.limiter.turn(asked.chat_id, Lane.NOTICE):
-            await self.bot.send_message(
-                asked.chat_id, cut(text, LONGEST), reply_markup=menu,
-                message_thread_id=asked.message.message_thread_id if asked.message.is_topic_message else None,
-                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True)
-                if asked.message.chat.type in GROUPS else None,
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )  # fmt: skip
-
-    async def _answer_press(self, query: CallbackQuery, text: str) -> None:
-        try:
-            with mapped(self.limiter.say):
-                await self.bot.answer_callback_query(query.id, text)
-        except (BadRequest, Unavailable):
-            pass  # too late to answer; what was chosen counts
+        community = self.desk.community(Platform.TELEGRAM, asked.group)
+        words = asked.rest.lower().split()
+        if (deed := reporting.deed(words, community)) and not may(rights, deed):
+            return refused(rights, asked.say)
+        return await reporting.serve(words, community, asked.chat_id, asked.say, by=asked.by)
 
     def _language(self, message: TelegramMessage) -> Texts:
         """The group's language; in private the person's."""
@@ -443,57 +495,7 @@ class Commands:
             language := self.desk.community(Platform.TELEGRAM, str(message.chat.id)).language
         ):
             return texts(language)
-        return texts(_spoken(message.from_user.language_code if message.from_user else None))
-
-    async def _title(self, chat_id: str | None) -> str:
-        """What a chat is called, as far as we may know."""
-        if chat_id is None:
-            return "-"
-        try:
-            async with self.limiter.turn(int(chat_id), Lane.MODERATION):
-                return (await self.bot.get_chat(int(chat_id))).title or chat_id
-        except (BadRequest, Forbidden, ChatMigrated):
-            return chat_id
-
-    async def _overview(self, community: Community, say: Texts) -> str:
-        policy = self.desk.policy(_about(community, self.clock))
-        return say(
-            "telegram.overview",
-            name=await self._title(community.id),
-            mode=say[f"telegram.mode.{policy.mode}"],
-            preset=say[f"telegram.preset.{community.preset}"] if community.preset else "-",
-            language=say[f"in_language.{policy.language}"],
-            moderators=await self._title(community.moderators_channel),
-            report=await self._title(community.report_channel),
-            schedule=schedule_line(self.desk.schedule(Platform.TELEGRAM, community.id), say),
-        )
-
-    def _menu(self, community: Community, say: Texts) -> InlineKeyboardMarkup:
-        policy = self.desk.policy(_about(community, self.clock))
-        chosen = {"preset": community.preset, "mode": policy.mode, "language": policy.language}
-
-        def button(what: str, value: str, text: str) -> InlineKeyboardButton:
-            mark = "✓ " if chosen.get(what) == value else ""
-            return InlineKeyboardButton(mark + text, callback_data=f"setup:{community.id}:{what}:{value}")
-
-        def choose_chat(purpose: str) -> InlineKeyboardButton:
-            link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"
-            return InlineKeyboardButton(say[f"telegram.choose_{purpose}"], url=link)
-
-        schedule = self.desk.schedule(Platform.TELEGRAM, community.id)
-        weekly, daily = "monday" if schedule.weekday is None else "off", "off" if schedule.daily else "on"
-        return InlineKeyboardMarkup(
-            [
-                [choose_chat("mods"), choose_chat("report")],
-                [button("preset", name, say[f"telegram.preset.{name}"]) for name in PRESETS],
-                [button("mode", mode, say[f"telegram.mode.{mode}"]) for mode in Watch],
-                [button("language", "ko", "한국어"), button("language", "en", "English")],
-                [
-                    button("report", weekly, say[f"telegram.report_{'off' if weekly == 'off' else 'on'}"]),
-                    button("daily", daily, say[f"telegram.daily_{daily}"]),
-                ],
-            ]
-        )
+        return texts(spoken(message.from_user.language_code if message.from_user else None))
 
 
 async def invitation(token: str, api_url: str, say: Texts) -> str:
@@ -503,6 +505,11 @@ async def invitation(token: str, api_url: str, say: Texts) -> str:
         async with Bot(token, base_url=f"{api_url.rstrip('/')}/bot") as bot:
             rights = "+".join(right.removeprefix("can_") for right in NEEDED)
             return f"https://t.me/{bot.username}?startgroup=true&admin={rights}"
+
+
+def _is_somebodys(target: TelegramMessage, me: int) -> bool:
+    """Not our own, and not the service message that everything in a forum's topic "answers"."""
+    return target.forum_topic_created is None and not (target.from_user and target.from_user.id == me)
 
 
 def _listed(seen: Sequence[tuple[OtherBot, bool]], community: Community, say: Texts) -> Iterator[str]:
@@ -518,29 +525,4 @@ def _listed(seen: Sequence[tuple[OtherBot, bool]], community: Community, say: Te
     yield say["bots.usage"]
 
 
-def _chosen(community: Community, what: str, value: str) -> Community:
-    match what:
-        case "preset" if value in PRESETS:
-            return replace(community, preset=value)
-        case "mode" if value in tuple(Watch):
-            return replace(community, mode=Watch(value))
-        case "language" if value in LANGUAGES:
-            return replace(community, language=value)
-        case "report" if value in (*DAYS, "off"):
-            return replace(community, report_day=value)
-        case "daily" if value in ("on", "off"):
-            return replace(community, daily_digest=value == "on")
-    return community
-
-
-def _spoken(code: str | None) -> str:
-    """A person's language as far as we speak it."""
-    return "en" if code and not code.startswith("ko") else "ko"
-
-
-def _about(community: Community, clock: Clock) -> Message:
-    """Stands for any message of this community."""
-    return Message(
-        ref=MessageRef(Platform.TELEGRAM, community.id, "0"), community_id=community.id, author=Author(id="0"),
-        sent_at=clock.now(),
-    )  # fmt: skip
+__all__ = ["FOR_ADMINS", "KOREAN", "Commands", "invitation"]

@@ -1,22 +1,25 @@
-"""Who is who in a chat: admins and the linked channel, asked for when needed and remembered for a while."""
+"""Who is who in a chat: admins and the linked channel, remembered for a while; and what somebody may do there, which is
+asked of Telegram anew each time."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberUpdated
+from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberOwner, ChatMemberUpdated, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.reading import Staff, role_word
+from bot.domain.permissions import Right
 from bot.errors import BotError, Unavailable
 from bot.ports import Clock
 
 KEEP = 300.0  # seconds that a chat's admins are remembered; a change arrives as an update anyway
 RENEW = 150.0  # seconds after which they are asked for again while the known ones still count
 FIRST_ANSWER = 1.0  # seconds that messages of a chat wait for its admins the first time
-KEEP_PRESSER = 15.0  # seconds that somebody who presses buttons is remembered as an admin or not
+REMEMBERED = 10_000  # members whom another admin restricts
 
 _log = structlog.get_logger(__name__)
 
@@ -26,8 +29,9 @@ class Members:
     bot: Bot
     limiter: Limiter
     clock: Clock
+    me: int
     _staff: dict[int, tuple[float, Staff]] = field(default_factory=dict)
-    _pressers: dict[tuple[int, int], tuple[float, bool]] = field(default_factory=dict)
+    _held: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # whom others restrict, as heard
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
     _changes: Counter[int] = field(default_factory=Counter)  # of a chat's admins, that updates have told of
     _renewals: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)
@@ -67,7 +71,7 @@ class Members:
             while True:
                 changes = self._changes[chat_id]
                 try:
-                    found = await self._ask(chat_id)
+                    found = await self._ask(chat_id) or known or Staff()
                 except Unavailable:
                     if known:
                         return known
@@ -83,55 +87,93 @@ class Members:
             renewal.cancel()
         await asyncio.gather(*renewals, return_exceptions=True)
 
-    async def _ask(self, chat_id: int) -> Staff:
+    async def _ask(self, chat_id: int) -> Staff | None:
+        """None where Telegram refuses to say."""
         try:
             async with self.limiter.turn(chat_id, Lane.MODERATION):
                 administrators, chat = await asyncio.gather(
                     self.bot.get_chat_administrators(chat_id, return_bots=True), self.bot.get_chat(chat_id)
                 )
         except (BadRequest, Forbidden):
-            return Staff()
+            return None
         return Staff.of(administrators, chat.linked_chat_id)
 
-    async def is_admin(self, chat_id: int, user_id: int) -> bool:
-        """Asked of Telegram itself, at most a few seconds ago."""
-        asked_at, known = self._pressers.get((chat_id, user_id), (0.0, False))
-        if asked_at and self.clock.monotonic() - asked_at < KEEP_PRESSER:
-            return known
-        member = await self._member(chat_id, user_id)
-        known = member is not None and bool(role_word(member))
-        self._pressers[chat_id, user_id] = (self.clock.monotonic(), known)
-        return known
+    async def administrators(self, chat_id: int) -> Sequence[ChatMember]:
+        """The people among the admins, as they are now."""
+        try:
+            async with self.limiter.turn(chat_id, Lane.MODERATION):
+                return [one for one in await self.bot.get_chat_administrators(chat_id) if not one.user.is_bot]
+        except (BadRequest, Forbidden):
+            return ()
 
-    async def status(self, chat_id: int, user_id: int) -> str:
-        """ChatMember.status; "" where Telegram does not say."""
-        member = await self._member(chat_id, user_id)
-        return member.status if member else ""
+    def groups_of(self, user_id: int) -> Sequence[int]:
+        """The chats that somebody was last seen to be an admin of. What they may do there is to be asked."""
+        return [chat_id for chat_id, (_, staff) in self._staff.items() if staff.role(user_id)]
 
-    async def missing_rights(self, chat_id: int, me: int) -> tuple[str, ...]:
+    async def owner(self, chat_id: int) -> User | None:
+        return next((one.user for one in await self.administrators(chat_id) if one.status == ChatMember.OWNER), None)
+
+    async def rights(self, chat_id: int, user_id: int) -> frozenset[Right]:
+        """What somebody may do in a chat, asked of Telegram now; nothing where they are no admin, or only in title."""
+        return _rights(await self.member(chat_id, user_id))
+
+    async def rights_of_anonymous(self, chat_id: int, title: str | None) -> frozenset[Right]:
+        """What every admin may do who writes without a name and under this title: Telegram does not tell which of them
+        it is."""
+        hidden = [one for one in await self.administrators(chat_id) if getattr(one, "is_anonymous", False)]
+        entitled = [one for one in hidden if (getattr(one, "custom_title", None) or "") == (title or "")] or hidden
+        return frozenset.intersection(*map(_rights, entitled)) if entitled else frozenset()
+
+    async def missing_rights(self, chat_id: int) -> tuple[str, ...]:
         """What the bot lacks in a chat, as Telegram names the rights."""
-        member = await self._member(chat_id, me)
+        member = await self.member(chat_id, self.me)
         if isinstance(member, ChatMemberAdministrator):
             return tuple(right for right in NEEDED if not getattr(member, right))
         return NEEDED
 
-    async def _member(self, chat_id: int, user_id: int) -> ChatMember | None:
+    async def member(self, chat_id: int, user_id: int) -> ChatMember | None:
+        """As Telegram sees them now; None where it does not say."""
         try:
             async with self.limiter.turn(chat_id, Lane.MODERATION):
                 return await self.bot.get_chat_member(chat_id, user_id)
         except (BadRequest, Forbidden):
             return None
 
+    def is_held_by_others(self, chat_id: int, user_id: int) -> bool:
+        """Whether the last to restrict or ban somebody was another admin, as far as we heard."""
+        return (chat_id, user_id) in self._held
+
     def hear(self, change: ChatMemberUpdated) -> None:
         """Somebody's status changed. Who merely comes or goes was and is nobody's admin."""
         if role_word(change.old_chat_member) or role_word(change.new_chat_member):
             self.forget(change.chat.id)
+        key = (change.chat.id, change.new_chat_member.user.id)
+        self._held.pop(key, None)
+        if change.from_user.id != self.me and change.new_chat_member.status in (
+            ChatMember.RESTRICTED,
+            ChatMember.BANNED,
+        ):
+            self._held[key] = None
+            if len(self._held) > REMEMBERED:
+                self._held.popitem(last=False)
 
     def forget(self, chat_id: int) -> None:
         self._changes[chat_id] += 1
         self._staff.pop(chat_id, None)
-        for key in [key for key in self._pressers if key[0] == chat_id]:
-            del self._pressers[key]
+
+
+def _rights(member: ChatMember | None) -> frozenset[Right]:
+    """As bot/domain/permissions.py tells which of Telegram's rights are meant."""
+    if isinstance(member, ChatMemberOwner):
+        return frozenset(Right)
+    if not isinstance(member, ChatMemberAdministrator):
+        return frozenset()
+    rights = {Right.DELETE} if member.can_delete_messages else set()
+    if member.can_restrict_members:
+        rights |= {Right.MUTE, Right.KICK, Right.BAN}
+        if member.can_change_info:
+            rights.add(Right.MANAGE)
+    return frozenset(rights | {Right.REVIEW}) if rights else frozenset()
 
 
 #: The admin rights that the bot asks for, and uses.

@@ -12,7 +12,8 @@ from telegram import Message as TelegramMessage
 from telegram import MessageEntity, Update
 
 from adapters.recalling import recall
-from adapters.telegram.commands import FOR_ADMINS, KOREAN
+from adapters.telegram.asking import KOREAN
+from adapters.telegram.commands import FOR_ADMINS
 from bot.domain.message import Message, Platform
 from bot.domain.pairing import ANYBODY, Hints, Turn, Turns
 from bot.ports import Clock, Inbox

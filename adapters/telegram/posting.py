@@ -9,9 +9,9 @@ from telegram import Bot, InputMediaDocument, Message
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from adapters.pacing import Pace
-from adapters.telegram.acting import LONGEST, cut, units
 from adapters.telegram.errors import Lost
 from adapters.telegram.limiting import Lane, Limiter
+from adapters.telegram.text import LONGEST, cut, units
 from bot.domain.actions import Done, Gone, Outcome, Refused, Unconfirmed
 from bot.domain.report import Attachment, Edition
 from bot.errors import Unavailable
@@ -126,7 +126,7 @@ class Posting:
         _log.warning("part of a report not posted", chat=chat_id, error="Unavailable")
 
     async def _send(self, chat_id: int, count: int, send: Callable[[], Awaitable[Sent]]) -> Sent:
-        notices = self.limiter.turn(chat_id, Lane.NOTICE, count=count, patience=PATIENCE)
+        notices = self.limiter.turn(chat_id, Lane.ANSWER, count=count, patience=PATIENCE)
         async with self._pace.turn(count), notices:
             try:
                 return await send()

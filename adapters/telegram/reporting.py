@@ -8,6 +8,7 @@ from adapters.telegram.posting import Posting
 from bot.domain.community import Community
 from bot.domain.message import Platform
 from bot.domain.periods import Span, latest
+from bot.domain.permissions import Deed
 from bot.ports import Clock, Desk
 from bot.texts import Texts
 from bot.texts.schedules import schedule_line
@@ -21,6 +22,7 @@ _SPANS = {
     "지난주": Span.WEEK,
     "지난달": Span.MONTH,
 }
+_NAMES = {"names", "이름"}
 _ON, _OFF = ("on", "켜기"), ("off", "끄기")
 _DAY_WORDS = {word: day for day, *words in (
     ("monday", "mon", "월", "월요일"), ("tuesday", "tue", "화", "화요일"), ("wednesday", "wed", "수", "수요일"),
@@ -36,6 +38,12 @@ class Reporting:
     clock: Clock
     posting: Posting
 
+    def deed(self, words: list[str], community: Community) -> Deed:
+        """What is asked for."""
+        if _change(words, community):
+            return Deed.SCHEDULE
+        return Deed.REPORT_NAMES if set(words) & _NAMES else Deed.REPORT
+
     async def serve(self, words: list[str], community: Community, chat_id: int, say: Texts, *, by: str) -> str | None:
         """For an admin of the group. `chat_id`: where they asked. Members' names stand only in a report that is asked
         for in the moderators' chat."""
@@ -43,8 +51,8 @@ class Reporting:
             if change:
                 await self.desk.change(community.platform, community.id, lambda now: replace(now, **change), by=by)
             return schedule_line(self.desk.schedule(community.platform, community.id), say)
-        names = [word for word in words if word in ("names", "이름")]
-        words = [word for word in words if word not in ("names", "이름", "range", "기간")]
+        names = [word for word in words if word in _NAMES]
+        words = [word for word in words if word not in (*_NAMES, "range", "기간")]
         if names and (str(chat_id) != community.moderators_channel or str(chat_id) == community.id):
             return say["telegram.names_not_here"]
         timezone = self.desk.schedule(community.platform, community.id).timezone

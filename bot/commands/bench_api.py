@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -50,7 +51,8 @@ async def bench_api(rate: float, seconds: float, say: Texts, *, as_json: bool) -
                     await bare.run(rate, seconds / ROUNDS)
                     await check.run(rate, seconds / ROUNDS)
         finally:
-            server.terminate()
+            with suppress(ProcessLookupError):  # it has ended by itself: what failed then is raised, not this
+                server.terminate()
             await server.wait()
     result = {
         "rate": rate,

@@ -4,11 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
+from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from bot.commands.shown import print_json
 from bot.config import Config, Storage
 from bot.domain.actions import Done, Outcome
 from bot.domain.incident import PlannedAction, Settlement
-from bot.domain.message import Author, Message, MessageRef, Platform
+from bot.domain.message import MOST_READ, Author, Message, MessageRef, Platform
 from bot.domain.report import Edition
 from bot.domain.rules import Policy, Watch, decide
 from bot.domain.verdict import Exchange
@@ -28,6 +29,7 @@ from bot.texts import Texts
 
 ROUNDS = 3
 ARRIVING = 256  # messages that a platform hands over at once
+LONG_ONES = 200  # messages of the run that has long texts in it
 SHARE = 10  # the naive bot gets one message in SHARE: it is slow, and its rate does not depend on how many
 
 
@@ -44,6 +46,7 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
                 path = Path(folder) / str(number)
                 naive.append(await _naive(messages // ROUNDS // SHARE, guard, policy, path.with_suffix(".naive.db")))
                 ours.append(await _ours(messages // ROUNDS, guard, path.with_suffix(".db")))
+            long = await _ours(LONG_ONES, guard, Path(folder) / "long.db", source=iter(long_ones(LONG_ONES)))
     result = {
         "messages": messages,
         "queue_per_second": round(queue, 1),
@@ -51,6 +54,8 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
         "naive_per_second": round(median(one.rate for one in naive), 1),
         "ratio": round(median(our.rate / their.rate for our, their in zip(ours, naive, strict=True)), 2),
         "incidents": sum(one.incidents for one in ours),
+        "longest_hold_ms": round(max(one.hold for one in ours) * 1000, 1),
+        "longest_hold_by_long_texts_ms": round(long.hold * 1000, 1),
         "memory_mib": [round(one.memory, 1) for one in ours],
     }
     print_json(result) if as_json else print(say("bench.flow", **result))
@@ -58,11 +63,27 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """`rate` in messages a second, resident `memory` in MiB at the end."""
+    """`rate` in messages a second, resident `memory` in MiB at the end; `hold`: the longest that one piece of work held
+    the event loop, in seconds."""
 
     rate: float
     incidents: int
     memory: float
+    hold: float = 0.0
+
+
+class _Watch:
+    """Comes back as often as the event loop lets it, and remembers the longest that it had to wait."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def run(self) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            self.longest = max(self.longest, time.perf_counter() - before)
+            await asyncio.sleep(0.001)
 
 
 def chat() -> Iterator[Message]:
@@ -83,17 +104,26 @@ def chat() -> Iterator[Message]:
             )
 
 
+def long_ones(messages: int) -> list[Message]:
+    """Every tenth message as long as only an attached text is, no two alike."""
+    dice = Random(1)
+    made = list(islice(chat(), messages))
+    for place in range(0, messages, 10):
+        syllables = (chr(dice.randrange(0xAC00, 0xD7A4)) if dice.random() > 0.2 else " " for _ in range(2 * MOST_READ))
+        made[place] = replace(made[place], text="".join(syllables))
+    return made
+
+
 class Firehose:
     """A chat platform that always has the next messages ready and does what it is told at once."""
 
     platform = Platform.REHEARSAL
 
-    def __init__(self, messages: int) -> None:
-        self._left = messages
+    def __init__(self, messages: int, source: Iterator[Message]) -> None:
+        self._left, self._source = messages, source
 
     async def messages(self) -> AsyncIterator[Sequence[Message]]:
-        source = chat()
-        while batch := list(islice(source, min(ARRIVING, self._left))):
+        while batch := list(islice(self._source, min(ARRIVING, self._left))):
             self._left -= len(batch)
             yield batch
 
@@ -109,7 +139,7 @@ class Firehose:
         return Done()
 
 
-async def _ours(messages: int, guard: Guard, path: Path) -> Measured:
+async def _ours(messages: int, guard: Guard, path: Path, source: Iterator[Message] | None = None) -> Measured:
     settled = incidents = 0
 
     def count(settlements: Sequence[Settlement]) -> None:
@@ -119,12 +149,20 @@ async def _ours(messages: int, guard: Guard, path: Path) -> Measured:
 
     config = Config(storage=Storage(url=f"sqlite:///{path}"))
     async with wiring.application(
-        config, guard, lambda core: [Firehose(messages)], mode=Watch.LIVE, moment=lambda m: m.sent_at, on_settled=count
+        config,
+        guard,
+        lambda core: [Firehose(messages, source or chat())],
+        mode=Watch.LIVE,
+        moment=lambda m: m.sent_at,
+        on_settled=count,
     ) as jikimi:
+        watch = _Watch()
+        watching = asyncio.create_task(watch.run())
         began = time.perf_counter()
         await jikimi.run()
         took = time.perf_counter() - began
-    return Measured(rate=settled / took, incidents=incidents, memory=_memory())
+        watching.cancel()
+    return Measured(rate=settled / took, incidents=incidents, memory=_memory(), hold=watch.longest)
 
 
 async def _queue(messages: int, guard: Guard) -> float:

@@ -134,6 +134,9 @@ Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick |
 RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Notice, TellOwner, Warn, Timeout, Kick, Ban)
 ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract, Answer)
 
+#: Kinds of actions that protect the other members, and go before everything else.
+PROTECTING = frozenset({Delete.kind})
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -150,12 +153,22 @@ class Gone:
     kind: ClassVar[str] = "gone"
 
 
+#: Why we gave an action up: its platform was away for too long; or it always failed, and then this and the name of what
+#: was raised.
+AWAY, DEFECT = "away", "defect: "
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The platform said no for good, e.g. a missing permission. `reason` names what is missing."""
+    """The platform said no for good, e.g. a missing permission. `reason` names what is missing; or why we gave up."""
 
     kind: ClassVar[str] = "refused"
     reason: str
+
+    @property
+    def given_up(self) -> bool:
+        """Not the platform's word, but ours."""
+        return self.reason == AWAY or self.reason.startswith(DEFECT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -550,7 +550,10 @@ class Readings:
         return tuple(_Reading(view, seen) for one in readings(self._text) for view, seen in views(one))
 
     @cached_property
-    def signs(self) -> Signs:
+    def signs(self) -> Signs | None:
+        """None for a long text: gathering them takes longer than searching, and most patterns' signs stand in it."""
+        if len(self._text) > 2_000:
+            return None
         texts = {text for reading in self.each for text in (reading.open, reading.close)}
         return signs_of("\n".join(texts))
 

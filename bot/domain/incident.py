@@ -20,7 +20,9 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAction:
-    """One action that is to be done, with all that a platform needs to do it."""
+    """One action that is to be done, with all that a platform needs to do it. `attempts` counts this one, too, and so
+    names it: whoever was thought dead meanwhile speaks of an earlier one. `defect`: it has failed by itself so often
+    (the name of what was raised) that it is to be closed instead."""
 
     id: int
     incident_id: int
@@ -29,6 +31,9 @@ class PlannedAction:
     rule: str
     reason: Reason
     language: str
+    attempts: int = 0
+    planned_at: datetime | None = None
+    defect: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

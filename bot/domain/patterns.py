@@ -40,9 +40,9 @@ class Patterns:
         together = (_compiled(one for one in plain if bool(needed[one]) is seldom) for seldom in (False, True))
         self._engines: tuple[_Engine, ...] = (*filter(None, together), *map(Expression, written))
 
-    def may_stand_in(self, signs: Signs) -> bool:
-        """Whether a text with these signs (`signs_of`) is worth searching."""
-        return self._is_always_worth_it or not self._signs.isdisjoint(signs)
+    def may_stand_in(self, signs: Signs | None) -> bool:
+        """Whether a text with these signs (`signs_of`; None: nobody knows) is worth searching."""
+        return signs is None or self._is_always_worth_it or not self._signs.isdisjoint(signs)
 
     def search(self, text: str) -> Found | None:
         return next((found for engine in self._engines if (found := engine.search(text))), None)

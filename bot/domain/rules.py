@@ -108,11 +108,13 @@ class Policy:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
-    @property
-    def to_search(self) -> tuple[Text, ...]:
-        """What rules look for that must be searched where a search can be given up: see `Situation.searched`."""
+    #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
+    to_search: tuple[Text, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
         texts = (c.text if isinstance(c, NoText) else c for rule in self.rules for c in rule.when)
-        return tuple({text: None for text in texts if isinstance(text, Text) and not text.is_linear})
+        slow = {text: None for text in texts if isinstance(text, Text) and not text.is_linear}
+        object.__setattr__(self, "to_search", tuple(slow))
 
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
@@ -166,9 +168,9 @@ class Decision:
 
 _NOTHING: Mapping[Text, Words] = MappingProxyType({})
 
-#: In this order: first what protects, then what informs.
+#: In this order: first what protects; a word to the author while they can be reached; then who else is to know.
 _FIRST_TO_LAST: tuple[type[Action], ...] = (
-    Delete, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner, Warn,
+    Delete, Warn, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner,
 )  # fmt: skip
 _ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
 

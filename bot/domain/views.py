@@ -38,7 +38,7 @@ _KEYBOARD = str.maketrans(
 
 # ---- canonical: only what cannot change a verdict ---------------------------------------------------------------
 
-_USUAL = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ\x21-\x7e]+(?: [가-힣ㄱ-ㅎㅏ-ㅣ\x21-\x7e]+)*")
+_PLAIN = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ\s\x21-\x7e]*")
 #: Signs that change the direction of what follows, marks that have one, and the letters they act between.
 _DIRECTED = re.compile("[\u061c\u200f\u202a-\u202e\u2066-\u2069]")
 _OVERRIDE = re.compile("[\u202d\u202e]")
@@ -74,7 +74,9 @@ def canonical(text: str) -> str:
     white space, and runs of more than three of the same jamo or of the same ! ? ~ . sign. Letters, case and spelling
     stay.
     """
-    if not _USUAL.fullmatch(text):
+    if _PLAIN.fullmatch(text):
+        text = " ".join(text.split())
+    else:
         text = _SURROGATE.sub("\ufffd", text)
         if _DIRECTED.search(text):
             text = _shown(text, "L")

@@ -41,6 +41,8 @@ async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Resu
         try:
             return await call()
         except Unavailable as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from error  # somebody wanted us to stop, and the port was louder
             wait = error.retry_after if error.retry_after is not None else pause
             _log.warning("waiting for a port", reason=str(error), seconds=wait)
             await clock.sleep(wait)

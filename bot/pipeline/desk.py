@@ -1,7 +1,7 @@
 """What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.domain.bots import Bot
 from bot.domain.community import Community
@@ -10,10 +10,11 @@ from bot.domain.incident import Incident
 from bot.domain.message import Message, Platform
 from bot.domain.report import Edition
 from bot.domain.review import Call, History
-from bot.domain.rules import Decision, Policy, decide
+from bot.domain.rules import Decision, Policy
 from bot.domain.schedule import Schedule
 from bot.domain.verdict import NOTHING_TO_JUDGE
 from bot.pipeline.bots import Bots
+from bot.pipeline.deciding import Decider
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
@@ -34,6 +35,7 @@ class FrontDesk:
     editor: Editor
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
+    decider: Decider = field(default_factory=Decider)
 
     def community(self, platform: Platform, community_id: str) -> Community:
         return self.policies.community(platform, community_id)
@@ -97,7 +99,8 @@ class FrontDesk:
             if exchange is None
             else await self.queue.submit(exchange, community_id=message.community_id)
         )
-        return decide(message, screening, policy, at=self.clock.now(), past=Past(bot=bot))
+        at, past = self.clock.now(), Past(bot=bot)
+        return await self.decider.decide(message, screening, policy, at=at, past=past, guest=True)
 
     async def report(
         self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False

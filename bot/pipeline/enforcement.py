@@ -1,76 +1,137 @@
 """Outbox -> platform -> outcome: planned actions are done, many at once, and what came of them is recorded."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
-from bot.domain.actions import Outcome, Refused
+from bot.domain.actions import AWAY, DEFECT, Ban, Kick, Outcome, Refused, Warn
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Platform
-from bot.errors import Unavailable
+from bot.domain.turns import Lane, UnderWay
+from bot.errors import BotError, raised
 from bot.pipeline.bell import Bell, patiently
 from bot.ports import ChatPlatform, Clock, Outbox
+
+RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
+GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
+
+#: How long a member's removal waits for the word to them that explains it, in seconds: afterwards nobody reaches them.
+LAST_WORD = 3.0
 
 _log = structlog.get_logger(__name__)
 
 
+def _shares() -> UnderWay:
+    return UnderWay(whole=256, platform=128, community=16)
+
+
 @dataclass(slots=True, kw_only=True)
 class Enforcer:
-    """One failing action never stops the next. An action whose platform is away is given back for later."""
+    """One failing action never stops the next. An action whose platform is away is given back for later; an exception
+    of its own is a fault of that action alone. Actions of platforms that are not connected here are left to whoever
+    has them."""
 
     outbox: Outbox
     platforms: Mapping[Platform, ChatPlatform]
     clock: Clock
     planned: Bell
-    at_once: int = 256
+    under_way: UnderWay = field(default_factory=_shares)
     poll: float = 1.0  # seconds
-    retry: timedelta = timedelta(seconds=5)
+    chance: Callable[[], float] = random.random  # 0..1
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
-    _busy: int = field(default=0)
-    _wants_room: bool = field(default=False)
+    _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
+    _ending: bool = False
 
-    async def run(self, closing: asyncio.Event | None = None) -> None:
-        """Until cancelled; or, once `closing` is set, until nothing that is due is left undone."""
+    async def run(self, closing: asyncio.Event | None = None, stopping: asyncio.Event | None = None) -> None:
+        """Until cancelled; or, once `closing` is set, until nothing that is due is left undone; or, once `stopping`
+        is set, until what is under way has ended."""
         async with asyncio.TaskGroup() as stage:
-            while True:
-                no_more = closing is not None and closing.is_set()
-                room = self.at_once - self._busy
-                claim = partial(self.outbox.claim, room, now=self.clock.now())
-                claimed = await patiently(claim, self.clock) if room else ()
+            while not (stopping and stopping.is_set()):
+                self._ending = closing is not None and closing.is_set()
+                claimed = await patiently(self._claim, self.clock)
                 for planned in claimed:
-                    self._busy += 1
-                    stage.create_task(self._carry_out(planned))
-                if room and len(claimed) == room:
-                    continue
-                if no_more and not claimed and not self._busy:
+                    self.under_way.begin(Lane.of(planned))
+                    doing = stage.create_task(self._carry_out(planned))
+                    if isinstance(planned.action, Warn):
+                        self._last_words[planned.incident_id] = doing
+                if self._ending and not claimed and self.under_way.is_empty:
                     return
-                self._wants_room = no_more or not room
-                await self.planned.wait(self.poll)  # rung for what is planned; where room is wanted, for room
+                if not claimed:
+                    await self.planned.wait(self.poll)  # rung for what is planned, and for room
+
+    async def _claim(self) -> Sequence[PlannedAction]:
+        if not self.platforms:
+            return ()
+        whole, now = self.under_way.whole, self.clock.now()
+        return await self.outbox.claim(whole, now=now, platforms=tuple(self.platforms), under_way=self.under_way)
 
     async def _carry_out(self, planned: PlannedAction) -> None:
+        lane = Lane.of(planned)
         try:
-            outcome = await self._perform(planned)
-        except Unavailable as error:
-            again = self.clock.now() + max(self.retry, timedelta(seconds=error.retry_after or 0))
-            _log.warning(
-                "action postponed", action=planned.action.kind, incident=planned.incident_id, reason=str(error)
-            )
-            await patiently(partial(self.outbox.postpone, planned.id, again), self.clock)
-        else:
-            await patiently(partial(self.outbox.record, [(planned.id, outcome)]), self.clock)
-            if self.on_outcome:
-                self.on_outcome(planned, outcome)
+            await self._let_the_last_word_go_first(planned)
+            try:
+                outcome = await self._perform(planned)
+            except BotError as error:  # what is broken is the platform, not the action
+                await self._later(planned, str(error), getattr(error, "retry_after", None))
+            except Exception as error:
+                await self._at_fault(planned, error)
+            else:
+                await self._close(planned, outcome)
         finally:
-            self._busy -= 1
-            if self._wants_room:
+            if planned.incident_id in self._last_words and isinstance(planned.action, Warn):
+                del self._last_words[planned.incident_id]
+            was_full = not self.under_way.room(lane)
+            self.under_way.end(lane)
+            if was_full or self._ending:
                 self.planned.ring()
 
+    async def _let_the_last_word_go_first(self, planned: PlannedAction) -> None:
+        warning = self._last_words.get(planned.incident_id)
+        if warning is None or not isinstance(planned.action, Ban | Kick):
+            return
+        patience = asyncio.ensure_future(self.clock.sleep(LAST_WORD))
+        try:
+            await asyncio.wait({warning, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+
     async def _perform(self, planned: PlannedAction) -> Outcome:
-        platform = self.platforms.get(planned.message.ref.platform)
-        if platform is None:
-            return Refused(f"{planned.message.ref.platform} is switched off")
-        return await platform.perform(planned)
+        if planned.defect:
+            return Refused(DEFECT + planned.defect)
+        return await self.platforms[planned.message.ref.platform].perform(planned)
+
+    async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:
+        defect = type(error).__name__
+        if planned.action.repeatable:
+            await self._later(planned, raised(error), defect=defect)
+        else:  # it may have been done before
+            _log.error("action failed", action=planned.action.kind, incident=planned.incident_id, reason=raised(error))
+            await self._close(planned, Refused(DEFECT + defect))
+
+    async def _later(
+        self, planned: PlannedAction, reason: str, retry_after: float | None = None, *, defect: str = ""
+    ) -> None:
+        now = self.clock.now()
+        if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
+            return await self._close(planned, Refused(AWAY))
+        pause = min(RETRY * 2 ** min(planned.attempts - 1, 10), LONGEST_RETRY) * (1 + self.chance()) / 2
+        until = now + max(pause, timedelta(seconds=retry_after or 0))
+        _log.warning(
+            "action postponed",
+            action=planned.action.kind,
+            incident=planned.incident_id,
+            attempt=planned.attempts,
+            reason=reason,
+        )
+        await patiently(partial(self.outbox.postpone, planned, until, defect=defect), self.clock)
+        return None
+
+    async def _close(self, planned: PlannedAction, outcome: Outcome) -> None:
+        await patiently(partial(self.outbox.record, [(planned, outcome)]), self.clock)
+        if self.on_outcome:
+            self.on_outcome(planned, outcome)

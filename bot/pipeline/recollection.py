@@ -10,6 +10,8 @@ from bot.domain.message import Kind, Message, as_read
 from bot.domain.rules import Decision, Policy
 from bot.domain.views import canonical
 
+LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
+
 Member = tuple[str, str]  # community, author
 Place = tuple[str, str, str]  # community, author, channel
 
@@ -28,7 +30,9 @@ class Recollection:
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = (message.community_id, message.author.id)
-        text = canonical(message.read if message.typed is None else as_read(message.typed))
+        text = message.read if message.typed is None else as_read(message.typed)
+        if len(text) <= LONG:
+            text = canonical(text)
         sent = self._sent.pop(member, None) or deque(maxlen=self._each)
         self._sent[member] = sent  # most recently heard of last
         while sent and message.sent_at - sent[0][0] > self._window:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -16,6 +17,7 @@ from bot.domain.rules import Decision, Policy, decide
 from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.bots import Bots
+from bot.pipeline.deciding import Decider
 from bot.pipeline.guard_queue import GuardQueue
 from bot.pipeline.recollection import Recollection
 from bot.pipeline.streaming import Streams
@@ -26,6 +28,7 @@ _log = structlog.get_logger(__name__)
 #: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
 Meet = Callable[[Message], Awaitable[Author]]
 Settled = Callable[[Sequence[Settlement]], None]
+Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 512  # messages in one claim
 MEETING = 60.0  # seconds that may be spent on finding out who an author is
@@ -46,6 +49,7 @@ class Screener:
     meet: Meet | None = None
     recollection: Recollection = field(default_factory=Recollection)
     streams: Streams = field(default_factory=Streams)
+    decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
@@ -54,6 +58,7 @@ class Screener:
     _busy: int = 0
     _wants_room: bool = False
     _decided: list[Settlement] = field(default_factory=list)
+    _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
     _progress: Bell = field(default_factory=Bell)
     _failure: BaseException | None = None
     _meetings: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -121,7 +126,15 @@ class Screener:
                 offences=self.recollection.offences(message),
                 bot=bot,
             )
-            decision = decide(about, screening, policy, at=at, past=past)
+            if self.decider.is_quick(message, policy):
+                acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
+                return
+            deciding = asyncio.create_task(self.decider.decide(about, screening, policy, at=at, past=past))
+            self._deciding.add(deciding)
+            deciding.add_done_callback(self._deciding.discard)
+            deciding.add_done_callback(partial(self._judged, partial(acted, at, policy, screening, met)))
+
+        def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
                 meeting = asyncio.create_task(self._meet(self.meet, message, partial(decided, screening)))
                 self._meetings.add(meeting)
@@ -155,7 +168,7 @@ class Screener:
             self._failure = error
             self._progress.ring()
 
-    def _judged(self, decided: Callable[[Screening], None], answer: "asyncio.Future[Screening]") -> None:
+    def _judged(self, decided: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:
             decided(answer.result())
         except asyncio.CancelledError:

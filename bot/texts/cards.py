@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.domain.actions import Action, Outcome, Refused
+from bot.domain.actions import AWAY, DEFECT, Action, Outcome, Refused
 from bot.domain.card import Card, Line, Tone, buttons, masked, tone
 from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Message, Pairing
@@ -98,9 +98,16 @@ def answer(planned: PlannedAction, accepted: bool, say: Texts) -> str:
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
-    state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
-    because_of = f" ({outcome.reason})" if isinstance(outcome, Refused) else ""
-    return f"{say[f'action.{action.kind}']} {state}{because_of}"
+    match outcome:
+        case Refused(reason) if reason == AWAY:
+            state = say["outcome.away"]
+        case Refused(reason) if reason.startswith(DEFECT):
+            state = say("outcome.defect", name=reason.removeprefix(DEFECT))
+        case Refused(reason):
+            state = f"{say['outcome.refused']} ({reason})"
+        case _:
+            state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
+    return f"{say[f'action.{action.kind}']} {state}"
 
 
 def _prompt(incident: Incident, say: Texts) -> str:

@@ -29,6 +29,7 @@ from bot.domain.message import Platform
 from storage.communities import SqlCommunities
 from storage.database import Database
 from tests.adapters.discord_cafe import Cafe
+from tests.builders import put_settings
 from tests.discord_wire import BUCKETS, DiscordWire
 from tests.discord_wire import TOKEN as DISCORD_TOKEN
 from tests.fault_proxy import FaultProxy
@@ -76,7 +77,8 @@ class DiscordRoom:
         return sum(m.author_id == self._cafe.me for m in self._wire.backend.messages[self._cafe.mods].values())
 
     def _watch(self, event: str, payload: Any) -> None:
-        for id_ in {"MESSAGE_DELETE": [payload.get("id")], "MESSAGE_DELETE_BULK": payload.get("ids")}.get(event) or ():
+        ids = {"MESSAGE_DELETE": lambda: [payload["id"]], "MESSAGE_DELETE_BULK": lambda: payload["ids"]}.get(event)
+        for id_ in ids() if ids and payload["channel_id"] == str(self._cafe.general) else ():
             self.gone.setdefault(str(id_), time.monotonic())
 
 
@@ -144,7 +146,7 @@ class Stand:
     async def prepare(self, rules: str) -> None:
         async with Database.open(self.url, SystemClock()) as database:
             for room in self.rooms:
-                await SqlCommunities(database).put(room.community)
+                await put_settings(SqlCommunities(database), room.community)
         off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
         through = self.url.replace(f":{self.url.rpartition(':')[2].partition('/')[0]}/", f":{self.database.port}/")
         (self.folder / "config.toml").write_text(

@@ -9,11 +9,13 @@ import sys
 from itertools import count
 
 from bot.domain.actions import Delete, Done, Warn
+from bot.domain.incident import PlannedAction
 from storage.database import Database
-from tests.builders import NOW, message, settlement
+from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Store, store
 from tests.fakes import ManualClock
 
+STARTED: list[PlannedAction] = []
 STEPS = ("open", "keep", "claim", "settle", "start", "record")
 
 
@@ -26,9 +28,9 @@ async def take(store: Store, step: str) -> None:
         case "settle":
             await store.inbox.settle([settlement(message("1"), Delete(), Warn())])
         case "start":
-            await store.outbox.claim(2, now=NOW)
+            STARTED.extend(await store.outbox.claim(2, now=NOW, platforms=EVERYWHERE))
         case "record":
-            await store.outbox.record([(1, Done())])
+            await store.outbox.record([(STARTED[0], Done())])
 
 
 async def main(url: str, last: str) -> None:

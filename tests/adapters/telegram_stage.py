@@ -24,7 +24,7 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
 from bot.pipeline.review import Reviewer
 from bot.texts import texts
-from tests.builders import put_settings, verdict
+from tests.builders import EVERYWHERE, put_settings, verdict
 from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
 from tests.telegram_server import TOKEN, Chat, TelegramServer
 
@@ -96,11 +96,11 @@ class Stage:
         return await self.do_planned()
 
     async def do_planned(self) -> list[Outcome]:
-        claimed = await self.store.outbox.claim(1000, now=datetime.now(UTC))
+        claimed = await self.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
 
         async def do(planned: PlannedAction) -> Outcome:
             outcome = await self.chat.perform(planned)
-            await self.store.outbox.record([(planned.id, outcome)])
+            await self.store.outbox.record([(planned, outcome)])
             return outcome
 
         return await asyncio.gather(*(do(planned) for planned in claimed))

@@ -211,7 +211,7 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
         for call, key in ((Call.UPHOLD, "upheld"), (Call.WRONG, "accepted")):
             at = incident.appeal.at + timedelta(minutes=1)
             review = Review(incident_id=1, call=call, moderator_id="7", moderator_name="달", at=at)
-            answer = (Answer(accepted=key == "accepted"), Done())
+            answer = (Answer(accepted=call is Call.WRONG), None)
             place.desk.incidents[1] = replace(incident, review=review, outcomes=(*incident.outcomes, answer))
             standing = await asked()
             assert standing.endswith(say[f"discord.standing.{key}"]) and "달" not in standing

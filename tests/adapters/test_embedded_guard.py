@@ -5,8 +5,9 @@ import gzip
 import json
 import os
 import random
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from adapters.embedded import EmbeddedGuard
 from adapters.embedded.features import STRIDE, WINDOW, features, rows
-from adapters.embedded.model import SHIPPED
+from adapters.embedded.model import SHIPPED, Score
 from adapters.embedded.phrases import MUST_CATCH, MUST_LEAVE, TrickRate, phrase_rates
 from adapters.embedded.training import TRAINING, TrainingReport, evaluate, held_out, train
 from bot.domain.verdict import Exchange, Task, Unscreened, Verdict
@@ -132,6 +133,20 @@ def test_evidence_says_what_was_read_and_in_which_view() -> None:
     assert any("씨발" in piece and "opened" in piece for piece in opened.evidence)
     assert any("시발" in piece and "typed" in piece for piece in typed.evidence)
     assert harmless.evidence == ()
+
+
+def test_a_long_text_is_read_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[int] = []
+    steps = GUARD.model.steps
+
+    def watched(texts: Sequence[str], scores: list[Score]) -> Iterator[None]:
+        where.append(threading.get_ident())
+        yield from steps(texts, scores)
+
+    monkeypatch.setattr(type(GUARD.model), "steps", lambda self, texts, scores: watched(texts, scores))
+    judge(Exchange(prompt="짧은 글"))
+    judge(Exchange(prompt="긴 글 " * 1_000))
+    assert where[0] == threading.get_ident() != where[1]
 
 
 def test_a_long_batch_lets_others_run() -> None:

@@ -40,12 +40,16 @@ GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
-SUSPECTED = [(table, column) for table in ("messages", "actions") for column in ("circle", "faults")]
-LATER = [("communities", "version"), *SUSPECTED]
+SINCE = {
+    "messages": "circle faults",
+    "actions": "circle faults platform community protects planned_at",
+    "communities": "version",
+}
+INDEXES = ("communities_version", "messages_suspects", "actions_suspects", "actions_free", "actions_asleep")
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
-    *(f"DROP INDEX {index}" for index in ("communities_version", "messages_suspects", "actions_suspects")),
-    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in LATER),
+    *(f"DROP INDEX {index}" for index in INDEXES),
+    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, columns in SINCE.items() for column in columns.split()),
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)
@@ -179,8 +183,9 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
     await inbox.settle(settled)
     await inbox.settle(settled[:3])  # again: must not count twice
     outcomes = {one.decision.message.ref: story.outcome for one, story in zip(settlements, stories, strict=True)}
-    planned = await outbox.claim(1000, now=builders.NOW)  # with what the last example has left undone
-    done = [(one.id, outcome) for one in planned if (outcome := outcomes.get(one.message.ref))]
+    everywhere = builders.EVERYWHERE
+    planned = await outbox.claim(1000, now=builders.NOW, platforms=everywhere)  # with what the last example left undone
+    done = [(one, outcome) for one in planned if (outcome := outcomes.get(one.message.ref))]
     await outbox.record(done)
     async with database.read() as connection:
         opened = await connection.execute(

@@ -16,7 +16,7 @@ from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed, Warn
 from bot.errors import Broken
 from storage.database import Database
 from tests.adapters.storage_process import STEPS
-from tests.builders import NOW, later, message, settlement
+from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes import ManualClock
 from tests.postgres import Postgres
@@ -72,7 +72,7 @@ def test_the_next_process_goes_on_where_the_killed_one_was(url: str, step: str) 
                 await here.inbox.settle([settlement(one) for one in some])
             assert claimed == (both[1:] if "settle" in taken else both)
             incidents = await here.incidents.between(NOW, later(1))
-            planned = await here.outbox.claim(10, now=NOW)
+            planned = await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             if "settle" not in taken:
                 assert (list(incidents), list(planned)) == ([], [])
                 return
@@ -127,7 +127,7 @@ def test_on_postgresql_the_living_keep_what_they_hold(postgres: Postgres) -> Non
             async with Database.open(url, ManualClock()) as database:
                 here = store(database, ManualClock())
                 assert list(await here.inbox.claim(10, fresh_since=NOW)) == []
-                assert list(await here.outbox.claim(10, now=NOW)) == []
+                assert list(await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)) == []
 
     asyncio.run(scenario())
 

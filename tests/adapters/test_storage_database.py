@@ -19,7 +19,7 @@ from bot.errors import Broken, Unavailable
 from storage import migrations
 from storage.database import Database, newest_step
 from storage.tables import metadata
-from tests.builders import NOW, message, settlement
+from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
 from tests.fakes import ManualClock
 from tests.fault_proxy import FaultProxy
@@ -170,10 +170,11 @@ def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path) -
                 await here.inbox.keep([message("1"), message("2")])
                 await here.inbox.claim(10, fresh_since=NOW)
                 await here.inbox.settle([settlement(message("1"), Delete())])
-                await here.outbox.claim(10, now=NOW)
-                assert await here.outbox.claim(10, now=NOW) == []  # and nobody else waited for that
+                await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+                # And nobody else waited for this:
+                assert await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
                 await here.inbox.settle([settlement(message("2"), Delete(), Warn())])
-                await here.outbox.claim(10, now=NOW)
+                await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             finally:
                 Database.write = real  # type: ignore[method-assign]
             assert waits == [2, 1, 2, 1, 2, 2]
@@ -250,13 +251,13 @@ def test_a_claim_whose_commit_was_not_heard_of_is_handed_out_again(postgres: Pos
             assert sorted(one.ref.message_id for one in (held, *again)) == ["1", "2", "held"]
 
             await here.inbox.settle([settlement(held, Delete(), Warn()), settlement(again[0], Flag())])
-            (begun,) = await here.outbox.claim(1, now=NOW)
+            (begun,) = await here.outbox.claim(1, now=NOW, platforms=EVERYWHERE)
             proxy.lose = b"COMMIT\0"
             with pytest.raises(Unavailable):
-                await here.outbox.claim(10, now=NOW)
-            rest = await here.outbox.claim(10, now=NOW)
+                await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            rest = await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert sorted(one.action.kind for one in (begun, *rest)) == ["delete", "flag", "warn"]
-            assert await here.outbox.claim(10, now=NOW) == []
+            assert await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
 
     asyncio.run(scenario())
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.system_clock import SystemClock
 from bot.domain.actions import (
     Action,
     Ban,
@@ -20,6 +21,7 @@ from bot.domain.actions import (
     Refused,
     Restore,
     Retract,
+    TellOwner,
     Timeout,
     Unconfirmed,
     Warn,
@@ -27,9 +29,10 @@ from bot.domain.actions import (
 from bot.domain.message import Message
 from bot.errors import Broken, Unavailable
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
+from tests.builders import EVERYWHERE
 from tests.fakes import MemoryOutbox
 from tests.fault_proxy import FaultProxy
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal
+from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
 HOUR = 3600.0
 
@@ -116,15 +119,27 @@ async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: S
     assert await here.carry_out(first, Delete()) == [Done()]
     here.server.set_member(here.group, BOT_ID, "administrator", rights=[])
     (outcome,) = await here.carry_out(second, Delete())
-    assert outcome == Refused("관리자 권한 없음: can_delete_messages")
+    delete, ban = (
+        f"‘{right}’ 권한이 없습니다. 그룹 관리 › 관리자 › 지킴이에서 켜 주세요."
+        for right in ("메시지 삭제", "사용자 차단")
+    )
+    assert outcome == Refused(delete)
     for _ in range(2):
         (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
-        assert outcome == Refused("관리자 권한 없음: can_restrict_members")
+        assert outcome == Refused(ban)
+    await here.server.until(lambda: len(room.messages) >= 3)
     told = [message["text"] for message in room.messages.values()]
-    assert told == [
-        f"조치를 하지 못했습니다. 관리자 권한 없음: {right}"
-        for right in ("can_delete_messages", "can_restrict_members")
-    ]
+    (demoted,) = [text for text in told if "권한을 줄였습니다" in text]
+    assert delete in demoted and ban in demoted, "b27: told at once, not when something fails"
+    told.remove(demoted)
+    assert told == [f"조치를 하지 못했습니다. {problem}" for problem in (delete, ban)]
+    for rights in (["can_delete_messages"], []):  # b27: and told again where it is lost again
+        here.server.set_member(here.group, BOT_ID, "administrator", rights=rights)
+        await here.hear(len(here.heard))
+    await here.server.until(lambda: not here.server.updates)
+    (outcome,) = await here.carry_out(await said(here), Delete())
+    assert outcome == Refused(delete)
+    await here.server.until(lambda: [m["text"] for m in room.messages.values()].count(told[0]) == 2)
 
 
 @played
@@ -146,8 +161,9 @@ async def test_a_bot_that_was_removed_and_added_again(here: Stage) -> None:
 def test_t28_mutes_stay_between_30_seconds_and_366_days(asked: timedelta, given: float) -> None:
     async def scenario() -> None:
         async with stage() as here:
-            assert await here.carry_out(await said(here), Timeout(asked)) == [Done()]
+            outcomes = await here.carry_out(await said(here), Timeout(asked))
             until = here.group.members[7]["until_date"]
+            assert outcomes == [Done(str(int(until)))], "the receipt knows our mute again"
             assert status(here) == "restricted"
             assert given - 5 < until - time.time() <= given
 
@@ -167,11 +183,87 @@ def test_t28_in_a_basic_group_mutes_are_refused() -> None:
 
 @played
 async def test_t29_lifting_a_mute_gives_every_permission_back(here: Stage) -> None:
-    assert await here.carry_out(await said(here, author=8), Timeout(timedelta(minutes=5))) == [Done()]
+    incident = await muted(here, 8)
     assert here.server.of("restrictChatMember")[-1].arguments["use_independent_chat_permissions"] is True
-    assert await here.carry_out(await said(here, author=8), Lift()) == [Done()]
+    assert await lifted(here, incident) == [Done()]
     assert status(here, 8) == "member"
     assert all(here.server.of("restrictChatMember")[-1].arguments["permissions"].values())
+
+
+async def muted(here: Stage, who: int, lasting: timedelta = timedelta(minutes=5)) -> int:
+    """The number of the incident for which somebody is muted now."""
+    incident = await here.open_incident(await said(here, author=who), Timeout(lasting))
+    (outcome,) = await here.do_planned()
+    assert isinstance(outcome, Done)
+    return incident
+
+
+async def lifted(here: Stage, incident: int) -> list[Outcome]:
+    await here.store.outbox.plan(incident, [Lift()], due=datetime.now(UTC))
+    return await here.do_planned()
+
+
+@played
+async def test_b21_a_mute_never_shortens_what_another_admin_imposed(here: Stage) -> None:
+    message = await said(here)
+    for until in (0, int(time.time()) + 86400):
+        here.group.members[7] = member(user(7), "restricted") | {"can_send_messages": True, "until_date": until}
+        (outcome,) = await here.carry_out(replaced(message, until), Timeout(timedelta(minutes=10)))
+        assert isinstance(outcome, Refused)
+        assert here.group.members[7]["until_date"] == until
+    here.group.members[7] = member(user(7), "restricted") | {"until_date": int(time.time()) + 60}
+    (outcome,) = await here.carry_out(replaced(message, 1), Timeout(timedelta(minutes=10)))
+    assert isinstance(outcome, Done), "what ends earlier than ours does not keep us from it"
+
+
+@played
+async def test_b21_undoing_lifts_only_what_this_incident_imposed(here: Stage) -> None:
+    incident = await muted(here, 7)
+    here.group.members[7] = member(user(7), "restricted") | {"until_date": 0}  # a moderator did so since
+    (outcome,) = await lifted(here, incident)
+    assert isinstance(outcome, Refused)
+    assert status(here) == "restricted"
+    older, newer = await muted(here, 8), await muted(here, 8, timedelta(hours=1))
+    (outcome,) = await lifted(here, older)
+    assert isinstance(outcome, Refused), "the newer incident's mute goes on"
+    assert await lifted(here, newer) == [Done()]
+    assert status(here, 8) == "member"
+
+
+@played
+async def test_b21_who_was_banned_again_by_an_admin_stays_banned(here: Stage) -> None:
+    message = await said(here)
+    incident = await here.open_incident(message, Ban())
+    assert await here.do_planned() == [Done()]
+    here.server.set_member(here.group, 7, "kicked", by=1)
+    await said(here, "다른 말", author=9)
+    (outcome,) = await lifted(here, incident)
+    assert isinstance(outcome, Refused)
+    assert status(here) == "kicked"
+
+
+@played
+async def test_b40_a_mute_counts_from_when_it_was_decided(here: Stage) -> None:
+    await here.open_incident(await said(here), Timeout(timedelta(minutes=10)))
+    here.chat._hands.clock = Later(minutes=4)
+    assert isinstance((await here.do_planned())[0], Done)
+    assert here.group.members[7]["until_date"] - time.time() <= 600, "not for 10 minutes from then on"
+    await here.open_incident(await said(here, author=8), Timeout(timedelta(minutes=10)))
+    here.chat._hands.clock = Later(minutes=90)
+    (outcome,) = await here.do_planned()
+    assert isinstance(outcome, Refused)
+    assert status(here, 8) == "member"
+
+
+class Later(SystemClock):
+    def __init__(self, **ahead: float) -> None:
+        self._ahead = timedelta(**ahead)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead.total_seconds()
 
 
 @played
@@ -206,13 +298,25 @@ async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: St
     again = (await here.hear(2))[-1]
     assert await here.carry_out(again, Lift()) == [Done()]
     assert here.group.banned_senders == set()
-    (outcome,) = await here.carry_out(replaced(again), Timeout(timedelta(minutes=5)))
+    (outcome,) = await here.carry_out(replaced(again), Kick())
     assert isinstance(outcome, Refused)
     assert {call.method for call in here.server.calls} & {"banChatMember", "restrictChatMember"} == set()
 
 
-def replaced(message: Message) -> Message:
-    return replace(message, ref=replace(message.ref, revision=message.ref.revision + 1))
+@played
+async def test_b31_a_channel_is_barred_for_a_while_by_letting_it_in_again(here: Stage) -> None:
+    here.server.as_channel(here.group, Chat(-1006, "channel", "광고 채널"), "광고")
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Timeout(timedelta(minutes=5))) == [Done()]
+    assert here.group.banned_senders == {-1006}
+    (again,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=6))
+    assert again.action == Lift()
+    assert await here.chat.perform(again) == Done()
+    assert here.group.banned_senders == set()
+
+
+def replaced(message: Message, by: int = 1) -> Message:
+    return replace(message, ref=replace(message.ref, revision=message.ref.revision + 1 + by))
 
 
 @pytest.mark.parametrize("who", [1, 2, BOT_ID, ANONYMOUS_ADMIN["id"], CHANNEL_BOT["id"], TELEGRAM["id"], GROUP, -1005])
@@ -240,11 +344,14 @@ def test_t18_t19_t21_nobody_of_the_staff_and_no_stand_in_is_ever_sanctioned(who:
 @played
 async def test_a_warning_goes_to_the_private_chat_where_there_is_one(here: Stage) -> None:
     room = here.server.private(7)
-    assert await here.carry_out(await said(here), Warn()) == [Done()]
+    assert await here.carry_out(await said(here), Warn(), Delete()) == [Done(), Done()]
     (warning,) = room.messages.values()
     assert "욕설" in warning["text"]
-    assert "/appeal 1" in warning["text"]
-    assert len(here.group.messages) == 1
+    assert "‘동네 모임’" in warning["text"], "which group"
+    assert "삭제" in warning["text"], "what was done"
+    ((button,),) = warning["reply_markup"]["inline_keyboard"]
+    assert button["url"] == "https://t.me/jikimi_bot?start=appeal_1"
+    assert here.group.messages == {}
 
 
 @played
@@ -257,7 +364,7 @@ async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
     assert outcome.receipt == f"{GROUP}/{notice}"
     assert "나쁜 말" not in here.group.messages[notice]["text"]
     assert await here.do_planned() == []
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
     assert await here.chat.perform(retract[0]) == Done()
     assert notice not in here.group.messages
@@ -283,14 +390,14 @@ async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_w
     here.chat = connect(here.server.url, here.desk, here.store)
     (outcome,) = await here.carry_out(message, Warn())
     assert isinstance(outcome, Done)
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
 
 
 @played
 async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(here: Stage) -> None:
     await here.open_incident(await said(here), Warn())
-    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     here.server.hold("sendMessage", GROUP)
     warning = asyncio.create_task(here.chat.perform(planned))
     await here.server.until(lambda: [c for c in here.server.calls if c.arguments.get("chat_id") == GROUP
@@ -299,7 +406,7 @@ async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(
     here.server.release("sendMessage")
     with pytest.raises(asyncio.CancelledError):
         await warning
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert [one.action for one in retract] == [Retract(f"{GROUP}/{max(here.group.messages)}")]
 
 
@@ -328,7 +435,8 @@ async def test_t33_a_restored_message_is_what_we_stored_quoted_and_names_its_aut
     await here.do_planned()
     restored = here.group.messages[max(here.group.messages)]
     assert restored["text"] == "민지 님의 메시지를 되살렸습니다.\n괜찮은 말 😀"
-    (entity,) = here.server.of("sendMessage")[-1].arguments["entities"]
+    named, entity = here.server.of("sendMessage")[-1].arguments["entities"]
+    assert (named["type"], named["offset"], named["length"], named["user"]["id"]) == ("text_mention", 0, 2, 7)
     quoted = restored["text"].encode("utf-16-le")[entity["offset"] * 2 :][: entity["length"] * 2].decode("utf-16-le")
     assert (entity["type"], quoted) == ("blockquote", "괜찮은 말 😀")
 
@@ -355,30 +463,88 @@ async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
 
 async def outcome_or_wait(here: Stage, message: Message, *actions: object) -> list[Outcome | Unavailable]:
     await here.open_incident(message, *actions)  # type: ignore[arg-type]
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
     return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)  # type: ignore[return-value]
 
 
 @played
-async def test_t45_t49_notices_keep_to_20_a_minute_in_a_group_and_deletions_do_not_wait(here: Stage) -> None:
+async def test_t45_t49_b14_after_a_raid_there_are_few_notices_and_deletions_do_not_wait(here: Stage) -> None:
     here.server.group_limit = 20
-    for number in range(40):
-        here.server.post(here.group, 100 + number, "나쁜 말")
-    messages = list(await here.hear(40))
-    for message in messages:
+    for number in range(60):
+        here.server.post(here.group, user(500 + number, f"회원{number}"), f"나쁜 말 {number}")
+    for message in list(await here.hear(60)):
         await here.open_incident(message, Delete(), Warn())
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
     results = await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
     by_kind = {
         kind: [r for planned, r in zip(claimed, results, strict=True) if planned.action.kind == kind]
         for kind in ("delete", "warn")
     }
-    assert by_kind["delete"] == [Done()] * 40
-    assert sum(isinstance(result, Done) for result in by_kind["warn"]) == 20
+    assert by_kind["delete"] == [Done()] * 60
+    told = [result for result in by_kind["warn"] if isinstance(result, Done)]
+    assert len(told) == 10, "the others wait until the raid is over"
+    assert len({done.receipt for done in told}) == 2, "who is told in the group shares a notice"
     waits = [result.retry_after for result in by_kind["warn"] if isinstance(result, Unavailable)]
-    assert len(waits) == 20
-    assert all(wait and 0 < wait <= 63 for wait in waits)
+    assert len(waits) == 50
+    assert all(wait and 0 < wait <= 31 for wait in waits)
     assert not [call for call in here.server.calls if "Too Many" in call.error]
+    here.server.post(here.group, 1, "/check")
+    await here.server.until(lambda: any("권한" in m.get("text", "") for m in here.group.messages.values()))
+
+
+@played
+async def test_b14_after_a_raid_who_can_be_told_in_private_is_and_others_are_not_told_late(here: Stage) -> None:
+    here.server.private(519)
+    for number in range(20):
+        here.server.post(here.group, user(500 + number, f"회원{number}"), "나쁜 말")
+    for message in list(await here.hear(20)):
+        await here.open_incident(message, Warn())
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
+    here.chat._warnings.clock = Later(minutes=1)
+    posts = len(here.group.messages)
+    outcomes = [await here.chat.perform(planned) for planned in claimed[-2:]]
+    assert outcomes == [Refused("제때 알릴 수 없어 알리지 않음"), Done()]
+    assert len(here.group.messages) == posts
+    assert len(here.server.chats[519].messages) == 1
+
+
+@played
+async def test_b13_the_words_of_a_newcomers_name_are_not_repeated(here: Stage) -> None:
+    newcomer = user(77, "텔레 @toto777 씨발년")
+    here.server.post(here.group, newcomer, None, new_chat_members=[newcomer])
+    (message,) = await here.hear(1)
+    await here.carry_out(replace(message, is_name=True), Delete(), Warn())
+    (notice,) = here.group.messages.values()
+    assert "새 회원 한 명의 이름: 삭제" in notice["text"]
+    assert not {"텔", "@", "씨"} & set(notice["text"])
+
+
+@played
+async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_that_they_are_meant(here: Stage) -> None:
+    here.server.post(here.group, user(78, "놀이터 @toto777"), "나쁜 말")
+    (message,) = await here.hear(1)
+    await here.carry_out(message, Delete(), Timeout(timedelta(minutes=10)), Warn())
+    (notice,) = here.group.messages.values()
+    assert notice["text"] == "놀○○ @t○○○○○○ 님의 메시지: 삭제, 10분 채팅 금지. 이유: 욕설"
+    (entity,) = notice["entities"]
+    assert (entity["type"], entity["offset"], entity["length"], entity["user"]["id"]) == ("text_mention", 0, 12, 78)
+    assert notice["reply_markup"]["inline_keyboard"][0][0]["url"].endswith("?start=appeal_1")
+
+
+@played
+async def test_b30_who_is_to_be_told_has_no_such_name_here(here: Stage) -> None:
+    (outcome,) = await here.carry_out(await said(here), TellOwner("#운영-알림"))
+    assert outcome == Refused("대화방 번호가 아님: #운영-알림")
+
+
+@played
+async def test_b33_not_being_allowed_to_write_is_no_missing_right_to_ban(here: Stage) -> None:
+    message = await said(here)
+    here.server.fail("sendMessage", Refusal(400, "Bad Request: not enough rights to send text messages to the chat"))
+    (outcome,) = await here.carry_out(message, Restore())
+    assert isinstance(outcome, Refused)
+    assert "글을 쓸 수 없음" in outcome.reason
 
 
 @played
@@ -395,7 +561,7 @@ async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
     assert warned.retry_after == 40
     again = await said(here, author=9)
     calls = len(here.server.of("sendMessage"))
-    waiting, deleted = await outcome_or_wait(here, again, Warn(), Delete())
+    deleted, waiting = await outcome_or_wait(here, again, Warn(), Delete())
     assert isinstance(waiting, Unavailable)
     assert deleted == Done(), "a notice that must wait keeps no deletion waiting"
     assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
@@ -414,7 +580,7 @@ async def test_t46_a_429_on_a_deletion_says_when_to_come_again(here: Stage) -> N
 @played
 async def test_t47_asking_about_members_takes_nothing_from_the_notices(here: Stage) -> None:
     for number in range(30):
-        await here.chat._members.status(GROUP, number)
+        await here.chat._members.member(GROUP, number)
     here.server.private(7)
     assert await here.carry_out(await said(here), Warn()) == [Done()]
 
@@ -442,7 +608,7 @@ def test_a_cut_connection_is_for_later() -> None:
                 proxy.mode = "reset"
                 chat = connect(proxy.url, here.desk, here.store)
                 await here.open_incident(message, Delete())
-                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
                 with pytest.raises(Unavailable):
                     await chat.perform(planned)
                 proxy.mode = "pass"
@@ -456,7 +622,7 @@ def test_a_cut_connection_is_for_later() -> None:
 async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
     message = await said(here)
     await here.open_incident(message, Delete())
-    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     here.server.token = "42:another"
     with pytest.raises(Broken, match="401"):
         await here.chat.perform(planned)

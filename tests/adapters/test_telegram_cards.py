@@ -14,9 +14,11 @@ from bot.domain.message import Message, Platform
 from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.pipeline.desk import FrontDesk
+from bot.texts import texts
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
+from tests.builders import EVERYWHERE
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat, Refusal, kinds
+from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
@@ -86,12 +88,12 @@ async def test_a_card_also_tells_what_was_done_while_it_was_on_the_way(here: Sta
 async def test_a_card_also_tells_what_is_recorded_late(here: Stage) -> None:
     room = await here.with_moderators()
     await here.open_incident(await said(here), Delete(), Flag())
-    delete, flag = await here.store.outbox.claim(10, now=datetime.now(UTC))
+    delete, flag = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     done = await here.chat.perform(delete)
-    await here.store.outbox.record([(flag.id, await here.chat.perform(flag))])
+    await here.store.outbox.record([(flag, await here.chat.perform(flag))])
     await asyncio.sleep(1.3)  # the card is looked at once, and then the database is back
     assert "삭제 대기" in cards(room)[0]["text"]
-    await here.store.outbox.record([(delete.id, done)])
+    await here.store.outbox.record([(delete, done)])
     other = await said(here, "또 나쁜 말")
     assert isinstance((await here.carry_out(other, Flag()))[0], Done), (
         "a card that awaits something takes more all the same"
@@ -174,7 +176,7 @@ async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
     await here.carry_out(await said(here), Flag())
     (card,) = cards(room)
     for button in Button:
-        assert await press(here, card, 7, button) == "운영진만 누를 수 있습니다."
+        assert await press(here, card, 7, button) == texts("ko")["card.not_allowed"]
     assert (await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)).review is None  # type: ignore[union-attr]
 
 
@@ -185,7 +187,7 @@ async def test_who_is_no_admin_any_more_is_refused_at_once(here: Stage) -> None:
     (card,) = cards(room)
     assert "나쁜 말" in await press(here, card, 2, Button.REVEAL)
     here.server.set_member(here.group, 2, "member")
-    assert await press(here, card, 2, Button.RIGHT) == "운영진만 누를 수 있습니다."
+    assert await press(here, card, 2, Button.RIGHT) == texts("ko")["card.not_allowed"]
 
 
 @played
@@ -235,13 +237,15 @@ async def test_a_press_that_telegram_forgot_counts_all_the_same(here: Stage) -> 
 
 
 async def command(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> dict[str, Any]:
-    """Type a command; the answer."""
+    """Type a command; the answer, in the same chat or in private."""
     if here._listening is None:
         here.listen()
     await here.server.until(lambda: here.server.of("getUpdates"))
-    asked = here.server.post(chat, who, text, **more)
-    await here.server.until(lambda: any(id_ > asked["message_id"] for id_ in chat.messages))
-    return chat.messages[max(chat.messages)]
+    said = len(here.server.of("sendMessage"))
+    here.server.post(chat, who, text, **more)
+    await here.server.until(lambda: len(here.server.of("sendMessage")) > said)
+    answered = here.server.chats[here.server.of("sendMessage")[said].arguments["chat_id"]]
+    return answered.messages[max(id_ for id_, m in answered.messages.items() if m["from"]["id"] == BOT_ID)]
 
 
 async def ignored(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> bool:
@@ -266,7 +270,7 @@ async def test_commands_are_announced_in_both_languages(here: Stage) -> None:
 @played
 async def test_p3_privacy_is_answered_everywhere_and_to_everybody(here: Stage) -> None:
     assert "저장" in (await command(here, here.group, 7, "/privacy"))["text"]
-    assert "저장" in (await command(here, here.group, 7, "/개인정보"))["text"]
+    assert "저장" in (await command(here, here.group, 8, "/개인정보"))["text"]
     private = here.server.private(7)
     ann = {"id": 7, "is_bot": False, "first_name": "Ann", "language_code": "en"}
     assert "stored" in (await command(here, private, ann, "/privacy@jikimi_bot"))["text"]
@@ -288,6 +292,7 @@ async def test_t59_other_bots_are_never_answered(here: Stage) -> None:
 
 @played
 async def test_an_anonymous_admin_may_use_admins_commands(here: Stage) -> None:
+    here.group.members[1]["is_anonymous"] = True
     answer = await command(here, here.group, ANONYMOUS_ADMIN, "/check", sender_chat=here.group.as_object())
     assert answer["text"] == "필요한 권한이 모두 있습니다."
 
@@ -304,7 +309,7 @@ def test_test_shows_what_the_rules_would_do() -> None:
     async def scenario() -> None:
         async with stage(guard=ScriptedGuard({"나쁜 말": 0.99})) as here:
             assert "삭제" in (await command(here, here.group, 1, "/test 나쁜 말"))["text"]
-            assert "그대로 둠" in (await command(here, here.group, 1, "/시험 좋은 말"))["text"]
+            assert "걸리는 규칙이 없습니다" in (await command(here, here.group, 1, "/시험 좋은 말"))["text"]
 
     asyncio.run(scenario())
 
@@ -337,7 +342,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
 @played
 async def test_nobody_sets_up_another_group(here: Stage) -> None:
     room, private = here.server.group(MODERATORS, owner=9), here.server.private(9)
-    assert (await command(here, private, 9, f"/start setup_{GROUP}"))["text"] == "운영진만 누를 수 있습니다."
+    assert (await command(here, private, 9, f"/start setup_{GROUP}"))["text"].startswith("그 그룹의 관리자만")
     await command(here, room, 9, f"/start mods_{GROUP}")
     id_ = here.server.press(room.messages[max(room.messages)], 9, f"setup:{GROUP}:mode:live")
     await here.server.until(lambda: id_ in here.server.answers)
@@ -357,7 +362,7 @@ def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> No
             here.server.message(here.group, 666, "안녕하세요")
             before = {chat: here.desk.community(here.chat.platform, str(chat)) for chat in (GROUP, -1009)}
             answer = await command(here, here.group, 666, f"/start {purpose}_{mine.id}")
-            assert answer["text"] == "운영진만 누를 수 있습니다."
+            assert "모두에서" in answer["text"]
             assert {chat: here.desk.community(here.chat.platform, str(chat)) for chat in before} == before
 
     asyncio.run(scenario())
@@ -383,7 +388,8 @@ async def test_why_shows_a_card_but_never_in_front_of_the_group(here: Stage) -> 
     await here.open_incident(await said(here))
     assert "운영진 방" in (await command(here, here.group, 1, "/why 1"))["text"]
     assert "사건 1" in (await command(here, room, 2, "/why 1"))["text"]
-    assert (await command(here, room, 7, "/why 1"))["text"].startswith("운영진 방")
+    for who, number in ((7, 1), (8, 99)):  # who is no admin there does not even learn which incidents there are
+        assert (await command(here, room, who, f"/why {number}"))["text"] == "사건을 찾을 수 없습니다."
     assert "1건" in (await command(here, room, 1, "/이력 1"))["text"]
 
 
@@ -467,7 +473,7 @@ async def test_a_channel_appeals_as_the_channel(here: Stage) -> None:
 @played
 async def test_without_a_moderators_chat_an_appeal_says_so(here: Stage) -> None:
     await here.open_incident(await said(here))
-    assert "정해지지 않았습니다" in (await command(here, here.server.private(7), 7, "/appeal 1 억울해요"))["text"]
+    assert "운영진 방이 없어" in (await command(here, here.server.private(7), 7, "/appeal 1 억울해요"))["text"]
 
 
 @played

@@ -13,7 +13,7 @@ from bot.domain.actions import Delete, Done, Gone, Kick, Refused, Warn
 from bot.domain.message import Platform
 from bot.errors import Broken
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import put_settings
+from tests.builders import EVERYWHERE, put_settings
 from tests.fault_proxy import FaultProxy
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Refusal
 
@@ -332,7 +332,7 @@ async def test_t24_a_notice_from_before_the_move_is_let_be(here: Stage) -> None:
     (done,) = await here.carry_out(here.heard[0], Warn())
     assert isinstance(done, Done)
     here.server.migrate(old, -1000055, service="none")
-    (retract,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1))
+    (retract,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
     assert await here.chat.perform(retract) == Gone()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.actions import Delete, Done, Flag, Gone
 from bot.domain.digest import Tally
 from bot.domain.message import Author, Kind, Message
-from tests.builders import NOW, later, message, settlement
+from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
@@ -162,7 +162,7 @@ def test_settlements_that_come_together_open_one_incident(opens: Opens) -> None:
             await store.inbox.keep([message("1")])
             await asyncio.gather(*(store.inbox.settle([settlement(message("1"), Flag())]) for _ in range(10)))
             assert len(await store.incidents.between(NOW, later(1))) == 1
-            assert len(await store.outbox.claim(100, now=NOW)) == 1
+            assert len(await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)) == 1
 
     asyncio.run(scenario())
 
@@ -253,8 +253,8 @@ def test_what_we_deleted_ourselves_was_not_withdrawn(opens: Opens) -> None:
             ours, just_now, theirs, not_yet = (message(id_) for id_ in "1234")
             await store.inbox.keep([ours, just_now, theirs, not_yet])
             await store.inbox.settle([settlement(one, Delete()) for one in (ours, just_now, theirs, not_yet)])
-            first, _, third = await store.outbox.claim(3, now=NOW)
-            await store.outbox.record([(first.id, Done()), (third.id, Gone())])
+            first, _, third = await store.outbox.claim(3, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(first, Done()), (third, Gone())])
             gone = [message(id_, "", revision=1, kind=Kind.DELETE, sent_at=later(5)) for id_ in "1234"]
             await store.inbox.keep(gone)
             await store.inbox.settle([settlement(one) for one in gone])

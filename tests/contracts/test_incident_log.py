@@ -8,7 +8,7 @@ from bot.domain.conditions import Why
 from bot.domain.incident import Incident, Settlement
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
-from tests.builders import NOW, later, message, settlement
+from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import Opens
 
 
@@ -82,6 +82,6 @@ def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
             assert first.decided_at == second.decided_at == later(0.000001)
             assert first.outcomes == ((full.actions[0], None), (full.actions[1], None))
             assert second.outcomes == ()
-            assert await store.outbox.claim(1, now=later(1)) != []
+            assert await store.outbox.claim(1, now=later(1), platforms=EVERYWHERE) != []
 
     asyncio.run(scenario())

@@ -28,7 +28,7 @@ from bot.domain.community import Community
 from bot.domain.message import MessageRef, Platform
 from bot.domain.review import TIMEOUT, Appeal, Call, History, Review
 from bot.domain.rules import Watch
-from tests.builders import NOW, later, message, put_settings, settlement
+from tests.builders import EVERYWHERE, NOW, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
 
 HERE = (Platform.REHEARSAL, "cafe")
@@ -56,8 +56,8 @@ def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             wrong, ban = review(number, Call.WRONG), review(number, Call.BAN, "byul")
-            (deleted,) = await store.outbox.claim(10, now=NOW)
-            await store.outbox.record([(deleted.id, Done())])
+            (deleted,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(deleted, Done())])
             answers = await asyncio.gather(
                 store.reviews.record(*HERE, wrong, due=NOW), store.reviews.record(*HERE, ban, due=NOW)
             )
@@ -66,7 +66,7 @@ def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
             assert opened and opened.review in (wrong, ban)
             follows = [Restore()] if opened.review == wrong else [Warn(), Ban()]
             assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
-            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == follows
+            assert [one.action for one in await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)] == follows
 
     asyncio.run(scenario())
 
@@ -82,7 +82,8 @@ def test_what_is_called_wrong_before_it_was_done_is_never_done(opens: Opens) -> 
                 (Delete(), CalledOff()), (Notice(), CalledOff()), (Timeout(timedelta(minutes=5)), CalledOff()),
                 (Warn(), CalledOff()), (Flag(), None),
             ]  # fmt: skip
-            assert [one.action for one in await store.outbox.claim(10, now=NOW)] == [Flag(), Delete()]
+            planned = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            assert [one.action for one in planned] == [Delete(), Flag()]
 
     asyncio.run(scenario())
 
@@ -91,13 +92,14 @@ def test_what_is_called_wrong_while_it_is_being_done_is_undone_afterwards(opens:
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store, "1", Delete(), Notice(), Ban(), Warn())
-            delete, notice, ban, warn = await store.outbox.claim(10, now=NOW)
+            delete, notice, ban, warn = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
-            assert await store.outbox.claim(10, now=NOW) == []  # nothing is undone before it was done
+            # Nothing is undone before it was done.
+            assert await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
             for _ in range(2):
-                await store.outbox.record([(ban.id, Refused("ban_members")), (delete.id, Done())])
-            await store.outbox.record([(notice.id, Done("1/2")), (warn.id, Done())])
-            undone = await store.outbox.claim(10, now=store.clock.now())
+                await store.outbox.record([(ban, Refused("ban_members")), (delete, Done())])
+            await store.outbox.record([(notice, Done("1/2")), (warn, Done())])
+            undone = await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE)
             assert [one.action for one in undone] == [Restore(), Retract("1/2")]
             assert await done(store, number) == [
                 (Delete(), Done()), (Notice(), Done("1/2")), (Ban(), Refused("ban_members")), (Warn(), Done()),
@@ -111,13 +113,13 @@ def test_what_is_called_wrong_and_comes_back_is_not_tried_again(opens: Opens) ->
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store, "1", Delete(), Ban())
-            delete, _ = await store.outbox.claim(10, now=NOW)
+            delete, _ = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
-            await store.outbox.postpone(delete.id, NOW)
+            await store.outbox.postpone(delete, NOW)
             assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), None)]
         async with opens() as store:  # who had the other one in hand is no more
             assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), CalledOff())]
-            assert await store.outbox.claim(10, now=NOW) == []
+            assert await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
 
     asyncio.run(scenario())
 
@@ -126,8 +128,8 @@ def test_whichever_comes_first_the_call_or_the_outcome_it_is_undone_once(opens: 
     async def scenario() -> None:
         async with opens() as store:
             numbers = [await incident(store, str(place), Delete(), Ban()) for place in range(20)]
-            taken = await store.outbox.claim(100, now=NOW)
-            finished = [store.outbox.record([(one.id, Done())]) for one in reversed(taken)]
+            taken = await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)
+            finished = [store.outbox.record([(one, Done())]) for one in reversed(taken)]
             called = [store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) for number in numbers]
             await asyncio.gather(*finished[:20], *called, *finished[20:])
             for number in numbers:
@@ -226,9 +228,10 @@ def test_planned_later_means_not_before(opens: Opens) -> None:
             number = await incident(store)
             await store.outbox.plan(number, [Flag()], due=later(60))
             await store.outbox.plan(number, [], due=later(60))
-            assert [one.action for one in await store.outbox.claim(10, now=later(59))] == [Delete()]
-            (flag,) = await store.outbox.claim(10, now=later(60))
-            await store.outbox.record([(flag.id, Done("card 7"))])
+            planned = await store.outbox.claim(10, now=later(59), platforms=EVERYWHERE)
+            assert [one.action for one in planned] == [Delete()]
+            (flag,) = await store.outbox.claim(10, now=later(60), platforms=EVERYWHERE)
+            await store.outbox.record([(flag, Done("card 7"))])
             opened = await store.incidents.get(*HERE, number)
             assert opened and opened.outcomes[1] == (Flag(), Done("card 7"))
 
@@ -373,7 +376,7 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
             (opened,) = await store.incidents.of([posted.ref])
             assert opened.decision.message.community_id == "-1005"
             assert await store.inbox.settled([posted.ref]) == [True]
-            (planned,) = await store.outbox.claim(10, now=NOW)
+            (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message == replace(posted, community_id="-1005")
             assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
             assert {community.id: community for community in await store.communities.all()} == {
@@ -396,7 +399,7 @@ def test_what_is_under_way_while_a_group_moves_is_settled_and_moves_along(opens:
             await store.inbox.settle([settlement(claimed, Delete())])
             assert await store.inbox.settled([posted.ref]) == [True]
             assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
-            (planned,) = await store.outbox.claim(10, now=NOW)
+            (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message.community_id == "-1005"
 
     asyncio.run(scenario())

@@ -1,9 +1,11 @@
 """What killed its process: every implementation finds it without condemning its neighbours."""
 
 import asyncio
+from collections.abc import Sequence
 
-from bot.domain.actions import Delete
-from tests.builders import NOW, message, settlement
+from bot.domain.actions import DEFECT, Delete, Flag, Refused
+from bot.domain.incident import PlannedAction
+from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Opens, Store
 from tests.contracts.test_inbox import claim, ids
 
@@ -94,20 +96,34 @@ def test_a_stop_is_no_death(opens: Opens) -> None:
 
 
 def test_messages_and_actions_are_one_account(opens: Opens) -> None:
-    """Whether it was the message or the action, nobody knows yet: neither is at fault."""
+    """Whether it was the message or the action, nobody knows at first; the message is not condemned with the action."""
+
+    async def start() -> Sequence[PlannedAction]:
+        """Whoever begins the deletion dies."""
+        async with opens() as store:
+            begun: list[PlannedAction] = []
+            for _ in range(3):
+                claimed = await claim(store)
+                begun += await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+                if any(not one.defect for one in begun):
+                    await store.die()
+                    return ()
+                await store.inbox.settle([settlement(one) for one in claimed])
+            assert await store.inbox.waiting() == 0
+            await store.outbox.record([(one, Refused(DEFECT + one.defect)) for one in begun])
+            return begun
 
     async def scenario() -> None:
         async with opens() as store:
             await store.inbox.keep([message("1"), message("2")])
             await store.inbox.settle([settlement(message("1"), Delete())])
-        for _ in range(5):
-            async with opens() as store:
-                assert ids(await claim(store)) == ["2"]
-                await store.inbox.settle([])
-                await store.outbox.claim(10, now=NOW)
-                await store.die()
-        async with opens() as store:
-            assert list(await store.inbox.given_up(10)) == []
+        deaths = 0
+        while not (given_up := await start()):
+            deaths += 1
+        assert [(one.action, one.defect) for one in given_up] == [(Delete(), "died")]
+        assert deaths == 4, "with the message, and three times alone"
+        async with opens() as store:  # moderators see it
+            assert [one.action for one in await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)] == [Flag()]
 
     asyncio.run(scenario())
 

@@ -95,6 +95,8 @@ def test_the_embedded_guard_is_trained_on_the_same_reading_of_the_labels() -> No
 def test_the_whole_corpora_are_read() -> None:
     counted = {}
     for path in sorted(KOREAN.iterdir()):
+        if path.name == "komuchat.jsonl.gz":  # everyday talk: nobody has labelled it
+            continue
         rows = read_labelled(path)
         counted[rows[0].source] = (len(rows), sum(row.labels[Task.PROMPT_HARM] for row in rows))
     # Harmful rows by the labels that the files' own description counts.
