@@ -75,7 +75,8 @@ class At:
         return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
 
     def cards(self) -> list[Any]:
-        return list(self.place.wire.backend.messages[self.place.mods].values())
+        """Not what else is said there: alarms, and that incidents come thick and fast."""
+        return [message for message in self.place.wire.backend.messages[self.place.mods].values() if message.embeds]
 
 
 @asynccontextmanager
