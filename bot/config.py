@@ -189,7 +189,7 @@ class _Pair(_Section):
     at_least: Probability = conditions.YES
 
 
-Group = Literal["threat", "self_harm", "doxxing", "spam_link", "severe_slur"]
+Group = Literal["threat", "self_harm", "doxxing", "spam_link", "invite_link", "severe_slur"]
 
 
 class _Patterns(_Section):

@@ -278,12 +278,13 @@ class TelegramServer:
         chat.messages[message["message_id"]] = changed
         return self.update("edited_message", changed)
 
-    def album(self, chat: Chat, author: int, *captions: str | None, group: str = "album-1") -> list[Json]:
+    def album(self, chat: Chat, author: int, *captions: str | None, group: str = "album-1",
+              date: float | None = None) -> list[Json]:  # fmt: skip
         items = []
         for number, caption in enumerate(captions):
             photo = [{"file_id": f"f{number}", "file_unique_id": f"u{number}", "width": 9, "height": 9}]
             extra = {"caption": caption} if caption is not None else {}
-            items.append(self.post(chat, author, photo=photo, media_group_id=group, **extra))
+            items.append(self.post(chat, author, date=date, photo=photo, media_group_id=group, **extra))
         return items
 
     def as_anonymous_admin(self, chat: Chat, text: str, **more: Any) -> Json:

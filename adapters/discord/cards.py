@@ -6,7 +6,8 @@ serve, because all else is in the database.
 
 import asyncio
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,9 @@ from bot.texts.cards import card_of, history_line, review_line, said_in_full
 _log = structlog.get_logger(__name__)
 
 BURST = 60.0  # seconds in which a member's incidents under one rule share a card
+CROWD = 10  # cards in one channel within that time; from then on members share one, too
 MOST_FOLDED = 100
+NAMED = 20  # members on a card that many share
 FOLDING_AT_ONCE = 128  # incidents that wait for their card to be written anew
 RECALLED = 100  # messages of the moderators' channel that are looked through after a start
 REMEMBERED = 2_000  # cards
@@ -56,6 +59,7 @@ class _Posted:
     incidents: list[int]
     say: Texts
     at: float
+    members: dict[str, None]  # whose incidents they are, in order
     message_id: "asyncio.Future[int]"
     rewriting: "asyncio.Task[bool] | None" = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
@@ -73,6 +77,7 @@ class CardBoard:
     notices: Room
     _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
     _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
+    _lately: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by channel: its last cards
     _folding: Room = field(init=False)
     _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
     _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
@@ -91,19 +96,30 @@ class CardBoard:
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or an earlier process has shown it, and died before it could say so.
             return await self._point_to_appeal(planned.incident_id, card)
-        burst = (channel, message.author.id, planned.rule)
+        # In a raid moderators read one card of all who take part, not one of each.
+        whose = "" if self._is_crowded(int(channel)) else message.author.id
+        burst = (channel, whose, planned.rule)
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
-            card = _Posted(
-                message.community_id, int(channel), [planned.incident_id], say, self.clock.monotonic(), _future()
-            )
+            now, members = self.clock.monotonic(), {message.author.id: None}
+            card = _Posted(message.community_id, int(channel), [planned.incident_id], say, now, members, _future())
             with self.notices.taken(int(channel), spare=URGENT if urgent else 0):
                 if not urgent:
                     _remember(self._bursts, burst, card)
+                self._count(card)
                 return await self._post(card, planned)
-        return await self._fold(planned.incident_id, card)
+        return await self._fold(planned.incident_id, message.author.id, card)
 
-    async def _fold(self, incident_id: int, card: _Posted) -> Outcome:
+    def _is_crowded(self, channel_id: int) -> bool:
+        lately = self._lately.get(channel_id)
+        return lately is not None and len(lately) == CROWD and self.clock.monotonic() - lately[0] < BURST
+
+    def _count(self, card: _Posted) -> None:
+        lately = self._lately.setdefault(card.channel_id, deque(maxlen=CROWD))
+        lately.append(card.at)
+        _remember(self._lately, card.channel_id, lately)
+
+    async def _fold(self, incident_id: int, member_id: str, card: _Posted) -> Outcome:
         """Done once the card names the incident."""
         with self._folding.taken(card.channel_id):
             await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
@@ -111,6 +127,7 @@ class CardBoard:
                 raise Unavailable("its card is not yet there", retry_after=1)
             if incident_id not in card.incidents:
                 card.incidents.append(incident_id)
+                card.members[member_id] = None
             if not await asyncio.shield(self._write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=1)
             _remember(self._posted, incident_id, card)
@@ -156,7 +173,7 @@ class CardBoard:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
             if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
-                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _future())
+                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _members(message), _future())
                 card.message_id.set_result(message.id)
                 for incident_id in ids:
                     self._posted.setdefault(incident_id, card)
@@ -177,7 +194,7 @@ class CardBoard:
                 return Gone()
             incident, history = found
             pings = self._pings(incident) if isinstance(planned.action, Escalate) else ""
-            embed, view = self._shown(incident, history, card.say, card.incidents)
+            embed, view = self._shown(incident, history, card.say, card.incidents, card.members)
             sending = self.client.get_partial_messageable(card.channel_id).send(
                 pings or None,
                 embed=embed,
@@ -222,7 +239,7 @@ class CardBoard:
         try:
             async with card.writing:
                 if found := await self.desk.look_up(Platform.DISCORD, card.community_id, card.incidents[0]):
-                    embed, view = self._shown(*found, card.say, card.incidents)
+                    embed, view = self._shown(*found, card.say, card.incidents, card.members)
                     channel = self.client.get_partial_messageable(card.channel_id)
                     await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
         except discord.NotFound:
@@ -233,12 +250,12 @@ class CardBoard:
         return True
 
     def _shown(
-        self, incident: Incident, history: History, say: Texts, ids: list[int]
+        self, incident: Incident, history: History, say: Texts, ids: list[int], members: Iterable[str]
     ) -> tuple[discord.Embed, discord.ui.View]:
         message = incident.decision.message
         timezone = self.desk.policy(message).timezone
         card = card_of(incident, history, say, timezone, more=ids[1:])
-        return _embed(card, message, say, ids), _view(card, say)
+        return _embed(card, message, say, ids, list(members)), _view(card, say)
 
     async def pressed(self, interaction: Interaction, button: Button, incident_id: int) -> None:
         """Answers at once, works afterwards; who may is asked at every press."""
@@ -298,7 +315,8 @@ class CardBoard:
         self, interaction: Interaction, call: Call, first: tuple[Incident, History], ids: list[int], say: Texts
     ) -> None:
         incident, history = first
-        embed, view = self._shown(incident, history, texts(incident.decision.language), ids)
+        members = _members(interaction.message)
+        embed, view = self._shown(incident, history, texts(incident.decision.language), ids, members)
         await interaction.edit_original_response(embed=embed, view=view)
         self.touch(ids[0])
         review = incident.review
@@ -347,10 +365,14 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
     return view
 
 
-def _embed(card: Card, message: Message, say: Texts, ids: list[int]) -> discord.Embed:
+def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: list[str]) -> discord.Embed:
     embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=_COLOURS[card.tone])
     embed.add_field(name=say["discord.where"], value=_place(message, say))
-    if message.author.id:
+    if len(members) > 1:
+        named = " ".join(f"<@{member}>" for member in members[:NAMED])
+        embed.add_field(name=say["discord.who"], value=named, inline=False)
+        embed.add_field(name=say["discord.crowd"], value=say("discord.crowd_count", count=len(members)), inline=False)
+    elif message.author.id:
         embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
     for line in card.lines:
         embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
@@ -374,6 +396,12 @@ def _folded(interaction: Interaction, incident_id: int) -> list[int]:
     message = interaction.message
     ids = _named(message) if message else []
     return ids if incident_id in ids else [incident_id]
+
+
+def _members(message: discord.Message | None) -> dict[str, None]:
+    """Whose incidents are on the card, as far as it names them."""
+    fields = message.embeds[0].fields if message and message.embeds else []
+    return dict.fromkeys(re.findall(r"<@(\d+)>", " ".join(field.value or "" for field in fields[:2])))
 
 
 def _named(message: discord.Message) -> list[int]:

@@ -15,7 +15,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord.acting import Hands
-from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers
+from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, missing_here
 from adapters.discord.appeals import Appeals
 from adapters.discord.arrivals import Arrivals
 from adapters.discord.automod import NativeAutoMod
@@ -193,6 +193,10 @@ class DiscordChat:
 
     async def announce(self, channel_id: str, text: str) -> None:
         await self._connection()
+        guild = getattr(self.client.get_channel(int(channel_id)), "guild", None)
+        if guild and missing_here(guild, int(channel_id), ("view_channel", "send_messages")):
+            _log.warning("nowhere to announce", channel=channel_id)
+            return
         try:
             await self.client.get_partial_messageable(int(channel_id)).send(text)
         except (discord.Forbidden, discord.NotFound):

@@ -143,7 +143,9 @@ async def _is_from_discord(answer: aiohttp.ClientResponse) -> bool:
     """Hotels, proxies and cut connections answer, too: then nobody knows what Discord would have said, and it must not
     be taken for a refusal, a missing message or a wrong token."""
     said = (await answer.read()).strip()
-    return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in (b"{}", b"[]"))
+    lists = answer.status < 300 and answer.method in ("GET", "PUT")  # what was done or refused is told of in an object
+    whole = (b"{}", b"[]") if lists else (b"{}",)
+    return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in whole)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from bot.domain.permissions import Right
 from bot.errors import BotError, Unavailable
 from bot.ports import Clock
 
-KEEP = 300.0  # seconds that a chat's admins are remembered; a change arrives as an update anyway
-RENEW = 150.0  # seconds after which they are asked for again while the known ones still count
+KEEP = 300.0  # seconds that a chat's admins are remembered where nobody tells of changes
+KEEP_WHERE_TOLD = 7200.0  # where we are an admin ourselves, every change of them arrives as an update
+ASKS = 8  # chats that are asked about at once, so that a start with many groups keeps nobody waiting
 FIRST_ANSWER = 1.0  # seconds that messages of a chat wait for its admins the first time
 REMEMBERED = 10_000  # members whom another admin restricts
 
@@ -35,17 +36,18 @@ class Members:
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
     _changes: Counter[int] = field(default_factory=Counter)  # of a chat's admins, that updates have told of
     _renewals: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)
+    _asks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ASKS))
 
     async def staff(self, chat_id: int) -> Staff:
         """Nobody, where the bot is not in the chat any more. Raises `Unavailable` where nothing is known yet, and
         `ChatMigrated`."""
-        return await self._staff_younger_than(KEEP, chat_id)
+        return await self._staff_kept(1.0, chat_id)
 
     async def known_staff(self, chat_id: int) -> Staff:
         """The same for reading, which hardly waits, or every chat would wait for the slowest: what is not known by then
         is looked up again before anything is done to anybody."""
         asked_at, known = self._staff.get(chat_id, (0.0, None))
-        if known and self.clock.monotonic() - asked_at < RENEW:
+        if known and self.clock.monotonic() - asked_at < self._keeps(known) / 2:
             return known
         if (asking := self._renewals.get(chat_id)) is None:
             asking = self._renewals[chat_id] = asyncio.create_task(self._renew(chat_id))
@@ -55,7 +57,8 @@ class Members:
 
     async def _renew(self, chat_id: int) -> None:
         try:
-            await self._staff_younger_than(RENEW, chat_id)
+            async with self._asks:
+                await self._staff_kept(0.5, chat_id)
         except ChatMigrated:
             pass  # the group's own message tells
         except BotError as error:
@@ -63,10 +66,14 @@ class Members:
         finally:
             del self._renewals[chat_id]
 
-    async def _staff_younger_than(self, seconds: float, chat_id: int) -> Staff:
+    def _keeps(self, known: Staff) -> float:
+        return KEEP_WHERE_TOLD if self.me in known.roles else KEEP
+
+    async def _staff_kept(self, share: float, chat_id: int) -> Staff:
+        """Not older than this share of how long they are kept."""
         async with self._asking.setdefault(chat_id, asyncio.Lock()):
             asked_at, known = self._staff.get(chat_id, (0.0, None))
-            if known and self.clock.monotonic() - asked_at < seconds:
+            if known and self.clock.monotonic() - asked_at < share * self._keeps(known):
                 return known
             while True:
                 changes = self._changes[chat_id]

@@ -10,7 +10,7 @@ import structlog
 
 from bot.domain.community import Community
 from bot.domain.message import Platform
-from bot.errors import Unavailable
+from bot.errors import BotError, Unavailable
 from bot.pipeline.bell import patiently
 from bot.pipeline.policies import Policies
 from bot.ports import ChatPlatform, Clock, Journal
@@ -91,3 +91,14 @@ class Alarm:
                     _log.warning("moderators not told", community=community.id, reason=str(error))
                     return
                 await self.clock.sleep(error.retry_after)
+
+    async def lost(self, platform: Platform) -> None:
+        """A platform is lost to this process: its moderators are told, as far as it still takes what we say."""
+        for community in self.policies.communities():
+            if community.platform is platform and community.moderators_channel:
+                sentence = texts(community.language or self.language)["alarm.platform_lost"]
+                try:
+                    await self.platforms[platform].announce(community.moderators_channel, sentence)
+                except BotError as error:
+                    _log.warning("moderators not told", community=community.id, reason=str(error))
+                    return

@@ -7,6 +7,7 @@ Every request takes 50 ms, 50 a second are let through, and the buckets are thos
 """
 
 import asyncio
+import json
 import sys
 import tempfile
 import time
@@ -74,16 +75,18 @@ async def catch_up(servers: int, spoken_in: int, said: int) -> None:
         wire, backend = place.wire, place.wire.backend
         wire.clock.advance(-3000)
         rooms: list[tuple[int, int]] = []
+        moderators = {place.guild: place.mods}  # by server
         for server in range(servers):
             guild = backend.create_guild(f"서버 {server}").id
             who = backend.make_user(f"회원 {server}").id
             backend.add_member(guild, who, announce=False)
             made = [backend.create_channel(guild, f"방 {number}").id for number in range(OF_A_SERVER)]
             rooms += [(channel, who) for channel in made[:spoken_in]]
+            moderators[guild] = made[-1]
         harmful: set[int] = set()
         for number in range(said):
             for nth, (channel, who) in enumerate(rooms):
-                bad = (nth + number * len(rooms)) % HARMFUL_EVERY == 0
+                bad = (7 * nth + 13 * number) % HARMFUL_EVERY == 0
                 message = backend.create_message(channel, who, f"{'나쁜' if bad else '좋은'} 말 {number}")
                 if bad:
                     harmful.add(message.id)
@@ -92,9 +95,10 @@ async def catch_up(servers: int, spoken_in: int, said: int) -> None:
             one.members[place.me].joined_at = "2020-01-01T00:00:00+00:00"
         as_the_real_one(wire)
         with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "servers").write_text(json.dumps(moderators), "utf-8")
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-W", "ignore", "-m", "tests.adapters.discord_course", "product",
-                str(Path(folder) / "db"), wire.api_url, wire.gateway_url, str(place.guild), str(place.mods),
+                folder, wire.api_url, wire.gateway_url,
             )  # fmt: skip
             try:
                 await _watch(place, harmful, len(rooms) * said)
@@ -124,20 +128,21 @@ async def _watch(place: Cafe, harmful: set[int], said: int) -> None:
                         gone.append(call.at - began)
                     delays += [call.at - at for message, at in live if message == id_]
         looked_at = len(wire.calls)
+    cards = sum(call.method == "POST" and call.path.endswith("/messages") for call in wire.calls)
     pages = sum(call.method == "GET" and call.path.endswith("/messages") for call in wire.calls)
     members = sum(call.method == "GET" and "/members/" in call.path for call in wire.calls)
     gone.sort()
     print(
         f"{said} messages in {len(place.wire.backend.guilds)} servers, {len(harmful)} of them harmful: "
         f"{len(gone)} deleted after {gone[len(gone) // 2]:.0f} s (median) and {gone[-1]:.0f} s (last); "
-        f"{pages} pages, {members} members, {wire.members_asked} questions over the gateway, "
+        f"{pages} pages, {members} members, {cards} cards, {wire.members_asked} questions over the gateway, "
         f"{len(wire.limited)} answers of 429; {len(delays)} live ones deleted after "
         f"{max(delays, default=0):.1f} s at most",
         flush=True,
     )
 
 
-async def product(database: str, api_url: str, gateway_url: str, guild: str, mods: str) -> None:
+async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from collections.abc import Sequence
 
     from adapters.discord.chat import DiscordChat
@@ -164,14 +169,15 @@ async def product(database: str, api_url: str, gateway_url: str, guild: str, mod
 
     config = Config.model_validate(
         {
-            "storage": {"url": f"sqlite:///{database}"},
+            "storage": {"url": f"sqlite:///{Path(folder) / 'db'}"},
             "defaults": {"mode": "live", "disabled_rules": [rule.name for rule in preset("balanced")]},
             "rules": [RULE],
         }
     )
     async with wiring.application(config, Ears(), connect) as application:
-        settings = Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods, mode=Watch.LIVE)
-        await put_settings(cores[0].desk, settings)
+        for guild, mods in json.loads((Path(folder) / "servers").read_text("utf-8")).items():
+            settings = Community(platform=Platform.DISCORD, id=guild, moderators_channel=str(mods), mode=Watch.LIVE)
+            await put_settings(cores[0].desk, settings)
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await cores[0].bookmarks.put("discord all", hour_ago.isoformat())
         await application.run()

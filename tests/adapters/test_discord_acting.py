@@ -525,9 +525,9 @@ def test_before_the_first_connection_actions_wait_and_come_back(monkeypatch: pyt
         ("application/json", "null"),
     ],
 )
-@pytest.mark.parametrize("action", [Delete(), Ban(), Flag()])
+@pytest.mark.parametrize("action", [Delete(), Flag()])
 def test_an_odd_answer_is_an_outage_and_nobodys_refusal(
-    status: int, kind: str, text: str, action: Delete | Ban | Flag
+    status: int, kind: str, text: str, action: Delete | Flag
 ) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         about = await harmful(place, heard)
@@ -536,5 +536,15 @@ def test_an_odd_answer_is_an_outage_and_nobodys_refusal(
             await heard.chat.perform(place.planned(action, about))
         place.wire.odd.clear()
         assert await heard.chat.perform(place.planned(Delete(), about)) in (Done(), Gone())
+
+    play(scene)
+
+
+def test_a_list_is_no_answer_to_a_deed() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        about = await harmful(place, heard)
+        place.wire.odd.extend([(200, "application/json", "[]")] * 3)
+        with pytest.raises(Unavailable):
+            await heard.chat.perform(place.planned(Delete(), about))
 
     play(scene)

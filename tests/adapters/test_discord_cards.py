@@ -9,6 +9,7 @@ from typing import Any
 import discord
 import pytest
 
+from adapters.discord.cards import CROWD
 from bot.domain.actions import Delete, Done, Escalate, Flag, Refused
 from bot.domain.card import Button, press_id
 from bot.domain.conditions import Why
@@ -172,6 +173,31 @@ def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
         await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2 #3")
         place.wire.click(place.dal, place.mods, card.id, press_id(Button.WRONG, 1))
         await until(lambda: [number for number, _, _ in place.desk.calls] == [1, 2, 3])
+
+    play(scene)
+
+
+def test_in_a_raid_members_share_a_card_that_says_so() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        people = [place.join(f"회원 {number}") for number in range(CROWD + 5)]
+        for number, who in enumerate(people, 1):
+            message = await opened(place, heard, number, by=who)
+            while True:
+                try:
+                    outcome = await heard.chat.perform(place.planned(Flag(), message, incident=number))
+                except Unavailable:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+            assert isinstance(outcome, Done)
+        cards = list(place.wire.backend.messages[place.mods].values())
+        assert len(cards) == CROWD + 1
+        (embed,) = cards[-1].embeds
+        fields = {field["name"]: field["value"] for field in embed["fields"]}
+        assert fields["회원"].split() == [f"<@{who}>" for who in people[CROWD:]]
+        assert "회원 5명" in fields["여러 회원"] and "모든 사건" in fields["여러 회원"]
+        place.wire.click(place.dal, place.mods, cards[-1].id, press_id(Button.RIGHT, CROWD + 1))
+        await until(lambda: len(place.desk.calls) == 5)
 
     play(scene)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import catching_up, chat
+from adapters.discord import cards, catching_up, chat
 from adapters.discord.chat import DiscordChat
 from bot import wiring
 from bot.config import Config, preset
@@ -247,6 +247,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     monkeypatch.setattr(catching_up, "EVERY", 0.05)
     monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
     monkeypatch.setattr(chat, "NOTICES_EACH", 16)  # so many cards at once would take Discord a minute
+    monkeypatch.setattr(cards, "CROWD", 1000)  # and would be taken for a raid
 
     async def scenario() -> None:
         async with cafe() as place:

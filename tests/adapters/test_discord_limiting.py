@@ -336,6 +336,7 @@ def test_d73_a_moderators_room_that_is_shut_is_told_to_the_owner_once_and_again_
                 await heard.chat.perform(place.planned(Flag(), message, incident=n)) for n in (1, 2)
             ]
             assert all(isinstance(card, Refused) and "채널 보기" in card.reason for card in cards)
+            await heard.chat.announce(str(place.mods), "판정기가 응답하지 않습니다")
             assert len(told()) == round_ and "카페" in told()[-1] and f"<#{place.mods}>" in told()[-1]
             await moderators_room(place, heard, shut=False)
             assert isinstance(await heard.chat.perform(place.planned(Flag(), message)), Done | Gone)

@@ -145,14 +145,14 @@ def test_a_later_call_overrules_and_both_stay_on_record(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store, "1", Delete())
-            (delete,) = await store.outbox.claim(10, now=NOW)
-            await store.outbox.record([(delete.id, Done())])
+            (delete,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(delete, Done())])
             ban = review(number, Call.BAN)
             wrong = replace(review(number, Call.WRONG, "byul"), at=later(3600))
             assert await store.reviews.record(*HERE, ban, due=NOW) is None
-            warn, banned = await store.outbox.claim(10, now=NOW)
+            warn, banned = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert (warn.action, banned.action) == (Warn(), Ban())
-            await store.outbox.record([(warn.id, Done()), (banned.id, Done())])
+            await store.outbox.record([(warn, Done()), (banned, Done())])
             appeal = Appeal(incident_id=number, words="억울해요", at=later(60))
             assert await store.reviews.appeal(*HERE, appeal, [], due=NOW)
             upheld = replace(ban, call=Call.UPHOLD, at=later(120))
@@ -177,16 +177,16 @@ def test_the_next_step_comes_when_the_one_before_is_done(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store, "1", Delete(), Ban())
-            first = await store.outbox.claim(10, now=NOW)
-            await store.outbox.record([(one.id, Done()) for one in first])
+            first = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(one, Done()) for one in first])
             assert await store.reviews.record(*HERE, review(number, Call.TIMEOUT), due=NOW) is None
-            warn, lift = await store.outbox.claim(10, now=NOW)
+            warn, lift = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert (warn.action, lift.action) == (Warn(), Lift())
-            await store.outbox.record([(lift.id, Done())])
-            (timeout,) = await store.outbox.claim(10, now=store.clock.now())
+            await store.outbox.record([(lift, Done())])
+            (timeout,) = await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE)
             assert timeout.action == Timeout(TIMEOUT)
-            await store.outbox.record([(timeout.id, Refused("no")), (warn.id, Done())])
-            assert await store.outbox.claim(10, now=store.clock.now()) == []
+            await store.outbox.record([(timeout, Refused("no")), (warn, Done())])
+            assert await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE) == []
 
     asyncio.run(scenario())
 

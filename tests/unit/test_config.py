@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from bot.config import Bots, load, preset, warnings
+from bot.domain.actions import Delete, Flag
 from bot.domain.community import Community
 from bot.domain.conditions import Pair, PairIs
 from bot.domain.message import Platform
-from bot.domain.rules import Watch
+from bot.domain.rules import Policy, Watch, decide
 from bot.errors import Broken
 from bot.texts import LANGUAGES, texts
+from tests.builders import NOW, message, verdict
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -166,6 +168,23 @@ def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> Non
         assert rule.when and rule.then and rule.contradiction() is None
         assert not any(earlier.makes_pointless(rule) for earlier in rules[:place]), rule.name
         assert all(getattr(rule.reason, language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://t.me/+AbCdEf12 저희 방 초대 링크예요",
+        "https://discord.gg/abcdef",
+        "https://open.kakao.com/o/sAbCdEf 들어오세요",
+    ],
+)
+def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: str) -> None:
+    policy = Policy(rules=tuple(one.rule() for one in preset(name)))  # type: ignore[arg-type]
+    decision = decide(message(text=text), verdict(0.0), policy, at=NOW)
+    assert decision.actions == (() if name == "gentle" else (Flag(),))
+    advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)
+    assert (Delete() in advertised.actions) is (name != "gentle")
 
 
 def test_the_version_names_the_content() -> None:
