@@ -1,5 +1,6 @@
 """Config -> a running object graph; the only importer of adapters and storage."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from bot.domain.digest import Digest
 from bot.domain.evaluation import Labelled
 from bot.domain.figures import ReplicaFigures
 from bot.domain.incident import Settlement
-from bot.domain.message import Author, Message
+from bot.domain.message import Author, Message, Platform
 from bot.domain.periods import Period, parse
 from bot.domain.rules import Watch
 from bot.domain.verdict import Task
@@ -60,7 +61,7 @@ from bot.ports import (
     Timetable,
     Vitals,
 )
-from bot.runner import Service, moderate
+from bot.runner import Lost, Service, moderate
 from bot.texts import Texts, texts
 from storage.api_keys import SqlApiKeys
 from storage.bookmarks import SqlBookmarks
@@ -92,6 +93,15 @@ def _embedded(config: Config) -> OpenGuard:
 
     guard = EmbeddedGuard()
     return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
+
+
+def _stand_in(config: Config) -> Guard | None:
+    """Who judges while a guard model is away. The embedded guard is never away."""
+    if config.guard.name == "embedded":
+        return None
+    from adapters.embedded import EmbeddedGuard
+
+    return EmbeddedGuard()
 
 
 @asynccontextmanager
@@ -251,8 +261,10 @@ class Jikimi:
     reporter: Reporter
     platforms: Sequence[ChatPlatform]
     clock: Clock
+    on_lost: Lost
 
-    async def run(self, on_kept: Kept | None = None) -> None:
+    async def run(self, on_kept: Kept | None = None, stopping: asyncio.Event | None = None) -> None:
+        """See `moderate`."""
         await moderate(
             platforms=self.platforms,
             inbox=self.inbox,
@@ -261,6 +273,8 @@ class Jikimi:
             services=self.services,
             clock=self.clock,
             on_kept=on_kept,
+            on_lost=self.on_lost,
+            stopping=stopping,
         )
 
 
@@ -282,7 +296,7 @@ async def application(
     async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
         journal, bookmarks = SqlJournal(database), SqlBookmarks(database)
-        queue = GuardQueue(guard=guard, clock=clock)
+        queue = GuardQueue(guard=guard, clock=clock, stand_in=_stand_in(config))
         communities = SqlCommunities(database)
         policies = Policies(store=communities, build=lambda community: config.policy_of(community, mode), clock=clock)
         await policies.load()
@@ -334,8 +348,10 @@ async def application(
             policies=policies,
             platforms=connected,
             journal=journal,
+            inbox=inbox,
             clock=clock,
             language=config.defaults.language,
+            is_stood_in_for=queue.stand_in is not None,
             after=config.defaults.alarm_after,
         )
 
@@ -353,6 +369,10 @@ async def application(
             bursts.settled(settlements)
             if on_settled:
                 on_settled(settlements)
+
+        async def lost(platform: Platform) -> None:
+            await alarm.lost(platform)
+            del connected[platform]
 
         async def meet(message: Message) -> Author:
             platform = connected.get(message.ref.platform)
@@ -417,6 +437,7 @@ async def application(
             reporter=Reporter(inbox=inbox, incidents=incidents),
             platforms=platforms,
             clock=clock,
+            on_lost=lost,
         )
 
 
@@ -451,7 +472,7 @@ async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]
 @asynccontextmanager
 async def chronicle(config: Config) -> AsyncIterator[tuple[Chronicle, Communities]]:
     """What reports are made from, without anything that could act."""
-    async with Database.open(config.storage.url, SystemClock()) as database:
+    async with Database.visit(config.storage.url, SystemClock()) as database:
         yield SqlChronicle(database), SqlCommunities(database)
 
 
@@ -477,7 +498,7 @@ def made_up_week() -> Period:
 @asynccontextmanager
 async def delivered(config: Config) -> AsyncIterator[Deliveries]:
     """What was sent, for people to read."""
-    async with Database.open(config.storage.url, SystemClock()) as database:
+    async with Database.visit(config.storage.url, SystemClock()) as database:
         yield SqlDeliveries(database)
 
 

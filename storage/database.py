@@ -2,6 +2,7 @@
 which process works on what."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -33,10 +34,15 @@ from bot.domain.delivery import State
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
 from storage import suspects
+from storage.calls import follow_calls
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
-from storage.overruled import call_off
 from storage.tables import actions, deliveries, holders, messages
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
 LEASE = timedelta(seconds=30)
@@ -46,6 +52,9 @@ PATIENCE = 10.0
 
 #: How long the simplest question may take, in seconds, before the database counts as away.
 ANSWER = 3.0
+
+#: How long a database that is being closed may take to hear of it, in seconds, and again to say goodbye.
+CLOSING = 1.5
 
 _MIGRATION_LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
 UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
@@ -80,14 +89,18 @@ class Database:
                 try:
                     yield database
                 finally:
-                    for group in database._groups:
-                        await group.finish()
                     renewal.cancel()
-                    await asyncio.wait([renewal])
-                    with suppress(BotError):  # then the leases end as those of the dead do
-                        await database._stop()
+                    # Where it is away, the leases end as those of the dead do.
+                    with suppress(BotError, TimeoutError):
+                        async with asyncio.timeout(CLOSING):
+                            for group in database._groups:
+                                await group.finish()
+                            await asyncio.wait([renewal])
+                            await database._stop()
             finally:
-                await engine.dispose()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSING):
+                        await engine.dispose()
 
     @classmethod
     @asynccontextmanager
@@ -128,10 +141,11 @@ class Database:
                 yield connection
 
     async def answers(self) -> bool:
-        """Whether it answers now, within a few seconds."""
+        """Whether it takes what is written, now and within a few seconds."""
+        own = holders.c.id == self.holder
         try:
-            async with asyncio.timeout(ANSWER), self.read() as connection:
-                await connection.execute(text("SELECT 1"))
+            async with asyncio.timeout(ANSWER), self.write(durable=False) as connection:
+                await connection.execute(update(holders).where(own).values(alive_until=holders.c.alive_until))
         except (Unavailable, TimeoutError):
             return False
         return True
@@ -191,6 +205,9 @@ class Database:
 
     async def _release_the_dead(self, connection: AsyncConnection) -> None:
         """Free what was leased by processes that are no longer among the holders."""
+        for work in (messages, actions):  # in the order in which everybody locks them: see SqlReviews
+            left = (work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id)))
+            await connection.execute(select(work.c.id).where(*left).order_by(work.c.id).with_for_update())
         await suspects.blame(connection)
         await self._release(connection, lambda holder: holder.not_in(select(holders.c.id)))
 
@@ -205,13 +222,16 @@ class Database:
             .values(holder=None)
         )
         left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
-        await connection.execute(
+        unsure = await connection.execute(
             update(actions)
             .where(*left, actions.c.kind.in_(UNREPEATABLE))
             .values(state=Unconfirmed.kind, holder=None, finished_at=self.clock.now())
+            .returning(actions.c.id)
         )
-        await call_off(connection, self.clock.now(), *left)
-        await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
+        freed = await connection.execute(
+            update(actions).where(*left).values(state="planned", holder=None).returning(actions.c.id)
+        )
+        await follow_calls(connection, [*unsure.scalars(), *freed.scalars()], self.clock.now())
         begun = (deliveries.c.holder.is_not(None), gone(deliveries.c.holder))
         await connection.execute(
             update(deliveries)
@@ -243,11 +263,12 @@ def parsed(url: str) -> URL:
 @contextmanager
 def alone(place: URL) -> Iterator[None]:
     """Holds a SQLite file against other processes that would work on it; reading it with other tools stays possible.
-    The lock is SQLite's own, on an empty file beside it: it ends with the process, on every operating system."""
+    The lock is SQLite's own, on an empty file beside it: it ends with the process, on every operating system. Where
+    there is flock, the file itself is locked, too: it may have other names (a hard link, a mount of its own)."""
     if place.get_backend_name() != "sqlite" or place.database is None:
         yield
         return
-    path = Path(place.database)
+    path = Path(place.database).resolve()
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
         raise Broken(f"The database {path} {what}; check [storage] url.")
@@ -258,10 +279,37 @@ def alone(place: URL) -> Iterator[None]:
             with driver_errors():
                 lock.execute("BEGIN EXCLUSIVE")
         except BotError:
-            raise Broken(f"Another process has the database {path} open; stop that one first.") from None
-        yield
+            raise _taken(path) from None
+        with _locked(path):
+            yield
     finally:
         lock.close()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """By another kind of lock than SQLite's own, which do not outlive that this file is closed."""
+    if fcntl is None:
+        yield
+        return
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError:
+        raise Broken("The database file cannot be opened; check the path in [storage] url.") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _taken(path) from None
+        except OSError:
+            pass  # a file system without such locks
+        yield
+    finally:
+        os.close(file)
+
+
+def _taken(path: Path) -> Broken:
+    return Broken(f"Another process has the database {path} open; stop that one first.")
 
 
 def _engine(place: URL) -> AsyncEngine:

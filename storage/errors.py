@@ -10,8 +10,8 @@ from sqlalchemy import exc
 from bot.errors import Broken, Unavailable
 
 #: SQLSTATE classes and codes that pass by themselves: lost connections, a restarting or overloaded server, time-outs,
-#: deadlocks (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_PASSING = ("08", "40", "53", "55P03", "57", "58")
+#: deadlocks, a standby or a full server that may only be read for a while, a pooler that lost a prepared statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING = ("08", "25006", "26000", "40", "53", "55P03", "57", "58")
 _PASSING_SQLITE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,

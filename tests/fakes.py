@@ -16,11 +16,11 @@ from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.incident import Incident, PlannedAction, Settlement
-from bot.domain.journal import Amendment, Outage, amendments
+from bot.domain.journal import Amendment, Aside, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
-from bot.domain.review import CALLED_OFF, Appeal, Call, History, Review, consequences
+from bot.domain.review import Appeal, Call, History, Review, Step, consequences
 from bot.domain.rules import Reason
 from bot.domain.turns import Lane, UnderWay
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
@@ -199,6 +199,7 @@ class MemoryStore:
         self.messages: dict[MessageRef, Message] = {}
         self.settled: set[MessageRef] = set()
         self.opened: dict[MessageRef, Incident] = {}  # as decided; `_Action` knows what came of it
+        self.reviewed: dict[int, list[Review]] = {}  # of an incident, in order
         self.actions: dict[int, _Action] = {}
         self.inbox = MemoryInbox(self)
         self.outbox = MemoryOutbox(self)
@@ -243,7 +244,7 @@ class MemoryStore:
             if action.started and action.outcome is None:
                 action.started = False
                 action.outcome = None if action.planned.action.repeatable else Unconfirmed()
-                self.call_off(action.planned.incident_id)
+                self.follow(action.planned.incident_id, self.clock.now())
 
     def opened_as(self, incident_id: int) -> Incident:
         return next(opened for opened in self.opened.values() if opened.id == incident_id)
@@ -257,14 +258,21 @@ class MemoryStore:
         )
         return next(found, None)
 
-    def call_off(self, incident_id: int) -> None:
-        """What is not begun of an incident that was called wrong."""
+    def follow(self, incident_id: int, due: datetime, called: Call | None = None) -> None:
+        """What moderators' calls make of what was done so far."""
         opened = self.opened_as(incident_id)
-        if opened.review and opened.review.call is Call.WRONG:
-            for action in self.actions.values():
-                is_open = action.planned.incident_id == incident_id and action.outcome is None and not action.started
-                if is_open and action.planned.action.kind in CALLED_OFF:
-                    action.outcome = CalledOff()
+        taken = [action for action in self.actions.values() if action.planned.incident_id == incident_id]
+        decided = len(opened.decision.actions)
+        steps = [
+            Step(action=one.planned.action, outcome=one.outcome, begun=one.started, decided=place < decided)
+            for place, one in enumerate(taken)
+        ]
+        calls = [review.call for review in self.reviewed.get(incident_id, [])]
+        if calls:
+            follows = consequences(calls, steps, called=called, appealed=opened.appeal is not None)
+            for place in follows.called_off:
+                taken[place].outcome = CalledOff()
+            self.plan(opened, follows.then, due)
 
     def incident(self, opened: Incident) -> Incident:
         taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
@@ -308,6 +316,8 @@ class MemoryInbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.leased: set[MessageRef] = set()
+        self.aside: dict[MessageRef, datetime] = {}
+        self.unjudged: set[MessageRef] = set()
         self.served = ""
 
     async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
@@ -321,13 +331,14 @@ class MemoryInbox:
         free = [
             message
             for ref, message in self.store.messages.items()
-            if ref not in self.leased and ref not in self.store.settled
+            if ref not in self.leased and ref not in self.store.settled and ref not in self.aside
         ]
         suspects, free = self.store.suspects.among(free)
         free.sort(key=lambda message: message.sent_at)
-        fresh = self._in_turns([message for message in free if message.sent_at >= fresh_since])
-        stale = self._in_turns([message for message in free if message.sent_at < fresh_since])
-        claimed = (fresh + stale)[: max(0, limit - len(suspects))]
+        room = max(0, limit - len(suspects))
+        claimed = self._in_turns([message for message in free if message.sent_at >= fresh_since], room)
+        stale = [message for message in free if message.sent_at < fresh_since]
+        claimed += self._in_turns(stale, room - len(claimed))
         if claimed:
             self.served = claimed[-1].community_id
         return self._lease(suspects[:limit] + claimed)
@@ -340,18 +351,48 @@ class MemoryInbox:
     async def given_up(self, limit: int) -> Sequence[Message]:
         taken = self.leased | self.store.settled
         faults = self.store.suspects.faults
-        found = [one for ref, one in self.store.messages.items() if ref not in taken and faults[ref] >= 3]
+        found = [one for ref, one in self.store.messages.items() if ref not in taken and 3 <= faults[ref] < 6]
         return self._lease(found[:limit])
+
+    async def set_aside(self, refs: Sequence[MessageRef]) -> None:
+        for ref in self.leased.intersection(refs):
+            self.leased.discard(ref)
+            self.aside.setdefault(ref, self.store.clock.now())
+            self.store.suspects.circles.pop(ref, None)
+
+    async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        free = self.aside.keys() - self.leased - self.store.settled
+        due = [one for ref, one in self.store.messages.items() if ref in free and one.sent_at < sent_before]
+        _, innocent = self.store.suspects.among(due)
+        return self._lease(sorted(innocent, key=lambda message: message.sent_at, reverse=True)[:limit])
+
+    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
+        found: dict[tuple[Platform, str], list[Message]] = {}
+        for ref, at in self.aside.items():
+            if at >= since:
+                found.setdefault((ref.platform, self.store.messages[ref].community_id), []).append(
+                    self.store.messages[ref]
+                )
+        return {
+            place: Aside(
+                len(some),
+                len({one.ref.channel_id for one in some}),
+                sum(one.ref in self.unjudged for one in some),
+            )
+            for place, some in found.items()
+        }
 
     def _lease(self, some: list[Message]) -> list[Message]:
         self.leased |= {message.ref for message in some}
         return some
 
-    def _in_turns(self, free: list[Message]) -> list[Message]:
+    def _in_turns(self, free: list[Message], limit: int) -> list[Message]:
         communities = sorted({message.community_id for message in free})
         next_ = bisect_right(communities, self.served)
         turns = communities[next_:] + communities[:next_]
-        rounds = zip_longest(*([m for m in free if m.community_id == community] for community in turns))
+        lines = [[m for m in free if m.community_id == community] for community in turns]
+        newest = [one for one in chain.from_iterable(zip_longest(*map(reversed, lines))) if one is not None][:limit]
+        rounds = zip_longest(*([m for m in line if m in newest] for line in lines))
         return [message for message in chain.from_iterable(rounds) if message is not None]
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -360,6 +401,8 @@ class MemoryInbox:
             self.leased.discard(ref)
             if ref in self.store.messages and ref not in self.store.settled:
                 self.store.settled.add(ref)
+                if not isinstance(settlement.decision.screening, Verdict):
+                    self.unjudged.add(ref)
                 self.store.count_bot(settlement)
                 if settlement.decision.is_incident:
                     self._open(settlement)
@@ -474,13 +517,10 @@ class MemoryOutbox:
             is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
             if is_open and action.planned.attempts == planned.attempts:
                 action.outcome = outcome
-                opened = self.store.opened_as(action.planned.incident_id)
-                if opened.review and opened.review.call is Call.WRONG:
-                    undo = consequences(Call.WRONG, [(action.planned.action, outcome)])
-                    self.store.plan(opened, undo, self.store.clock.now())
+                self.store.follow(action.planned.incident_id, self.store.clock.now())
                 shows = planned.action.kind in ("flag", "escalate")
                 if isinstance(outcome, Refused) and outcome.given_up and not shows:
-                    self.store.plan(opened, (Flag(),), self.store.clock.now())
+                    self.store.plan(self.store.opened_as(planned.incident_id), (Flag(),), self.store.clock.now())
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         for incident in self.store.opened.values():
@@ -493,7 +533,7 @@ class MemoryOutbox:
             action.started, action.not_before, action.defect = False, until, defect
             self.store.suspects.circles.pop(planned.id, None)
             self.store.suspects.faults[planned.id] += bool(defect)
-            self.store.call_off(action.planned.incident_id)
+            self.store.follow(action.planned.incident_id, self.store.clock.now())
 
 
 class MemoryIncidentLog:
@@ -566,12 +606,12 @@ class MemoryReviews:
         if opened is None:
             return None
         if review.call.closes:
-            if opened.review:
+            if opened.review and not review.overrules(opened.review):
                 return opened.review
-            self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
-        then = consequences(review.call, self.store.incident(opened).outcomes)
-        self.store.call_off(opened.id)
-        self.store.plan(opened, then, due)
+            if not (opened.review and review.call is Call.UPHOLD):
+                self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+        self.store.reviewed.setdefault(opened.id, []).append(review)
+        self.store.follow(opened.id, due, review.call)
         return None
 
     async def appeal(
@@ -643,14 +683,23 @@ class MemoryCommunities:
 class MemoryJournal:
     def __init__(self) -> None:
         self.away: list[Outage] = []
+        self.told: set[tuple[datetime, str, Platform]] = set()
         self.amended: dict[tuple[Platform, str], list[Amendment]] = {}
 
-    async def guard_went(self, since: datetime) -> None:
+    async def guard_went(self, since: datetime) -> datetime:
         if not await self.guard_is_away():
             self.away.append(Outage(since))
+        return min(outage.begin for outage in self.away if outage.end is None)
 
-    async def guard_came_back(self, at: datetime) -> None:
+    async def guard_came_back(self, at: datetime) -> datetime | None:
         self.away = [outage if outage.end else replace(outage, end=at) for outage in self.away]
+        return max((outage.begin for outage in self.away), default=None)
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        telling = (began, word, platform)
+        is_first = telling not in self.told
+        self.told.add(telling)
+        return is_first
 
     async def guard_is_away(self) -> bool:
         return any(outage.end is None for outage in self.away)

@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bot import wiring
 from bot.config import Config
@@ -10,6 +11,9 @@ from bot.errors import Broken
 from bot.texts import Texts
 
 PLATFORMS = ("discord", "telegram")
+
+STOPPED = 15  # seconds from the signal to the end of the process
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def run(config: Config, say: Texts) -> None:
@@ -36,8 +40,27 @@ async def run(config: Config, say: Texts) -> None:
         if remark := wiring.no_pdf(say):
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
-        working = asyncio.ensure_future(jikimi.run())
-        # Stopping at any moment is safe: what is not done is claimed again by the next process.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
-        with suppress(asyncio.CancelledError):
-            await working
+        with _stop_signals() as stopping:
+            await jikimi.run(stopping=stopping)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """Set by the first signal to stop; then what is under way is finished, and whatever is away, the process has ended
+    within STOPPED. A second signal ends it at once. That is safe at any moment: what is not done is claimed again by
+    the next process."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        for number in _STOPS:
+            loop.remove_signal_handler(number)
+        signal.alarm(STOPPED)  # no handler: the operating system ends us, even where a thread holds on
+        stopping.set()
+
+    for number in _STOPS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    finally:
+        for number in _STOPS:
+            loop.remove_signal_handler(number)

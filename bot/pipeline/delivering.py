@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bot.domain.actions import Done, Gone, Outcome, Refused
+from bot.domain.actions import DEFECT, Done, Gone, Outcome, Refused
 from bot.domain.community import Community
 from bot.domain.delivery import Delivery, State
 from bot.domain.message import Platform
 from bot.domain.report import Edition
 from bot.domain.schedule import Kind, Schedule
-from bot.errors import Broken, Unavailable
+from bot.errors import BotError, Broken, Unavailable, raised
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Editor
@@ -107,9 +107,12 @@ class Courier:
         outcome: Outcome = Gone()
         for channel in channels:
             try:
-                outcome = await self.platforms[one.platform].publish(channel, edition, mark=f"report-{one.id}")
-            except Unavailable as error:
+                outcome = await self._platform(one).publish(channel, edition, mark=f"report-{one.id}")
+            except BotError as error:  # what is broken is the platform, not the report
                 return await self._later(one, error)
+            except Exception as error:
+                _log.error("report failed", community=one.community_id, period=one.period, reason=raised(error))
+                return await self._close(one, State.UNCONFIRMED, reason=DEFECT + type(error).__name__)
             if not isinstance(outcome, Gone | Refused):
                 break
         match outcome:
@@ -123,12 +126,17 @@ class Courier:
                 await self._close(one, State.UNCONFIRMED, reason=LOST)
         return None
 
-    async def _later(self, one: Delivery, error: Unavailable) -> None:
+    def _platform(self, one: Delivery) -> ChatPlatform:
+        if (platform := self.platforms.get(one.platform)) is None:
+            raise Unavailable("this process has lost the platform")
+        return platform
+
+    async def _later(self, one: Delivery, error: BotError) -> None:
         now = self.clock.now()
         if now - (one.planned_at or one.due) >= GIVEN_UP:
             return await self._close(one, State.FAILED, reason=AWAY)
         pause = min(RETRY * 2 ** min(one.attempts, 10), LONGEST_RETRY)
-        until = now + max(pause, timedelta(seconds=error.retry_after or 0))
+        until = now + max(pause, timedelta(seconds=getattr(error, "retry_after", None) or 0))
         _log.warning("report postponed", community=one.community_id, period=one.period, reason=str(error))
         await patiently(partial(self.deliveries.postpone, one.id, until, reason=str(error)), self.clock)
         return None

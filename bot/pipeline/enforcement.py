@@ -13,7 +13,7 @@ from bot.domain.actions import AWAY, DEFECT, Ban, Kick, Outcome, Refused, Warn
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Platform
 from bot.domain.turns import Lane, UnderWay
-from bot.errors import BotError, raised
+from bot.errors import BotError, Unavailable, raised
 from bot.pipeline.bell import Bell, patiently
 from bot.ports import ChatPlatform, Clock, Outbox
 
@@ -103,7 +103,10 @@ class Enforcer:
     async def _perform(self, planned: PlannedAction) -> Outcome:
         if planned.defect:
             return Refused(DEFECT + planned.defect)
-        return await self.platforms[planned.message.ref.platform].perform(planned)
+        platform = self.platforms.get(planned.message.ref.platform)
+        if platform is None:
+            raise Unavailable("this process has lost the platform")
+        return await platform.perform(planned)
 
     async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:
         defect = type(error).__name__

@@ -14,6 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import wiring
+from bot.config import Config, Storage
 from bot.domain.actions import Delete, Flag, Warn
 from bot.errors import Broken, Unavailable
 from storage import migrations
@@ -286,5 +288,50 @@ def test_an_identifier_that_cannot_be_stored_fails_alone(url: str) -> None:
             )
             assert isinstance(bad, Broken)
             assert good == [True]
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) -> None:
+    """A fail-over to a standby; a managed server at its disk limit."""
+    url = postgres.create("read_only")
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            here = store(database, ManualClock())
+            assert await database.answers()
+            await restrict("on")
+            said = ""
+            while "25006" not in said:  # at first the connections are gone
+                with pytest.raises(Unavailable) as away:
+                    await here.inbox.keep([message("1")])
+                said = str(away.value)
+            assert not await database.answers()
+            await restrict("off")
+            while not await database.answers():
+                pass
+            assert list(await here.inbox.keep([message("1")])) == [True]
+
+    async def restrict(read_only: str) -> None:
+        async with Database.visit(url, ManualClock()) as database, database.write() as connection:
+            await connection.execute(text("SET TRANSACTION READ WRITE"))
+            await connection.execute(text(f"ALTER DATABASE read_only SET default_transaction_read_only = {read_only}"))
+            await connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                     " AND datname = current_database()")
+            )  # fmt: skip
+
+    asyncio.run(scenario())
+
+
+def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_file(tmp_path: Path) -> None:
+    config = Config(storage=Storage(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+
+    async def scenario() -> None:
+        async with Database.open(config.storage.url, ManualClock()):
+            async with wiring.delivered(config) as deliveries:
+                assert list(await deliveries.latest(10)) == []
+            async with wiring.chronicle(config) as (chronicle, _):
+                assert list(await chronicle.communities()) == []
 
     asyncio.run(scenario())

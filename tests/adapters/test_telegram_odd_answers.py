@@ -15,6 +15,7 @@ from bot.domain.actions import Delete, Done
 from bot.errors import Broken, Unavailable
 from bot.texts import texts
 from tests.adapters.telegram_stage import MODERATORS, Stage, played, stage
+from tests.builders import EVERYWHERE
 from tests.fakes import ManualClock
 from tests.telegram_server import TOKEN, Refusal, TelegramServer
 
@@ -88,7 +89,8 @@ async def test_an_odd_answer_to_what_is_done_is_no_answer(here: Stage) -> None:
     here.server.post(here.group, 7, "나쁜 말")
     (message,) = await here.hear(1)
     await here.open_incident(message, Delete())
-    (planned,) = await here.store.outbox.claim(10, now=message.sent_at.max.replace(tzinfo=message.sent_at.tzinfo))
+    late = message.sent_at.max.replace(tzinfo=message.sent_at.tzinfo)
+    (planned,) = await here.store.outbox.claim(10, now=late, platforms=EVERYWHERE)
     _odd(here.server, "deleteMessage", "a proxy's 400")
     with pytest.raises(Unavailable):
         await here.chat.perform(planned)
