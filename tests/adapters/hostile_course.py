@@ -378,8 +378,8 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
             for name, room in here.loud.items():
                 harmful[name].add(room.write(f"나쁜 말 {number}", number % 20))
                 room.write(f"좋은 말 {number}", number % 20)
-                if number % 10 == 5 and number // 10 < len(POISONS):
-                    room.write(f"{[*POISONS][number // 10]} {number}", 99)
+                if number % 5 == 3 and number // 5 < len(POISONS):
+                    room.write(f"{[*POISONS][number // 5]} {number}", 99)
             await asyncio.sleep(0.05)
         if not await here.until(here.all_done, 6 * PATIENCE):
             report.problems.append("left open for ever: {} messages, {} actions".format(*await here.open_work()))
@@ -389,7 +389,9 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
             if left := harmful[name] - room.gone.keys():
                 report.problems.append(f"{name}: {len(left)} innocent neighbours of poison were not handled")
         report.figures["deaths"] = str(len(deaths))
-        lethal = sum(kind == "dies" for kind in POISONS.values()) * len(NETWORKS)
+        if not deaths:
+            report.problems.append("nothing was lethal")
+        lethal = sum(kind.endswith("dies") for kind in POISONS.values()) * len(NETWORKS)
         report.figures["lethal messages"] = str(lethal)
         states = Counter(row["state"] for row in await here.ask("SELECT state FROM actions WHERE kind = 'flag'"))
         report.figures["cards"] = json.dumps(states)
