@@ -100,7 +100,7 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
         offered = [Button.RIGHT if call is Call.WRONG else Button.WRONG]
     if call is None and not now.hidden:
         offered.append(Button.DELETE)
-    if call is not Call.WRONG and not (author.bot or author.is_staff):
+    if call is not Call.WRONG and not (author.bot or author.no_account or author.is_staff):
         offered += [Button.TIMEOUT] if now.sanction is None else []
         offered += [] if isinstance(now.sanction, Ban) else [Button.BAN]
     if call is not None and now.sanction:
