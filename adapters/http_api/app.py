@@ -39,7 +39,7 @@ from adapters.http_api.shapes import (
 )
 from adapters.http_api.streaming import Stream
 from bot.domain.verdict import Task
-from bot.errors import BotError
+from bot.errors import BotError, raised
 from bot.ports import Vitals
 from bot.texts import Texts
 
@@ -190,7 +190,7 @@ class _Front:
             await self._inner(scope, receive, answer)
         except Exception as error:
             # Whatever it says may quote a text: its kind and place must do.
-            _log.error("request failed", request_id=request_id, error=type(error).__name__, at=_place(error))
+            _log.error("request failed", request_id=request_id, error=raised(error))
             if not complete:
                 raise
         finally:
@@ -220,10 +220,3 @@ def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | Non
 def _refusal(problem: Problem, say: Texts, request_id: str) -> Response:
     answer: ErrorAnswer = problem.answer(say, request_id)
     return _json(answer, problem.status, problem.all_headers())
-
-
-def _place(error: BaseException) -> str:
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
