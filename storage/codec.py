@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bot.domain.actions import (
     Action,
+    Answer,
     Ban,
     CalledOff,
     Delete,
@@ -137,6 +138,7 @@ class _Action(_Stored):
     lasting_us: int | None = None  # of a time-out, microseconds
     receipt: str | None = None  # of what is to be retracted
     channel: str | None = None  # in which a bot's owner is told
+    accepted: bool | None = None  # of an answer to an appeal
 
 
 class _Reason(_Stored):
@@ -322,6 +324,18 @@ class Cause:
     language: str
 
 
+class _Decided(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    actions: tuple[object, ...] = ()
+
+
+def count_actions(stored: str) -> int:
+    """How many actions a decision asked for: the first of its incident's."""
+    with _fitting("decision"):
+        return len(_Decided.model_validate_json(stored).actions)
+
+
 class _Cause(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -503,6 +517,8 @@ def _write_action(action: Action) -> _Action:
             return _Action(kind=action.kind, lasting_us=lasting // timedelta(microseconds=1))
         case Retract(receipt):
             return _Action(kind=action.kind, receipt=writable(receipt))
+        case Answer(accepted):
+            return _Action(kind=action.kind, accepted=accepted)
         case TellOwner(channel):
             return _Action(kind=action.kind, channel=writable(channel))
         case _:
@@ -510,14 +526,16 @@ def _write_action(action: Action) -> _Action:
 
 
 def _read_action(stored: _Action) -> Action:
-    match (stored.kind, stored.lasting_us, stored.receipt, stored.channel):
-        case (Timeout.kind, int(lasting), None, None):
+    match (stored.kind, stored.lasting_us, stored.receipt, stored.channel, stored.accepted):
+        case (Timeout.kind, int(lasting), None, None, None):
             return Timeout(timedelta(microseconds=lasting))
-        case (Retract.kind, None, str(receipt), None):
+        case (Retract.kind, None, str(receipt), None, None):
             return Retract(receipt)
-        case (TellOwner.kind, None, None, str(channel)):
+        case (TellOwner.kind, None, None, str(channel), None):
             return TellOwner(channel)
-        case (kind, None, None, None) if kind in _PLAIN_ACTIONS:
+        case (Answer.kind, None, None, None, bool(accepted)):
+            return Answer(accepted)
+        case (kind, None, None, None, None) if kind in _PLAIN_ACTIONS:
             return _PLAIN_ACTIONS[kind]
         case _:
             raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")

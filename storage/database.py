@@ -34,9 +34,9 @@ from bot.domain.delivery import State
 from bot.errors import BotError, Broken, Unavailable
 from bot.ports import Clock
 from storage import suspects
+from storage.calls import follow_calls
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
-from storage.overruled import call_off
 from storage.tables import actions, deliveries, holders, messages
 
 try:
@@ -222,13 +222,16 @@ class Database:
             .values(holder=None)
         )
         left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
-        await connection.execute(
+        unsure = await connection.execute(
             update(actions)
             .where(*left, actions.c.kind.in_(UNREPEATABLE))
             .values(state=Unconfirmed.kind, holder=None, finished_at=self.clock.now())
+            .returning(actions.c.id)
         )
-        await call_off(connection, self.clock.now(), *left)
-        await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
+        freed = await connection.execute(
+            update(actions).where(*left).values(state="planned", holder=None).returning(actions.c.id)
+        )
+        await follow_calls(connection, [*unsure.scalars(), *freed.scalars()], self.clock.now())
         begun = (deliveries.c.holder.is_not(None), gone(deliveries.c.holder))
         await connection.execute(
             update(deliveries)

@@ -11,8 +11,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
-    func,
-    insert,
     literal_column,
     or_,
     select,
@@ -20,16 +18,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import PROTECTING, Action, Escalate, Flag, Outcome, Refused, Unconfirmed
+from bot.domain.actions import Action, Escalate, Flag, Outcome, Refused, Unconfirmed
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
-from bot.domain.review import Call, consequences
 from bot.domain.turns import Lane, UnderWay
 from bot.errors import Unavailable
 from storage import codec, suspects
+from storage.calls import add_actions, follow_calls
 from storage.database import UNREPEATABLE, Database
 from storage.leasing import leased
-from storage.overruled import call_off, overruled
 from storage.tables import MESSAGE, AnyRow, actions, incidents, messages
 
 _RECORD = (
@@ -234,8 +231,10 @@ class SqlOutbox:
 
     async def _free(self, connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
         left = (*which, actions.c.finished_at.is_(None))
-        await call_off(connection, self._database.clock.now(), *left)
-        await connection.execute(update(actions).where(*left).values(state="planned", holder=None))
+        freed = await connection.execute(
+            update(actions).where(*left).values(state="planned", holder=None).returning(actions.c.id)
+        )
+        await follow_calls(connection, freed.scalars().all(), self._database.clock.now())
 
     async def _finish(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> Sequence[None]:
         """Whoever holds an action speaks of its last attempt; so may somebody who was thought dead, as long as nobody
@@ -261,13 +260,14 @@ class SqlOutbox:
                 rows.append({"action": id_, "to": state, "why": reason, "now": now})
             if rows:
                 await connection.execute(_RECORD, rows)
-            for id_, incident_id in (await overruled(connection, list(taken))).items():
-                done = codec.read_action(taken[id_].args), outcomes[id_, taken[id_].attempts]
-                await add_actions(connection, incident_id, consequences(Call.WRONG, [done]), due=now, now=now)
-            for row in taken.values():
-                outcome = outcomes[row.id, row.attempts]
-                if isinstance(outcome, Refused) and outcome.given_up and row.kind not in SHOWING:
-                    await add_actions(connection, row.incident, (Flag(),), due=now, now=now)
+            given_up = {
+                row.incident
+                for row in taken.values()
+                if isinstance(outcome := outcomes[row.id, row.attempts], Refused)
+                and outcome.given_up
+                and row.kind not in SHOWING
+            }
+            await follow_calls(connection, taken, now, shown=given_up)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:
@@ -279,8 +279,7 @@ class SqlOutbox:
             for planned, until, defect in postponed:
                 this = {"action": planned.id, "attempt": planned.attempts, "until": until}
                 await connection.execute(*((_FAULT, this | {"why": defect}) if defect else (_POSTPONE, this)))
-            now = self._database.clock.now()
-            await call_off(connection, now, actions.c.id.in_(ids), actions.c.state == "planned")
+            await follow_calls(connection, ids, self._database.clock.now())
         return [None] * len(postponed)
 
     async def _give_back(self, leased: Sequence[PlannedAction]) -> None:
@@ -289,43 +288,6 @@ class SqlOutbox:
         own = (actions.c.id.in_(ids), actions.c.holder == self._database.holder)
         async with self._database.write() as connection:
             await self._free(connection, *own)
-
-
-async def add_actions(
-    connection: AsyncConnection, incident_id: int, more: Sequence[Action], *, due: datetime, now: datetime
-) -> None:
-    """Behind those that the incident has already."""
-    if not more:
-        return
-    # Whoever else adds to it waits: positions are given once.
-    incident = await connection.execute(
-        select(incidents.c.community, messages.c.platform)
-        .join(messages)
-        .where(incidents.c.id == incident_id)
-        .with_for_update(key_share=True, of=incidents)
-    )
-    home = incident.one()
-    last = await connection.execute(
-        select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
-    )
-    begin = last.scalar_one() + 1
-    rows = [
-        {
-            "incident": incident_id,
-            "position": begin + place,
-            "platform": home.platform,
-            "community": home.community,
-            "kind": action.kind,
-            "protects": action.kind in PROTECTING,
-            "args": codec.write_action(action),
-            "state": "planned",
-            "not_before": due if due > now else None,
-            "attempts": 0,
-            "planned_at": now,
-        }
-        for place, action in enumerate(more)
-    ]
-    await connection.execute(insert(actions), rows)
 
 
 def _lane(row: AnyRow) -> Lane:

@@ -1,20 +1,18 @@
-"""Moderators' calls and members' appeals as tables: of two that close the same review, the database takes one."""
+"""Moderators' calls and members' appeals as tables: of those that close a review, the last counts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import Action
 from bot.domain.message import Platform
-from bot.domain.review import Appeal, Call, Review, consequences
-from storage import codec
+from bot.domain.review import Appeal, Call, Review
+from storage.calls import add_actions, follow
 from storage.database import Database
 from storage.incidents import is_there, read_review
-from storage.outbox import add_actions
-from storage.overruled import call_off
 from storage.tables import actions, appeals, reviews
 
 
@@ -27,6 +25,14 @@ class SqlReviews:
         async with self._database.write() as connection:
             if not await is_there(connection, platform, community_id, review.incident_id):
                 return None
+            earlier = await self._counting(connection, review.incident_id)
+            counts = review.call.closes and not (earlier and review.call is Call.UPHOLD)
+            if earlier and review.call.closes:
+                if not review.overrules(earlier):
+                    return earlier
+                if counts:
+                    overruled = (reviews.c.incident == review.incident_id, reviews.c.closes)
+                    await connection.execute(update(reviews).where(*overruled).values(closes=False))
             taken = await connection.execute(
                 insert(reviews)
                 .values(
@@ -35,31 +41,27 @@ class SqlReviews:
                     moderator=review.moderator_id,
                     moderator_name=review.moderator_name,
                     at=review.at,
-                    closes=review.call.closes,
+                    closes=counts,
                 )
-                .on_conflict_do_nothing()
+                .on_conflict_do_nothing()  # somebody else's was written at this very moment
                 .returning(reviews.c.id)
             )
-            if taken.first() is not None:
-                await self._follow(connection, review, due)
-                return None
-            closing = (reviews.c.incident == review.incident_id) & reviews.c.closes
-            return read_review((await connection.execute(select(reviews).where(closing))).one())
+            if taken.first() is None:
+                return await self._counting(connection, review.incident_id)
+            await self._follow(connection, review, due)
+            return None
+
+    async def _counting(self, connection: AsyncConnection, incident_id: int) -> Review | None:
+        closing = (reviews.c.incident == incident_id) & reviews.c.closes
+        row = (await connection.execute(select(reviews).where(closing))).one_or_none()
+        return read_review(row) if row else None
 
     async def _follow(self, connection: AsyncConnection, review: Review, due: datetime) -> None:
         """Locked: an action that somebody finishes just now is either seen here as done, or sees the review."""
-        of_incident = actions.c.incident == review.incident_id
-        rows = await connection.execute(
-            select(actions.c.args, actions.c.state, actions.c.reason)
-            .where(of_incident)
-            .order_by(actions.c.id)
-            .with_for_update()
-        )
-        taken = [(codec.read_action(row.args), codec.read_outcome(row.state, row.reason)) for row in rows]
-        if review.call is Call.WRONG:
-            await call_off(connection, self._database.clock.now(), of_incident, actions.c.state == "planned")
-        follows = consequences(review.call, taken)
-        await add_actions(connection, review.incident_id, follows, due=due, now=self._database.clock.now())
+        locking = select(actions.c.id).where(actions.c.incident == review.incident_id).order_by(actions.c.id)
+        held = (await connection.execute(locking.with_for_update())).scalars().all()
+        now = self._database.clock.now()
+        await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
 
     async def appeal(
         self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime

@@ -192,7 +192,7 @@ _asleep = text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NUL
 Index("actions_asleep", actions.c.not_before, sqlite_where=_asleep, postgresql_where=_asleep)
 Index("actions_suspects", actions.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 
-#: One row for each call of a moderator. Of those that close the review, an incident has one.
+#: One row for each call of a moderator. Of those that close the review, `closes` holds for the last one alone.
 reviews = Table(
     "reviews",
     metadata,

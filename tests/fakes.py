@@ -20,7 +20,7 @@ from bot.domain.journal import Amendment, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
-from bot.domain.review import CALLED_OFF, Appeal, Call, History, Review, consequences
+from bot.domain.review import Appeal, Call, History, Review, Step, consequences
 from bot.domain.rules import Reason
 from bot.domain.turns import Lane, UnderWay
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
@@ -199,6 +199,7 @@ class MemoryStore:
         self.messages: dict[MessageRef, Message] = {}
         self.settled: set[MessageRef] = set()
         self.opened: dict[MessageRef, Incident] = {}  # as decided; `_Action` knows what came of it
+        self.reviewed: dict[int, list[Review]] = {}  # of an incident, in order
         self.actions: dict[int, _Action] = {}
         self.inbox = MemoryInbox(self)
         self.outbox = MemoryOutbox(self)
@@ -244,7 +245,7 @@ class MemoryStore:
             if action.started and action.outcome is None:
                 action.started = False
                 action.outcome = None if action.planned.action.repeatable else Unconfirmed()
-                self.call_off(action.planned.incident_id)
+                self.follow(action.planned.incident_id, self.clock.now())
 
     def opened_as(self, incident_id: int) -> Incident:
         return next(opened for opened in self.opened.values() if opened.id == incident_id)
@@ -258,14 +259,21 @@ class MemoryStore:
         )
         return next(found, None)
 
-    def call_off(self, incident_id: int) -> None:
-        """What is not begun of an incident that was called wrong."""
+    def follow(self, incident_id: int, due: datetime, called: Call | None = None) -> None:
+        """What moderators' calls make of what was done so far."""
         opened = self.opened_as(incident_id)
-        if opened.review and opened.review.call is Call.WRONG:
-            for action in self.actions.values():
-                is_open = action.planned.incident_id == incident_id and action.outcome is None and not action.started
-                if is_open and action.planned.action.kind in CALLED_OFF:
-                    action.outcome = CalledOff()
+        taken = [action for action in self.actions.values() if action.planned.incident_id == incident_id]
+        decided = len(opened.decision.actions)
+        steps = [
+            Step(action=one.planned.action, outcome=one.outcome, begun=one.started, decided=place < decided)
+            for place, one in enumerate(taken)
+        ]
+        calls = [review.call for review in self.reviewed.get(incident_id, [])]
+        if calls:
+            follows = consequences(calls, steps, called=called, appealed=opened.appeal is not None)
+            for place in follows.called_off:
+                taken[place].outcome = CalledOff()
+            self.plan(opened, follows.then, due)
 
     def incident(self, opened: Incident) -> Incident:
         taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
@@ -475,13 +483,10 @@ class MemoryOutbox:
             is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
             if is_open and action.planned.attempts == planned.attempts:
                 action.outcome = outcome
-                opened = self.store.opened_as(action.planned.incident_id)
-                if opened.review and opened.review.call is Call.WRONG:
-                    undo = consequences(Call.WRONG, [(action.planned.action, outcome)])
-                    self.store.plan(opened, undo, self.store.clock.now())
+                self.store.follow(action.planned.incident_id, self.store.clock.now())
                 shows = planned.action.kind in ("flag", "escalate")
                 if isinstance(outcome, Refused) and outcome.given_up and not shows:
-                    self.store.plan(opened, (Flag(),), self.store.clock.now())
+                    self.store.plan(self.store.opened_as(planned.incident_id), (Flag(),), self.store.clock.now())
 
     async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
         for incident in self.store.opened.values():
@@ -494,7 +499,7 @@ class MemoryOutbox:
             action.started, action.not_before, action.defect = False, until, defect
             self.store.suspects.circles.pop(planned.id, None)
             self.store.suspects.faults[planned.id] += bool(defect)
-            self.store.call_off(action.planned.incident_id)
+            self.store.follow(action.planned.incident_id, self.store.clock.now())
 
 
 class MemoryIncidentLog:
@@ -567,12 +572,12 @@ class MemoryReviews:
         if opened is None:
             return None
         if review.call.closes:
-            if opened.review:
+            if opened.review and not review.overrules(opened.review):
                 return opened.review
-            self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
-        then = consequences(review.call, self.store.incident(opened).outcomes)
-        self.store.call_off(opened.id)
-        self.store.plan(opened, then, due)
+            if not (opened.review and review.call is Call.UPHOLD):
+                self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+        self.store.reviewed.setdefault(opened.id, []).append(review)
+        self.store.follow(opened.id, due, review.call)
         return None
 
     async def appeal(

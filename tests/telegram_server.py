@@ -92,10 +92,11 @@ class Chat:
     next_id: int = 1
     sends: deque[float] = field(default_factory=deque)
     size: int = 0  # members, those included that nobody has named
+    is_forum: bool = False
 
     def as_object(self) -> Json:
         named = {"first_name": self.title} if self.type == "private" else {"title": self.title}
-        return {"id": self.id, "type": self.type, **named}
+        return {"id": self.id, "type": self.type, **named} | ({"is_forum": True} if self.is_forum else {})
 
 
 def user(id_: int, name: str = "민지", **more: Any) -> Json:
@@ -270,6 +271,21 @@ class TelegramServer:
         chat.next_id += 1
         chat.messages[message["message_id"]] = message
         return message
+
+    def topic(self, chat: Chat, author: int = 1, name: str = "주제") -> Json:
+        """A forum's topic: the message that opened it."""
+        chat.is_forum = True
+        root = self.message(chat, author, forum_topic_created={"name": name, "icon_color": 7322096})
+        root |= {"message_thread_id": root["message_id"], "is_topic_message": True}
+        return root
+
+    def post_in(self, root: Json, author: Json | int, text: str | None = None, **content: Any) -> Json:
+        """Into a topic, or under a channel's post in its discussion group. Whatever is said there replies to what
+        began it, if to nothing else (T66); comments are a thread and no topic (T69)."""
+        thread: Json = {"message_thread_id": root["message_id"], "reply_to_message": root}
+        if "forum_topic_created" in root:
+            thread["is_topic_message"] = True
+        return self.post(self.chats[root["chat"]["id"]], author, text, **(thread | content))
 
     def edit(self, message: Json, *, at: float | None = None, **content: Any) -> int:
         """Change a message; an `edited_message` update."""

@@ -20,6 +20,7 @@ from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.discord.telling import is_sanctioned, notice
 from adapters.recalling import PIECES
 from bot.domain.actions import (
+    Answer,
     Ban,
     Delete,
     Done,
@@ -43,7 +44,7 @@ from bot.domain.message import Message, Platform
 from bot.errors import Unavailable
 from bot.ports import Clock, Desk
 from bot.texts import Texts, texts
-from bot.texts.cards import told
+from bot.texts.cards import answer, told
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
@@ -170,6 +171,14 @@ class Hands:
             case Lift():
                 with self.members.taken(guild_id):
                     return await self._lift(guild_id, int(user_id), reason, say)
+            case Answer(accepted):
+                written = self.private.send(
+                    message.community_id, user_id, answer(planned, accepted, say), nonce=f"{planned.id}-answer"
+                )
+                try:
+                    return await outcome_of(written, say, needs="send_messages")
+                except ClosedDoor:
+                    return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 gone = http.delete_message(int(where), int(what), reason=reason)
@@ -319,7 +328,7 @@ class Hands:
             community_id,
             author,
             notice(incident, self.client.get_guild(int(community_id)), say),
-            nonce=f"{planned.incident_id}-warn",
+            nonce=f"{planned.id}-warn",
             view=appeal_view(planned.incident_id, author, say),
         )
         try:

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +93,9 @@ class CardBoard:
         if channel is None:
             return Refused(say["discord.no_channel"])
         urgent = isinstance(planned.action, Escalate)
-        await self._recall(channel, message.community_id, say)
+        spare = URGENT if urgent else 0
+        with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
+            await self._recall(channel, message.community_id, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or an earlier process has shown it, and died before it could say so.
             return await self._point_to_appeal(planned.incident_id, card)
@@ -103,7 +106,7 @@ class CardBoard:
         if urgent or card is None or not self._takes_more(card):
             now, members = self.clock.monotonic(), {message.author.id: None}
             card = _Posted(message.community_id, int(channel), [planned.incident_id], say, now, members, _future())
-            with self.notices.taken(int(channel), spare=URGENT if urgent else 0):
+            with self.notices.taken(int(channel), spare=spare):
                 if not urgent:
                     _remember(self._bursts, burst, card)
                 self._count(card)

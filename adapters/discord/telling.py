@@ -80,4 +80,4 @@ def _state(incident: Incident) -> str:
         return "accepted" if appeal else "undone"
     if appeal is None:
         return "open"
-    return "upheld" if review and review.at > appeal.at else "waiting"
+    return "waiting" if incident.awaits_answer else "upheld"

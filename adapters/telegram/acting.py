@@ -16,6 +16,7 @@ from adapters.telegram.reading import STAND_INS, is_channel, message_ids
 from adapters.telegram.text import LONGEST, cut, topic_of, units
 from adapters.telegram.warning import Warnings
 from bot.domain.actions import (
+    Answer,
     Ban,
     Delete,
     Done,
@@ -36,7 +37,7 @@ from bot.domain.incident import Incident, PlannedAction
 from bot.domain.message import Platform
 from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts, texts
-from bot.texts.cards import told
+from bot.texts.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
 SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
@@ -70,10 +71,10 @@ class Hands:
         """Raises `ChatMigrated` where the group has another id by now."""
         say = texts(planned.language)
         chat_id, author_id = int(planned.message.community_id), planned.message.author.id
-        harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner)
+        harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner | Answer)
         # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
-        answer = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
-        if not harmless and not answer and await self._is_staff(chat_id, int(author_id)):
+        of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
+        if not harmless and not of_bot and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
@@ -117,6 +118,12 @@ class Hands:
                 return await self._say(int(channel), told(planned, say), None)
             case Warn():
                 return await self.warnings.warn(planned, chat_id, say)
+            case Answer(accepted):
+                if is_channel(message.author.id):
+                    return Refused(say["telegram.not_there"])
+                async with self.limiter.turn(int(message.author.id), Lane.NOTICE):
+                    await self.bot.send_message(int(message.author.id), answer(planned, accepted, say))
+                return Done()
             case Restore():
                 return await self._restore(planned, chat_id, say)
             case Timeout() | Kick() | Ban() | Lift():

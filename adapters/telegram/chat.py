@@ -163,12 +163,13 @@ class TelegramChat:
         await asyncio.gather(*(self._members.known_staff(chat_id) for chat_id in chats))
 
     async def _read(self, update: Update) -> Sequence[Message]:
-        if change := update.chat_member:
-            return self._joins.read(change, await self._members.known_staff(change.chat.id), self._me)
         chat = update.effective_chat
         if chat is None or not _is_of_a_group(update):
             return ()
-        return read(update, await self._members.known_staff(chat.id), self._me)
+        staff = await self._members.known_staff(chat.id)
+        if change := update.chat_member:
+            return self._joins.read(change, staff, self._me)
+        return read(update, staff, self._me)
 
     def _is_news(self, message: Message) -> bool:
         """Whether a message says anything that it did not say before: edits also come for what nobody sees (T15)."""
@@ -289,5 +290,5 @@ class TelegramChat:
 
 
 def _is_of_a_group(update: Update) -> bool:
-    message = update.message or update.edited_message
-    return message is not None and message.chat.type in GROUPS
+    told = update.message or update.edited_message or update.chat_member
+    return told is not None and told.chat.type in GROUPS

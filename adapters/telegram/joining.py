@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from telegram import ChatMember, ChatMemberRestricted, ChatMemberUpdated
 
-from adapters.telegram.reading import GROUPS, Staff, newcomer
+from adapters.telegram.reading import Staff, newcomer
 from bot.domain.message import Message
 
 REMEMBERED = 50_000  # members, and since when they are here
@@ -31,7 +31,7 @@ class Joins:
         """The newcomer, where somebody has come in and no service message has said so already."""
         user, at = change.new_chat_member.user, change.date.astimezone(UTC)
         came_in = is_in(change.new_chat_member) and not is_in(change.old_chat_member)
-        if not came_in or user.id == me or change.chat.type not in GROUPS:
+        if not came_in or user.id == me:
             return ()
         told = self._told.get((str(change.chat.id), str(user.id)))
         if told and abs(at - told).total_seconds() < 60:

@@ -119,10 +119,20 @@ class TellOwner:
     channel: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tell the author what came of their appeal, never by whom. At most once."""
+
+    kind: ClassVar[str] = "answer"
+    weight: ClassVar[Weight] = Weight.MEMBER
+    repeatable: ClassVar[bool] = False
+    accepted: bool
+
+
 #: Repeating a repeatable action is harmless. A rule may ask for RULE_ACTIONS; the others follow from people and time.
-Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick | Ban | Restore | Lift | Retract
+Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick | Ban | Restore | Lift | Retract | Answer
 RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Notice, TellOwner, Warn, Timeout, Kick, Ban)
-ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract)
+ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract, Answer)
 
 #: Kinds of actions that protect the other members, and go before everything else.
 PROTECTING = frozenset({Delete.kind})

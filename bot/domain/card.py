@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain.actions import Ban, Delete, Done, Timeout
+from bot.domain.actions import Ban
 from bot.domain.incident import Incident
 from bot.domain.review import Call
 
@@ -22,12 +22,17 @@ class Button(StrEnum):
     DELETE = "delete"
     TIMEOUT = "timeout"
     BAN = "ban"
+    LIFT = "lift"
+    ACCEPT = "accept"  # an appeal: the incident was wrong
+    UPHOLD = "uphold"  # what an appeal is against
     ESCALATE = "escalate"
     HISTORY = "history"
     REVEAL = "reveal"
 
     @property
     def call(self) -> Call | None:
+        if self is Button.ACCEPT:
+            return Call.WRONG
         return Call(self.value) if self.value in tuple(Call) else None
 
 
@@ -84,21 +89,29 @@ def masked(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def buttons(incident: Incident) -> tuple[Button, ...]:
-    """What can still be pressed: a closed incident is only looked at, and nobody deletes or bans twice."""
-    looks = (Button.REVEAL, Button.HISTORY)
-    if incident.review is not None:
-        return looks
-    done = {action.kind for action, outcome in incident.outcomes if isinstance(outcome, Done)}
-    author = incident.decision.message.author
-    offered = [Button.RIGHT, Button.WRONG]
-    if Delete.kind not in done:
+    """What may be needed next: nobody deletes or bans twice, and what was closed can be called otherwise."""
+    now, call = incident.standing, incident.review and incident.review.call
+    if incident.awaits_answer:
+        offered = [Button.ACCEPT, Button.UPHOLD]
+    elif call is None:
+        offered = [Button.RIGHT, Button.WRONG]
+    else:
+        offered = [Button.RIGHT if call is Call.WRONG else Button.WRONG]
+    if call is None and not now.hidden:
         offered.append(Button.DELETE)
-    if not author.bot and not author.no_account:
-        offered += [Button(kind) for kind in (Timeout.kind, Ban.kind) if kind not in done]
-    return (*offered, Button.ESCALATE, *looks)
+    if call is not Call.WRONG and not incident.decision.message.author.bot:
+        offered += [Button.TIMEOUT] if now.sanction is None else []
+        offered += [] if isinstance(now.sanction, Ban) else [Button.BAN]
+    if call is not None and now.sanction:
+        offered.append(Button.LIFT)
+    if call is None:
+        offered.append(Button.ESCALATE)
+    return (*offered, Button.REVEAL, Button.HISTORY)
 
 
 def tone(incident: Incident) -> Tone:
+    if incident.awaits_answer:
+        return Tone.OPEN
     if incident.review is not None:
         return Tone.CLOSED
     kinds = {action.kind for action, _ in incident.outcomes}

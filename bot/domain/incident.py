@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.actions import Action, Outcome
+from bot.domain.actions import Action, Answer, Outcome
 from bot.domain.message import Message
-from bot.domain.review import Appeal, Review
+from bot.domain.review import Appeal, Review, Standing, Step, standing
 from bot.domain.rules import Decision, Reason
 
 
@@ -47,3 +47,22 @@ class Incident:
     review: Review | None = None  # the call that closed it
     appeal: Appeal | None = None
     withdrawn_at: datetime | None = None  # when the message was taken away by somebody else
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The same as `outcomes`, as calls look at them; who is at work on one is not known here."""
+        decided = len(self.decision.actions)
+        return tuple(
+            Step(action=action, outcome=outcome, decided=place < decided)
+            for place, (action, outcome) in enumerate(self.outcomes)
+        )
+
+    @property
+    def standing(self) -> Standing:
+        """How things are for its message and author, when all that is planned is done."""
+        return standing(self.steps)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether its author has appealed, and no moderator has said anything to that."""
+        return self.appeal is not None and not any(isinstance(action, Answer) for action, _ in self.outcomes)

@@ -18,9 +18,10 @@ An owner has them all; whoever has the title of an admin and none of these right
 from collections.abc import Mapping
 from enum import StrEnum
 
-from bot.domain.actions import Ban, Done, Timeout
+from bot.domain.actions import Ban, Timeout
 from bot.domain.card import Button
 from bot.domain.incident import Incident
+from bot.domain.review import Call, wanted
 
 
 class Right(StrEnum):
@@ -66,9 +67,10 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     one: frozenset(rights)
     for rights, deeds in (
         (_NOBODY_ASKED, (Deed.FLAG, Deed.APPEAL, Deed.PRIVACY)),
-        (_REVIEW, (Button.ESCALATE, Button.HISTORY)),
+        (_REVIEW, (Button.ESCALATE, Button.HISTORY, Button.LIFT)),
         (_REVIEW, (Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.JUDGE, Deed.HISTORY, Deed.REPORT)),
-        (_DELETE, (Button.RIGHT, Button.WRONG, Button.DELETE, Button.REVEAL, Deed.EXPLAIN, Deed.REPORT_NAMES)),
+        (_DELETE, (Button.RIGHT, Button.WRONG, Button.DELETE, Button.REVEAL, Button.ACCEPT, Button.UPHOLD)),
+        (_DELETE, (Deed.EXPLAIN, Deed.REPORT_NAMES)),
         ({Right.MUTE}, (Button.TIMEOUT,)),
         ({Right.BAN}, (Button.BAN,)),
         (_MANAGE, (Deed.SET_UP, Deed.BIND_ROOM, Deed.EXEMPT, Deed.THRESHOLD, Deed.PAUSE, Deed.NATIVE_FILTER)),
@@ -77,20 +79,19 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     for one in deeds
 }
 
-#: What is lifted takes the right to impose it.
+#: What takes the right to impose it; to lift it, too.
 _IMPOSED = {Timeout.kind: Right.MUTE, Ban.kind: Right.BAN}
 
 
 def needed(what: Button | Deed, incident: Incident | None = None) -> frozenset[Right]:
-    """The rights that this takes, in the community that it is about. A button's `incident` says what it would undo."""
-    if what is not Button.WRONG or incident is None:
+    """The rights that this takes, in the community that it is about. `incident` is what a button is pressed on: what it
+    lifts or imposes takes the right to do that."""
+    if incident is None or not isinstance(what, Button) or what.call is None:
         return NEEDED[what]
-    imposed = {
-        _IMPOSED[action.kind]
-        for action, outcome in incident.outcomes
-        if action.kind in _IMPOSED and (outcome is None or isinstance(outcome, Done))
-    }
-    return NEEDED[what] | imposed
+    calls = [incident.review.call] if incident.review else []
+    before, after = incident.standing.sanction, wanted([*calls, what.call], incident.steps).sanction
+    changed = {before, after} if before != after and what.call not in (Call.UPHOLD, Call.ESCALATE) else set()
+    return NEEDED[what] | {_IMPOSED[sanction.kind] for sanction in changed if sanction}
 
 
 def may(rights: frozenset[Right], what: Button | Deed, incident: Incident | None = None) -> bool:

@@ -33,7 +33,7 @@ WORST, LONGEST_EXAMPLE = 5, 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
 FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {
-    "restore", "lift", "notice", "tell_owner"
+    "restore", "lift", "notice", "tell_owner", "answer"
 }  # fmt: skip
 _SHOWN = frozenset({Flag.kind, Escalate.kind})
 _DONE = frozenset({Done.kind, Gone.kind})

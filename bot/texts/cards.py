@@ -92,6 +92,11 @@ def told(planned: PlannedAction, say: Texts) -> str:
     )
 
 
+def answer(planned: PlannedAction, accepted: bool, say: Texts) -> str:
+    """What a member reads when their appeal has been looked at; never by whom."""
+    return say("answer.accepted" if accepted else "answer.upheld", incident=planned.incident_id)
+
+
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
     match outcome:
         case Refused(reason) if reason == AWAY:

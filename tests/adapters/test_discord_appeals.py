@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bot.domain.actions import Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
+from bot.domain.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
 from bot.domain.incident import Incident
 from bot.domain.message import Message
 from bot.domain.review import Call, Review
@@ -211,7 +211,8 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
         for call, key in ((Call.RIGHT, "upheld"), (Call.WRONG, "accepted")):
             at = incident.appeal.at + timedelta(minutes=1)
             review = Review(incident_id=1, call=call, moderator_id="7", moderator_name="달", at=at)
-            place.desk.incidents[1] = replace(incident, review=review)
+            answer = (Answer(accepted=call is Call.WRONG), None)
+            place.desk.incidents[1] = replace(incident, review=review, outcomes=(*incident.outcomes, answer))
             standing = await asked()
             assert standing.endswith(say[f"discord.standing.{key}"]) and "달" not in standing
         stranger = place.wire.command(place.dal, place.general, "appeal", incident=1)

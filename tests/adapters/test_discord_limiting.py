@@ -11,10 +11,12 @@ from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
 
 from adapters.discord.answers import InvalidAnswers
+from adapters.discord.chat import NOTICES
 from adapters.discord.limiting import BURST, FAIR, PER_SECOND, Limiter, Rank, Room, rank_of
 from adapters.discord.private import EACH, IN_ALL, RAID, RAID_WITHIN, PrivateMessages
 from bot.domain.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
-from bot.domain.message import Message
+from bot.domain.community import Community
+from bot.domain.message import Message, Platform
 from bot.errors import Unavailable
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
@@ -209,6 +211,26 @@ def test_cards_of_one_channel_leave_room_for_the_others() -> None:
             task.cancel()
         outcomes = await asyncio.gather(*many, return_exceptions=True)
         assert sum(isinstance(outcome, Unavailable) for outcome in outcomes) >= 30
+
+    play(scene)
+
+
+def test_cards_of_many_servers_leave_room_for_deletions_after_a_start() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await _said(place, heard)
+        flags = []
+        for number in range(40):
+            guild = place.wire.backend.create_guild(f"서버 {number}").id
+            room = place.wire.backend.create_channel(guild, "운영진").id
+            settings = Community(platform=Platform.DISCORD, id=str(guild), moderators_channel=str(room))
+            place.desk.settings[str(guild)] = settings
+            await until(lambda guild=guild: heard.chat.client.get_guild(guild))  # type: ignore[misc]
+            flags.append(place.planned(Flag(), replace(message, community_id=str(guild)), incident=number))
+        place.wire.latency = 0.5
+        showing = [asyncio.create_task(heard.chat.perform(flag)) for flag in flags]
+        await until(lambda: place.wire.made("GET", "/messages"))
+        assert sum(not card.done() for card in showing) <= NOTICES  # the others come back later, and hold no place
+        await asyncio.gather(*showing, return_exceptions=True)
 
     play(scene)
 

@@ -309,7 +309,7 @@ async def test_b31_a_channel_is_barred_for_a_while_by_letting_it_in_again(here: 
     (message,) = await here.hear(1)
     assert await here.carry_out(message, Timeout(timedelta(minutes=5))) == [Done()]
     assert here.group.banned_senders == {-1006}
-    (again,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=6))
+    (again,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=6), platforms=EVERYWHERE)
     assert again.action == Lift()
     assert await here.chat.perform(again) == Done()
     assert here.group.banned_senders == set()
@@ -499,7 +499,7 @@ async def test_b14_after_a_raid_who_can_be_told_in_private_is_and_others_are_not
         here.server.post(here.group, user(500 + number, f"회원{number}"), "나쁜 말")
     for message in list(await here.hear(20)):
         await here.open_incident(message, Warn())
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC))
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
     await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
     here.chat._warnings.clock = Later(minutes=1)
     posts = len(here.group.messages)

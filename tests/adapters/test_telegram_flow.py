@@ -244,8 +244,7 @@ def test_the_network_is_away_under_way_and_everything_is_done_in_the_end(tmp_pat
     async def scenario() -> None:
         async with TelegramServer() as server, FaultProxy(server.port) as proxy:
             group = server.group(GROUP)
-            async with running(url_in(tmp_path), proxy.url) as jikimi:
-                jikimi.enforcer.retry = timedelta(seconds=0.2)
+            async with running(url_in(tmp_path), proxy.url):
                 for number in range(60):
                     server.post(group, 7, f"{HARM} {number}")
                     if number == 20:

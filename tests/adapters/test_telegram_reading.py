@@ -297,11 +297,14 @@ async def test_an_edit_that_changes_only_where_a_link_leads_is_one(here: Stage) 
 
 @played
 async def test_t69_comments_and_topics_are_told_apart(here: Stage) -> None:
-    here.server.post(here.group, 7, "댓글", message_thread_id=5)
-    here.server.post(here.group, 7, "주제 글", message_thread_id=6, is_topic_message=True)
-    comment, topic = await here.hear(2)
-    assert (comment.extra.get("thread"), comment.extra.get("topic")) == ("5", None)
-    assert (topic.extra.get("thread"), topic.extra.get("topic")) == (None, "6")
+    post = here.server.from_linked_channel(here.group, Chat(-1005, "channel", "우리 채널"), "오늘의 시황")
+    topic = here.server.topic(here.group)
+    here.server.post_in(post, 7, "댓글")
+    here.server.post_in(topic, 7, "주제 글")
+    _, comment, in_topic = await here.hear(3)
+    assert (comment.extra.get("thread"), comment.extra.get("topic")) == (str(post["message_id"]), None)
+    assert (in_topic.extra.get("thread"), in_topic.extra.get("topic")) == (None, str(topic["message_id"]))
+    assert (comment.reply_to, in_topic.reply_to) == (str(post["message_id"]), None)
 
 
 @played
@@ -443,9 +446,8 @@ async def test_t25_admin_bots_are_staff_too(here: Stage) -> None:
 
 @played
 async def test_t43_t66_the_topic_is_kept_and_is_no_reply(here: Stage) -> None:
-    root = here.server.message(here.group, 1, forum_topic_created={"name": "주제", "icon_color": 1})
-    here.server.post(here.group, 7, "말", message_thread_id=root["message_id"], is_topic_message=True,
-                     reply_to_message=root)  # fmt: skip
+    root = here.server.topic(here.group)
+    here.server.post_in(root, 7, "말")
     (message,) = await here.hear(1)
     assert (message.extra["topic"], message.reply_to) == (str(root["message_id"]), None)
 

@@ -57,6 +57,22 @@ def planned(action: Action, message: Message) -> PlannedAction:
     )
 
 
+def test_who_wrote_a_message_can_be_met(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect(["안녕"])
+
+        async def meet(heard: list[Message]) -> None:
+            unmet = replace(heard[0], author=replace(heard[0].author, roles=frozenset(), unmet=True))
+            if heard[0].ref.platform is Platform.DISCORD:  # the others say with every message who wrote it
+                heard[0] = unmet
+            met = await chat.meet(heard[0])
+            assert (met.id, met.unmet, met.is_staff) == (heard[0].author.id, False, False)
+
+        await hear(chat, 1, act=meet)
+
+    play(scene)
+
+
 def test_what_is_said_arrives_once_in_order_and_complete(play: Play) -> None:
     async def scene(place: Place) -> None:
         chat = place.connect(["하나", "둘", "셋"])

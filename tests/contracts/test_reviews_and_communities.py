@@ -9,11 +9,13 @@ import pytest
 
 from bot.domain.actions import (
     Action,
+    Answer,
     Ban,
     CalledOff,
     Delete,
     Done,
     Flag,
+    Lift,
     Notice,
     Outcome,
     Refused,
@@ -24,7 +26,7 @@ from bot.domain.actions import (
 )
 from bot.domain.community import Community
 from bot.domain.message import MessageRef, Platform
-from bot.domain.review import Appeal, Call, History, Review
+from bot.domain.review import TIMEOUT, Appeal, Call, History, Review
 from bot.domain.rules import Watch
 from tests.builders import EVERYWHERE, NOW, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
@@ -62,7 +64,7 @@ def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
             assert sorted(answers, key=repr) in ([None, wrong], [None, ban], [wrong, None], [ban, None])
             opened = await store.incidents.get(*HERE, number)
             assert opened and opened.review in (wrong, ban)
-            follows = [Restore()] if opened.review == wrong else [Ban()]
+            follows = [Restore()] if opened.review == wrong else [Warn(), Ban()]
             assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
             assert [one.action for one in await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)] == follows
 
@@ -133,6 +135,58 @@ def test_whichever_comes_first_the_call_or_the_outcome_it_is_undone_once(opens: 
             for number in numbers:
                 follows = [action for action, _ in await done(store, number)][2:]
                 assert sorted(action.kind for action in follows) == ["lift", "restore"]
+
+    asyncio.run(scenario())
+
+
+def test_a_later_call_overrules_and_both_stay_on_record(opens: Opens) -> None:
+    """Discord review, H2; Telegram review, B17."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store, "1", Delete())
+            (delete,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(delete, Done())])
+            ban = review(number, Call.BAN)
+            wrong = replace(review(number, Call.WRONG, "byul"), at=later(3600))
+            assert await store.reviews.record(*HERE, ban, due=NOW) is None
+            warn, banned = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            assert (warn.action, banned.action) == (Warn(), Ban())
+            await store.outbox.record([(warn, Done()), (banned, Done())])
+            appeal = Appeal(incident_id=number, words="억울해요", at=later(60))
+            assert await store.reviews.appeal(*HERE, appeal, [], due=NOW)
+            upheld = replace(ban, call=Call.UPHOLD, at=later(120))
+            assert await store.reviews.record(*HERE, upheld, due=NOW) is None
+            opened = await store.incidents.get(*HERE, number)
+            assert opened and opened.review == ban, "what was upheld still counts"
+            assert await store.reviews.record(*HERE, wrong, due=NOW) is None
+            opened = await store.incidents.get(*HERE, number)
+            assert opened and opened.review == wrong
+            follows = [action for action, _ in opened.outcomes]
+            assert follows == [
+                Delete(), Warn(), Ban(), Answer(accepted=False), Restore(), Lift(), Answer(accepted=True)
+            ]  # fmt: skip
+            assert await done(store, number) == list(opened.outcomes)
+            record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
+            assert (record.upheld, record.overturned) == (0, 1)
+
+    asyncio.run(scenario())
+
+
+def test_the_next_step_comes_when_the_one_before_is_done(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store, "1", Delete(), Ban())
+            first = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(one, Done()) for one in first])
+            assert await store.reviews.record(*HERE, review(number, Call.TIMEOUT), due=NOW) is None
+            warn, lift = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            assert (warn.action, lift.action) == (Warn(), Lift())
+            await store.outbox.record([(lift, Done())])
+            (timeout,) = await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE)
+            assert timeout.action == Timeout(TIMEOUT)
+            await store.outbox.record([(timeout, Refused("no")), (warn, Done())])
+            assert await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE) == []
 
     asyncio.run(scenario())
 

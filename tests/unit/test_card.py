@@ -5,11 +5,24 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Flag, Outcome, Refused, Timeout
-from bot.domain.card import LONGEST_TEXT, Button, Tone, buttons, masked, press_id, pressed
+from bot.domain.actions import (
+    Action,
+    Answer,
+    Ban,
+    Delete,
+    Done,
+    Escalate,
+    Flag,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Timeout,
+)
+from bot.domain.card import LONGEST_TEXT, Button, Tone, buttons, masked, press_id, pressed, tone
 from bot.domain.incident import Incident
 from bot.domain.message import Author
-from bot.domain.review import Call, History, Review
+from bot.domain.review import Appeal, Call, History, Review
 from bot.texts import texts
 from bot.texts.cards import card_of
 from tests.builders import NOW, decision, message
@@ -52,16 +65,46 @@ def test_what_is_not_ours_is_no_press(carried: str) -> None:
     assert pressed(carried) is None
 
 
+def offered(about: Incident) -> set[Button]:
+    return set(buttons(about)) - {Button.REVEAL, Button.HISTORY}
+
+
+def called(call: Call) -> Review:
+    return Review(incident_id=12, call=call, moderator_id="1", moderator_name="달", at=NOW)
+
+
 def test_buttons_offer_what_can_still_be_done() -> None:
-    looks = {Button.REVEAL, Button.HISTORY}
-    assert set(buttons(incident((Flag(), Done())))) == set(Button)
-    deleted = buttons(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
+    sanctions = {Button.TIMEOUT, Button.BAN}
+    fresh = {Button.RIGHT, Button.WRONG, Button.DELETE, Button.ESCALATE}
+    assert offered(incident((Flag(), Done()))) == fresh | sanctions
+    deleted = offered(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
     assert Button.DELETE not in deleted and Button.TIMEOUT not in deleted and Button.BAN in deleted
-    assert Button.DELETE in buttons(incident((Delete(), Refused("no"))))
-    of_bot = buttons(incident((Flag(), Done()), bot=True))
-    assert not {Button.TIMEOUT, Button.BAN} & set(of_bot)
-    closed = Review(incident_id=12, call=Call.RIGHT, moderator_id="1", moderator_name="달", at=NOW)
-    assert set(buttons(incident((Ban(), Done()), review=closed))) == looks
+    assert Button.DELETE in offered(incident((Delete(), Refused("no"))))
+    assert offered(incident((Flag(), Done()), bot=True)) == fresh
+
+
+def test_a_closed_card_offers_what_may_be_needed_next() -> None:
+    """Telegram review, B17: after [right] nobody could ban, and nobody could lift."""
+    right, timeout, ban, wrong = map(called, (Call.RIGHT, Call.TIMEOUT, Call.BAN, Call.WRONG))
+    silenced, banned = (Timeout(timedelta(minutes=10)), Done()), (Ban(), Done())
+    assert offered(incident((Delete(), Done()), review=right)) == {Button.WRONG, Button.TIMEOUT, Button.BAN}
+    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == {Button.WRONG, Button.BAN, Button.LIFT}
+    assert offered(incident((Delete(), Done()), banned, review=ban)) == {Button.WRONG, Button.LIFT}
+    lifted = incident((Delete(), Done()), banned, (Lift(), Done()), (Restore(), Done("1")), review=wrong)
+    assert offered(lifted) == {Button.RIGHT}
+
+
+def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
+    """Discord review, H2."""
+    appeal = Appeal(incident_id=12, words="억울해요", at=NOW)
+    banned = ((Delete(), Done()), (Ban(), Done()))
+    open_ = replace(incident(*banned, review=called(Call.BAN)), appeal=appeal)
+    assert offered(open_) == {Button.ACCEPT, Button.UPHOLD, Button.LIFT}
+    assert tone(open_) is Tone.OPEN
+    assert {Button.ACCEPT, Button.UPHOLD} <= offered(replace(incident((Flag(), Done())), appeal=appeal))
+    told = replace(open_, outcomes=(*open_.outcomes, (Answer(accepted=False), Done())))
+    assert offered(told) == {Button.WRONG, Button.LIFT}
+    assert (Button.ACCEPT.call, Button.UPHOLD.call) == (Call.WRONG, Call.UPHOLD)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
