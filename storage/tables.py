@@ -34,20 +34,23 @@ def microseconds(moment: datetime) -> int:
 
 
 def writable(text: str) -> str:
-    """No database takes half of a surrogate pair, and PostgreSQL no NUL; one such character must not hold up anybody's
-    messages."""
-    whole = str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\0", "")
+    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def plain(text: str) -> str:
+    """For a column of its own, where PostgreSQL takes no NUL either; within JSON there may be one."""
+    return writable(text).replace("\0", "")
 
 
 class Words(TypeDecorator[str]):
-    """What people and platforms say, stored as far as it can be (`writable`)."""
+    """What people and platforms say, stored as far as it can be (`plain`)."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else writable(value)
+        return None if value is None else plain(value)
 
 
 class Instant(TypeDecorator[datetime]):
