@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     text,
 )
 
@@ -106,6 +107,7 @@ messages = Table(
     Column("kept_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("holder", BigInteger),
+    Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
     Column("score", Float),  # the worst harm score, 0..1
     Column("ms", Float),  # from taking up to deciding, milliseconds
     Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
@@ -125,7 +127,9 @@ AMONG_REFS = """
     )
 """
 
-_waiting = text("settled_at IS NULL")
+_waiting = text("settled_at IS NULL AND aside_at IS NULL")
+_aside = text("settled_at IS NULL AND aside_at IS NOT NULL")
+_once_aside = text("aside_at IS NOT NULL")
 Index(
     "messages_waiting",
     messages.c.community,
@@ -133,6 +137,13 @@ Index(
     messages.c.id,
     sqlite_where=_waiting,
     postgresql_where=_waiting,
+)
+Index("messages_aside", messages.c.sent_at, sqlite_where=_aside, postgresql_where=_aside)
+Index("messages_once_aside", messages.c.aside_at, sqlite_where=_once_aside, postgresql_where=_once_aside)
+#: What is not settled, in the two parts that an index knows each.
+WAITING = (
+    and_(messages.c.settled_at.is_(None), messages.c.aside_at.is_(None)),
+    and_(messages.c.settled_at.is_(None), messages.c.aside_at.is_not(None)),
 )
 
 #: One row for each decision in which a rule matched.
@@ -298,6 +309,15 @@ outages = Table(
     Column("id", Id, primary_key=True),
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),
+)
+
+#: One row for each thing that people were told about such an outage, and where: whoever writes it down tells them.
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("began_at", Instant, primary_key=True, autoincrement=False),
+    Column("word", Text, primary_key=True),
+    Column("platform", Text, primary_key=True),
 )
 
 #: One row for each setting that somebody changed (bot.domain.journal.Amendment).

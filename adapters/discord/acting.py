@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import discord
+import structlog
 from discord.utils import MISSING
 
 from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
@@ -17,6 +18,7 @@ from adapters.discord.limiting import Room
 from adapters.discord.names import Names
 from adapters.discord.private import ClosedDoor, PrivateMessages
 from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
+from adapters.discord.restoring import restored
 from adapters.discord.telling import is_sanctioned, notice
 from adapters.recalling import PIECES
 from bot.domain.actions import (
@@ -45,6 +47,8 @@ from bot.errors import Unavailable
 from bot.ports import Clock, Desk
 from bot.texts import Texts, texts
 from bot.texts.cards import answer, told
+
+_log = structlog.get_logger(__name__)
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
@@ -181,8 +185,10 @@ class Hands:
                     return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
-                gone = http.delete_message(int(where), int(what), reason=reason)
-                return await outcome_of(_without_receipt(gone), say, needs="manage_messages")
+                for one in what.split(","):  # a long message was restored in several
+                    gone = http.delete_message(int(where), int(one), reason=reason)
+                    outcome = await outcome_of(_without_receipt(gone), say, needs="manage_messages")
+                return outcome
             case _:
                 return Refused(action.kind)
 
@@ -268,7 +274,7 @@ class Hands:
         webhook = self._webhooks.get(int(planned.message.extra.get(PARENT, channel_id)))
         try:
             for posted in await self.client.http.logs_from(channel_id, limit=100, after=began):
-                same = posted["content"] == _restored(planned.message, say)
+                same = posted["content"] == restored(planned.message, say)[-1]
                 if webhook and posted.get("webhook_id") == str(webhook.id) and same:
                     return Done(f"{channel_id}/{posted['id']}")
         except OUT_OF_REACH:
@@ -279,13 +285,26 @@ class Hands:
         message = planned.message
         channel_id = int(message.ref.channel_id)
         parent_id = int(message.extra.get(PARENT, channel_id))
-        text = _restored(message, say)
+        posted: list[int] = []
+        for text in restored(message, say):
+            try:
+                posted.append(await self._speak_as(message, text, parent_id, channel_id, say))
+            except OUT_OF_REACH as error:
+                if not posted:
+                    raise
+                # Beginning anew would say the first part twice.
+                _log.warning("only partly restored", incident=planned.incident_id, error=type(error).__name__)
+                break
+        return f"{channel_id}/{','.join(map(str, posted))}"
+
+    async def _speak_as(self, message: Message, text: str, parent_id: int, channel_id: int, say: Texts) -> int:
+        """Under the author's name and picture."""
         for attempt in (1, 2):
             webhook = self._webhooks.get(parent_id) or await self._webhook(parent_id)
             try:
                 posted = await webhook.send(
                     text,
-                    username=_webhook_name(message.author.name),
+                    username=_webhook_name(message.author.name, say),
                     avatar_url=message.extra.get(AVATAR),
                     allowed_mentions=discord.AllowedMentions.none(),
                     thread=discord.Object(channel_id) if parent_id != channel_id else MISSING,
@@ -297,7 +316,7 @@ class Hands:
                     raise
             else:
                 break
-        return f"{channel_id}/{posted.id}"
+        return posted.id
 
     async def _webhook(self, channel_id: int) -> discord.Webhook:
         """Our own webhook of a channel, made where there is none."""
@@ -381,10 +400,6 @@ def _hides_name(planned: PlannedAction) -> bool:
     return NAME in planned.message.extra and isinstance(planned.action, Delete | Restore)
 
 
-def _restored(message: Message, say: Texts) -> str:
-    return message.text[: 1990 - len(say["discord.restored"])] + "\n" + say["discord.restored"]
-
-
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
     reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
@@ -394,9 +409,7 @@ def audit_reason(planned: PlannedAction, say: Texts) -> str:
     return text
 
 
-def _webhook_name(name: str) -> str:
+def _webhook_name(name: str, say: Texts) -> str:
     """Discord refuses webhooks that call themselves by its own names."""
-    for taken in ("discord", "clyde"):
-        if taken in name.lower():
-            return "회원"
-    return name[:80] or "회원"
+    taken = any(own in name.lower() for own in ("discord", "clyde"))
+    return say["discord.who"] if taken or not name else name[:80]

@@ -99,7 +99,8 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
         offered = [Button.RIGHT if call is Call.WRONG else Button.WRONG]
     if call is None and not now.hidden:
         offered.append(Button.DELETE)
-    if call is not Call.WRONG and not incident.decision.message.author.bot:
+    author = incident.decision.message.author
+    if call is not Call.WRONG and not author.bot and not author.no_account:
         offered += [Button.TIMEOUT] if now.sanction is None else []
         offered += [] if isinstance(now.sanction, Ban) else [Button.BAN]
     if call is not None and now.sanction:

@@ -14,6 +14,7 @@ from bot.domain.conditions import (
     ByBot,
     Category,
     Condition,
+    IsUnscreened,
     NoText,
     Offences,
     Pair,
@@ -80,6 +81,10 @@ class Rule:
         """It acts because of earlier offences: what it acts on is none itself."""
         return any(isinstance(condition, Offences) for condition in self.when)
 
+    @property
+    def is_about_no_verdict(self) -> bool:
+        return any(isinstance(condition, IsUnscreened) for condition in self.when)
+
     def makes_pointless(self, later: "Rule") -> bool:
         """Whether this rule already does all that `later` would, whenever `later` matches."""
         return (
@@ -119,6 +124,10 @@ class Policy:
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
         return is_answer(message, self.bots, bot)
+
+    def while_guard_is_away(self) -> "Policy":
+        """That nobody has judged a message yet is no reason to show it."""
+        return replace(self, rules=tuple(rule for rule in self.rules if not rule.is_about_no_verdict))
 
     def in_mode(self, mode: Watch) -> "Policy":
         return replace(self, mode=mode)
@@ -247,6 +256,33 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         reason=live[0].reason if live else None,
         thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
         language=policy.language,
+    )
+
+
+def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:
+    """What is decided about a message that cannot be worked on: it is not read, and shown to the moderators."""
+    name = next((rule.name for rule in policy.rules if rule.is_about_no_verdict), "unscreened")
+    return Decision(
+        message=message,
+        screening=why,
+        policy_version=policy.version,
+        findings=(Finding(name, True, Why("unscreened", {"reason": why.reason})),),
+        actions=(Flag(),),
+        rule=name,
+        language=policy.language,
+    )
+
+
+def only_flagged(decision: Decision) -> Decision:
+    """The same for a message that was looked at before: nothing more follows than that moderators look at it, too."""
+    withheld = tuple(action for action in decision.actions if not isinstance(action, Flag))
+    if not withheld:
+        return decision
+    return replace(
+        decision,
+        actions=(Flag(),),
+        withheld=(*withheld, *decision.withheld),
+        restraints=(*decision.restraints, Why("second_look")),
     )
 
 

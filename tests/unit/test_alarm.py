@@ -57,6 +57,7 @@ def run(scenario: Callable[[Scene], Coroutine[None, None, None]]) -> None:
             policies=policies,
             platforms={Platform.REHEARSAL: scene.platform},
             journal=store.journal,
+            inbox=store.inbox,
             clock=scene.clock,
             language="ko",
         )
