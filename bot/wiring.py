@@ -432,6 +432,7 @@ async def application(
                 clock=clock,
                 planned=planned,
                 on_outcome=vitals.done,
+                room_of=lambda about: policies.community(about.ref.platform, about.community_id).moderators_channel,
             ),
             services=(queue.run, policies.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
