@@ -344,7 +344,7 @@ async def application(
         platforms = connect(core)
         connected = {platform.platform: platform for platform in platforms}
         alarm = Alarm(
-            answers={"guard": queue.answers, "database": database.answers},
+            answers={"guard": queue.answers, "database": database.answers, "clock": database.agrees_on_the_time},
             policies=policies,
             platforms=connected,
             journal=journal,
