@@ -320,8 +320,8 @@ async def application(
             clock=clock,
         )
         recollection = Recollection()
-        for incident in await incidents.between(clock.now() - REMEMBERED, clock.now()):
-            recollection.note(incident.decision, incident.decided_at, policies.of(incident.decision.message))
+        for trace in await incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
+            recollection.recall(trace, policies.of_community(trace.platform, trace.community_id))
         vitals = VitalSigns(
             queue=queue,
             inbox=inbox,
@@ -540,6 +540,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
     return DiscordChat(
         chosen.token.get_secret_value(),
         desk=core.desk,
+        outbox=core.outbox,
         bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
