@@ -83,11 +83,19 @@ def _listen(value: object) -> object:
     return value
 
 
+def _channel(value: object) -> object:
+    """A Discord channel's or Telegram chat's id; names are not looked up."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}", value):
+        raise PydanticCustomError("channel", "{given}", {"given": json.dumps(value, ensure_ascii=False)})
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, BeforeValidator(_address)]
 Listen = Annotated[str, BeforeValidator(_listen)]
+ChannelId = Annotated[str, BeforeValidator(_channel)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -158,7 +166,7 @@ class Bots(_Section):
     longest: Duration = timedelta(seconds=30)
     look: Annotated[int, Field(ge=1)] = 500
     judge_others: bool = False
-    owners: dict[str, str] = {}
+    owners: dict[str, ChannelId] = {}
 
 
 class Http(_Section):
@@ -236,6 +244,7 @@ class _When(_Section):
     roles: Names | None = None
     new_author: Duration | None = None
     by_bot: bool | None = None
+    by_staff: Literal[True] | None = None
     edited: Literal[True] | None = None
     filtered: Literal[True] | None = None
     overrides: Literal[True] | None = None
@@ -276,6 +285,8 @@ class _When(_Section):
             asked.append(conditions.NewAuthor(under=self.new_author))
         if self.by_bot is not None:
             asked.append(conditions.ByBot(bot=self.by_bot))
+        if self.by_staff:
+            asked.append(conditions.ByStaff())
         if self.edited:
             asked.append(conditions.Edited())
         if self.filtered:
@@ -515,7 +526,7 @@ def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: T
         why = say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
     elif kind in kinds:
         why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
-    elif kind in ("duration", "action", "timezone", "address", "listen"):
+    elif kind in ("duration", "action", "timezone", "address", "listen", "channel"):
         why = say(f"check.{kind}", given=facts["given"])
     else:
         why = say("check.other", why=problem["msg"])

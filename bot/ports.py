@@ -15,8 +15,8 @@ from bot.domain.conditions import Text, Words
 from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.figures import Pulse
-from bot.domain.incident import Incident, PlannedAction, Settlement
-from bot.domain.journal import Amendment, Outage
+from bot.domain.incident import Incident, PlannedAction, Settlement, Trace
+from bot.domain.journal import Amendment, Aside, Outage
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Message, MessageRef, Platform
 from bot.domain.report import Edition, Figures, Report, Totals
@@ -91,8 +91,9 @@ class Inbox(Protocol):
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
         """Lease up to `limit` messages that nobody works on: those sent at or after `fresh_since` first, the
-        communities taking turns, oldest first within one. A lease ends by `settle` or `fault`, or by itself when its
-        holder has died. What a process died of is suspected: beside the others only half of the suspects are handed
+        communities taking turns; of one the newest, in the order in which they were sent: where more comes than can be
+        judged, most are judged at once. A lease ends by `settle`, `fault` or `set_aside`, or by itself when its holder
+        has died. What a process died of is suspected: beside the others only half of the suspects are handed
         out at once, until one of them is alone."""
         ...
 
@@ -109,6 +110,18 @@ class Inbox(Protocol):
     async def given_up(self, limit: int) -> Sequence[Message]:
         """Lease up to `limit` messages that have three faults: to be settled without working on them. What could not
         even be read of one is empty."""
+        ...
+
+    async def set_aside(self, refs: Sequence[MessageRef]) -> None:
+        """Give back leased messages that were looked at while the guard was away: `claim` passes them over."""
+        ...
+
+    async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        """Lease up to `limit` messages that were set aside and sent before then, the newest first."""
+        ...
+
+    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
+        """By platform and community, what was set aside since then, settled or not."""
         ...
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
@@ -168,6 +181,11 @@ class IncidentLog(Protocol):
 
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
         """The incidents of these revisions."""
+        ...
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest
+        first."""
         ...
 
     async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
@@ -263,11 +281,17 @@ class Communities(Protocol):
 class Journal(Protocol):
     """What befell the bot itself. Changes of settings come in through `Communities.change`."""
 
-    async def guard_went(self, since: datetime) -> None:
-        """The guard is away. Changes nothing while it is on record as away."""
+    async def guard_went(self, since: datetime) -> datetime:
+        """The guard is away. Changes nothing while it is on record as away. Returns since when it is."""
         ...
 
-    async def guard_came_back(self, at: datetime) -> None: ...
+    async def guard_came_back(self, at: datetime) -> datetime | None:
+        """Returns since when it had been away, whoever wrote down that it is back; None: it never was."""
+        ...
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        """Whether nobody has asked this before: of several processes, one tells people about an outage."""
+        ...
 
     async def guard_is_away(self) -> bool:
         """Whether the last that was written down is that it went; a process that died cannot have seen it return."""

@@ -95,6 +95,15 @@ def _embedded(config: Config) -> OpenGuard:
     return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
 
 
+def _stand_in(config: Config) -> Guard | None:
+    """Who judges while a guard model is away. The embedded guard is never away."""
+    if config.guard.name == "embedded":
+        return None
+    from adapters.embedded import EmbeddedGuard
+
+    return EmbeddedGuard()
+
+
 @asynccontextmanager
 async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
     """A guard model: its dialect, spoken by the configured engine."""
@@ -287,7 +296,7 @@ async def application(
     async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
         inbox, outbox, incidents = SqlInbox(database), SqlOutbox(database), SqlIncidentLog(database)
         journal, bookmarks = SqlJournal(database), SqlBookmarks(database)
-        queue = GuardQueue(guard=guard, clock=clock)
+        queue = GuardQueue(guard=guard, clock=clock, stand_in=_stand_in(config))
         communities = SqlCommunities(database)
         policies = Policies(store=communities, build=lambda community: config.policy_of(community, mode), clock=clock)
         await policies.load()
@@ -311,8 +320,8 @@ async def application(
             clock=clock,
         )
         recollection = Recollection()
-        for incident in await incidents.between(clock.now() - REMEMBERED, clock.now()):
-            recollection.note(incident.decision, incident.decided_at, policies.of(incident.decision.message))
+        for trace in await incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
+            recollection.recall(trace, policies.of_community(trace.platform, trace.community_id))
         vitals = VitalSigns(
             queue=queue,
             inbox=inbox,
@@ -339,8 +348,10 @@ async def application(
             policies=policies,
             platforms=connected,
             journal=journal,
+            inbox=inbox,
             clock=clock,
             language=config.defaults.language,
+            is_stood_in_for=queue.stand_in is not None,
             after=config.defaults.alarm_after,
         )
 
@@ -529,6 +540,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
     return DiscordChat(
         chosen.token.get_secret_value(),
         desk=core.desk,
+        outbox=core.outbox,
         bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,

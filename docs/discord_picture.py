@@ -101,7 +101,9 @@ class Drawn:
         if component["type"] == 2:
             return f'<button class="s{component["style"]}">{html.escape(component["label"])}</button>'
         chosen = [option["label"] for option in component.get("options", ()) if option.get("default")]
-        chosen += [f"# {self.names[str(value['id'])]}" for value in component.get("default_values", ())]
+        for value in component.get("default_values", ()):
+            sign = "# " if value["type"] == "channel" else "@"
+            chosen.append(sign + self.names[str(value["id"])])
         shown = html.escape(chosen[0] if chosen else component["placeholder"])
         return f'<div class="menu {"set" if chosen else ""}"><span>{shown}</span><span>▾</span></div>'
 
@@ -141,7 +143,7 @@ async def captured() -> list[Drawn]:
             config = Config(storage=Storage(url=f"sqlite:///{folder}/db"))
 
             def connect(core: wiring.Core) -> list[Any]:
-                return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock)]
+                return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock)]
 
             async with wiring.application(config, EmbeddedGuard(), connect) as jikimi:
                 work = asyncio.create_task(jikimi.run())
@@ -150,8 +152,9 @@ async def captured() -> list[Drawn]:
                 pictures = [await _welcome(place, client, drawn), await _set_up(place, drawn)]
                 place.write(SAID)
                 mods, dms = backend.messages[place.mods], backend.dm_channels
-                await until(lambda: mods and next(iter(mods.values())).edited_timestamp and place.minji in dms, 30)
-                pictures.append(drawn("card", place.mods, next(iter(mods.values()))))
+                await until(lambda: any(card.edited_timestamp for card in mods.values()) and place.minji in dms, 30)
+                card = next(one for one in mods.values() if one.embeds)
+                pictures.append(drawn("card", place.mods, card))
                 notice = next(iter(backend.messages[dms[place.minji]].values()))
                 pictures.append(drawn("notice", dms[place.minji], notice))
                 work.cancel()
@@ -162,7 +165,7 @@ async def captured() -> list[Drawn]:
 async def _welcome(place: Cafe, client: discord.Client, drawn: Any) -> Drawn:
     guild = client.get_guild(place.guild)
     assert guild
-    guild._system_channel_id, guild.preferred_locale = place.general, discord.Locale.korean
+    guild._system_channel_id = place.general
     client.dispatch("guild_join", guild)
     posted = place.wire.backend.messages[place.general]
     await until(lambda: posted)
@@ -175,11 +178,17 @@ async def _set_up(place: Cafe, drawn: Any) -> Drawn:
     record = place.wire.command(place.owner, place.general, "jikimi setup")
     await until(lambda: record.responded)
     menu = place.wire.backend.get_message(place.general, record.message_id)
-    channel, _, preset, mode, _ = (row["components"][0]["custom_id"] for row in menu.components)
-    for custom_id, value, kind in ((channel, str(place.mods), 8), (preset, "balanced", 3), (mode, "live", 3)):
-        before = menu.content
-        place.wire.select(place.owner, place.general, menu.id, custom_id, [value], kind=kind)
-        await until(lambda was=before: menu.content != was)  # type: ignore[misc]
+
+    async def choose(page: int, chosen: list[tuple[int, str, int]]) -> None:
+        place.wire.click(place.owner, place.general, menu.id, f"jikimi-page:{page}")
+        await until(lambda: f"jikimi-page:{1 - page}" in str(menu.components))
+        for row, value, kind in chosen:
+            before, custom_id = menu.content, menu.components[row]["components"][0]["custom_id"]
+            place.wire.select(place.owner, place.general, menu.id, custom_id, [value], kind=kind)
+            await until(lambda was=before: menu.content != was)  # type: ignore[misc]
+
+    await choose(1, [(0, "balanced", 3), (1, "live", 3)])
+    await choose(0, [(0, str(place.mods), 8), (1, str(place.staff_role), 7)])
     shown: Drawn = drawn("setup", place.general, menu, only_you=True)
     return shown
 
@@ -187,7 +196,8 @@ async def _set_up(place: Cafe, drawn: Any) -> Drawn:
 def _names(place: Cafe) -> dict[str, str]:
     backend = place.wire.backend
     channels = {str(channel.id): channel.name for channel in backend.channels.values()}
-    return channels | {str(user.id): user.global_name or user.name for user in backend.users.values()}
+    roles = {str(role.id): role.name for role in backend.guilds[place.guild].roles.values()}
+    return channels | roles | {str(user.id): user.global_name or user.name for user in backend.users.values()}
 
 
 async def main() -> None:

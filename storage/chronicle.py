@@ -24,7 +24,7 @@ from bot.domain.verdict import Route, Task, Unscreened
 from storage import codec
 from storage.database import Database
 from storage.journal import amendments_between, outages_between
-from storage.tables import MESSAGE, AnyRow, actions, appeals, bots, incidents, messages, reviews, tallies
+from storage.tables import MESSAGE, WAITING, AnyRow, actions, appeals, bots, incidents, messages, reviews, tallies
 from storage.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
@@ -189,13 +189,9 @@ async def _quarters(
 
 
 async def _waiting(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> int:
-    counted = select(func.count()).where(
-        messages.c.settled_at.is_(None),
-        messages.c.community == community_id,
-        messages.c.sent_at >= start,
-        messages.c.sent_at < end,
-    )
-    return (await connection.execute(counted)).scalar_one()
+    theirs = (messages.c.community == community_id, messages.c.sent_at >= start, messages.c.sent_at < end)
+    parts = (select(func.count()).where(part, *theirs).scalar_subquery() for part in WAITING)
+    return sum((await connection.execute(select(*parts))).one())
 
 
 async def _backlog(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> Backlog:

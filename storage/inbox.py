@@ -1,28 +1,33 @@
 """The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 import structlog
-from sqlalchemy import bindparam, exists, func, insert, not_, or_, select, text, update
+from sqlalchemy import Select, bindparam, case, exists, func, insert, not_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.actions import PROTECTING, Delete, Done
 from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
-from bot.domain.message import Kind, Message, MessageRef
+from bot.domain.journal import Aside
+from bot.domain.message import Kind, Message, MessageRef, Platform
 from bot.domain.verdict import Verdict
 from bot.errors import Unavailable
 from storage import bots, codec, suspects, tallies
 from storage.database import Database
 from storage.leasing import leased
-from storage.tables import AMONG_REFS, MESSAGE, REF, AnyRow, actions, incidents, messages, microseconds
+from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds
 
 _log = structlog.get_logger(__name__)
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+_UNTAKEN = (messages.c.settled_at.is_(None), messages.c.holder.is_(None))
 
 _KEEP = """
     INSERT INTO messages (platform, channel, message, revision, community, author, kind, sent_at, kept_at, body)
@@ -37,27 +42,32 @@ _KEEP = """
 #: Hops over the index from one community to the next: as many steps as communities, however many messages wait.
 _COMMUNITIES = text("""
     WITH RECURSIVE waiting (community) AS (
-        SELECT min(community) FROM messages WHERE settled_at IS NULL
+        SELECT min(community) FROM messages WHERE settled_at IS NULL AND aside_at IS NULL
         UNION ALL
-        SELECT (SELECT min(community) FROM messages WHERE settled_at IS NULL AND community > waiting.community)
+        SELECT (
+            SELECT min(community) FROM messages
+            WHERE settled_at IS NULL AND aside_at IS NULL AND community > waiting.community
+        )
         FROM waiting WHERE community IS NOT NULL
     )
     SELECT community FROM waiting WHERE community IS NOT NULL
 """)
 
-#: The first `each` free messages of every given community, in the words that each planner does well with.
+#: The newest `each` free messages of every given community, in the words that each planner does well with.
 _FREE = """
     SELECT messages.id, community, sent_at FROM messages
-    WHERE settled_at IS NULL AND holder IS NULL AND circle IS NULL AND coalesce(faults, 0) < :most_faults
+    WHERE settled_at IS NULL AND aside_at IS NULL AND holder IS NULL
+        AND circle IS NULL AND coalesce(faults, 0) < :most_faults
         AND community = given.value ->> 0 AND sent_at >= :start AND sent_at < :end
-    ORDER BY sent_at, messages.id LIMIT :each
+    ORDER BY sent_at DESC, messages.id DESC LIMIT :each
 """
 _FREE_OF_EACH_SQLITE = f"""
     SELECT community, messages.id FROM {{given}} JOIN messages ON messages.id IN (SELECT id FROM ({_FREE}))
-    ORDER BY sent_at, messages.id
+    ORDER BY sent_at DESC, messages.id DESC
 """
 _FREE_OF_EACH_POSTGRESQL = f"""
-    SELECT community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free ORDER BY sent_at, id
+    SELECT community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free
+    ORDER BY sent_at DESC, id DESC
 """
 
 _LEASE = f"""
@@ -73,7 +83,7 @@ _CLOSE = """
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
-    RETURNING platform, channel, message, revision
+    RETURNING platform, channel, message, revision, community
 """
 
 _REVISIONS = """
@@ -129,21 +139,34 @@ class SqlInbox:
         self._in_hand.discard(ref)
 
     async def given_up(self, limit: int) -> Sequence[Message]:
-        free = (messages.c.settled_at.is_(None), messages.c.holder.is_(None), suspects.given_up(messages))
-        wanted = select(messages.c.id).where(*free).order_by(messages.c.id).limit(limit)
-        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
-            if (await connection.execute(wanted)).first() is None:
-                return []
-        try:
-            async with self._database.write(durable=False) as connection:
-                chosen = (await connection.execute(wanted.with_for_update(skip_locked=True))).scalars().all()
-                leased = await self._take(connection, chosen)
-        except Unavailable:
-            self._unsure = True
-            raise
-        found = [_read_what_can_be(row) for row in leased]
-        self._in_hand.update(message.ref for message in found)
-        return found
+        wanted = select(messages.c.id).where(*_UNTAKEN, suspects.given_up(messages)).order_by(messages.c.id)
+        return await self._lease_some(wanted.limit(limit))
+
+    async def set_aside(self, refs: Sequence[MessageRef]) -> None:
+        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
+        own = (messages.c.holder == self._database.holder, messages.c.settled_at.is_(None))
+        at = func.coalesce(messages.c.aside_at, microseconds(self._database.clock.now()))
+        async with self._database.write() as connection:
+            # What was looked at has not killed anybody.
+            await connection.execute(update(messages).where(*own, among).values(holder=None, aside_at=at, circle=None))
+        self._in_hand.difference_update(refs)
+
+    async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        due = (messages.c.aside_at.is_not(None), messages.c.sent_at < sent_before, suspects.innocent(messages))
+        newest = messages.c.sent_at.desc(), messages.c.id.desc()
+        return await self._lease_some(select(messages.c.id).where(*_UNTAKEN, *due).order_by(*newest).limit(limit))
+
+    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
+        place = (messages.c.platform, messages.c.community)
+        unjudged = case((messages.c.settled_at.is_not(None) & messages.c.score.is_(None), 1))
+        counted = (
+            select(*place, func.count(), func.count(messages.c.channel.distinct()), func.count(unjudged))
+            .where(messages.c.aside_at.is_not(None), messages.c.aside_at >= since)
+            .group_by(*place)
+        )
+        async with self._database.read() as connection:
+            found = await connection.execute(counted)
+            return {(Platform(platform), community): Aside(*numbers) for platform, community, *numbers in found}
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
@@ -154,9 +177,8 @@ class SqlInbox:
 
     async def waiting(self) -> int:
         async with self._database.read() as connection:
-            counted = await connection.execute(select(func.count()).where(messages.c.settled_at.is_(None)))
-            number: int = counted.scalar_one()
-            return number
+            counted = (select(func.count()).where(part).scalar_subquery() for part in WAITING)
+            return sum((await connection.execute(select(*counted))).one())
 
     async def recent(self, since: datetime) -> Sequence[Message]:
         wanted = select(*MESSAGE).where(messages.c.sent_at >= since).order_by(messages.c.sent_at, messages.c.id)
@@ -168,11 +190,11 @@ class SqlInbox:
         kept = select(func.count()).where(messages.c.sent_at >= start, messages.c.sent_at < end)
         if community_id is not None:
             kept = kept.where(messages.c.community == community_id)
-        waiting = kept.where(messages.c.settled_at.is_(None))
+        counted = (kept, *map(kept.where, WAITING))
         async with self._database.read() as connection:
-            counted = await connection.execute(select(kept.scalar_subquery(), waiting.scalar_subquery()))
-            arrived, left = counted.one()
-        return Tally(kept=arrived, settled=arrived - left)
+            found = await connection.execute(select(*(one.scalar_subquery() for one in counted)))
+            arrived, *left = found.one()
+        return Tally(kept=arrived, settled=arrived - sum(left))
 
     async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
         rows = codec.write_rows(
@@ -213,6 +235,21 @@ class SqlInbox:
         self._unsure = False
         return found
 
+    async def _lease_some(self, wanted: Select[int]) -> Sequence[Message]:
+        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
+            if (await connection.execute(wanted)).first() is None:
+                return []
+        try:
+            async with self._database.write(durable=False) as connection:
+                chosen = (await connection.execute(wanted.with_for_update(skip_locked=True))).scalars().all()
+                leased = await self._take(connection, chosen)
+        except Unavailable:
+            self._unsure = True
+            raise
+        found = [_read(row) or codec.read_message(row, with_body=False) for row in leased]
+        self._in_hand.update(message.ref for message in found)
+        return found
+
     async def _take(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[AnyRow]:
         if not chosen:
             return []
@@ -222,7 +259,8 @@ class SqlInbox:
         return [rows[id_] for id_ in chosen]
 
     async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
-        some = await suspects.next_suspects(connection, messages, self._database.holder)
+        first_look = messages.c.aside_at.is_(None)
+        some = await suspects.next_suspects(connection, messages, self._database.holder, first_look)
         if some is None:
             return []
         found = await connection.execute(some.with_for_update(skip_locked=True))
@@ -253,8 +291,9 @@ class SqlInbox:
     async def _in_turns(
         self, connection: AsyncConnection, turns: Sequence[str], limit: int, start: datetime, end: datetime
     ) -> list[tuple[str, int]]:
-        """Free messages (community and row), one of each community, then the next of each. Asks everybody for an
-        equal share, then those who had that for twice as much: never reads much more than it returns."""
+        """Free messages (community and row), one of each community, then the next of each; the newest of each, in the
+        order in which they were sent. Asks everybody for an equal share, then those who had that for twice as much:
+        never reads much more than it returns."""
         free_of_each = self._database.sql(
             _FREE_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FREE_OF_EACH_SQLITE
         )
@@ -273,8 +312,10 @@ class SqlInbox:
                 free[community].append(id_)
             asked = [community for community in asked if len(free[community]) == each]
             each *= 2
-        rounds = zip_longest(*([(community, id_) for id_ in free[community]] for community in turns))
-        return [one for one in chain.from_iterable(rounds) if one is not None][:limit]
+        newest = list(islice(_rounds(free, turns), limit))
+        number = Counter(community for community, _ in newest)
+        oldest_first = {community: free[community][: number[community]][::-1] for community in turns}
+        return list(_rounds(oldest_first, turns))
 
     async def _give_back(self, taken: Sequence[tuple[int, Message]]) -> None:
         own = messages.c.id.in_([id_ for id_, _ in taken]) & (messages.c.holder == self._database.holder)
@@ -296,10 +337,10 @@ class SqlInbox:
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
             closed = await connection.execute(self._database.sql(_CLOSE), given)
-            new = set(map(codec.read_ref, closed))
+            homes = {codec.read_ref(row): row.community for row in closed}  # it may have moved since it was claimed
             await _open_incidents(connection, first, revisions, now)
             await _withdraw(connection, first, revisions)
-            settled = [one for ref, one in first.items() if ref in new]
+            settled = [_at_home(one, homes[ref]) for ref, one in first.items() if ref in homes]
             await tallies.count(self._database, connection, settled)
             await bots.count(self._database, connection, settled)
         return [None] * len(settlements)
@@ -319,6 +360,11 @@ class SqlInbox:
         return {codec.read_ref(row): row for row in found}
 
 
+def _rounds(lines: Mapping[str, Sequence[int]], turns: Sequence[str]) -> Iterator[tuple[str, int]]:
+    rounds = zip_longest(*([(community, id_) for id_ in lines.get(community, ())] for community in turns))
+    return (one for one in chain.from_iterable(rounds) if one is not None)
+
+
 def _read(row: AnyRow) -> Message | None:
     """None: what is stored of it cannot be read, and never will be."""
     try:
@@ -326,10 +372,6 @@ def _read(row: AnyRow) -> Message | None:
     except Exception as error:
         _log.error("message cannot be read", id=row.id, error=type(error).__name__)
         return None
-
-
-def _read_what_can_be(row: AnyRow) -> Message:
-    return _read(row) or codec.read_message(row, with_body=False)
 
 
 async def _open_incidents(
@@ -395,6 +437,13 @@ async def _withdraw(
     ]
     if withdrawn:
         await connection.execute(_WITHDRAW, withdrawn)
+
+
+def _at_home(settlement: Settlement, community_id: str) -> Settlement:
+    decision = settlement.decision
+    if decision.message.community_id == community_id:
+        return settlement
+    return replace(settlement, decision=replace(decision, message=replace(decision.message, community_id=community_id)))
 
 
 def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.community import Community
@@ -11,7 +12,7 @@ from bot.domain.journal import Amendment, Outage
 from bot.domain.journal import amendments as differences
 from bot.domain.message import Platform
 from storage.database import Database
-from storage.tables import amendments, outages
+from storage.tables import amendments, outages, tellings
 
 _OPEN = outages.c.ended_at.is_(None)
 
@@ -20,14 +21,26 @@ class SqlJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def guard_went(self, since: datetime) -> None:
+    async def guard_went(self, since: datetime) -> datetime:
         async with self._database.write() as connection:
-            if not (await connection.execute(select(exists().where(_OPEN)))).scalar_one():
+            began: datetime | None = (
+                await connection.execute(select(func.min(outages.c.began_at)).where(_OPEN))
+            ).scalar()
+            if began is None:
                 await connection.execute(insert(outages).values(began_at=since))
+            return began or since
 
-    async def guard_came_back(self, at: datetime) -> None:
+    async def guard_came_back(self, at: datetime) -> datetime | None:
         async with self._database.write() as connection:
             await connection.execute(update(outages).where(_OPEN).values(ended_at=at))
+            latest: datetime | None = (await connection.execute(select(func.max(outages.c.began_at)))).scalar()
+            return latest
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        insert_one = (postgresql if self._database.is_postgresql else sqlite).insert(tellings)
+        told = insert_one.values(began_at=began, word=word, platform=platform).on_conflict_do_nothing()
+        async with self._database.write() as connection:
+            return (await connection.execute(told.returning(tellings.c.word))).first() is not None
 
     async def guard_is_away(self) -> bool:
         async with self._database.read() as connection:

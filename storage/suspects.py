@@ -22,8 +22,8 @@ def innocent(work: Table) -> ColumnElement[bool]:
 
 
 def given_up(work: Table) -> ColumnElement[bool]:
-    """What nobody shall work on any more."""
-    return work.c.faults >= MOST_FAULTS
+    """What nobody shall work on any more. As many faults again, and it cannot even be closed: then it stays."""
+    return work.c.faults.between(MOST_FAULTS, 2 * MOST_FAULTS - 1)
 
 
 def fault(work: Table, *which: ColumnElement[bool]) -> Update:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     text,
 )
 
@@ -31,6 +32,26 @@ def microseconds(moment: datetime) -> int:
     """Since 1970."""
     since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def writable(text: str) -> str:
+    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def plain(text: str) -> str:
+    """For a column of its own, where PostgreSQL takes no NUL either; within JSON there may be one."""
+    return writable(text).replace("\0", "")
+
+
+class Words(TypeDecorator[str]):
+    """What people and platforms say, stored as far as it can be (`plain`)."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -86,6 +107,7 @@ messages = Table(
     Column("kept_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("holder", BigInteger),
+    Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
     Column("score", Float),  # the worst harm score, 0..1
     Column("ms", Float),  # from taking up to deciding, milliseconds
     Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
@@ -105,7 +127,9 @@ AMONG_REFS = """
     )
 """
 
-_waiting = text("settled_at IS NULL")
+_waiting = text("settled_at IS NULL AND aside_at IS NULL")
+_aside = text("settled_at IS NULL AND aside_at IS NOT NULL")
+_once_aside = text("aside_at IS NOT NULL")
 Index(
     "messages_waiting",
     messages.c.community,
@@ -113,6 +137,13 @@ Index(
     messages.c.id,
     sqlite_where=_waiting,
     postgresql_where=_waiting,
+)
+Index("messages_aside", messages.c.sent_at, sqlite_where=_aside, postgresql_where=_aside)
+Index("messages_once_aside", messages.c.aside_at, sqlite_where=_once_aside, postgresql_where=_once_aside)
+#: What is not settled, in the two parts that an index knows each.
+WAITING = (
+    and_(messages.c.settled_at.is_(None), messages.c.aside_at.is_(None)),
+    and_(messages.c.settled_at.is_(None), messages.c.aside_at.is_not(None)),
 )
 
 #: One row for each decision in which a rule matched.
@@ -147,7 +178,7 @@ actions = Table(
     Column("protects", Boolean, nullable=False),
     Column("args", Text, nullable=False),  # codec.action
     Column("state", Text, nullable=False),
-    Column("reason", Text),  # why the platform refused; of what is done, the receipt
+    Column("reason", Words),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
     Column("holder", BigInteger),
     Column("attempts", Integer, nullable=False),
@@ -183,7 +214,7 @@ reviews = Table(
     Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
     Column("call", Text, nullable=False),
     Column("moderator", Text, nullable=False),
-    Column("moderator_name", Text, nullable=False),
+    Column("moderator_name", Words, nullable=False),
     Column("at", Instant, nullable=False),
     Column("closes", Boolean, nullable=False),
 )
@@ -196,7 +227,7 @@ appeals = Table(
     "appeals",
     metadata,
     Column("incident", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
-    Column("words", Text, nullable=False),
+    Column("words", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -257,8 +288,8 @@ deliveries = Table(
     Column("planned_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
-    Column("receipt", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("receipt", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     UniqueConstraint("platform", "community", "kind", "period", name="deliveries_once"),
 )
 Index("deliveries_open", deliveries.c.size, sqlite_where=_open, postgresql_where=_open)
@@ -268,7 +299,7 @@ bookmarks = Table(
     "bookmarks",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("place", Text, nullable=False),
+    Column("place", Words, nullable=False),
 )
 
 #: One row for each time that the guard was away; the last one is open while it is. Overlapping rows are one outage.
@@ -280,6 +311,15 @@ outages = Table(
     Column("ended_at", Instant),
 )
 
+#: One row for each thing that people were told about such an outage, and where: whoever writes it down tells them.
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("began_at", Instant, primary_key=True, autoincrement=False),
+    Column("word", Text, primary_key=True),
+    Column("platform", Text, primary_key=True),
+)
+
 #: One row for each setting that somebody changed (bot.domain.journal.Amendment).
 amendments = Table(
     "amendments",
@@ -288,10 +328,10 @@ amendments = Table(
     Column("platform", Text, nullable=False),
     Column("community", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("by", Words, nullable=False),
     Column("setting", Text, nullable=False),
-    Column("before", Text, nullable=False),
-    Column("after", Text, nullable=False),
+    Column("before", Words, nullable=False),
+    Column("after", Words, nullable=False),
 )
 Index("amendments_community", amendments.c.community, amendments.c.at)
 

@@ -84,6 +84,7 @@ class Trouble:
     times: int
     retry_after: float = 0.3
     scope: str = "user"
+    code: int = 0
 
 
 class WallClock:
@@ -398,7 +399,7 @@ class DiscordWire:
                     request.transport.abort()
                 if trouble.status == 429:
                     return _limited(trouble.retry_after, trouble.scope)
-                return _json({"message": "trouble", "code": 0}, status=trouble.status)
+                return _json({"message": "trouble", "code": trouble.code}, status=trouble.status)
         return None
 
     def _bucket(self, method: str, path: str) -> web.Response | None:

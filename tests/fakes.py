@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed
+from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed, Weight
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
-from bot.domain.incident import Incident, PlannedAction, Settlement
-from bot.domain.journal import Amendment, Outage, amendments
+from bot.domain.incident import Incident, PlannedAction, Settlement, Trace
+from bot.domain.journal import Amendment, Aside, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
 from bot.domain.report import Attachment, Edition, Figures, Report, Totals
@@ -232,7 +232,8 @@ class MemoryStore:
     def count_bot(self, settlement: Settlement) -> None:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            seen = self.bots.setdefault((message.ref.platform, message.community_id), {})
+            home = self.messages[message.ref].community_id  # it may have moved since
+            seen = self.bots.setdefault((message.ref.platform, home), {})
             seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
 
     def restart(self) -> None:
@@ -316,6 +317,8 @@ class MemoryInbox:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.leased: set[MessageRef] = set()
+        self.aside: dict[MessageRef, datetime] = {}
+        self.unjudged: set[MessageRef] = set()
         self.served = ""
 
     async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
@@ -329,13 +332,14 @@ class MemoryInbox:
         free = [
             message
             for ref, message in self.store.messages.items()
-            if ref not in self.leased and ref not in self.store.settled
+            if ref not in self.leased and ref not in self.store.settled and ref not in self.aside
         ]
         suspects, free = self.store.suspects.among(free)
         free.sort(key=lambda message: message.sent_at)
-        fresh = self._in_turns([message for message in free if message.sent_at >= fresh_since])
-        stale = self._in_turns([message for message in free if message.sent_at < fresh_since])
-        claimed = (fresh + stale)[: max(0, limit - len(suspects))]
+        room = max(0, limit - len(suspects))
+        claimed = self._in_turns([message for message in free if message.sent_at >= fresh_since], room)
+        stale = [message for message in free if message.sent_at < fresh_since]
+        claimed += self._in_turns(stale, room - len(claimed))
         if claimed:
             self.served = claimed[-1].community_id
         return self._lease(suspects[:limit] + claimed)
@@ -348,18 +352,48 @@ class MemoryInbox:
     async def given_up(self, limit: int) -> Sequence[Message]:
         taken = self.leased | self.store.settled
         faults = self.store.suspects.faults
-        found = [one for ref, one in self.store.messages.items() if ref not in taken and faults[ref] >= 3]
+        found = [one for ref, one in self.store.messages.items() if ref not in taken and 3 <= faults[ref] < 6]
         return self._lease(found[:limit])
+
+    async def set_aside(self, refs: Sequence[MessageRef]) -> None:
+        for ref in self.leased.intersection(refs):
+            self.leased.discard(ref)
+            self.aside.setdefault(ref, self.store.clock.now())
+            self.store.suspects.circles.pop(ref, None)
+
+    async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        free = self.aside.keys() - self.leased - self.store.settled
+        due = [one for ref, one in self.store.messages.items() if ref in free and one.sent_at < sent_before]
+        _, innocent = self.store.suspects.among(due)
+        return self._lease(sorted(innocent, key=lambda message: message.sent_at, reverse=True)[:limit])
+
+    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
+        found: dict[tuple[Platform, str], list[Message]] = {}
+        for ref, at in self.aside.items():
+            if at >= since:
+                found.setdefault((ref.platform, self.store.messages[ref].community_id), []).append(
+                    self.store.messages[ref]
+                )
+        return {
+            place: Aside(
+                len(some),
+                len({one.ref.channel_id for one in some}),
+                sum(one.ref in self.unjudged for one in some),
+            )
+            for place, some in found.items()
+        }
 
     def _lease(self, some: list[Message]) -> list[Message]:
         self.leased |= {message.ref for message in some}
         return some
 
-    def _in_turns(self, free: list[Message]) -> list[Message]:
+    def _in_turns(self, free: list[Message], limit: int) -> list[Message]:
         communities = sorted({message.community_id for message in free})
         next_ = bisect_right(communities, self.served)
         turns = communities[next_:] + communities[:next_]
-        rounds = zip_longest(*([m for m in free if m.community_id == community] for community in turns))
+        lines = [[m for m in free if m.community_id == community] for community in turns]
+        newest = [one for one in chain.from_iterable(zip_longest(*map(reversed, lines))) if one is not None][:limit]
+        rounds = zip_longest(*([m for m in line if m in newest] for line in lines))
         return [message for message in chain.from_iterable(rounds) if message is not None]
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -368,6 +402,8 @@ class MemoryInbox:
             self.leased.discard(ref)
             if ref in self.store.messages and ref not in self.store.settled:
                 self.store.settled.add(ref)
+                if not isinstance(settlement.decision.screening, Verdict):
+                    self.unjudged.add(ref)
                 self.store.count_bot(settlement)
                 if settlement.decision.is_incident:
                     self._open(settlement)
@@ -517,6 +553,20 @@ class MemoryIncidentLog:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        traces: dict[tuple[str, str], list[Trace]] = {}
+        for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
+            about, rule = opened.decision.message, opened.decision.rule
+            if opened.decided_at >= since and rule is not None:
+                acted = any(action.weight >= Weight.MESSAGE for action in opened.decision.actions)
+                trace = Trace(
+                    about.ref.platform, about.community_id, about.author.id, about.ref.channel_id,
+                    about.sent_at, opened.decided_at, rule, acted,
+                )  # fmt: skip
+                traces.setdefault((about.community_id, about.author.id), []).append(trace)
+        newest = [trace for theirs in traces.values() for trace in theirs[-each:]]
+        return sorted(newest, key=lambda trace: trace.decided_at)
+
     async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
         opened = self.store.opened_in(platform, community_id, incident_id)
         return opened and self.store.incident(opened)
@@ -648,14 +698,23 @@ class MemoryCommunities:
 class MemoryJournal:
     def __init__(self) -> None:
         self.away: list[Outage] = []
+        self.told: set[tuple[datetime, str, Platform]] = set()
         self.amended: dict[tuple[Platform, str], list[Amendment]] = {}
 
-    async def guard_went(self, since: datetime) -> None:
+    async def guard_went(self, since: datetime) -> datetime:
         if not await self.guard_is_away():
             self.away.append(Outage(since))
+        return min(outage.begin for outage in self.away if outage.end is None)
 
-    async def guard_came_back(self, at: datetime) -> None:
+    async def guard_came_back(self, at: datetime) -> datetime | None:
         self.away = [outage if outage.end else replace(outage, end=at) for outage in self.away]
+        return max((outage.begin for outage in self.away), default=None)
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        telling = (began, word, platform)
+        is_first = telling not in self.told
+        self.told.add(telling)
+        return is_first
 
     async def guard_is_away(self) -> bool:
         return any(outage.end is None for outage in self.away)

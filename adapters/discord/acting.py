@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import discord
+import structlog
 from discord.utils import MISSING
 
 from adapters.discord.answers import OUT_OF_REACH, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
@@ -17,6 +18,7 @@ from adapters.discord.limiting import Room
 from adapters.discord.names import Names
 from adapters.discord.private import ClosedDoor, PrivateMessages
 from adapters.discord.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
+from adapters.discord.restoring import restored
 from adapters.discord.telling import is_sanctioned, notice
 from adapters.recalling import PIECES
 from bot.domain.actions import (
@@ -42,14 +44,16 @@ from bot.domain.actions import (
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
 from bot.errors import Unavailable
-from bot.ports import Clock, Desk
+from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts, texts
 from bot.texts.cards import answer, told
+
+_log = structlog.get_logger(__name__)
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
-SHORT_REPLY_STAYS = 30.0  # seconds
+SHORT_REPLY_STAYS = timedelta(seconds=30)
 WEBHOOKS = 1000  # remembered, one a channel
 ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
 CLOCKS_DIFFER = timedelta(seconds=30)  # ours and Discord's, at most
@@ -86,6 +90,7 @@ class Hands:
 
     client: discord.Client
     desk: Desk
+    outbox: Outbox
     cards: Cards
     complaints: Complaints
     private: PrivateMessages
@@ -181,8 +186,10 @@ class Hands:
                     return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
-                gone = http.delete_message(int(where), int(what), reason=reason)
-                return await outcome_of(_without_receipt(gone), say, needs="manage_messages")
+                for one in what.split(","):  # a long message was restored in several
+                    gone = http.delete_message(int(where), int(one), reason=reason)
+                    outcome = await outcome_of(_without_receipt(gone), say, needs="manage_messages")
+                return outcome
             case _:
                 return Refused(action.kind)
 
@@ -268,7 +275,7 @@ class Hands:
         webhook = self._webhooks.get(int(planned.message.extra.get(PARENT, channel_id)))
         try:
             for posted in await self.client.http.logs_from(channel_id, limit=100, after=began):
-                same = posted["content"] == _restored(planned.message, say)
+                same = posted["content"] == restored(planned.message, say)[-1]
                 if webhook and posted.get("webhook_id") == str(webhook.id) and same:
                     return Done(f"{channel_id}/{posted['id']}")
         except OUT_OF_REACH:
@@ -279,13 +286,26 @@ class Hands:
         message = planned.message
         channel_id = int(message.ref.channel_id)
         parent_id = int(message.extra.get(PARENT, channel_id))
-        text = _restored(message, say)
+        posted: list[int] = []
+        for text in restored(message, say):
+            try:
+                posted.append(await self._speak_as(message, text, parent_id, channel_id, say))
+            except OUT_OF_REACH as error:
+                if not posted:
+                    raise
+                # Beginning anew would say the first part twice.
+                _log.warning("only partly restored", incident=planned.incident_id, error=type(error).__name__)
+                break
+        return f"{channel_id}/{','.join(map(str, posted))}"
+
+    async def _speak_as(self, message: Message, text: str, parent_id: int, channel_id: int, say: Texts) -> int:
+        """Under the author's name and picture."""
         for attempt in (1, 2):
             webhook = self._webhooks.get(parent_id) or await self._webhook(parent_id)
             try:
                 posted = await webhook.send(
                     text,
-                    username=_webhook_name(message.author.name),
+                    username=_webhook_name(message.author.name, say),
                     avatar_url=message.extra.get(AVATAR),
                     allowed_mentions=discord.AllowedMentions.none(),
                     thread=discord.Object(channel_id) if parent_id != channel_id else MISSING,
@@ -297,7 +317,7 @@ class Hands:
                     raise
             else:
                 break
-        return f"{channel_id}/{posted.id}"
+        return posted.id
 
     async def _webhook(self, channel_id: int) -> discord.Webhook:
         """Our own webhook of a channel, made where there is none."""
@@ -341,17 +361,26 @@ class Hands:
                 return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
-        """Who takes no direct messages is told in the channel, without the reason, for half a minute; where it stands
-        after that, should we die meanwhile, it says no more than that."""
+        """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
         author = planned.message.author.id
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
             view=appeal_view(planned.incident_id, author, say),
-            nonce=f"{planned.incident_id}-brief",
-            delete_after=SHORT_REPLY_STAYS,
+            nonce=f"{planned.id}-brief",
         )
-        return f"{posted.channel.id}/{posted.id}"
+        receipt = f"{posted.channel.id}/{posted.id}"
+        await self._retract_later(planned.incident_id, receipt)
+        return receipt
+
+    async def _retract_later(self, incident_id: int, receipt: str) -> None:
+        """Patiently, and on record: the reply is there, and must neither stay nor be posted again."""
+        due = self.clock.now() + SHORT_REPLY_STAYS
+        while True:
+            try:
+                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+            except Unavailable:
+                await self.clock.sleep(1.0)
 
 
 async def _without_receipt(request: Any) -> None:
@@ -381,10 +410,6 @@ def _hides_name(planned: PlannedAction) -> bool:
     return NAME in planned.message.extra and isinstance(planned.action, Delete | Restore)
 
 
-def _restored(message: Message, say: Texts) -> str:
-    return message.text[: 1990 - len(say["discord.restored"])] + "\n" + say["discord.restored"]
-
-
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
     reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
@@ -394,9 +419,7 @@ def audit_reason(planned: PlannedAction, say: Texts) -> str:
     return text
 
 
-def _webhook_name(name: str) -> str:
+def _webhook_name(name: str, say: Texts) -> str:
     """Discord refuses webhooks that call themselves by its own names."""
-    for taken in ("discord", "clyde"):
-        if taken in name.lower():
-            return "회원"
-    return name[:80] or "회원"
+    taken = any(own in name.lower() for own in ("discord", "clyde"))
+    return say["discord.who"] if taken or not name else name[:80]

@@ -26,8 +26,8 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
         return Done(await request or "")
     except discord.NotFound:
         return Gone()
-    except discord.Forbidden:
-        return Refused(missing([needs], say))
+    except discord.Forbidden as error:
+        return Refused(_known(error, say) or missing([needs], say))
     except discord.RateLimited as error:
         raise Unavailable("Discord limits the rate", retry_after=error.retry_after) from error
     except discord.DiscordServerError as error:
@@ -37,9 +37,14 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
             raise Broken(say["discord.bad_token"]) from error
         if error.status == 429:
             raise Unavailable("Discord limits the rate") from error
-        return Refused(say("discord.refused", status=error.status, code=error.code))
+        return Refused(_known(error, say) or say("discord.refused", status=error.status, code=error.code))
     except OUT_OF_REACH as error:
         raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
+
+
+def _known(error: discord.HTTPException, say: Texts) -> str | None:
+    """What Discord's code means, where that is something else than the permission that was asked for."""
+    return say.get(f"discord.refusals.{error.code}", "") or None
 
 
 def may_have_arrived(error: BaseException | None) -> bool:

@@ -47,7 +47,7 @@ _COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, To
 _STYLES = {
     Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
     Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
-    Button.BAN: discord.ButtonStyle.danger,
+    Button.BAN: discord.ButtonStyle.danger, Button.ACCEPT: discord.ButtonStyle.primary,
 }  # fmt: skip
 
 
@@ -331,7 +331,7 @@ class CardBoard:
         """Why this button may not be pressed on this incident, as Discord itself would have it."""
         if no := refusal(interaction, button, say, incident):
             return no
-        touches = button in (Button.TIMEOUT, Button.BAN) or needed(button, incident) > needed(button)
+        touches = button in (Button.TIMEOUT, Button.BAN, Button.LIFT) or needed(button, incident) > needed(button)
         return say["discord.not_above"] if touches and not stands_above(interaction, incident) else None
 
 

@@ -7,7 +7,20 @@ import discord
 
 from adapters.discord.asking import plain
 from adapters.discord.reading import NAME, TITLE
-from bot.domain.actions import Action, Ban, CalledOff, Delete, Gone, Kick, Lift, Outcome, Refused, Restore, Timeout
+from bot.domain.actions import (
+    Action,
+    Answer,
+    Ban,
+    CalledOff,
+    Delete,
+    Gone,
+    Kick,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Timeout,
+)
 from bot.domain.incident import Incident
 from bot.domain.message import Message
 from bot.domain.review import Call
@@ -75,9 +88,8 @@ def _reason(incident: Incident, say: Texts) -> str:
 
 
 def _state(incident: Incident) -> str:
-    review, appeal = incident.review, incident.appeal
-    if review and review.call is Call.WRONG:
-        return "accepted" if appeal else "undone"
-    if appeal is None:
-        return "open"
-    return "waiting" if incident.awaits_answer else "upheld"
+    if answers := [action.accepted for action, _ in incident.outcomes if isinstance(action, Answer)]:
+        return "accepted" if answers[-1] else "upheld"
+    if incident.appeal:
+        return "waiting"
+    return "undone" if incident.review and incident.review.call is Call.WRONG else "open"

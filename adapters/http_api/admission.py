@@ -17,20 +17,30 @@ from bot.ports import ApiKeys, Clock
 
 EVERY = 5.0  # seconds after which a revoked key is refused at the latest
 SOONEST = 1.0  # seconds between two looks for a key that is not known yet
-AT_ONCE = 512  # requests in work
+AT_ONCE = 448  # requests in work: fewer than connections, so that health checks and refusals always find one
 OF_ONE_KEY = 64
+STREAMS = AT_ONCE // 2  # of those: a stream holds its place for minutes
+STREAMS_OF_ONE_KEY = 8
+A_TOKEN_BUYS = 1000  # characters, beside the request itself
 
 _log = structlog.get_logger(__name__)
 
 
+def worth(*texts: str | None) -> float:
+    """The tokens of one request about these texts."""
+    return 1 + sum(len(text) for text in texts if text) / A_TOKEN_BUYS
+
+
 @dataclass(slots=True, eq=False)
 class Visitor:
-    """A key with its share: a bucket of `burst` requests that fills up by `rate` a second."""
+    """A key with its share: a bucket of `burst` tokens that fills up by `rate` a second. A request costs one, and one
+    more for every A_TOKEN_BUYS characters: work grows with them."""
 
     key: ApiKey
     rate: float
     clock: Clock
     in_work: int = 0
+    streams: int = 0
     _tokens: float = field(init=False)
     _at: float = field(init=False)
 
@@ -41,17 +51,18 @@ class Visitor:
     def burst(self) -> float:
         return self.rate + MOST_INPUTS
 
-    def take(self, number: int = 1) -> float:
-        """0 where they were taken, else in how many seconds they can be."""
+    def take(self, tokens: float = 1) -> float:
+        """0 where they were taken, else in how many seconds they can be. More than the bucket holds are taken from a
+        full one, which then owes the rest."""
         now = self.clock.monotonic()
         self._tokens, self._at = min(self.burst, self._tokens + (now - self._at) * self.rate), now
-        if self._tokens >= number:
-            self._tokens -= number
+        if (missing := min(tokens, self.burst) - self._tokens) <= 0:
+            self._tokens -= tokens
             return 0.0
-        return (number - self._tokens) / self.rate
+        return missing / self.rate
 
-    def spend(self, number: int = 1) -> None:
-        if wait := self.take(number):
+    def spend(self, tokens: float = 1) -> None:
+        if wait := self.take(tokens):
             raise Problem("too_many", retry_after=wait)
 
     def speaks_for(self, community: str | None) -> None:
@@ -68,6 +79,7 @@ class Admission:
     clock: Clock
     rate: float
     in_work: int = 0
+    streams: int = 0
     _visitors: dict[str, Visitor] = field(default_factory=dict)
     _uses: dict[str, datetime] = field(default_factory=dict)
     _read_at: float | None = None
@@ -91,19 +103,26 @@ class Admission:
         return visitor
 
     @contextmanager
-    def place(self, visitor: Visitor) -> Iterator[None]:
+    def place(self, visitor: Visitor, *, stream: bool = False) -> Iterator[None]:
         """One of the places for requests in work."""
-        if self.in_work >= AT_ONCE:
+        if self.in_work >= AT_ONCE or (stream and self.streams >= STREAMS):
             raise Problem("too_busy", retry_after=1)
-        if visitor.in_work >= OF_ONE_KEY:
+        if visitor.in_work >= OF_ONE_KEY or (stream and visitor.streams >= STREAMS_OF_ONE_KEY):
             raise Problem("too_many_at_once", retry_after=1)
-        self.in_work += 1
-        visitor.in_work += 1
+        for one in (self, visitor):
+            one.in_work += 1
+            one.streams += stream
         try:
             yield
         finally:
-            self.in_work -= 1
-            visitor.in_work -= 1
+            for one in (self, visitor):
+                one.in_work -= 1
+                one.streams -= stream
+
+    def expect(self, visitor: Visitor) -> None:
+        """Raises Problem where the key was revoked since."""
+        if self._visitors.get(visitor.key.id) is not visitor:
+            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
 
     async def run(self, closing: asyncio.Event) -> None:
         """Keeps the keys fresh, and notes which were used, until `closing` is set."""

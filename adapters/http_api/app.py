@@ -1,6 +1,7 @@
 """Requests -> answers: the routes, and around them what every request gets: an id, a count, a line in the log."""
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http_api.admission import Admission, Visitor
+from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.judging import Judging, Pair, checked, leaves
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.openapi import document
@@ -39,11 +40,12 @@ from adapters.http_api.shapes import (
 )
 from adapters.http_api.streaming import Stream
 from bot.domain.verdict import Task
-from bot.errors import BotError
+from bot.errors import BotError, raised
 from bot.ports import Vitals
 from bot.texts import Texts
 
 PATIENCE = 2.0  # seconds that the database has to answer a health check
+AS_OF = 1.0  # seconds for which its answer is good
 CLIENT_LEFT = 499  # a status that nobody reads, for the count
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
@@ -59,7 +61,11 @@ class Routes:
     vitals: Vitals
     metrics: Metrics
     say: Texts
+    _count: "_Count" = field(init=False)
     _document: Response = field(default_factory=lambda: Response(document(), media_type="application/json"))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_count", _Count(self.vitals))
 
     def api(self) -> list[Route]:
         return [
@@ -82,6 +88,7 @@ class Routes:
         with self.admission.place(visitor):
             asked = await read(request, CheckRequest)
             visitor.speaks_for(asked.community)
+            visitor.spend(worth(asked.prompt, asked.response) - 1)
             (answer,) = await self._checked(visitor, [(asked.prompt, asked.response)], request)
         return _json(answer)
 
@@ -104,8 +111,7 @@ class Routes:
         with self.admission.place(visitor):
             asked = await read(request, ModerationRequest)
             texts = [asked.input] if isinstance(asked.input, str) else asked.input
-            if len(texts) > 1:
-                visitor.spend(len(texts) - 1)
+            visitor.spend(sum(map(worth, texts)) - 1)
             answers = await self._checked(visitor, [(text, None) for text in texts], request)
         results = [_moderated(answer) for answer in answers]
         return _json(ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results))
@@ -136,7 +142,25 @@ class Routes:
         return [checked(decision, request.state.id) for decision in decisions]
 
     async def _waiting(self) -> int | None:
-        """Messages that wait in the inbox; None where the database does not answer in time."""
+        """Messages that wait in the inbox, as of the last second; None where the database does not answer in time."""
+        return await self._count.get()
+
+
+@dataclass(slots=True, eq=False)
+class _Count:
+    """Asks the database at most once a second, however many want to know: no key is needed for it."""
+
+    vitals: Vitals
+    _asked_at: float = -AS_OF
+    _answer: "asyncio.Task[int | None] | None" = None
+
+    async def get(self) -> int | None:
+        now = time.monotonic()
+        if self._answer is None or (self._answer.done() and now - self._asked_at >= AS_OF):
+            self._asked_at, self._answer = now, asyncio.create_task(self._ask())
+        return await asyncio.shield(self._answer)
+
+    async def _ask(self) -> int | None:
         with suppress(BotError, TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 return await self.vitals.waiting()
@@ -166,6 +190,8 @@ class _Front:
 
     def __init__(self, inner: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
         self._inner, self._metrics, self._paths = inner, metrics, paths
+        self._strangers = 0  # refused since the last line about them
+        self._told_at = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -190,15 +216,24 @@ class _Front:
             await self._inner(scope, receive, answer)
         except Exception as error:
             # Whatever it says may quote a text: its kind and place must do.
-            _log.error("request failed", request_id=request_id, error=type(error).__name__, at=_place(error))
+            _log.error("request failed", request_id=request_id, error=raised(error))
             if not complete:
                 raise
         finally:
             path = scope["path"] if scope["path"] in self._paths else "other"
             self._metrics.answered(path, status, time.monotonic() - began)
-            if path.startswith("/v1/"):
+            if status == 401:
+                self._refused_a_stranger()
+            elif path.startswith("/v1/"):
                 ms = round((time.monotonic() - began) * 1000, 1)
                 _log.info("answered", path=path, status=status, ms=ms, request_id=request_id, key=state.get("key"))
+
+    def _refused_a_stranger(self) -> None:
+        """Whoever has no key cannot fill the log either."""
+        self._strangers += 1
+        if time.monotonic() - self._told_at >= 1.0:
+            _log.warning("refused without a valid key", requests=self._strangers)
+            self._strangers, self._told_at = 0, time.monotonic()
 
 
 def _moderated(answer: CheckAnswer) -> ModerationResult:
@@ -220,10 +255,3 @@ def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | Non
 def _refusal(problem: Problem, say: Texts, request_id: str) -> Response:
     answer: ErrorAnswer = problem.answer(say, request_id)
     return _json(answer, problem.status, problem.all_headers())
-
-
-def _place(error: BaseException) -> str:
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""

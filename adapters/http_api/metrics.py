@@ -27,6 +27,7 @@ _COUNTS = {
     "fresh": "Exchanges that had their turn as fresh ones",
     "backlog": "Exchanges that had their turn as a backlog",
     "turns": "Exchanges that had their turn while another community waited",
+    "stood_in": "Exchanges that the embedded guard judged while the guard was away",
     "dropped": "Exchanges that nobody waited for any more",
     "cancelled": "Calls of the guard that were broken off",
     "outages": "Times that the guard went away",

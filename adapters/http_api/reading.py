@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -12,9 +13,13 @@ from starlette.types import Receive
 from adapters.http_api.problems import Left, Problem
 
 MOST_BYTES = 1 << 20  # of a body
+MOST_VALUES = 200  # in a body: no request has more, and reading a hundred thousand takes the event loop a second
 WITHIN = 10.0  # seconds for a body
 _UTF_8 = ("", "charset=utf-8", 'charset="utf-8"')
 _ROOM = 1 << 16  # bytes read ahead of a stream
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_OPENS_A_VALUE = re.compile(rb"[\[{,]")
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
@@ -30,6 +35,8 @@ def expect_stream(headers: Mapping[str, str]) -> None:
 
 def parsed(content: bytes, shape: type[Asked]) -> Asked:
     """Raises Problem. Nothing of the content is repeated."""
+    if len(_OPENS_A_VALUE.findall(_STRING.sub(b"", content))) > MOST_VALUES:
+        raise Problem("not_json", facts={"why": "too many values"})
     try:
         given = json.loads(content.decode(), object_pairs_hook=_once_each, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

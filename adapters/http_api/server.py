@@ -1,11 +1,13 @@
 """Addresses to listen on -> the API at work there until it is cancelled; patient with nobody."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -23,6 +25,10 @@ CONNECTIONS = 512  # open at once; beyond that the one that has been silent long
 KEEP_ALIVE = 5  # seconds between two requests
 READ_WITHIN = 30.0  # seconds for a client to take more of its answer
 STOP_WITHIN = 3  # seconds for answers under way when the program stops
+
+_ODD_LINE = re.compile(rb"(?<!\r)\n|\n[ \t]")
+_LENGTH = re.compile(rb"\ncontent-length[ \t]*:", re.IGNORECASE)
+_ENCODING = re.compile(rb"\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -107,6 +113,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _is_ambiguous(received: bytes) -> bool:
+    """Whether the head that this begins with, as far as it came, has bare line feeds, folded lines or two lengths."""
+    head, _, _ = received.partition(b"\r\n\r\n")
+    return bool(_ODD_LINE.search(head) or (_LENGTH.search(head) and _ENCODING.search(head)))
+
+
 class _Impatient(H11Protocol):
     """uvicorn waits for ever for a request that never gets complete, and for a body that nobody wants. Here a
     connection is closed when, HEAD_WITHIN after it was made or answered, no request is being worked on; and when its
@@ -122,6 +134,15 @@ class _Impatient(H11Protocol):
             others = (one for one in self.connections if isinstance(one, _Impatient) and one is not self)
             silent = [one for one in others if one.is_idle]
             min(silent, key=_Impatient.waits_since, default=self).transport.abort()
+
+    def handle_events(self) -> None:
+        """h11 takes heads that others read otherwise, and two ways to say where a body ends: behind a proxy that
+        disagrees, one request would smuggle in another (RFC 9112, 2.2, 5.2, 6.3)."""
+        if self.conn.their_state is h11.IDLE and _is_ambiguous(self.conn.trailing_data[0]):
+            self.send_400_response("Invalid HTTP request received.")
+            self.transport.close()
+            return
+        super().handle_events()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

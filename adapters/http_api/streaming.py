@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from adapters.http_api.admission import Admission, Visitor
+from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.judging import Judging, facts_of
 from adapters.http_api.problems import Left, Problem
 from adapters.http_api.reading import Lines, parsed
@@ -20,7 +20,7 @@ from bot.ports import Clock
 
 STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
 EVERY = 1.0  # seconds after which whatever has come is looked at
-IDLE = 30.0  # seconds without a line, after which the client is taken for dead
+IDLE = 30.0  # seconds without new text, after which the client is taken for dead
 LONGEST = 600.0  # seconds of a stream
 
 _HEADERS = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
@@ -44,7 +44,7 @@ class Stream:
         lines = Lines(receive)
         pumping = asyncio.create_task(lines.pump())
         try:
-            with self.admission.place(self.visitor):
+            with self.admission.place(self.visitor, stream=True):
                 start = await self._start(lines)
                 await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
                 await self._answer(start, lines, send)
@@ -84,26 +84,28 @@ class Stream:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _verdicts(self, start: StreamStart, lines: Lines) -> AsyncIterator[StreamLine]:
-        text, seen, looked_at = "", 0, self.clock.monotonic()
+        text, seen = "", 0
+        looked_at = grown_at = self.clock.monotonic()
         ended = False
         while not ended:
-            fresh = len(text) > seen
-            due = looked_at + EVERY - self.clock.monotonic()
-            if fresh and due <= 0:
-                line: bytes | None = b""
-            else:
-                try:
-                    line = await lines.next(due if fresh else IDLE)
-                except TimeoutError:
-                    if not fresh:
-                        raise Problem("too_slow") from None
-                    line = b""  # time for a look
+            self.admission.expect(self.visitor)
+            now, fresh = self.clock.monotonic(), len(text) > seen
+            if now - grown_at >= IDLE:
+                raise Problem("too_slow")
+            due = looked_at + EVERY - now if fresh else min(EVERY, grown_at + IDLE - now)
+            line: bytes | None = b""
+            if due > 0:
+                with suppress(TimeoutError):
+                    line = await lines.next(due)
             if line:
-                text += parsed(line, StreamPiece).piece
+                piece = parsed(line, StreamPiece).piece
+                text, grown_at = text + piece, self.clock.monotonic() if piece else grown_at
                 if len(text) > LONGEST_TEXT:
                     raise Problem("too_large", facts={"most": LONGEST_TEXT})
                 if len(text) - seen < max(STEP, len(text) // 8):
                     continue
+            elif line is not None and not fresh:
+                continue
             ended = line is None
             decision = await self._look(start, lines, text)
             seen, looked_at = len(text), self.clock.monotonic()
@@ -112,7 +114,7 @@ class Stream:
             yield StreamLine(**facts, characters=len(text), final=ended)
 
     async def _look(self, start: StreamStart, lines: Lines, text: str) -> Decision:
-        while wait := self.visitor.take():  # the client's own share slows it down
+        while wait := self.visitor.take(worth(start.prompt, text)):  # the client's own share slows it down
             await self.clock.sleep(wait)
         (decision,) = await self.judging.decide(
             self.visitor, [(start.prompt, text)], self.request_id, lines.gone.wait()

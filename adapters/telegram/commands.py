@@ -178,6 +178,8 @@ class Commands:
             await self.setup.answer_press(query, texts(spoken(query.from_user.language_code))["telegram.ask_again"])
         elif not asked.is_anonymous and asked.user_id != query.from_user.id:
             await self.setup.answer_press(query, asked.say["telegram.not_your_command"])
+        elif not (rights := await self.members.rights(int(choice[2]), query.from_user.id)):
+            await self.setup.answer_press(query, refused(rights, asked.say))
         else:
             del self._waiting[int(choice[1])]
             await self.setup.answer_press(query, "")

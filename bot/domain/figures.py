@@ -36,6 +36,7 @@ class QueueFigures:
     judged: int = 0
     unscreened: int = 0
     expired: int = 0  # patient: of the unscreened, those that nobody judged within the grace
+    stood_in: int = 0  # stood in for: answered by the stand-in while the guard was away
     fresh: int = 0  # fresh first: had their turn as fresh messages
     backlog: int = 0  # ... and as a backlog
     turns: int = 0  # fair: had their turn while another community waited

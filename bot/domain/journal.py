@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.domain.community import Community
 
@@ -16,6 +17,15 @@ class Outage:
 
     begin: datetime
     end: datetime | None = None
+
+
+class Aside(NamedTuple):
+    """Of one community, what was looked at while the guard was away and set aside for it: `unjudged` are those among
+    them that were closed since without anybody's verdict."""
+
+    messages: int
+    channels: int
+    unjudged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

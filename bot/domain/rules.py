@@ -12,8 +12,10 @@ from bot.domain.bots import Bot, is_answer
 from bot.domain.conditions import (
     NOT_SEARCHED,
     ByBot,
+    ByStaff,
     Category,
     Condition,
+    IsUnscreened,
     NoText,
     Offences,
     Pair,
@@ -80,6 +82,14 @@ class Rule:
         """It acts because of earlier offences: what it acts on is none itself."""
         return any(isinstance(condition, Offences) for condition in self.when)
 
+    @property
+    def is_about_staff(self) -> bool:
+        return ByStaff() in self.when
+
+    @property
+    def is_about_no_verdict(self) -> bool:
+        return any(isinstance(condition, IsUnscreened) for condition in self.when)
+
     def makes_pointless(self, later: "Rule") -> bool:
         """Whether this rule already does all that `later` would, whenever `later` matches."""
         return (
@@ -119,6 +129,10 @@ class Policy:
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
         return is_answer(message, self.bots, bot)
+
+    def while_guard_is_away(self) -> "Policy":
+        """That nobody has judged a message yet is no reason to show it."""
+        return replace(self, rules=tuple(rule for rule in self.rules if not rule.is_about_no_verdict))
 
     def in_mode(self, mode: Watch) -> "Policy":
         return replace(self, mode=mode)
@@ -212,9 +226,11 @@ def _unread(decision: Decision) -> str | None:
 
 def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     message, screening, answer = situation.message, situation.screening, situation.answer
-    immunity = _immunity(message, policy, answer=answer)
+    immunity, of_staff = (_immunity(message, policy, answer=answer, staff=staff) for staff in (False, True))
     findings = tuple(
-        Finding(rule.name, False, immunity, rule.mode) if immunity else _examine(rule, situation)
+        Finding(rule.name, False, why, rule.mode)
+        if (why := of_staff if rule.is_about_staff else immunity)
+        else _examine(rule, situation)
         for rule in policy.rules
     )
     live = [
@@ -250,14 +266,41 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     )
 
 
-def _immunity(message: Message, policy: Policy, *, answer: bool) -> Why | None:
+def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:
+    """What is decided about a message that cannot be worked on: it is not read, and shown to the moderators."""
+    name = next((rule.name for rule in policy.rules if rule.is_about_no_verdict), "unscreened")
+    return Decision(
+        message=message,
+        screening=why,
+        policy_version=policy.version,
+        findings=(Finding(name, True, Why("unscreened", {"reason": why.reason})),),
+        actions=(Flag(),),
+        rule=name,
+        language=policy.language,
+    )
+
+
+def only_flagged(decision: Decision) -> Decision:
+    """The same for a message that was looked at before: nothing more follows than that moderators look at it, too."""
+    withheld = tuple(action for action in decision.actions if not isinstance(action, Flag))
+    if not withheld:
+        return decision
+    return replace(
+        decision,
+        actions=(Flag(),),
+        withheld=(*withheld, *decision.withheld),
+        restraints=(*decision.restraints, Why("second_look")),
+    )
+
+
+def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) -> Why | None:
     """Why no rule applies to this message at all, or None. A bot's answer to somebody is looked at whatever roles the
-    bot was given; its account is safe all the same."""
+    bot was given; its account is safe all the same. `staff`: asked for a rule that is about staff."""
     if message.author.myself:
         return Why("myself")
-    if message.author.is_staff and not (answer and message.pairing):
+    if message.author.is_staff and not staff and not (answer and message.pairing):
         return Why("staff")
-    if role := _first(policy.exempt_roles & message.author.roles):
+    if not staff and (role := _first(policy.exempt_roles & message.author.roles)):
         return Why("exempt_role", {"role": role})
     if channel := _first(policy.exempt_channels & message.places):
         return Why("exempt_channel", {"channel": channel})
@@ -287,6 +330,8 @@ def _restraints(message: Message, screening: Screening, policy: Policy, late: bo
         yield Why("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
     if late:
         yield Why("late"), Weight.MESSAGE
+    if message.author.is_staff and not message.pairing:
+        yield Why("staff"), Weight.MODERATORS
     if message.author.bot:
         yield Why("a_bot"), Weight.MESSAGE
     elif message.author.no_account:

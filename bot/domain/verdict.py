@@ -1,5 +1,6 @@
 """What a guard is asked, and what it said or why it said nothing."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -37,13 +38,14 @@ class GuardVersion:
 
 
 class Route(StrEnum):
-    """How a cascade of two guards came by a verdict. All but SECOND were surely benign by the first guard's score;
+    """How two guards came by a verdict. In a cascade all but SECOND were surely benign by the first guard's score;
     of those the second guard is asked about a random sample all the same, to learn what the others hide."""
 
     SECOND = "second"  # the second guard judged
     SKIPPED = "skipped"  # the first guard's word was enough
     CLEARED = "cleared"  # sampled: the second guard found it benign, too
     MISSED = "missed"  # sampled: the second guard found it harmful
+    STOOD_IN = "stood_in"  # no cascade: the guard was away, and the embedded one judged in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,11 @@ class Verdict:
     categories: frozenset[str] = frozenset()
     evidence: tuple[str, ...] = ()
     windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
-    route: Route | None = None  # None: no cascade judged
+    route: Route | None = None  # None: the guard judged, and is no cascade
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.scores.values())):
+            raise ValueError("a score is not a number")
 
     @property
     def harm(self) -> float | None:
@@ -81,6 +87,9 @@ class Unscreened:
 
 Screening = Verdict | Unscreened
 
+#: The reason of an Unscreened that no guard was there to judge; it may be judged later.
+AWAY = "the guard is away"
+
 # Reasons of Unscreened where a guard gave a verdict, but not everything was read.
 TOO_LONG = "too long: only its beginning and end were read"
 TOO_SLOW = "a rule's expression took too long"
@@ -90,3 +99,8 @@ NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))
 
 #: For a revision of a bot's answer that was followed by another one before anybody judged it.
 SUPERSEDED = Verdict(guard=GuardVersion(name="superseded"))
+
+
+def is_provisional(screening: Screening) -> bool:
+    """Whether it was given because the guard was away, which may have another word to say."""
+    return screening.reason == AWAY if isinstance(screening, Unscreened) else screening.route is Route.STOOD_IN

@@ -97,7 +97,7 @@ class FrontDesk:
         screening = (
             NOTHING_TO_JUDGE
             if exchange is None
-            else await self.queue.submit(exchange, community_id=message.community_id)
+            else await self.queue.submit(exchange, community_id=message.community_id, urgent=True)
         )
         at, past = self.clock.now(), Past(bot=bot)
         return await self.decider.decide(message, screening, policy, at=at, past=past, guest=True)

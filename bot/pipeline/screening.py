@@ -12,9 +12,10 @@ import structlog
 from bot.domain.bots import Bot
 from bot.domain.conditions import Past
 from bot.domain.incident import Settlement
-from bot.domain.message import Author, Kind, Message, as_read
-from bot.domain.rules import Decision, Policy, decide
-from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening
+from bot.domain.message import Author, Kind, Message, MessageRef, as_read
+from bot.domain.rules import Decision, Policy, decide, only_flagged, surrender
+from bot.domain.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
+from bot.errors import raised
 from bot.pipeline.bell import Bell, patiently
 from bot.pipeline.bots import Bots
 from bot.pipeline.deciding import Decider
@@ -23,8 +24,6 @@ from bot.pipeline.recollection import Recollection
 from bot.pipeline.streaming import Streams
 from bot.ports import Clock, Inbox
 
-_log = structlog.get_logger(__name__)
-
 #: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
 Meet = Callable[[Message], Awaitable[Author]]
 Settled = Callable[[Sequence[Settlement]], None]
@@ -32,12 +31,19 @@ Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 512  # messages in one claim
 MEETING = 60.0  # seconds that may be spent on finding out who an author is
+DEFECT = "defect: three tries failed"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
     """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
-    knows what other bots do."""
+    knows what other bots do.
+
+    Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
+    guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
+    to be looked at again by the guard once it is back, within `second_look`."""
 
     inbox: Inbox
     queue: GuardQueue
@@ -54,17 +60,20 @@ class Screener:
     on_settled: Settled | None = None
     in_flight: int = 1024  # messages claimed and not yet settled
     fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
+    second_look: timedelta = timedelta(hours=6)
     poll: float = 1.0  # seconds
     _busy: int = 0
     _wants_room: bool = False
+    _swept_at: float = float("-inf")
     _decided: list[Settlement] = field(default_factory=list)
+    _aside: list[MessageRef] = field(default_factory=list)
+    _faulty: list[MessageRef] = field(default_factory=list)
     _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
+    _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
     _progress: Bell = field(default_factory=Bell)
-    _failure: BaseException | None = None
-    _meetings: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
-        """Until cancelled; or, once `closing` is set, until nothing that was kept is left unsettled."""
+        """Until cancelled; or, once `closing` is set, until nothing that was kept is left to do."""
         async with asyncio.TaskGroup() as stage:
             settling = stage.create_task(self._settle_forever())
             await self._claim(closing)
@@ -77,10 +86,11 @@ class Screener:
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
                 self._sift(message)
-            done = no_more and not claimed and bool(room)  # nobody will edit any more
+            swept = await self._sweep(room - len(claimed), at_once=no_more) if len(claimed) < room else 0
+            done = no_more and not claimed and not swept and bool(room)  # nobody will edit any more
             for message in self.streams.due(self.clock.now(), all_of_them=done):
                 self._screen(message)
-            if room and len(claimed) == room:
+            if room and len(claimed) + swept == room:
                 await asyncio.sleep(0)
             elif done and not self._busy:
                 return
@@ -93,32 +103,62 @@ class Screener:
         due = self.streams.next_due()
         return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
 
+    async def _claim_some(self, room: int) -> Sequence[Message]:
+        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
+
+    async def _sweep(self, room: int, *, at_once: bool) -> int:
+        """Where there is room left, now and then: what was given up, and what is due for its second look. Gives how
+        many that were."""
+        now = self.clock.monotonic()
+        if now - self._swept_at < self.poll and not at_once:
+            return 0
+        given_up = await patiently(partial(self.inbox.given_up, room), self.clock)
+        for message in given_up:
+            self._surrender(message)
+        room -= len(given_up)
+        waited = self.second_look if self.queue.is_away else timedelta(0)
+        again = partial(self.inbox.look_again, room, sent_before=self.clock.now() - waited)
+        seconds = await patiently(again, self.clock) if room else ()
+        for message in seconds:
+            self._screen(message, again=True)
+        self._swept_at = now if len(seconds) < room else self._swept_at
+        return len(given_up) + len(seconds)
+
     def _sift(self, message: Message) -> None:
         """Held back, judged now, or closed because a later revision has come."""
-        now, superseded = self.streams.sift(message, self.clock.now())
+        try:
+            now, superseded = self.streams.sift(message, self.clock.now())
+        except Exception as error:
+            self._busy += 1
+            self._fault(message, error)
+            return
         for late in superseded:
             self._busy += 1
-            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self.policy_of(late).version)
-            self._decided.append(Settlement(decision=closed, decided_at=self._moment(late)))
-            self._progress.ring()
+            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self._policy_of(late).version)
+            self._settle_soon(Settlement(decision=closed, decided_at=self._moment(late)))
         for message in now:
             self._screen(message)
 
     def _moment(self, message: Message) -> datetime:
         return self.moment(message) if self.moment else self.clock.now()
 
-    async def _claim_some(self, room: int) -> Sequence[Message]:
-        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
+    def _policy_of(self, message: Message) -> Policy:
+        """No rules where its community's cannot be had."""
+        try:
+            return self.policy_of(message)
+        except Exception as error:
+            _log.error("no policy", community=message.community_id, error=raised(error))
+            return Policy(rules=())
 
-    def _screen(self, message: Message) -> None:
+    def _screen(self, message: Message, *, again: bool = False) -> None:
+        """`again`: it was looked at before, while the guard was away."""
         self._busy += 1
         started = self.clock.monotonic()
-        repeats = self.recollection.hear(message)
-        bot = self.bots.known(message)
-        exchange = exchange_of(message, self.policy_of(message), bot)
 
         def decided(screening: Screening, met: Author | None = None) -> None:
             at, policy = self._moment(message), self.policy_of(message)
+            if is_provisional(screening):
+                policy = policy.while_guard_is_away()
             about = replace(message, author=met) if met else message
             past = Past(
                 repeats=repeats,
@@ -132,68 +172,122 @@ class Screener:
             deciding = asyncio.create_task(self.decider.decide(about, screening, policy, at=at, past=past))
             self._deciding.add(deciding)
             deciding.add_done_callback(self._deciding.discard)
-            deciding.add_done_callback(partial(self._judged, partial(acted, at, policy, screening, met)))
+            deciding.add_done_callback(partial(self._answered, message, partial(acted, at, policy, screening, met)))
 
         def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
-                meeting = asyncio.create_task(self._meet(self.meet, message, partial(decided, screening)))
+                meeting = asyncio.create_task(_met(self.meet, message))
                 self._meetings.add(meeting)
                 meeting.add_done_callback(self._meetings.discard)
+                meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
                 return
+            if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
+                self._aside.append(message.ref)
+                self._progress.ring()
+                return
+            if again and exchange and self.queue.is_stood_in_for(exchange):
+                decision = only_flagged(decision)
             if decision.is_incident:
                 self.recollection.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
-            self._decided.append(Settlement(decision=decision, decided_at=at, ms=ms))
-            self._progress.ring()
+            self._settle_soon(Settlement(decision=decision, decided_at=at, ms=ms))
 
-        if exchange is None:
-            decided(NOTHING_TO_JUDGE)
-        else:
-            fresh = message.sent_at >= self.clock.now() - self.fresh
-            answer = self.queue.submit(exchange, community_id=message.community_id, fresh=fresh)
-            answer.add_done_callback(partial(self._judged, decided))
-
-    async def _meet(self, meet: Meet, message: Message, decided: Callable[[Author], None]) -> None:
-        """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays
-        unmet: the rules know what may be done then."""
-        author = message.author
         try:
-            async with asyncio.timeout(MEETING):
-                author = await meet(message)
+            repeats = () if again else self.recollection.hear(message)
+            bot = self.bots.known(message)
+            exchange = exchange_of(message, self.policy_of(message), bot)
+            if exchange is None:
+                decided(NOTHING_TO_JUDGE)
+                return
+            answer = self.queue.submit(
+                exchange,
+                community_id=message.community_id,
+                fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
+                provisional=self.moment is None,  # what is recorded can wait for the guard
+            )
+            answer.add_done_callback(partial(self._answered, message, decided))
         except Exception as error:
-            _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
-        try:
-            decided(author)
-        except Exception as error:
-            self._failure = error
-            self._progress.ring()
+            self._fault(message, error)
 
-    def _judged(self, decided: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
+    def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:
-            decided(answer.result())
+            then(answer.result())
         except asyncio.CancelledError:
             pass  # the process is stopping; the message stays claimed and is claimed again
-        except BaseException as error:
-            self._failure = error
-            self._progress.ring()
+        except Exception as error:
+            self._fault(message, error)
+
+    def _surrender(self, message: Message) -> None:
+        self._busy += 1
+        decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
+        self._settle_soon(Settlement(decision=decision, decided_at=self.clock.now()))
+
+    def _fault(self, message: Message, error: Exception) -> None:
+        """What an exception says may quote the message: its kind and place must do."""
+        ref = message.ref
+        _log.error(
+            "message failed",
+            platform=ref.platform,
+            channel=ref.channel_id,
+            message=ref.message_id,
+            error=raised(error),
+        )
+        self._faulty.append(ref)
+        self._progress.ring()
+
+    def _settle_soon(self, settlement: Settlement) -> None:
+        self._decided.append(settlement)
+        self._progress.ring()
 
     async def _settle_forever(self) -> None:
         while True:
-            if self._failure:
-                raise self._failure
             batch, self._decided = self._decided, []
-            if not batch:
-                await self._progress.wait(self.poll)
-                continue
-            await patiently(partial(self.inbox.settle, batch), self.clock)
-            self._busy -= len(batch)
-            self.bots.note(batch)
-            if self._wants_room:
+            aside, self._aside = self._aside, []
+            faulty, self._faulty = self._faulty, []
+            if batch:
+                await self._settle(batch)
+            if aside:
+                await patiently(partial(self.inbox.set_aside, aside), self.clock)
+            for ref in faulty:
+                await patiently(partial(self.inbox.fault, ref), self.clock)
+            self._busy -= len(aside) + len(faulty)
+            if faulty or (self._wants_room and (batch or aside)):
                 self.arrived.ring()
-            if any(settlement.decision.actions for settlement in batch):
-                self.planned.ring()
-            if self.on_settled:
-                self.on_settled(batch)
+            if not (batch or aside or faulty):
+                await self._progress.wait(self.poll)
+
+    async def _settle(self, batch: Sequence[Settlement]) -> None:
+        """What cannot be settled does not keep the others from it."""
+        try:
+            await patiently(partial(self.inbox.settle, batch), self.clock)
+        except Exception as error:
+            if len(batch) == 1:
+                self._fault(batch[0].decision.message, error)
+                return
+            half = len(batch) // 2
+            await self._settle(batch[:half])
+            await self._settle(batch[half:])
+            return
+        self._busy -= len(batch)
+        if any(settlement.decision.actions for settlement in batch):
+            self.planned.ring()
+        for note in (self.bots.note, self.on_settled):
+            try:
+                if note:
+                    note(batch)
+            except Exception as error:  # it is settled all the same
+                _log.error("not noted", error=raised(error))
+
+
+async def _met(meet: Meet, message: Message) -> Author:
+    """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays unmet:
+    the rules know what may be done then."""
+    try:
+        async with asyncio.timeout(MEETING):
+            return await meet(message)
+    except Exception as error:
+        _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
+        return message.author
 
 
 def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exchange | None:

@@ -247,6 +247,19 @@ def test_a_403_that_could_not_be_foreseen_names_the_permission_and_is_not_repeat
     play(scene)
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, 60003), (400, 30007)])
+def test_what_discord_means_by_its_code_is_said(status: int, code: int) -> None:
+    """That the permission lacks would be wrong: two-factor authentication does, or room for one more webhook."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await harmful(place, heard)
+        place.wire.trouble("DELETE", "/channels/", status, code=code)
+        refused = Refused(texts("ko")[f"discord.refusals.{code}"])
+        assert await heard.chat.perform(place.planned(Delete(), message)) == refused
+
+    play(scene)
+
+
 def test_d17_d21_a_429_is_waited_out() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
@@ -375,9 +388,13 @@ def test_who_takes_no_direct_messages_is_told_briefly_without_the_reason() -> No
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
         place.wire.trouble("POST", "/users/@me/channels", 403)
-        assert isinstance(await heard.chat.perform(place.planned(Warn(), message)), Done)
+        told = await heard.chat.perform(place.planned(Warn(), message))
+        assert isinstance(told, Done)
         said = there(place)[-1]
         assert f"<@{place.minji}>" in said and "욕설" not in said and "나쁜 말" not in said
+        ((incident, retract, due),) = place.outbox.planned  # on record: a process that dies leaves nothing standing
+        assert (incident, retract) == (1, Retract(told.receipt))
+        assert timedelta(seconds=20) < due - datetime.now(UTC) <= timedelta(seconds=30)
 
     play(scene)
 
@@ -430,6 +447,20 @@ def test_a_message_is_restored_in_its_authors_name_and_marked() -> None:
         assert call.body["allowed_mentions"] == {"parse": []}
         await heard.nothing_more()
         assert [m.text for m in heard.messages if m.text] == [message.text]  # our own webhook is not heard
+
+    play(scene)
+
+
+def test_a_long_message_is_restored_whole_and_taken_away_whole() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await harmful(place, heard, "괜찮은 말" * 398)
+        await heard.chat.perform(place.planned(Delete(), message))
+        outcome = await heard.chat.perform(place.planned(Restore(), message))
+        assert isinstance(outcome, Done)
+        contents = [one.content for one in place.wire.backend.messages[place.general].values()]
+        assert len(contents) == 2 and "".join(contents).startswith(message.text)
+        assert await heard.chat.perform(place.planned(Retract(outcome.receipt), message)) == Done()
+        assert not place.wire.backend.messages[place.general]
 
     play(scene)
 

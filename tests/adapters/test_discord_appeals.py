@@ -208,7 +208,7 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
         assert (await asked()).endswith(say["discord.standing.waiting"])
         incident = place.desk.incidents[1]
         assert incident.appeal
-        for call, key in ((Call.RIGHT, "upheld"), (Call.WRONG, "accepted")):
+        for call, key in ((Call.UPHOLD, "upheld"), (Call.WRONG, "accepted")):
             at = incident.appeal.at + timedelta(minutes=1)
             review = Review(incident_id=1, call=call, moderator_id="7", moderator_name="달", at=at)
             answer = (Answer(accepted=call is Call.WRONG), None)

@@ -23,6 +23,7 @@ from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.domain.verdict import Exchange, Screening, Task, Verdict
 from bot.errors import Unavailable
+from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.builders import put_settings
 from tests.discord_wire import BUCKETS
@@ -74,7 +75,8 @@ class At:
         return [message.content for message in self.place.wire.backend.messages[self.place.general].values()]
 
     def cards(self) -> list[Any]:
-        return list(self.place.wire.backend.messages[self.place.mods].values())
+        """Not what else is said there: alarms, and that incidents come thick and fast."""
+        return [message for message in self.place.wire.backend.messages[self.place.mods].values() if message.embeds]
 
 
 @asynccontextmanager
@@ -97,7 +99,7 @@ async def at_work(
 
     def connect(core: wiring.Core) -> list[DiscordChat]:
         cores.append(core)
-        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, **chat)]
+        return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, **chat)]
 
     async with wiring.application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
@@ -407,5 +409,56 @@ def test_pasted_pictures_are_no_flood(tmp_path: Path) -> None:
                 place.write("같은 말", attachments=[picture])
             (incident,) = await at.settled(1)
             assert incident.decision.message.text.startswith("같은 말")
+
+    asyncio.run(scenario())
+
+
+def notices(place: Cafe) -> list[Any]:
+    """What Minji was told in private."""
+    dm = place.wire.backend.dm_channels.get(place.minji, 0)
+    return list(place.wire.backend.messages.get(dm, {}).values())
+
+
+async def pressed(at: At, who: int, button: Button, incident: Incident) -> None:
+    """On its card, once that offers the button."""
+    custom_id, (card, *_) = press_id(button, incident.id), at.cards()
+    await until(lambda: custom_id in str(card.components))
+    at.place.wire.click(who, at.place.mods, card.id, custom_id)
+
+
+def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ko, warns = texts("ko"), {**RULE, "then": ["delete", "warn", "flag"]}
+        async with cafe() as place, at_work(place, tmp_path / "db", rules=(warns,)) as at:
+            place.wire.locale = "ko"
+            place.write("나쁜 말")
+            (incident,) = await at.settled(1)
+            (notice,) = notices(place)
+            assert ko["discord.done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
+            await pressed(at, place.dal, Button.RIGHT, incident)
+            await until(lambda: press_id(Button.RIGHT, incident.id) not in str(at.cards()[0].components))
+            dm, appeal = place.wire.backend.dm_channels[place.minji], notice.components[0]["components"][0]
+            press = place.wire.click(place.minji, dm, notice.id, appeal["custom_id"])
+            await until(lambda: press.modal)
+            place.wire.submit(place.minji, dm, press.modal, "친구끼리 한 말이에요")
+            await pressed(at, place.dal, Button.ACCEPT, incident)
+            await until(lambda: len(notices(place)) == 3)  # the notice, that the appeal was passed on, what came of it
+            assert notices(place)[-1].content == ko("answer.accepted", incident=incident.id)
+            await until(lambda: at.in_general() == ["나쁜 말\n" + ko["discord.restored"]])
+
+    asyncio.run(scenario())
+
+
+def test_a_sanction_by_button_is_told_to_the_member_and_not_by_whom(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+            place.write("나쁜 말")
+            (incident,) = await at.settled(1)
+            await pressed(at, place.dal, Button.TIMEOUT, incident)
+            await until(lambda: notices(place))
+            (notice,) = notices(place)
+            assert "타임아웃 (<t:" in notice.content and "욕설" in notice.content and "달" not in notice.content
+            await at.settled(1)
+            assert place.wire.backend.guilds[place.guild].members[place.minji].timed_out_until
 
     asyncio.run(scenario())

@@ -3,9 +3,14 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.http_api.problems import Problem
+from adapters.http_api.reading import parsed
+from adapters.http_api.shapes import MOST_INPUTS, CheckRequest, ModerationRequest
 from tests.adapters.http_api_stage import WRITTEN, Stage, stage
 
 HEAD = (
@@ -195,5 +200,94 @@ def test_a_client_that_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pyte
                     await asyncio.wait_for(writer.drain(), 10)
             writer.close()
             assert (await api.check("a"))[0] == 200
+
+    asyncio.run(scenario())
+
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET + b"\r\n",
+        HEAD + b"transfer-encoding : chunked\r\ncontent-length:4\r\n\r\n",
+        b"GET /healthz HTTP/1.1\nHost: a\n\n" + GET + b"\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\nX: b\r\n\r\n" + GET + b"\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n" + GET + b"\r\n",
+        GET + b"\r\nGET /healthz HTTP/1.1\nHost: a\n\n" + GET + b"\r\n",
+    ],
+)
+def test_a_head_that_others_may_read_otherwise_is_refused_and_the_connection_ends(tmp_path: Path, said: bytes) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            wire = await connect(api)
+            wire[1].write(said)
+            answered = await answer(wire)
+            assert answered.count(b"HTTP/1.1 400") == 1 and answered.count(b"HTTP/1.1 ") <= 1 + said.startswith(GET)
+            wire = await connect(api)
+            wire[1].write(HEAD + b"Content-Length: 15\r\n\r\n" + b'{"prompt":\n"a"}')
+            assert b" 200 " in await wire[0].readline(), "a body may hold line feeds"
+            wire[1].close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 300_000,
+        b"[" + b"[]," * 300_000 + b"[]]",
+        b"{" + b",".join(b'"%d":0' % n for n in range(100_000)) + b"}",
+        b'{"prompt": "' + b"\\\\" * 200_000 + b'", "x": [' + b"0," * 100_000 + b"0]}",
+    ],
+)
+def test_deep_and_wide_json_is_refused_before_it_is_built(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def built(*_: object, **__: object) -> None:
+        raise AssertionError("too late")
+
+    monkeypatch.setattr("adapters.http_api.reading.json.loads", built)
+    with pytest.raises(Problem) as refused:
+        parsed(body, CheckRequest)
+    assert refused.value.code == "not_json"
+
+
+def test_what_stands_in_a_text_is_no_structure() -> None:
+    text = '[[[{{{,,,"\\' * 5_000
+    assert parsed(json.dumps({"prompt": text}).encode(), CheckRequest).prompt == text
+    many = {"input": ["가, 나"] * MOST_INPUTS, "model": "x"}
+    assert len(parsed(json.dumps(many, indent=8).encode(), ModerationRequest).input) == MOST_INPUTS
+
+
+def test_health_and_metrics_ask_the_database_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.app.AS_OF", 3600.0)
+
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            asked = 0
+            waiting = api.core.inbox.waiting
+
+            async def counted() -> int:
+                nonlocal asked
+                asked += 1
+                return await waiting()
+
+            object.__setattr__(api.core.vitals, "inbox", SimpleNamespace(waiting=counted))
+            for path in ("/readyz", "/metrics") * 20:
+                assert (await api.get(path))[0].status == 200
+            assert asked <= 1
+
+    asyncio.run(scenario())
+
+
+def test_strangers_fill_no_log(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            with capture_logs() as lines:
+                for _ in range(50):
+                    assert (await api.post("/v1/check", {"prompt": "a"}, key=None))[0].status == 401
+            told = [line["requests"] for line in lines if line["event"] == "refused without a valid key"]
+            assert told and len(told) < 25 and sum(told) <= 50
+            assert not any(line.get("status") == 401 for line in lines)
 
     asyncio.run(scenario())

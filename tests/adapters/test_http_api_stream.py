@@ -3,17 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.http_api.admission import STREAMS_OF_ONE_KEY
 from adapters.http_api.shapes import MOST_INPUTS
 from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from bot.errors import Unavailable
-from tests.adapters.http_api_stage import WRITTEN, Stage, stage
+from tests.adapters.http_api_stage import WRITTEN, WRITTEN_OTHER, Stage, stage
+from tests.builders import NOW
 from tests.fakes import ScriptedGuard
 from tests.waiting import until
 
@@ -218,5 +220,60 @@ def test_guard_version_is_in_every_line(tmp_path: Path) -> None:
             _, lines = await send(api, b'{"prompt": "a"}', b'{"piece": "b"}')
             version = GuardVersion(name="scripted", model="1")
             assert all(line["guard"]["name"] == version.name and line["request_id"] for line in lines)
+
+    asyncio.run(scenario())
+
+
+def test_streams_never_take_every_place_and_one_key_has_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.admission.STREAMS", STREAMS_OF_ONE_KEY + 1)
+
+    async def scenario() -> None:
+        async with stage(tmp_path, Listening()) as api, AsyncExitStack() as open_ones:
+            for _ in range(STREAMS_OF_ONE_KEY):
+                await open_ones.enter_async_context(talk(api))
+            status, (refused,) = await send(api, b'{"prompt": "a"}')
+            assert (status, refused["error"]["code"]) == (429, "too_many_at_once")
+            async with talk(api, key=WRITTEN_OTHER) as other, talk(api, key=WRITTEN_OTHER) as one_too_many:
+                assert other.answer.status == 200
+                assert one_too_many.answer.status == 503, "half of all places is for requests"
+            assert (await api.check("a"))[0] == 200
+            assert (await api.get("/healthz"))[0].status == 200
+
+    asyncio.run(scenario())
+
+
+def test_lines_without_text_keep_no_stream_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.streaming.IDLE", 0.3)
+
+    async def scenario() -> None:
+        async with stage(tmp_path, Listening()) as api, talk(api) as talking:
+
+            async def keep_alive() -> None:
+                while True:
+                    talking.say(piece="")
+                    await asyncio.sleep(0.05)
+
+            chatter = asyncio.create_task(keep_alive())
+            ended = await talking.hear()
+            while ended and "error" not in ended:
+                ended = await talking.hear()
+            chatter.cancel()
+            assert ended and ended["error"]["code"] == "too_slow"
+
+    asyncio.run(scenario())
+
+
+def test_a_revoked_key_ends_its_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.streaming.EVERY", 0.05)
+    monkeypatch.setattr("adapters.http_api.admission.EVERY", 0.05)
+
+    async def scenario() -> None:
+        async with stage(tmp_path, Listening()) as api, talk(api) as talking:
+            talking.say(piece="가" * 200)
+            assert (await talking.hear() or {})["flagged"] is False
+            await api.core.keys.revoke("a1", NOW)
+            ended = await talking.hear()
+            assert ended and ended["error"]["code"] == "unauthorized"
+            assert await talking.hear() is None
 
     asyncio.run(scenario())

@@ -41,15 +41,19 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 #: Back before the step 0003.
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
 SINCE = {
-    "messages": "circle faults",
+    "messages": "circle faults aside_at",
     "actions": "circle faults platform community protects planned_at",
     "communities": "version",
 }
-INDEXES = ("communities_version", "messages_suspects", "actions_suspects", "actions_free", "actions_asleep")
+INDEXES = (
+    "communities_version", "messages_suspects", "actions_suspects", "actions_free", "actions_asleep",
+    "messages_waiting", "messages_aside", "messages_once_aside",
+)  # fmt: skip
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
     *(f"DROP INDEX {index}" for index in INDEXES),
     *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, columns in SINCE.items() for column in columns.split()),
+    "CREATE INDEX messages_waiting ON messages (community, sent_at, id) WHERE settled_at IS NULL",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)

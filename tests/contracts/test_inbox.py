@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.actions import Delete, Done, Flag, Gone
 from bot.domain.digest import Tally
-from bot.domain.message import Author, Kind, Message
-from tests.builders import EVERYWHERE, NOW, later, message, settlement
+from bot.domain.incident import Settlement
+from bot.domain.journal import Aside
+from bot.domain.message import Author, Kind, Message, Platform
+from bot.domain.verdict import Unscreened
+from tests.builders import EVERYWHERE, GUARD, NOW, decision, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
@@ -81,11 +84,11 @@ def test_a_leased_message_is_not_handed_out_again_before_its_holder_has_gone(ope
     async def scenario() -> None:
         async with opens() as store:
             await store.inbox.keep([message(str(number), sent_at=later(number)) for number in range(5)])
-            assert ids(await claim(store, 2)) == ["0", "1"]
-            assert ids(await claim(store, 2)) == ["2", "3"]
-            await store.inbox.settle([settlement(message("0"))])
+            assert ids(await claim(store, 2)) == ["3", "4"]
+            assert ids(await claim(store, 2)) == ["1", "2"]
+            await store.inbox.settle([settlement(message("4"))])
         async with opens() as store:
-            assert ids(await claim(store)) == ["1", "2", "3", "4"]
+            assert ids(await claim(store)) == ["0", "1", "2", "3"]
             assert ids(await claim(store)) == []
 
     asyncio.run(scenario())
@@ -112,14 +115,14 @@ def test_fresh_messages_go_first_and_old_ones_follow(opens: Opens) -> None:
     asyncio.run(scenario())
 
 
-def test_communities_take_turns_and_within_one_the_oldest_goes_first(opens: Opens) -> None:
+def test_communities_take_turns_and_of_one_the_newest_go_in_the_order_of_their_sending(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             await store.inbox.keep([message(f"a{n}", community="a", sent_at=later(n)) for n in reversed(range(20))])
             await store.inbox.keep([message(f"b{n}", community="b", sent_at=later(100 + n)) for n in range(3)])
             await store.inbox.keep([message("c0", community="c", sent_at=later(200))])
-            assert ids(await claim(store, 8)) == ["a0", "b0", "c0", "a1", "b1", "a2", "b2", "a3"]
-            assert ids(await claim(store, 3)) == ["a4", "a5", "a6"]
+            assert ids(await claim(store, 8)) == ["a16", "b0", "c0", "a17", "b1", "a18", "b2", "a19"]
+            assert ids(await claim(store, 3)) == ["a13", "a14", "a15"]
 
     asyncio.run(scenario())
 
@@ -129,7 +132,7 @@ def test_turns_go_on_from_one_claim_to_the_next(opens: Opens) -> None:
         async with opens() as store:
             await store.inbox.keep([message(f"a{n}", community="a", sent_at=later(n)) for n in range(5)])
             await store.inbox.keep([message(f"b{n}", community="b", sent_at=later(100 + n)) for n in range(5)])
-            assert [ids(await claim(store, 1)) for _ in range(4)] == [["a0"], ["b0"], ["a1"], ["b1"]]
+            assert [ids(await claim(store, 1)) for _ in range(4)] == [["a4"], ["b4"], ["a3"], ["b3"]]
 
     asyncio.run(scenario())
 
@@ -273,5 +276,49 @@ def test_what_waits_is_counted(opens: Opens) -> None:
             assert await store.inbox.waiting() == 3
             await store.inbox.settle([settlement(message("1")), settlement(message("2"), Delete())])
             assert await store.inbox.waiting() == 1
+
+    asyncio.run(scenario())
+
+
+def test_where_more_comes_than_is_taken_most_are_taken_at_once(opens: Opens) -> None:
+    """Six arrive while five are taken, for an hour and more: what is taken is not always just as old as `fresh`."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            ages = []
+            for minute in range(90):
+                now = later(minute * 60)
+                await store.inbox.keep([message(f"{minute}-{n}", sent_at=now, community=f"c{n % 2}") for n in range(6)])
+                taken = await claim(store, 5, now - timedelta(minutes=10))
+                await store.inbox.settle([settlement(one) for one in taken])
+                ages += [now - one.sent_at for one in taken]
+            assert len(ages) == 5 * 90, "and as many are taken"
+            assert sum(age == timedelta(0) for age in ages) > 0.9 * len(ages)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_set_aside_is_looked_at_again_and_only_then(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message(str(number), sent_at=later(number), channel=f"c{number % 2}") for number in range(4)]
+            await store.inbox.keep([*some, message("other", community="elsewhere")])
+            await claim(store)
+            await store.inbox.set_aside([one.ref for one in some])
+            assert ids(await claim(store)) == [] and await store.inbox.waiting() == 5
+            assert await store.inbox.tally(NOW, later(9)) == Tally(kept=5, settled=0)
+        async with opens() as store:
+            assert ids(await claim(store)) == ["other"]
+            assert ids(await store.inbox.look_again(10, sent_before=later(2))) == ["1", "0"]
+            assert ids(await store.inbox.look_again(1, sent_before=later(9))) == ["3"]
+            await store.inbox.set_aside([some[3].ref])
+            assert ids(await store.inbox.look_again(10, sent_before=later(9))) == ["3", "2"]
+            assert [one.text for one in some] == ["안녕하세요"] * 4
+            away = Unscreened("the guard is away", GUARD)
+            unjudged = Settlement(decision=decision(some[0], screening=away), decided_at=NOW)
+            await store.inbox.settle([unjudged, settlement(some[1])])
+            assert await store.inbox.were_aside(NOW) == {(Platform.REHEARSAL, "cafe"): Aside(4, 2, 1)}
+            assert await store.inbox.were_aside(later(1)) == {}
+            assert await store.inbox.tally(NOW, later(9)) == Tally(kept=5, settled=2)
 
     asyncio.run(scenario())

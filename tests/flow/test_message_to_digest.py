@@ -24,6 +24,7 @@ from bot.pipeline.policies import Policies
 from bot.pipeline.reporting import Reporter
 from bot.pipeline.screening import Screener, exchange_of
 from bot.runner import moderate
+from bot.texts import texts
 from tests.builders import NOW, later, message, put_settings
 from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
 
@@ -70,7 +71,8 @@ class Flow:
     """The whole application over fakes."""
 
     def __init__(self, *batches: Sequence[Message], guard: ScriptedGuard, store: MemoryStore | None = None) -> None:
-        self.store, self.clock, self.guard = store or MemoryStore(), ManualClock(), guard
+        self.store, self.guard = store or MemoryStore(), guard
+        self.clock = self.store.clock
         self.platform = ScriptedPlatform(*batches)
         self.settled: list[Settlement] = []
 
@@ -96,6 +98,7 @@ class Flow:
             policies=policies,
             platforms={Platform.REHEARSAL: self.platform},
             journal=self.store.journal,
+            inbox=self.store.inbox,
             clock=self.clock,
             language="ko",
         )
@@ -328,11 +331,11 @@ def test_moderators_are_told_once_that_the_guard_is_away() -> None:
                 Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel, language="ko"),
             )
         running = asyncio.create_task(flow.run())
-        while len(flow.settled) < 5:
+        while not running.done():
             await flow.clock.advance(20)
             await asyncio.sleep(0.01)
         await running
-        assert {settlement.decision.rule for settlement in flow.settled} == {"blind"}
+        assert flow.settled == [] and await flow.store.inbox.waiting() == 5, "they wait, and make no card each"
         assert sorted(channel for channel, _ in flow.platform.announced) == ["mods", "staff"]
         (outage,) = flow.store.journal.away
         assert outage.end is None and outage.begin - NOW <= timedelta(seconds=1)  # not when patience was lost
@@ -342,13 +345,17 @@ def test_moderators_are_told_once_that_the_guard_is_away() -> None:
         second.clock, back = ManualClock(NOW + timedelta(hours=2)), NOW + timedelta(hours=2, seconds=1)
         second.platform = ListeningPlatform(*second.platform.batches)
         running = asyncio.create_task(second.run())
-        while len(second.platform.announced) < 2:
+        while len(second.platform.announced) < 2 or len(second.settled) < 6:
             await second.clock.advance(1)
             await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.wait([running])
         (ended,) = await flow.store.journal.outages(NOW, later(9999))
         assert ended.begin == outage.begin and ended.end is not None and ended.end >= back
-        assert sorted(channel for channel, _ in second.platform.announced) == ["mods", "staff"]
+        told = dict(second.platform.announced)
+        assert told["mods"] == texts("ko")["alarm.guard_back"]
+        assert told["staff"] == texts("ko")("alarm.guard_back_waited", messages=5, channels=1)
+        assert not any(isinstance(one.decision.screening, Unscreened) for one in second.settled)
+        assert flow.performed() == second.performed() == []
 
     asyncio.run(scenario())

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.http_api.admission import Admission, Visitor
+from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.problems import Problem
 from adapters.http_api.shapes import MOST_INPUTS
 from bot.errors import Unavailable
@@ -26,6 +26,21 @@ def test_a_share_fills_up_again_and_says_when() -> None:
         with pytest.raises(Problem) as refused:
             visitor.spend(MOST_INPUTS)
         assert refused.value.code == "too_many" and refused.value.all_headers() == {"Retry-After": "15"}
+
+    asyncio.run(scenario())
+
+
+def test_a_long_text_costs_more_than_a_short_one() -> None:
+    clock = ManualClock()
+    visitor = Visitor(KEY, 2.0, clock)
+    assert worth("안녕", None) < 1.01 < worth("가" * 1000, "나" * 1000) == 3.0
+    assert visitor.take(worth("가" * 100_000)) == 0.0, "more than the bucket holds is taken from a full one"
+    owed = visitor.take()
+    assert owed == pytest.approx((101 + 1 - visitor.burst) / 2)
+
+    async def scenario() -> None:
+        await clock.advance(owed + 0.001)
+        assert visitor.take() == 0.0
 
     asyncio.run(scenario())
 

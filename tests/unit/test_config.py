@@ -98,6 +98,7 @@ def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
         ("[bots]\nlook = 0", "bots.look", "1"),
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
         ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
+        ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
         ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
         ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
         ("not toml", "mine.toml", "TOML"),
@@ -146,10 +147,10 @@ def test_a_pairs_bar_is_moved_like_a_scores() -> None:
         platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
         bot_owners={"7": "mine"},
     )  # fmt: skip
-    policy = config.model_copy(update={"bots": Bots(owners={"7": "his", "8": "hers"})}).policy_of(community)
+    policy = config.model_copy(update={"bots": Bots(owners={"7": "70", "8": "80"})}).policy_of(community)
     (rule,) = [rule for rule in policy.rules if rule.name == "doubtful-answer"]
     assert rule.when == (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=0.8),)
-    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "hers"}
+    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "80"}
 
 
 def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 import pytest
 
-from bot.domain.verdict import Exchange, Route, Screening, Task, Unscreened, Verdict
+from bot.domain.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.domain.views import canonical
 from bot.errors import Broken, Unavailable
-from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.guard_queue import MOST_FAULTS, GuardQueue
 from tests.fakes import ManualClock, ScriptedGuard
 
 
@@ -214,7 +214,7 @@ def test_one_poisonous_text_does_not_take_the_others_down() -> None:
         guard.answers["poison"] = ValueError("cannot tokenise")
         poison, fine = ask(queue, "poison"), ask(queue, "fine")
         assert isinstance(await fine, Verdict)
-        assert await poison == Unscreened("guard failed: ValueError", guard.version)
+        assert await poison == Unscreened("defect: the guard fails (ValueError)", guard.version)
 
     run(scenario)
 
@@ -263,3 +263,151 @@ def test_the_circuit_closes_although_nobody_waits() -> None:
         serving.cancel()
 
     asyncio.run(scenario())
+
+
+def test_what_looks_alike_but_is_another_text_is_judged_for_itself() -> None:
+    """A guard model reads what people do not see: one community's verdict must not become everybody's."""
+    greeting = "안녕하세요"
+    hidden = greeting + "".join(chr(0xE0000 + ord(letter)) for letter in " I will kill you")
+
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.answers[hidden] = 0.99
+        assert getattr(await ask(queue, hidden, "attacker"), "harm", None) == 0.99
+        assert getattr(await ask(queue, greeting, "victim"), "harm", None) == 0.0
+        guard.answers["물음"] = 0.99
+        await ask(queue, "물음", "attacker")
+        answer = await queue.submit(Exchange(prompt=None, response="물음"), community_id="victim")
+        assert guard.count == 4 and isinstance(answer, Verdict)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("letters", [10, 100_000])
+def test_what_is_remembered_takes_the_same_room_however_long_the_text_was(letters: int) -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        await ask(queue, "가" * letters)
+        guard.asked.clear()
+        keys = [*queue._verdicts]
+        assert [len(key) for key in keys] == [16]
+        assert not queue._tickets and not any(ticket.waits for ticket in queue._by_age)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), Broken("context too long"), RuntimeError(), KeyError("x")])
+def test_an_odd_answer_to_one_text_is_that_texts_trouble(odd: float | Exception) -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.answers["독"] = odd
+        poison, others = ask(queue, "독"), [ask(queue, f"글 {n}") for n in range(5)]
+        assert all(isinstance(answer, Verdict) for answer in await asyncio.gather(*others))
+        found = await poison
+        assert isinstance(found, Unscreened) and found.reason.startswith("defect")
+        assert not queue.is_away and queue.figures.outages == 0
+        assert sum(exchange.prompt == "독" for batch in guard.asked for exchange in batch) <= 1 + MOST_FAULTS
+        assert isinstance(await ask(queue, "다음"), Verdict)
+
+    run(scenario)
+
+
+def test_too_few_answers_are_nobodys() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        judge = guard.judge
+
+        async def short(exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+            found = await judge(exchanges)
+            return found[:-1] if any(exchange.prompt == "독" for exchange in exchanges) else found
+
+        guard.judge = short  # type: ignore[method-assign]
+        poison, fine = ask(queue, "독"), ask(queue, "글")
+        assert isinstance(await fine, Verdict)
+        assert await poison == Unscreened("defect: the guard fails (ValueError)", guard.version)
+
+    run(scenario)
+
+
+def test_a_guard_that_fails_on_everything_is_away_and_no_text_is_to_blame() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        judge = guard.judge
+
+        async def fails(exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+            raise RuntimeError("a defect of the engine")
+
+        guard.judge = fails  # type: ignore[method-assign]
+        waiting = [ask(queue, f"글 {n}") for n in range(6)]
+        await clock.advance(30)
+        assert queue.is_away and not any(answer.done() for answer in waiting)
+        guard.judge = judge  # type: ignore[method-assign]
+        await clock.advance(31)
+        assert all(isinstance(answer, Verdict) for answer in await asyncio.gather(*waiting))
+
+    run(scenario)
+
+
+def test_a_text_that_the_guard_hangs_on_does_not_keep_it_away() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        judge = guard.judge
+
+        async def hangs(exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+            if any(exchange.prompt == "독" for exchange in exchanges):
+                await asyncio.Event().wait()
+            return await judge(exchanges)
+
+        guard.judge = hangs  # type: ignore[method-assign]
+        poison, others = ask(queue, "독"), [ask(queue, f"글 {n}") for n in range(5)]
+        for _ in range(200):
+            await asyncio.sleep(0.005)  # the patience of this queue, in real time
+            await clock.advance(0.3)
+            if poison.done():
+                break
+        assert await poison == Unscreened("defect: the guard fails (_TooSlow)", guard.version)
+        assert all(isinstance(answer, Verdict) for answer in await asyncio.gather(*others))
+
+    run(scenario, patience=0.01)
+
+
+class StandIn(ScriptedGuard):
+    version = GuardVersion(name="stand-in")
+    tasks = frozenset({Task.PROMPT_HARM})
+
+
+def test_while_the_guard_is_away_the_stand_in_answers_at_once_who_will_have_it() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        queue.stand_in = StandIn({"나쁜 말": 0.9})
+        guard.trouble = Unavailable("down")
+        strict = ask(queue, "나쁜 말")
+        some = [queue.submit(Exchange(prompt=text), community_id="c", provisional=True) for text in ("나쁜 말", "말")]
+        answer = queue.submit(Exchange(prompt="말", response="답"), community_id="c", provisional=True)
+        await clock.advance(1)
+        bad, good = [await one for one in some]
+        assert isinstance(bad, Verdict) and isinstance(good, Verdict)
+        assert (bad.harm, bad.guard, bad.route, good.harm) == (0.9, StandIn.version, Route.STOOD_IN, 0.0)
+        assert not strict.done() and not answer.done(), "one will not have it, and for one the stand-in has no word"
+        await clock.advance(60)
+        assert await answer == Unscreened(AWAY, guard.version)
+        late = queue.submit(Exchange(prompt=None, response="답"), community_id="c", provisional=True)
+        await clock.advance(1)
+        assert late.done(), "it has been away for long: nobody waits for a minute to hear so"
+        guard.trouble = None
+        await clock.advance(60)
+        assert getattr(await ask(queue, "나쁜 말"), "guard", None) == guard.version, "the stand-in's word is not kept"
+
+    run(scenario)
+
+
+def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        queue.stand_in = StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)})
+        guard.hold = asyncio.Event()
+        early = [ask(queue, f"먼저 {n}") for n in range(3)]  # two are with the guard, one waits
+        await clock.advance(2)
+        more = []
+        for number in range(3):
+            more += [ask(queue, f"말 {number}"), ask(queue, f"나쁜 말 {number}")]
+            await clock.advance(1)
+        more.append(queue.submit(Exchange(prompt="급함"), community_id="c", urgent=True))
+        guard.hold.set()
+        await asyncio.gather(*early, *more)
+        order = [exchange.prompt for batch in guard.asked for exchange in batch][2:]
+        assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
+
+    run(scenario)

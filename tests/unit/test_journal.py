@@ -93,6 +93,7 @@ def test_a_return_is_written_down_however_long_the_database_is_away() -> None:
             policies=policies,
             platforms={},
             journal=journal,
+            inbox=store.inbox,
             clock=store.clock,
             language="ko",
         )

@@ -1,0 +1,207 @@
+"""One message that something goes wrong with stays one message: real stages over memory, SQLite and PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.actions import Delete, Flag
+from bot.domain.conditions import Score
+from bot.domain.incident import Incident, Settlement
+from bot.domain.message import Message
+from bot.domain.rules import Policy, Reason, Rule
+from bot.domain.verdict import Screening, Task, Unscreened
+from bot.errors import Broken, Unavailable
+from bot.pipeline import screening
+from bot.pipeline.bell import Bell
+from bot.pipeline.bots import Bots
+from bot.pipeline.guard_queue import GuardQueue
+from bot.pipeline.screening import DEFECT, Screener
+from tests.builders import NOW, later, message
+from tests.contracts.conftest import opens, url  # noqa: F401
+from tests.contracts.stores import Opens, Store
+from tests.fakes import ScriptedGuard
+
+HARMFUL = Score(task=Task.PROMPT_HARM, at_least=0.9, below=None)
+POLICY = Policy(rules=(Rule(name="abuse", when=(HARMFUL,), then=(Delete(), Flag()), reason=Reason(ko="", en="")),))
+
+
+class Stages:
+    """What screens, over a store, until it has nothing to do."""
+
+    def __init__(self, store: Store, guard: ScriptedGuard, stand_in: ScriptedGuard | None = None) -> None:
+        self.store, self.settled = store, list[Settlement]()
+        self.queue = GuardQueue(guard=guard, clock=store.clock, stand_in=stand_in)
+        self.screener = Screener(
+            inbox=store.inbox,
+            queue=self.queue,
+            policy_of=lambda message: POLICY,
+            clock=store.clock,
+            arrived=Bell(),
+            planned=Bell(),
+            bots=Bots(roll=store.bots),
+            on_settled=self.settled.extend,
+            poll=0.01,
+        )
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as stages:
+            working = [stages.create_task(self.queue.run()), stages.create_task(self.screener.run())]
+            yield
+            for task in working:
+                task.cancel()
+
+    async def until(self, holds: Callable[[], bool], step: float = 1.0) -> None:
+        async with asyncio.timeout(60):
+            while not holds():
+                await self.store.clock.advance(step)
+                await asyncio.sleep(0.01)
+
+    async def screen(self, *messages: Message) -> None:
+        await self.store.inbox.keep(messages)
+        expected = len(self.settled) + len(messages)
+        async with self.at_work():
+            await self.until(lambda: len(self.settled) >= expected)
+
+    async def incidents(self) -> Sequence[Incident]:
+        return await self.store.incidents.between(NOW, later(999_999))
+
+
+def texts_of(settled: Sequence[Settlement]) -> dict[str, Screening]:
+    return {one.decision.message.ref.message_id: one.decision.screening for one in settled}
+
+
+def shown_once_as_a_defect(incidents: Sequence[Incident]) -> None:
+    (incident,) = incidents
+    assert incident.decision.actions == (Flag(),) and incident.decision.message.ref.message_id == "poison"
+    assert isinstance(incident.decision.screening, Unscreened)
+    assert incident.decision.screening.reason.startswith("defect")
+
+
+def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    decide = screening.decide
+
+    def fails(about: Message, *args: object, **named: object) -> object:
+        if about.text == "독":
+            raise ZeroDivisionError
+        return decide(about, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(screening, "decide", fails)
+
+    async def scenario() -> None:
+        async with opens() as store:
+            stages = Stages(store, ScriptedGuard())
+            await stages.screen(message("poison", "독"), *(message(str(number)) for number in range(20)))
+            assert texts_of(stages.settled)["poison"] == Unscreened(DEFECT, ScriptedGuard.version)
+            shown_once_as_a_defect(await stages.incidents())
+        async with opens() as store:
+            again = Stages(store, ScriptedGuard())
+            await again.screen(message("next"))
+            assert [*texts_of(again.settled)] == ["next"], "settled once, also over restarts"
+            shown_once_as_a_defect(await again.incidents())
+
+    asyncio.run(scenario())
+
+
+def test_a_settlement_that_the_store_refuses(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    async def scenario() -> None:
+        async with opens() as store:
+            settle = store.inbox.settle
+
+            async def refuses(settlements: Sequence[Settlement]) -> None:
+                given = [one.decision for one in settlements if one.decision.message.ref.message_id == "poison"]
+                if any(not isinstance(one.screening, Unscreened) for one in given):
+                    raise Broken("it cannot be stored")
+                await settle(settlements)
+
+            monkeypatch.setattr(store.inbox, "settle", refuses)
+            stages = Stages(store, ScriptedGuard())
+            await stages.screen(message("poison", "독"), *(message(str(number)) for number in range(20)))
+            shown_once_as_a_defect(await stages.incidents())
+            assert len(stages.settled) == 21
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_even_be_closed_stays_and_keeps_nobody(
+    opens: Opens,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            settle, tries = store.inbox.settle, 0
+
+            async def refuses(settlements: Sequence[Settlement]) -> None:
+                nonlocal tries
+                if any(one.decision.message.ref.message_id == "poison" for one in settlements):
+                    tries += len(settlements) == 1
+                    raise Broken("it cannot be stored")
+                await settle(settlements)
+
+            monkeypatch.setattr(store.inbox, "settle", refuses)
+            stages = Stages(store, ScriptedGuard())
+            await store.inbox.keep([message("poison", "독")])
+            async with stages.at_work():
+                await stages.until(lambda: tries == 6)
+                await store.inbox.keep([message(str(number)) for number in range(20)])
+                await stages.until(lambda: len(stages.settled) == 20)
+                await store.clock.advance(60)
+            assert tries == 6 and await store.inbox.waiting() == 1
+
+    asyncio.run(scenario())
+
+
+class StandIn(ScriptedGuard):
+    tasks = frozenset({Task.PROMPT_HARM})
+
+
+def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_only_flags_what_that_missed(
+    opens: Opens,  # noqa: F811
+) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            guard, stand_in = ScriptedGuard({"놓친 욕": 0.95, "욕": 0.95}), StandIn({"욕": 0.95})
+            guard.trouble = Unavailable("down")
+            stages = Stages(store, guard, stand_in)
+            talk = [message(str(number), f"글 {number}") for number in range(30)]
+            await store.inbox.keep([message("bad", "욕"), message("missed", "놓친 욕"), *talk])
+            async with stages.at_work():
+                await stages.until(lambda: len(stages.settled) == 1)
+                assert await store.inbox.waiting() == 31
+                (incident,) = await stages.incidents()
+                assert incident.decision.actions == (Delete(), Flag()), "at once, on the stand-in's word"
+                guard.trouble = None
+                await stages.until(lambda: len(stages.settled) == 32)
+            missed, bad = sorted(await stages.incidents(), key=lambda one: one.decision.message.ref.message_id)[::-1]
+            assert missed.decision.actions == (Flag(),) and missed.decision.withheld == (Delete(),)
+            assert bad == incident, "one card each, and none for what nobody finds harmful"
+            assert await store.inbox.waiting() == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_no_guard_can_judge_waits_without_a_card_for_six_hours(opens: Opens) -> None:  # noqa: F811
+    async def scenario() -> None:
+        async with opens() as store:
+            guard = ScriptedGuard({"욕": 0.95})
+            guard.trouble = Unavailable("down")
+            stages = Stages(store, guard)
+            await store.inbox.keep([message(str(number), f"글 {number}") for number in range(40)])
+            async with stages.at_work():
+                await stages.until(lambda: store.clock.now() > NOW + timedelta(hours=3), step=600.0)
+                later_on = replace(message("bad", "욕"), sent_at=store.clock.now())
+                await store.inbox.keep([later_on])
+                await stages.until(lambda: store.clock.now() > NOW + timedelta(hours=5), step=600.0)
+                assert stages.settled == []
+                await stages.until(lambda: len(stages.settled) == 40, step=60.0)
+                assert {one.decision.is_incident for one in stages.settled} == {False}
+                guard.trouble = None
+                await stages.until(lambda: len(stages.settled) == 41)
+            (incident,) = await stages.incidents()
+            assert incident.decision.actions == (Delete(), Flag()), "judged as late, which forbids to punish"
+
+    asyncio.run(scenario())
