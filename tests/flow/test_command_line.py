@@ -241,6 +241,29 @@ def test_check_config(tmp_path: Path) -> None:
     assert jikimi(tmp_path, "check-config", "none.toml").returncode == 2
 
 
+def test_a_transcript_cannot_write_to_the_terminal_what_it_likes(tmp_path: Path) -> None:
+    """Nor stop it with half a character."""
+    texts = ["\x1b[2J\x1b]0;PWNED\x07 안녕", "\u009b31m 빨강", "\u202e발시", "깨진 글"]
+    lines = [line(number, text=text) for number, text in enumerate(texts)]
+    lines[-1] = lines[-1].replace("깨진 글", "\\ud800 깨진 글")
+    (tmp_path / "rude.jsonl").write_text("\n".join(lines), "utf-8")
+    done = jikimi(tmp_path, "rehearse", "rude.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "PWNED" in done.stdout and "\ufffd 깨진 글" in done.stdout
+    for sign in ("\x1b]", "\x1b[2J", "\u009b", "\u202e"):
+        assert sign not in done.stdout
+    assert len(output(tmp_path, "rehearse", "rude.jsonl", "--json")) == len(texts) + 1
+
+
+def test_check_config_warns_of_expressions_that_may_take_for_ever(tmp_path: Path) -> None:
+    rule = "[[rules]]\nname = '느린'\nthen = ['flag']\nwhen.text.any_of = ['/(?<!가)나/']"
+    (tmp_path / "old.toml").write_text(rule, "utf-8")
+    done = jikimi(tmp_path, "check-config", "old.toml")
+    assert done.returncode == 0 and "old.toml: 규칙 느린" in done.stdout and "문제없습니다" in done.stdout
+    (verdict, *_) = output(tmp_path, "rehearse", "-", "--json", "--config", "old.toml", stdin=line(1, text="나"))
+    assert verdict["decision"]["rule"] == "느린"
+
+
 def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
     assert jikimi(tmp_path, "rehearse", "none.jsonl").returncode == 2
     assert jikimi(tmp_path, "rehearse", ".").returncode == 2
