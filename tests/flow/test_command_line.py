@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.verdict import TOO_LONG
 from tests.postgres import Postgres
 
 KEPT = ("--database", "sqlite:///jikimi.db")
@@ -253,6 +254,15 @@ def test_a_transcript_cannot_write_to_the_terminal_what_it_likes(tmp_path: Path)
     for sign in ("\x1b]", "\x1b[2J", "\u009b", "\u202e"):
         assert sign not in done.stdout
     assert len(output(tmp_path, "rehearse", "rude.jsonl", "--json")) == len(texts) + 1
+
+
+def test_what_is_too_long_to_be_read_whole_is_shown_to_people(tmp_path: Path) -> None:
+    long = "안녕하세요 " * 5_000
+    lines = [line(1, text=long), line(2, text=f"{long} 죽여버릴테니"), line(3, text="안녕하세요")]
+    unread, threat, short, _ = output(tmp_path, "rehearse", "-", "--json", stdin="\n".join(lines))
+    assert unread["screening"]["unscreened"] == TOO_LONG and unread["decision"]["rule"] == "unscreened"
+    assert threat["decision"]["rule"] == "threat" and "escalate" in threat["decision"]["actions"]
+    assert short["screening"]["unscreened"] is None and short["decision"]["rule"] is None
 
 
 def test_check_config_warns_of_expressions_that_may_take_for_ever(tmp_path: Path) -> None:
