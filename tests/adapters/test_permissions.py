@@ -17,6 +17,7 @@ from adapters.http_api.openapi import document
 from adapters.telegram.commands import ANYBODYS, DEEDS
 from bot.domain.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.domain.card import Button, press_id
+from bot.domain.community import Community
 from bot.domain.permissions import NEEDED, Deed, Right, may
 from bot.domain.review import Appeal, Call
 from bot.texts import texts
@@ -25,6 +26,7 @@ from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
 from tests.adapters.test_discord_cards import answers, opened
 from tests.adapters.test_discord_commands import play
 from tests.adapters.test_telegram_cards import cards, press, said
+from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT
 from tests.unit.test_card import called, incident
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
@@ -188,6 +190,41 @@ async def test_everybody_presses_every_button_on_telegram(here: Stage) -> None:
             wrong.append((who, button, told))
     assert not wrong
     assert MODERATORS in here.server.chats
+
+
+@played
+async def test_nobody_sets_on_telegram_what_they_may_not(here: Stage) -> None:
+    """Every command that sets something, by everybody who may not, in every place; then by somebody who may."""
+    room = await here.with_moderators(preset="strict")
+    elsewhere = here.server.group(-1009, owner=41)
+    for number, (name, (given, rights)) in enumerate(TELEGRAM_RIGHTS.items(), 20):
+        if Right.MANAGE not in rights:
+            here.server.admin(here.group, number, name, given)
+    here.server.admin(here.group, 40, "어제")
+    here.server.set_member(here.group, 40, "member")
+    channel = here.server.group(-1010, "channel", title="남의 채널")
+    hidden = {"sender_chat": elsewhere.as_object()}
+    people: list[tuple[Any, dict[str, Any]]] = [(who, {}) for who in (7, 40, 41, 20, 21, 22, 23)]
+    people += [(ANONYMOUS_ADMIN, hidden), (CHANNEL_BOT, {"sender_chat": channel.as_object()})]
+    people.append(({"id": 900, "is_bot": True, "first_name": "봇"}, {}))
+    target = here.server.message(here.group, 7, "말")
+    here.listen()
+    before = here.desk.community(here.chat.platform, str(GROUP))
+    for (who, more), chat in product(people, (here.group, room, elsewhere, None)):
+        if who == 41 and chat in (elsewhere, None):
+            continue  # about their own community
+        where = chat or here.server.private(who if isinstance(who, int) else 99)
+        for words in ("/pause 1h", "/report at mon 9", f"/start mods_{GROUP}", f"/start report_{GROUP}", "/bots off 1"):
+            here.server.post(where, who, words, **more)
+        here.server.post(where, who, "/exempt", reply_to_message=target, **more)
+    here.server.post(here.group, 1, "/pause 1h")
+
+    def now() -> Community:
+        return here.desk.community(here.chat.platform, str(GROUP))
+
+    await here.server.until(lambda: now().paused_until)
+    assert replace(now(), paused_until=None) == before
+    assert here.desk.community(here.chat.platform, str(elsewhere.id)).report_hour is None
 
 
 @pytest.mark.parametrize("what", ["preset:strict", "mode:live", "language:en", "report:off", "daily:on", "urgent:on20"])
