@@ -52,7 +52,7 @@ from bot.domain.message import (
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
-from storage.tables import AnyRow
+from storage.tables import AnyRow, plain, writable
 
 
 class _Stored(BaseModel):
@@ -449,7 +449,7 @@ def write_outcome(outcome: Outcome) -> tuple[str, str | None]:
     """The state of a finished action, with the reason why it was refused or the receipt of what is done."""
     match outcome:
         case Refused(note) | Done(note):
-            return outcome.kind, plain(note) or None
+            return outcome.kind, writable(note) or None
         case _:
             return outcome.kind, None
 
@@ -544,16 +544,6 @@ def _read_action(stored: _Action) -> Action:
             return _PLAIN_ACTIONS[kind]
         case _:
             raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
-
-
-def writable(text: str) -> str:
-    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else str(text)
-
-
-def plain(text: str) -> str:
-    """The same for a column of its own: PostgreSQL's texts know no NUL."""
-    return writable(text).replace("\0", "\ufffd")
 
 
 @contextmanager

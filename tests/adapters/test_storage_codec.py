@@ -118,7 +118,8 @@ def row(about: Message, body: str | None) -> Any:
 
 @given(MESSAGES)
 def test_messages_come_back(about: Message) -> None:
-    assert codec.read_message(row(about, codec.write_body(about))) == about
+    stored = replace(about, ref=codec.plain_ref(about.ref))
+    assert codec.read_message(row(about, codec.write_body(about))) == stored
 
 
 def test_a_message_of_the_version_before_is_read() -> None:

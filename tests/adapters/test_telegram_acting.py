@@ -28,6 +28,7 @@ from bot.domain.actions import (
 )
 from bot.domain.message import Message
 from bot.errors import Broken, Unavailable
+from bot.texts import texts
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import MemoryOutbox
@@ -626,3 +627,25 @@ async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
     here.server.token = "42:another"
     with pytest.raises(Broken, match="401"):
         await here.chat.perform(planned)
+
+
+@played
+async def test_t69_under_a_channels_post_a_notice_answers_the_post(here: Stage) -> None:
+    post = here.server.from_linked_channel(here.group, Chat(-1005, "channel", "우리 채널"), "오늘의 시황")
+    here.server.post_in(post, 7, "나쁜 댓글")
+    here.server.post_in(here.server.topic(here.group), 8, "나쁜 주제 글")
+    _, comment, in_topic = await here.hear(3)
+    await here.carry_out(comment, Delete(), Warn())
+    await here.carry_out(in_topic, Delete(), Warn())
+    notices = [call.arguments for call in here.server.of("sendMessage") if call.arguments["chat_id"] == GROUP]
+    assert notices[0]["reply_parameters"]["message_id"] == post["message_id"]
+    assert "message_thread_id" not in notices[0]
+    assert notices[1]["message_thread_id"] == int(in_topic.extra["topic"])
+
+
+@played
+async def test_what_is_deleted_of_a_poll_is_only_the_notice_and_moderators_are_told(here: Stage) -> None:
+    here.server.post(here.group, 7, poll_option_added={"option_persistent_id": "3", "option_text": "토토사이트"})
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Delete()) == [Refused(texts("ko")["telegram.stays"])]
+    assert here.group.messages == {}
