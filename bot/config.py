@@ -244,6 +244,7 @@ class _When(_Section):
     roles: Names | None = None
     new_author: Duration | None = None
     by_bot: bool | None = None
+    by_staff: Literal[True] | None = None
     edited: Literal[True] | None = None
     filtered: Literal[True] | None = None
     overrides: Literal[True] | None = None
@@ -284,6 +285,8 @@ class _When(_Section):
             asked.append(conditions.NewAuthor(under=self.new_author))
         if self.by_bot is not None:
             asked.append(conditions.ByBot(bot=self.by_bot))
+        if self.by_staff:
+            asked.append(conditions.ByStaff())
         if self.edited:
             asked.append(conditions.Edited())
         if self.filtered:

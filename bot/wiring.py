@@ -540,6 +540,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
     return DiscordChat(
         chosen.token.get_secret_value(),
         desk=core.desk,
+        outbox=core.outbox,
         bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,

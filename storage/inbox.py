@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
 
@@ -82,7 +83,7 @@ _CLOSE = """
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
-    RETURNING platform, channel, message, revision
+    RETURNING platform, channel, message, revision, community
 """
 
 _REVISIONS = """
@@ -336,10 +337,10 @@ class SqlInbox:
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
             closed = await connection.execute(self._database.sql(_CLOSE), given)
-            new = set(map(codec.read_ref, closed))
+            homes = {codec.read_ref(row): row.community for row in closed}  # it may have moved since it was claimed
             await _open_incidents(connection, first, revisions, now)
             await _withdraw(connection, first, revisions)
-            settled = [one for ref, one in first.items() if ref in new]
+            settled = [_at_home(one, homes[ref]) for ref, one in first.items() if ref in homes]
             await tallies.count(self._database, connection, settled)
             await bots.count(self._database, connection, settled)
         return [None] * len(settlements)
@@ -436,6 +437,13 @@ async def _withdraw(
     ]
     if withdrawn:
         await connection.execute(_WITHDRAW, withdrawn)
+
+
+def _at_home(settlement: Settlement, community_id: str) -> Settlement:
+    decision = settlement.decision
+    if decision.message.community_id == community_id:
+        return settlement
+    return replace(settlement, decision=replace(decision, message=replace(decision.message, community_id=community_id)))
 
 
 def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:

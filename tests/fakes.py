@@ -232,7 +232,8 @@ class MemoryStore:
     def count_bot(self, settlement: Settlement) -> None:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            seen = self.bots.setdefault((message.ref.platform, message.community_id), {})
+            home = self.messages[message.ref].community_id  # it may have moved since
+            seen = self.bots.setdefault((message.ref.platform, home), {})
             seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
 
     def restart(self) -> None:

@@ -74,7 +74,9 @@ class Hands:
         harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner | Answer)
         # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
         of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
-        if not harmless and not of_bot and await self._is_staff(chat_id, int(author_id)):
+        # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
+        pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
+        if not harmless and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
