@@ -104,12 +104,13 @@ class _Section(BaseModel):
 
 
 class Storage(_Section):
-    url: str = "sqlite:///jikimi.db"
+    url: Annotated[str, Field(repr=False)] = "sqlite:///jikimi.db"
 
     @property
     def shown(self) -> str:
-        """The URL without its password."""
-        return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+        """The URL without its password, wherever in it that stands."""
+        without = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+        return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", r"\1***", without, flags=re.IGNORECASE)
 
 
 class GuardChoice(_Section):
@@ -119,7 +120,7 @@ class GuardChoice(_Section):
     engine: Literal["server", "vllm"] = "server"
     mode: Literal["classify", "generate"] = "classify"
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    servers: Annotated[list[Address], Field(min_length=1)] = ["http://127.0.0.1:8000"]
+    servers: Annotated[list[Address], Field(min_length=1, repr=False)] = ["http://127.0.0.1:8000"]
     token: SecretStr = SecretStr("")
     model: str = ""
     revision: str = ""
@@ -494,12 +495,17 @@ def warnings(config: Config, say: Texts) -> list[str]:
     ]
 
 
+#: What may hold a password or a token, and is never repeated.
+_SECRET = frozenset({"token", "url", "servers", "api_url", "webhook_url"})
+
+
 def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: Texts) -> NoReturn:
     """Turn pydantic's first complaint into one sentence that says what to change."""
     location: Sequence[str | int] = problem["loc"]
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     facts, kind = problem.get("ctx", {}), problem["type"]
-    given = "***" if "token" in location else json.dumps(problem["input"], ensure_ascii=False, default=str)
+    is_secret = not _SECRET.isdisjoint(location)
+    given = "***" if is_secret else json.dumps(problem["input"], ensure_ascii=False, default=str)
     kinds = {
         "float_type": "number",
         "int_type": "whole",
@@ -527,7 +533,7 @@ def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: T
     elif kind in kinds:
         why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
     elif kind in ("duration", "action", "timezone", "address", "listen", "channel"):
-        why = say(f"check.{kind}", given=facts["given"])
+        why = say(f"check.{kind}", given="***" if is_secret else facts["given"])
     else:
         why = say("check.other", why=problem["msg"])
     raise Broken(say("check.problem", path=path, key=key, why=why))

@@ -344,7 +344,7 @@ async def application(
         platforms = connect(core)
         connected = {platform.platform: platform for platform in platforms}
         alarm = Alarm(
-            answers={"guard": queue.answers, "database": database.answers},
+            answers={"guard": queue.answers, "database": database.answers, "clock": database.agrees_on_the_time},
             policies=policies,
             platforms=connected,
             journal=journal,
@@ -432,6 +432,7 @@ async def application(
                 clock=clock,
                 planned=planned,
                 on_outcome=vitals.done,
+                room_of=lambda about: policies.community(about.ref.platform, about.community_id).moderators_channel,
             ),
             services=(queue.run, policies.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),

@@ -53,6 +53,18 @@ def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) ->
     assert "***" in load_text(tmp_path, '[storage]\nurl = "postgresql://me:sesame@host/db"').storage.shown
 
 
+def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
+    database, server = "postgresql://jk:SESAME@db/j", "http://u:SESAME@h:8000"
+    config = load_text(tmp_path, f'[storage]\nurl = "{database}"\n[guard]\nservers = ["{server}"]')
+    assert "SESAME" not in repr(config) + config.storage.shown
+    assert (
+        "SESAME" not in load_text(tmp_path, '[storage]\nurl = "postgresql://h/j?user=a&password=SESAME"').storage.shown
+    )
+    for bad in (f'storage = {{url = ["{database}"]}}', 'guard = {servers = ["u:SESAME@h"]}', "guard = {servers = 5}"):
+        assert "SESAME" not in refusal(tmp_path, bad)
+    assert "SESAME" not in refusal(tmp_path, '[telegram]\napi_url = "https:/u:SESAME@h"')
+
+
 def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
     path = tmp_path / "fine.toml"
     path.write_text(content, "utf-8")
