@@ -7,7 +7,7 @@ number in `v` and a reader for the old one.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -52,7 +52,7 @@ from bot.domain.message import (
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
-from storage.tables import AnyRow, writable
+from storage.tables import AnyRow, plain, writable
 
 
 class _Stored(BaseModel):
@@ -224,7 +224,12 @@ def write_refs(refs: Iterable[MessageRef]) -> str:
 
 def key(ref: MessageRef) -> tuple[str, str, str, int]:
     """Values for the columns tables.REF; the first three name the message, whichever revision."""
-    return ref.platform.value, ref.channel_id, ref.message_id, ref.revision
+    return ref.platform.value, plain(ref.channel_id), plain(ref.message_id), ref.revision
+
+
+def plain_ref(ref: MessageRef) -> MessageRef:
+    """As it is read again."""
+    return replace(ref, channel_id=plain(ref.channel_id), message_id=plain(ref.message_id))
 
 
 def read_ref(row: AnyRow) -> MessageRef:

@@ -21,7 +21,7 @@ from bot.errors import Unavailable
 from storage import bots, codec, suspects, tallies
 from storage.database import Database
 from storage.leasing import leased
-from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds
+from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds, plain
 
 _log = structlog.get_logger(__name__)
 
@@ -200,8 +200,8 @@ class SqlInbox:
         rows = codec.write_rows(
             (
                 *codec.key(message.ref),
-                message.community_id,
-                message.author.id,
+                plain(message.community_id),
+                plain(message.author.id),
                 message.kind,
                 microseconds(message.sent_at),
                 codec.write_body(message),
@@ -213,8 +213,9 @@ class SqlInbox:
             new = set(map(codec.read_ref, await connection.execute(self._database.sql(_KEEP), given)))
         fresh = []
         for message in arrived:
-            fresh.append(message.ref in new)
-            new.discard(message.ref)  # given twice in one call, it is new once
+            ref = codec.plain_ref(message.ref)
+            fresh.append(ref in new)
+            new.discard(ref)  # given twice in one call, it is new once
         return fresh
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
@@ -393,7 +394,7 @@ async def _open_incidents(
         {
             "message": message,
             "community": homes[message],
-            "author": settlement.decision.message.author.id,
+            "author": plain(settlement.decision.message.author.id),
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
             "decision": codec.write_decision(settlement.decision),

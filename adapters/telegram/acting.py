@@ -132,7 +132,7 @@ class Hands:
                 incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
-                        return await self._bar_channel(planned, incident, chat_id, say)
+                        return await self._bar_channel(planned, chat_id, say)
                     return await self._sanction(planned, incident, chat_id, say)
             case _:
                 return Refused(planned.action.kind)
@@ -191,21 +191,12 @@ class Hands:
             await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
         return Done()
 
-    async def _bar_channel(
-        self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts
-    ) -> Outcome:
-        """A channel can only be barred as a whole, and its owner with all their channels (T20); for a while, by letting
-        it in again afterwards."""
+    async def _bar_channel(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
         channel_id = int(planned.message.author.id)
         match planned.action:
             case Ban():
                 await self.bot.ban_chat_sender_chat(chat_id, channel_id)
-                return Done()
-            case Timeout(lasting=lasting):
-                if (until := self._until(lasting, incident)) is None:
-                    return Refused(say["telegram.mute_is_over"])
-                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
-                await self.outbox.plan(planned.incident_id, [Lift()], due=until)
                 return Done()
             case Lift():
                 await self.bot.unban_chat_sender_chat(chat_id, channel_id)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -30,7 +30,7 @@ from tests.adapters.telegram_process import HarmInBrackets, connected
 from tests.builders import NOW, put_settings
 from tests.fakes import HurriedClock, ManualClock
 from tests.fault_proxy import FaultProxy
-from tests.telegram_server import BOT_ID, TOKEN, Chat, TelegramServer
+from tests.telegram_server import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
 HARM = "[0.99] 나쁜 말"
@@ -336,6 +336,12 @@ def test_jikimi_run_connects_moderates_and_stops_cleanly(tmp_path: Path) -> None
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
             await server.until(lambda: server.polls, patience=60)
+            # Neither a page of somebody in between nor a second process ends it.
+            pages = [(200, b"<html>"), (404, b"<html>"), (400, b"<html>"), (200, b'{"ok":tr')]
+            server.odd["getUpdates"], server.odd["deleteMessage"] = deque(pages), deque(pages[:1])
+            server.update("message", server.message(group, 8, "안녕"))
+            await server.until(lambda: not server.odd["getUpdates"], patience=60)
+            server.fail("getUpdates", Refusal(409, "Conflict: terminated by other getUpdates request"))
             bad = server.post(group, 7, "씨발 개새끼야 죽여버린다 병신년아")
             await server.until(lambda: bad["message_id"] not in group.messages, patience=30)
             process.send_signal(signal.SIGTERM)
