@@ -112,7 +112,7 @@ class RehearsalChat:
         channel_id = f"{row['community']}/{row['channel']}"
         key = (channel_id, row["message"])
         kind, bot = Kind(row.get("kind", "new")), row.get("bot", False)
-        text, reply_to = row.get("text", ""), row.get("reply_to")
+        text, reply_to = _whole(row.get("text", "")), row.get("reply_to")
         if kind is not Kind.NEW:
             self._changes[key] += 1
         if kind is Kind.DELETE:
@@ -191,6 +191,11 @@ def parse(line: str, say: Texts) -> dict[str, Any]:
     if row["at"].tzinfo is None:
         raise ValueError(say["transcript.bad_time"])
     return row
+
+
+def _whole(text: str) -> str:
+    """Half of a surrogate pair, as careless cutting leaves it, becomes the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _problems(row: dict[str, Any], say: Texts) -> Iterator[str]:

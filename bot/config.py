@@ -83,11 +83,19 @@ def _listen(value: object) -> object:
     return value
 
 
+def _channel(value: object) -> object:
+    """A Discord channel's or Telegram chat's id; names are not looked up."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}", value):
+        raise PydanticCustomError("channel", "{given}", {"given": json.dumps(value, ensure_ascii=False)})
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, BeforeValidator(_address)]
 Listen = Annotated[str, BeforeValidator(_listen)]
+ChannelId = Annotated[str, BeforeValidator(_channel)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -96,12 +104,13 @@ class _Section(BaseModel):
 
 
 class Storage(_Section):
-    url: str = "sqlite:///jikimi.db"
+    url: Annotated[str, Field(repr=False)] = "sqlite:///jikimi.db"
 
     @property
     def shown(self) -> str:
-        """The URL without its password."""
-        return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+        """The URL without its password, wherever in it that stands."""
+        without = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+        return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", r"\1***", without, flags=re.IGNORECASE)
 
 
 class GuardChoice(_Section):
@@ -111,7 +120,7 @@ class GuardChoice(_Section):
     engine: Literal["server", "vllm"] = "server"
     mode: Literal["classify", "generate"] = "classify"
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    servers: Annotated[list[Address], Field(min_length=1)] = ["http://127.0.0.1:8000"]
+    servers: Annotated[list[Address], Field(min_length=1, repr=False)] = ["http://127.0.0.1:8000"]
     token: SecretStr = SecretStr("")
     model: str = ""
     revision: str = ""
@@ -158,7 +167,7 @@ class Bots(_Section):
     longest: Duration = timedelta(seconds=30)
     look: Annotated[int, Field(ge=1)] = 500
     judge_others: bool = False
-    owners: dict[str, str] = {}
+    owners: dict[str, ChannelId] = {}
 
 
 class Http(_Section):
@@ -236,6 +245,7 @@ class _When(_Section):
     roles: Names | None = None
     new_author: Duration | None = None
     by_bot: bool | None = None
+    by_staff: Literal[True] | None = None
     edited: Literal[True] | None = None
     filtered: Literal[True] | None = None
     overrides: Literal[True] | None = None
@@ -276,6 +286,8 @@ class _When(_Section):
             asked.append(conditions.NewAuthor(under=self.new_author))
         if self.by_bot is not None:
             asked.append(conditions.ByBot(bot=self.by_bot))
+        if self.by_staff:
+            asked.append(conditions.ByStaff())
         if self.edited:
             asked.append(conditions.Edited())
         if self.filtered:
@@ -483,12 +495,17 @@ def warnings(config: Config, say: Texts) -> list[str]:
     ]
 
 
+#: What may hold a password or a token, and is never repeated.
+_SECRET = frozenset({"token", "url", "servers", "api_url", "webhook_url"})
+
+
 def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: Texts) -> NoReturn:
     """Turn pydantic's first complaint into one sentence that says what to change."""
     location: Sequence[str | int] = problem["loc"]
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     facts, kind = problem.get("ctx", {}), problem["type"]
-    given = "***" if "token" in location else json.dumps(problem["input"], ensure_ascii=False, default=str)
+    is_secret = not _SECRET.isdisjoint(location)
+    given = "***" if is_secret else json.dumps(problem["input"], ensure_ascii=False, default=str)
     kinds = {
         "float_type": "number",
         "int_type": "whole",
@@ -515,8 +532,8 @@ def _refuse(path: str, problem: ErrorDetails, content: Mapping[str, Any], say: T
         why = say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
     elif kind in kinds:
         why = say("check.kind", given=given, kind=say[f"check.{kinds[kind]}"])
-    elif kind in ("duration", "action", "timezone", "address", "listen"):
-        why = say(f"check.{kind}", given=facts["given"])
+    elif kind in ("duration", "action", "timezone", "address", "listen", "channel"):
+        why = say(f"check.{kind}", given="***" if is_secret else facts["given"])
     else:
         why = say("check.other", why=problem["msg"])
     raise Broken(say("check.problem", path=path, key=key, why=why))

@@ -15,7 +15,7 @@ from bot.domain.conditions import Text, Words
 from bot.domain.delivery import Delivery, State
 from bot.domain.digest import Tally
 from bot.domain.figures import Pulse
-from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.incident import Incident, PlannedAction, Settlement, Trace
 from bot.domain.journal import Amendment, Aside, Outage
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Message, MessageRef, Platform
@@ -181,6 +181,11 @@ class IncidentLog(Protocol):
 
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
         """The incidents of these revisions."""
+        ...
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest
+        first."""
         ...
 
     async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:

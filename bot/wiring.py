@@ -320,8 +320,8 @@ async def application(
             clock=clock,
         )
         recollection = Recollection()
-        for incident in await incidents.between(clock.now() - REMEMBERED, clock.now()):
-            recollection.note(incident.decision, incident.decided_at, policies.of(incident.decision.message))
+        for trace in await incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
+            recollection.recall(trace, policies.of_community(trace.platform, trace.community_id))
         vitals = VitalSigns(
             queue=queue,
             inbox=inbox,
@@ -344,7 +344,7 @@ async def application(
         platforms = connect(core)
         connected = {platform.platform: platform for platform in platforms}
         alarm = Alarm(
-            answers={"guard": queue.answers, "database": database.answers},
+            answers={"guard": queue.answers, "database": database.answers, "clock": database.agrees_on_the_time},
             policies=policies,
             platforms=connected,
             journal=journal,
@@ -432,6 +432,7 @@ async def application(
                 clock=clock,
                 planned=planned,
                 on_outcome=vitals.done,
+                room_of=lambda about: policies.community(about.ref.platform, about.community_id).moderators_channel,
             ),
             services=(queue.run, policies.run, alarm.run, *sending, *serve(core)),
             reporter=Reporter(inbox=inbox, incidents=incidents),
@@ -540,6 +541,7 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
     return DiscordChat(
         chosen.token.get_secret_value(),
         desk=core.desk,
+        outbox=core.outbox,
         bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,

@@ -143,7 +143,7 @@ async def captured() -> list[Drawn]:
             config = Config(storage=Storage(url=f"sqlite:///{folder}/db"))
 
             def connect(core: wiring.Core) -> list[Any]:
-                return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock)]
+                return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock)]
 
             async with wiring.application(config, EmbeddedGuard(), connect) as jikimi:
                 work = asyncio.create_task(jikimi.run())

@@ -10,7 +10,7 @@ from bot.domain.incident import Settlement
 from bot.domain.message import Platform
 from storage import codec
 from storage.database import Database
-from storage.tables import bots
+from storage.tables import bots, plain
 
 _ADD = """
     INSERT INTO bots (platform, community, bot, name, messages, answers, prose)
@@ -70,6 +70,6 @@ async def move(database: Database, connection: AsyncConnection, platform: Platfo
 async def _add(database: Database, connection: AsyncConnection, seen: dict[tuple[str, str, str], Bot]) -> None:
     if seen:  # in one order everywhere, so that two processes never wait for each other
         rows = codec.write_rows(
-            (*key, codec.writable(bot.name), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
+            (*key, plain(bot.name), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
         )
         await connection.execute(database.sql(_ADD), {"given": rows})

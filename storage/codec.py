@@ -7,7 +7,7 @@ number in `v` and a reader for the old one.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -52,7 +52,7 @@ from bot.domain.message import (
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import Broken
-from storage.tables import AnyRow
+from storage.tables import AnyRow, plain, writable
 
 
 class _Stored(BaseModel):
@@ -179,7 +179,7 @@ def write_body(message: Message) -> str:
             no_account=author.no_account,
             unmet=author.unmet,
             since=author.since,
-            reply_to=message.reply_to,
+            reply_to=None if message.reply_to is None else writable(message.reply_to),
             prompt=None if message.prompt is None else writable(message.prompt),
             channel=writable(message.channel_name),
             within=tuple(sorted(map(writable, message.within))),
@@ -198,7 +198,7 @@ def write_body(message: Message) -> str:
             is_name=message.is_name,
             more_to_come=message.more_to_come,
             filtered=None if message.filtered is None else writable(message.filtered),
-            extra={key: writable(value) for key, value in message.extra.items()},
+            extra={writable(key): writable(value) for key, value in message.extra.items()},
         )
     return body.model_dump_json(exclude_defaults=True)
 
@@ -224,7 +224,12 @@ def write_refs(refs: Iterable[MessageRef]) -> str:
 
 def key(ref: MessageRef) -> tuple[str, str, str, int]:
     """Values for the columns tables.REF; the first three name the message, whichever revision."""
-    return ref.platform.value, ref.channel_id, ref.message_id, ref.revision
+    return ref.platform.value, plain(ref.channel_id), plain(ref.message_id), ref.revision
+
+
+def plain_ref(ref: MessageRef) -> MessageRef:
+    """As it is read again."""
+    return replace(ref, channel_id=plain(ref.channel_id), message_id=plain(ref.message_id))
 
 
 def read_ref(row: AnyRow) -> MessageRef:
@@ -539,11 +544,6 @@ def _read_action(stored: _Action) -> Action:
             return _PLAIN_ACTIONS[kind]
         case _:
             raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
-
-
-def writable(text: str) -> str:
-    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else str(text)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from storage import suspects
 from storage.calls import follow_calls
 from storage.errors import driver_errors
 from storage.group_commit import GroupCommit, Item, Result
-from storage.tables import actions, deliveries, holders, messages
+from storage.tables import actions, deliveries, holders, messages, microseconds
 
 try:
     import fcntl
@@ -53,6 +53,9 @@ PATIENCE = 10.0
 #: How long the simplest question may take, in seconds, before the database counts as away.
 ANSWER = 3.0
 
+#: How far our clock may be off the server's before somebody is told: decisions hang on how old messages are.
+CLOCK_OFF = timedelta(minutes=1)
+
 #: How long a database that is being closed may take to hear of it, in seconds, and again to say goodbye.
 CLOSING = 1.5
 
@@ -67,6 +70,7 @@ class Database:
         self.clock = clock
         self.holder = 0  # names this process in the leases
         self._engine = engine
+        self._ahead: timedelta | None = None  # of the server's clock
         self._groups: list[GroupCommit[Any, Any]] = []
         # SQLite has one writer: waiting for it here costs nothing, waiting at the file costs sleeps.
         self._writer: AbstractAsyncContextManager[None] = nullcontext() if self.is_postgresql else asyncio.Lock()
@@ -146,9 +150,16 @@ class Database:
         try:
             async with asyncio.timeout(ANSWER), self.write(durable=False) as connection:
                 await connection.execute(update(holders).where(own).values(alive_until=holders.c.alive_until))
+                if self.is_postgresql:
+                    theirs = (await connection.execute(select(text(_server_time())))).scalar_one()
+                    self._ahead = timedelta(microseconds=microseconds(self.clock.now()) - theirs)
         except (Unavailable, TimeoutError):
             return False
         return True
+
+    async def agrees_on_the_time(self) -> bool | None:
+        """Whether our clock was near the server's when it answered last; None: there is no server."""
+        return None if self._ahead is None else abs(self._ahead) < CLOCK_OFF
 
     def grouped(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> GroupCommit[Item, Result]:
         """`write` as a group commit that is finished before the database closes."""

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
 
@@ -20,7 +21,7 @@ from bot.errors import Unavailable
 from storage import bots, codec, suspects, tallies
 from storage.database import Database
 from storage.leasing import leased
-from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds
+from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds, plain
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ _CLOSE = """
     FROM {given}
     WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
         AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
-    RETURNING platform, channel, message, revision
+    RETURNING platform, channel, message, revision, community
 """
 
 _REVISIONS = """
@@ -199,8 +200,8 @@ class SqlInbox:
         rows = codec.write_rows(
             (
                 *codec.key(message.ref),
-                message.community_id,
-                message.author.id,
+                plain(message.community_id),
+                plain(message.author.id),
                 message.kind,
                 microseconds(message.sent_at),
                 codec.write_body(message),
@@ -212,8 +213,9 @@ class SqlInbox:
             new = set(map(codec.read_ref, await connection.execute(self._database.sql(_KEEP), given)))
         fresh = []
         for message in arrived:
-            fresh.append(message.ref in new)
-            new.discard(message.ref)  # given twice in one call, it is new once
+            ref = codec.plain_ref(message.ref)
+            fresh.append(ref in new)
+            new.discard(ref)  # given twice in one call, it is new once
         return fresh
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
@@ -336,10 +338,10 @@ class SqlInbox:
         async with self._database.write() as connection:
             revisions = await self._revisions(connection, weighty) if weighty else {}
             closed = await connection.execute(self._database.sql(_CLOSE), given)
-            new = set(map(codec.read_ref, closed))
+            homes = {codec.read_ref(row): row.community for row in closed}  # it may have moved since it was claimed
             await _open_incidents(connection, first, revisions, now)
             await _withdraw(connection, first, revisions)
-            settled = [one for ref, one in first.items() if ref in new]
+            settled = [_at_home(one, homes[ref]) for ref, one in first.items() if ref in homes]
             await tallies.count(self._database, connection, settled)
             await bots.count(self._database, connection, settled)
         return [None] * len(settlements)
@@ -392,7 +394,7 @@ async def _open_incidents(
         {
             "message": message,
             "community": homes[message],
-            "author": settlement.decision.message.author.id,
+            "author": plain(settlement.decision.message.author.id),
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
             "decision": codec.write_decision(settlement.decision),
@@ -436,6 +438,13 @@ async def _withdraw(
     ]
     if withdrawn:
         await connection.execute(_WITHDRAW, withdrawn)
+
+
+def _at_home(settlement: Settlement, community_id: str) -> Settlement:
+    decision = settlement.decision
+    if decision.message.community_id == community_id:
+        return settlement
+    return replace(settlement, decision=replace(decision, message=replace(decision.message, community_id=community_id)))
 
 
 def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, TextClause, func, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.actions import Action, Outcome
-from bot.domain.incident import Incident
+from bot.domain.actions import RULE_ACTIONS, Action, Outcome, Weight
+from bot.domain.incident import Incident, Trace
 from bot.domain.message import MessageRef, Platform
 from bot.domain.review import Appeal, Call, History, Review
 from storage import codec
@@ -17,6 +17,9 @@ from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incide
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
+
+#: Actions that are felt by others than the moderators.
+_FELT = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
 
 
 class SqlIncidentLog:
@@ -34,6 +37,27 @@ class SqlIncidentLog:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
         async with self._database.read() as connection:
             return await _read(connection, among)
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        place = (incidents.c.community, incidents.c.author)
+        newest_first = func.row_number().over(
+            partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
+        )
+        recent = (
+            select(incidents, newest_first.label("place"))
+            .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
+            .subquery()
+        )
+        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_FELT))
+        m, i = messages.c, recent.c
+        wanted = (
+            select(m.platform, i.community, m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
+            .select_from(recent.join(messages, m.id == i.message))
+            .where(i.place <= each)
+            .order_by(i.decided_at, i.id)
+        )
+        async with self._database.read() as connection:
+            return [Trace(Platform(row[0]), *row[1:]) for row in await connection.execute(wanted)]
 
     async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
         return await self._one(*of_community(platform, community_id), incidents.c.id == incident_id)

@@ -34,6 +34,26 @@ def microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def writable(text: str) -> str:
+    """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def plain(text: str) -> str:
+    """For a column of its own, where PostgreSQL takes no NUL either; within JSON there may be one."""
+    return writable(text).replace("\0", "")
+
+
+class Words(TypeDecorator[str]):
+    """What people and platforms say, stored as far as it can be (`plain`)."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, stored as whole microseconds since 1970 UTC: exact, and sorts the same in every database."""
 
@@ -158,7 +178,7 @@ actions = Table(
     Column("protects", Boolean, nullable=False),
     Column("args", Text, nullable=False),  # codec.action
     Column("state", Text, nullable=False),
-    Column("reason", Text),  # why the platform refused; of what is done, the receipt
+    Column("reason", Words),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
     Column("holder", BigInteger),
     Column("attempts", Integer, nullable=False),
@@ -194,7 +214,7 @@ reviews = Table(
     Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
     Column("call", Text, nullable=False),
     Column("moderator", Text, nullable=False),
-    Column("moderator_name", Text, nullable=False),
+    Column("moderator_name", Words, nullable=False),
     Column("at", Instant, nullable=False),
     Column("closes", Boolean, nullable=False),
 )
@@ -207,7 +227,7 @@ appeals = Table(
     "appeals",
     metadata,
     Column("incident", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
-    Column("words", Text, nullable=False),
+    Column("words", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -268,8 +288,8 @@ deliveries = Table(
     Column("planned_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
-    Column("receipt", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("receipt", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     UniqueConstraint("platform", "community", "kind", "period", name="deliveries_once"),
 )
 Index("deliveries_open", deliveries.c.size, sqlite_where=_open, postgresql_where=_open)
@@ -279,7 +299,7 @@ bookmarks = Table(
     "bookmarks",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("place", Text, nullable=False),
+    Column("place", Words, nullable=False),
 )
 
 #: One row for each time that the guard was away; the last one is open while it is. Overlapping rows are one outage.
@@ -308,10 +328,10 @@ amendments = Table(
     Column("platform", Text, nullable=False),
     Column("community", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("by", Words, nullable=False),
     Column("setting", Text, nullable=False),
-    Column("before", Text, nullable=False),
-    Column("after", Text, nullable=False),
+    Column("before", Words, nullable=False),
+    Column("after", Words, nullable=False),
 )
 Index("amendments_community", amendments.c.community, amendments.c.at)
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed
+from bot.domain.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed, Weight
 from bot.domain.bots import Bot
 from bot.domain.community import Community
 from bot.domain.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.domain.digest import Tally
-from bot.domain.incident import Incident, PlannedAction, Settlement
+from bot.domain.incident import Incident, PlannedAction, Settlement, Trace
 from bot.domain.journal import Amendment, Aside, Outage, amendments
 from bot.domain.keys import ApiKey
 from bot.domain.message import Author, Kind, Message, MessageRef, Platform
@@ -232,7 +232,8 @@ class MemoryStore:
     def count_bot(self, settlement: Settlement) -> None:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            seen = self.bots.setdefault((message.ref.platform, message.community_id), {})
+            home = self.messages[message.ref].community_id  # it may have moved since
+            seen = self.bots.setdefault((message.ref.platform, home), {})
             seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
 
     def restart(self) -> None:
@@ -551,6 +552,20 @@ class MemoryIncidentLog:
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        traces: dict[tuple[str, str], list[Trace]] = {}
+        for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
+            about, rule = opened.decision.message, opened.decision.rule
+            if opened.decided_at >= since and rule is not None:
+                acted = any(action.weight >= Weight.MESSAGE for action in opened.decision.actions)
+                trace = Trace(
+                    about.ref.platform, about.community_id, about.author.id, about.ref.channel_id,
+                    about.sent_at, opened.decided_at, rule, acted,
+                )  # fmt: skip
+                traces.setdefault((about.community_id, about.author.id), []).append(trace)
+        newest = [trace for theirs in traces.values() for trace in theirs[-each:]]
+        return sorted(newest, key=lambda trace: trace.decided_at)
 
     async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
         opened = self.store.opened_in(platform, community_id, incident_id)

@@ -44,7 +44,7 @@ from bot.domain.actions import (
 from bot.domain.incident import PlannedAction
 from bot.domain.message import Message, Platform
 from bot.errors import Unavailable
-from bot.ports import Clock, Desk
+from bot.ports import Clock, Desk, Outbox
 from bot.texts import Texts, texts
 from bot.texts.cards import answer, told
 
@@ -53,7 +53,7 @@ _log = structlog.get_logger(__name__)
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
-SHORT_REPLY_STAYS = 30.0  # seconds
+SHORT_REPLY_STAYS = timedelta(seconds=30)
 WEBHOOKS = 1000  # remembered, one a channel
 ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
 CLOCKS_DIFFER = timedelta(seconds=30)  # ours and Discord's, at most
@@ -90,6 +90,7 @@ class Hands:
 
     client: discord.Client
     desk: Desk
+    outbox: Outbox
     cards: Cards
     complaints: Complaints
     private: PrivateMessages
@@ -360,17 +361,26 @@ class Hands:
                 return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
-        """Who takes no direct messages is told in the channel, without the reason, for half a minute; where it stands
-        after that, should we die meanwhile, it says no more than that."""
+        """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
         author = planned.message.author.id
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
             view=appeal_view(planned.incident_id, author, say),
-            nonce=f"{planned.incident_id}-brief",
-            delete_after=SHORT_REPLY_STAYS,
+            nonce=f"{planned.id}-brief",
         )
-        return f"{posted.channel.id}/{posted.id}"
+        receipt = f"{posted.channel.id}/{posted.id}"
+        await self._retract_later(planned.incident_id, receipt)
+        return receipt
+
+    async def _retract_later(self, incident_id: int, receipt: str) -> None:
+        """Patiently, and on record: the reply is there, and must neither stay nor be posted again."""
+        due = self.clock.now() + SHORT_REPLY_STAYS
+        while True:
+            try:
+                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+            except Unavailable:
+                await self.clock.sleep(1.0)
 
 
 async def _without_receipt(request: Any) -> None:

@@ -47,7 +47,7 @@ from bot.domain.incident import PlannedAction
 from bot.domain.message import Author, Message, Platform
 from bot.domain.report import Edition
 from bot.errors import Broken, Unavailable
-from bot.ports import Bookmarks, Clock, Desk, Inbox
+from bot.ports import Bookmarks, Clock, Desk, Inbox, Outbox
 from bot.texts import Texts, texts
 
 _log = structlog.get_logger(__name__)
@@ -79,6 +79,7 @@ class DiscordChat:
         token: str,
         *,
         desk: Desk,
+        outbox: Outbox,
         bookmarks: Bookmarks,
         clock: Clock,
         say: Texts,
@@ -127,6 +128,7 @@ class DiscordChat:
         self._hands = Hands(
             client=self.client,
             desk=desk,
+            outbox=outbox,
             cards=cards,
             complaints=complaints,
             private=private,

@@ -50,7 +50,7 @@ class Greeting:
                 await self.on_guild_join(guild)
         here = {str(guild.id) for guild in self.client.guilds}
         for community in self.desk.communities(Platform.DISCORD):
-            if community.id not in here and self._is_ours(int(community.id)):
+            if community.id not in here and community.id.isdecimal() and self._is_ours(int(community.id)):
                 await self._left(int(community.id))
 
     async def _left(self, guild_id: int) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -328,9 +329,14 @@ class Words:
         )
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_FORMULA = re.compile(r"\W*[=+\-@|%＝＋－＠]|.*[;,\t]\s*[=+\-@＝＋－＠]")
+
+
 def _harmless(cells: Iterable[object]) -> list[object]:
-    """No cell that a spreadsheet would take for a formula."""
-    return [f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells]
+    """No cell that a spreadsheet would take for a formula, whichever sign parts its columns."""
+    texts = (_CONTROL.sub(" ", cell).strip() if isinstance(cell, str) else cell for cell in cells)
+    return [f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in texts]
 
 
 def _milliseconds(edge: float) -> str:

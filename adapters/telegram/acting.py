@@ -13,7 +13,7 @@ from adapters.telegram.errors import Lost
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.members import Members
 from adapters.telegram.reading import STAND_INS, is_channel, message_ids
-from adapters.telegram.text import LONGEST, cut, topic_of, units
+from adapters.telegram.text import LONGEST, Place, cut, place_of, units
 from adapters.telegram.warning import Warnings
 from bot.domain.actions import (
     Answer,
@@ -74,7 +74,9 @@ class Hands:
         harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner | Answer)
         # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
         of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
-        if not harmless and not of_bot and await self._is_staff(chat_id, int(author_id)):
+        # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
+        pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
+        if not harmless and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
@@ -100,9 +102,9 @@ class Hands:
                 if self.clock.now() - _first_sent(planned) > DELETABLE:
                     return Refused(say["telegram.too_old"])
                 if not (ids := message_ids(message)):
-                    return Refused(say["telegram.before_the_move"])
+                    return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
                 await self._deletions.delete(chat_id, ids)
-                return Done()
+                return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
             case Retract(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 if int(where) != chat_id:  # the group is a supergroup by now
@@ -111,11 +113,11 @@ class Hands:
                 return Done()
             case Notice():
                 reason = planned.reason.ko if say.language == "ko" else planned.reason.en
-                return await self._say(chat_id, say("bots.notice", reason=reason), topic_of(planned))
+                return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
             case TellOwner(channel=channel):
                 if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):
                     return Refused(say("telegram.no_chat_of_that_name", given=channel))
-                return await self._say(int(channel), told(planned, say), None)
+                return await self._say(int(channel), told(planned, say), Place())
             case Warn():
                 return await self.warnings.warn(planned, chat_id, say)
             case Answer(accepted):
@@ -130,7 +132,7 @@ class Hands:
                 incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
-                        return await self._bar_channel(planned, incident, chat_id, say)
+                        return await self._bar_channel(planned, chat_id, say)
                     return await self._sanction(planned, incident, chat_id, say)
             case _:
                 return Refused(planned.action.kind)
@@ -189,21 +191,12 @@ class Hands:
             await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
         return Done()
 
-    async def _bar_channel(
-        self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts
-    ) -> Outcome:
-        """A channel can only be barred as a whole, and its owner with all their channels (T20); for a while, by letting
-        it in again afterwards."""
+    async def _bar_channel(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
         channel_id = int(planned.message.author.id)
         match planned.action:
             case Ban():
                 await self.bot.ban_chat_sender_chat(chat_id, channel_id)
-                return Done()
-            case Timeout(lasting=lasting):
-                if (until := self._until(lasting, incident)) is None:
-                    return Refused(say["telegram.mute_is_over"])
-                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
-                await self.outbox.plan(planned.incident_id, [Lift()], due=until)
                 return Done()
             case Lift():
                 await self.bot.unban_chat_sender_chat(chat_id, channel_id)
@@ -211,10 +204,10 @@ class Hands:
             case _:
                 return Refused(say["telegram.channel"])
 
-    async def _say(self, chat_id: int, text: str, topic: int | None) -> Outcome:
+    async def _say(self, chat_id: int, text: str, place: Place) -> Outcome:
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
-                chat_id, cut(text, LONGEST), message_thread_id=topic, disable_notification=True
+                chat_id, cut(text, LONGEST), **place.arguments, disable_notification=True
             )
         return Done(f"{chat_id}/{sent.message_id}")
 
@@ -233,7 +226,7 @@ class Hands:
             entities.insert(0, MessageEntity(MessageEntity.TEXT_MENTION, at, units(name), user=bearer))
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
-                chat_id, text, entities=entities, message_thread_id=topic_of(planned), disable_notification=True
+                chat_id, text, entities=entities, **place_of(planned).arguments, disable_notification=True
             )
         return Done(f"{chat_id}/{sent.message_id}")
 

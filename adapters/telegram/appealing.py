@@ -111,6 +111,8 @@ class Appeals:
 
 
 def _state(incident: Incident) -> str:
-    if incident.review is not None:
-        return "undone" if incident.review.call is Call.WRONG else "upheld"
-    return "appealed" if incident.appeal else "open"
+    if incident.awaits_answer:
+        return "appealed"
+    if incident.review is None:
+        return "open"
+    return {Call.WRONG: "undone", Call.LIFT: "lifted"}.get(incident.review.call, "upheld")

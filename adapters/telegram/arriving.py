@@ -29,6 +29,7 @@ BATCH = 100  # updates, Telegram's most
 WAIT = 25  # seconds that Telegram holds an empty poll
 CONNECTIONS = 40  # that Telegram opens to a webhook at once
 ANSWERS = 10.0  # seconds for the answer itself
+RESOLVES = 5.0  # seconds until Telegram is asked again to look up where the webhook is
 UNFINISHED = 15.0  # seconds that a connection to the webhook may stay without a whole request
 
 _log = structlog.get_logger(__name__)
@@ -162,6 +163,8 @@ class Webhook:
                 drop_pending_updates=False,
             )  # fmt: skip
         except BadRequest as error:
+            if "resolve" in error.message.lower():  # Telegram's look-up of the name may fail for a while
+                raise Unavailable(f"[telegram] webhook_url: {error.message}", retry_after=RESOLVES) from None
             raise Broken(f"[telegram] webhook_url {self.url}: {error.message}") from None
 
     async def _listen(self) -> None:

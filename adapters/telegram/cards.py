@@ -123,6 +123,7 @@ class Cards:
         try:
             if is_urgent and shown.message_id is not None:  # who is called need not wait until the card names it, too
                 await self._call(shown, planned, say)
+            self._rewrite_soon(shown)  # where it is shown already, something was given up since
             await self._put(shown, planned.incident_id)
             if is_urgent:
                 await self._call(shown, planned, say)

@@ -60,18 +60,16 @@ class TelegramChat:
         if not (number.isdigit() and colon):
             raise Broken(say["telegram.bad_token"])
         self._me = int(number)
-        self._request = AiohttpRequest()
-        self._bot = Bot(
-            token,
-            base_url=f"{api_url.rstrip('/')}/bot",
-            base_file_url=f"{api_url.rstrip('/')}/file/bot",
-            request=self._request,
-            get_updates_request=self._request,
+        # Polls have connections of their own, so that no crowd of calls keeps them waiting.
+        self._requests = AiohttpRequest(), AiohttpRequest(connections=2)
+        self._bot, poller = (
+            Bot(token, base_url=f"{api_url.rstrip('/')}/bot", request=request, get_updates_request=request)
+            for request in self._requests
         )
         self._arrivals: Arrivals = (
             Webhook(self._bot, webhook_url, webhook_listen)
             if webhook_url
-            else Polling(self._bot, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
+            else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
         self._desk = desk
         self._clock = clock
@@ -112,7 +110,8 @@ class TelegramChat:
         await self._members.close()
         await self._flags.close()
         await self._arrivals.close()
-        await self._request.shutdown()
+        for request in self._requests:
+            await request.shutdown()
 
     # ---- coming in --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.telegram.limiting import Lane, Limiter
 from adapters.telegram.reading import is_channel
-from adapters.telegram.text import LONGEST, cut, topic_of, units
+from adapters.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.domain.actions import Action, Ban, CalledOff, Delete, Done, Kick, Outcome, Refused, Retract, Timeout
 from bot.domain.card import masked
 from bot.domain.incident import Incident, PlannedAction
@@ -54,7 +54,7 @@ class Warnings:
     _first_asked: OrderedDict[int, float] = field(default_factory=OrderedDict)  # planned action -> when
     _lately: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))  # warnings of a chat
     _in_private: deque[float] = field(default_factory=deque)
-    _waiting: dict[tuple[int, int | None], deque[_Wanted]] = field(default_factory=dict)  # present while being served
+    _waiting: dict[tuple[int, Place], deque[_Wanted]] = field(default_factory=dict)  # present while being served
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
@@ -157,7 +157,7 @@ class Warnings:
     # ---- in the group -----------------------------------------------------------------------------------------------
 
     async def _notice(self, planned: PlannedAction, chat_id: int, line: str, say: Texts) -> Outcome:
-        key = (chat_id, topic_of(planned))
+        key = (chat_id, place_of(planned))
         wanted = _Wanted(planned, line, say, asyncio.get_running_loop().create_future())
         if (waiting := self._waiting.get(key)) is not None:
             waiting.append(wanted)
@@ -168,7 +168,7 @@ class Warnings:
             task.add_done_callback(self._tasks.discard)
         return await wanted.told
 
-    async def _serve(self, key: tuple[int, int | None]) -> None:
+    async def _serve(self, key: tuple[int, Place]) -> None:
         """The first goes at once, what comes meanwhile goes together."""
         waiting = self._waiting[key]
         try:
@@ -187,12 +187,12 @@ class Warnings:
             for wanted in waiting:
                 wanted.told.cancel()
 
-    async def _post(self, key: tuple[int, int | None], batch: Sequence[_Wanted]) -> Outcome:
-        chat_id, topic = key
+    async def _post(self, key: tuple[int, Place], batch: Sequence[_Wanted]) -> Outcome:
+        chat_id, place = key
         text, entities = _named(batch)
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
-                chat_id, text, entities=entities, message_thread_id=topic, disable_notification=True,
+                chat_id, text, entities=entities, **place.arguments, disable_notification=True,
                 reply_markup=self._appeal(*((one.planned, one.say) for one in batch)),
             )  # fmt: skip
         receipt = f"{chat_id}/{sent.message_id}"

@@ -1,5 +1,6 @@
 """A transcript -> the whole product at work on it, shown line by line, with a summary and a digest at the end."""
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -28,6 +29,9 @@ from bot.ports import Clock, Inbox, IncidentLog
 from bot.texts import Texts, deeds, reasons
 
 DIGEST = Path("jikimi-digest.md")
+
+#: What moves a terminal's cursor, names its window or turns what follows round, and what cannot be written at all.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 async def rehearse(
@@ -314,7 +318,7 @@ def _style(decision: Decision) -> str:
 
 
 def _cell(text: str, width: int, style: str) -> Text:
-    cell = Text(text, style=style)
+    cell = Text(_UNPRINTABLE.sub("\ufffd", text), style=style)
     cell.truncate(width - 1, overflow="ellipsis")
     cell.pad_right(width - cell.cell_len)
     return cell

@@ -91,6 +91,7 @@ def masked(text: str, longest: int = LONGEST_TEXT) -> str:
 def buttons(incident: Incident) -> tuple[Button, ...]:
     """What may be needed next: nobody deletes or bans twice, and what was closed can be called otherwise."""
     now, call = incident.standing, incident.review and incident.review.call
+    author = incident.decision.message.author
     if incident.awaits_answer:
         offered = [Button.ACCEPT, Button.UPHOLD]
     elif call is None:
@@ -99,8 +100,7 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
         offered = [Button.RIGHT if call is Call.WRONG else Button.WRONG]
     if call is None and not now.hidden:
         offered.append(Button.DELETE)
-    author = incident.decision.message.author
-    if call is not Call.WRONG and not author.bot and not author.no_account:
+    if call is not Call.WRONG and not (author.bot or author.no_account or author.is_staff):
         offered += [Button.TIMEOUT] if now.sanction is None else []
         offered += [] if isinstance(now.sanction, Ban) else [Button.BAN]
     if call is not None and now.sanction:

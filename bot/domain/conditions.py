@@ -395,6 +395,15 @@ class ByBot(_Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByStaff(_Plain):
+    """Of the community's own staff, whom no other rule looks at: accounts are stolen, and theirs are the worst."""
+
+    def check(self, situation: Situation) -> Check:
+        staff = situation.message.author.is_staff
+        return staff, Why("by_staff" if staff else "not_staff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired(_Plain):
     """How sure it is what the message answers."""
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.domain.actions import Action, Answer, Outcome
-from bot.domain.message import Message
+from bot.domain.message import Message, Platform
 from bot.domain.review import Appeal, Review, Standing, Step, standing
 from bot.domain.rules import Decision, Reason
 
@@ -34,6 +35,19 @@ class PlannedAction:
     attempts: int = 0
     planned_at: datetime | None = None
     defect: str = ""
+
+
+class Trace(NamedTuple):
+    """As much of an incident as rules about repeated offences and cooldowns ask for; never the text."""
+
+    platform: Platform
+    community_id: str
+    author_id: str
+    channel_id: str
+    sent_at: datetime
+    decided_at: datetime
+    rule: str  # the first live one that matched
+    acted: bool  # more was planned than to show it to the moderators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

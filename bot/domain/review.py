@@ -247,7 +247,11 @@ def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool
     if isinstance(action, _ABOUT_MEMBER):
         same = [step for step in steps if isinstance(step.action, _ABOUT_MEMBER)]
     else:
-        restored = {step.outcome.receipt for step in steps if isinstance(step.outcome, Done)}
+        restored = {
+            step.outcome.receipt
+            for step in steps
+            if isinstance(step.action, Restore) and isinstance(step.outcome, Done)
+        }
         same = [
             step
             for step in steps

@@ -12,6 +12,7 @@ from bot.domain.bots import Bot, is_answer
 from bot.domain.conditions import (
     NOT_SEARCHED,
     ByBot,
+    ByStaff,
     Category,
     Condition,
     IsUnscreened,
@@ -80,6 +81,10 @@ class Rule:
     def is_about_offences(self) -> bool:
         """It acts because of earlier offences: what it acts on is none itself."""
         return any(isinstance(condition, Offences) for condition in self.when)
+
+    @property
+    def is_about_staff(self) -> bool:
+        return ByStaff() in self.when
 
     @property
     def is_about_no_verdict(self) -> bool:
@@ -221,9 +226,11 @@ def _unread(decision: Decision) -> str | None:
 
 def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     message, screening, answer = situation.message, situation.screening, situation.answer
-    immunity = _immunity(message, policy, answer=answer)
+    immunity, of_staff = (_immunity(message, policy, answer=answer, staff=staff) for staff in (False, True))
     findings = tuple(
-        Finding(rule.name, False, immunity, rule.mode) if immunity else _examine(rule, situation)
+        Finding(rule.name, False, why, rule.mode)
+        if (why := of_staff if rule.is_about_staff else immunity)
+        else _examine(rule, situation)
         for rule in policy.rules
     )
     live = [
@@ -286,14 +293,14 @@ def only_flagged(decision: Decision) -> Decision:
     )
 
 
-def _immunity(message: Message, policy: Policy, *, answer: bool) -> Why | None:
+def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) -> Why | None:
     """Why no rule applies to this message at all, or None. A bot's answer to somebody is looked at whatever roles the
-    bot was given; its account is safe all the same."""
+    bot was given; its account is safe all the same. `staff`: asked for a rule that is about staff."""
     if message.author.myself:
         return Why("myself")
-    if message.author.is_staff and not (answer and message.pairing):
+    if message.author.is_staff and not staff and not (answer and message.pairing):
         return Why("staff")
-    if role := _first(policy.exempt_roles & message.author.roles):
+    if not staff and (role := _first(policy.exempt_roles & message.author.roles)):
         return Why("exempt_role", {"role": role})
     if channel := _first(policy.exempt_channels & message.places):
         return Why("exempt_channel", {"channel": channel})
@@ -323,6 +330,8 @@ def _restraints(message: Message, screening: Screening, policy: Policy, late: bo
         yield Why("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
     if late:
         yield Why("late"), Weight.MESSAGE
+    if message.author.is_staff and not message.pairing:
+        yield Why("staff"), Weight.MODERATORS
     if message.author.bot:
         yield Why("a_bot"), Weight.MESSAGE
     elif message.author.no_account:

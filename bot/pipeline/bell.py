@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -35,15 +37,31 @@ class Bell:
 
 
 async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Result:
-    """Repeat a call that must succeed in the end while the port says `Unavailable`."""
-    pause = 0.1
+    """Repeat a call that must succeed in the end while the port says `Unavailable`. However many wait for the same,
+    the log has one line when it fails first and one when it succeeds again: the disk may be what is full."""
+    pause, name, waiting = 0.1, _name(call), _waiting.setdefault(clock, {})
     while True:
         try:
-            return await call()
+            result = await call()
         except Unavailable as error:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError from error  # somebody wanted us to stop, and the port was louder
-            wait = error.retry_after if error.retry_after is not None else pause
-            _log.warning("waiting for a port", reason=str(error), seconds=wait)
-            await clock.sleep(wait)
+            if name not in waiting:
+                waiting[name] = clock.monotonic()
+                _log.warning("waiting for a port", call=name, reason=str(error))
+            await clock.sleep(error.retry_after if error.retry_after is not None else pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            if (since := waiting.pop(name, None)) is not None:
+                _log.info("port answers again", call=name, seconds=round(clock.monotonic() - since, 1))
+            return result
+
+
+#: What is waited for, and since when, of each clock.
+_waiting: WeakKeyDictionary[Clock, dict[str, float]] = WeakKeyDictionary()
+
+
+def _name(call: Callable[[], object]) -> str:
+    while isinstance(call, partial):
+        call = call.func
+    return getattr(call, "__qualname__", type(call).__name__)

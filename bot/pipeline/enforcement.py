@@ -9,13 +9,14 @@ from functools import partial
 
 import structlog
 
-from bot.domain.actions import AWAY, DEFECT, Ban, Kick, Outcome, Refused, Warn
+from bot.domain.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Warn
 from bot.domain.incident import PlannedAction
-from bot.domain.message import Platform
+from bot.domain.message import Message, Platform
 from bot.domain.turns import Lane, UnderWay
 from bot.errors import BotError, Unavailable, raised
 from bot.pipeline.bell import Bell, patiently
 from bot.ports import ChatPlatform, Clock, Outbox
+from bot.texts import texts
 
 RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
@@ -44,6 +45,7 @@ class Enforcer:
     poll: float = 1.0  # seconds
     chance: Callable[[], float] = random.random  # 0..1
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
+    room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
     _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
     _ending: bool = False
 
@@ -138,3 +140,15 @@ class Enforcer:
         await patiently(partial(self.outbox.record, [(planned, outcome)]), self.clock)
         if self.on_outcome:
             self.on_outcome(planned, outcome)
+        if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):
+            await self._say_that_there_is_no_card(planned)
+
+    async def _say_that_there_is_no_card(self, planned: PlannedAction) -> None:
+        """Moderators see on a card what was given up; but not where the card itself was."""
+        platform, room = self.platforms.get(planned.message.ref.platform), self.room_of(planned.message)
+        if platform is None or room is None:
+            return
+        try:
+            await platform.announce(room, texts(planned.language)("card.given_up", id=planned.incident_id))
+        except Exception as error:
+            _log.error("moderators not told", incident=planned.incident_id, reason=raised(error))

@@ -33,7 +33,6 @@ import structlog
 from bot.domain.figures import QueueFigures
 from bot.domain.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
 from bot.errors import BotError, Unavailable, raised
-from bot.pipeline.bell import LONGEST_PAUSE
 from bot.ports import Clock, Guard
 
 _log = structlog.get_logger(__name__)
@@ -44,6 +43,7 @@ Rank = tuple[int, float, float]
 Answer = asyncio.Future[Screening]
 
 MOST_FAULTS = 3
+SELDOMEST = 5.0  # seconds between two greetings of a guard that is away: it shall be back soon after it is back
 
 _GREETING = Exchange(prompt="안녕하세요")
 
@@ -454,7 +454,7 @@ class GuardQueue:
             _log.warning("guard is away", reason=str(error))
         self._well.clear()
         self._away.set()
-        self._pause = error.retry_after or min(max(self._pause * 2, 0.25), LONGEST_PAUSE)
+        self._pause = error.retry_after or min(max(self._pause * 2, 0.25), SELDOMEST)
 
     def _recovered(self) -> None:
         if not self._well.is_set():

@@ -68,10 +68,12 @@ class Streams:
         return [], superseded
 
     def due(self, now: datetime, *, all_of_them: bool = False) -> Iterator[Message]:
-        """What has been quiet for long enough, or waited too long; what is too much to hold, oldest first."""
+        """What has been quiet for long enough, or waited too long; what is too much to hold, oldest first. Nothing is
+        held for longer than `longest`, even if the clock is set back."""
         too_many = len(self._held) - self.most
         for key, stream in list(self._held.items()):
-            if all_of_them or too_many > 0 or (stream.until and stream.until <= now):
+            over = stream.until is not None and not now < stream.until <= now + self.longest
+            if all_of_them or too_many > 0 or over:
                 too_many -= 1
                 yield from self._release(key, stream)
 

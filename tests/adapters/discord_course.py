@@ -132,12 +132,13 @@ async def _watch(place: Cafe, harmful: set[int], said: int) -> None:
     pages = sum(call.method == "GET" and call.path.endswith("/messages") for call in wire.calls)
     members = sum(call.method == "GET" and "/members/" in call.path for call in wire.calls)
     gone.sort()
+    delays.sort()
     print(
         f"{said} messages in {len(place.wire.backend.guilds)} servers, {len(harmful)} of them harmful: "
         f"{len(gone)} deleted after {gone[len(gone) // 2]:.0f} s (median) and {gone[-1]:.0f} s (last); "
         f"{pages} pages, {members} members, {cards} cards, {wire.members_asked} questions over the gateway, "
         f"{len(wire.limited)} answers of 429; {len(delays)} live ones deleted after "
-        f"{max(delays, default=0):.1f} s at most",
+        f"{[*delays, 0.0][len(delays) // 2]:.1f} s (median) and {max(delays, default=0.0):.1f} s (last)",
         flush=True,
     )
 
@@ -162,7 +163,7 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
         cores.append(core)
         return [
             DiscordChat(
-                TOKEN, desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
+                TOKEN, desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
                 api_url=api_url, gateway_url=gateway_url,
             )
         ]  # fmt: skip

@@ -17,11 +17,11 @@ async def connection(api_url: str, gateway_url: str) -> None:
     from bot.texts import texts
     from tests.adapters.discord_cafe import ScriptedDesk
     from tests.discord_wire import TOKEN
-    from tests.fakes import MemoryBookmarks
+    from tests.fakes import MemoryBookmarks, MemoryStore
 
     chat = DiscordChat(
-        TOKEN, desk=ScriptedDesk(), bookmarks=MemoryBookmarks(), clock=SystemClock(), say=texts("ko"),
-        api_url=api_url, gateway_url=gateway_url,
+        TOKEN, desk=ScriptedDesk(), outbox=MemoryStore().outbox, bookmarks=MemoryBookmarks(), clock=SystemClock(),
+        say=texts("ko"), api_url=api_url, gateway_url=gateway_url,
     )  # fmt: skip
 
     async def tell() -> None:

@@ -292,7 +292,10 @@ class Course:
         may_refuse = self.plan.fault in ("rights", "removed")
         outcome.refused, outcome.unconfirmed = len(refused), states["warn", "unconfirmed"]
         left = self.place.left()
-        _count(say, "harmful and still there", (harmful - refused) & left.keys())
+        # What the stand-in misses while the guard is away is only shown by its second look.
+        deleted = {row["message"] for row in done if row["kind"] == "delete"}
+        only_shown = set(incidents.values()) - deleted if self.plan.fault == "guard" else set()
+        _count(say, "harmful and still there", (harmful - refused - only_shown) & left.keys())
         _count(say, "benign and gone", self.written.keys() - harmful - left.keys())
         outcome.deleted = len(harmful - left.keys())
         for (kind, state), number in states.items():

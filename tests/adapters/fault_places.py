@@ -22,8 +22,23 @@ from tests.telegram_server import TOKEN as TELEGRAM_TOKEN
 GROUP, MODERATORS = -1001, -1002
 STORMY = 10**9  # more calls than any course makes
 
-#: The sentences that moderators are told about an outage.
-ALARMS = {texts("ko")[f"alarm.{name}"]: name for name in ("guard_away", "guard_back", "database_away", "database_back")}
+#: What moderators are told about an outage, by the sentences that say so.
+ALARMS = {
+    key: name
+    for name in ("guard_away", "guard_back", "database_away", "database_back")
+    for key in texts("ko").sentences
+    if key.startswith(f"alarm.{name}")
+}
+
+
+def alarm(text: str) -> str | None:
+    """Which it is, whatever numbers it names."""
+    for key, name in ALARMS.items():
+        sentence = "[0-9]+".join(map(re.escape, re.split(r"\{\w+\}", texts("ko")[key])))
+        if re.match(sentence, text):
+            return name
+    return None
+
 
 #: Something that is wrong for as long as the block lasts.
 Fault = Callable[[], AbstractAsyncContextManager[None]]
@@ -144,7 +159,7 @@ class DiscordPlace:
         return found
 
     def alarms(self) -> list[str]:
-        return [ALARMS[m.content] for _, m in self._mine() if m.content in ALARMS]
+        return [name for _, m in self._mine() if (name := alarm(m.content))]
 
     def _mine(self) -> list[tuple[str, Any]]:
         kept = self._wire.backend.messages[self._cafe.mods]
@@ -260,7 +275,7 @@ class TelegramPlace:
 
     def alarms(self) -> list[str]:
         said = (m.get("text", "") for _, m in sorted(self._room.messages.items()))
-        return [ALARMS[text] for text in said if text in ALARMS]
+        return [name for text in said if (name := alarm(text))]
 
     # ---- faults
 

@@ -96,11 +96,13 @@ async def measure(name: str, count: int, round_trip: float) -> Run:
 
 
 async def both(count: int, round_trip: float) -> None:
-    naive = await measure("bare", count, round_trip)
-    print(f"bare    {naive}", flush=True)
-    jikimi = await measure("jikimi", count, round_trip)
-    print(f"jikimi  {jikimi}")
-    print(f"ratio   {jikimi.rate / naive.rate:.2f}")
+    """In turns, twice, and the better of two: others may be at work on the machine."""
+    best: dict[str, Run] = {}
+    for name in ("bare", "jikimi") * 2:
+        run = await measure(name, count, round_trip)
+        print(f"{name:7} {run}", flush=True)
+        best[name] = max(run, best.get(name, run), key=lambda run: run.rate)
+    print(f"ratio   {best['jikimi'].rate / best['bare'].rate:.2f}")
 
 
 if __name__ == "__main__":

@@ -388,9 +388,13 @@ def test_who_takes_no_direct_messages_is_told_briefly_without_the_reason() -> No
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
         place.wire.trouble("POST", "/users/@me/channels", 403)
-        assert isinstance(await heard.chat.perform(place.planned(Warn(), message)), Done)
+        told = await heard.chat.perform(place.planned(Warn(), message))
+        assert isinstance(told, Done)
         said = there(place)[-1]
         assert f"<@{place.minji}>" in said and "욕설" not in said and "나쁜 말" not in said
+        ((incident, retract, due),) = place.outbox.planned  # on record: a process that dies leaves nothing standing
+        assert (incident, retract) == (1, Retract(told.receipt))
+        assert timedelta(seconds=20) < due - datetime.now(UTC) <= timedelta(seconds=30)
 
     play(scene)
 

@@ -91,10 +91,25 @@ def test_the_file_names_every_incident_and_no_member(edition: Edition, report: R
     assert "보기로 지어낸" not in edition.files[0].content.decode()
 
 
-def test_formulas_stay_text(report: Report) -> None:
-    entry = replace(report.figures.entries[0], channel="17", channel_name="=1+1")
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("\r=1+1", "'=1+1"),
+        ("\n=cmd", "'=cmd"),
+        (" \t@x", "'@x"),
+        ("＝1+1", "'＝1+1"),
+        ("|calc", "'|calc"),
+        ("foo;=1+1;", "'foo;=1+1;"),
+        ('"=1"', '\'"=1"'),
+        ("수다 1-2", "수다 1-2"),
+    ],
+)
+def test_formulas_stay_text(report: Report, name: str, cell: str) -> None:
+    entry = replace(report.figures.entries[0], channel="17", channel_name=name)
     made = compose("c", PERIOD, replace(report.figures, entries=(entry,)), [])
-    assert "'=1+1" in ReportPages().edition(made, "en", with_pdf=False).files[1].content.decode()
+    rows = list(csv.reader(io.StringIO(ReportPages().edition(made, "en", with_pdf=False).files[1].content.decode())))
+    assert cell in rows[1]
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

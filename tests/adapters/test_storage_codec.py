@@ -1,5 +1,6 @@
 """The stored form of domain values: what goes in comes out, and what does not fit is refused by name."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -117,7 +118,8 @@ def row(about: Message, body: str | None) -> Any:
 
 @given(MESSAGES)
 def test_messages_come_back(about: Message) -> None:
-    assert codec.read_message(row(about, codec.write_body(about))) == about
+    stored = replace(about, ref=codec.plain_ref(about.ref))
+    assert codec.read_message(row(about, codec.write_body(about))) == stored
 
 
 def test_a_message_of_the_version_before_is_read() -> None:
@@ -216,6 +218,5 @@ def test_an_action_of_another_version_is_refused() -> None:
 
 
 def test_no_number_that_json_does_not_know_is_written() -> None:
-    nan = Verdict(guard=GuardVersion(name="g"), scores={Task.PROMPT_HARM: float("nan")})
     with pytest.raises(Broken, match="decision"):
-        codec.write_decision(decision(message(), screening=nan))
+        codec.write_decision(replace(decision(message()), thresholds={"insult": float("nan")}))

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -333,5 +334,19 @@ def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_fi
                 assert list(await deliveries.latest(10)) == []
             async with wiring.chronicle(config) as (chronicle, _):
                 assert list(await chronicle.communities()) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_is_far_from_the_servers_is_noticed(postgres: Postgres) -> None:
+    async def scenario() -> None:
+        clock = ManualClock(datetime.now(UTC))
+        async with Database.open(postgres.create("clocks"), clock) as database:
+            assert await database.agrees_on_the_time() is None, "nobody has asked yet"
+            await database.answers()
+            assert await database.agrees_on_the_time()
+            await clock.advance(11 * 60)
+            await database.answers()
+            assert await database.agrees_on_the_time() is False
 
     asyncio.run(scenario())

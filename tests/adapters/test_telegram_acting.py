@@ -28,6 +28,7 @@ from bot.domain.actions import (
 )
 from bot.domain.message import Message
 from bot.errors import Broken, Unavailable
+from bot.texts import texts
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import MemoryOutbox
@@ -298,21 +299,10 @@ async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: St
     again = (await here.hear(2))[-1]
     assert await here.carry_out(again, Lift()) == [Done()]
     assert here.group.banned_senders == set()
-    (outcome,) = await here.carry_out(replaced(again), Kick())
-    assert isinstance(outcome, Refused)
+    for number, action in enumerate((Kick(), Timeout(timedelta(minutes=5)))):
+        (outcome,) = await here.carry_out(replaced(again, number), action)
+        assert isinstance(outcome, Refused)
     assert {call.method for call in here.server.calls} & {"banChatMember", "restrictChatMember"} == set()
-
-
-@played
-async def test_b31_a_channel_is_barred_for_a_while_by_letting_it_in_again(here: Stage) -> None:
-    here.server.as_channel(here.group, Chat(-1006, "channel", "광고 채널"), "광고")
-    (message,) = await here.hear(1)
-    assert await here.carry_out(message, Timeout(timedelta(minutes=5))) == [Done()]
-    assert here.group.banned_senders == {-1006}
-    (again,) = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=6), platforms=EVERYWHERE)
-    assert again.action == Lift()
-    assert await here.chat.perform(again) == Done()
-    assert here.group.banned_senders == set()
 
 
 def replaced(message: Message, by: int = 1) -> Message:
@@ -626,3 +616,25 @@ async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
     here.server.token = "42:another"
     with pytest.raises(Broken, match="401"):
         await here.chat.perform(planned)
+
+
+@played
+async def test_t69_under_a_channels_post_a_notice_answers_the_post(here: Stage) -> None:
+    post = here.server.from_linked_channel(here.group, Chat(-1005, "channel", "우리 채널"), "오늘의 시황")
+    here.server.post_in(post, 7, "나쁜 댓글")
+    here.server.post_in(here.server.topic(here.group), 8, "나쁜 주제 글")
+    _, comment, in_topic = await here.hear(3)
+    await here.carry_out(comment, Delete(), Warn())
+    await here.carry_out(in_topic, Delete(), Warn())
+    notices = [call.arguments for call in here.server.of("sendMessage") if call.arguments["chat_id"] == GROUP]
+    assert notices[0]["reply_parameters"]["message_id"] == post["message_id"]
+    assert "message_thread_id" not in notices[0]
+    assert notices[1]["message_thread_id"] == int(in_topic.extra["topic"])
+
+
+@played
+async def test_what_is_deleted_of_a_poll_is_only_the_notice_and_moderators_are_told(here: Stage) -> None:
+    here.server.post(here.group, 7, poll_option_added={"option_persistent_id": "3", "option_text": "토토사이트"})
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Delete()) == [Refused(texts("ko")["telegram.stays"])]
+    assert here.group.messages == {}

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -30,7 +30,7 @@ from tests.adapters.telegram_process import HarmInBrackets, connected
 from tests.builders import NOW, put_settings
 from tests.fakes import HurriedClock, ManualClock
 from tests.fault_proxy import FaultProxy
-from tests.telegram_server import TOKEN, Chat, TelegramServer
+from tests.telegram_server import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
 HARM = "[0.99] 나쁜 말"
@@ -336,6 +336,12 @@ def test_jikimi_run_connects_moderates_and_stops_cleanly(tmp_path: Path) -> None
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
             await server.until(lambda: server.polls, patience=60)
+            # Neither a page of somebody in between nor a second process ends it.
+            pages = [(200, b"<html>"), (404, b"<html>"), (400, b"<html>"), (200, b'{"ok":tr')]
+            server.odd["getUpdates"], server.odd["deleteMessage"] = deque(pages), deque(pages[:1])
+            server.update("message", server.message(group, 8, "안녕"))
+            await server.until(lambda: not server.odd["getUpdates"], patience=60)
+            server.fail("getUpdates", Refusal(409, "Conflict: terminated by other getUpdates request"))
             bad = server.post(group, 7, "씨발 개새끼야 죽여버린다 병신년아")
             await server.until(lambda: bad["message_id"] not in group.messages, patience=30)
             process.send_signal(signal.SIGTERM)
@@ -344,5 +350,29 @@ def test_jikimi_run_connects_moderates_and_stops_cleanly(tmp_path: Path) -> None
             assert TOKEN not in said.decode()
             assert "개새끼" not in said.decode()
             assert "Traceback" not in said.decode()
+
+    asyncio.run(scenario())
+
+
+def test_security_1_a_plain_member_cannot_switch_a_groups_moderation_off(tmp_path: Path) -> None:
+    """They own a group of their own, in which the bot is, too, and type one line in somebody else's."""
+
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            victim, room = server.group(GROUP), server.group(MODERATORS)
+            server.group(-1009, owner=666)
+            server.message(victim, 666, "안녕하세요")
+            async with running(url_in(tmp_path), server.url):
+                for purpose in ("mods", "report"):
+                    server.post(victim, 666, f"/start {purpose}_-1009")
+                await server.until(lambda: any(m["from"]["id"] == BOT_ID for m in victim.messages.values()))
+                bad = server.post(victim, 7, HARM)
+                await server.until(lambda: bad["message_id"] not in victim.messages)
+                await server.until(lambda: any("사건 1" in m.get("text", "") for m in room.messages.values()))
+        async with Database.open(url_in(tmp_path), ManualClock()) as database:
+            stored = {one.id: one for one in await SqlCommunities(database).all()}
+        assert stored[str(GROUP)].exempt_channels == frozenset()
+        assert "-1009" not in stored or stored["-1009"].moderators_channel is None
 
     asyncio.run(scenario())

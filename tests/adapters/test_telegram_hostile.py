@@ -12,6 +12,7 @@ from bot.domain.card import Button
 from bot.domain.community import Community
 from bot.domain.incident import Incident
 from bot.domain.message import Platform
+from bot.domain.review import Call
 from bot.domain.rules import Watch
 from bot.errors import Unavailable
 from bot.texts import texts
@@ -327,6 +328,11 @@ async def test_b12_a_banned_member_appeals_by_a_button_and_reads_the_outcome_in_
     assert incident and incident.appeal and incident.appeal.words == "그런 뜻이 아니었어요"
     assert say["telegram.state.appealed"] in (await command(here, private, 7, "/why_1"))["text"]
     assert (await command(here, private, 7, "/appeal_1 또"))["text"] == say["telegram.appeal_already"]
+    for call, state in ((Call.UPHOLD, "upheld"), (Call.LIFT, "lifted"), (Call.WRONG, "undone")):
+        await here.desk.call(Platform.TELEGRAM, str(GROUP), 1, call, moderator_id="2", moderator_name="지수")
+        told = (await command(here, private, 7, "/why_1"))["text"]
+        assert say[f"telegram.state.{state}"] in told
+        assert "지수" not in told, "never by whom"
     other = here.server.private(8)
     assert (await command(here, other, 8, "/start appeal_1"))["text"] == say["telegram.usage.appeal"]
     assert (await command(here, other, 8, "/why_1"))["text"] == say["card.not_found"]

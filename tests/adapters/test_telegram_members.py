@@ -1,6 +1,7 @@
 """How often Telegram is asked who the admins are: seldom where it tells by itself, and of few chats at once."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from adapters.telegram.members import ASKS, Members
 from adapters.telegram.requesting import AiohttpRequest
 from bot.texts import texts
 from tests.fakes import ManualClock
-from tests.telegram_server import BOT_ID, TOKEN, TelegramServer, member
+from tests.telegram_server import BOT_ID, TOKEN, Refusal, TelegramServer, member
 
 
 @asynccontextmanager
@@ -73,5 +74,19 @@ def test_a_start_with_many_chats_asks_about_few_of_them_at_once() -> None:
             server.release("getChatAdministrators")
             await everybody
             await server.until(lambda: asked(server) == len(chats))
+
+    asyncio.run(scenario())
+
+
+def test_b32_where_telegram_refuses_to_say_those_who_were_staff_still_are() -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with members(clock) as (server, one):
+            server.group(-1001)
+            assert (await one.staff(-1001)).role(1) == {"owner"}
+            await clock.advance(24 * 3600)
+            server.fail("getChatAdministrators", Refusal(400, "Bad Request: member list is inaccessible"))
+            assert (await one.staff(-1001)).role(1) == {"owner"}
+            assert server.faults["getChatAdministrators"] == deque(), "it was asked"
 
     asyncio.run(scenario())

@@ -178,6 +178,21 @@ def test_t63_a_webhook_that_is_refused_at_first_is_set_in_the_end() -> None:
     asyncio.run(scenario())
 
 
+def test_a_name_that_telegram_cannot_look_up_for_a_while_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "RESOLVES", 0.05)
+
+    async def scenario() -> None:
+        async with stage() as here:
+            await here.chat.close()
+            why = "Bad Request: bad webhook: Failed to resolve host: Temporary failure in name resolution"
+            here.server.fail("setWebhook", Refusal(400, why))
+            here.chat = connected(here)
+            here.listen()
+            await here.server.webhook_set.wait()
+
+    asyncio.run(scenario())
+
+
 def test_what_is_no_update_is_refused_and_harms_nobody() -> None:
     async def scenario() -> None:
         async with webhook() as here:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.actions import Delete, Done, Flag, Gone
+import pytest
+
+from bot.domain.actions import Delete, Done, Flag, Gone, Refused
 from bot.domain.digest import Tally
 from bot.domain.incident import Settlement
 from bot.domain.journal import Aside
@@ -320,5 +322,24 @@ def test_what_is_set_aside_is_looked_at_again_and_only_then(opens: Opens) -> Non
             assert await store.inbox.were_aside(NOW) == {(Platform.REHEARSAL, "cafe"): Aside(4, 2, 1)}
             assert await store.inbox.were_aside(later(1)) == {}
             assert await store.inbox.tally(NOW, later(9)) == Tally(kept=5, settled=2)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud83d"])
+def test_what_no_database_can_store_keeps_no_neighbour_from_being_kept(opens: Opens, odd: str) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            author = Author(id=f"u{odd}", name=f"봇{odd}", bot=True)
+            poison = replace(
+                message(f"1{odd}", "답", community=f"c{odd}"), author=author, reply_to=odd, extra={odd: odd}
+            )
+            assert list(await store.inbox.keep([message("2"), poison, message("3")])) == [True, True, True]
+            claimed = await claim(store)
+            assert len(claimed) == 3
+            await store.inbox.settle([settlement(one, Flag()) for one in claimed])
+            (planned, *_) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            await store.outbox.record([(planned, Refused(f"no{odd}"))])
+            assert await store.inbox.waiting() == 0
 
     asyncio.run(scenario())

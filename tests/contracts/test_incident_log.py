@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.domain.actions import Delete, Flag, Timeout
 from bot.domain.conditions import Why
 from bot.domain.incident import Incident, Settlement
+from bot.domain.message import Platform
 from bot.domain.rules import Decision, Finding, Mode, Reason
 from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
@@ -83,5 +84,27 @@ def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
             assert first.outcomes == ((full.actions[0], None), (full.actions[1], None))
             assert second.outcomes == ()
             assert await store.outbox.claim(1, now=later(1), platforms=EVERYWHERE) != []
+
+    asyncio.run(scenario())
+
+
+def test_traces_are_the_newest_of_every_member(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            raid = [message(f"a{n}", author="raider", sent_at=later(n)) for n in range(5)]
+            other, watched = message("b", author="other", channel="side"), message("c", author="watched")
+            await store.inbox.keep([*raid, other, watched])
+            await store.inbox.settle([settlement(one, Flag(), decided_at=one.sent_at) for one in raid])
+            await store.inbox.settle(
+                [settlement(other, Delete(), decided_at=later(9)), settlement(watched, incident=True)]
+            )
+            traces = await store.incidents.traces(NOW, each=2)
+            assert [(one.author_id, one.sent_at, one.acted) for one in traces] == [
+                ("raider", later(3), False),
+                ("raider", later(4), False),
+                ("other", NOW, True),
+            ]
+            assert traces[-1] == (Platform.REHEARSAL, "cafe", "other", "side", NOW, later(9), "insult", True)
+            assert [one.author_id for one in await store.incidents.traces(later(9), each=2)] == ["other"]
 
     asyncio.run(scenario())

@@ -58,3 +58,19 @@ def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
             assert await store.journal.amendments("-1005", NOW, later(61)) == first + second
 
     asyncio.run(scenario())
+
+
+def test_of_several_processes_one_tells_of_an_outage(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            began = await store.journal.guard_went(NOW)
+            assert began == await store.journal.guard_went(later(1)) == NOW
+            asked = [store.journal.is_first_to_tell(began, "away", Platform.DISCORD) for _ in range(2)]
+            assert [await one for one in asked] == [True, False]
+            assert await store.journal.is_first_to_tell(began, "away", Platform.TELEGRAM)
+            ended = [await store.journal.guard_came_back(later(number)) for number in (60, 61)]
+            assert ended == [NOW, NOW] and await store.journal.is_first_to_tell(NOW, "back", Platform.DISCORD)
+        async with opens() as store:
+            assert not await store.journal.is_first_to_tell(NOW, "back", Platform.DISCORD)
+
+    asyncio.run(scenario())

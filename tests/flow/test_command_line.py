@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.verdict import TOO_LONG
 from tests.postgres import Postgres
 
 KEPT = ("--database", "sqlite:///jikimi.db")
@@ -239,6 +240,38 @@ def test_check_config(tmp_path: Path) -> None:
     done = jikimi(tmp_path, "check-config", "bad.toml")
     assert done.returncode == 2 and "bad.toml: defaults.presett" in done.stderr and "preset" in done.stderr
     assert jikimi(tmp_path, "check-config", "none.toml").returncode == 2
+
+
+def test_a_transcript_cannot_write_to_the_terminal_what_it_likes(tmp_path: Path) -> None:
+    """Nor stop it with half a character."""
+    texts = ["\x1b[2J\x1b]0;PWNED\x07 안녕", "\u009b31m 빨강", "\u202e발시", "깨진 글"]
+    lines = [line(number, text=text) for number, text in enumerate(texts)]
+    lines[-1] = lines[-1].replace("깨진 글", "\\ud800 깨진 글")
+    (tmp_path / "rude.jsonl").write_text("\n".join(lines), "utf-8")
+    done = jikimi(tmp_path, "rehearse", "rude.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "PWNED" in done.stdout and "\ufffd 깨진 글" in done.stdout
+    for sign in ("\x1b]", "\x1b[2J", "\u009b", "\u202e"):
+        assert sign not in done.stdout
+    assert len(output(tmp_path, "rehearse", "rude.jsonl", "--json")) == len(texts) + 1
+
+
+def test_what_is_too_long_to_be_read_whole_is_shown_to_people(tmp_path: Path) -> None:
+    long = "안녕하세요 " * 5_000
+    lines = [line(1, text=long), line(2, text=f"{long} 죽여버릴테니"), line(3, text="안녕하세요")]
+    unread, threat, short, _ = output(tmp_path, "rehearse", "-", "--json", stdin="\n".join(lines))
+    assert unread["screening"]["unscreened"] == TOO_LONG and unread["decision"]["rule"] == "unscreened"
+    assert threat["decision"]["rule"] == "threat" and "escalate" in threat["decision"]["actions"]
+    assert short["screening"]["unscreened"] is None and short["decision"]["rule"] is None
+
+
+def test_check_config_warns_of_expressions_that_may_take_for_ever(tmp_path: Path) -> None:
+    rule = "[[rules]]\nname = '느린'\nthen = ['flag']\nwhen.text.any_of = ['/(?<!가)나/']"
+    (tmp_path / "old.toml").write_text(rule, "utf-8")
+    done = jikimi(tmp_path, "check-config", "old.toml")
+    assert done.returncode == 0 and "old.toml: 규칙 느린" in done.stdout and "문제없습니다" in done.stdout
+    (verdict, *_) = output(tmp_path, "rehearse", "-", "--json", "--config", "old.toml", stdin=line(1, text="나"))
+    assert verdict["decision"]["rule"] == "느린"
 
 
 def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:

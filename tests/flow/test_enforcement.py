@@ -231,3 +231,19 @@ def test_a_platform_that_is_not_here_loses_nothing() -> None:
             assert await scene.outcomes("1") == {"delete": Done()}
 
     asyncio.run(scenario())
+
+
+def test_where_the_card_itself_cannot_be_made_moderators_are_told_so_once() -> None:
+    async def odd(planned: PlannedAction) -> Outcome:
+        raise KeyError
+
+    async def scenario() -> None:
+        scene = Scene(odd, room_of=lambda message: "room")
+        async with scene.at_work():
+            await scene.decide("1", Delete())
+            await scene.pass_time(200)
+        assert await scene.outcomes("1") == dict.fromkeys(("delete", "flag"), Refused(DEFECT + "KeyError"))
+        ((room, said),) = scene.chat.announced
+        assert room == "room" and "#1" in said
+
+    asyncio.run(scenario())

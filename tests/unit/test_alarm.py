@@ -7,7 +7,7 @@ from bot.domain.community import Community
 from bot.domain.message import Platform
 from bot.domain.rules import Policy
 from bot.errors import Unavailable
-from bot.pipeline.alarm import Alarm
+from bot.pipeline.alarm import GUARD, Alarm
 from bot.pipeline.policies import Policies
 from bot.texts import texts
 from tests.builders import put_settings
@@ -112,3 +112,36 @@ def test_what_was_surely_not_said_is_said_later_and_what_may_have_been_said_is_n
         assert scene.told == [("staff", AWAY)]
 
     run(scenario)
+
+
+def test_of_two_processes_one_tells_that_the_guard_is_away_and_one_that_it_is_back() -> None:
+    async def main() -> None:
+        scene, store = Scene(), MemoryStore()
+        cafe = Community(platform=Platform.REHEARSAL, id="cafe", moderators_channel="staff")
+        await put_settings(store.communities, cafe)
+        policies = Policies(store=store.communities, build=lambda _: Policy(rules=()), clock=scene.clock)
+        await policies.load()
+        alarms = [
+            Alarm(
+                answers={GUARD: scene.answers},
+                policies=policies,
+                platforms={Platform.REHEARSAL: scene.platform},
+                journal=store.journal,
+                inbox=store.inbox,
+                clock=scene.clock,
+                language="ko",
+                is_stood_in_for=True,
+            )
+            for _ in range(2)
+        ]
+        watching = [asyncio.create_task(alarm.run()) for alarm in alarms]
+        scene.is_there = False
+        await scene.clock.advance(60)
+        scene.is_there = True
+        await scene.clock.advance(60)
+        for one in watching:
+            one.cancel()
+        say = texts("ko")
+        assert [words for _, words in scene.told] == [say["alarm.guard_away_stood_in"], say["alarm.guard_back"]]
+
+    asyncio.run(main())

@@ -53,6 +53,18 @@ def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) ->
     assert "***" in load_text(tmp_path, '[storage]\nurl = "postgresql://me:sesame@host/db"').storage.shown
 
 
+def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
+    database, server = "postgresql://jk:SESAME@db/j", "http://u:SESAME@h:8000"
+    config = load_text(tmp_path, f'[storage]\nurl = "{database}"\n[guard]\nservers = ["{server}"]')
+    assert "SESAME" not in repr(config) + config.storage.shown
+    assert (
+        "SESAME" not in load_text(tmp_path, '[storage]\nurl = "postgresql://h/j?user=a&password=SESAME"').storage.shown
+    )
+    for bad in (f'storage = {{url = ["{database}"]}}', 'guard = {servers = ["u:SESAME@h"]}', "guard = {servers = 5}"):
+        assert "SESAME" not in refusal(tmp_path, bad)
+    assert "SESAME" not in refusal(tmp_path, '[telegram]\napi_url = "https:/u:SESAME@h"')
+
+
 def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
     path = tmp_path / "fine.toml"
     path.write_text(content, "utf-8")
@@ -98,6 +110,7 @@ def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
         ("[bots]\nlook = 0", "bots.look", "1"),
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
         ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
+        ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
         ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
         ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
         ("not toml", "mine.toml", "TOML"),
@@ -146,10 +159,10 @@ def test_a_pairs_bar_is_moved_like_a_scores() -> None:
         platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
         bot_owners={"7": "mine"},
     )  # fmt: skip
-    policy = config.model_copy(update={"bots": Bots(owners={"7": "his", "8": "hers"})}).policy_of(community)
+    policy = config.model_copy(update={"bots": Bots(owners={"7": "70", "8": "80"})}).policy_of(community)
     (rule,) = [rule for rule in policy.rules if rule.name == "doubtful-answer"]
     assert rule.when == (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=0.8),)
-    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "hers"}
+    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "80"}
 
 
 def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ def attacks() -> dict[str, Callable[[int], str]]:
     }
     dice = random.Random(11)
     for name, group in shipped().items():
-        for pattern in dice.sample([*group.any_of, *group.unless], 6):
+        patterns = [*group.any_of, *group.unless]
+        for pattern in dice.sample(patterns, min(6, len(patterns))):
             parts = list(letters(parser.parse(expression(pattern)))) or [" "]
             unit = "".join(dice.choice([*parts, *parts, " ", ".", "가", "\u200b"]) for _ in range(dice.randint(1, 12)))
             head = "".join(parts[: dice.randint(0, 6)])

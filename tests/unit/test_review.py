@@ -189,6 +189,14 @@ def test_an_appeal_that_is_turned_down_changes_nothing_and_is_answered_once() ->
     assert performed(place)[-1] == Answer(accepted=True)
 
 
+def test_a_notice_that_still_stands_does_not_keep_a_message_from_being_restored() -> None:
+    """It takes itself away after half a minute; nobody waits for that."""
+    told = Step(action=Warn(), outcome=Done("notice"), begun=True, decided=True)
+    steps = [Step(action=Delete(), outcome=Done(), begun=True, decided=True), told, Step(action=Retract("notice"))]
+    assert consequences([Call.WRONG], steps, called=Call.WRONG).then == (Restore(),)
+    assert consequences([Call.WRONG], steps).then == (Restore(),)
+
+
 def test_what_was_wrongly_called_wrong_is_done_again() -> None:
     place = decided(Delete(), LONG)
     place.come_to_rest()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.config import preset
 from bot.domain.actions import (
     RULE_ACTIONS,
     Action,
@@ -24,6 +25,7 @@ from bot.domain.actions import (
 )
 from bot.domain.conditions import (
     ByBot,
+    ByStaff,
     Category,
     Channel,
     Condition,
@@ -51,6 +53,8 @@ from bot.domain.message import MOST_READ, STAFF, Author, Message, MessageRef, Pa
 from bot.domain.rules import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.domain.verdict import TOO_LONG, TOO_SLOW, GuardVersion, Screening, Task, Unscreened, Verdict
 from bot.texts import because, texts
+from tests.builders import message as built
+from tests.builders import verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
@@ -68,6 +72,7 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Channel, any_of=st.frozensets(names, min_size=1)),
     st.builds(Role, any_of=st.frozensets(names, min_size=1)),
     st.builds(ByBot, bot=st.booleans()),
+    st.builds(ByStaff),
     st.builds(Mentions, at_least=st.integers(1, 5)),
     st.just(IsUnscreened()),
     st.just(Filtered()),
@@ -111,8 +116,9 @@ def kinds(found: tuple[Action, ...]) -> set[str]:
 def test_staff_are_never_touched(message: Message, screening: Screening, policy: Policy, role: str) -> None:
     staff = replace(message, author=replace(message.author, roles=message.author.roles | {role}))
     decision = decide(staff, screening, policy, at=NOW)
-    assert decision.actions == decision.withheld == ()
-    assert all(not finding.matched and finding.why.code == "staff" for finding in decision.findings)
+    assert {action.weight for action in decision.actions} <= {Weight.MODERATORS}
+    for rule, finding in zip(policy.rules, decision.findings, strict=True):
+        assert rule.is_about_staff or (not finding.matched and finding.why.code == "staff")
 
 
 @given(messages, screenings, policies)
@@ -481,3 +487,29 @@ def test_pairs_and_other_conditions_imply_and_contradict_each_other() -> None:
     rule = Rule(name="r", when=(hard, ByBot(bot=False)), then=(Flag(),), reason=REASON)
     assert rule.contradiction() and not replace(rule, when=(hard,)).contradiction()
     assert replace(rule, when=(soft,)).makes_pointless(replace(rule, name="later", when=(hard,)))
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+def test_a_fraud_link_from_a_staff_account_calls_people_and_does_nothing_else(name: str) -> None:
+    """Issue 11, point 9: stolen accounts are how servers fall."""
+    policy = Policy(rules=tuple(text.rule() for text in preset(name)))
+    owner = replace(
+        built("1", "무료 니트로 https://dlscord.example/gift"), author=Author(id="1", roles=frozenset({"moderator"}))
+    )
+    found = decide(owner, verdict(), policy, at=NOW)
+    assert found.actions == (Escalate(),) and found.rule == "staff-link"
+    assert {one.why.code for one in found.findings if one.rule == "advertising"} == {"staff"}
+    member = replace(owner, author=Author(id="2"))
+    assert "staff-link" not in [one.rule for one in decide(member, verdict(), policy, at=NOW).findings if one.matched]
+    talk = replace(owner, text="오늘 저녁에 모여요")
+    assert not decide(talk, verdict(), policy, at=NOW).is_incident
+
+
+def test_a_rule_about_staff_never_sanctions_them() -> None:
+    hard = Rule(name="r", when=(ByStaff(),), then=(Delete(), Ban(), Warn()), reason=REASON)
+    said = replace(built("1", "말"), author=Author(id="1", roles=frozenset({"owner"})))
+    found = decide(said, verdict(), Policy(rules=(hard,)), at=NOW)
+    assert found.actions == (Flag(),)
+    assert found.withheld == (Delete(), Warn(), Ban()) and found.restraints == (Why("staff"),)
+    room = Policy(rules=(hard,), exempt_channels=frozenset({said.ref.channel_id}))
+    assert not decide(said, verdict(), room, at=NOW).is_incident

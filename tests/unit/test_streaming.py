@@ -104,3 +104,10 @@ def test_no_more_is_held_than_was_allowed() -> None:
 def test_quiet_can_be_switched_off() -> None:
     streams = Streams(quiet=timedelta(0))
     assert streams.sift(revision(1, 0), later(0)) == ([revision(1, 0)], [])
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up() -> None:
+    streams = Streams()
+    streams.sift(revision(0, 0), later(0))
+    streams.sift(revision(1, 1), later(1))
+    assert [*streams.due(later(-3600))] == [revision(1, 1)]
