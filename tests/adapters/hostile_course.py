@@ -182,15 +182,18 @@ class Stand:
 
     async def start(self) -> None:
         identified, polls = self.wire.identified, self.server.polls
+        await self.begin()
+        async with asyncio.timeout(90):
+            while self.wire.identified == identified or self.server.polls == polls:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)
+
+    async def begin(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self.entry, "run", "--config", str(self.folder / "config.toml"),
                 stdout=log, stderr=log,
             )  # fmt: skip
-        async with asyncio.timeout(90):
-            while self.wire.identified == identified or self.server.polls == polls:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
 
     async def stop(self, patience: float = 60.0) -> tuple[int, float]:
         """The exit code (-9: it had to be killed) and the seconds it took."""
@@ -405,7 +408,7 @@ async def _supervise(here: Stand, deaths: list[int]) -> None:
         assert here.process
         deaths.append(await here.process.wait())
         await here.ask("UPDATE holders SET alive_until = 0")  # what half a minute does
-        await here.start()
+        await here.begin()
 
 
 async def overload(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
