@@ -97,8 +97,8 @@ class CardBoard:
         with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
             await self._recall(channel, message.community_id, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
-            # Its author has appealed; or something was given up; or the card could not be written anew the last time; or
-            # an earlier process has shown it, and died before it could say so.
+            # Its author has appealed; or something was given up; or the card could not be written anew the last time;
+            # or an earlier process has shown it, and died before it could say so.
             return await self._fold(planned.incident_id, message.author.id, card)
         # In a raid moderators read one card of all who take part, not one of each.
         whose = "" if self._is_crowded(int(channel)) else message.author.id
