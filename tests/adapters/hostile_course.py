@@ -374,7 +374,7 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     from tests.adapters.poisoned import POISONS
 
     report = Report(name="poison")
-    async with stand(postgres, folder, rules='"delete", "flag"', entry="tests.adapters.poisoned") as here:
+    async with stand(postgres, folder, rules='"delete"', entry="tests.adapters.poisoned") as here:
         supervising = asyncio.create_task(_supervise(here, deaths := []))
         harmful: dict[str, set[str]] = {name: set() for name in NETWORKS}
         for number in range(max(40, round(seconds * 10))):
