@@ -447,8 +447,8 @@ async def overload(postgres: Postgres, folder: Path, *, seconds: float) -> Repor
 async def sigterm_while_away(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """One thing after the other is away, refused or black; SIGTERM; and the next process finishes the work.
 
-    What is written is no raid, in which warnings and cards would rightly wait for minutes: few members write, and one
-    message in each room is warned of each time."""
+    What is written is no raid, in which warnings and cards would rightly wait for minutes: one member writes in each
+    room, and is warned once each time."""
     report = Report(name="sigterm-while-away")
     async with stand(postgres, folder, rules='"delete", "flag"') as here:
         here.server.group_limit = None  # one process has kept to it; the next ones cannot know what it had sent
@@ -468,10 +468,12 @@ async def sigterm_while_away(postgres: Postgres, folder: Path, *, seconds: float
                     proxy.mode = "pass"
                     proxy.reset_all()
                 began = time.monotonic()
+                await here.ask("UPDATE holders SET alive_until = 0")  # what half a minute does
                 await here.start()
                 if not await here.until(here.all_done):
                     left = await here.open_work()
                     report.problems.append(f"{what}: the next process left {left[0]} messages, {left[1]} actions open")
+                print(what, report.figures[what], time.monotonic() - began, flush=True)
                 report.figures[what] += f", done {time.monotonic() - began:.1f} s later"
                 if name in ("nothing", "the guard"):
                     unsure = await here.ask("SELECT id FROM actions WHERE state = 'unconfirmed'")
@@ -481,15 +483,15 @@ async def sigterm_while_away(postgres: Postgres, folder: Path, *, seconds: float
 
 
 async def _write_and_cut(here: Stand, seconds: float, proxy: FaultProxy | None, mode: str) -> None:
-    """In each loud room 20 harmful messages a second; after a quarter of the time what is behind `proxy` is away."""
-    for tick in range(round(seconds * 20)):
+    """In each loud room 8 harmful messages a second; after a quarter of the time what is behind `proxy` is away."""
+    for tick in range(round(seconds * 8)):
         for room in here.loud.values():
-            room.write(f"나쁜 말 {tick}{' 경고감' if tick == round(seconds * 10) else ''}", tick % 2)
-        if tick == round(seconds * 5) and proxy:
+            room.write(f"나쁜 말 {tick}{' 경고감' if tick == round(seconds * 4) else ''}", 7)
+        if tick == round(seconds * 2) and proxy:
             proxy.mode = mode  # type: ignore[assignment]
             if mode == "reset":
                 proxy.reset_all()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1 / 8)
 
 
 #: What no API answers, and networks do: hotel pages, proxies' errors, answers that were cut.
