@@ -97,10 +97,9 @@ class CardBoard:
         with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
             await self._recall(channel, message.community_id, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
-            # Its author has appealed; or something was given up; or an earlier process has shown it, and died before it
-            # could say so.
-            self._write_anew(card)
-            return await self._point_to_appeal(planned.incident_id, card)
+            # Its author has appealed; or something was given up; or the card could not be written anew the last time;
+            # or an earlier process has shown it, and died before it could say so.
+            return await self._fold(planned.incident_id, message.author.id, card)
         # In a raid moderators read one card of all who take part, not one of each.
         whose = "" if self._is_crowded(int(channel)) else message.author.id
         burst = (channel, whose, planned.rule)
@@ -133,9 +132,9 @@ class CardBoard:
             if incident_id not in card.incidents:
                 card.incidents.append(incident_id)
                 card.members[member_id] = None
+            _remember(self._posted, incident_id, card)  # for good: whenever the card is written anew, it names it
             if not await asyncio.shield(self._write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=1)
-            _remember(self._posted, incident_id, card)
             return await self._point_to_appeal(incident_id, card)
 
     async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
@@ -143,7 +142,6 @@ class CardBoard:
         found = await self.desk.look_up(Platform.DISCORD, card.community_id, incident_id)
         if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
-        self._write_anew(card)
         by = found[0].decision.message.author.name
         card_id = card.message_id.result()
         room = self.client.get_partial_messageable(card.channel_id)

@@ -9,6 +9,7 @@ from typing import Any
 import discord
 import pytest
 
+from adapters.discord import cards
 from adapters.discord.cards import CROWD
 from bot.domain.actions import Delete, Done, Escalate, Flag, Refused
 from bot.domain.card import Button, press_id
@@ -177,6 +178,28 @@ def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
     play(scene)
 
 
+def test_an_incident_stays_with_the_card_that_it_was_put_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where that could not be written anew at once, and would take nothing more when it can."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card, message = await shown(place, heard, 1), await opened(place, heard, 2)
+
+        async def away(*which: Any) -> Any:
+            raise Unavailable("database")
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(place.desk, "look_up", away)
+            with pytest.raises(Unavailable):
+                await heard.chat.perform(place.planned(Flag(), message, incident=2))
+        monkeypatch.setattr(cards, "BURST", 0.0)
+        outcome = await heard.chat.perform(place.planned(Flag(), message, incident=2))
+        assert outcome == Done(f"{place.mods}/{card.id}")
+        footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]
+        assert footers == ["#1 #2"]
+
+    play(scene)
+
+
 def test_in_a_raid_members_share_a_card_that_says_so() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         people = [place.join(f"회원 {number}") for number in range(CROWD + 5)]
@@ -190,13 +213,13 @@ def test_in_a_raid_members_share_a_card_that_says_so() -> None:
                 else:
                     break
             assert isinstance(outcome, Done)
-        cards = list(place.wire.backend.messages[place.mods].values())
-        assert len(cards) == CROWD + 1
-        (embed,) = cards[-1].embeds
+        posted = list(place.wire.backend.messages[place.mods].values())
+        assert len(posted) == CROWD + 1
+        (embed,) = posted[-1].embeds
         fields = {field["name"]: field["value"] for field in embed["fields"]}
         assert fields["회원"].split() == [f"<@{who}>" for who in people[CROWD:]]
         assert "회원 5명" in fields["여러 회원"] and "모든 사건" in fields["여러 회원"]
-        place.wire.click(place.dal, place.mods, cards[-1].id, press_id(Button.RIGHT, CROWD + 1))
+        place.wire.click(place.dal, place.mods, posted[-1].id, press_id(Button.RIGHT, CROWD + 1))
         await until(lambda: len(place.desk.calls) == 5)
 
     play(scene)

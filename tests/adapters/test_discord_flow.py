@@ -182,21 +182,23 @@ def test_staff_is_left_alone(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path) -> None:
+def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "BURST", float("inf"))  # seconds; a busy machine may take longer than a minute
+
     async def scenario() -> None:
         async with cafe() as place, at_work(place, tmp_path / "db") as at:
             place.wire.buckets = BUCKETS
-            for number in range(60):
-                place.write(f"나쁜 말 {number}")
+            written = {str(place.write(f"나쁜 말 {number}").id) for number in range(60)}
             place.write("좋은 말")
-            await until(lambda: at.in_general() == ["좋은 말"])
-            singles = len(place.wire.made("DELETE", "/messages/"))
-            bulks = len(place.wire.made("POST", "bulk-delete"))
-            assert singles <= 5 and 1 <= bulks <= 10
-            await until(at.cards)
-            await until(lambda: len(at.cards()[0].embeds[0]["footer"]["text"].split()) == 60, 20)
+            await until(lambda: at.in_general() == ["좋은 말"], 60)
+            singles = [call.path.rpartition("/")[2] for call in place.wire.made("DELETE", "/messages/")]
+            in_bulk = [str(id_) for call in place.wire.made("POST", "bulk-delete") for id_ in call.body["messages"]]
+            assert {*singles, *in_bulk} == written
+            assert len(singles) < len(written) / 2
+            await until(lambda: len(_named(at)) >= 60, 60)
+            assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
             assert len(at.cards()) == 1  # the burst is folded into one card
-            assert len(place.wire.made("PATCH", f"/channels/{place.mods}/messages/")) <= 10
+            assert len(place.wire.made("PATCH", f"/channels/{place.mods}/messages/")) < 30
 
     asyncio.run(scenario())
 
@@ -320,7 +322,7 @@ def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
             await until(lambda: len(at.in_general()) == 300, 60)
             assert not any("나쁜" in text for text in at.in_general())
             assert len(await at.incidents()) == 100
-            await until(lambda: len(_named(at)) >= 100, 60)
+            await until(lambda: len(_named(at)) >= 100, 60)  # each on one card, whatever was away when it was written
             assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
 
     asyncio.run(scenario())
