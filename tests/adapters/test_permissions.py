@@ -1,5 +1,6 @@
 """Who may do what: the page, the table and the platforms say the same, and everybody presses everything everywhere."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -19,17 +20,21 @@ from bot.domain.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.domain.bots import Bot
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
+from bot.domain.keys import written
 from bot.domain.permissions import NEEDED, Deed, Right, may
 from bot.domain.review import Appeal, Call
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, until
+from tests.adapters.http_api_stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
+from tests.adapters.http_api_stage import stage as api_stage
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
 from tests.adapters.test_discord_appeals import warned
 from tests.adapters.test_discord_cards import answers, opened
 from tests.adapters.test_discord_commands import carried, choices, play, set_up, settings
 from tests.adapters.test_telegram_cards import cards, press, said
 from tests.adapters.test_telegram_hostile import served
-from tests.builders import put_settings
+from tests.builders import NOW, put_settings
+from tests.fakes import ScriptedGuard
 from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
 from tests.unit.test_card import called, incident
 
@@ -577,3 +582,55 @@ def test_lifting_a_ban_takes_the_right_to_ban() -> None:
     for button in (Button.WRONG, Button.LIFT, Button.ACCEPT, Button.TIMEOUT):
         assert not may(both, button, banned) and may(both | {Right.BAN}, button, banned), button
     assert may(both, Button.UPHOLD, banned)
+
+
+def test_every_key_asks_every_route_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is judged by its own community's rules, whatever it asks for; what is no key learns nothing."""
+    monkeypatch.setattr("adapters.http_api.admission.EVERY", 0.05)  # seconds until a revoked key is known as one
+    routes = {
+        "/v1/check": (b'{"prompt": "\xeb\xa7\x90"%b}', "application/json"),
+        "/v1/check/stream": (b'{"prompt": "\xeb\xa7\x90"%b}\n{"piece": "\xeb\xa7\x90"}\n', "application/x-ndjson"),
+        "/v1/moderations": (b'{"input": "\xeb\xa7\x90"%b}', "application/json"),
+    }
+
+    async def scenario() -> None:
+        async with api_stage(tmp_path, ScriptedGuard({"말": 0.85})) as api:
+            lenient = Community(
+                platform=KEY.platform, id=OTHER.community_id, thresholds={"harm": 0.99, "harmful-answer": 0.99}
+            )
+            await put_settings(api.core.desk, lenient)
+            revoked = replace(KEY, id="c3", revoked_at=NOW)
+            await api.core.keys.add(revoked)
+            paths = json.loads((await api.get("/openapi.json"))[1])["paths"]
+            closed = {path for path, of in paths.items() if any("401" in one["responses"] for one in of.values())}
+            assert closed == set(routes), "a new route is to be in the table"
+
+            async def asked(path: str, key: str | None, about: bytes = b"") -> tuple[int, str]:
+                body, kind = routes[path]
+                headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {key}"} if key is not None else {})
+                async with api.session.post(path, data=body % about, headers=headers) as answer:
+                    return answer.status, await answer.text()
+
+            about = b', "community": "%b"' % KEY.community_id.encode()
+            strangers = (None, "", "nonsense", WRITTEN + "x", written("zz", "secret"), written("c3", "secret"))
+            for path in routes:
+                for key in strangers:
+                    status, told = await asked(path, key)
+                    assert status == 401 and json.loads(told)["error"]["code"] == "unauthorized", (path, key)
+                for key, is_flagged in ((WRITTEN, True), (WRITTEN_OTHER, False)):
+                    status, told = await asked(path, key)
+                    assert status == 200 and ('"flagged":true' in told) is is_flagged, (path, key, told)
+                if path != "/v1/moderations":  # which knows no community but the key's
+                    status, told = await asked(path, WRITTEN_OTHER, about)
+                    assert "wrong_community" in told and "flagged" not in told, (path, told)
+            await api.core.keys.revoke(KEY.id, api.core.clock.now())
+            for path in routes:
+                async with asyncio.timeout(30):  # it is known within EVERY
+                    while (await asked(path, WRITTEN))[0] != 401:  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
+                assert (await asked(path, WRITTEN_OTHER))[0] == 200, path
+            for path in set(paths) - closed:
+                _, told = await api.get(path)
+                assert not any(secret in told for secret in (KEY.name, KEY.digest, OTHER.name, OTHER.digest)), path
+
+    asyncio.run(scenario())
