@@ -64,7 +64,8 @@ async def moderate(
 
     async def lose(platform: Platform, error: BotError) -> None:
         broken.append(error)
-        _log.error("platform lost", platform=platform, reason=str(error))
+        if platform is not Platform.REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
+            _log.error("platform lost", platform=platform, reason=str(error))
         if heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
             return
         enforcer.platforms = {name: chat for name, chat in enforcer.platforms.items() if name is not platform}

@@ -62,6 +62,7 @@ class GroupCommit(Generic[Item, Result]):
             if len(calls) == 1 or isinstance(error, Unavailable):
                 for _, written in calls:
                     written.set_exception(error)
+                    written.exception()  # a caller who was cancelled does not ask; asyncio would log that nobody did
             else:  # one call's trouble is not the others': each gets a commit and an answer of its own
                 for call in calls:
                     await self._commit([call])

@@ -5,7 +5,7 @@ A fault is counted for an exception of its own (`fault`), and for a death while 
 Messages and actions are one account: what dies, dies whole.
 """
 
-from sqlalchemy import ColumnElement, Select, Table, Update, and_, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, Table, Update, and_, case, func, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import actions, holders, messages
@@ -19,6 +19,11 @@ _WORK = ((messages, messages.c.settled_at.is_(None)), (actions, actions.c.finish
 def innocent(work: Table) -> ColumnElement[bool]:
     """What may be handed out at any time, as far as this is concerned."""
     return and_(work.c.circle.is_(None), or_(work.c.faults.is_(None), work.c.faults < MOST_FAULTS))
+
+
+def on_trial(work: Table) -> ColumnElement[bool]:
+    """Suspected and not given up: what was given up is only closed, and must not look like company."""
+    return and_(work.c.circle.is_not(None), func.coalesce(work.c.faults, 0) < MOST_FAULTS)
 
 
 def given_up(work: Table) -> ColumnElement[bool]:
@@ -37,14 +42,11 @@ async def next_suspects(
     """The ids of those suspects among `which` that `holder` may be handed beside innocent work: half of the smallest
     circle. None while it has others in hand, so that it dies of no more than these."""
     open_ = dict(_WORK)[work]
-    free = (open_, work.c.holder.is_(None), work.c.circle.is_not(None), work.c.faults < MOST_FAULTS, *which)
+    free = (open_, work.c.holder.is_(None), on_trial(work), *which)
     smallest = (await connection.execute(select(func.min(work.c.circle)).where(*free))).scalar()
     if smallest is None:
         return None
-    in_hand = (
-        select(one.c.id).where(one_open, one.c.holder == holder, one.c.circle.is_not(None), one.c.faults.is_not(None))
-        for one, one_open in _WORK
-    )
+    in_hand = (select(one.c.id).where(one_open, one.c.holder == holder, on_trial(one)) for one, one_open in _WORK)
     if (await connection.execute(union_all(*in_hand).limit(1))).first():
         return None
     half = -(-smallest // 2)
@@ -57,7 +59,9 @@ async def blame(connection: AsyncConnection) -> None:
     dead = [(open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id))) for work, open_ in _WORK]
     counted = union_all(
         *(
-            select(work.c.holder, func.count(), func.count(work.c.circle)).where(*theirs).group_by(work.c.holder)
+            select(work.c.holder, func.count(), func.count(case((on_trial(work), 1))))
+            .where(*theirs)
+            .group_by(work.c.holder)
             for (work, _), theirs in zip(_WORK, dead, strict=True)
         )
     )
@@ -68,6 +72,6 @@ async def blame(connection: AsyncConnection) -> None:
     for holder, (all_, suspects) in held.items():
         circle = suspects or all_
         for work, open_ in _WORK:
-            theirs = (open_, work.c.holder == holder, *([work.c.circle.is_not(None)] if suspects else []))
+            theirs = (open_, work.c.holder == holder, *([on_trial(work)] if suspects else []))
             faults = func.coalesce(work.c.faults, 0) + int(circle == 1)
             await connection.execute(update(work).where(*theirs).values(circle=circle, faults=faults))

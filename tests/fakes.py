@@ -292,9 +292,12 @@ class Suspects:
         started = (id_ for id_, action in self.store.actions.items() if action.started and action.outcome is None)
         return [*self.store.inbox.leased, *started]
 
+    def on_trial(self, one: MessageRef | int) -> bool:
+        return one in self.circles and self.faults[one] < 3
+
     def die(self) -> None:
         in_hand = self.in_hand()
-        blamed = [one for one in in_hand if one in self.circles] or in_hand
+        blamed = list(filter(self.on_trial, in_hand)) or in_hand
         for one in blamed:
             self.circles[one] = len(blamed)
             self.faults[one] += len(blamed) == 1
@@ -305,7 +308,7 @@ class Suspects:
         suspects = [one for one in working if _name(one) in self.circles]
         smallest = min((self.circles[_name(one)] for one in suspects), default=0)
         alike = [one for one in suspects if self.circles[_name(one)] == smallest]
-        busy = any(one in self.circles for one in self.in_hand())
+        busy = any(map(self.on_trial, self.in_hand()))
         return [] if busy else alike[: -(-smallest // 2)], [one for one in working if one not in suspects]
 
 

@@ -55,13 +55,15 @@ class Enforcer:
         async with asyncio.TaskGroup() as stage:
             while not (stopping and stopping.is_set()):
                 self._ending = closing is not None and closing.is_set()
+                # Before the claim: what ends during it may be what the next one waits for, a share or a suspect.
+                was_idle = self.under_way.is_empty
                 claimed = await patiently(self._claim, self.clock)
                 for planned in claimed:
                     self.under_way.begin(Lane.of(planned))
                     doing = stage.create_task(self._carry_out(planned))
                     if isinstance(planned.action, Warn):
                         self._last_words[planned.incident_id] = doing
-                if self._ending and not claimed and self.under_way.is_empty:
+                if self._ending and was_idle and not claimed:
                     return
                 if not claimed:
                     await self.planned.wait(self.poll)  # rung for what is planned, and for room

@@ -81,7 +81,8 @@ class Screener:
 
     async def _claim(self, closing: asyncio.Event | None) -> None:
         while True:
-            no_more = closing is not None and closing.is_set()  # before the claim: what came until then is seen
+            # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
+            no_more, was_idle = closing is not None and closing.is_set(), not self._busy
             room = min(self.in_flight - self._busy, self.queue.room, MOST_AT_ONCE)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
@@ -92,7 +93,7 @@ class Screener:
                 self._screen(message)
             if room and len(claimed) + swept == room:
                 await asyncio.sleep(0)
-            elif done and not self._busy:
+            elif done and was_idle and not self._busy:
                 return
             else:  # all that waits is taken: asking again would only keep others from the database
                 self._wants_room = no_more or not room

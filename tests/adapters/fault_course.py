@@ -29,7 +29,7 @@ from bot.config import preset
 from storage.communities import SqlCommunities
 from storage.database import Database
 from tests.adapters import hostile_course
-from tests.adapters.fault_places import PLACES, Fault, Place, away
+from tests.adapters.fault_places import PLACES, Fault, Place, TelegramPlace, away
 from tests.builders import put_settings
 from tests.fault_proxy import FaultProxy
 from tests.guard_server import GuardServer
@@ -109,7 +109,7 @@ class Course:
                 await asyncio.sleep(2.0)  # whatever comes twice comes now
                 await self._check(outcome)
             finally:
-                code = await self._stop()
+                code = await self._stop(self.process)
             if code:
                 outcome.problems.append(f"ended with code {code}")
             return outcome
@@ -161,15 +161,15 @@ class Course:
                 stdout=log, stderr=log,
             )  # fmt: skip
 
-    async def _stop(self) -> int:
+    async def _stop(self, process: asyncio.subprocess.Process) -> int:
         with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(30):
-                return await self.process.wait()
+                return await process.wait()
         except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+            process.kill()
+            await process.wait()
             return -9
 
     # ---- the course
@@ -227,13 +227,18 @@ class Course:
 
     @asynccontextmanager
     async def _two_pollers(self) -> AsyncIterator[None]:
-        """Another process with the same token: Telegram lets the new one in, the old one ends."""
-        second = await self._begin()
-        yield
-        first, self.process = self.process, second
-        async with asyncio.timeout(30):
-            code = await first.wait()
-        assert code == 2, f"the first poller ended with code {code}"
+        """Another process with the same token and database: Telegram ends the poll of one and then of the other. Both
+        go on; and when the second one is stopped, the first one hears everything again."""
+        assert isinstance(self.place, TelegramPlace)
+        first, second = self.process, await self._begin()
+        try:
+            async with asyncio.timeout(60):
+                await self.place.contested()
+            yield
+        finally:
+            code = await self._stop(second)
+        assert code == 0, f"the second poller ended with code {code}"
+        assert first.returncode is None, f"the first poller ended with code {first.returncode}"
 
     # ---- what came of it
 

@@ -232,6 +232,11 @@ class TelegramPlace:
         while self._server.polls == polls:  # noqa: ASYNC110 (nobody tells us)
             await asyncio.sleep(0.05)
 
+    async def contested(self) -> None:
+        """Return when the poll of one process has ended that of another."""
+        while not any("terminated by other" in call.error for call in self._server.calls):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
     def write(self, text: str, author: int) -> str:
         author += 1000
         if author not in self._server.chats:
@@ -258,7 +263,7 @@ class TelegramPlace:
 
     def warnings(self) -> Counter[int]:
         said = (m.get("text", "") for chat in self._server.chats.values() for m in chat.messages.values())
-        return Counter(int(found[1]) for text in said if (found := re.search(r"/appeal (\d+)", text)))
+        return Counter(int(found[1]) for text in said if (found := re.search(r"/appeal_(\d+)", text)))
 
     def cards(self) -> dict[int, set[str]]:
         versions = [(str(id_), m.get("text", "")) for id_, m in self._room.messages.items()]

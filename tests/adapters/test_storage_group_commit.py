@@ -1,6 +1,7 @@
 """Group commit: who shares a commit, and who gets which error."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -103,3 +104,23 @@ def test_a_call_is_carried_out_even_if_its_caller_is_cancelled() -> None:
         assert await later == [30]
 
     asyncio.run(scenario())
+
+
+def test_an_error_that_a_cancelled_caller_does_not_hear_is_nothing_for_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        disk.bad = {1: Unavailable("out of reach")}
+        group = GroupCommit(disk.write)
+        disk.go.clear()
+        calling = asyncio.create_task(group([1]))
+        await turn()
+        calling.cancel()
+        await turn()
+        disk.go.set()
+        await group.finish()
+
+    asyncio.run(scenario())
+    gc.collect()
+    assert not caplog.records

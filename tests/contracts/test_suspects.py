@@ -45,6 +45,23 @@ def test_the_one_that_kills_is_found_and_its_neighbours_are_not_condemned(opens:
     asyncio.run(scenario())
 
 
+def test_what_was_given_up_and_is_not_yet_closed_is_no_company_for_the_next(opens: Opens) -> None:
+    """Every process dies of whatever it is given to judge, before it can close what earlier ones gave up."""
+
+    async def scenario() -> None:
+        for _ in range(12):
+            async with opens() as store:
+                await store.inbox.keep([message("first"), message("second")])
+                given_up = ids(await store.inbox.given_up(10))
+                if not await claim(store):
+                    assert sorted(given_up) == ["first", "second"]
+                    return
+                await store.die()
+        raise AssertionError("nobody is ever given up")
+
+    asyncio.run(scenario())
+
+
 def test_what_nobody_suspects_goes_on_meanwhile(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:

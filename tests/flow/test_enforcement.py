@@ -218,6 +218,37 @@ def test_what_is_under_way_is_finished_when_it_is_to_stop_and_nothing_more_is_be
     asyncio.run(scenario())
 
 
+def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim() -> None:
+    """The claim found no room, and when it answered there was room: that is no reason to end."""
+    go_on = asyncio.Event()
+
+    async def wait(planned: PlannedAction) -> Outcome:
+        await go_on.wait()
+        return Done()
+
+    async def scenario() -> None:
+        scene, closing = Scene(wait, under_way=UnderWay(whole=1, platform=1, community=1)), asyncio.Event()
+        claim = scene.store.outbox.claim
+
+        async def slowly(*args: Any, **more: Any) -> Any:
+            claimed = await claim(*args, **more)
+            if not claimed and not go_on.is_set():
+                go_on.set()
+                while not scene.enforcer.under_way.is_empty:  # noqa: ASYNC110 (nobody tells us)
+                    await asyncio.sleep(0)
+            return claimed
+
+        scene.store.outbox.claim = slowly  # type: ignore[method-assign]
+        for name in ("1", "2", "3"):
+            await scene.decide(name, Delete())
+        closing.set()
+        async with asyncio.timeout(10):
+            await scene.enforcer.run(closing)
+        assert len(scene.chat.ended) == 3
+
+    asyncio.run(scenario())
+
+
 def test_a_platform_that_is_not_here_loses_nothing() -> None:
     async def scenario() -> None:
         scene = Scene()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -103,6 +103,42 @@ def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.Monke
             await again.screen(message("next"))
             assert [*texts_of(again.settled)] == ["next"], "settled once, also over restarts"
             shown_once_as_a_defect(await again.incidents())
+
+    asyncio.run(scenario())
+
+
+def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(opens: Opens) -> None:  # noqa: F811
+    """Suspects are handed out in halves. A claim that found the first half in hand, and answered when it was settled,
+    used to end the stage."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            await store.inbox.keep([message(str(number)) for number in range(4)])
+            assert len(await store.inbox.claim(4, fresh_since=NOW)) == 4
+            await store.die()
+        async with opens() as store:
+            stages, closing, claims = Stages(store, ScriptedGuard()), asyncio.Event(), asyncio.Event()
+            claim, settle = store.inbox.claim, store.inbox.settle
+
+            async def claim_slowly(limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+                claimed = await claim(limit, fresh_since=fresh_since)
+                if not claimed:
+                    claims.set()
+                    await stages.until(lambda: not stages.screener._busy)
+                return claimed
+
+            async def settle_meanwhile(settlements: Sequence[Settlement]) -> None:
+                await claims.wait()
+                await settle(settlements)
+
+            store.inbox.claim, store.inbox.settle = claim_slowly, settle_meanwhile  # type: ignore[method-assign]
+            closing.set()
+            async with asyncio.TaskGroup() as group:
+                queue = group.create_task(stages.queue.run())
+                screening = group.create_task(stages.screener.run(closing))
+                await stages.until(screening.done)
+                queue.cancel()
+            assert {*texts_of(stages.settled)} == {"0", "1", "2", "3"}
 
     asyncio.run(scenario())
 
