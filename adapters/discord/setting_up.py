@@ -44,7 +44,11 @@ class SettingUp:
             await answer(interaction, self.status(interaction, say), view=self._page(interaction, say, 0))
 
     async def turn(self, interaction: Interaction, say: Texts, page: int) -> None:
-        await interaction.response.edit_message(view=self._page(interaction, say, page))
+        """A page shows how things are set."""
+        if no := refusal(interaction, Deed.SET_UP, say):
+            await answer(interaction, no)
+        else:
+            await interaction.response.edit_message(view=self._page(interaction, say, page))
 
     async def set(self, interaction: Interaction, say: Texts, page: int, edit: Edit) -> bool:
         """Store what was chosen and show the settings as they are now; False where that was not to be."""

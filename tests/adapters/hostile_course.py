@@ -394,15 +394,17 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     from tests.adapters.poisoned import POISONS
 
     report = Report(name="poison")
-    async with stand(postgres, folder, rules='"delete", "flag"', entry="tests.adapters.poisoned") as here:
+    async with stand(postgres, folder, rules='"delete"', entry="tests.adapters.poisoned") as here:
         supervising = asyncio.create_task(_supervise(here, deaths := []))
         harmful: dict[str, set[str]] = {name: set() for name in NETWORKS}
+        short = seconds < 10  # one way to die, then: each takes a handful of starts to be found
+        chosen = [word for word, kind in POISONS.items() if not (short and kind == "deed dies")]
         for number in range(max(40, round(seconds * 10))):
             for name, room in here.loud.items():
                 harmful[name].add(room.write(f"나쁜 말 {number}", number % 20))
                 room.write(f"좋은 말 {number}", number % 20)
-                if number % 5 == 3 and number // 5 < len(POISONS):
-                    room.write(f"{[*POISONS][number // 5]} {number}", 99)
+                if number % 5 == 3 and number // 5 < len(chosen):
+                    room.write(f"{chosen[number // 5]} {number}", 99)
             await asyncio.sleep(0.05)
         if not await here.until(here.all_done, 6 * PATIENCE):
             report.problems.append("left open for ever: {} messages, {} actions".format(*await here.open_work()))
@@ -414,7 +416,7 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
         report.figures["deaths"] = str(len(deaths))
         if not deaths:
             report.problems.append("nothing was lethal")
-        lethal = sum(kind.endswith("dies") for kind in POISONS.values()) * len(NETWORKS)
+        lethal = sum(POISONS[word].endswith("dies") for word in chosen) * len(NETWORKS)
         report.figures["lethal messages"] = str(lethal)
         states = Counter(row["state"] for row in await here.ask("SELECT state FROM actions WHERE kind = 'flag'"))
         report.figures["cards"] = json.dumps(states)

@@ -1,9 +1,10 @@
 """Who may do what: the page, the table and the platforms say the same, and everybody presses everything everywhere."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -16,17 +17,25 @@ from adapters.discord.asking import PERMISSION
 from adapters.http_api.openapi import document
 from adapters.telegram.commands import ANYBODYS, DEEDS
 from bot.domain.actions import Ban, Delete, Done, Escalate, Flag, Timeout
+from bot.domain.bots import Bot
 from bot.domain.card import Button, press_id
 from bot.domain.community import Community
+from bot.domain.keys import written
 from bot.domain.permissions import NEEDED, Deed, Right, may
 from bot.domain.review import Appeal, Call
 from bot.texts import texts
 from tests.adapters.discord_cafe import Cafe, Heard, until
+from tests.adapters.http_api_stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
+from tests.adapters.http_api_stage import stage as api_stage
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
+from tests.adapters.test_discord_appeals import warned
 from tests.adapters.test_discord_cards import answers, opened
-from tests.adapters.test_discord_commands import play
+from tests.adapters.test_discord_commands import carried, choices, play, set_up, settings
 from tests.adapters.test_telegram_cards import cards, press, said
-from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT
+from tests.adapters.test_telegram_hostile import served
+from tests.builders import NOW, put_settings
+from tests.fakes import ScriptedGuard
+from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
 from tests.unit.test_card import called, incident
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
@@ -49,6 +58,17 @@ COMMANDS: dict[str, tuple[dict[str, Any], Deed]] = {
     "appeal": ({"incident": 1}, Deed.APPEAL),
 }
 MENUS = {"Judge with Jikimi": Deed.JUDGE, "Report to Jikimi": Deed.FLAG}
+
+#: The menus of the set-up: on which page, of which kind (8 channels, 7 roles and people, 3 words), and what each takes.
+SELECTS: dict[str, tuple[int, int, Deed]] = {
+    "moderators_channel": (0, 8, Deed.BIND_ROOM),
+    "urgent": (0, 7, Deed.SET_UP),
+    "report_channel": (0, 8, Deed.BIND_ROOM),
+    "preset": (1, 3, Deed.SET_UP),
+    "mode": (1, 3, Deed.SET_UP),
+    "language": (1, 3, Deed.SET_UP),
+}
+VALUES = {"preset": "strict", "mode": "live", "language": "en"}
 
 
 def rows(page: str) -> Iterator[list[str]]:
@@ -103,9 +123,35 @@ async def card_with(button: Button, place: Cafe, heard: Heard, number: int) -> A
     return place.wire.backend.messages[place.mods][int(outcome.receipt.split("/")[1])]
 
 
+def everybody(place: Cafe) -> dict[str, tuple[int, frozenset[Right]]]:
+    """Who may be there to press, with their rights by the table."""
+    backend = place.wire.backend
+    people: dict[str, tuple[int, frozenset[Right]]] = {"owner": (place.owner, frozenset(Right))}
+    for right, name in PERMISSION.items():
+        role = backend.create_role(place.guild, name, permissions=discord.Permissions(**{name: True}).value).id
+        people[name] = place.join(name, role), frozenset({right, Right.REVIEW})
+    people["with a title"] = place.join("명예", backend.create_role(place.guild, "명예", permissions=0).id), frozenset()
+    people["member"] = place.join("새봄"), frozenset()
+    dismissed = place.join("어제", place.staff_role)
+    backend.remove_member_role(place.guild, dismissed, place.staff_role)
+    people["dismissed a second ago"] = dismissed, frozenset()
+    return people
+
+
+async def heard_alone(place: Cafe, channel: int, record: Any) -> str:
+    """What the presser alone is told in the end; nothing where a window opens for them."""
+
+    def first() -> int | None:
+        own = record.message_id not in (None, record.source_message_id) and not record.loading
+        return int(record.message_id) if own else next(iter(record.followup_ids), None)
+
+    await until(lambda: record.modal or first())
+    return "" if record.modal else str(place.wire.backend.get_message(channel, first()).content)
+
+
 def test_everybody_presses_everything_on_discord() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        backend, say = place.wire.backend, texts("en")
+        backend, say, people = place.wire.backend, texts("en"), everybody(place)
         known = [one for one in backend.commands[None].values() if one.get("type", 1) == 1]
         typed = {
             f"{one['name']} {sub['name']}" if sub else one["name"]
@@ -115,23 +161,14 @@ def test_everybody_presses_everything_on_discord() -> None:
         assert typed == set(COMMANDS), "a new command is to be in the table"
         menus = {one["name"] for one in backend.commands[None].values() if one.get("type", 1) == 3}
         assert menus == set(MENUS)
-        people: dict[str, tuple[int, frozenset[Right]]] = {"owner": (place.owner, frozenset(Right))}
-        for right, name in PERMISSION.items():
-            role = backend.create_role(place.guild, name, permissions=discord.Permissions(**{name: True}).value).id
-            people[name] = place.join(name, role), frozenset({right, Right.REVIEW})
-        titled = backend.create_role(place.guild, "명예회원", permissions=0).id
-        people["with a title"] = place.join("명예", titled), frozenset()
-        people["member"] = place.join("새봄"), frozenset()
-        dismissed = place.join("어제", place.staff_role)
-        backend.remove_member_role(place.guild, dismissed, place.staff_role)
-        people["dismissed a second ago"] = dismissed, frozenset()
         await card_with(Button.RIGHT, place, heard, 1)
         wrong = []
         for (who, (user, rights)), channel in product(people.items(), (place.general, place.mods)):
-            for name, (options, deed) in COMMANDS.items():
-                record = place.wire.command(user, channel, name, **options)
-                await until(lambda record=record: record.responded and record.message_id and not record.loading)
-                told = str(backend.get_message(channel, record.message_id).content)
+            target = place.write("말", channel=channel).id
+            presses = [(name, deed, options) for name, (options, deed) in COMMANDS.items()]
+            presses += [(name, deed, {"kind": 3, "target": target}) for name, deed in MENUS.items()]
+            for name, deed, options in presses:
+                told = await heard_alone(place, channel, place.wire.command(user, channel, name, **options))
                 if told.startswith(refusals(say)) is may(rights, deed):
                     wrong.append((who, name, told))
         for number, ((who, (user, rights)), button) in enumerate(product(people.items(), Button), 1):
@@ -146,6 +183,115 @@ def test_everybody_presses_everything_on_discord() -> None:
             if bool(place.desk.calls) is not (allowed and button.call is not None):
                 wrong.append((who, button, place.desk.calls[:]))
         assert not wrong
+
+    play(scene)
+
+
+def test_everybody_chooses_in_every_menu_on_discord() -> None:
+    """In menus that somebody who may has opened; and whoever types a command is offered what only they may see."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        place.desk.seen = [Bot(id="77", name="챗봇")]
+        pages = [await set_up(place, page) for page in (0, 1)]
+        offered = {name.removeprefix("jikimi-set:") for page in pages for name in carried(page)[:-1]}
+        assert offered == set(SELECTS), "a new menu is to be in the table"
+        wrong: list[tuple[object, ...]] = []
+        for who, (user, rights) in everybody(place).items():
+            for key, (page, kind, deed) in SELECTS.items():
+                values = {8: [str(place.general)], 7: [str(place.dal)]}.get(kind, [VALUES.get(key, "")])
+                menu, before = pages[page], len(place.desk.changed_by)
+                record = place.wire.select(user, place.general, menu.id, f"jikimi-set:{key}", values, kind=kind)
+                await until(
+                    lambda record=record, menu=menu, before=before: (
+                        len(place.desk.changed_by) > before or record.message_id not in (None, menu.id)
+                    )
+                )
+                if (len(place.desk.changed_by) > before) is not may(rights, deed):
+                    wrong.append((who, key))
+            page_button = carried(pages[0])[-1]
+            record = place.wire.click(user, place.general, pages[0].id, page_button)
+            await until(lambda record=record: record.responded)
+            if (record.message_id == pages[0].id) is not may(rights, Deed.SET_UP):
+                wrong.append((who, page_button))
+            if bool(await choices(place, "jikimi bots", "bot", by=user)) is not may(rights, Deed.BOTS):
+                wrong.append((who, "the bots that are offered"))
+        assert not wrong
+
+    play(scene)
+
+
+def test_everybody_sends_every_window_off_on_discord() -> None:
+    """Windows that somebody who may has opened; and a notice's buttons, which are its member's alone."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        say, wire, here, people = texts("en"), place.wire, place.general, everybody(place)
+        wire.trouble("POST", "/users/@me/channels", 403)  # so that the notice stands before everybody
+        _, channel, notice = await warned(place, heard)
+        assert channel == here
+        appeal, mine = (button["custom_id"] for row in notice.components for button in row["components"])
+        wrong = []
+        for who, (user, rights) in people.items():
+            opened_ = wire.command(place.dal, here, "jikimi test")
+            await until(lambda opened_=opened_: opened_.modal)
+            told = await heard_alone(place, here, wire.submit(user, here, opened_.modal, "말"))
+            if told.startswith(refusals(say)) is may(rights, Deed.TEST):
+                wrong.append((who, "window", told))
+            window = wire.click(place.minji, here, notice.id, appeal)
+            await until(lambda window=window: window.modal)
+            for what, record in (
+                ("appeal button", wire.click(user, here, notice.id, appeal)),
+                ("outcome button", wire.click(user, here, notice.id, mine)),
+                ("appeal window", wire.submit(user, here, window.modal, "억울해요")),
+                ("/appeal", wire.command(user, here, "appeal", incident=1)),
+            ):
+                if (told := await heard_alone(place, here, record)) != say["discord.appeal_not_yours"]:
+                    wrong.append((who, what, told))
+        assert not wrong and place.desk.incidents[1].appeal is None
+        window = wire.click(place.minji, here, notice.id, appeal)
+        await until(lambda: window.modal)
+        told = await heard_alone(place, here, wire.submit(place.minji, here, window.modal, "억울해요"))
+        assert told == say["discord.appeal_sent"]
+
+    play(scene)
+
+
+def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discord() -> None:
+    """Presses whose numbers are this community's, by the owner of another one there; in private by everybody, the owner
+    of this one, too: what takes a right takes it in the place where it is pressed."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        backend, wire, say = place.wire.backend, place.wire, texts("en")
+        await card_with(Button.REVEAL, place, heard, 1)
+        other = backend.create_guild("옆집")
+        there, neighbour = backend.create_channel(other.id, "잡담").id, other.owner_id
+        await until(lambda: heard.chat.client.get_channel(there))
+        before, wrong = settings(place), []
+        keys = [{"type": 2, "style": 2, "label": button, "custom_id": press_id(button, 1)} for button in Button]
+        card = [{"type": 1, "components": keys[at : at + 5]} for at in range(0, len(keys), 5)]
+        dms = {who: backend.get_dm_channel(who).id for who in (place.owner, place.dal, place.minji, neighbour)}
+        for who, channel in ((neighbour, there), *dms.items()):
+            on = backend.create_message(channel, backend.bot_user.id, "카드", components=card).id
+            nobody = say["card.not_found"] if channel == there else say["card.not_allowed"]
+            for button in Button:
+                told = await heard_alone(place, channel, wire.click(who, channel, on, press_id(button, 1)))
+                if told != nobody:
+                    wrong.append((who, channel, button, told))
+            for name, (options, deed) in COMMANDS.items():
+                told = await heard_alone(place, channel, wire.command(who, channel, name, **options))
+                expected = {Deed.APPEAL: say["discord.appeal_not_yours"], Deed.PRIVACY: say["discord.privacy"]}
+                if channel == there:
+                    expected[Deed.EXPLAIN] = say["card.not_found"]
+                if told != expected.get(deed, told if channel == there else say["card.not_allowed"]):
+                    wrong.append((who, channel, name, told))
+        menu = await heard_alone(place, there, wire.command(neighbour, there, "jikimi setup"))
+        on = max(backend.messages[there])
+        for key in ("moderators_channel", "report_channel"):
+            wire.select(neighbour, there, on, f"jikimi-set:{key}", [str(place.general)], kind=8)
+        said = backend.messages[there].values()
+        refusal = say("discord.room_not_yours", channel=f"<#{place.general}>")
+        await until(lambda: [message.content for message in said].count(refusal) == 2)
+        assert menu and not wrong and not place.desk.calls and settings(place) == before
+        assert place.desk.incidents[1].appeal is None and not place.wire.made("POST", f"/channels/{place.general}/")
 
     play(scene)
 
@@ -227,6 +373,185 @@ async def test_nobody_sets_on_telegram_what_they_may_not(here: Stage) -> None:
     assert here.desk.community(here.chat.platform, str(elsewhere.id)).report_hour is None
 
 
+#: What moderators type on Telegram to be shown something, about incident 1, and what each takes.
+SHOWN = {
+    "/status": Deed.STATUS, "/check": Deed.CHECK, "/test 말": Deed.TEST, "/why 1": Deed.EXPLAIN, "/why_1": Deed.EXPLAIN,
+    "/history 1": Deed.HISTORY, "/bots": Deed.BOTS, "/setup": Deed.SET_UP, "/report": Deed.REPORT,
+    "/report names": Deed.REPORT_NAMES, "/report when": Deed.REPORT,
+}  # fmt: skip
+#: What tells nobody anything.
+SAYS_NOTHING = {
+    texts("ko")[key]
+    for key in (
+        "telegram.only_admins", "telegram.lacking", "telegram.hello", "telegram.which_group", "telegram.who_are_you",
+        "telegram.ask_again", "telegram.usage.appeal", "telegram.only_admins_of_both", "card.not_found",
+        "telegram.not_the_group_itself",
+    )
+}  # fmt: skip
+NAME = "비밀 모임"  # of the group
+AUTHOR, NEIGHBOUR, BOTH, HIDDEN = 8, 41, 60, 61
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with their rights in the group, and in the group next door."""
+
+    name: str
+    who: Any
+    here: frozenset[Right] = frozenset()
+    there: frozenset[Right] = frozenset()
+    more: dict[str, Any] = field(default_factory=dict)
+    is_anonymous: bool = False  # whom their own group's name tells
+
+
+@dataclass
+class Town:
+    """A group with its moderators' room, the group next door, and an incident of the first."""
+
+    stage: Stage
+    room: Chat
+    next_door: Chat
+
+    @property
+    def places(self) -> dict[str, Chat | None]:
+        return {"the group": self.stage.group, "the room": self.room, "next door": self.next_door, "in private": None}
+
+    def people(self) -> Iterator[Person]:
+        """Rights are Telegram's; in the moderators' room only the owner and BOTH have any."""
+        server, group = self.stage.server, self.stage.group
+        yield Person("owner", 1, frozenset(Right))
+        for number, (name, (_, rights)) in enumerate(TELEGRAM_RIGHTS.items(), 20):
+            yield Person(name, number, rights)
+        yield Person("member", 7)
+        yield Person("dismissed a second ago", 40)
+        yield Person("of another community", NEIGHBOUR, there=frozenset(Right))
+        yield Person("of both", BOTH, TELEGRAM_RIGHTS["manage"][1], TELEGRAM_RIGHTS["manage"][1])
+        yield Person("channel", CHANNEL_BOT, more={"sender_chat": server.chats[-1010].as_object()})
+        yield Person("bot", {"id": 900, "is_bot": True, "first_name": "봇"})
+        names = {"sender_chat": group.as_object(), "author_signature": "숨은 손"}
+        yield Person("anonymous", ANONYMOUS_ADMIN, TELEGRAM_RIGHTS["delete"][1], more=names, is_anonymous=True)
+        names = {"sender_chat": self.next_door.as_object()}
+        yield Person("anonymous next door", ANONYMOUS_ADMIN, more=names, is_anonymous=True)
+
+    def where(self, person: Person, place: Chat | None) -> Chat | None:
+        """The place, where they can write there at all."""
+        if person.is_anonymous:
+            return place if place and place.as_object() == person.more["sender_chat"] else None
+        if place is None:
+            server, who = self.stage.server, person.who
+            return (server.chats.get(who) or server.private(who)) if isinstance(who, int) else None
+        return place
+
+    async def told(self, person: Person, chat: Chat, words: str) -> list[str]:
+        """What the bot says because of it, wherever."""
+        sent = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")
+        self.stage.chat._commands._taken.clear()  # who walks fast is no crowd
+        before = len(self.stage.server.of(*sent))
+        await served(self.stage, chat, person.who, words, **person.more)
+        texts_ = [call.arguments for call in self.stage.server.of(*sent)[before:]]
+        return [str(one.get("text", one.get("caption", "a report"))) for one in texts_]
+
+
+async def town(here: Stage) -> Town:
+    here.chat._limiter.per_second = here.chat._limiter.per_minute_in_group = 10**6
+    here.group.title = NAME
+    room, next_door = await here.with_moderators(), here.server.group(-1009, owner=NEIGHBOUR, title="옆 동네")
+    here.server.group(-1010, "channel", title="남의 채널")
+    for number, (name, (given, _)) in enumerate(TELEGRAM_RIGHTS.items(), 20):
+        here.server.admin(here.group, number, name, given)
+        here.server.private(number)
+    del here.group.members[2]
+    here.server.admin(here.group, 40, "어제")
+    here.server.set_member(here.group, 40, "member")
+    for chat in (here.group, next_door, room):
+        here.server.admin(chat, BOTH, "둘 다", TELEGRAM_RIGHTS["manage"][0])
+    here.server.admin(here.group, HIDDEN, "숨은 손", TELEGRAM_RIGHTS["delete"][0])
+    here.group.members[HIDDEN] |= {"is_anonymous": True, "custom_title": "숨은 손"}
+    await here.carry_out(await said(here, author=AUTHOR), Delete(), Flag())
+    for chat in (room, next_door):  # so that it is known who looks after which
+        here.server.post(chat, 7, "안녕하세요")
+    await here.hear(3)
+    return Town(here, room, next_door)
+
+
+@played
+async def test_nobody_is_shown_on_telegram_what_they_may_not_see(here: Stage) -> None:
+    """Every command that shows something, by everybody in every place where they can write."""
+    assert {Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.EXPLAIN, Deed.HISTORY, Deed.REPORT} <= set(SHOWN.values())
+    there, wrong = await town(here), []
+    for person, (name, place), (words, deed) in product(there.people(), there.places.items(), SHOWN.items()):
+        if (chat := there.where(person, place)) is None:
+            continue
+        told = await there.told(person, chat, words)
+        if texts("ko")["telegram.which_group"] in told:
+            asked = max(chat.messages.values(), key=lambda one: one["message_id"])
+            told = await chosen(there, person, asked, GROUP)
+        may_see = may(person.here, deed) and name != "next door"
+        names_it = any(NAME in one or "사건 1" in one for one in told)
+        is_shown = any(one not in SAYS_NOTHING for one in told) if person.who != NEIGHBOUR else names_it
+        if person.who == BOTH and name == "next door":
+            is_shown, may_see = names_it, False
+        if is_shown is not may_see:
+            wrong.append((person.name, name, words, told))
+    assert not wrong
+
+
+async def chosen(there: Town, person: Person, asked: dict[str, Any], group: int) -> list[str]:
+    """What comes of choosing a group under the question of which one is meant."""
+    server, keys = there.stage.server, [key for row in asked["reply_markup"]["inline_keyboard"] for key in row]
+    number = keys[0]["callback_data"].split(":")[1]
+    before = len(server.of("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup"))
+    server.press(asked, person.who, f"for:{number}:{group}")
+    await server.until(lambda: not server.updates and not there.stage.chat._tasks)
+    calls = server.of("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")[before:]
+    return [str(call.arguments.get("text", "a report")) for call in calls]
+
+
+@played
+async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: Stage) -> None:
+    """Links are words that anybody types: to the set-up, to an appeal, to a room; and the question who an anonymous
+    admin is, answered by everybody."""
+    there, wrong = await town(here), []
+    bare = replace(here.desk.community(here.chat.platform, str(GROUP)), moderators_channel=None)
+
+    async def is_bound() -> bool:
+        now = here.desk.community(here.chat.platform, str(GROUP))
+        await put_settings(here.policies, bare)
+        return (now.moderators_channel, now.report_channel) != (None, None)
+
+    await put_settings(here.policies, bare)
+    for person, (name, place) in product(there.people(), there.places.items()):
+        if (chat := there.where(person, place)) is None:
+            continue
+        told = await there.told(person, chat, f"/start setup_{GROUP}")
+        if any(NAME in one for one in told) is not (may(person.here, Deed.SET_UP) and place is None):
+            wrong.append((person.name, name, "setup_", told))
+        told = await there.told(person, chat, "/start appeal_1")
+        if any("사건 1" in one for one in told):
+            wrong.append((person.name, name, "appeal_", told))
+        looks_after = {
+            "the group": Right.MANAGE in person.here,
+            "the room": person.name in ("owner", "of both"),
+            "next door": Right.MANAGE in person.there,
+        }
+        for purpose in ("mods", "report"):
+            told = await there.told(person, chat, f"/start {purpose}_{GROUP}")
+            allowed = Right.MANAGE in person.here and looks_after.get(name, False)
+            if await is_bound() is not (allowed and (purpose, name) != ("mods", "the group")):
+                wrong.append((person.name, name, purpose, told))
+    hidden = next(person for person in there.people() if person.name == "anonymous next door")
+    for person in there.people():
+        if isinstance(person.who, int):
+            await there.told(hidden, there.next_door, f"/start mods_{GROUP}")
+            asked = max(cards(there.next_door), key=lambda one: one["message_id"])
+            told = await chosen(there, person, asked, GROUP)
+            if await is_bound() is not (Right.MANAGE in person.here and Right.MANAGE in person.there):
+                wrong.append((person.name, "who are you", told))
+    assert not wrong
+    private = here.server.private(AUTHOR)
+    assert any("사건 1" in one for one in await there.told(Person("author", AUTHOR), private, "/start appeal_1"))
+
+
 @pytest.mark.parametrize("what", ["preset:strict", "mode:live", "language:en", "report:off", "daily:on", "urgent:on20"])
 def test_everybody_presses_the_set_up_menu_on_telegram(what: str) -> None:
     @played
@@ -257,3 +582,55 @@ def test_lifting_a_ban_takes_the_right_to_ban() -> None:
     for button in (Button.WRONG, Button.LIFT, Button.ACCEPT, Button.TIMEOUT):
         assert not may(both, button, banned) and may(both | {Right.BAN}, button, banned), button
     assert may(both, Button.UPHOLD, banned)
+
+
+def test_every_key_asks_every_route_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is judged by its own community's rules, whatever it asks for; what is no key learns nothing."""
+    monkeypatch.setattr("adapters.http_api.admission.EVERY", 0.05)  # seconds until a revoked key is known as one
+    routes = {
+        "/v1/check": (b'{"prompt": "\xeb\xa7\x90"%b}', "application/json"),
+        "/v1/check/stream": (b'{"prompt": "\xeb\xa7\x90"%b}\n{"piece": "\xeb\xa7\x90"}\n', "application/x-ndjson"),
+        "/v1/moderations": (b'{"input": "\xeb\xa7\x90"%b}', "application/json"),
+    }
+
+    async def scenario() -> None:
+        async with api_stage(tmp_path, ScriptedGuard({"말": 0.85})) as api:
+            lenient = Community(
+                platform=KEY.platform, id=OTHER.community_id, thresholds={"harm": 0.99, "harmful-answer": 0.99}
+            )
+            await put_settings(api.core.desk, lenient)
+            revoked = replace(KEY, id="c3", revoked_at=NOW)
+            await api.core.keys.add(revoked)
+            paths = json.loads((await api.get("/openapi.json"))[1])["paths"]
+            closed = {path for path, of in paths.items() if any("401" in one["responses"] for one in of.values())}
+            assert closed == set(routes), "a new route is to be in the table"
+
+            async def asked(path: str, key: str | None, about: bytes = b"") -> tuple[int, str]:
+                body, kind = routes[path]
+                headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {key}"} if key is not None else {})
+                async with api.session.post(path, data=body % about, headers=headers) as answer:
+                    return answer.status, await answer.text()
+
+            about = b', "community": "%b"' % KEY.community_id.encode()
+            strangers = (None, "", "nonsense", WRITTEN + "x", written("zz", "secret"), written("c3", "secret"))
+            for path in routes:
+                for key in strangers:
+                    status, told = await asked(path, key)
+                    assert status == 401 and json.loads(told)["error"]["code"] == "unauthorized", (path, key)
+                for key, is_flagged in ((WRITTEN, True), (WRITTEN_OTHER, False)):
+                    status, told = await asked(path, key)
+                    assert status == 200 and ('"flagged":true' in told) is is_flagged, (path, key, told)
+                if path != "/v1/moderations":  # which knows no community but the key's
+                    status, told = await asked(path, WRITTEN_OTHER, about)
+                    assert "wrong_community" in told and "flagged" not in told, (path, told)
+            await api.core.keys.revoke(KEY.id, api.core.clock.now())
+            for path in routes:
+                async with asyncio.timeout(30):  # it is known within EVERY
+                    while (await asked(path, WRITTEN))[0] != 401:  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
+                assert (await asked(path, WRITTEN_OTHER))[0] == 200, path
+            for path in set(paths) - closed:
+                _, told = await api.get(path)
+                assert not any(secret in told for secret in (KEY.name, KEY.digest, OTHER.name, OTHER.digest)), path
+
+    asyncio.run(scenario())
