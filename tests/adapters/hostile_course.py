@@ -394,15 +394,17 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     from tests.adapters.poisoned import POISONS
 
     report = Report(name="poison")
-    async with stand(postgres, folder, rules='"delete", "flag"', entry="tests.adapters.poisoned") as here:
+    async with stand(postgres, folder, rules='"delete"', entry="tests.adapters.poisoned") as here:
         supervising = asyncio.create_task(_supervise(here, deaths := []))
         harmful: dict[str, set[str]] = {name: set() for name in NETWORKS}
+        short = seconds < 10  # one way to die, then: each takes a handful of starts to be found
+        chosen = [word for word, kind in POISONS.items() if not (short and kind == "deed dies")]
         for number in range(max(40, round(seconds * 10))):
             for name, room in here.loud.items():
                 harmful[name].add(room.write(f"나쁜 말 {number}", number % 20))
                 room.write(f"좋은 말 {number}", number % 20)
-                if number % 5 == 3 and number // 5 < len(POISONS):
-                    room.write(f"{[*POISONS][number // 5]} {number}", 99)
+                if number % 5 == 3 and number // 5 < len(chosen):
+                    room.write(f"{chosen[number // 5]} {number}", 99)
             await asyncio.sleep(0.05)
         if not await here.until(here.all_done, 6 * PATIENCE):
             report.problems.append("left open for ever: {} messages, {} actions".format(*await here.open_work()))
@@ -414,7 +416,7 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
         report.figures["deaths"] = str(len(deaths))
         if not deaths:
             report.problems.append("nothing was lethal")
-        lethal = sum(kind.endswith("dies") for kind in POISONS.values()) * len(NETWORKS)
+        lethal = sum(POISONS[word].endswith("dies") for word in chosen) * len(NETWORKS)
         report.figures["lethal messages"] = str(lethal)
         states = Counter(row["state"] for row in await here.ask("SELECT state FROM actions WHERE kind = 'flag'"))
         report.figures["cards"] = json.dumps(states)
@@ -497,19 +499,25 @@ async def _stop_while_away(
             await here.ask("UPDATE holders SET alive_until = 0")  # what half a minute does
             began = time.monotonic()
             await here.start()
-            if not await here.until(here.all_done):
-                left = await here.open_work()
-                report.problems.append(f"{what}: the next process left {left[0]} messages, {left[1]} actions open")
+
+            async def finished() -> bool:
+                return await here.all_done() and not any((await _standing(here, name)).values())
+
+            if not await here.until(finished):
+                left, standing = await here.open_work(), await _standing(here, name)
+                report.problems.append(f"{what}: open {left}, harmful messages that stand {standing}")
             report.figures[what] = f"stopped in {took:.1f} s, all done {time.monotonic() - began:.1f} s later"
             unsure = await here.ask("SELECT id FROM actions WHERE state = 'unconfirmed'")
             if unsure and name in ("nothing", "the guard"):
                 report.problems.append(f"{what}: {len(unsure)} unconfirmed that could have been finished")
-            # What the guard's stand-in misses is shown by the guard's second look, and left to people.
-            shown = await here.ask("SELECT m.message FROM incidents i JOIN messages m ON m.id = i.message")
-            excused = {row["message"] for row in shown} if name == "the guard" else set()
-            for network, room in here.loud.items():
-                if standing := set(room.left()) - excused:
-                    report.problems.append(f"{what}: {len(standing)} harmful messages on {network} still stand")
+
+
+async def _standing(here: Stand, away: str) -> Mapping[str, int]:
+    """How many harmful messages stand in each loud room. What the guard's stand-in misses is excused where it is shown
+    by the guard's second look, which leaves it to people."""
+    shown = await here.ask("SELECT m.message FROM incidents i JOIN messages m ON m.id = i.message")
+    excused = {row["message"] for row in shown} if away == "the guard" else set()
+    return {network: len(set(room.left()) - excused) for network, room in here.loud.items()}
 
 
 async def _write_and_cut(here: Stand, seconds: float, proxy: FaultProxy, mode: str) -> None:

@@ -280,19 +280,6 @@ def test_a_cancelled_claim_gives_back_what_it_took(url: str) -> None:
     asyncio.run(scenario())
 
 
-def test_an_identifier_that_cannot_be_stored_fails_alone(url: str) -> None:
-    async def scenario() -> None:
-        async with Database.open(url, ManualClock()) as database:
-            inbox = store(database, ManualClock()).inbox
-            bad, good = await asyncio.gather(
-                inbox.keep([message("\ud800")]), inbox.keep([message("1")]), return_exceptions=True
-            )
-            assert isinstance(bad, Broken)
-            assert good == [True]
-
-    asyncio.run(scenario())
-
-
 def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) -> None:
     """A fail-over to a standby; a managed server at its disk limit."""
     url = postgres.create("read_only")
