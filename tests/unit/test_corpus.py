@@ -42,6 +42,7 @@ def test_no_line_stands_twice_and_none_that_measures_is_learned() -> None:
     seen: set[str] = set()
     for path in (*HELD_OUT, *LINES, ARGUABLE):
         for row in rows(path):
-            assert (text := plain(row["text"])) not in seen, row["text"]
+            text = plain(row["text"])
+            assert text not in seen, row["text"]
             seen.add(text)
     assert sum(len(rows(path)) for path in LINES) > 0 < sum(len(rows(path)) for path in HELD_OUT)
