@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo-report pictures run test test-engine lint clean
+.PHONY: demo-report pictures run test test-all test-engine lint clean
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -15,6 +15,12 @@ run: $(VENV)/.ready-run
 # A file at a time on each core: tests of one file may share what takes long to make.
 test: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+# With the courses at their full length, about an hour.
+test-all: test
+	@for course in raid platform-hangs poison overload sigterm-while-away odd-answers; do \
+		$(BIN)/python -m tests.adapters.fault_course $$course || exit 1; done
+	@$(BIN)/python -m tests.adapters.fault_course
 
 lint: $(VENV)/.ready-lint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -600,6 +600,8 @@ COURSES: Mapping[str, tuple[Callable[..., Awaitable[Report]], float, float]] = {
     "sigterm-while-away": (sigterm_while_away, 4.0, 1.0),
     "odd-answers": (odd_answers, 8.0, 2.0),
 }
+#: Those whose short form asserts nothing about time and takes a minute at most.
+SHORT = ("raid", "platform-hangs", "odd-answers")
 
 
 def table(reports: Sequence[Report]) -> Table:
