@@ -31,9 +31,10 @@ class ReportPages:
         name = f"jikimi-{report.period.name}"
         title = words.say("report.picture_alt", **words.alternative)
         drawn = drawings(words)
+        remark = no_pdf(words.say) if with_pdf else ""
         contents: dict[str, bytes | None] = {
             "html": html(words, drawn).encode(),
-            "pdf": _pdf(words, drawn) if with_pdf else None,
+            "pdf": _pdf(words, drawn) if with_pdf and not remark else None,
             "csv": words.csv().encode("utf-8-sig"),  # the mark by which spreadsheets know UTF-8
         }
         return Edition(
@@ -44,7 +45,7 @@ class ReportPages:
                 for kind, content in contents.items()
                 if content is not None
             ),
-            remark=no_pdf(words.say) if with_pdf and contents["pdf"] is None else "",
+            remark=remark,
         )
 
 
@@ -56,10 +57,7 @@ def no_pdf(say: Texts) -> str:
     return say("report.no_pdf", missing=", ".join(missing)) if missing else ""
 
 
-def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes | None:
-    """None where what it needs is not there."""
-    if no_pdf(words.say):
-        return None
+def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
     from adapters.report_pages.paper import pdf
 
     return pdf(words, drawn)
