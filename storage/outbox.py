@@ -1,6 +1,7 @@
 """The outbox as a table: actions are planned with their incident, go out in turns once they are marked as started, and
 come back with their outcome."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -127,6 +128,8 @@ class SqlOutbox:
                     await self._free_what_nobody_has(connection)
             self._unsure = False
             wanted = under_way.in_turns(await self._waiting(limit, now, platforms, under_way), limit)
+            # Not twice what we have in hand: a database that crashed may have forgotten that it was started.
+            wanted = [(id_, kind) for id_, kind in wanted if id_ not in self._in_hand]
             self._latest = now
             if not wanted:
                 return []
@@ -238,11 +241,11 @@ class SqlOutbox:
 
     async def _finish(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> Sequence[None]:
         """Whoever holds an action speaks of its last attempt; so may somebody who was thought dead, as long as nobody
-        has tried it since."""
+        has tried it since; and who holds it where a database that crashed has forgotten the attempt."""
         now = self._database.clock.now()
-        outcomes = {
-            (planned.id, planned.attempts): outcome for planned, outcome in reversed(results)
-        }  # the first counts
+        told: dict[int, list[tuple[int, Outcome]]] = defaultdict(list)
+        for planned, outcome in results:
+            told[planned.id].append((planned.attempts, outcome))
         open_ = or_(actions.c.finished_at.is_(None), actions.c.state == Unconfirmed.kind)
         of_results = (actions.c.id.in_([planned.id for planned, _ in results]), open_)
         async with self._database.write() as connection:
@@ -253,21 +256,21 @@ class SqlOutbox:
                 .order_by(actions.c.id)
                 .with_for_update()
             )
-            taken = {row.id: row for row in found if (row.id, row.attempts) in outcomes}
+            outcomes, given_up = dict[int, Outcome](), set[int]()
+            for row in found:
+                of_this = (outcome for attempt, outcome in told[row.id] if attempt >= row.attempts)
+                if (first := next(of_this, None)) is None:
+                    continue
+                outcomes[row.id] = first
+                if isinstance(first, Refused) and first.given_up and row.kind not in SHOWING:
+                    given_up.add(row.incident)
             rows = []
-            for id_, row in taken.items():
-                state, reason = codec.write_outcome(outcomes[id_, row.attempts])
+            for id_, outcome in outcomes.items():
+                state, reason = codec.write_outcome(outcome)
                 rows.append({"action": id_, "to": state, "why": reason, "now": now})
             if rows:
                 await connection.execute(_RECORD, rows)
-            given_up = {
-                row.incident
-                for row in taken.values()
-                if isinstance(outcome := outcomes[row.id, row.attempts], Refused)
-                and outcome.given_up
-                and row.kind not in SHOWING
-            }
-            await follow_calls(connection, taken, now, shown=given_up)
+            await follow_calls(connection, outcomes, now, shown=given_up)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:

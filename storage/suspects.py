@@ -54,8 +54,9 @@ async def next_suspects(
 
 
 async def blame(connection: AsyncConnection) -> None:
-    """For every process that died: of what it had in hand its suspects are blamed, or all of it where it had none.
-    To be called before its leases are freed."""
+    """For every process that died: one of what it had in hand killed it, most likely one of the suspects, whose circle
+    is now so large; what was handed out beside them is suspected, too, or it would kill again and again while they are
+    blamed for it. To be called before its leases are freed."""
     dead = [(open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id))) for work, open_ in _WORK]
     counted = union_all(
         *(
@@ -70,8 +71,10 @@ async def blame(connection: AsyncConnection) -> None:
         more = held.get(holder, (0, 0))
         held[holder] = (more[0] + all_, more[1] + suspects)
     for holder, (all_, suspects) in held.items():
-        circle = suspects or all_
         for work, open_ in _WORK:
-            theirs = (open_, work.c.holder == holder, *([on_trial(work)] if suspects else []))
-            faults = func.coalesce(work.c.faults, 0) + int(circle == 1)
-            await connection.execute(update(work).where(*theirs).values(circle=circle, faults=faults))
+            was_suspect = on_trial(work)
+            circle = case((was_suspect, suspects), else_=all_)
+            alone = case((was_suspect, int(suspects == 1)), else_=int(all_ == 1))
+            faults = func.coalesce(work.c.faults, 0) + alone
+            theirs = update(work).where(open_, work.c.holder == holder)
+            await connection.execute(theirs.values(circle=circle, faults=faults))

@@ -241,6 +241,7 @@ class MemoryStore:
         self.inbox.leased.clear()
         self.deliveries.restart()
         self.outbox.latest = None
+        self.outbox.in_hand.clear()
         for action in self.actions.values():
             if action.started and action.outcome is None:
                 action.started = False
@@ -297,10 +298,10 @@ class Suspects:
 
     def die(self) -> None:
         in_hand = self.in_hand()
-        blamed = list(filter(self.on_trial, in_hand)) or in_hand
-        for one in blamed:
-            self.circles[one] = len(blamed)
-            self.faults[one] += len(blamed) == 1
+        suspects = set(filter(self.on_trial, in_hand))
+        for one in in_hand:
+            self.circles[one] = len(suspects if one in suspects else in_hand)
+            self.faults[one] += self.circles[one] == 1
 
     def among(self, free: Sequence[Named]) -> tuple[list[Named], list[Named]]:
         """Of what is free -> the suspects that may be handed out now, and those that nobody suspects."""
@@ -487,6 +488,7 @@ class MemoryOutbox:
         self.store = store
         self.served: dict[tuple[bool, Platform], str] = {}
         self.latest: datetime | None = None
+        self.in_hand: set[int] = set()
 
     async def claim(
         self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
@@ -496,6 +498,7 @@ class MemoryOutbox:
         self.latest = now
         here = [one for one in self.store.actions.values() if one.planned.message.ref.platform in platforms]
         due = sorted((one for one in here if one.is_due(now, jumped=jumped)), key=lambda one: one.planned.attempts)
+        due = [one for one in due if one.planned.id not in self.in_hand]
         for action in due:
             action.not_before = None
         suspects, free = self.store.suspects.among(due)
@@ -510,6 +513,7 @@ class MemoryOutbox:
             action.planned = replace(action.planned, attempts=action.planned.attempts + 1, defect=defect)
             lane = Lane.of(action.planned)
             self.served[lane.protects, lane.platform] = lane.community_id
+        self.in_hand.update(action.planned.id for action in chosen)
         return [action.planned for action in chosen]
 
     def _turn(self, lane: Lane) -> tuple[bool, str]:
@@ -517,9 +521,10 @@ class MemoryOutbox:
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         for planned, outcome in results:
+            self.in_hand.discard(planned.id)
             action = self.store.actions[planned.id]
             is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
-            if is_open and action.planned.attempts == planned.attempts:
+            if is_open and action.planned.attempts <= planned.attempts:
                 action.outcome = outcome
                 self.store.follow(action.planned.incident_id, self.store.clock.now())
                 shows = planned.action.kind in ("flag", "escalate")
@@ -532,6 +537,7 @@ class MemoryOutbox:
                 self.store.plan(incident, actions, due)
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+        self.in_hand.discard(planned.id)
         action = self.store.actions[planned.id]
         if action.outcome is None and action.started and action.planned.attempts == planned.attempts:
             action.started, action.not_before, action.defect = False, until, defect

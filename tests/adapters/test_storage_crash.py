@@ -148,6 +148,26 @@ def test_on_postgresql_two_processes_share_the_work(postgres: Postgres) -> None:
     asyncio.run(scenario())
 
 
+def test_a_database_that_crashed_may_forget_what_was_started_but_nobody_does_it_twice(url: str) -> None:
+    """The start of what may be repeated is not written through to the disk (durable=False)."""
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            here = store(database, ManualClock())
+            await here.inbox.keep([message("1")])
+            await here.inbox.settle([settlement(message("1"), Delete())])
+            (started,) = await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
+            async with database.write() as connection:
+                await connection.execute(text("UPDATE actions SET state = 'planned', holder = NULL, attempts = 0"))
+            assert list(await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)) == [], "it is in hand"
+            await here.outbox.record([(started, Done())])
+            assert list(await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)) == [], "it is done"
+            (incident,) = await here.incidents.between(NOW, later(1))
+            assert incident.outcomes == ((Delete(), Done()),)
+
+    asyncio.run(scenario())
+
+
 def test_on_postgresql_the_work_of_a_silent_process_is_taken_over(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
