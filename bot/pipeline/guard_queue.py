@@ -8,8 +8,8 @@ What it promises:
                  most harmful, the newest first
   once           identical texts are judged once: asked at the same time they share a judgement, asked again
                  soon they get the remembered one
-  bounded        at most `lanes` calls of `batch` exchanges are with the guard; `room` tells who feeds the
-                 queue how many more may wait
+  bounded        at most `lanes` calls of `batch` exchanges are with the guard, fewer where it is slow: what is with
+                 it is beyond our order; `room` tells who feeds the queue how many more may wait
   no poison      an exchange that the guard fails on fails alone; three times, while a greeting passes, and it is
                  `Unscreened`
   patient        while the guard is away the circuit is open, exchanges wait, and the guard is greeted until it answers;
@@ -21,6 +21,7 @@ What it promises:
 import asyncio
 import heapq
 import json
+import math
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -113,6 +114,27 @@ class _Lines:
         return None
 
 
+@dataclass(slots=True)
+class _Pace:
+    """How many exchanges one call brings, so that it takes at most `aim` seconds, or `PATIENT` times what one exchange
+    took at best. It doubles while that takes half as long."""
+
+    PATIENT = 4.0
+
+    most: int
+    aim: float
+    size: int
+    quickest: float = math.inf  # seconds an exchange
+
+    def took(self, seconds: float, exchanges: int) -> None:
+        self.quickest = min(self.quickest, seconds / exchanges)
+        slow = max(self.aim, self.PATIENT * self.quickest)
+        if seconds > slow:
+            self.size = max(1, min(self.size, int(exchanges * max(0.5, slow / seconds))))
+        elif exchanges >= self.size:
+            self.size = min(self.most, self.size * 2 if seconds * 2 < slow else self.size + 1)
+
+
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
     """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds).
@@ -144,8 +166,10 @@ class GuardQueue:
     _away_since: float = 0.0
     _pause: float = 0.0
     _has_answered: bool = False
+    _pace: _Pace = field(init=False)
 
     def __post_init__(self) -> None:
+        self._pace = _Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch))
         self._well.set()
 
     @property
@@ -208,7 +232,7 @@ class GuardQueue:
     async def _serve(self) -> None:
         while True:
             await self._well.wait()
-            if tickets := await self._take(self.batch):
+            if tickets := await self._take(self._pace.size):
                 await self._judge(tickets)
             else:
                 self._work.clear()
@@ -396,7 +420,9 @@ class GuardQueue:
             raise _TooSlow(f"no answer within {self.patience:g} s") from None
         if len(screenings) != len(exchanges):
             raise ValueError(f"{len(screenings)} screenings of {len(exchanges)} exchanges")
-        self.figures.seconds_judged.add(self.clock.monotonic() - began, len(exchanges))
+        took = self.clock.monotonic() - began
+        self._pace.took(took, len(exchanges))
+        self.figures.seconds_judged.add(took, len(exchanges))
         return screenings
 
     def _answer(self, ticket: _Ticket, screening: Screening) -> None:

@@ -19,7 +19,7 @@ def run(
 ) -> None:
     async def main() -> None:
         guard, clock = ScriptedGuard(), ManualClock()
-        queue = GuardQueue(guard=guard, clock=clock, **({"batch": 2, "lanes": 1} | options))  # type: ignore[arg-type]
+        queue = GuardQueue(**({"guard": guard, "clock": clock, "batch": 2, "lanes": 1} | options))  # type: ignore[arg-type]
         serving = asyncio.create_task(queue.run())
         try:
             await scenario(queue, guard, clock)
@@ -411,3 +411,34 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
 
     run(scenario)
+
+
+def test_a_slow_guard_is_given_little_at_a_time_and_a_quick_one_much() -> None:
+    """What is with the guard is beyond our order: 0.1 s a text, or 1 ms."""
+
+    class Guard(ScriptedGuard):
+        clock: ManualClock
+        takes = 0.1
+
+        async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+            screenings = await super().judge(exchanges)
+            await self.clock.sleep(self.takes * len(exchanges))
+            return screenings
+
+    guard = Guard()
+
+    async def scenario(queue: GuardQueue, _: ScriptedGuard, clock: ManualClock) -> None:
+        guard.clock = clock
+        answers = [ask(queue, f"text {number}") for number in range(600)]
+        for _tick in range(100):
+            await clock.advance(0.1)
+        assert 2 <= len(guard.asked[-1]) <= 6, "answered within about half a second"
+        judged = guard.count
+        assert judged >= 95, "and it never stands idle"
+        guard.takes = 0.001
+        for _tick in range(100):
+            await clock.advance(0.1)
+        assert all(answer.done() for answer in answers)
+        assert max(map(len, guard.asked)) == 64
+
+    run(scenario, guard=guard, batch=64, lanes=1, grace=600.0)
