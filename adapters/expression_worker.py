@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import structlog
 
-from bot.domain.conditions import Group, Text, Words
+from bot.core.rules.conditions import Group, Text, Words
 
 PATIENCE = 1.0  # seconds for one search
 IN_LINE = 5.0  # seconds until its turn comes, and the process has started

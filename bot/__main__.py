@@ -4,8 +4,8 @@ import sys
 
 import structlog
 
-from bot.commands.app import build, language_first, wanted_language
-from bot.errors import BotError
+from bot.cli.app import build, language_first, wanted_language
+from bot.core.base.errors import BotError
 
 
 def main() -> None:

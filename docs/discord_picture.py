@@ -27,8 +27,8 @@ from simcord.backend import serializers
 HERE = Path(__file__).parent.resolve()
 sys.path.insert(0, str(HERE.parent))
 
-from adapters.embedded import EmbeddedGuard  # noqa: E402
-from bot import wiring  # noqa: E402
+from adapters.guards.embedded import EmbeddedGuard  # noqa: E402
+from bot.app import wiring  # noqa: E402
 from bot.config import Config, Storage  # noqa: E402
 from tests.adapters.discord_cafe import Cafe, cafe, until  # noqa: E402
 

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
-from bot.commands.rehearse import rehearse
+from bot.cli.rehearse import rehearse
 from bot.config import Config
-from bot.texts import texts
+from bot.core.text.catalogue import texts
 
 OUT = Path(__file__).with_name("rehearsal.png").resolve()
 LINES = range(161, 200)
@@ -32,7 +32,7 @@ def main() -> None:
     console = Console(
         record=True, width=146, highlight=False, emoji=False, file=io.StringIO(), color_system="truecolor"
     )
-    lines = files("bot.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
+    lines = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
     with TemporaryDirectory() as folder:
         os.chdir(folder)
         Path("evening.jsonl").write_text("\n".join(lines[number] for number in LINES), "utf-8")

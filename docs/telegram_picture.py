@@ -19,12 +19,12 @@ from zoneinfo import ZoneInfo
 import pylopdf_fonts_ko
 from playwright.sync_api import sync_playwright
 
-from adapters.embedded import EmbeddedGuard
+from adapters.guards.embedded import EmbeddedGuard
 from adapters.system_clock import SystemClock
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config, Storage
 from tests.adapters.telegram_process import connected
-from tests.telegram_server import BOT_ID, TOKEN, Chat, TelegramServer, user
+from tests.servers.telegram import BOT_ID, TOKEN, Chat, TelegramServer, user
 
 HERE = Path(__file__).parent
 GROUP, ROOM, OWNER = -1001, -1002, 1

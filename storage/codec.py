@@ -13,7 +13,22 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bot.domain.actions import (
+from bot.core.base.errors import Broken
+from bot.core.chat.message import (
+    Author,
+    Kind,
+    Link,
+    LinkKind,
+    Media,
+    Message,
+    MessageRef,
+    Origin,
+    OriginKind,
+    Pairing,
+    Platform,
+)
+from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
+from bot.core.rules.actions import (
     Action,
     Answer,
     Ban,
@@ -35,23 +50,8 @@ from bot.domain.actions import (
     Unconfirmed,
     Warn,
 )
-from bot.domain.conditions import Why
-from bot.domain.message import (
-    Author,
-    Kind,
-    Link,
-    LinkKind,
-    Media,
-    Message,
-    MessageRef,
-    Origin,
-    OriginKind,
-    Pairing,
-    Platform,
-)
-from bot.domain.rules import Decision, Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
-from bot.errors import Broken
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage.tables import AnyRow, plain, writable
 
 

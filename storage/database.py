@@ -29,13 +29,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.domain.actions import ACTIONS, Unconfirmed
-from bot.domain.delivery import State
-from bot.errors import BotError, Broken, Unavailable
-from bot.ports import Clock
-from storage import suspects
-from storage.calls import follow_calls
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Broken, Unavailable
+from bot.core.reporting.delivery import State
+from bot.core.rules.actions import ACTIONS, Unconfirmed
 from storage.errors import driver_errors
+from storage.flow import suspects
+from storage.flow.calls import follow_calls
 from storage.group_commit import GroupCommit, Item, Result
 from storage.tables import actions, deliveries, holders, messages, microseconds
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import asyncpg
 from sqlalchemy import exc
 
-from bot.errors import Broken, Unavailable
+from bot.core.base.errors import Broken, Unavailable
 
 #: SQLSTATE classes and codes that pass by themselves: lost connections, a restarting or overloaded server, time-outs,
 #: deadlocks, a standby or a full server that may only be read for a while, a pooler that lost a prepared statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -320,7 +320,7 @@ tellings = Table(
     Column("platform", Text, primary_key=True),
 )
 
-#: One row for each setting that somebody changed (bot.domain.journal.Amendment).
+#: One row for each setting that somebody changed (bot.core.communities.journal.Amendment).
 amendments = Table(
     "amendments",
     metadata,

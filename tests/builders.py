@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from bot.domain.actions import Action
-from bot.domain.community import Community
-from bot.domain.conditions import Why
-from bot.domain.incident import Settlement
-from bot.domain.message import Author, Message, MessageRef, Platform
-from bot.domain.rules import Decision, Finding, Reason
-from bot.domain.verdict import GuardVersion, Screening, Task, Verdict
+from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.communities.community import Community
+from bot.core.guarding.verdict import GuardVersion, Screening, Task, Verdict
+from bot.core.incidents.incident import Settlement
+from bot.core.rules.actions import Action
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision, Finding, Reason
 
 
 class Settable(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.postgres import Postgres
+    from tests.servers.postgres import Postgres
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
@@ -35,7 +35,7 @@ sys.addaudithook(_only_loopback)
 
 @pytest.fixture(scope="session")
 def postgres() -> "Iterator[Postgres]":
-    from tests.postgres import Postgres  # the environment of the engine tests does without it
+    from tests.servers.postgres import Postgres  # the environment of the engine tests does without it
 
     server = Postgres()
     yield server

@@ -8,15 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from adapters.report_pages import ReportPages
+from adapters.reports.pages import ReportPages
 from adapters.system_clock import SystemClock
-from bot.domain.periods import parse
-from bot.domain.report import Edition
-from bot.pipeline.reporting import report_on
-from storage import made_up_year
-from storage.chronicle import SqlChronicle
+from bot.core.chat.post import Edition
+from bot.core.reporting.building import report_on
+from bot.core.reporting.periods import parse
 from storage.database import Database
-from tests.browsing import opened, photograph
+from storage.reports import made_up_year
+from storage.reports.chronicle import SqlChronicle
+from tests.servers.browser import opened, photograph
 
 
 async def edition(url: str, language: str) -> Edition:

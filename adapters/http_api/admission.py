@@ -10,10 +10,11 @@ import structlog
 
 from adapters.http_api.problems import Problem
 from adapters.http_api.shapes import MOST_INPUTS
-from bot.domain import keys as keys_
-from bot.domain.keys import ApiKey
-from bot.errors import BotError
-from bot.ports import ApiKeys, Clock
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError
+from bot.core.operations import keys as keys_
+from bot.core.operations.keys import ApiKey
+from bot.core.operations.ports import ApiKeys
 
 EVERY = 5.0  # seconds after which a revoked key is refused at the latest
 SOONEST = 1.0  # seconds between two looks for a key that is not known yet

@@ -39,10 +39,10 @@ from adapters.http_api.shapes import (
     Ready,
 )
 from adapters.http_api.streaming import Stream
-from bot.domain.verdict import Task
-from bot.errors import BotError, raised
-from bot.ports import Vitals
-from bot.texts import Texts
+from bot.core.base.errors import BotError, raised
+from bot.core.guarding.verdict import Task
+from bot.core.operations.ports import Vitals
+from bot.core.text.catalogue import Texts
 
 PATIENCE = 2.0  # seconds that the database has to answer a health check
 AS_OF = 1.0  # seconds for which its answer is good

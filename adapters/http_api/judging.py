@@ -10,11 +10,14 @@ from starlette.types import Receive
 from adapters.http_api.admission import Visitor
 from adapters.http_api.problems import Left, Problem
 from adapters.http_api.shapes import CheckAnswer, Flagged, GuardShape, RuleShape, WhyShape
-from bot.domain.message import Author, Message, MessageRef
-from bot.domain.rules import Decision, Mode
-from bot.domain.verdict import Unscreened
-from bot.ports import Clock, Desk, Vitals
-from bot.texts import because, texts
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Author, Message, MessageRef
+from bot.core.guarding.verdict import Unscreened
+from bot.core.moderators.ports import Desk
+from bot.core.operations.ports import Vitals
+from bot.core.rules.policy import Decision, Mode
+from bot.core.text.catalogue import texts
+from bot.wording.reasons import because
 
 RETRY_AFTER = 5.0  # seconds, where nobody knows better
 REMEMBERED_WITHIN = 0.1  # seconds; while the guard is away, what is remembered is all that can be answered

@@ -12,9 +12,9 @@ from prometheus_client.core import (
     Metric,
 )
 
-from bot.domain.figures import Histogram as Seconds
-from bot.domain.figures import Pulse
-from bot.ports import Vitals
+from bot.core.guarding.figures import Histogram as Seconds
+from bot.core.operations.health import Pulse
+from bot.core.operations.ports import Vitals
 
 _COUNTS = {
     "asked": "Exchanges that were brought to the guard queue",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adapters.http_api.shapes import ErrorAnswer, ErrorShape, UnscreenedAnswer
-from bot.texts import Texts
+from bot.core.text.catalogue import Texts
 
 Kind = Literal["invalid_request_error", "authentication_error", "rate_limit_error", "unavailable_error"]
 

@@ -16,9 +16,11 @@ from adapters.http_api.admission import Admission
 from adapters.http_api.app import Routes, application
 from adapters.http_api.judging import Judging
 from adapters.http_api.metrics import Metrics
-from bot.errors import Broken
-from bot.ports import ApiKeys, Clock, Desk, Vitals
-from bot.texts import Texts
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Broken
+from bot.core.moderators.ports import Desk
+from bot.core.operations.ports import ApiKeys, Vitals
+from bot.core.text.catalogue import Texts
 
 HEAD_WITHIN = 10.0  # seconds for the head of a request, from connecting or from the last answer
 CONNECTIONS = 512  # open at once; beyond that the one that has been silent longest gives way, or else the new one

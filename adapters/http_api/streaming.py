@@ -14,9 +14,9 @@ from adapters.http_api.judging import Judging, facts_of
 from adapters.http_api.problems import Left, Problem
 from adapters.http_api.reading import Lines, parsed
 from adapters.http_api.shapes import LONGEST_TEXT, ErrorAnswer, StreamLine, StreamPiece, StreamStart
-from bot.domain.rules import Decision
-from bot.errors import BotError
-from bot.ports import Clock
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError
+from bot.core.rules.policy import Decision
 
 STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
 EVERY = 1.0  # seconds after which whatever has come is looked at

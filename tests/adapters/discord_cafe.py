@@ -9,23 +9,24 @@ from typing import Any
 
 import discord
 
-from adapters.discord.chat import DiscordChat
+from adapters.chat.discord.connection import DiscordChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
-from bot.domain.actions import Action, Warn
-from bot.domain.bots import Bot
-from bot.domain.community import Community
-from bot.domain.incident import Incident, PlannedAction
-from bot.domain.message import Message, Platform
-from bot.domain.periods import parse
-from bot.domain.report import Edition, Figures, compose
-from bot.domain.review import Appeal, Call, History, Review
-from bot.domain.rules import Decision, Policy, Reason
-from bot.domain.schedule import Schedule
-from bot.texts import texts
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import Message, Platform
+from bot.core.chat.post import Edition
+from bot.core.communities.community import Community
+from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.reporting.periods import parse
+from bot.core.reporting.report import Figures, compose
+from bot.core.reporting.schedule import Schedule
+from bot.core.rules.actions import Action, Warn
+from bot.core.rules.policy import Decision, Policy, Reason
+from bot.core.text.catalogue import texts
 from tests.builders import decision
-from tests.discord_wire import TOKEN, DiscordWire
 from tests.fakes import MemoryBookmarks, ScriptedPress
+from tests.servers.discord import TOKEN, DiscordWire
 
 Permissions = discord.Permissions
 

@@ -15,10 +15,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.domain.actions import Delete, Done
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
+from bot.core.rules.actions import Delete, Done
 from tests.adapters.discord_cafe import Cafe, cafe, listening
-from tests.discord_wire import BUCKETS, DiscordWire
+from tests.servers.discord import BUCKETS, DiscordWire
 
 LATENCY, GLOBAL_LIMIT = 0.05, 50
 CHANNELS, AT_ONCE = 200, 256
@@ -146,16 +146,16 @@ async def _watch(place: Cafe, harmful: set[int], said: int) -> None:
 async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from collections.abc import Sequence
 
-    from adapters.discord.chat import DiscordChat
-    from bot import wiring
+    from adapters.chat.discord.connection import DiscordChat
+    from bot.app import wiring
     from bot.config import Config, preset
-    from bot.domain.community import Community
-    from bot.domain.message import Platform
-    from bot.domain.rules import Watch
-    from bot.texts import texts
+    from bot.core.chat.message import Platform
+    from bot.core.communities.community import Community
+    from bot.core.rules.policy import Watch
+    from bot.core.text.catalogue import texts
     from tests.adapters.test_discord_flow import RULE, Ears
     from tests.builders import put_settings
-    from tests.discord_wire import TOKEN
+    from tests.servers.discord import TOKEN
 
     cores: list[wiring.Core] = []
 

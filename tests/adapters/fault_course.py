@@ -26,14 +26,14 @@ from rich.table import Table
 
 from adapters.system_clock import SystemClock
 from bot.config import preset
-from storage.communities import SqlCommunities
 from storage.database import Database
+from storage.settings.communities import SqlCommunities
 from tests.adapters import hostile_course
 from tests.adapters.fault_places import PLACES, Fault, Place, TelegramPlace, away
 from tests.builders import put_settings
-from tests.fault_proxy import FaultProxy
-from tests.guard_server import GuardServer
-from tests.postgres import Postgres
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.guard import GuardServer
+from tests.servers.postgres import Postgres
 
 #: Faults of what both networks are connected to; those of the networks themselves are in fault_places.
 OURS = ("killed", "guard", "database", "postgres")

@@ -9,15 +9,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bot.domain.community import Community
-from bot.domain.message import Platform
-from bot.texts import texts
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe
-from tests.discord_wire import TOKEN as DISCORD_TOKEN
-from tests.discord_wire import DiscordWire
-from tests.fault_proxy import FaultProxy
-from tests.telegram_server import RIGHTS, Call, Refusal, TelegramServer, user
-from tests.telegram_server import TOKEN as TELEGRAM_TOKEN
+from tests.servers.discord import TOKEN as DISCORD_TOKEN
+from tests.servers.discord import DiscordWire
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.telegram import RIGHTS, Call, Refusal, TelegramServer, user
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 
 GROUP, MODERATORS = -1001, -1002
 STORMY = 10**9  # more calls than any course makes

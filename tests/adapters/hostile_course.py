@@ -24,19 +24,19 @@ from rich.table import Table
 
 from adapters.system_clock import SystemClock
 from bot.config import preset
-from bot.domain.community import Community
-from bot.domain.message import Platform
-from storage.communities import SqlCommunities
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
 from storage.database import Database
+from storage.settings.communities import SqlCommunities
 from tests.adapters.discord_cafe import Cafe
 from tests.builders import put_settings
-from tests.discord_wire import BUCKETS, DiscordWire
-from tests.discord_wire import TOKEN as DISCORD_TOKEN
-from tests.fault_proxy import FaultProxy
-from tests.guard_server import GuardServer
-from tests.postgres import Postgres
-from tests.telegram_server import TOKEN as TELEGRAM_TOKEN
-from tests.telegram_server import TelegramServer, user
+from tests.servers.discord import BUCKETS, DiscordWire
+from tests.servers.discord import TOKEN as DISCORD_TOKEN
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.guard import GuardServer
+from tests.servers.postgres import Postgres
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
+from tests.servers.telegram import TelegramServer, user
 
 NETWORKS = ("discord", "telegram")
 LOUD_GROUP, CALM_GROUP, LOUD_ROOM, CALM_ROOM = -1001, -1002, -1003, -1004

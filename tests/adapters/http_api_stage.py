@@ -10,14 +10,14 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession
 
-from bot import wiring
+from bot.app import wiring
+from bot.app.runner import Service
+from bot.app.wiring import Core
 from bot.config import Config, Http, RuleText, Storage
-from bot.domain.community import Community
-from bot.domain.keys import ApiKey, digest, written
-from bot.domain.message import Platform
-from bot.ports import Guard
-from bot.runner import Service
-from bot.wiring import Core
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.guarding.ports import Guard
+from bot.core.operations.keys import ApiKey, digest, written
 from tests.builders import NOW, put_settings
 from tests.fakes import ScriptedGuard
 

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from adapters.discord.chat import DiscordChat
-from adapters.telegram import TelegramChat
-from bot import wiring
+from adapters.chat.discord.connection import DiscordChat
+from adapters.chat.telegram import TelegramChat
 from bot.__main__ import main
-from bot.domain.actions import Outcome
-from bot.domain.incident import PlannedAction
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
-from bot.errors import Broken
+from bot.app import wiring
+from bot.core.base.errors import Broken
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Outcome
 
 #: The word -> what it does.
 POISONS: Mapping[str, str] = {

@@ -8,8 +8,8 @@ import asyncio
 import sys
 from itertools import count
 
-from bot.domain.actions import Delete, Done, Warn
-from bot.domain.incident import PlannedAction
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Delete, Done, Warn
 from storage.database import Database
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Store, store

@@ -10,14 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
+from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
-from adapters.telegram import TelegramChat
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config, Storage
-from bot.domain.rules import Watch
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
-from bot.ports import Clock
-from bot.texts import texts
+from bot.core.base.clock import Clock
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 
 
 class HarmInBrackets:

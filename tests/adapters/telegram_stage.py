@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
-from adapters.telegram import TelegramChat
 from bot.config import Config
-from bot.domain.actions import Action, Outcome
-from bot.domain.community import Community
-from bot.domain.conditions import Why
-from bot.domain.incident import PlannedAction, Settlement
-from bot.domain.message import Message, Platform
-from bot.domain.rules import Decision, Finding, Reason
-from bot.pipeline.bell import Bell
-from bot.pipeline.bots import Bots
-from bot.pipeline.desk import FrontDesk
-from bot.pipeline.guard_queue import GuardQueue
-from bot.pipeline.policies import Policies
-from bot.pipeline.reporting import Editor
-from bot.pipeline.review import Reviewer
-from bot.texts import texts
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Message, Platform
+from bot.core.communities.community import Community
+from bot.core.communities.policies import Policies
+from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.incidents.reviewing import Reviewer
+from bot.core.moderation.bots import Bots
+from bot.core.moderators.desk import FrontDesk
+from bot.core.reporting.building import Editor
+from bot.core.rules.actions import Action, Outcome
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision, Finding, Reason
+from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, put_settings, verdict
 from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
-from tests.telegram_server import TOKEN, Chat, TelegramServer
+from tests.servers.telegram import TOKEN, Chat, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
 _WHY = Why("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})

@@ -6,10 +6,10 @@ from itertools import cycle
 
 import pytest
 
-from adapters.cascade_guard import CascadeGuard
-from bot.domain.evaluation import CascadeFigures
-from bot.domain.verdict import Exchange, GuardVersion, Route, Task, Unscreened, Verdict
-from bot.errors import Unavailable
+from adapters.guards.cascade import CascadeGuard
+from bot.core.base.errors import Unavailable
+from bot.core.evaluation.quality import CascadeFigures
+from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Task, Unscreened, Verdict
 from tests.fakes import ScriptedGuard
 
 FIRST = GuardVersion(name="first")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.chronicle import SqlChronicle
 from storage.database import Database
-from storage.inbox import SqlInbox
+from storage.flow.inbox import SqlInbox
+from storage.reports.chronicle import SqlChronicle
 from tests.builders import NOW, message, settlement
 from tests.fakes import ManualClock
 

@@ -10,8 +10,10 @@ from urllib.parse import quote
 import discord
 import pytest
 
-from adapters.discord.acting import audit_reason
-from bot.domain.actions import (
+from adapters.chat.discord.acting.executor import audit_reason
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Message
+from bot.core.rules.actions import (
     Ban,
     Delete,
     Done,
@@ -26,13 +28,11 @@ from bot.domain.actions import (
     Unconfirmed,
     Warn,
 )
-from bot.domain.message import Message
-from bot.domain.rules import Reason
-from bot.errors import Broken, Unavailable
-from bot.texts import texts
+from bot.core.rules.policy import Reason
+from bot.core.text.catalogue import texts
 from tests import builders
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
-from tests.discord_wire import BUCKETS
+from tests.servers.discord import BUCKETS
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
@@ -506,7 +506,7 @@ def test_d20_a_webhook_that_is_gone_is_made_anew() -> None:
 
 
 def test_before_the_first_connection_actions_wait_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.chat.PATIENCE", 0.05)
+    monkeypatch.setattr("adapters.chat.discord.connection.PATIENCE", 0.05)
 
     async def scenario() -> None:
         async with cafe() as place:

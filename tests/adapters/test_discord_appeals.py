@@ -8,12 +8,12 @@ from typing import Any
 
 import discord
 
-from bot.domain.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
-from bot.domain.incident import Incident
-from bot.domain.message import Message
-from bot.domain.review import Call, Review
-from bot.errors import Unavailable
-from bot.texts import texts
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call, Review
+from bot.core.rules.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import decision
 

@@ -9,15 +9,15 @@ from typing import Any
 import discord
 import pytest
 
-from adapters.discord import automod
-from adapters.discord.automod import MOST_WORDS, word_list
-from bot.domain.actions import Delete, Done, Flag, Refused, Restore
-from bot.domain.card import Button, press_id
-from bot.domain.conditions import ByBot, Score, Text
-from bot.domain.message import Message
-from bot.domain.rules import Policy, Reason, Rule, Watch
-from bot.domain.verdict import Task
-from bot.texts import texts
+from adapters.chat.discord.moderators import automod
+from adapters.chat.discord.moderators.automod import MOST_WORDS, word_list
+from bot.core.chat.message import Message
+from bot.core.guarding.verdict import Task
+from bot.core.incidents.card import Button, press_id
+from bot.core.rules.actions import Delete, Done, Flag, Refused, Restore
+from bot.core.rules.conditions import ByBot, Score, Text
+from bot.core.rules.policy import Policy, Reason, Rule, Watch
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_commands import play, told
 from tests.adapters.test_discord_flow import At, at_work

@@ -9,17 +9,17 @@ from typing import Any
 import discord
 import pytest
 
-from adapters.discord import cards
-from adapters.discord.cards import CROWD
-from bot.domain.actions import Delete, Done, Escalate, Flag, Refused
-from bot.domain.card import Button, press_id
-from bot.domain.conditions import Why
-from bot.domain.incident import Incident
-from bot.domain.message import Message
-from bot.domain.review import Call
-from bot.domain.rules import Finding
-from bot.errors import Unavailable
-from bot.texts import texts
+from adapters.chat.discord.moderators import cards
+from adapters.chat.discord.moderators.cards import CROWD
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message
+from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Finding
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import decision, put_settings
 

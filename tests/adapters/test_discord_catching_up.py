@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.discord import catching_up
-from adapters.discord.arrivals import Arrivals
-from bot.errors import Unavailable
+from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.receiving.arrivals import Arrivals
+from bot.core.base.errors import Unavailable
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import message
-from tests.discord_wire import Call
 from tests.fakes import ManualClock
+from tests.servers.discord import Call
 
 SERVERS, CHANNELS, SPOKEN_IN, SAID = 12, 10, 3, 5
 

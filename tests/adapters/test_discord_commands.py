@@ -8,20 +8,21 @@ from typing import Any
 
 import discord
 
-from adapters.discord.answers import missing
-from adapters.discord.commands import needed
-from bot.domain.actions import Delete
-from bot.domain.bots import Bot
-from bot.domain.community import Community
-from bot.domain.conditions import Score, Why
-from bot.domain.incident import Incident
-from bot.domain.message import Message, Platform
-from bot.domain.rules import Decision, Finding, Policy, Reason, Rule, Watch
-from bot.domain.verdict import Task
-from bot.texts import rule_name, texts
+from adapters.chat.discord.errors import missing
+from adapters.chat.discord.moderators.commands import needed
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import Message, Platform
+from bot.core.communities.community import Community
+from bot.core.guarding.verdict import Task
+from bot.core.incidents.incident import Incident
+from bot.core.rules.actions import Delete
+from bot.core.rules.conditions import Score, Why
+from bot.core.rules.policy import Decision, Finding, Policy, Reason, Rule, Watch
+from bot.core.text.catalogue import texts
+from bot.wording.reasons import rule_name
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import decision
-from tests.discord_wire import Picked
+from tests.servers.discord import Picked
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 REASON = Reason(ko="욕설", en="abuse")

@@ -9,15 +9,15 @@ import pytest
 from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
-from adapters.discord import catching_up
-from adapters.discord.arrivals import Arrivals
-from adapters.discord.chat import DiscordChat
+from adapters.chat.discord.connection import DiscordChat
+from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.system_clock import SystemClock
-from bot.errors import Broken
+from bot.core.base.errors import Broken
 from tests.adapters.discord_cafe import Cafe, cafe, listening, until
 from tests.builders import message
-from tests.discord_wire import DiscordWire
 from tests.fakes import ManualClock
+from tests.servers.discord import DiscordWire
 
 
 @pytest.fixture(autouse=True)
@@ -247,7 +247,7 @@ def test_the_bookmark_stands_still_while_messages_are_not_confirmed() -> None:
 
 
 def test_what_overflows_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.arrivals.CAPACITY", 40)
+    monkeypatch.setattr("adapters.chat.discord.receiving.arrivals.CAPACITY", 40)
     monkeypatch.setattr(catching_up, "PAGE", 10)
 
     async def scenario() -> None:

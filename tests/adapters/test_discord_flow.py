@@ -10,25 +10,27 @@ from typing import Any
 
 import pytest
 
-from adapters.discord import cards, catching_up, chat
-from adapters.discord.chat import DiscordChat
-from bot import wiring
+from adapters.chat.discord import connection as chat
+from adapters.chat.discord.connection import DiscordChat
+from adapters.chat.discord.moderators import cards
+from adapters.chat.discord.receiving import catching_up
+from bot.app import wiring
 from bot.config import Config, preset
-from bot.domain.actions import Delete, Done, Flag
-from bot.domain.card import Button, press_id
-from bot.domain.community import Community
-from bot.domain.incident import Incident
-from bot.domain.message import Kind, Platform
-from bot.domain.review import Call
-from bot.domain.rules import Watch
-from bot.domain.verdict import Exchange, Screening, Task, Verdict
-from bot.errors import Unavailable
-from bot.texts import texts
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Kind, Platform
+from bot.core.communities.community import Community
+from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
+from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import Delete, Done, Flag
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.builders import put_settings
-from tests.discord_wire import BUCKETS
 from tests.fakes import ScriptedGuard
-from tests.postgres import Postgres
+from tests.servers.discord import BUCKETS
+from tests.servers.postgres import Postgres
 
 RULE = {
     "name": "abuse",

@@ -7,13 +7,13 @@ import discord
 import pytest
 from pydantic import SecretStr
 
-from adapters.discord.commands import needed
-from adapters.discord.invitation import invitation
-from bot.commands import invite
+from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.moderators.invitation import invitation
+from bot.cli import invite
 from bot.config import Config
-from bot.errors import Broken, Unavailable
-from bot.texts import texts
-from tests.discord_wire import TOKEN, DiscordWire
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.text.catalogue import texts
+from tests.servers.discord import TOKEN, DiscordWire
 
 NEEDED = needed(member_names=False)
 

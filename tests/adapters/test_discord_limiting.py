@@ -10,18 +10,18 @@ import pytest
 from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
 
-from adapters.discord.answers import InvalidAnswers
-from adapters.discord.chat import NOTICES
-from adapters.discord.limiting import BURST, FAIR, PER_SECOND, Limiter, Rank, Room, rank_of
-from adapters.discord.private import EACH, IN_ALL, RAID, RAID_WITHIN, PrivateMessages
-from bot.domain.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
-from bot.domain.community import Community
-from bot.domain.message import Message, Platform
-from bot.errors import Unavailable
-from bot.texts import texts
+from adapters.chat.discord.acting.private import EACH, IN_ALL, RAID, RAID_WITHIN, PrivateMessages
+from adapters.chat.discord.connection import NOTICES
+from adapters.chat.discord.errors import InvalidAnswers
+from adapters.chat.discord.limits import BURST, FAIR, PER_SECOND, Limiter, Rank, Room, rank_of
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message, Platform
+from bot.core.communities.community import Community
+from bot.core.rules.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
-from tests.discord_wire import BUCKETS
 from tests.fakes import ManualClock
+from tests.servers.discord import BUCKETS
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 

@@ -8,10 +8,10 @@ from typing import Any
 import discord
 import pytest
 
-from bot.domain.actions import Ban, Delete, Done, Flag, Refused, Restore, Warn
-from bot.domain.message import Kind, Message
-from bot.errors import Broken
-from bot.texts import texts
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Kind, Message
+from bot.core.rules.actions import Ban, Delete, Done, Flag, Refused, Restore, Warn
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_flow import at_work
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from simcord.enums import MessageType
 
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config
-from bot.domain.actions import Delete, Done
-from bot.domain.bots import Bot
-from bot.domain.community import Community
-from bot.domain.incident import Incident
-from bot.domain.message import Kind, Message, Pairing, Platform
-from bot.domain.rules import Policy, Watch
-from bot.domain.verdict import Exchange, Screening, Task, Verdict
-from bot.pipeline.screening import exchange_of
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import Kind, Message, Pairing, Platform
+from bot.core.communities.community import Community
+from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
+from bot.core.incidents.incident import Incident
+from bot.core.moderation.screening import exchange_of
+from bot.core.rules.actions import Delete, Done
+from bot.core.rules.policy import Policy, Watch
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.test_discord_flow import EVER
 from tests.builders import NOW, message, put_settings

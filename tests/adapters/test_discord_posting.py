@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.actions import Done, Gone, Refused, Unconfirmed
-from bot.domain.report import Attachment, Edition
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
+from bot.core.chat.post import Attachment, Edition
+from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
@@ -26,7 +26,7 @@ def edition(**sizes: int) -> Edition:
 
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.posting.AGAIN", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("adapters.chat.discord.moderators.posting.AGAIN", (0.01, 0.01, 0.01))
 
 
 def play(scene: Scene) -> None:

@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 
 from adapters.system_clock import SystemClock
-from bot.domain.community import Community
-from bot.domain.message import Platform
-from storage.communities import SqlCommunities
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
 from storage.database import Database
-from storage.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidentLog
+from storage.settings.communities import SqlCommunities
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.adapters.test_discord_flow import EVER
 from tests.builders import put_settings
-from tests.discord_wire import TOKEN
+from tests.servers.discord import TOKEN
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:

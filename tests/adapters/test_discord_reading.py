@@ -10,8 +10,8 @@ from simcord.backend import serializers
 from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
-from adapters.discord.reading import revision
-from bot.domain.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
+from adapters.chat.discord.receiving.reading import revision
+from bot.core.chat.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
 from tests.adapters.discord_cafe import Cafe, cafe, listening, until
 
 COMPONENTS_V2 = 1 << 15

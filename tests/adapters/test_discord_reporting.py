@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.message import Platform
-from bot.domain.report import Attachment, Edition
-from bot.texts import texts
+from bot.core.chat.message import Platform
+from bot.core.chat.post import Attachment, Edition
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.embedded import EmbeddedGuard
-from adapters.embedded.features import STRIDE, WINDOW, features, rows
-from adapters.embedded.model import SHIPPED, Score
-from adapters.embedded.phrases import MUST_CATCH, MUST_LEAVE, TrickRate, phrase_rates
-from adapters.embedded.training import TRAINING, TrainingReport, evaluate, held_out, train
-from bot.domain.verdict import Exchange, Task, Unscreened, Verdict
-from bot.domain.views import canonical
-from bot.errors import Broken
+from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded.features import STRIDE, WINDOW, features, rows
+from adapters.guards.embedded.model import SHIPPED, Score
+from adapters.guards.embedded.phrases import MUST_CATCH, MUST_LEAVE, TrickRate, phrase_rates
+from adapters.guards.embedded.training import TRAINING, TrainingReport, evaluate, held_out, train
+from bot.core.base.errors import Broken
+from bot.core.guarding.verdict import Exchange, Task, Unscreened, Verdict
+from bot.core.text.views import canonical
 
 PROJECT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("JIKIMI_DATA", PROJECT.parent / "shared" / "data")) / "korean"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from adapters.expression_worker import ExpressionWorker
-from bot.domain.conditions import Group, Text
+from bot.core.rules.conditions import Group, Text
 
 POLITE = Text(
     any_of=("/(?<![가-힣])니/", "바보"), unless=("/바보(?=상자)/",), group=Group(name="g", any_of=("/ㅅ(?=ㅂ)/",))

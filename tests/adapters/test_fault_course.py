@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.adapters.fault_course import FAULTS, Outcome, Plan, run_course
-from tests.postgres import Postgres
+from tests.servers.postgres import Postgres
 
 AT_ONCE = 4
 COURSES = [(platform, fault) for platform, faults in FAULTS.items() for fault in faults]

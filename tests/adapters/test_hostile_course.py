@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.hostile_course import COURSES, SHORT
-from tests.postgres import Postgres
+from tests.servers.postgres import Postgres
 
 
 @pytest.mark.timeout(900)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
-from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
+from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from tests.adapters.http_api_stage import KEY, WRITTEN, WRITTEN_OTHER, stage
 from tests.fakes import ScriptedGuard
 from tests.waiting import until

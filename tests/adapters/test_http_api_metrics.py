@@ -8,17 +8,17 @@ from pathlib import Path
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.cascade_guard import CascadeGuard
-from adapters.dialects import DIALECTS
+from adapters.guards.cascade import CascadeGuard
+from adapters.guards.dialects import DIALECTS
+from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
-from adapters.vllm_server import VllmServers
-from bot.domain.actions import Delete, Done, Refused
-from bot.domain.incident import PlannedAction
-from bot.domain.rules import Reason
-from bot.domain.verdict import Route, Verdict
-from bot.errors import Unavailable
-from bot.pipeline.vitals import VitalSigns
-from bot.wiring import _replica_figures
+from bot.app.wiring import _replica_figures
+from bot.core.base.errors import Unavailable
+from bot.core.guarding.verdict import Route, Verdict
+from bot.core.incidents.incident import PlannedAction
+from bot.core.operations.health import VitalSigns
+from bot.core.rules.actions import Delete, Done, Refused
+from bot.core.rules.policy import Reason
 from tests.adapters.http_api_stage import free_port, stage
 from tests.builders import message, settlement
 from tests.fakes import ScriptedGuard

@@ -12,8 +12,8 @@ import pytest
 
 from adapters.http_api.admission import STREAMS_OF_ONE_KEY
 from adapters.http_api.shapes import MOST_INPUTS
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from tests.adapters.http_api_stage import WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import NOW
 from tests.fakes import ScriptedGuard

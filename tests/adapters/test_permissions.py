@@ -13,17 +13,17 @@ from typing import Any
 import discord
 import pytest
 
-from adapters.discord.asking import PERMISSION
+from adapters.chat.discord.moderators.asking import PERMISSION
+from adapters.chat.telegram.moderators.commands import ANYBODYS, DEEDS
 from adapters.http_api.openapi import document
-from adapters.telegram.commands import ANYBODYS, DEEDS
-from bot.domain.actions import Ban, Delete, Done, Escalate, Flag, Timeout
-from bot.domain.bots import Bot
-from bot.domain.card import Button, press_id
-from bot.domain.community import Community
-from bot.domain.keys import written
-from bot.domain.permissions import NEEDED, Deed, Right, may
-from bot.domain.review import Appeal, Call
-from bot.texts import texts
+from bot.core.answers.bot import Bot
+from bot.core.communities.community import Community
+from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.review import Appeal, Call
+from bot.core.moderators.permissions import NEEDED, Deed, Right, may
+from bot.core.operations.keys import written
+from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
+from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, until
 from tests.adapters.http_api_stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
 from tests.adapters.http_api_stage import stage as api_stage
@@ -35,8 +35,8 @@ from tests.adapters.test_telegram_cards import cards, press, said
 from tests.adapters.test_telegram_hostile import served
 from tests.builders import NOW, put_settings
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
-from tests.unit.test_card import called, incident
+from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
+from tests.unit.incidents.test_card import called, incident
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
 

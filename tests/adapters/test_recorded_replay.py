@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.recorded_outputs import RecordedOutput
-from bot import wiring
+from adapters.evaluation.recorded_outputs import RecordedOutput
+from bot.app import wiring
 from bot.config import Config, preset
-from bot.domain.actions import Delete, Done
-from bot.domain.incident import Incident
+from bot.core.incidents.incident import Incident
+from bot.core.rules.actions import Delete, Done
 from tests.adapters.discord_cafe import cafe
 from tests.adapters.telegram_process import connected
-from tests.recorded_guard import RULES, RecordedGuard, called_for, recorded
-from tests.telegram_server import TOKEN, TelegramServer
+from tests.servers.recorded_guard import RULES, RecordedGuard, called_for, recorded
+from tests.servers.telegram import TOKEN, TelegramServer
 from tests.waiting import until
 
 ABREAST = 40  # pairs that are posted before anybody looks whether they are settled

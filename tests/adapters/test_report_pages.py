@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from adapters.report_pages import ReportPages, no_pdf
-from adapters.report_pages.look import font_for, glyphs, showable
-from bot.domain.journal import Amendment
-from bot.domain.periods import parse
-from bot.domain.report import Edition, Figures, Report, compose
-from bot.domain.verdict import Route
-from bot.pipeline.reporting import report_on
-from bot.texts import texts
-from storage import made_up_year
-from storage.chronicle import SqlChronicle
+from adapters.reports.pages import ReportPages, no_pdf
+from adapters.reports.pages.look import font_for, glyphs, showable
+from bot.core.chat.post import Edition
+from bot.core.communities.journal import Amendment
+from bot.core.guarding.verdict import Route
+from bot.core.reporting.building import report_on
+from bot.core.reporting.periods import parse
+from bot.core.reporting.report import Figures, Report, compose
+from bot.core.text.catalogue import texts
 from storage.database import Database
-from tests.browsing import CHROMIUM, opened, photograph, small, unlike
+from storage.reports import made_up_year
+from storage.reports.chronicle import SqlChronicle
 from tests.fakes import ManualClock
+from tests.servers.browser import CHROMIUM, opened, photograph, small, unlike
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 PICTURES = Path(__file__).parent / "pictures"
@@ -182,7 +183,7 @@ def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
 
 @pytest.mark.parametrize(
     ("find", "missing"),
-    [("adapters.report_pages.find_spec", "WeasyPrint"), ("ctypes.util.find_library", "Pango")],
+    [("adapters.reports.pages.find_spec", "WeasyPrint"), ("ctypes.util.find_library", "Pango")],
 )
 def test_without_what_a_pdf_needs_all_else_of_the_report_is_there_and_says_so(
     find: str, missing: str, report: Report, monkeypatch: pytest.MonkeyPatch

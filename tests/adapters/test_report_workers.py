@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters import report_workers
-from adapters.report_workers import ReportWorkers
-from bot.domain.periods import parse
-from bot.domain.report import Edition, Figures, Report, compose
-from bot.errors import Broken, Unavailable
+from adapters.reports import workers as report_workers
+from adapters.reports.workers import ReportWorkers
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.post import Edition
+from bot.core.reporting.periods import parse
+from bot.core.reporting.report import Figures, Report, compose
 from tests.fakes import ScriptedPress
 
 WEEK = parse("2026-W47", "Asia/Seoul")

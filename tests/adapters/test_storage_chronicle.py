@@ -14,24 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from bot.domain.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
-from bot.domain.community import Community
-from bot.domain.conditions import Why
-from bot.domain.incident import Settlement
-from bot.domain.message import Author
-from bot.domain.pairs import PairCounts
-from bot.domain.periods import day
-from bot.domain.report import Answer, Figures, Totals, compose
-from bot.domain.review import Appeal, Call, Review
-from bot.domain.rules import Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Route, Task, Unscreened, Verdict
-from storage.chronicle import SqlChronicle
-from storage.communities import SqlCommunities
+from bot.core.answers.counting import PairCounts
+from bot.core.chat.message import Author
+from bot.core.communities.community import Community
+from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
+from bot.core.incidents.incident import Settlement
+from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.reporting.periods import day
+from bot.core.reporting.report import Answer, Figures, Totals, compose
+from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Finding, Mode, Reason
 from storage.database import Database
-from storage.inbox import SqlInbox
-from storage.journal import SqlJournal
-from storage.outbox import SqlOutbox
-from storage.reviews import SqlReviews
+from storage.flow.inbox import SqlInbox
+from storage.flow.outbox import SqlOutbox
+from storage.records.reviews import SqlReviews
+from storage.reports.chronicle import SqlChronicle
+from storage.settings.communities import SqlCommunities
+from storage.settings.journal import SqlJournal
 from storage.tables import metadata, microseconds
 from tests import builders
 from tests.fakes import ManualClock

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.actions import ACTIONS, Action, CalledOff, Refused, TellOwner, Timeout, Unconfirmed
-from bot.domain.conditions import Why
-from bot.domain.message import (
+from bot.core.base.errors import Broken
+from bot.core.chat.message import (
     Author,
     Kind,
     Link,
@@ -24,9 +23,10 @@ from bot.domain.message import (
     Pairing,
     Platform,
 )
-from bot.domain.rules import Decision, Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
-from bot.errors import Broken
+from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
+from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, TellOwner, Timeout, Unconfirmed
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
 from storage.tables import Instant, microseconds
 from tests.builders import decision, message

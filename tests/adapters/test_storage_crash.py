@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.domain.actions import Action, Delete, Done, Outcome, Unconfirmed, Warn
-from bot.errors import Broken
+from bot.core.base.errors import Broken
+from bot.core.rules.actions import Action, Delete, Done, Outcome, Unconfirmed, Warn
 from storage.database import Database
 from tests.adapters.storage_process import STEPS
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes import ManualClock
-from tests.postgres import Postgres
+from tests.servers.postgres import Postgres
 
 _numbers = count(1)
 

@@ -15,18 +15,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config, Storage
-from bot.domain.actions import Delete, Flag, Warn
-from bot.errors import Broken, Unavailable
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
 from storage.database import Database, newest_step
 from storage.tables import metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
 from tests.fakes import ManualClock
-from tests.fault_proxy import FaultProxy
-from tests.postgres import Postgres
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.postgres import Postgres
 
 _numbers = count(1)
 

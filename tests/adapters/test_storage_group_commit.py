@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.errors import BotError, Broken, Unavailable
+from bot.core.base.errors import BotError, Broken, Unavailable
 from storage.group_commit import GroupCommit
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Broken
+from bot.core.base.errors import Broken
 from storage.database import Database
 from tests.fakes import ManualClock
 

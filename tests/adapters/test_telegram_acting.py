@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.system_clock import SystemClock
-from bot.domain.actions import (
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Message
+from bot.core.rules.actions import (
     Action,
     Ban,
     Delete,
@@ -26,14 +28,12 @@ from bot.domain.actions import (
     Unconfirmed,
     Warn,
 )
-from bot.domain.message import Message
-from bot.errors import Broken, Unavailable
-from bot.texts import texts
+from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import MemoryOutbox
-from tests.fault_proxy import FaultProxy
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
 HOUR = 3600.0
 

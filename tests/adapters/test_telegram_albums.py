@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from bot.domain.actions import Delete, Done
-from bot.domain.message import Kind, Media, Message, MessageRef, Platform
-from bot.pipeline.streaming import Streams
+from bot.core.answers.streaming import Streams
+from bot.core.chat.message import Kind, Media, Message, MessageRef, Platform
+from bot.core.rules.actions import Delete, Done
 from tests.adapters.telegram_stage import GROUP, Stage, connect, played, stage
 from tests.builders import NOW, later, message, settlement
 

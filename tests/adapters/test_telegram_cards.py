@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from bot.domain.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
-from bot.domain.card import Button, press_id
-from bot.domain.community import Community
-from bot.domain.message import Message, Platform
-from bot.domain.review import Call
-from bot.domain.rules import Watch
-from bot.pipeline.desk import FrontDesk
-from bot.texts import texts
+from bot.core.chat.message import Message, Platform
+from bot.core.communities.community import Community
+from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.review import Call
+from bot.core.moderators.desk import FrontDesk
+from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:

@@ -1,7 +1,7 @@
 """The course of catching up, in short: how often is asked, and that nothing is lost. The long one is a bench."""
 
-from tests.adapters.telegram_catching_up import ALBUM, ALBUMS_IN, fill
 from tests.adapters.telegram_stage import Stage, played
+from tests.benches.telegram_catching_up import ALBUM, ALBUMS_IN, fill
 
 WAITING = 3000
 

@@ -13,24 +13,24 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot import wiring
-from bot.commands.invite import telegram
+from bot.app import wiring
+from bot.cli.invite import telegram
 from bot.config import Config, Storage, Telegram
-from bot.domain.actions import Delete, Refused, Retract
-from bot.domain.card import Button, press_id
-from bot.domain.community import Community
-from bot.domain.message import Pairing, Platform
-from bot.domain.rules import Watch
-from bot.ports import Clock
-from bot.texts import texts
-from storage.communities import SqlCommunities
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Pairing, Platform
+from bot.core.communities.community import Community
+from bot.core.incidents.card import Button, press_id
+from bot.core.rules.actions import Delete, Refused, Retract
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from storage.database import Database
-from storage.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidentLog
+from storage.settings.communities import SqlCommunities
 from tests.adapters.telegram_process import HarmInBrackets, connected
 from tests.builders import NOW, put_settings
 from tests.fakes import HurriedClock, ManualClock
-from tests.fault_proxy import FaultProxy
-from tests.telegram_server import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
 HARM = "[0.99] 나쁜 말"

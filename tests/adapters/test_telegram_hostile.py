@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from bot.domain.actions import Ban, Delete, Done, Escalate, Flag, Outcome, Refused, Restore, Timeout
-from bot.domain.card import Button
-from bot.domain.community import Community
-from bot.domain.incident import Incident
-from bot.domain.message import Platform
-from bot.domain.review import Call
-from bot.domain.rules import Watch
-from bot.errors import Unavailable
-from bot.texts import texts
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.incidents.card import Button
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Outcome, Refused, Restore, Timeout
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.adapters.test_telegram_cards import cards, command, labels, press, said
 from tests.builders import put_settings
 from tests.fakes import MemoryBookmarks, ScriptedGuard
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Chat, Refusal, kinds, member, user
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, Chat, Refusal, kinds, member, user
 
 say = texts("ko")
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.telegram.arriving import ALLOWED_UPDATES
-from bot.domain.actions import Delete, Done, Gone, Kick, Refused, Warn
-from bot.domain.message import Platform
-from bot.errors import Broken
+from adapters.chat.telegram.receiving.arrivals import ALLOWED_UPDATES
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Platform
+from bot.core.rules.actions import Delete, Done, Gone, Kick, Refused, Warn
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, put_settings
-from tests.fault_proxy import FaultProxy
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Refusal
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, Refusal
 
 
 @played

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.domain.actions import Delete, Done
-from bot.pipeline.streaming import Streams
+from bot.core.answers.streaming import Streams
+from bot.core.rules.actions import Delete, Done
 from tests.adapters.telegram_stage import Stage, played
-from tests.telegram_server import BOT_ID, LARGE_GROUP, user
+from tests.servers.telegram import BOT_ID, LARGE_GROUP, user
 
 WHO = user(77, "무료리딩방", username="toto777")
 

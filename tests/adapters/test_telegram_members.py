@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from telegram import Bot
 
-from adapters.telegram.limiting import Limiter
-from adapters.telegram.members import ASKS, Members
-from adapters.telegram.requesting import AiohttpRequest
-from bot.texts import texts
+from adapters.chat.telegram.limits import Limiter
+from adapters.chat.telegram.members import ASKS, Members
+from adapters.chat.telegram.requests import AiohttpRequest
+from bot.core.text.catalogue import texts
 from tests.fakes import ManualClock
-from tests.telegram_server import BOT_ID, TOKEN, Refusal, TelegramServer, member
+from tests.servers.telegram import BOT_ID, TOKEN, Refusal, TelegramServer, member
 
 
 @asynccontextmanager

@@ -8,16 +8,16 @@ import pytest
 from telegram import Bot
 from telegram.error import Conflict, TelegramError
 
-from adapters.telegram.arriving import Contest
-from adapters.telegram.errors import Lost, mapped
-from adapters.telegram.requesting import AiohttpRequest
-from bot.domain.actions import Delete, Done
-from bot.errors import Broken, Unavailable
-from bot.texts import texts
+from adapters.chat.telegram.errors import Lost, mapped
+from adapters.chat.telegram.receiving.arrivals import Contest
+from adapters.chat.telegram.requests import AiohttpRequest
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.rules.actions import Delete, Done
+from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import MODERATORS, Stage, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes import ManualClock
-from tests.telegram_server import TOKEN, Refusal, TelegramServer
+from tests.servers.telegram import TOKEN, Refusal, TelegramServer
 
 PAGE = b"<html><body>captive portal</body></html>"
 #: Status and body.

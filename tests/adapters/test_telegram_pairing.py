@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config
-from bot.domain.actions import Done
-from bot.domain.community import Community
-from bot.domain.message import Kind, Message, Pairing, Platform
-from bot.domain.rules import Watch
+from bot.core.chat.message import Kind, Message, Pairing, Platform
+from bot.core.communities.community import Community
+from bot.core.rules.actions import Done
+from bot.core.rules.policy import Watch
 from tests.adapters.telegram_process import connected
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played
 from tests.adapters.test_discord_flow import EVER
 from tests.adapters.test_discord_pairing import Strict
 from tests.builders import put_settings, settlement
-from tests.telegram_server import RIGHTS, TOKEN, TelegramServer, member, user
+from tests.servers.telegram import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}
 OWNERS = -1003

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.actions import Done, Gone, Refused, Unconfirmed
-from bot.domain.community import Community
-from bot.domain.message import Platform
-from bot.domain.report import Attachment, Edition
-from bot.errors import Unavailable
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Platform
+from bot.core.chat.post import Attachment, Edition
+from bot.core.communities.community import Community
+from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
 from tests.adapters.telegram_stage import GROUP, Stage, played
 from tests.builders import put_settings
-from tests.telegram_server import BOT_ID, Refusal, Upload, kinds, member
+from tests.servers.telegram import BOT_ID, Refusal, Upload, kinds, member
 
 EVERYTHING = {"pdf": 2000, "html": 2000, "csv": 2000}
 
@@ -76,7 +76,7 @@ async def test_what_is_too_large_is_left_out_and_said(here: Stage) -> None:
 
 
 def test_a_file_that_is_known_to_be_too_large_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.telegram.posting.LARGEST_FILE", 1000)
+    monkeypatch.setattr("adapters.chat.telegram.moderators.posting.LARGEST_FILE", 1000)
 
     @played
     async def scene(here: Stage) -> None:

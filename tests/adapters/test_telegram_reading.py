@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.message import Kind, Link, LinkKind, Media, Origin, OriginKind
+from bot.core.chat.message import Kind, Link, LinkKind, Media, Origin, OriginKind
 from tests.adapters.telegram_stage import GROUP, Stage, played, stage
-from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
 
 FILE = {"file_id": "f", "file_unique_id": "u"}
 OPTION = {"persistent_id": "1", "voter_count": 0}
@@ -197,7 +197,7 @@ def test_t41_t51_rich_messages(kind: str) -> None:
 
 
 def test_t41_unknown_blocks_of_a_rich_message_are_read() -> None:
-    from adapters.telegram.reading import _strings
+    from adapters.chat.telegram.receiving.reading import _strings
 
     later = {"blocks": [{"type": "hologram", "panes": [{"inscription": "새말", "file_id": "AgAD"}]}]}
     assert list(_strings(later)) == ["새말"]

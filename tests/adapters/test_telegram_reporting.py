@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.message import Platform
-from bot.texts import texts
+from bot.core.chat.message import Platform
+from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
-from tests.telegram_server import Chat
+from tests.servers.telegram import Chat
 
 say = texts("ko")
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientSession
 
-from adapters.telegram import arriving
-from adapters.telegram.arriving import ALLOWED_UPDATES
-from bot.errors import Broken
+from adapters.chat.telegram.receiving import arrivals as arriving
+from adapters.chat.telegram.receiving.arrivals import ALLOWED_UPDATES
+from bot.core.base.errors import Broken
 from tests.adapters.telegram_stage import Stage, connect, stage
-from tests.telegram_server import Refusal
+from tests.servers.telegram import Refusal
 
 
 @asynccontextmanager

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
-from adapters.vllm_server import FAILURES, REFUSED, Encoding, VllmServers
-from bot.domain.verdict import Exchange, Screening, Task, Unscreened, Verdict
-from bot.errors import Broken, Unavailable
+from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
+from adapters.guards.vllm_server import FAILURES, REFUSED, Encoding, VllmServers
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
 from tests.fakes import ManualClock
-from tests.fault_proxy import FaultProxy
-from tests.guard_server import SURE, GuardServer
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.guard import SURE, GuardServer
 from tests.waiting import until
 
 BAD, GOOD = Exchange(prompt="나쁜 부탁"), Exchange(prompt="좋은 부탁")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from adapters.rehearsal_chat import RehearsalChat
+from adapters.chat.rehearsal import RehearsalChat
+from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
-from adapters.telegram import TelegramChat
-from bot.ports import ChatPlatform
-from bot.texts import texts
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.text.catalogue import texts
 from tests.adapters import telegram_stage
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.adapters.telegram_stage import Stage

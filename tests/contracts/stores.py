@@ -7,29 +7,24 @@ from typing import Protocol
 
 from sqlalchemy import text
 
-from bot.ports import (
-    ApiKeys,
-    Bookmarks,
-    BotRoll,
-    Communities,
-    Deliveries,
-    Inbox,
-    IncidentLog,
-    Journal,
-    Outbox,
-    Reviews,
-)
-from storage.api_keys import SqlApiKeys
-from storage.bookmarks import SqlBookmarks
-from storage.bots import SqlBotRoll
-from storage.communities import SqlCommunities
+from bot.core.answers.ports import BotRoll
+from bot.core.chat.ports import Bookmarks
+from bot.core.communities.ports import Communities, Journal
+from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.operations.ports import ApiKeys
+from bot.core.reporting.ports import Deliveries
 from storage.database import Database
-from storage.deliveries import SqlDeliveries
-from storage.inbox import SqlInbox
-from storage.incidents import SqlIncidentLog
-from storage.journal import SqlJournal
-from storage.outbox import SqlOutbox
-from storage.reviews import SqlReviews
+from storage.flow.inbox import SqlInbox
+from storage.flow.outbox import SqlOutbox
+from storage.records.bots import SqlBotRoll
+from storage.records.incidents import SqlIncidentLog
+from storage.records.reviews import SqlReviews
+from storage.reports.deliveries import SqlDeliveries
+from storage.settings.api_keys import SqlApiKeys
+from storage.settings.bookmarks import SqlBookmarks
+from storage.settings.communities import SqlCommunities
+from storage.settings.journal import SqlJournal
 from tests.fakes import ManualClock, MemoryStore
 
 

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from bot.domain.keys import ApiKey, digest
-from bot.domain.message import Platform
+from bot.core.chat.message import Platform
+from bot.core.operations.keys import ApiKey, digest
 from tests.builders import NOW, later
 from tests.contracts.stores import Opens
 

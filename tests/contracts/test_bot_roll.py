@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import replace
 
-from bot.domain.bots import KNOWN_AFTER, Bot
-from bot.domain.incident import Settlement
-from bot.domain.message import Author, Message, Pairing, Platform
-from bot.domain.rules import Decision
-from bot.domain.verdict import SUPERSEDED
+from bot.core.answers.bot import KNOWN_AFTER, Bot
+from bot.core.chat.message import Author, Message, Pairing, Platform
+from bot.core.guarding.verdict import SUPERSEDED
+from bot.core.incidents.incident import Settlement
+from bot.core.rules.policy import Decision
 from tests.builders import NOW, message, settlement
 from tests.contracts.stores import Opens
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.actions import Action, Ban, Delete, Done, Gone, Lift, Timeout, Weight
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Kind, Message, Platform
-from bot.domain.report import Attachment, Edition
-from bot.domain.rules import Reason
-from bot.ports import ChatPlatform
+from bot.core.chat.message import Kind, Message, Platform
+from bot.core.chat.post import Attachment, Edition
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.rules.actions import Action, Ban, Delete, Done, Gone, Lift, Timeout, Weight
+from bot.core.rules.policy import Reason
 from tests.contracts.chats import PLACES, Place
 
 Play = Callable[[Callable[[Place], Awaitable[None]]], None]

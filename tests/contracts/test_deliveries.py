@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.community import Community
-from bot.domain.delivery import FINAL, Delivery, State
-from bot.domain.message import Platform
-from bot.domain.schedule import Kind
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.reporting.delivery import FINAL, Delivery, State
+from bot.core.reporting.schedule import Kind
 from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens, Store
 
@@ -171,7 +171,7 @@ def test_a_group_that_moves_takes_its_deliveries_along(opens: Opens) -> None:
 
 
 def test_incidents_are_counted(opens: Opens) -> None:
-    from bot.domain.actions import Delete
+    from bot.core.rules.actions import Delete
     from tests.builders import message, settlement
 
     async def scenario() -> None:

@@ -6,16 +6,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from adapters.calibrated_guard import CalibratedGuard
-from adapters.cascade_guard import CascadeGuard
-from adapters.dialects import DIALECTS
-from adapters.embedded import EmbeddedGuard
-from adapters.vllm_server import VllmServers
-from bot.domain.calibration import Calibration, Scale
-from bot.domain.verdict import Exchange, Task, Verdict
-from bot.ports import Guard
+from adapters.guards.calibrated import CalibratedGuard
+from adapters.guards.cascade import CascadeGuard
+from adapters.guards.dialects import DIALECTS
+from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.vllm_server import VllmServers
+from bot.core.evaluation.calibration import Calibration, Scale
+from bot.core.guarding.ports import Guard
+from bot.core.guarding.verdict import Exchange, Task, Verdict
 from tests.fakes import ManualClock, ScriptedGuard
-from tests.guard_server import GuardServer
+from tests.servers.guard import GuardServer
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]
 

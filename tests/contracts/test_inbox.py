@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.actions import Delete, Done, Flag, Gone, Refused
-from bot.domain.digest import Tally
-from bot.domain.incident import Settlement
-from bot.domain.journal import Aside
-from bot.domain.message import Author, Kind, Message, Platform
-from bot.domain.verdict import Unscreened
+from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.communities.journal import Aside
+from bot.core.guarding.verdict import Unscreened
+from bot.core.incidents.incident import Settlement
+from bot.core.moderation.tally import Tally
+from bot.core.rules.actions import Delete, Done, Flag, Gone, Refused
 from tests.builders import EVERYWHERE, GUARD, NOW, decision, later, message, settlement
 from tests.contracts.stores import Opens, Store
 

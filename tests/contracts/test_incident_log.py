@@ -3,12 +3,12 @@
 import asyncio
 from datetime import timedelta
 
-from bot.domain.actions import Delete, Flag, Timeout
-from bot.domain.conditions import Why
-from bot.domain.incident import Incident, Settlement
-from bot.domain.message import Platform
-from bot.domain.rules import Decision, Finding, Mode, Reason
-from bot.domain.verdict import GuardVersion, Task, Unscreened, Verdict
+from bot.core.chat.message import Platform
+from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
+from bot.core.incidents.incident import Incident, Settlement
+from bot.core.rules.actions import Delete, Flag, Timeout
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import Opens
 

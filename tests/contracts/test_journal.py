@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from bot.domain.community import Community
-from bot.domain.journal import Amendment, Outage
-from bot.domain.message import Platform
-from bot.domain.rules import Watch
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.communities.journal import Amendment, Outage
+from bot.core.rules.policy import Watch
 from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bot.domain.message import Author, Platform
+from bot.core.chat.message import Author, Platform
 from tests.builders import NOW, message, settlement
 from tests.contracts.stores import Opens
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.actions import Delete, Done, Flag, Refused
-from bot.domain.delivery import Delivery, State
-from bot.domain.message import Author, Platform
-from bot.domain.review import Appeal, Call, Review
-from bot.domain.schedule import Kind
+from bot.core.chat.message import Author, Platform
+from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.schedule import Kind
+from bot.core.rules.actions import Delete, Done, Flag, Refused
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Opens
 

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.actions import (
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.turns import Lane, UnderWay
+from bot.core.rules.actions import (
     AWAY,
     DEFECT,
     Action,
@@ -23,9 +26,6 @@ from bot.domain.actions import (
     Unconfirmed,
     Warn,
 )
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Message, Platform
-from bot.domain.turns import Lane, UnderWay
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import Opens, Store
 

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.actions import (
+from bot.core.chat.message import MessageRef, Platform
+from bot.core.communities.community import Community
+from bot.core.incidents.review import TIMEOUT, Appeal, Call, History, Review
+from bot.core.rules.actions import (
     Action,
     Answer,
     Ban,
@@ -24,10 +27,7 @@ from bot.domain.actions import (
     Timeout,
     Warn,
 )
-from bot.domain.community import Community
-from bot.domain.message import MessageRef, Platform
-from bot.domain.review import TIMEOUT, Appeal, Call, History, Review
-from bot.domain.rules import Watch
+from bot.core.rules.policy import Watch
 from tests.builders import EVERYWHERE, NOW, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
 

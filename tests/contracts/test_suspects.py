@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from bot.domain.actions import DEFECT, Delete, Flag, Refused
-from bot.domain.incident import PlannedAction
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import DEFECT, Delete, Flag, Refused
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Opens, Store
 from tests.contracts.test_inbox import claim, ids

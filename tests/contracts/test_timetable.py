@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.apscheduler_alarms import ApschedulerAlarms
-from bot.domain.message import Platform
-from bot.ports import Timetable
+from adapters.reports.timetable import ApschedulerAlarms
+from bot.core.chat.message import Platform
+from bot.core.reporting.ports import Timetable
 from tests.fakes import ManualClock, MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[Timetable]]

@@ -39,9 +39,9 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicCache
 
-from adapters.dialects import DIALECTS, Dialect, Piece, Question, encoder
-from adapters.embedded.training import TESTS, TRAINING
-from bot.domain.verdict import Exchange
+from adapters.guards.dialects import DIALECTS, Dialect, Piece, Question, encoder
+from adapters.guards.embedded.training import TESTS, TRAINING
+from bot.core.guarding.verdict import Exchange
 
 KOREAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "korean"
 SEED = 20241025
@@ -143,9 +143,9 @@ def _own(draw: random.Random) -> tuple[list[tuple[str, bool]], list[tuple[str, b
     """Sentences of the rehearsal, half of them with a word of the lexicon put in. No sentence is in both parts."""
     import tomllib
 
-    stems = tomllib.loads(files("adapters.embedded").joinpath("lexicon.toml").read_text("utf-8"))["stems"]
+    stems = tomllib.loads(files("adapters.guards.embedded").joinpath("lexicon.toml").read_text("utf-8"))["stems"]
     words = [word for group in stems.values() for word in group]
-    folder = files("bot.rehearsal")
+    folder = files("bot.cli.rehearsal")
     rows = [json.loads(line) for line in folder.joinpath("transcript.jsonl").read_text("utf-8").splitlines()]
     expected = [json.loads(line) for line in folder.joinpath("expected.jsonl").read_text("utf-8").splitlines()]
     fine = [row.get("text") or "" for row, said in zip(rows, expected, strict=True) if said["expect"] == "fine"]

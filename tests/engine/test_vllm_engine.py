@@ -10,13 +10,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from adapters.dialects import DIALECTS, MIN_LABEL_MASS, TRUNCATED, UNPARSEABLE, Answer, Label, Piece, Question
+from adapters.guards.dialects import DIALECTS, MIN_LABEL_MASS, TRUNCATED, UNPARSEABLE, Answer, Label, Piece, Question
+from adapters.guards.vllm_engine import VllmGuard
 from adapters.system_clock import SystemClock
-from adapters.vllm_engine import VllmGuard
-from bot.domain.measures import measure
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
-from bot.errors import Broken
-from bot.pipeline.guard_queue import GuardQueue
+from bot.core.base.errors import Broken
+from bot.core.evaluation.measures import measure
+from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from tests.engine import checkpoints
 from tests.waiting import until
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from adapters.dialects import DIALECTS, Dialect
+from adapters.guards.dialects import DIALECTS, Dialect
+from adapters.guards.vllm_server import Encoding, VllmServers
 from adapters.system_clock import SystemClock
-from adapters.vllm_server import Encoding, VllmServers
-from bot.domain.measures import measure
-from bot.domain.verdict import Exchange, Screening, Task, Verdict
-from bot.errors import Broken
+from bot.core.base.errors import Broken
+from bot.core.evaluation.measures import measure
+from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
 from tests.engine import checkpoints
 from tests.waiting import until
 

@@ -15,16 +15,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from adapters import rehearsal_chat
-from adapters.rehearsal_chat import RehearsalChat
+from adapters.chat import rehearsal as rehearsal_chat
+from adapters.chat.rehearsal import RehearsalChat
 from adapters.system_clock import SystemClock
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config, Storage
-from bot.domain.actions import Outcome
-from bot.domain.incident import PlannedAction
-from bot.domain.rules import Watch
-from bot.domain.verdict import Exchange, GuardVersion, Screening, Task, Verdict
-from bot.texts import texts
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Outcome
+from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from storage.database import AsyncConnection, Database
 
 

@@ -12,13 +12,13 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bot import wiring
+from bot.app import wiring
 from bot.config import Config, Storage
-from bot.domain.actions import Done, Outcome
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Author, Message, Platform
-from bot.domain.report import Edition
-from bot.ports import ReportPress
+from bot.core.chat.message import Author, Message, Platform
+from bot.core.chat.post import Edition
+from bot.core.incidents.incident import PlannedAction
+from bot.core.reporting.ports import ReportPress
+from bot.core.rules.actions import Done, Outcome
 from tests.fakes import ScriptedGuard, ScriptedPress
 
 FATAL = 3

@@ -17,16 +17,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from adapters.system_clock import SystemClock
-from bot.commands.app import build
-from bot.domain.community import Community
-from bot.domain.message import Platform
-from bot.errors import Broken
-from storage.communities import SqlCommunities
+from bot.cli.app import build
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
 from storage.database import Database
+from storage.settings.communities import SqlCommunities
 from tests.adapters.http_api_stage import free_port
 from tests.builders import put_settings
 from tests.flow.test_command_line import jikimi
-from tests.postgres import Postgres
+from tests.servers.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.domain.actions import Action, Ban, CalledOff, Delete, Done, Flag, Lift, Outcome, Restore, Warn
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Platform
-from bot.domain.review import Call
-from bot.errors import Unavailable
-from bot.pipeline.bell import Bell
-from bot.pipeline.enforcement import Enforcer
-from bot.pipeline.review import Reviewer
+from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.review import Call
+from bot.core.incidents.reviewing import Reviewer
+from bot.core.moderation.enforcement import Enforcer
+from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Lift, Outcome, Restore, Warn
 from tests.builders import message, settlement
 from tests.fakes import MemoryStore, ScriptedPlatform
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.verdict import TOO_LONG
-from tests.postgres import Postgres
+from bot.core.guarding.verdict import TOO_LONG
+from tests.servers.postgres import Postgres
 
 KEPT = ("--database", "sqlite:///jikimi.db")
-LINES = files("bot.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
+LINES = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
 
 
 def jikimi(
@@ -72,7 +72,9 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
 
 
 def test_what_a_careful_moderator_would_say(tmp_path: Path) -> None:
-    expected = [json.loads(row) for row in files("bot.rehearsal").joinpath("expected.jsonl").read_text().splitlines()]
+    expected = [
+        json.loads(row) for row in files("bot.cli.rehearsal").joinpath("expected.jsonl").read_text().splitlines()
+    ]
     *messages, _ = output(tmp_path, "rehearse", "--json")
     done = Counter[tuple[str, str]]()
     for message, judgement in zip(messages, expected, strict=True):

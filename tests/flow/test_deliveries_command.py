@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from adapters.system_clock import SystemClock
-from bot.commands.deliveries import deliveries
+from bot.cli.deliveries import deliveries
 from bot.config import Config, Storage
-from bot.domain.delivery import Delivery, State
-from bot.domain.message import Platform
-from bot.domain.schedule import Kind
-from bot.texts import texts
+from bot.core.chat.message import Platform
+from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.schedule import Kind
+from bot.core.text.catalogue import texts
 from storage.database import Database
-from storage.deliveries import SqlDeliveries
+from storage.reports.deliveries import SqlDeliveries
 
 DUE = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
-from bot.domain.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Platform
-from bot.domain.turns import UnderWay
-from bot.errors import Broken, Unavailable
-from bot.pipeline.bell import Bell
-from bot.pipeline.enforcement import GIVEN_UP, LAST_WORD, Enforcer
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.enforcement import GIVEN_UP, LAST_WORD, Enforcer
+from bot.core.moderation.turns import UnderWay
+from bot.core.rules.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
 from tests.builders import message, settlement
 from tests.fakes import MemoryStore, ScriptedPlatform
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.guard_server import SURE, GuardServer
+from tests.servers.guard import SURE, GuardServer
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]

@@ -7,24 +7,24 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, Warn
-from bot.domain.community import Community
-from bot.domain.conditions import ByBot, IsUnscreened, Repeats, Score
-from bot.domain.incident import Settlement
-from bot.domain.message import Author, Kind, Message, Platform
-from bot.domain.rules import Mode, Policy, Reason, Rule
-from bot.domain.verdict import Task, Unscreened
-from bot.errors import Broken, Unavailable
-from bot.pipeline.alarm import Alarm
-from bot.pipeline.bell import Bell
-from bot.pipeline.bots import Bots
-from bot.pipeline.enforcement import Enforcer
-from bot.pipeline.guard_queue import GuardQueue
-from bot.pipeline.policies import Policies
-from bot.pipeline.reporting import Reporter
-from bot.pipeline.screening import Screener, exchange_of
-from bot.runner import moderate
-from bot.texts import texts
+from bot.app.runner import moderate
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.communities.community import Community
+from bot.core.communities.policies import Policies
+from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import Task, Unscreened
+from bot.core.incidents.incident import Settlement
+from bot.core.moderation.bots import Bots
+from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.screening import Screener, exchange_of
+from bot.core.operations.alarm import Alarm
+from bot.core.reporting.building import Reporter
+from bot.core.rules.actions import Delete, Done, Flag, Gone, Refused, Unconfirmed, Warn
+from bot.core.rules.conditions import ByBot, IsUnscreened, Repeats, Score
+from bot.core.rules.policy import Mode, Policy, Reason, Rule
+from bot.core.text.catalogue import texts
 from tests.builders import NOW, later, message, put_settings
 from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
 

@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.actions import Delete, Flag
-from bot.domain.conditions import Score
-from bot.domain.incident import Incident, Settlement
-from bot.domain.message import Message
-from bot.domain.rules import Policy, Reason, Rule
-from bot.domain.verdict import Screening, Task, Unscreened
-from bot.errors import Broken, Unavailable
-from bot.pipeline import screening
-from bot.pipeline.bell import Bell
-from bot.pipeline.bots import Bots
-from bot.pipeline.guard_queue import GuardQueue
-from bot.pipeline.screening import DEFECT, Screener
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Message
+from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import Screening, Task, Unscreened
+from bot.core.incidents.incident import Incident, Settlement
+from bot.core.moderation import screening
+from bot.core.moderation.bots import Bots
+from bot.core.moderation.screening import DEFECT, Screener
+from bot.core.rules.actions import Delete, Flag
+from bot.core.rules.conditions import Score
+from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import NOW, later, message
 from tests.contracts.conftest import opens, url  # noqa: F401
 from tests.contracts.stores import Opens, Store

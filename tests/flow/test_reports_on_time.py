@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 from bot.config import Config
-from bot.domain.actions import Delete, Done, Gone, Refused, Unconfirmed
-from bot.domain.community import Community
-from bot.domain.delivery import Delivery, State
-from bot.domain.message import Platform
-from bot.domain.report import Edition, Report
-from bot.domain.schedule import Kind
-from bot.errors import Broken, Unavailable
-from bot.pipeline.bell import Bell
-from bot.pipeline.bursts import BurstWatch
-from bot.pipeline.delivering import Courier
-from bot.pipeline.policies import Policies
-from bot.pipeline.reporting import Editor
-from bot.pipeline.scheduling import PLACE, Scheduler
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.chat.post import Edition
+from bot.core.communities.community import Community
+from bot.core.communities.policies import Policies
+from bot.core.reporting.building import Editor
+from bot.core.reporting.bursts import BurstWatch
+from bot.core.reporting.delivering import Courier
+from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.report import Report
+from bot.core.reporting.schedule import Kind
+from bot.core.reporting.scheduling import PLACE, Scheduler
+from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
 from tests.builders import message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
@@ -358,7 +359,7 @@ def test_a_process_that_dies_while_it_posts_leaves_no_second_post() -> None:
         async with office.open():
             await office.wait(12 * HOUR, step=12 * HOUR)
             await begun.wait()
-            from bot.pipeline import delivering
+            from bot.core.reporting import delivering
 
             delivering.GRACE, before = 0.01, delivering.GRACE
         delivering.GRACE = before

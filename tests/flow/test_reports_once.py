@@ -15,17 +15,17 @@ import pytest
 from sqlalchemy import text
 
 from adapters.system_clock import SystemClock
-from bot.domain.community import Community
-from bot.domain.delivery import Delivery, State
-from bot.domain.message import Platform
-from bot.domain.schedule import Kind
-from bot.pipeline.scheduling import PLACE
-from storage.bookmarks import SqlBookmarks
-from storage.communities import SqlCommunities
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.schedule import Kind
+from bot.core.reporting.scheduling import PLACE
 from storage.database import Database
-from storage.deliveries import SqlDeliveries
+from storage.reports.deliveries import SqlDeliveries
+from storage.settings.bookmarks import SqlBookmarks
+from storage.settings.communities import SqlCommunities
 from tests.builders import put_settings
-from tests.postgres import Postgres
+from tests.servers.postgres import Postgres
 
 MANY = 30
 _numbers = count(1)

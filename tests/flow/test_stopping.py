@@ -12,21 +12,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import wiring
+from bot.app import wiring
+from bot.app.runner import Service
+from bot.app.wiring import Jikimi
 from bot.config import Config, Storage
-from bot.domain.actions import Done, Outcome
-from bot.domain.incident import PlannedAction
-from bot.domain.message import Message, Platform
-from bot.domain.rules import Watch
-from bot.errors import Broken, Unavailable
-from bot.runner import Service
-from bot.wiring import Jikimi
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Done, Outcome
+from bot.core.rules.policy import Watch
 from storage.database import Database
 from tests.builders import message
 from tests.fakes import ManualClock, ScriptedGuard, ScriptedPlatform
-from tests.fault_proxy import FaultProxy
 from tests.flow.test_api_command_line import configured, running
-from tests.postgres import Postgres
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.postgres import Postgres
 
 BAD = "나쁜 말"
 
@@ -145,7 +145,7 @@ def test_what_hangs_is_left_when_the_time_is_over(tmp_path: Path, monkeypatch: p
             await working
         assert "started" not in await states(url)
 
-    monkeypatch.setattr("bot.runner.DRAINING", 0.1)
+    monkeypatch.setattr("bot.app.runner.DRAINING", 0.1)
     asyncio.run(scenario())
 
 

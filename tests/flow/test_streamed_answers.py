@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from bot.domain.message import Author, Kind, Message
-from bot.domain.rules import Policy
-from bot.pipeline.bell import Bell
-from bot.pipeline.bots import Bots
-from bot.pipeline.guard_queue import GuardQueue
-from bot.pipeline.screening import Screener
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Author, Kind, Message
+from bot.core.guarding.queue import GuardQueue
+from bot.core.moderation.bots import Bots
+from bot.core.moderation.screening import Screener
+from bot.core.rules.policy import Policy
 from tests.builders import later, message
 from tests.fakes import ManualClock, MemoryStore, ScriptedGuard
 

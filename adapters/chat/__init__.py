@@ -1,0 +1,1 @@
+"""Chat networks, a package each."""

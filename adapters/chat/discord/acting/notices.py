@@ -1,0 +1,95 @@
+"""An incident -> what the member whose message it is about reads: what was done, until when, why, and what came of
+their objection. Never who did it."""
+
+from collections.abc import Iterable
+
+import discord
+
+from adapters.chat.discord.moderators.asking import plain
+from adapters.chat.discord.receiving.reading import NAME, TITLE
+from bot.core.chat.message import Message
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import (
+    Action,
+    Answer,
+    Ban,
+    CalledOff,
+    Delete,
+    Gone,
+    Kick,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Timeout,
+)
+from bot.core.text.catalogue import Texts
+
+_FELT = (Delete, Timeout, Kick, Ban, Restore, Lift)
+
+
+def notice(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
+    """What they are told when something was done, or is just being done."""
+    return say(
+        "discord.warning",
+        server=plain(guild.name) if guild else "Discord",
+        what=what(incident.decision.message, say),
+        done=done(incident, say),
+        reason=_reason(incident, say),
+        incident=incident.id,
+    )
+
+
+def standing(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
+    """How it stands, for who asks."""
+    return f"{notice(incident, guild, say)}\n\n{say[f'discord.standing.{_state(incident)}']}"
+
+
+def done(incident: Incident, say: Texts) -> str:
+    """What they feel of it; nothing of what was refused or called off."""
+    felt = [
+        _deed(action, incident, say)
+        for action, outcome in incident.outcomes
+        if isinstance(action, _FELT) and not isinstance(outcome, Refused | CalledOff)
+    ]
+    return " · ".join(dict.fromkeys(felt)) or say["action.warn"]
+
+
+def is_sanctioned(outcomes: Iterable[tuple[Action, Outcome | None]]) -> bool:
+    """Whether they were put out or silenced, or will be: they cannot read or press anything in the server."""
+    return any(
+        isinstance(action, Timeout | Kick | Ban) and not isinstance(outcome, Refused | CalledOff | Gone)
+        for action, outcome in outcomes
+    )
+
+
+def what(message: Message, say: Texts) -> str:
+    """What was acted on; what it said, they know, and the words of a name are not repeated."""
+    if NAME in message.extra:
+        return say["discord.your_name"]
+    place = f"<#{message.ref.channel_id}>"
+    if TITLE in message.extra:
+        return say("discord.your_title", place=place)
+    return say("discord.your_message", place=place, at=discord.utils.format_dt(message.sent_at, "f"))
+
+
+def _deed(action: Action, incident: Incident, say: Texts) -> str:
+    if not isinstance(action, Timeout):
+        return say[f"discord.done.{action.kind}"]
+    review = incident.review
+    since = review.at if review and review.call is Call.TIMEOUT else incident.decided_at
+    return say("discord.done.timeout", until=discord.utils.format_dt(since + action.lasting, "f"))
+
+
+def _reason(incident: Incident, say: Texts) -> str:
+    reason = incident.decision.reason
+    return "-" if reason is None else reason.ko if say.language == "ko" else reason.en
+
+
+def _state(incident: Incident) -> str:
+    if answers := [action.accepted for action, _ in incident.outcomes if isinstance(action, Answer)]:
+        return "accepted" if answers[-1] else "upheld"
+    if incident.appeal:
+        return "waiting"
+    return "undone" if incident.review and incident.review.call is Call.WRONG else "open"

@@ -1,0 +1,1 @@
+"""Commands, cards and menus: what moderators and members press and type."""

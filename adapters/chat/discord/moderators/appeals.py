@@ -1,0 +1,120 @@
+"""A member asks about what was done to them, by a button under their notice or by command -> how it stands, a window
+for their words, their appeal.
+
+A button carries the incident and whose it is: it serves after a restart, and in private messages, where a banned or
+silenced member can still press it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from adapters.chat.discord.acting.notices import standing
+from adapters.chat.discord.moderators.asking import Interaction, answer, say_to
+from bot.core.base.errors import BotError
+from bot.core.chat.message import Platform
+from bot.core.incidents.review import LONGEST_APPEAL
+from bot.core.moderators.ports import Desk
+from bot.core.text.catalogue import Texts
+
+WINDOW_LASTS = 1800.0  # seconds that a window may stay open
+APPEAL, MINE = "appeal", "mine"
+
+
+def appeal_view(incident_id: int, member_id: str, say: Texts, *, buttons: tuple[str, ...] = (APPEAL, MINE)) -> Any:
+    view = discord.ui.View(timeout=None)
+    for button in buttons:
+        custom_id = f"jikimi:{button}:{incident_id}:{member_id}"
+        view.add_item(discord.ui.Button(label=say[f"discord.{button}_button"], custom_id=custom_id))
+    view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent
+    return view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeals:
+    client: discord.Client
+    desk: Desk
+
+    def __post_init__(self) -> None:
+        self.client.add_dynamic_items(_button_of(self))
+
+    async def pressed(self, interaction: Interaction, button: str, incident_id: int, member_id: str) -> None:
+        say = say_to(interaction)
+        if str(interaction.user.id) != member_id:
+            await answer(interaction, say["discord.appeal_not_yours"])
+        elif button == MINE:
+            await self.show(interaction, incident_id)
+        else:  # Asks the records nothing: Discord waits three seconds for a window.
+            await interaction.response.send_modal(_Window(self, incident_id, say))
+
+    async def show(self, interaction: Interaction, incident_id: int) -> None:
+        """How an incident of their own stands, and how to object."""
+        say, member_id = say_to(interaction), str(interaction.user.id)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+        except BotError:
+            await answer(interaction, say["card.try_again"])
+            return
+        if incident is None:
+            await answer(interaction, say["discord.appeal_not_yours"])
+            return
+        guild = self.client.get_guild(int(incident.decision.message.community_id))
+        more = {} if incident.appeal else {"view": appeal_view(incident_id, member_id, say, buttons=(APPEAL,))}
+        await answer(interaction, standing(incident, guild, say), **more)
+
+    async def written(self, interaction: Interaction, incident_id: int, words: str, say: Texts) -> None:
+        """Answers at once, works afterwards."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            told = say[await self._appeal(incident_id, words, str(interaction.user.id))]
+        except BotError:
+            told = say["card.try_again"]
+        await answer(interaction, told)
+
+    async def _appeal(self, incident_id: int, words: str, member_id: str) -> str:
+        """The key of what the member is told."""
+        incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+        if incident is None:
+            return "discord.appeal_not_yours"
+        community_id = incident.decision.message.community_id
+        if self.desk.community(Platform.DISCORD, community_id).moderators_channel is None:
+            return "discord.nobody_to_tell"
+        is_first = await self.desk.appeal(Platform.DISCORD, community_id, incident_id, words)
+        return "discord.appeal_sent" if is_first else "discord.appeal_already"
+
+
+def _button_of(appeals: Appeals) -> Any:
+    """The button class whose presses go there."""
+
+    class MembersButton(
+        discord.ui.DynamicItem[discord.ui.Button[Any]],
+        template=rf"jikimi:(?P<button>{APPEAL}|{MINE}):(?P<incident>\d{{1,18}}):(?P<member>\d{{1,20}})",
+    ):
+        def __init__(self, button: str, incident_id: int, member_id: str) -> None:
+            super().__init__(discord.ui.Button(custom_id=f"jikimi:{button}:{incident_id}:{member_id}"))
+            self.button, self.incident_id, self.member_id = button, incident_id, member_id
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "MembersButton":
+            return cls(match["button"], int(match["incident"]), match["member"])
+
+        async def callback(self, interaction: Interaction) -> None:
+            await appeals.pressed(interaction, self.button, self.incident_id, self.member_id)
+
+    return MembersButton
+
+
+class _Window(discord.ui.Modal):
+    def __init__(self, appeals: Appeals, incident_id: int, say: Texts) -> None:
+        super().__init__(title=say("discord.appeal_title", incident=incident_id)[:45], timeout=WINDOW_LASTS)
+        self._appeals, self._incident_id, self._say = appeals, incident_id, say
+        self._words: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            style=discord.TextStyle.paragraph, max_length=LONGEST_APPEAL
+        )
+        self.add_item(discord.ui.Label(text=say["discord.appeal_words"], component=self._words))
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        await self._appeals.written(interaction, self._incident_id, self._words.value, self._say)

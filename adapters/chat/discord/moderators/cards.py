@@ -1,0 +1,425 @@
+"""Incidents -> one embed each in the moderators' channel; the buttons under it -> moderators' calls.
+
+A button carries the incident's id, and the footer names what is folded into the card: after a restart both still
+serve, because all else is in the database.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+import structlog
+
+from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
+from adapters.chat.discord.limits import Room
+from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to, stands_above
+from adapters.chat.discord.receiving.reading import NAME
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.card import Button, Card, Tone, press_id
+from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.incidents.review import Call, History
+from bot.core.moderators.permissions import needed
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.core.text.catalogue import Texts, texts
+from bot.wording.cards import card_of, history_line, review_line, said_in_full
+from bot.wording.reasons import reasons
+
+_log = structlog.get_logger(__name__)
+
+BURST = 60.0  # seconds in which a member's incidents under one rule share a card
+CROWD = 10  # cards in one channel within that time; from then on members share one, too
+MOST_FOLDED = 100
+NAMED = 20  # members on a card that many share
+FOLDING_AT_ONCE = 128  # incidents that wait for their card to be written anew
+RECALLED = 100  # messages of the moderators' channel that are looked through after a start
+REMEMBERED = 2_000  # cards
+URGENT = 2  # places that urgent cards have to themselves, in a channel and altogether
+POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
+SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
+
+_COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
+_STYLES = {
+    Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
+    Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
+    Button.BAN: discord.ButtonStyle.danger, Button.ACCEPT: discord.ButtonStyle.primary,
+}  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class _Posted:
+    """A card as it stands in a channel. `message_id` is known once it is posted."""
+
+    community_id: str
+    channel_id: int
+    incidents: list[int]
+    say: Texts
+    at: float
+    members: dict[str, None]  # whose incidents they are, in order
+    message_id: "asyncio.Future[int]"
+    rewriting: "asyncio.Task[bool] | None" = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.channel_id}/{self.message_id.result()}"
+
+
+@dataclass(slots=True, kw_only=True)
+class CardBoard:
+    client: discord.Client
+    desk: Desk
+    clock: Clock
+    notices: Room
+    _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
+    _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
+    _lately: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by channel: its last cards
+    _folding: Room = field(init=False)
+    _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
+    _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._folding = Room(clock=self.clock, at_once=FOLDING_AT_ONCE, each=FOLDING_AT_ONCE)
+        self.client.add_dynamic_items(_button_of(self))
+
+    async def show(self, planned: PlannedAction, say: Texts) -> Outcome:
+        message = planned.message
+        channel = self.desk.community(Platform.DISCORD, message.community_id).moderators_channel
+        if channel is None:
+            return Refused(say["discord.no_channel"])
+        urgent = isinstance(planned.action, Escalate)
+        spare = URGENT if urgent else 0
+        with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
+            await self._recall(channel, message.community_id, say)
+        if not urgent and (card := self._posted.get(planned.incident_id)):
+            # Its author has appealed; or something was given up; or the card could not be written anew the last time;
+            # or an earlier process has shown it, and died before it could say so.
+            return await self._fold(planned.incident_id, message.author.id, card)
+        # In a raid moderators read one card of all who take part, not one of each.
+        whose = "" if self._is_crowded(int(channel)) else message.author.id
+        burst = (channel, whose, planned.rule)
+        card = self._bursts.get(burst)
+        if urgent or card is None or not self._takes_more(card):
+            now, members = self.clock.monotonic(), {message.author.id: None}
+            card = _Posted(message.community_id, int(channel), [planned.incident_id], say, now, members, _future())
+            with self.notices.taken(int(channel), spare=spare):
+                if not urgent:
+                    _remember(self._bursts, burst, card)
+                self._count(card)
+                return await self._post(card, planned)
+        return await self._fold(planned.incident_id, message.author.id, card)
+
+    def _is_crowded(self, channel_id: int) -> bool:
+        lately = self._lately.get(channel_id)
+        return lately is not None and len(lately) == CROWD and self.clock.monotonic() - lately[0] < BURST
+
+    def _count(self, card: _Posted) -> None:
+        lately = self._lately.setdefault(card.channel_id, deque(maxlen=CROWD))
+        lately.append(card.at)
+        _remember(self._lately, card.channel_id, lately)
+
+    async def _fold(self, incident_id: int, member_id: str, card: _Posted) -> Outcome:
+        """Done once the card names the incident."""
+        with self._folding.taken(card.channel_id):
+            await asyncio.wait([card.message_id], timeout=POSTED_WITHIN)
+            if not card.message_id.done() or card.message_id.cancelled():
+                raise Unavailable("its card is not yet there", retry_after=1)
+            if incident_id not in card.incidents:
+                card.incidents.append(incident_id)
+                card.members[member_id] = None
+            _remember(self._posted, incident_id, card)  # for good: whenever the card is written anew, it names it
+            if not await asyncio.shield(self._write_anew(card)):
+                raise Unavailable("its card was not written anew", retry_after=1)
+            return await self._point_to_appeal(incident_id, card)
+
+    async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
+        """A card that was written anew is not noticed; an answer to it is."""
+        found = await self.desk.look_up(Platform.DISCORD, card.community_id, incident_id)
+        if found is None or (appeal := found[0].appeal) is None:
+            return Done(card.receipt)
+        by = found[0].decision.message.author.name
+        card_id = card.message_id.result()
+        room = self.client.get_partial_messageable(card.channel_id)
+        told = card.say("discord.appealed", id=incident_id, by=plain(by), words=plain(appeal.words))
+
+        async def answered() -> str:
+            reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
+            await room.send(told[:2000], reference=reference, nonce=f"{incident_id}-appeal")
+            return card.receipt
+
+        return await outcome_of(answered(), card.say, needs="send_messages")
+
+    async def _recall(self, channel: str, community_id: str, say: Texts) -> None:
+        """Find our own cards again, once a channel after a start."""
+        recalling = self._recalled.get(channel)
+        if recalling is None:
+            recalling = asyncio.create_task(self._find_cards(channel, community_id, say))
+            _remember(self._recalled, channel, recalling)
+        try:
+            await asyncio.shield(recalling)
+        except Unavailable:
+            self._recalled.pop(channel, None)
+            raise
+
+    async def _find_cards(self, channel: str, community_id: str, say: Texts) -> None:
+        room = self.client.get_partial_messageable(int(channel))
+        try:
+            recent = [message async for message in room.history(limit=RECALLED)]
+        except (discord.Forbidden, discord.NotFound):
+            recent = []  # posting will say what is the matter
+        except OUT_OF_REACH as error:
+            raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
+        for message in recent:
+            if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
+                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _members(message), _future())
+                card.message_id.set_result(message.id)
+                for incident_id in ids:
+                    self._posted.setdefault(incident_id, card)
+
+    def touch(self, incident_id: int) -> None:
+        if card := self._posted.get(incident_id):
+            self._write_anew(card)
+
+    def _takes_more(self, card: _Posted) -> bool:
+        young = self.clock.monotonic() - card.at < BURST
+        return young and len(card.incidents) < MOST_FOLDED and not card.message_id.cancelled()
+
+    async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
+        try:
+            found = await self.desk.look_up(Platform.DISCORD, planned.message.community_id, planned.incident_id)
+            if found is None:
+                card.message_id.cancel()
+                return Gone()
+            incident, history = found
+            pings = self._pings(incident) if isinstance(planned.action, Escalate) else ""
+            embed, view = self._shown(incident, history, card.say, card.incidents, card.members)
+            sending = self.client.get_partial_messageable(card.channel_id).send(
+                pings or None,
+                embed=embed,
+                view=view,
+                nonce=f"{planned.incident_id}-{planned.action.kind}",  # posted twice within minutes: created once
+                allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
+            )
+
+            async def posted() -> str:
+                card.message_id.set_result((await sending).id)
+                return card.receipt
+
+            outcome = await outcome_of(posted(), card.say, needs="send_messages")
+        finally:
+            if not card.message_id.done():
+                card.message_id.cancel()
+        if isinstance(outcome, Done):
+            _remember(self._posted, planned.incident_id, card)
+            self._write_anew(card)
+        return outcome
+
+    def _pings(self, incident: Incident) -> str:
+        message = incident.decision.message
+        guild = self.client.get_guild(int(message.community_id))
+        called = self.desk.community(Platform.DISCORD, message.community_id).urgent
+        if not called:
+            return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
+        return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
+
+    def _write_anew(self, card: _Posted) -> "asyncio.Task[bool]":
+        """Soon, and once for all that happens until then."""
+        if card.rewriting is None:
+            card.rewriting = asyncio.create_task(self._rewrite(card))
+            self._tasks.add(card.rewriting)
+            card.rewriting.add_done_callback(self._tasks.discard)
+        return card.rewriting
+
+    async def _rewrite(self, card: _Posted) -> bool:
+        """Whether the card now says how things stand."""
+        await self.clock.sleep(SETTLES)
+        card.rewriting = None  # what happens from here on needs another one
+        try:
+            async with card.writing:
+                if found := await self.desk.look_up(Platform.DISCORD, card.community_id, card.incidents[0]):
+                    embed, view = self._shown(*found, card.say, card.incidents, card.members)
+                    channel = self.client.get_partial_messageable(card.channel_id)
+                    await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
+        except discord.NotFound:
+            return True  # somebody took the card away: nobody wants to see it
+        except (BotError, *OUT_OF_REACH) as error:
+            _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
+            return False
+        return True
+
+    def _shown(
+        self, incident: Incident, history: History, say: Texts, ids: list[int], members: Iterable[str]
+    ) -> tuple[discord.Embed, discord.ui.View]:
+        message = incident.decision.message
+        timezone = self.desk.policy(message).timezone
+        card = card_of(incident, history, say, timezone, more=ids[1:])
+        return _embed(card, message, say, ids, list(members)), _view(card, say)
+
+    async def pressed(self, interaction: Interaction, button: Button, incident_id: int) -> None:
+        """Answers at once, works afterwards; who may is asked at every press."""
+        say = say_to(interaction)
+        if no := refusal(interaction, button, say):
+            await answer(interaction, no)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=button.call is None)
+        try:
+            found = await self.desk.look_up(Platform.DISCORD, str(interaction.guild_id), incident_id)
+            if found is None:
+                await answer(interaction, say["card.not_found"])
+            elif button.call is None:
+                await self._tell(interaction, button, *found, say)
+            else:
+                await self._call(interaction, button, button.call, _folded(interaction, incident_id), say)
+        except BotError:
+            await answer(interaction, say["card.try_again"])
+
+    async def _tell(
+        self, interaction: Interaction, button: Button, incident: Incident, history: History, say: Texts
+    ) -> None:
+        """Why comes first: the text may be long."""
+        if button is Button.REVEAL:
+            told = f"{reasons(incident.decision, say) or '-'}\n\n{said_in_full(incident, say)}"
+        else:
+            told = history_line(history, say, self.desk.policy(incident.decision.message).timezone)
+        await answer(interaction, plain(told))
+
+    async def _call(self, interaction: Interaction, button: Button, call: Call, ids: list[int], say: Texts) -> None:
+        """For every incident on the card, those left out that this call may not be made on."""
+        guild_id, user = str(interaction.guild_id), interaction.user
+        called: list[tuple[Incident, History]] = []
+        refused: dict[str, None] = {}
+        for incident_id in ids:
+            found = await self.desk.look_up(Platform.DISCORD, guild_id, incident_id)
+            if found is None:
+                continue
+            if no := self._refusal(interaction, button, found[0], say):
+                refused[no] = None
+                continue
+            done = await self.desk.call(
+                Platform.DISCORD,
+                guild_id,
+                incident_id,
+                call,
+                moderator_id=str(user.id),
+                moderator_name=user.display_name,
+            )
+            called += [done] if done else []
+        if called:
+            await self._show_call(interaction, call, called[0], ids, say)
+        for no in refused:
+            await answer(interaction, no)
+
+    async def _show_call(
+        self, interaction: Interaction, call: Call, first: tuple[Incident, History], ids: list[int], say: Texts
+    ) -> None:
+        incident, history = first
+        members = _members(interaction.message)
+        embed, view = self._shown(incident, history, texts(incident.decision.language), ids, members)
+        await interaction.edit_original_response(embed=embed, view=view)
+        self.touch(ids[0])
+        review = incident.review
+        if review and (review.moderator_id != str(interaction.user.id) or review.call is not call):
+            line = review_line(review, say, self.desk.policy(incident.decision.message).timezone)
+            await answer(interaction, say("card.already", by=plain(review.moderator_name), call=plain(line)))
+
+    def _refusal(self, interaction: Interaction, button: Button, incident: Incident, say: Texts) -> str | None:
+        """Why this button may not be pressed on this incident, as Discord itself would have it."""
+        if no := refusal(interaction, button, say, incident):
+            return no
+        touches = button in (Button.TIMEOUT, Button.BAN, Button.LIFT) or needed(button, incident) > needed(button)
+        return say["discord.not_above"] if touches and not stands_above(interaction, incident) else None
+
+
+def _button_of(board: CardBoard) -> Any:
+    """The button class whose presses go to this board."""
+
+    class CardButton(
+        discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"jikimi:(?P<button>[a-z]+):(?P<incident>\d+)"
+    ):
+        def __init__(self, button: Button, incident_id: int) -> None:
+            super().__init__(discord.ui.Button(custom_id=press_id(button, incident_id)))
+            self.button, self.incident_id = button, incident_id
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "CardButton":
+            return cls(Button(match["button"]), int(match["incident"]))
+
+        async def callback(self, interaction: Interaction) -> None:
+            await board.pressed(interaction, self.button, self.incident_id)
+
+    return CardButton
+
+
+def _view(card: Card, say: Texts) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for place, button in enumerate(card.buttons):
+        style = _STYLES.get(button, discord.ButtonStyle.secondary)
+        view.add_item(
+            discord.ui.Button(
+                label=say[f"button.{button}"], style=style, custom_id=press_id(button, card.incident_id), row=place // 4
+            )
+        )
+    view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent
+    return view
+
+
+def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: list[str]) -> discord.Embed:
+    embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=_COLOURS[card.tone])
+    embed.add_field(name=say["discord.where"], value=_place(message, say))
+    if len(members) > 1:
+        named = " ".join(f"<@{member}>" for member in members[:NAMED])
+        embed.add_field(name=say["discord.who"], value=named, inline=False)
+        embed.add_field(name=say["discord.crowd"], value=say("discord.crowd_count", count=len(members)), inline=False)
+    elif message.author.id:
+        embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
+    for line in card.lines:
+        embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
+    embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
+    return embed
+
+
+def _place(message: Message, say: Texts) -> str:
+    """Where it stands; only a real message can be jumped to."""
+    if NAME in message.extra:
+        return say["discord.a_name"]
+    channel = f"<#{message.ref.channel_id}>"
+    if not message.ref.message_id.isdigit():
+        return channel
+    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
+    return f"{channel} · [{say['discord.link']}]({link})"
+
+
+def _folded(interaction: Interaction, incident_id: int) -> list[int]:
+    """Every incident on the card: its footer names them."""
+    message = interaction.message
+    ids = _named(message) if message else []
+    return ids if incident_id in ids else [incident_id]
+
+
+def _members(message: discord.Message | None) -> dict[str, None]:
+    """Whose incidents are on the card, as far as it names them."""
+    fields = message.embeds[0].fields if message and message.embeds else []
+    return dict.fromkeys(re.findall(r"<@(\d+)>", " ".join(field.value or "" for field in fields[:2])))
+
+
+def _named(message: discord.Message) -> list[int]:
+    footer = message.embeds[0].footer.text if message.embeds else None
+    return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+
+
+def _future() -> "asyncio.Future[int]":
+    return asyncio.get_running_loop().create_future()
+
+
+def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

@@ -1,0 +1,220 @@
+"""A transcript (JSON Lines) -> messages, as if a chat network had sent them; actions are only pretended."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any
+
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Author, Kind, Message, MessageRef, Pairing, Platform
+from bot.core.chat.post import Edition
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Delete, Done, Gone, Outcome
+from bot.core.text.catalogue import Texts
+
+BATCH = 256  # lines that arrive together when nobody waits for the recorded time
+PROMPTS = 5_000  # messages remembered as what a bot may answer
+
+_KEYS: dict[str, tuple[type, str]] = {
+    "at": (str, "string"), "community": (str, "string"), "channel": (str, "string"), "author": (str, "string"),
+    "message": (str, "string"), "text": (str, "string"), "kind": (str, "string"), "bot": (bool, "flag"),
+    "roles": (list, "list"),
+}  # fmt: skip
+_NEEDED = ("at", "community", "channel", "author", "message")
+
+
+class RehearsalChat:
+    """Reads `path` ("-": standard input; a person who types there may write plain lines). A message's revision
+    is how often it was edited or deleted until then, so the same transcript gives the same ones in every run."""
+
+    platform = Platform.REHEARSAL
+
+    def __init__(self, path: str, say: Texts, clock: Clock, *, speed: float | None = None) -> None:
+        self._path = path
+        self._say = say
+        self._clock = clock
+        self._speed = speed
+        self._by_hand = path == "-" and sys.stdin.isatty()  # plain lines will do
+        self._changes: Counter[tuple[str, str]] = Counter()  # edits and deletions so far, of messages that have any
+        self._prompts: dict[tuple[str, str], str] = {}  # what people said last, for the bots that answer
+        self._withdrawn: set[tuple[str, str]] = set()
+
+    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+        """Raises `Broken` at a bad line, after the lines before it were taken."""
+        number = 0
+        began: tuple[datetime, float] | None = None
+        async for lines in self._lines():
+            batch: list[Message] = []
+            try:
+                for line in lines:
+                    number += 1
+                    if line.strip():
+                        batch.append(self._message(line, number))
+            except Broken:
+                if batch:
+                    yield batch
+                raise
+            if not self._speed:
+                yield batch
+                continue
+            for message in batch:
+                began = began or (message.sent_at, self._clock.monotonic())
+                due = began[1] + (message.sent_at - began[0]).total_seconds() / self._speed
+                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+                yield [message]
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        ref = planned.message.ref
+        if isinstance(planned.action, Delete) and (ref.channel_id, ref.message_id) in self._withdrawn:
+            return Gone()
+        return Done()
+
+    async def meet(self, message: Message) -> Author:
+        return message.author
+
+    async def announce(self, channel_id: str, text: str) -> None:
+        """Nobody is there to read it."""
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        return Done()
+
+    async def _lines(self) -> AsyncIterator[Sequence[bytes]]:
+        """Batches of lines: of a file in steps of BATCH, of standard input whatever has come."""
+        if self._path == "-":
+            async for lines in _typed():
+                yield lines
+            return
+        with self._open() as stream:
+            while lines := list(islice(stream, BATCH)):
+                yield lines
+
+    def _open(self) -> IO[bytes]:
+        try:
+            return Path(self._path).open("rb")
+        except FileNotFoundError:
+            raise Broken(self._say("transcript.no_file", path=self._path)) from None
+        except OSError as error:
+            raise Broken(f"{self._path}: {error.strerror}") from None
+
+    def _message(self, line: bytes, number: int) -> Message:
+        try:
+            row = self._row(line)
+        except ValueError as error:
+            raise Broken(self._say("transcript.problem", path=self._path, line=number, why=error)) from None
+        channel_id = f"{row['community']}/{row['channel']}"
+        key = (channel_id, row["message"])
+        kind, bot = Kind(row.get("kind", "new")), row.get("bot", False)
+        text, reply_to = _whole(row.get("text", "")), row.get("reply_to")
+        if kind is not Kind.NEW:
+            self._changes[key] += 1
+        if kind is Kind.DELETE:
+            self._withdrawn.add(key)
+        if not bot:
+            self._prompts[key] = text
+            if len(self._prompts) > PROMPTS:
+                del self._prompts[next(iter(self._prompts))]
+        prompt = self._prompts.get((channel_id, reply_to)) if reply_to and bot else None
+        return Message(
+            ref=MessageRef(Platform.REHEARSAL, channel_id, row["message"], self._changes.get(key, 0)),
+            community_id=row["community"],
+            author=Author(id=row["author"], name=row["author"], roles=frozenset(row.get("roles", ())), bot=bot),
+            sent_at=row["at"].astimezone(UTC),
+            text=text,
+            kind=kind,
+            reply_to=reply_to,
+            prompt=prompt,
+            pairing=None if prompt is None else Pairing.CERTAIN,
+            mentions=text.count("@"),
+        )
+
+    def _row(self, line: bytes) -> dict[str, Any]:
+        text = line.decode("utf-8-sig")  # a UnicodeDecodeError is a ValueError
+        if self._by_hand and not text.lstrip().startswith("{"):
+            now = self._clock.now()
+            words = text.strip()
+            return {
+                "at": now,
+                "community": "-",
+                "channel": "-",
+                "author": "-",
+                "message": now.isoformat(),
+                "text": words,
+            }
+        return parse(text, self._say)
+
+
+async def _typed() -> AsyncIterator[Sequence[bytes]]:
+    """Lines of standard input as they come. A daemon thread reads, so that nobody waits for it at the end."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Queue[bytes | None](maxsize=BATCH)
+
+    def read() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the program is ending
+            for line in sys.stdin.buffer:
+                asyncio.run_coroutine_threadsafe(ready.put(line), loop).result()
+            asyncio.run_coroutine_threadsafe(ready.put(None), loop).result()
+
+    Thread(target=read, daemon=True).start()
+    while (line := await ready.get()) is not None:
+        lines = [line]
+        while not ready.empty():
+            if (more := ready.get_nowait()) is None:
+                yield lines
+                return
+            lines.append(more)
+        yield lines
+
+
+def parse(line: str, say: Texts) -> dict[str, Any]:
+    """One transcript line, checked, with `at` as an aware datetime. Raises ValueError with the reason."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(say("transcript.not_json", why=error.msg)) from None
+    except RecursionError:
+        raise ValueError(say("transcript.not_json", why="too deeply nested")) from None
+    if not isinstance(row, dict):
+        raise ValueError(say["transcript.not_object"])
+    for problem in _problems(row, say):
+        raise ValueError(problem)
+    try:
+        row["at"] = datetime.fromisoformat(row["at"])
+    except ValueError:
+        raise ValueError(say["transcript.bad_time"]) from None
+    if row["at"].tzinfo is None:
+        raise ValueError(say["transcript.bad_time"])
+    return row
+
+
+def _whole(text: str) -> str:
+    """Half of a surrogate pair, as careless cutting leaves it, becomes the replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _problems(row: dict[str, Any], say: Texts) -> Iterator[str]:
+    needed: Iterable[str] = _NEEDED if row.get("kind") == "delete" else (*_NEEDED, "text")
+    for key in needed:
+        if key not in row:
+            yield say("transcript.missing", key=key)
+    for key, value in row.items():
+        if key == "reply_to":
+            if value is not None and not isinstance(value, str):
+                yield say("transcript.wrong_type", key=key, kind=say["check.string"])
+        elif key not in _KEYS:
+            yield say("transcript.unknown", key=key)
+        elif not isinstance(value, _KEYS[key][0]):
+            yield say("transcript.wrong_type", key=key, kind=say[f"check.{_KEYS[key][1]}"])
+    for key in ("community", "channel", "author", "message"):
+        if not row[key].strip() or not row[key].isprintable():
+            yield say("transcript.bad_id", key=key)
+    if row.get("kind", "new") not in ("new", "edit", "delete"):
+        yield say["transcript.bad_kind"]
+    if not all(isinstance(role, str) for role in row.get("roles", ())):
+        yield say("transcript.wrong_type", key="roles", kind=say["check.list"])

@@ -1,0 +1,281 @@
+"""Planned actions -> the Bot API: deletions, mutes, bans and their undoing, and a word to the member."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, MessageEntity, User
+from telegram.error import BadRequest, ChatMigrated, Forbidden
+
+from adapters.chat.telegram.acting.deletions import Deletions
+from adapters.chat.telegram.acting.notices import Warnings
+from adapters.chat.telegram.errors import Lost
+from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.members import Members
+from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, message_ids
+from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
+from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.moderation.ports import Outbox
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import (
+    Answer,
+    Ban,
+    Delete,
+    Done,
+    Gone,
+    Kick,
+    Lift,
+    Notice,
+    Outcome,
+    Refused,
+    Restore,
+    Retract,
+    TellOwner,
+    Timeout,
+    Unconfirmed,
+    Warn,
+)
+from bot.core.text.catalogue import Texts, texts
+from bot.wording.cards import answer, told
+
+DELETABLE = timedelta(hours=48)  # fact T26
+SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
+IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is still given by then
+
+#: Answers that mean: it is not there any more.
+_GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
+         "user not found", "member not found", "message to edit not found")  # fmt: skip
+
+_MAY_NOT_WRITE = ("rights to send", "chat_write_forbidden", "topic_closed", "chat_restricted")
+
+
+@dataclass(slots=True, kw_only=True)
+class Hands:
+    """Everything that the bot does to messages and members."""
+
+    bot: Bot
+    limiter: Limiter
+    members: Members
+    outbox: Outbox
+    desk: Desk
+    clock: Clock
+    complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter
+    warnings: Warnings
+    _deletions: Deletions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deletions = Deletions(bot=self.bot, limiter=self.limiter)
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        """Raises `ChatMigrated` where the group has another id by now."""
+        say = texts(planned.language)
+        chat_id, author_id = int(planned.message.community_id), planned.message.author.id
+        harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner | Answer)
+        # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
+        of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
+        # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
+        pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
+        if not harmless and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
+            return Refused(say["telegram.staff"])
+        try:
+            return await self._perform(planned, chat_id, say)
+        except ChatMigrated:
+            raise
+        except (BadRequest, Forbidden) as error:
+            if right := missing_right(error):
+                await self.complain(planned.message.community_id, say[f"telegram.missing.{right}"], say)
+            return answer_as_outcome(error, say)
+        except Lost:
+            if planned.action.repeatable:
+                raise
+            return Unconfirmed()
+
+    async def _is_staff(self, chat_id: int, author_id: int) -> bool:
+        """Asked again here, because somebody may be an admin since, or Telegram was away when the message was read."""
+        return author_id in {chat_id, *STAND_INS} or bool((await self.members.staff(chat_id)).role(author_id))
+
+    async def _perform(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        message = planned.message
+        match planned.action:
+            case Delete():
+                if self.clock.now() - _first_sent(planned) > DELETABLE:
+                    return Refused(say["telegram.too_old"])
+                if not (ids := message_ids(message)):
+                    return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
+                await self._deletions.delete(chat_id, ids)
+                return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
+            case Retract(receipt=receipt):
+                where, _, what = receipt.partition("/")
+                if int(where) != chat_id:  # the group is a supergroup by now
+                    return Gone()
+                await self._deletions.delete(int(where), [int(what)])
+                return Done()
+            case Notice():
+                reason = planned.reason.ko if say.language == "ko" else planned.reason.en
+                return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
+            case TellOwner(channel=channel):
+                if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):
+                    return Refused(say("telegram.no_chat_of_that_name", given=channel))
+                return await self._say(int(channel), told(planned, say), Place())
+            case Warn():
+                return await self.warnings.warn(planned, chat_id, say)
+            case Answer(accepted):
+                if is_channel(message.author.id):
+                    return Refused(say["telegram.not_there"])
+                async with self.limiter.turn(int(message.author.id), Lane.NOTICE):
+                    await self.bot.send_message(int(message.author.id), answer(planned, accepted, say))
+                return Done()
+            case Restore():
+                return await self._restore(planned, chat_id, say)
+            case Timeout() | Kick() | Ban() | Lift():
+                incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
+                async with self.limiter.turn(chat_id, Lane.MODERATION):
+                    if is_channel(message.author.id):
+                        return await self._bar_channel(planned, chat_id, say)
+                    return await self._sanction(planned, incident, chat_id, say)
+            case _:
+                return Refused(planned.action.kind)
+
+    # ---- sanctions --------------------------------------------------------------------------------------------------
+
+    async def _sanction(self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts) -> Outcome:
+        user_id = int(planned.message.author.id)
+        match planned.action:
+            case Timeout(lasting=lasting):
+                until = self._until(lasting, incident)
+                return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
+                    chat_id, user_id, until, say
+                )  # fmt: skip
+            case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
+                await self.bot.unban_chat_member(chat_id, user_id)
+            case Ban():
+                await self.bot.ban_chat_member(chat_id, user_id)
+            case Lift():
+                return await self._lift(chat_id, user_id, incident, say)
+        return Done()
+
+    def _until(self, lasting: timedelta, incident: Incident | None) -> datetime | None:
+        """When a mute ends: it counts from when it was decided, however late it is given. None: it is over."""
+        now = self.clock.now()
+        asked = now
+        if incident:
+            asked = max(incident.decided_at, incident.review.at if incident.review else incident.decided_at)
+        until = asked + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
+        if until < now + SHORTEST_MUTE:
+            return None if now - asked > IN_TIME else now + SHORTEST_MUTE
+        return until
+
+    async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
+        """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
+        member = await self.members.member(chat_id, user_id)
+        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
+            return Refused(say["telegram.restricted_longer"])
+        await self.bot.restrict_chat_member(
+            chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
+        )
+        return Done(str(int(until.timestamp())))
+
+    async def _lift(self, chat_id: int, user_id: int, incident: Incident | None, say: Texts) -> Outcome:
+        """Only what this incident has imposed, which the receipts of its mutes tell."""
+        member = await self.members.member(chat_id, user_id)
+        if member is None or member.status not in (ChatMember.BANNED, ChatMember.RESTRICTED):
+            return Gone()
+        if self.members.is_held_by_others(chat_id, user_id):
+            return Refused(say["telegram.not_ours_to_lift"])
+        if isinstance(member, ChatMemberRestricted):
+            if incident and not _is_of(incident, member):
+                return Refused(say["telegram.not_ours_to_lift"])
+            await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
+        else:
+            await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
+        return Done()
+
+    async def _bar_channel(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
+        channel_id = int(planned.message.author.id)
+        match planned.action:
+            case Ban():
+                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
+                return Done()
+            case Lift():
+                await self.bot.unban_chat_sender_chat(chat_id, channel_id)
+                return Done()
+            case _:
+                return Refused(say["telegram.channel"])
+
+    async def _say(self, chat_id: int, text: str, place: Place) -> Outcome:
+        async with self.limiter.turn(chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                chat_id, cut(text, LONGEST), **place.arguments, disable_notification=True
+            )
+        return Done(f"{chat_id}/{sent.message_id}")
+
+    # ---- words ------------------------------------------------------------------------------------------------------
+
+    async def _restore(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+        message = planned.message
+        name = message.author.name or message.author.id
+        head = say("telegram.restored", name=name) + "\n"
+        text = cut(head + message.text, LONGEST)
+        start = units(head)
+        entities = [MessageEntity(MessageEntity.BLOCKQUOTE, offset=start, length=units(text) - start)]
+        if not is_channel(message.author.id):  # so that it stays known whose words these are
+            bearer = User(int(message.author.id), name, is_bot=False)
+            at = units(head.partition(name)[0])
+            entities.insert(0, MessageEntity(MessageEntity.TEXT_MENTION, at, units(name), user=bearer))
+        async with self.limiter.turn(chat_id, Lane.NOTICE):
+            sent = await self.bot.send_message(
+                chat_id, text, entities=entities, **place_of(planned).arguments, disable_notification=True
+            )
+        return Done(f"{chat_id}/{sent.message_id}")
+
+
+def missing_right(error: BadRequest | Forbidden) -> str | None:
+    """The admin's right without which Telegram has refused; None where it has other reasons."""
+    answer = error.message.lower()
+    if "can't be deleted" in answer:
+        return "can_delete_messages"
+    if any(phrase in answer for phrase in _MAY_NOT_WRITE):
+        return None
+    if "not enough rights" in answer or "chat_admin_required" in answer:
+        return "can_restrict_members"
+    return None
+
+
+def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
+    """What Telegram says about one chat, message or member, as an outcome; the reason says what to change."""
+    answer = error.message.lower()
+    if any(phrase in answer for phrase in _GONE):
+        return Gone()
+    if isinstance(error, Forbidden) or "chat not found" in answer:
+        return Refused(say["telegram.not_there"])
+    if right := missing_right(error):
+        return Refused(say[f"telegram.missing.{right}"])
+    if any(phrase in answer for phrase in _MAY_NOT_WRITE):
+        return Refused(say["telegram.may_not_write"])
+    if "administrator" in answer or "owner" in answer:
+        return Refused(say["telegram.staff"])
+    if "supergroup" in answer:
+        return Refused(say["telegram.supergroups_only"])
+    return Refused(say("telegram.refused", answer=error.message))
+
+
+def _is_of(incident: Incident, member: ChatMemberRestricted) -> bool:
+    """Whether the restriction is one that this incident imposed. Mutes of earlier versions left no receipt."""
+    done = [outcome for action, outcome in incident.outcomes if isinstance(action, Timeout)]
+    receipts = {outcome.receipt for outcome in done if isinstance(outcome, Done)}
+    return "" in receipts or (not _is_for_ever(member) and str(int(member.until_date.timestamp())) in receipts)
+
+
+def _is_for_ever(member: ChatMemberRestricted) -> bool:
+    return member.until_date is None or member.until_date.timestamp() == 0
+
+
+def _first_sent(planned: PlannedAction) -> datetime:
+    """When the message was first sent, which an edit does not change."""
+    if date := planned.message.extra.get("date"):
+        return datetime.fromtimestamp(int(date), UTC)
+    return planned.message.sent_at

@@ -1,0 +1,296 @@
+"""Telegram as a chat platform: updates come in and are confirmed only once their messages are kept; actions go out."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from telegram import Bot, CallbackQuery, Chat, Update
+from telegram.error import BadRequest, ChatMigrated, Forbidden
+
+from adapters.chat.telegram.acting.executor import Hands
+from adapters.chat.telegram.acting.notices import Warnings
+from adapters.chat.telegram.errors import Lost, mapped
+from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.members import Members
+from adapters.chat.telegram.moderators.appeals import Appeals
+from adapters.chat.telegram.moderators.asking import Answers
+from adapters.chat.telegram.moderators.cards import Cards
+from adapters.chat.telegram.moderators.commands import Commands
+from adapters.chat.telegram.moderators.flags import Flags
+from adapters.chat.telegram.moderators.posting import Posting
+from adapters.chat.telegram.moderators.setup import Setup
+from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.receiving.albums import Albums
+from adapters.chat.telegram.receiving.arrivals import Arrivals, Contest, Polling, Webhook
+from adapters.chat.telegram.receiving.joins import Joins
+from adapters.chat.telegram.receiving.pairing import Pairs
+from adapters.chat.telegram.receiving.reading import GROUPS, read, read_plainly
+from adapters.chat.telegram.requests import AiohttpRequest
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.chat.ports import Bookmarks
+from bot.core.chat.post import Edition
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import Escalate, Flag, Outcome
+from bot.core.text.catalogue import Texts, texts
+
+LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
+REMEMBERED = 200_000  # hashes of messages, to know an edit that changed nothing: of 200 a second, for a quarter hour
+
+_log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+
+class TelegramChat:
+    """One bot account. Updates are polled for, or posted to `webhook_url` where that is given. `say` speaks to whoever
+    runs the bot; groups are spoken to in their own language. `inbox` tells at a start what was said just before."""
+
+    platform = Platform.TELEGRAM
+
+    def __init__(
+        self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
+        api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
+        inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
+    ) -> None:  # fmt: skip
+        number, colon, _ = token.partition(":")
+        if not (number.isdigit() and colon):
+            raise Broken(say["telegram.bad_token"])
+        self._me = int(number)
+        # Polls have connections of their own, so that no crowd of calls keeps them waiting.
+        self._requests = AiohttpRequest(), AiohttpRequest(connections=2)
+        self._bot, poller = (
+            Bot(token, base_url=f"{api_url.rstrip('/')}/bot", request=request, get_updates_request=request)
+            for request in self._requests
+        )
+        self._arrivals: Arrivals = (
+            Webhook(self._bot, webhook_url, webhook_listen)
+            if webhook_url
+            else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
+        )
+        self._desk = desk
+        self._clock = clock
+        self._say = say
+        self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
+        self._moves = moves = Moves(desk=desk)
+        self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
+        self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
+        self._warnings = Warnings(bot=self._bot, limiter=limiter, outbox=outbox, desk=desk, clock=clock)
+        self._hands = Hands(
+            bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, desk=desk, clock=clock,
+            complain=self._cards.complain, warnings=self._warnings,
+        )  # fmt: skip
+        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
+        answers = Answers(bot=self._bot, limiter=limiter)
+        self._setup = Setup(
+            bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,
+            answers=answers, clock=clock,
+        )  # fmt: skip
+        self._flags = Flags(bot=self._bot, limiter=limiter, moves=moves, desk=desk, clock=clock)
+        self._commands = Commands(
+            bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk,
+            posting=self._posting, answers=answers, setup=self._setup, flags=self._flags, clock=clock, me=self._me,
+            appeals=Appeals(desk=desk, answers=answers, clock=clock, me=self._me), bookmarks=bookmarks,
+        )  # fmt: skip
+        moves.forget += [self._members.forget, self._cards.forget_chat]
+        self._pairs = Pairs(clock=clock, inbox=inbox)
+        self._albums = Albums(clock=clock, inbox=inbox)
+        self._joins = Joins()
+        self._said: OrderedDict[int, int] = OrderedDict()  # hashes: which message -> what it said last
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Cut all connections; what is under way is given up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._members.close()
+        await self._flags.close()
+        await self._arrivals.close()
+        for request in self._requests:
+            await request.shutdown()
+
+    # ---- coming in --------------------------------------------------------------------------------------------------
+
+    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+        """Without end; raises `Broken` where the token is refused (401), or another process has asked for the same
+        updates (409) for minutes."""
+        await self._begin()
+        while True:
+            updates = await self._patiently(self._arrivals.next)
+            if batch := await self._take(updates):
+                yield batch
+            self._arrivals.confirm([update.update_id for update in updates])
+
+    async def _begin(self) -> None:
+        me = await self._patiently(self._bot.get_me)
+        await self._pairs.begin()
+        await self._albums.begin()
+        await self._patiently(self._arrivals.open)
+        self._commands.username = self._warnings.username = self._setup.username = me.username or ""
+        await self._patiently(self._commands.begin)
+        self._aside(self._patiently(self._commands.announce))
+
+    async def _take(self, updates: Sequence[Update]) -> list[Message]:
+        """What they say, in order. Whatever one of them does to us, it does not stop the others."""
+        batch: list[Message] = []
+        await self._look_up_staff(updates)
+        for update in updates:
+            try:
+                await self._notice(update)
+                batch += await self._said_in(update)
+            except Exception as error:
+                _log.error("an update is read plainly", update=update.update_id, error=type(error).__name__)
+                batch += read_plainly(update)
+        return batch
+
+    async def _said_in(self, update: Update) -> list[Message]:
+        """What is to be judged of an update."""
+        said = []
+        for one in await self._read(update):
+            message = await self._albums.whole(update, self._pairs.complete(update, self._joins.complete(one)))
+            if self._is_news(message):
+                said.append(message)
+        return said
+
+    async def _look_up_staff(self, updates: Sequence[Update]) -> None:
+        """Of all chats at once, so that a start with many groups does not ask for one after the other."""
+        chats = {update.effective_chat.id for update in updates if _is_of_a_group(update) and update.effective_chat}
+        await asyncio.gather(*(self._members.known_staff(chat_id) for chat_id in chats))
+
+    async def _read(self, update: Update) -> Sequence[Message]:
+        chat = update.effective_chat
+        if chat is None or not _is_of_a_group(update):
+            return ()
+        staff = await self._members.known_staff(chat.id)
+        if change := update.chat_member:
+            return self._joins.read(change, staff, self._me)
+        return read(update, staff, self._me)
+
+    def _is_news(self, message: Message) -> bool:
+        """Whether a message says anything that it did not say before: edits also come for what nobody sees (T15)."""
+        key = hash((message.ref.channel_id, message.ref.message_id))
+        said = hash((message.text, message.links, message.media, message.forwarded))
+        if message.kind is Kind.EDIT and self._said.get(key) == said:
+            return False
+        self._said[key] = said
+        self._said.move_to_end(key)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
+        return True
+
+    # ---- everything but messages to judge ---------------------------------------------------------------------------
+
+    async def _notice(self, update: Update) -> None:
+        """Moves at once, because what follows in the batch depends on it; everything else beside the messages."""
+        if query := update.callback_query:
+            self._aside(self._press(query))
+        if change := update.chat_member:
+            self._members.hear(change)
+        if change := update.my_chat_member:
+            self._members.forget(change.chat.id)
+            self._aside(self._setup.changed(change))
+        if (message := update.message) is None:
+            return
+        if message.migrate_to_chat_id:
+            await self._patiently(partial(self._moves.move, message.chat.id, message.migrate_to_chat_id))
+        elif message.migrate_from_chat_id:
+            await self._patiently(partial(self._moves.move, message.migrate_from_chat_id, message.chat.id))
+        elif (message.text or "").startswith("/"):
+            self._aside(self._commands.serve(message))
+        elif message.reply_to_message or message.chat.type == Chat.PRIVATE:
+            self._aside(self._commands.hear(message))
+
+    async def _press(self, query: CallbackQuery) -> None:
+        if not (await self._cards.press(query) or await self._commands.press(query)):
+            await self._bot.answer_callback_query(query.id)
+
+    def _aside(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run without keeping messages waiting; whoever pressed or typed sees that it failed, and tries again."""
+
+        async def run() -> None:
+            try:
+                with mapped(self._say):
+                    await work
+            except Exception as error:
+                _log.warning("an answer could not be given", error=type(error).__name__)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _is_room(self, chat_id: int) -> bool:
+        return any(one.moderators_channel == str(chat_id) for one in self._desk.communities(Platform.TELEGRAM))
+
+    def _tell_of_a_contest(self) -> None:
+        _log.error("another process asks for this bot's updates", platform="telegram")
+        self._aside(self._tell_moderators("telegram.contested"))
+
+    async def _tell_moderators(self, key: str) -> None:
+        """Of every community that has a room for them."""
+        rooms = {
+            community.moderators_channel: texts(community.language or self._say.language)[key]
+            for community in self._desk.communities(self.platform)
+            if community.moderators_channel
+        }
+        for room, told in rooms.items():
+            try:
+                await self.announce(room, told)
+            except Unavailable as error:
+                _log.warning("moderators not told", chat=room, reason=str(error))
+
+    # ---- going out --------------------------------------------------------------------------------------------------
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        if isinstance(planned.action, Flag | Escalate):
+            return await self._cards.show(planned)
+
+        async def in_group(id_: int) -> Outcome:
+            return await self._hands.perform(replace(planned, message=replace(planned.message, community_id=str(id_))))
+
+        outcome = await self._moves.follow(int(planned.message.community_id), in_group)
+        self._cards.touch(planned.incident_id)
+        return outcome
+
+    async def meet(self, message: Message) -> Author:
+        return message.author  # every message says who its author is
+
+    async def announce(self, channel_id: str, text: str) -> None:
+        async def say(id_: int) -> None:
+            async with self._limiter.turn(id_, Lane.CARD):
+                await self._bot.send_message(id_, text)
+
+        try:
+            await self._moves.follow(int(channel_id), say)
+        except (BadRequest, Forbidden, ChatMigrated) as error:
+            _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
+
+    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+        return await self._moves.follow(int(channel_id), partial(self._posting.post, edition=edition))
+
+    async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""
+        pause = 0.5
+        while True:
+            try:
+                with mapped(self._say):
+                    try:
+                        return await call()
+                    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer of another shape
+                        raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
+            except Unavailable as error:
+                wait = pause if error.retry_after is None else error.retry_after
+                _log.warning("waiting for Telegram", reason=str(error), seconds=wait)
+                await self._clock.sleep(wait)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _is_of_a_group(update: Update) -> bool:
+    told = update.message or update.edited_message or update.chat_member
+    return told is not None and told.chat.type in GROUPS

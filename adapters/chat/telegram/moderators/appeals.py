@@ -1,0 +1,119 @@
+"""What members ask about what was done to them: what became of it, and their objection, which moderators see."""
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from telegram import ForceReply
+from telegram import Message as TelegramMessage
+
+from adapters.chat.telegram.acting.notices import measures
+from adapters.chat.telegram.limits import Lane
+from adapters.chat.telegram.moderators.asking import Answers, Asked
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.moderators.ports import Desk
+from bot.core.text.catalogue import Texts
+
+ASKED_FOR = 900.0  # seconds in which what somebody writes in private is what they want to say about their incident
+REMEMBERED = 10_000  # members who were asked for their words
+
+#: In what we say to a member, and in the links of its buttons.
+_ABOUT = re.compile(r"(?:/appeal[ _]|start=appeal_)([0-9]{1,18})")
+
+
+@dataclass(slots=True, kw_only=True)
+class Appeals:
+    desk: Desk
+    answers: Answers
+    clock: Clock
+    me: int
+    _asked_for: OrderedDict[int, tuple[int, float]] = field(default_factory=OrderedDict)  # member -> incident, when
+
+    async def serve(self, asked: Asked) -> None:
+        """/appeal NUMBER words, or the button that leads here: without words they are asked for."""
+        if asked.numbered is None:
+            await self._say(asked, asked.say["telegram.usage.appeal"])
+            return
+        incident_id, words = asked.numbered
+        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
+        if incident is None:
+            await self._say(asked, asked.say["telegram.usage.appeal"])
+        elif words:
+            await self._say(asked, await self._file(incident, words, asked.say))
+        else:
+            self._asked_for[asked.speaker_id] = (incident_id, self.clock.monotonic())
+            self._asked_for.move_to_end(asked.speaker_id)
+            if len(self._asked_for) > REMEMBERED:
+                self._asked_for.popitem(last=False)
+            text = f"{self.case(incident, asked.say)}\n\n{asked.say('telegram.say_why', id=incident_id)}"
+            await self.answers.say(asked, text, ForceReply(selective=True), lane=Lane.NOTICE)
+
+    async def tell(self, asked: Asked) -> bool:
+        """/why NUMBER by the author of the message: what was done, and what became of it; never who did it."""
+        if asked.numbered is None or not asked.in_private:
+            return False
+        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), asked.numbered[0])
+        if incident is None:
+            return False
+        await self._say(asked, self.case(incident, asked.say))
+        return True
+
+    async def hear(self, message: TelegramMessage, say: Texts) -> bool:
+        """What a member says in answer to a notice of ours, or in private when asked for it, is their objection."""
+        person = message.from_user
+        if person is None or (person.is_bot and not message.sender_chat):
+            return False
+        asked = Asked("appeal", "", message, say, person)
+        words = (message.text or message.caption or "").strip()
+        for incident_id in self._about(asked):
+            incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
+            if incident is not None and words:
+                self._asked_for.pop(asked.speaker_id, None)
+                await self._say(asked, await self._file(incident, words, say))
+                return True
+        return False
+
+    def _about(self, asked: Asked) -> list[int]:
+        notice = asked.message.reply_to_message
+        if notice and notice.from_user and notice.from_user.id == self.me:
+            rows = notice.reply_markup.inline_keyboard if notice.reply_markup else ()
+            links = (button.url or "" for row in rows for button in row)
+            return [int(number) for number in _ABOUT.findall("\n".join((notice.text or "", *links)))]
+        incident_id, at = self._asked_for.get(asked.speaker_id, (0, 0.0))
+        is_awaited = incident_id and asked.in_private and self.clock.monotonic() - at <= ASKED_FOR
+        return [incident_id] if is_awaited else []
+
+    async def _file(self, incident: Incident, words: str, say: Texts) -> str:
+        community = self.desk.community(Platform.TELEGRAM, incident.decision.message.community_id)
+        if not await self.desk.appeal(Platform.TELEGRAM, community.id, incident.id, words):
+            return say["telegram.appeal_already"]
+        return say["telegram.appeal_kept" if community.moderators_channel is None else "telegram.appeal_sent"]
+
+    def case(self, incident: Incident, say: Texts) -> str:
+        """An incident as its author may know it."""
+        message, reason = incident.decision.message, incident.decision.reason
+        timezone = ZoneInfo(self.desk.policy(message).timezone)
+        return say(
+            "telegram.case",
+            id=incident.id,
+            group=message.channel_name or say["telegram.a_group"],
+            at=message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
+            deeds=measures(incident, say),
+            reason=(reason.ko if say.language == "ko" else reason.en) if reason else "-",
+            state=say[f"telegram.state.{_state(incident)}"],
+        )
+
+    async def _say(self, asked: Asked, text: str) -> None:
+        await self.answers.say(asked, text, lane=Lane.NOTICE)
+
+
+def _state(incident: Incident) -> str:
+    if incident.awaits_answer:
+        return "appealed"
+    if incident.review is None:
+        return "open"
+    return {Call.WRONG: "undone", Call.LIFT: "lifted"}.get(incident.review.call, "upheld")

@@ -1,0 +1,158 @@
+"""Members' reports of messages -> one post a community in its moderators' room, which counts them and is written anew.
+
+Members can neither fill the room nor keep cards from it: what they report shares one lane, and one post."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+from telegram import Bot, LinkPreviewOptions, User
+from telegram import Message as TelegramMessage
+from telegram.error import TelegramError
+
+from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.text import LONGEST, cut
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable
+from bot.core.chat.message import Platform
+from bot.core.moderators.ports import Desk
+from bot.core.text.catalogue import Texts
+
+APART = 60.0  # seconds between two reports by one member
+FOLD = 600.0  # seconds in which reports go onto the same post
+REWRITE = 10.0  # seconds between two versions of a post
+LINES = 10  # messages that a post names; of more it tells the number
+REMEMBERED = 10_000  # messages, and members
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Flagged:
+    """A message that somebody reported."""
+
+    author: str
+    link: str
+    first: str  # who reported it first
+    post: "_Post"
+    members: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class _Post:
+    community_id: str
+    at: float
+    say: Texts
+    room: int | None = None
+    message_id: int | None = None
+    flagged: list[_Flagged] = field(default_factory=list)
+    is_news: bool = False
+    is_served: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Flags:
+    bot: Bot
+    limiter: Limiter
+    moves: Moves
+    desk: Desk
+    clock: Clock
+    _last: OrderedDict[tuple[int, int], float] = field(default_factory=OrderedDict)  # chat, member -> their last report
+    _flagged: OrderedDict[tuple[int, int], _Flagged] = field(default_factory=OrderedDict)  # chat, message
+    _posts: OrderedDict[str, _Post] = field(default_factory=OrderedDict)  # of a community, the newest
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
+        """A member points to a message. False: they have just done so, and this one does not count."""
+        now, chat_id = self.clock.monotonic(), target.chat.id
+        if now - self._last.get((chat_id, by.id), -APART) < APART:
+            return False
+        _remember(self._last, (chat_id, by.id), now)
+        key = (chat_id, target.message_id)
+        if (flagged := self._flagged.get(key)) is None:
+            who, post = target.sender_chat or target.from_user, self._post(str(chat_id), now, say)
+            author = getattr(who, "full_name", None) or getattr(who, "title", None) or ""
+            flagged = _Flagged(author, target.link or "", by.full_name, post)
+            _remember(self._flagged, key, flagged)
+            post.flagged.append(flagged)
+        if by.id not in flagged.members:
+            flagged.members.add(by.id)
+            self._show(flagged.post)
+        return True
+
+    def _post(self, community_id: str, now: float, say: Texts) -> _Post:
+        post = self._posts.get(community_id)
+        if post is None or (now - post.at > FOLD and not post.is_served):
+            post = _Post(community_id, now, say)
+            _remember(self._posts, community_id, post)
+        return post
+
+    def _show(self, post: _Post) -> None:
+        post.is_news = True
+        if not post.is_served:
+            post.is_served = True
+            task = asyncio.create_task(self._serve(post))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, post: _Post) -> None:
+        try:
+            while post.is_news:
+                post.is_news = False
+                try:
+                    await self._write(post)
+                    await self.clock.sleep(REWRITE)
+                except Unavailable as error:  # the room has no space for it now: it is shown later
+                    post.is_news = True
+                    await self.clock.sleep(max(REWRITE, error.retry_after or 0))
+        except (BotError, TelegramError) as error:
+            _log.warning("reports by members not shown", community=post.community_id, error=type(error).__name__)
+        finally:
+            post.is_served = False
+
+    async def _write(self, post: _Post) -> None:
+        room = self.desk.community(Platform.TELEGRAM, post.community_id).moderators_channel
+        if room is None:
+            return
+
+        async def write(room_id: int) -> None:
+            text, none = _text(post), LinkPreviewOptions(is_disabled=True)
+            async with self.limiter.turn(room_id, Lane.REPORT):
+                if post.message_id is not None and post.room == room_id:
+                    await self.bot.edit_message_text(
+                        text, chat_id=room_id, message_id=post.message_id, link_preview_options=none
+                    )
+                else:
+                    sent = await self.bot.send_message(room_id, text, link_preview_options=none)
+                    post.room, post.message_id = room_id, sent.message_id
+
+        await self.moves.follow(int(room), write)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _text(post: _Post) -> str:
+    """Those that most reported come first."""
+    flagged = sorted(post.flagged, key=lambda one: -len(one.members))
+    lines = [post.say("telegram.flags", count=len(flagged))]
+    for one in flagged[:LINES]:
+        by = post.say("telegram.flagged_by", by=one.first, others=len(one.members) - 1, count=len(one.members))
+        lines.append(post.say("telegram.flagged", author=one.author or "-", by=by, link=one.link).strip())
+    if more := len(flagged) - LINES:
+        lines += [post.say("telegram.more_flags", count=more)] if more > 0 else []
+    return cut("\n".join(lines), LONGEST)
+
+
+def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

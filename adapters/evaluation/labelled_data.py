@@ -1,0 +1,169 @@
+"""Files of labelled exchanges (JSON Lines, CSV, TSV; plain or .gz) in; exchanges and their labels out.
+
+A row has `prompt` and/or `response`, and for each task that was labelled a field of its name: `prompt_harm`,
+`response_refusal`, `response_harm`. WildGuardMix's names (`prompt_harm_label` ...) and WildJailbreak's (`adversarial`,
+`vanilla`, `completion`, `data_type`) are understood. Public Korean corpora of comments are known by their file's name.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.core.base.errors import Broken
+from bot.core.evaluation.quality import Labelled
+from bot.core.guarding.verdict import Exchange, Task
+
+csv.field_size_limit(2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """How one public corpus's own labels are read, and why so."""
+
+    harmful: frozenset[str]
+    harmless: frozenset[str]
+    why: str
+    is_list: bool = False  # comma-separated codes, harmful where any of them is
+
+
+_BEEP = Corpus(frozenset({"offensive", "hate"}), frozenset({"none"}), "rude counts as harmful, like hate")
+_KMHAS = Corpus(frozenset("01234567"), frozenset("8"), "every class of hate or profanity", is_list=True)
+
+#: The one place where foreign labels become "harmful" or not, by file name. Policies differ from corpus to corpus, so
+#: results are reported source by source. None of them labels "harmful request" in the sense of the guard models.
+CORPORA: Mapping[str, Corpus] = {
+    "beep_train": _BEEP,
+    "beep_dev": _BEEP,
+    "kmhas_valid": _KMHAS,
+    "kmhas_test": _KMHAS,
+    "kodoli": Corpus(
+        frozenset({"LIKELY", "OFFEN"}),
+        frozenset({"NOT"}),
+        "implicit offence and abusive words without intent count too",
+    ),
+    "curse": Corpus(frozenset("1"), frozenset("0"), "swearing, slurs, sexual, demeaning, provoking; in doubt not"),
+    "kosbi_valid": Corpus(
+        frozenset({"unsafe"}), frozenset({"safe"}), "social bias of a sentence in its context, mostly in polite words"
+    ),
+    "chatbot": Corpus(frozenset(), frozenset({"benign"}), "daily talk: prompt and response are harmless throughout"),
+}
+
+_YES = frozenset({"true", "1", "1.0", "yes", "harmful", "unsafe", "refusal"})
+_NO = frozenset({"false", "0", "0.0", "no", "unharmful", "harmless", "benign", "safe", "compliance"})
+_UNLABELLED = frozenset({"", "none", "null", "nan", "n/a"})
+
+
+def read_labelled(path: Path) -> tuple[Labelled, ...]:
+    """All rows of the file. Raises Broken where it cannot be read or is not what it should be; the message says where
+    and what, and quotes nothing of the texts."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    text = _text(path)
+    kind = next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
+    rows = _table(path, text, "\t" if kind == ".tsv" else ",") if kind in (".csv", ".tsv") else _json_lines(path, text)
+    found = [_labelled(row, stem, f"{path.name}, line {number}") for number, row in rows]
+    if not found:
+        raise Broken(f"{path.name}: no rows")
+    return tuple(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise Broken(f"{path}: there is no such file") from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
+        raise Broken(f"{path.name} cannot be read: {type(problem).__name__}") from problem
+
+
+def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise Broken(f"{path.name}, line {number}: not JSON") from None
+        if not isinstance(row, dict):
+            raise Broken(f"{path.name}, line {number}: not a JSON object")
+        yield number, row
+
+
+def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise Broken(f"{path.name}, line {reader.line_num}: another number of columns than in the first line")
+            yield reader.line_num, row
+    except csv.Error:
+        raise Broken(f"{path.name}, line {reader.line_num}: not a table") from None
+
+
+def _labelled(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
+    if stem in CORPORA and "text" in row:
+        return _of_corpus(row, stem, place)
+    prompt = _first(row, ("prompt", "adversarial", "vanilla", "text"), place)
+    answer = _first(row, ("response", "completion"), place)
+    if prompt is None and not answer:
+        raise Broken(f"{place}: neither prompt nor response")
+    labels = {}
+    for task in Task:
+        value = row.get(str(task), row.get(f"{task}_label"))
+        if value is None and task is Task.PROMPT_HARM and row.get("data_type"):
+            value = str(row["data_type"]).rpartition("_")[2]  # adversarial_harmful, vanilla_benign
+        if (said := _said(value, f"{place}: {task}")) is not None:
+            labels[task] = said
+    if not labels:
+        raise Broken(f"{place}: no label; it needs one of {', '.join(Task)}")
+    is_pair = bool(labels.keys() - {Task.PROMPT_HARM})
+    if answer is None and is_pair:
+        raise Broken(f"{place}: a label of a response, but no response")
+    return Labelled(
+        exchange=Exchange(prompt=prompt, response=answer if answer or is_pair else None),
+        labels=labels,
+        source=str(row.get("source") or row.get("data_type") or stem),
+    )
+
+
+def _of_corpus(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
+    corpus = CORPORA[stem]
+    label = str(row.get("label", ""))
+    given = {code.strip() for code in label.split(",")} if corpus.is_list else {label}
+    if not given <= corpus.harmful | corpus.harmless:
+        raise Broken(f"{place}: a label that {stem} does not have")
+    harmful = bool(given & corpus.harmful)
+    response = row.get("response")
+    labels = {Task.PROMPT_HARM: harmful}
+    if response is not None:
+        labels[Task.RESPONSE_HARM] = harmful
+    return Labelled(exchange=Exchange(prompt=str(row["text"]), response=response), labels=labels, source=stem)
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> str | None:
+    """The first of these fields that is not empty; an empty one where no other is there."""
+    found = None
+    for name in names:
+        value = row.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise Broken(f"{place}: {name} must be text")
+        found = found or value
+    return found
+
+
+def _said(value: object, place: str) -> bool | None:
+    word = "" if value is None else str(value).strip().casefold()
+    if word in _UNLABELLED:
+        return None
+    if word not in _YES | _NO:
+        raise Broken(f"{place} must be true or false (or harmful / unharmful, refusal / compliance)")
+    return word in _YES

@@ -1,0 +1,79 @@
+"""Two guards as one: the first, cheap one judges everything; what it finds surely benign never reaches the second.
+
+A share of what is skipped goes to the second guard all the same, drawn at random, so that reports can say how much is
+missed. Each verdict names the guard that judged and the route it took. Where the second guard is away everything waits,
+the surely benign too: it loses nothing by waiting, and whoever asks sees one outage instead of a flicker.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bot.core.base.errors import Unavailable
+from bot.core.guarding.ports import Guard
+from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Screening, Task, Verdict
+
+MISSED = 0.5  # a skipped exchange that the second guard scores this high was missed
+
+
+class CascadeGuard:
+    """Skips what the first guard scores below `threshold` (worst harm score), save for the share `sample` of it.
+    `draw` gives numbers from 0 to 1. Tasks that only the second guard can do are absent where it was not asked."""
+
+    def __init__(
+        self, first: Guard, second: Guard, *, threshold: float, sample: float, draw: Callable[[], float] = random.random
+    ) -> None:
+        self._first, self._second = first, second
+        self._threshold, self._sample, self._draw = threshold, sample, draw
+        self._second_is_away = False
+
+    @property
+    def version(self) -> GuardVersion:
+        first, second = self._first.version, self._second.version
+        return GuardVersion(
+            name="cascade",
+            model=f"{first.name} {first.model} < {self._threshold:g}, else {second.name} {second.model}",
+            dialect=second.dialect,
+            calibration=second.calibration,
+        )
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        return self._first.tasks | self._second.tasks
+
+    @property
+    def within(self) -> tuple[Guard, ...]:
+        return self._first, self._second
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        screenings = list(await self._first.judge(exchanges))
+        skipped = [index for index, screening in enumerate(screenings) if self._is_surely_benign(screening)]
+        sampled = {index for index in skipped if self._draw() < self._sample}
+        unsure = set(range(len(screenings))).difference(skipped)
+        if self._second_is_away and skipped:
+            unsure.add(skipped[0])  # whether it is back is known only by asking
+        asked = sorted(unsure | sampled)
+        if asked:
+            try:
+                answers = await self._second.judge([exchanges[index] for index in asked])
+            except Unavailable:
+                self._second_is_away = True
+                raise
+            self._second_is_away = False
+            for index, answer in zip(asked, answers, strict=True):
+                screenings[index] = _by_way_of(_found(answer) if index in sampled else Route.SECOND, answer)
+        for index in set(skipped).difference(asked):
+            screenings[index] = _by_way_of(Route.SKIPPED, screenings[index])
+        return screenings
+
+    def _is_surely_benign(self, screening: Screening) -> bool:
+        return isinstance(screening, Verdict) and screening.harm is not None and screening.harm < self._threshold
+
+
+def _found(answer: Screening) -> Route:
+    is_harmful = isinstance(answer, Verdict) and answer.harm is not None and answer.harm >= MISSED
+    return Route.MISSED if is_harmful else Route.CLEARED
+
+
+def _by_way_of(route: Route, screening: Screening) -> Screening:
+    return replace(screening, route=route) if isinstance(screening, Verdict) else screening

@@ -1,0 +1,196 @@
+"""A guard's dialect: which questions an exchange becomes, and what verdict the answers to them add up to."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from adapters.guards.dialects.question import Answer, Form, Question
+from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.core.text.views import readings
+
+#: Below this sum of the label probabilities the model is not answering the question it was trained on.
+MIN_LABEL_MASS = 0.9
+
+# Reasons of Unscreened.
+UNPARSEABLE = "the guard's answer does not parse"
+TRUNCATED = "the guard's answer was cut off"
+LOW_LABEL_MASS = "the guard hardly considered its own labels"
+NOT_JUDGED = "the guard cannot judge this kind of exchange"
+
+#: Raise it when the handling of user text or the reading of answers changes: the forms themselves do not show that.
+_PARSER_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dialect:
+    """One guard. Prompt harm always comes from a form that judges the prompt alone, refusal and response harm from one
+    that judges the response: what a guard says of a prompt beside a response depends on that response."""
+
+    name: str
+    model: str  # the published weights it is for
+    korean: bool  # whether the authors state Korean
+    context: int  # tokens the guard was trained on or is stated to take
+    window: int  # tokens of user text judged at once; longer texts are judged in overlapping windows
+    forms: tuple[Form, ...]
+    sections: tuple[str, ...]  # line openings of the prompts that user text must not forge
+    categories: Mapping[str, str]  # code or name as it stands in verdicts -> name
+    unverified: tuple[str, ...] = ()  # what was not checked on the guard's own tokenizer
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        return frozenset(field.task for form in self.forms for field in form.fields if field.task)
+
+    @property
+    def classifier(self) -> tuple[str, ...] | None:
+        """The label texts, negative first, that one converted classifier needs for every field; None: no such one."""
+        fields = [field for form in self.forms for field in form.fields]
+        texts = {tuple(label.text for label in field.labels) for field in fields}
+        return texts.pop() if len(texts) == 1 and all(field.anchor is not None for field in fields) else None
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits over everything that decides what is asked and how an answer is read."""
+        return _sha256([_PARSER_VERSION, self.window, self.sections, [_content(form) for form in self.forms]])[:12]
+
+    def questions(self, exchange: Exchange, measure: Callable[[str], int] = token_bound) -> tuple[Question, ...]:
+        """Everything to ask about the exchange; nothing where the guard cannot judge it. An unknown prompt is asked as
+        an empty one. `measure` counts the tokens of a text for this guard."""
+
+        def cost(text: str) -> int:
+            text = harmless(text, self.sections)
+            bound = token_bound(text)
+            return bound if bound <= self.window // 2 else measure(text)  # spares short texts the tokenizer
+
+        prompt, response = exchange.prompt, exchange.response
+        kinds = {form.judges for form in self.forms}
+        texts: dict[str, tuple[tuple[str, str], ...]] = {"prompt": (), "response": ()}
+        if prompt is not None and "prompt" in kinds:
+            texts["prompt"] = tuple((part, "") for one in readings(prompt) for part in windows(one, self.window, cost))
+        if response is not None and "response" in kinds:
+            texts["response"] = tuple(
+                pair
+                for asked, answered in zip_longest(readings(prompt or ""), readings(response))
+                for pair in pair_windows(asked or prompt or "", answered or response, self.window, cost)
+            )
+        return tuple(
+            Question(form, form.filled(harmless(asked, self.sections), harmless(answered, self.sections)), window)
+            for form in self.forms
+            for window, (asked, answered) in enumerate(texts[form.judges])
+        )
+
+    def combine(self, answered: Iterable[tuple[Question, Answer]], guard: GuardVersion) -> Screening:
+        """The verdict: for each task the highest score of any window and policy (raw, uncalibrated). One answer that
+        cannot be relied on makes the whole exchange Unscreened."""
+        scores: dict[Task, float] = {}
+        categories: set[str] = set()
+        count = 0
+        for question, answer in answered:
+            judged = self._judge(question.form, answer)
+            if isinstance(judged, str):
+                return Unscreened(reason=judged, guard=guard)
+            for task, score in judged[0].items():
+                scores[task] = max(score, scores.get(task, 0.0))
+            categories |= judged[1]
+            count = max(count, question.window + 1)
+        if not scores:
+            return Unscreened(reason=NOT_JUDGED, guard=guard)
+        return Verdict(guard=guard, scores=scores, categories=frozenset(categories), windows=count)
+
+    def anomalies(self, form: Form, text: str) -> tuple[str, ...]:
+        """What is odd about a raw answer that parses, in stable phrases to count. Never a reason to trust it less."""
+        match = form.answer.match(text)
+        if match is None:
+            return ()
+        found = []
+        labels = tuple(match[field.name] for field in form.fields)
+        if form.seen and labels not in form.seen:
+            found.append("labels never seen together: " + "/".join(labels))
+        if text[match.end() :].strip():
+            found.append("text after the answer")
+        if (listed := match.groupdict().get("categories")) and len(self._known(listed)) < len(_items(listed)):
+            found.append("a category that this guard does not have")
+        return tuple(found)
+
+    def _judge(self, form: Form, answer: Answer) -> tuple[dict[Task, float], frozenset[str]] | str:
+        """Scores and categories of one answer, or the reason to distrust it."""
+        match = form.answer.match(answer.text) if answer.text is not None else None
+        if answer.text is not None:
+            # An answer of one token always ends at its limit; a longer one that does may lack its end ("S1" of "S10").
+            cut = answer.truncated and form.max_tokens > 1
+            if match is None or (cut and match.end() == len(answer.text)):
+                return TRUNCATED if answer.truncated else UNPARSEABLE
+        readings = answer.readings
+        if not readings and match is not None:  # no probabilities: the label that was written has all of it
+            readings = tuple(field.reading({match[field.name]: 1.0}) for field in form.fields)
+        if len(readings) != len(form.fields):
+            return UNPARSEABLE
+        scores: dict[Task, float] = {}
+        categories: set[str] = set()
+        for field, reading in zip(form.fields, readings, strict=True):
+            mass = sum(reading.get(label.name, 0.0) for label in field.labels)
+            if not mass >= MIN_LABEL_MASS:  # also where it is not a number
+                return LOW_LABEL_MASS
+            if field.task is None:
+                continue
+            positive = sum(reading.get(label.name, 0.0) for label in field.labels if label.positive)
+            scores[field.task] = min(1.0, positive / mass)
+            likeliest = max(field.labels, key=lambda label: reading.get(label.name, 0.0))
+            if likeliest.positive and field.task is not Task.RESPONSE_REFUSAL:
+                categories |= {likeliest.category} if likeliest.category else set()
+                categories |= self._known(match.groupdict().get("categories") or "") if match else set()
+        return scores, frozenset(categories)
+
+    def _known(self, listed: str) -> frozenset[str]:
+        """The guard's own categories in a list that it wrote, by code or by name."""
+        keys = {spelling.casefold(): key for key, name in self.categories.items() for spelling in (key, name)}
+        return frozenset(keys[item] for item in _items(listed) if item in keys)
+
+
+def _items(listed: str) -> frozenset[str]:
+    """The entries of a comma-separated list, "None" being no entry."""
+    return frozenset(item.strip().casefold() for item in listed.split(",")) - {"", "none"}
+
+
+def _content(form: Form) -> list[Any]:
+    fields = [
+        [field.name, field.anchor, field.task, [[label.text, label.positive, label.category] for label in field.labels]]
+        for field in form.fields
+    ]
+    rendered = [form.template, form.turns, form.arguments]
+    return [form.name, rendered, fields, form.answer.pattern, form.max_tokens, form.stop, form.special_answer]
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+def capability(dialect: Dialect) -> dict[str, Any]:
+    """One row of `jikimi guards --json`. `sha256` of a form is that of its whole template, placeholders unfilled; where
+    the guard's tokenizer renders it, that of its turns and template arguments."""
+    return {
+        "name": dialect.name,
+        "model": dialect.model,
+        "korean": dialect.korean,
+        "tasks": [task.value for task in Task if task in dialect.tasks],
+        "categories": dict(dialect.categories),
+        "context": dialect.context,
+        "window": dialect.window,
+        "dialect": dialect.hash,
+        "classify": dialect.classifier is not None,
+        "forms": {
+            form.name: {
+                "judges": form.judges,
+                "rendered_by": "the guard's tokenizer" if form.turns else "jikimi",
+                "templates": list(form.sources),
+                "sha256": _sha256([form.turns, form.arguments])
+                if form.turns
+                else hashlib.sha256(form.template.encode()).hexdigest(),
+            }
+            for form in dialect.forms
+        },
+        "unverified": list(dialect.unverified),
+    }

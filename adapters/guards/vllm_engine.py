@@ -1,0 +1,454 @@
+"""The guard model under vLLM in this process: exchanges come in, verdicts of the real model go out.
+
+Two ways to ask, one engine for either:
+
+* classify: the model is converted to a yes/no classifier, and one forward pass a prompt gives the log-odds of the label
+  that comes next. A form with several labels is walked label by label, each forced before the next is asked; the passes
+  differ only at the end of the prompt, so they share the cached prefix.
+* generate: the guard writes its answer, and the probabilities of the labels are read where it writes them. For guards
+  with categories or with labels of their own; slower.
+
+What makes it fast: the whole batch is tokenised at once and without the event loop, static parts of prompts are
+tokenised once for ever, the engine gets token ids, and one task waits for a whole batch.
+"""
+
+import asyncio
+import gc
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, pairwise, product, takewhile
+from math import exp
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from adapters.guards.dialects import (
+    DEFAULT,
+    DIALECTS,
+    Answer,
+    Dialect,
+    Field,
+    Form,
+    Label,
+    Piece,
+    Question,
+    Token,
+    encoder,
+)
+from bot.core.base.errors import Broken
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
+
+_log = structlog.get_logger(__name__)
+
+NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
+
+Mode = Literal["classify", "generate"]
+Ids = list[int]
+
+#: What a batch of messages fills on a large GPU. vLLM's own defaults for an embedded engine are a quarter of it.
+MAX_BATCHED_TOKENS = 8192
+MAX_SEQUENCES = 512
+
+#: Tokens of a block of the prefix cache on a CPU. What all messages share, the template, is some 40: it would never be
+#: cached in vLLM's own blocks of 128. On CUDA they are 16.
+CPU_BLOCK = 32
+
+#: So many texts take longer to tokenise than to hand over.
+WORTH_A_THREAD = 16
+
+#: Room for the template around a window of user text, where the dialect's context allows more than the model needs.
+TEMPLATE_ROOM = 1024
+
+
+class VllmGuard:
+    """One engine, in its own process below this one."""
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        revision: str | None = None,
+        dialect: str = DEFAULT,
+        mode: Mode = "classify",
+        max_model_len: int | None = None,
+        gpu_memory_utilization: float = 0.9,
+        dtype: str = "auto",
+        load_format: str = "auto",
+        engine_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Starts the engine; takes from half a minute to several minutes. `model` is a folder or a Hugging Face id,
+        by default the dialect's own; `engine_options` go to vLLM as they are (see its AsyncEngineArgs).
+
+        Raises Broken, saying what to change, where the model cannot be had, is not this dialect's or does not fit.
+        """
+        if dialect not in DIALECTS:
+            raise Broken(f"there is no guard dialect {dialect!r}: choose one of {', '.join(DIALECTS)}")
+        self._dialect: Dialect = DIALECTS[dialect]
+        self._mode = mode
+        model = model or self._dialect.model
+        config, tokenizer = _model_files(model, revision)
+        positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
+        context = max_model_len or min(self._dialect.context, self._dialect.window + TEMPLATE_ROOM, positions)
+        self._prompts = _Prompts(tokenizer)
+        self._labels = _Labels(self._dialect, self._prompts)
+        self._limit = self._prompt_limit(context)
+        self._version = GuardVersion(
+            name=self._dialect.name,
+            model=getattr(config, "_commit_hash", None) or revision or Path(model).name,
+            dialect=self._dialect.hash,
+        )
+        self._numbers = count()
+        options: dict[str, Any] = {
+            "model": model,
+            "revision": revision,
+            "max_model_len": context,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "dtype": dtype,
+            "load_format": load_format,
+            "max_num_batched_tokens": MAX_BATCHED_TOKENS,
+            "max_num_seqs": MAX_SEQUENCES,
+            "disable_log_stats": True,
+        }
+        if mode == "classify":
+            options |= _as_classifier(config, self._labels.pair())
+        self._engine = _started(options | dict(engine_options or {}))
+        self._asked = _asked_how(self._dialect, self._labels, mode)
+
+    @property
+    def version(self) -> GuardVersion:
+        return self._version
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        return self._dialect.tasks
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        """One screening for each exchange, in order. Cancelling it takes the requests out of the engine.
+        Raises Broken where the engine has died."""
+        asked = [self._dialect.questions(exchange, self._prompts.count) for exchange in exchanges]
+        questions = list(dict.fromkeys(question for some in asked for question in some))
+        answers = dict(zip(questions, await self._answers(questions), strict=True))
+        return [self._dialect.combine([(q, answers[q]) for q in some], self._version) for some in asked]
+
+    @property
+    def engine(self) -> Any:
+        """vLLM's AsyncLLM underneath, for measuring."""
+        return self._engine
+
+    async def close(self) -> None:
+        """Ends the engine's process and gives its memory back."""
+        engine, self._engine = self._engine, None
+        if engine:
+            engine.shutdown()
+
+    # ---- questions to answers -----------------------------------------------------------------------------------
+
+    async def _answers(self, questions: Sequence[Question]) -> list[Answer]:
+        pieces = [question.pieces(self._prompts.render) for question in questions]
+        if self._mode == "generate":
+            return await self._written(questions, pieces)
+        return await self._walked(questions, pieces)
+
+    async def _walked(self, questions: Sequence[Question], pieces: Sequence[tuple[Piece, ...]]) -> list[Answer]:
+        """Field after field, all questions together; the likelier label is forced before the next field is asked."""
+        labels: list[list[Label]] = [[] for _ in questions]
+        readings: list[list[dict[str, float]]] = [[] for _ in questions]
+        too_long: set[int] = set()
+        open_ = list(range(len(questions)))
+        while open_:
+            prompts = await self._prompts.encode(
+                [(*pieces[n], Piece(questions[n].forced(labels[n]), trusted=True)) for n in open_]
+            )
+            too_long.update(n for n, prompt in zip(open_, prompts, strict=True) if len(prompt) > self._limit)
+            asked = [(n, prompt) for n, prompt in zip(open_, prompts, strict=True) if n not in too_long]
+            how = [self._asked[questions[n].form].params for n, _ in asked]
+            for (n, _), output in zip(asked, await self._run([prompt for _, prompt in asked], how), strict=True):
+                field = questions[n].form.fields[len(readings[n])]
+                log_odds = float(output.outputs.data)
+                negative, positive = field.labels
+                readings[n].append({negative.name: _sigmoid(-log_odds), positive.name: _sigmoid(log_odds)})
+                labels[n].append(positive if log_odds > 0 else negative)
+            open_ = [n for n in open_ if n not in too_long and len(readings[n]) < len(questions[n].form.fields)]
+        return [
+            Answer(text="", truncated=True) if n in too_long else Answer(readings=tuple(reading))
+            for n, reading in enumerate(readings)
+        ]
+
+    async def _written(self, questions: Sequence[Question], pieces: Sequence[tuple[Piece, ...]]) -> list[Answer]:
+        """Generated from the first label on: what stands before it is the same in every answer."""
+        starts = [question.forced() for question in questions]
+        prompts = await self._prompts.encode(
+            [(*some, Piece(start, trusted=True)) for some, start in zip(pieces, starts, strict=True)]
+        )
+        short = [n for n, prompt in enumerate(prompts) if len(prompt) <= self._limit]
+        how = [self._asked[questions[n].form] for n in short]
+        outputs = await self._run([prompts[n] for n in short], [one.params for one in how])
+        answers = [Answer(text="", truncated=True) for _ in questions]
+        for n, one, output in zip(short, how, outputs, strict=True):
+            written = output.outputs[0]
+            texts = self._prompts.texts(written.token_ids, special=questions[n].form.special_answer)
+            tokens = [Token(starts[n])]
+            for text, probabilities in zip(texts, written.logprobs, strict=True):
+                tokens.append(Token(text, one.probabilities(probabilities)))
+            truncated = written.finish_reason == "length" and not one.one_label
+            answers[n] = questions[n].read(tokens, truncated=truncated)
+        return answers
+
+    # ---- the engine ---------------------------------------------------------------------------------------------
+
+    async def _run(self, prompts: Sequence[Ids], params: Sequence[Any]) -> list[Any]:
+        """vLLM's final output for each prompt."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        waiting: list[Any] = []
+        try:
+            for prompt, how in zip(prompts, params, strict=True):
+                request: Any = {"type": "token", "prompt_token_ids": prompt}
+                waiting.append(await self._engine.add_request(str(next(self._numbers)), request, how))
+            return [await output.get() for output in waiting]
+        except EngineDeadError:
+            raise Broken("the vLLM engine has died: its log says why; start again") from None
+        except BaseException:
+            await self._engine.abort([output.request_id for output in waiting], internal=True)
+            raise
+
+    def _prompt_limit(self, context: int) -> int:
+        """Tokens that a prompt may have beside its answer. Raises Broken where a window would not fit."""
+        empty = self._dialect.questions(Exchange(prompt="", response=""))
+        prompts = self._prompts.remember(
+            [
+                (*question.pieces(self._prompts.render), Piece(start, trusted=True))
+                for question in empty
+                for start in _starts(question)
+            ]
+        )
+        answer = max(form.max_tokens for form in self._dialect.forms)
+        needed = max(map(len, prompts)) + answer + self._dialect.window
+        if needed > context:
+            raise Broken(f"{self._dialect.name} needs a context of {needed} tokens, not {context}: raise max_model_len")
+        return context - answer
+
+
+class _Prompts:
+    """Text to token ids and back, with the model's own tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        from tokenizers import Tokenizer
+
+        if getattr(tokenizer, "backend_tokenizer", None) is None:
+            raise Broken("the model has no tokenizer.json: convert its tokenizer with transformers first")
+        self._tokenizer = tokenizer
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend.encode_special_tokens = True  # a control token in a user's text is text
+        self._backend.no_padding()
+        self._backend.no_truncation()
+        control = {token.content: number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        # Runs of ordinary text become negative numbers here, so that those of a whole batch are encoded in one go.
+        self._runs: dict[str, int] = {}
+        self._plan = encoder(control, lambda run: (-1 - self._runs.setdefault(run, len(self._runs)),))
+        self._static: dict[str, Ids] = {}
+
+    @property
+    def unknown(self) -> int | None:
+        number = self._tokenizer.unk_token_id
+        return None if number is None else int(number)
+
+    def token(self, number: int) -> str:
+        return str(self._tokenizer.convert_ids_to_tokens(number))
+
+    def render(self, messages: list[dict[str, str]], arguments: dict[str, str | bool]) -> str:
+        """By the tokenizer's chat template. Raises Broken where it has none."""
+        try:
+            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **arguments))
+        except ValueError as error:
+            raise Broken(f"the model's chat template cannot be used: {error}") from None
+
+    def count(self, text: str) -> int:
+        return len(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def remember(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
+        """Token ids, and these prompts' runs are never encoded again."""
+        plans, runs = self._planned(prompts)
+        encoded = self._encoded(runs)
+        self._static |= zip(runs, encoded, strict=True)
+        return _filled(plans, encoded)
+
+    async def encode(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
+        """Token ids of each prompt; more than a few are encoded beside the event loop."""
+        plans, runs = self._planned(prompts)
+        fresh = [run for run in runs if run not in self._static]
+        ids = self._encoded(fresh) if len(fresh) <= WORTH_A_THREAD else await asyncio.to_thread(self._encoded, fresh)
+        known = self._static | dict(zip(fresh, ids, strict=True))
+        return _filled(plans, [known[run] for run in runs])
+
+    def texts(self, ids: Sequence[int], *, special: bool) -> list[str]:
+        """What each token adds to the text."""
+        whole = [self._tokenizer.decode(ids[:end], skip_special_tokens=not special) for end in range(len(ids) + 1)]
+        return [after.removeprefix(before) for before, after in pairwise(whole)]
+
+    def _planned(self, prompts: Sequence[Sequence[Piece]]) -> tuple[list[Ids], list[str]]:
+        self._runs.clear()
+        plans = [self._plan(pieces) for pieces in prompts]
+        return plans, list(self._runs)
+
+    def _encoded(self, runs: list[str]) -> list[Ids]:
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(runs, add_special_tokens=False)]
+
+
+def _filled(plans: Sequence[Ids], runs: Sequence[Ids]) -> list[Ids]:
+    return [[number for step in plan for number in ((step,) if step >= 0 else runs[-1 - step])] for plan in plans]
+
+
+def _starts(question: Question) -> Iterator[str]:
+    """Everything that may be forced upon a guard in answer to this question."""
+    fields = list(takewhile(lambda field: field.anchor is not None, question.form.fields))
+    for known in range(len(fields)):
+        for labels in product(*(field.labels for field in fields[:known])):
+            yield question.forced(labels)
+
+
+class _Labels:
+    """The tokens that are a dialect's labels."""
+
+    def __init__(self, dialect: Dialect, prompts: _Prompts) -> None:
+        self._dialect = dialect
+        self._prompts = prompts
+
+    def of(self, field: Field) -> dict[str, int]:
+        """Token ids by the label's name. Raises Broken where the tokenizer is not the guard's."""
+        ids = field.label_ids(self._encode)
+        if self._prompts.unknown in ids.values():
+            raise Broken(f"the tokenizer does not know the labels of {self._dialect.name}: it is not this guard's")
+        return ids
+
+    def pair(self) -> tuple[str, str]:
+        """The tokens of the negative and the positive label, as the vocabulary spells them."""
+        name = self._dialect.name
+        if self._dialect.classifier is None or len(self._dialect.classifier) != 2:
+            raise Broken(f'{name} does not answer with one pair of labels: set the mode to "generate"')
+        found = set()
+        for field in (field for form in self._dialect.forms for field in form.fields):
+            ids = self.of(field)
+            anchor = len(self._encode(field.anchor or ""))
+            if any(len(self._encode(f"{field.anchor}{label.text}")) > anchor + 1 for label in field.labels):
+                raise Broken(f"the labels of {name} are not single tokens here: the model is not this guard's")
+            found.add(tuple(ids[label.name] for label in field.labels))
+        if len(found) > 1:
+            raise Broken(f'the labels of {name} are other tokens from line to line: set the mode to "generate"')
+        negative, positive = found.pop()
+        return self._prompts.token(negative), self._prompts.token(positive)
+
+    def _encode(self, text: str) -> Ids:
+        return self._prompts.remember([(Piece(text, trusted=True),)])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How one form is put to the engine."""
+
+    params: Any  # vLLM's SamplingParams or PoolingParams
+    one_label: bool = False  # one token is the whole answer
+    texts: Mapping[int, str] | None = None  # label tokens; None: the likeliest tokens, whatever they are
+
+    def probabilities(self, logprobs: Mapping[int, Any]) -> dict[str, float]:
+        if self.texts is None:
+            return {str(one.decoded_token): exp(one.logprob) for one in logprobs.values()}
+        return {text: exp(logprobs[number].logprob) for number, text in self.texts.items() if number in logprobs}
+
+
+def _asked_how(dialect: Dialect, labels: _Labels, mode: Mode) -> dict[Form, _Asked]:
+    from vllm import PoolingParams, SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    if mode == "classify":
+        return dict.fromkeys(dialect.forms, _Asked(PoolingParams(task="classify", use_activation=False)))
+    how = {}
+    for form in dialect.forms:
+        try:
+            texts = {
+                number: label.text
+                for field in form.fields
+                for label, number in zip(field.labels, labels.of(field).values(), strict=True)
+            }
+        except Broken:
+            if all(field.anchor is not None for field in form.fields):
+                raise
+            texts = None
+        one_label = texts is not None and len(form.fields) == 1 and "categories" not in form.answer.groupindex
+        wanted: dict[str, Any] = {"logprob_token_ids": list(texts)} if texts else {"logprobs": 20}
+        if one_label:
+            wanted |= {"detokenize": False}
+        else:
+            wanted |= {"stop": list(form.stop), "skip_special_tokens": not form.special_answer}
+        params = SamplingParams(
+            temperature=0.0,
+            max_tokens=1 if one_label else form.max_tokens,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            skip_clone=True,
+            **wanted,
+        )
+        how[form] = _Asked(params, one_label, texts)
+    return how
+
+
+def _as_classifier(config: Any, labels: tuple[str, str]) -> dict[str, Any]:
+    if getattr(config.get_text_config(), "final_logit_softcapping", None):
+        raise Broken('the model caps its logits, which a converted classifier does not: set the mode to "generate"')
+    overrides = {
+        "architectures": [name.replace("ForCausalLM", "ForSequenceClassification") for name in config.architectures],
+        "classifier_from_token": list(labels),
+        "method": "from_2_way_softmax",
+    }
+    return {"runner": "pooling", "convert": "classify", "hf_overrides": overrides}
+
+
+def _model_files(model: str, revision: str | None) -> tuple[Any, Any]:
+    """The model's configuration and tokenizer: small files, read before anything heavy starts."""
+    try:
+        from transformers import AutoConfig, AutoTokenizer
+    except ImportError:
+        raise Broken(NOT_INSTALLED) from None
+    try:
+        config = AutoConfig.from_pretrained(model, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+    except (OSError, ValueError):
+        raise Broken(
+            f"the model {model!r} cannot be had: give a folder that holds it, or an id that this machine can download"
+        ) from None
+    if "Cutting Knowledge Date" in str(tokenizer.chat_template):
+        _log.warning(
+            "the tokenizer carries the stock Llama 3.2 chat template, which the guard was not trained with: "
+            "Jikimi sends its own; compare the dialects wildguard-ko and wildguard-ko-stock on labelled data"
+        )
+    return config, tokenizer
+
+
+def _started(options: Mapping[str, Any]) -> Any:
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # vLLM reports to its makers otherwise
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # standard output is for what was asked for
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
+    except ImportError:
+        raise Broken(NOT_INSTALLED) from None
+    if current_platform.is_cpu():
+        options = {"block_size": CPU_BLOCK} | dict(options)
+    try:
+        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Broken(
+            f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the "
+            "weights are there, and where memory is short lower gpu_memory_utilization or max_model_len"
+        ) from error
+    # vLLM and torch leave some 650,000 objects that never die: a full collection stops the event loop for a third of a
+    # second, again and again, unless they are put out of its sight.
+    gc.collect()
+    gc.freeze()
+    return engine
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1 / (1 + exp(-log_odds)) if log_odds >= 0 else exp(log_odds) / (1 + exp(log_odds))

@@ -1,0 +1,1 @@
+"""Reports as people see them, and when they ring."""

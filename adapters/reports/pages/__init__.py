@@ -1,0 +1,64 @@
+"""A report -> what people see of it: three sentences, a picture for the chat, an HTML page, a PDF, a CSV file.
+
+What draws is imported when something is drawn, not before. The PDF needs the extra `pdf` and Pango from the system;
+where they are missing it is left out, and the edition says so.
+"""
+
+import ctypes.util
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from adapters.reports.pages.words import Words
+from bot.core.chat.post import Attachment, Edition
+from bot.core.reporting.report import Report
+from bot.core.text.catalogue import Texts, texts
+
+#: What WeasyPrint loads from the system, by the names it is looked for under.
+_LIBRARIES = {"pango-1.0": "Pango", "pangoft2-1.0": "PangoFT2", "harfbuzz-subset": "HarfBuzz-Subset"}
+
+
+class ReportPages:
+    """`unmasked` puts members' names where numbers would stand: for moderators, not for a channel."""
+
+    def __init__(self, *, unmasked: bool = False) -> None:
+        self._unmasked = unmasked
+
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+        """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
+        from adapters.reports.pages.page import drawings, html
+        from adapters.reports.pages.picture import png
+
+        words = Words(report, texts(language), unmasked=self._unmasked)
+        name = f"jikimi-{report.period.name}"
+        title = words.say("report.picture_alt", **words.alternative)
+        drawn = drawings(words)
+        remark = no_pdf(words.say) if with_pdf else ""
+        contents: dict[str, bytes | None] = {
+            "html": html(words, drawn).encode(),
+            "pdf": _pdf(words, drawn) if with_pdf and not remark else None,
+            "csv": words.csv().encode("utf-8-sig"),  # the mark by which spreadsheets know UTF-8
+        }
+        return Edition(
+            text=" ".join(words.headline),
+            picture=Attachment(name=f"{name}.png", content=png(words), description=title),
+            files=tuple(
+                Attachment(name=f"{name}.{kind}", content=content, description=words.title)
+                for kind, content in contents.items()
+                if content is not None
+            ),
+            remark=remark,
+        )
+
+
+def no_pdf(say: Texts) -> str:
+    """Why reports have no PDF here and what to install, in one sentence; "": they have one."""
+    missing = [name for file, name in _LIBRARIES.items() if not ctypes.util.find_library(file)]
+    if not find_spec("weasyprint"):
+        missing.insert(0, "WeasyPrint")
+    return say("report.no_pdf", missing=", ".join(missing)) if missing else ""
+
+
+def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
+    from adapters.reports.pages.paper import pdf
+
+    return pdf(words, drawn)

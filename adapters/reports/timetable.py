@@ -1,0 +1,65 @@
+"""Alarms -> APScheduler jobs in memory, one an instant; jobs that are due -> rings.
+
+APScheduler only wakes us: when a report is due is computed by bot/core/reporting/schedule.py from what a community has
+set, so that nothing here has to outlive the process.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.core.chat.message import Platform
+
+Key = tuple[Platform, str]
+
+LOOK = 60  # seconds after which the clock is looked at again: a machine may have slept meanwhile
+
+logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+class ApschedulerAlarms:
+    def __init__(self) -> None:
+        late_is_due, once = None, True
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": late_is_due, "coalesce": once}
+        )
+        self._set_for: dict[Key, datetime] = {}
+        self._rung: asyncio.Queue[Mapping[Key, datetime]] = asyncio.Queue()
+
+    async def __aenter__(self) -> "ApschedulerAlarms":
+        self._scheduler.add_job(_look, IntervalTrigger(seconds=LOOK))
+        self._scheduler.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._scheduler.shutdown()
+
+    async def arm(self, alarms: Mapping[Key, datetime | None]) -> None:
+        for key, at in alarms.items():
+            if at is None:
+                self._set_for.pop(key, None)
+            else:
+                self._set_for[key] = at
+        for at in {at for at in alarms.values() if at is not None}:
+            self._scheduler.add_job(
+                self._ring, DateTrigger(at), args=(at,), id=at.isoformat(), replace_existing=True
+            )  # many communities share an instant; one that nobody waits for any more rings for nobody
+
+    async def rings(self) -> AsyncIterator[Mapping[Key, datetime]]:
+        while True:
+            yield await self._rung.get()
+
+    async def _ring(self, now: datetime) -> None:
+        if ringing := {key: at for key, at in self._set_for.items() if at <= now}:
+            for key in ringing:
+                del self._set_for[key]
+            self._rung.put_nowait(ringing)
+
+
+async def _look() -> None:
+    """APScheduler has looked at the clock when it calls this."""

@@ -1,0 +1,1 @@
+"""The composition root: a configuration -> a running application; the only importer of adapters and storage."""

@@ -1,0 +1,118 @@
+"""A wired application -> its stages in one TaskGroup: the first to fail takes the process down, cleanly; but a platform
+that fails leaves the others alone."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Broken, raised
+from bot.core.chat.message import Platform
+from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.intake import Kept, take_in
+from bot.core.moderation.ports import Inbox
+from bot.core.moderation.screening import Screener
+from bot.core.moderators.ports import ChatPlatform
+
+#: Works beside the messages until it is cancelled.
+Service = Callable[[], Coroutine[Any, Any, None]]
+
+#: Hears that a platform is lost to this process.
+Lost = Callable[[Platform], Awaitable[None]]
+
+#: How long what is under way may take once the process is to stop, in seconds.
+DRAINING = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def moderate(
+    *,
+    platforms: Sequence[ChatPlatform],
+    inbox: Inbox,
+    screener: Screener,
+    enforcer: Enforcer,
+    services: Sequence[Service],
+    clock: Clock,
+    on_kept: Kept | None = None,
+    on_lost: Lost | None = None,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """Until cancelled; or until `stopping` is set, and then what is being done is done, within DRAINING. Where there
+    are platforms, also until every one has ended (a transcript does) or is broken, and all that was kept is settled and
+    done; then it raises what broke the first of them.
+
+    Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
+    again by the next process."""
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time,
+    gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
+    heard_all, settled_all, stopping = asyncio.Event(), asyncio.Event(), stopping or asyncio.Event()
+    broken: list[BotError] = []
+    heard = {platform.platform for platform in platforms}
+
+    async def hear(platform: ChatPlatform) -> None:
+        try:
+            await take_in(platform, inbox, clock, screener.arrived, on_kept)
+        except BotError as error:
+            await lose(platform.platform, error)
+        except Exception as error:
+            await lose(platform.platform, Broken(raised(error)))
+        finally:
+            heard.discard(platform.platform)
+
+    async def lose(platform: Platform, error: BotError) -> None:
+        broken.append(error)
+        if platform is not Platform.REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
+            _log.error("platform lost", platform=platform, reason=str(error))
+        if heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
+            return
+        enforcer.platforms = {name: chat for name, chat in enforcer.platforms.items() if name is not platform}
+        if on_lost:
+            await on_lost(platform)
+
+    async def hear_all() -> None:
+        async with asyncio.TaskGroup() as sources:
+            for platform in platforms:
+                sources.create_task(hear(platform))
+        if not platforms:  # the services are what it is here for
+            await asyncio.Event().wait()
+        heard_all.set()
+        screener.arrived.ring()
+
+    async def screen() -> None:
+        await screener.run(heard_all)
+        settled_all.set()
+        enforcer.planned.ring()
+
+    try:
+        async with asyncio.TaskGroup() as stages:
+            serving = [stages.create_task(service()) for service in services]
+            hearing, screening = stages.create_task(hear_all()), stages.create_task(screen())
+            acting = stages.create_task(enforcer.run(settled_all, stopping))
+            told = stages.create_task(stopping.wait())
+            await asyncio.wait([acting, told], return_when=asyncio.FIRST_COMPLETED)
+            for stage in (screening, *serving):
+                stage.cancel()
+            if told.done():
+                enforcer.planned.ring()
+                await asyncio.wait([acting, *serving], timeout=DRAINING)
+            for stage in (acting, hearing):
+                stage.cancel()
+            told.cancel()
+    except* BotError as errors:
+        broken.insert(0, _first(errors))
+    if broken and not stopping.is_set():
+        raise broken[0]
+
+
+def _first(errors: BaseExceptionGroup[BotError]) -> BotError:
+    """One of the errors in a group of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, BotError)
+    return error

@@ -1,0 +1,88 @@
+"""How long a report takes: the whole command for a big week, and an edition for a quiet community."""
+
+import gc
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bot.app import wiring
+from bot.cli.shown import print_json
+from bot.config import Config, Storage
+from bot.core.reporting.building import report_on
+from bot.core.text.catalogue import Texts
+
+WEEKS = 5  # a report's own and those that it compares with
+QUIET_MESSAGES = 300
+EDITIONS = 6
+
+
+async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bool) -> None:
+    """`messages` and `incidents` of the big week."""
+    with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as name:
+        folder = Path(name)
+        big, quiet = (Config(storage=Storage(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
+        await wiring.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
+        await wiring.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
+        of_big, of_quiet = _command(big, folder), _command(quiet, folder)
+        edition = await _edition(quiet)
+    result = {
+        "messages": messages,
+        "incidents": incidents,
+        "seconds": round(of_big.seconds, 2),
+        "cpu_seconds": round(of_big.cpu, 2),
+        "mib": round(of_big.memory),
+        "ratio": round(of_big.cpu / of_quiet.cpu, 2),
+        "quiet_messages": QUIET_MESSAGES,
+        "quiet_cpu_seconds": round(edition, 3),
+        "quiet_editions_per_minute": round(60 / edition * (os.cpu_count() or 1)),
+        "cores": os.cpu_count() or 1,
+    }
+    print_json(result) if as_json else print(say("bench.report", **result))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One run of the whole command, imports included; `memory` in MiB, the most it had."""
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+def _command(config: Config, folder: Path) -> Measured:
+    settings = folder / "config.toml"
+    settings.write_text(f'[storage]\nurl = "{config.storage.url}"\n', "utf-8")
+    period = wiring.made_up_week()
+    words = ["report", "--config", str(settings), "--week", period.name, "--out", str(folder)]
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "bot", *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return Measured(seconds=seconds, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / unit)
+
+
+async def _edition(config: Config) -> float:
+    """Seconds of one processor for picture, page, PDF and table of a quiet week, once everything is loaded."""
+    press, period = wiring.report_press(), wiring.made_up_week()
+    took = []
+    async with wiring.chronicle(config) as (chronicle, _):
+        (community,) = await chronicle.communities()
+        for number in range(EDITIONS):
+            report = await report_on(chronicle, community, f"{community} {number}", period)
+            began = time.thread_time()
+            press.edition(report, "ko")
+            took.append(time.thread_time() - began)
+            if not number:  # as the processes do that draw what is sent
+                gc.collect()
+                gc.freeze()
+    gc.unfreeze()
+    return median(took[1:])

@@ -1,0 +1,66 @@
+"""`jikimi run`: connect to the platforms that have a token, open the HTTP API if wanted, and work until stopped."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.app import wiring
+from bot.config import Config
+from bot.core.base.errors import Broken
+from bot.core.text.catalogue import Texts
+
+PLATFORMS = ("discord", "telegram")
+
+STOPPED = 15  # seconds from the signal to the end of the process
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def run(config: Config, say: Texts) -> None:
+    """Raises `Broken` where nothing is switched on, or something that is cannot work."""
+    wanted = [name for name in PLATFORMS if getattr(config, name).token.get_secret_value()]
+    http = config.http.listen or config.http.metrics_listen
+    if not wanted and not http:
+        raise Broken(say["run.how_to_begin"].strip())
+    for name in wanted:
+        if name not in wiring.CHATS:
+            raise Broken(say("run.not_yet", platform=name.title()))
+    if config.discord.shard_ids and not config.discord.shard_count:
+        raise Broken(say["run.shard_count"])
+    async with (
+        wiring.guard(config, say) as guard,
+        wiring.application(
+            config,
+            guard,
+            lambda core: [wiring.CHATS[name](core, say) for name in wanted],
+            serve=lambda core: [wiring.http_api(core)] if http else (),
+        ) as jikimi,
+    ):
+        places = ", ".join([*map(str.title, wanted), *([f"HTTP ({http})"] if http else ())])
+        if remark := wiring.no_pdf(say):
+            print(remark, flush=True)
+        print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
+        with _stop_signals() as stopping:
+            await jikimi.run(stopping=stopping)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """Set by the first signal to stop; then what is under way is finished, and whatever is away, the process has ended
+    within STOPPED. A second signal ends it at once. That is safe at any moment: what is not done is claimed again by
+    the next process."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        for number in _STOPS:
+            loop.remove_signal_handler(number)
+        signal.alarm(STOPPED)  # no handler: the operating system ends us, even where a thread holds on
+        stopping.set()
+
+    for number in _STOPS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    finally:
+        for number in _STOPS:
+            loop.remove_signal_handler(number)

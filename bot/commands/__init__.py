@@ -1,1 +1,0 @@
-"""The command line, one command or a family of them a file."""

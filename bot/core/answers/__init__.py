@@ -1,0 +1,1 @@
+"""What other bots say in answer to somebody: who they are, what they answer, when they have finished."""

@@ -1,0 +1,19 @@
+"""Who the other bots are.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import Platform
+
+
+class BotRoll(Protocol):
+    """The other bots of every community, as far as settled messages tell."""
+
+    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
+        """Each with its community's platform and id."""
+        ...

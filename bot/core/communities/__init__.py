@@ -1,0 +1,1 @@
+"""What communities have set, who changed it, and the policy that follows."""

@@ -1,0 +1,59 @@
+"""What a community has set for itself; everything unset follows the configuration's defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.core.chat.message import Platform
+from bot.core.rules.policy import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Community:
+    """A Discord server or a Telegram group. Channels, roles and people are the platform's ids, as text."""
+
+    platform: Platform
+    id: str
+    version: int = field(default=0, compare=False)  # counts up with every change of any community; 0: never stored
+    name: str = ""
+    language: str | None = None
+    timezone: str | None = None
+    preset: str | None = None
+    mode: Watch | None = None
+    moderators_channel: str | None = None  # where cards go
+    report_channel: str | None = None
+    urgent: tuple[str, ...] = ()  # who is pinged by an escalation
+    exempt_roles: frozenset[str] = frozenset()
+    exempt_channels: frozenset[str] = frozenset()
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
+    bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
+    paused_until: datetime | None = None  # nothing is done (watch-only) until then
+    welcomed: bool = False
+    left_at: datetime | None = None  # when the bot was taken out; None while it is there
+    native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
+    report_day: str | None = None  # one of schedule.DAYS, or "off"
+    report_hour: int | None = None
+    daily_digest: bool | None = None
+    alert_at: int | None = None  # incidents in a burst that are news; 0: none are
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether anybody has ever set anything: more than that we know its name and have greeted it."""
+        blank = Community(platform=self.platform, id=self.id, name=self.name)
+        return self != replace(blank, welcomed=self.welcomed, left_at=self.left_at)
+
+    def moved(self, old_id: str, new_id: str) -> "Community":
+        """The same settings when what had one id, the community itself or a channel, has the other."""
+
+        def id_(given: str | None) -> str | None:
+            return new_id if given == old_id else given
+
+        return replace(
+            self,
+            id=id_(self.id) or "",
+            moderators_channel=id_(self.moderators_channel),
+            report_channel=id_(self.report_channel),
+            exempt_channels=frozenset(id_(channel) or "" for channel in self.exempt_channels),
+            bot_owners={bot: id_(channel) or "" for bot, channel in self.bot_owners.items()},
+        )

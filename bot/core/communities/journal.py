@@ -1,0 +1,92 @@
+"""What befell the bot itself, for its report: outages of the guard, and who set which setting of a community."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bot.core.communities.community import Community
+
+#: Fields of a community that are no settings.
+_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From the first call that the guard did not answer to the first that it did again; `end` None: not yet."""
+
+    begin: datetime
+    end: datetime | None = None
+
+
+class Aside(NamedTuple):
+    """Of one community, what was looked at while the guard was away and set aside for it: `unjudged` are those among
+    them that were closed since without anybody's verdict."""
+
+    messages: int
+    channels: int
+    unjudged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """One setting that was changed. `setting` is the field of `Community`, with the rule behind a dot for one of the
+    thresholds; `before` and `after` are its values as text, empty where nothing was set."""
+
+    at: datetime
+    by: str  # the name; empty: the bot itself
+    setting: str
+    before: str
+    after: str
+
+
+def amendments(before: Community, after: Community, *, by: str, at: datetime) -> tuple[Amendment, ...]:
+    """What differs, setting by setting."""
+    old, new = _settings(before), _settings(after)
+    return tuple(
+        Amendment(at=at, by=by, setting=name, before=old.get(name, ""), after=new.get(name, ""))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name, "") != new.get(name, "")
+    )
+
+
+def downtime(outages: Iterable[Outage]) -> timedelta:
+    """How long the guard was away in all; outages may overlap, and each has ended."""
+    total, until = timedelta(0), None
+    for outage in sorted(outages, key=lambda outage: outage.begin):
+        assert outage.end is not None
+        begin = outage.begin if until is None else max(outage.begin, until)
+        total += max(outage.end - begin, timedelta(0))
+        until = outage.end if until is None else max(until, outage.end)
+    return total
+
+
+def _settings(community: Community) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for field in fields(community):
+        value = getattr(community, field.name)
+        if field.name in _ABOUT:
+            continue
+        if isinstance(value, Mapping):
+            values |= {f"{field.name}.{key}": _written(one) for key, one in value.items()}
+        else:
+            values[field.name] = _written(value)
+    return values
+
+
+def _written(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return str(value)
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case float():
+            return f"{value:g}"
+        case frozenset():
+            return ", ".join(sorted(map(str, value)))
+        case tuple():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)

@@ -1,0 +1,73 @@
+"""Where settings are kept, and what befell the bot.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.communities.journal import Amendment, Outage
+
+
+class Changes(NamedTuple):
+    """What became of settings: those stored since then, in order, and how many communities have settings now."""
+
+    communities: Sequence[Community]
+    number: int
+
+
+class Communities(Protocol):
+    """What communities have set."""
+
+    async def all(self) -> Sequence[Community]: ...
+
+    async def since(self, version: int) -> Changes:
+        """What was stored after this version, the newest last; after 0: everything."""
+        ...
+
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        """Store what `edit` makes of the settings that are stored now (empty ones where there are none), in the
+        transaction that reads them: of two changes at a time, neither undoes the other. Their version counts up over
+        all communities, and what changed is noted in the journal. `by` is the name of who changed it, empty for the
+        bot itself. Where nothing changes, nothing is written. Returns what is stored then."""
+        ...
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents, journal and
+        everything planned follow, in one transaction, and so does what any community's settings say about a channel
+        of that id; repeating it changes nothing. Messages keep their refs: they were sent where they were sent."""
+        ...
+
+
+class Journal(Protocol):
+    """What befell the bot itself. Changes of settings come in through `Communities.change`."""
+
+    async def guard_went(self, since: datetime) -> datetime:
+        """The guard is away. Changes nothing while it is on record as away. Returns since when it is."""
+        ...
+
+    async def guard_came_back(self, at: datetime) -> datetime | None:
+        """Returns since when it had been away, whoever wrote down that it is back; None: it never was."""
+        ...
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        """Whether nobody has asked this before: of several processes, one tells people about an outage."""
+        ...
+
+    async def guard_is_away(self) -> bool:
+        """Whether the last that was written down is that it went; a process that died cannot have seen it return."""
+        ...
+
+    async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
+        """Those that were going on at some moment in start <= t < end, whole, oldest first."""
+        ...
+
+    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+        """Settings that a community changed in start <= t < end, oldest first."""
+        ...

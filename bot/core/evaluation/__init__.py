@@ -1,0 +1,1 @@
+"""Labelled exchanges and scores -> how good a guard is."""

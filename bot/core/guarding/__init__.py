@@ -1,0 +1,1 @@
+"""Exchanges -> the shared queue -> what guards find in them."""

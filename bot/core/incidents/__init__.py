@@ -1,0 +1,1 @@
+"""What was decided and done about a message, and what moderators and its author say to that."""

@@ -1,0 +1,82 @@
+"""The record of one decision and everything that came of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
+from bot.core.rules.actions import Action, Answer, Outcome
+from bot.core.rules.policy import Decision, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A decision as it is written down: `decided_at` by the clock, `ms` from taking up to deciding."""
+
+    decision: Decision
+    decided_at: datetime
+    ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedAction:
+    """One action that is to be done, with all that a platform needs to do it. `attempts` counts this one, too, and so
+    names it: whoever was thought dead meanwhile speaks of an earlier one. `defect`: it has failed by itself so often
+    (the name of what was raised) that it is to be closed instead."""
+
+    id: int
+    incident_id: int
+    action: Action
+    message: Message
+    rule: str
+    reason: Reason
+    language: str
+    attempts: int = 0
+    planned_at: datetime | None = None
+    defect: str = ""
+
+
+class Trace(NamedTuple):
+    """As much of an incident as rules about repeated offences and cooldowns ask for; never the text."""
+
+    platform: Platform
+    community_id: str
+    author_id: str
+    channel_id: str
+    sent_at: datetime
+    decided_at: datetime
+    rule: str  # the first live one that matched
+    acted: bool  # more was planned than to show it to the moderators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """`outcomes` pairs each planned action with what came of it; None: still to be done."""
+
+    id: int
+    decision: Decision
+    decided_at: datetime
+    outcomes: tuple[tuple[Action, Outcome | None], ...]
+    review: Review | None = None  # the call that closed it
+    appeal: Appeal | None = None
+    withdrawn_at: datetime | None = None  # when the message was taken away by somebody else
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The same as `outcomes`, as calls look at them; who is at work on one is not known here."""
+        decided = len(self.decision.actions)
+        return tuple(
+            Step(action=action, outcome=outcome, decided=place < decided)
+            for place, (action, outcome) in enumerate(self.outcomes)
+        )
+
+    @property
+    def standing(self) -> Standing:
+        """How things are for its message and author, when all that is planned is done."""
+        return standing(self.steps)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether its author has appealed, and no moderator has said anything to that."""
+        return self.appeal is not None and not any(isinstance(action, Answer) for action, _ in self.outcomes)

@@ -1,0 +1,69 @@
+"""The record of what was decided, and of what people said to it.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.chat.message import MessageRef, Platform
+from bot.core.incidents.incident import Incident, Trace
+from bot.core.incidents.review import Appeal, History, Review
+from bot.core.rules.actions import Action
+
+
+class IncidentLog(Protocol):
+    """What was decided, for people to read."""
+
+    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+        """Incidents decided in start <= t < end, oldest first."""
+        ...
+
+    async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
+        """The incidents of these revisions."""
+        ...
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest
+        first."""
+        ...
+
+    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        """None also where it is another community's."""
+        ...
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        """None also where it is about somebody else's message."""
+        ...
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        """The id of its community."""
+        ...
+
+    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+        """What is on record about a member."""
+        ...
+
+    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+        """How many incidents of live rules are about messages sent, and were decided, in start <= t <= end."""
+        ...
+
+
+class Reviews(Protocol):
+    """Moderators' calls, and members' appeals."""
+
+    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
+        """Write a call down and plan what follows (`consequences`), in one transaction. A call that closes the review
+        is refused when another one closed it before: then nothing is written, and that other one is returned. What
+        nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens where the
+        community has no such incident."""
+        ...
+
+    async def appeal(
+        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> bool:
+        """Write an author's appeal down and plan what follows, in one transaction. False where there is one already,
+        or the community has no such incident: then nothing is written."""
+        ...

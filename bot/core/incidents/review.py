@@ -1,0 +1,268 @@
+"""What moderators say about an incident, and what follows from it.
+
+A call says how things should be; what was done says how they are. What follows is the next step from here to there,
+one at a time for the message and one for the member: the step after it is found when its outcome is known.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.core.rules.actions import (
+    Action,
+    Answer,
+    Ban,
+    CalledOff,
+    Delete,
+    Done,
+    Escalate,
+    Gone,
+    Kick,
+    Lift,
+    Notice,
+    Outcome,
+    Restore,
+    Retract,
+    TellOwner,
+    Timeout,
+    Warn,
+)
+
+LONGEST_APPEAL = 500  # characters
+
+#: How long the button silences a member.
+TIMEOUT = timedelta(minutes=10)
+
+#: Of two moderators who close a review within so short a time, the second has not seen the first one's call.
+AT_ONCE = timedelta(seconds=10)
+
+
+class Call(StrEnum):
+    """A moderator's call. All but ESCALATE close the review; a later one overrules an earlier one."""
+
+    RIGHT = "right"  # what the rules did was right, and nothing more is needed
+    WRONG = "wrong"  # undo and restore
+    DELETE = "delete"
+    TIMEOUT = "timeout"
+    BAN = "ban"
+    LIFT = "lift"  # the member is free again; the message stays as it is
+    UPHOLD = "uphold"  # the appeal is turned down: all stays as it is
+    ESCALATE = "escalate"
+
+    @property
+    def closes(self) -> bool:
+        return self is not Call.ESCALATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One call on one incident. All stay on record; of those that close it, the last counts."""
+
+    incident_id: int
+    call: Call
+    moderator_id: str
+    moderator_name: str
+    at: datetime
+
+    def overrules(self, earlier: "Review") -> bool:
+        """Or comes too late: somebody else has pressed at the same moment."""
+        return self.moderator_id == earlier.moderator_id or self.at - earlier.at >= AT_ONCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """What the author of an incident's message has to say about it, once. It decides nothing: moderators do."""
+
+    incident_id: int
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A member's record in one community."""
+
+    incidents: int
+    upheld: int  # called right (or acted on) by a moderator
+    overturned: int
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action of an incident. `outcome` None: still to be done, and `begun` where somebody is at it."""
+
+    action: Action
+    outcome: Outcome | None = None
+    begun: bool = False
+    decided: bool = False  # by the rules, and not because of a call
+
+    @property
+    def came_about(self) -> bool:
+        """Whether things are now as it wants them."""
+        harmless = isinstance(self.action, Lift | Retract)
+        return isinstance(self.outcome, Done) or (harmless and isinstance(self.outcome, Gone))
+
+    @property
+    def waits(self) -> bool:
+        return self.outcome is None and not self.begun
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things are, or should be: whether the message is taken away, and what its author is under."""
+
+    hidden: bool = False
+    sanction: Timeout | Ban | None = None
+    restored: str = ""  # the receipt of what was posted in the message's place
+
+    def after(self, action: Action, outcome: Outcome | None = None) -> "Standing":
+        match action:
+            case Delete():
+                return replace(self, hidden=True, restored="")
+            case Restore():
+                return replace(self, hidden=False, restored=outcome.receipt if isinstance(outcome, Done) else "")
+            case Retract(receipt) if receipt == self.restored:
+                return replace(self, hidden=True, restored="")
+            case Timeout() if not isinstance(self.sanction, Ban):
+                return replace(self, sanction=action)
+            case Ban():
+                return replace(self, sanction=action)
+            case Lift():
+                return replace(self, sanction=None)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What is to be planned, and which of the steps that wait (by place) are not to be done any more."""
+
+    then: tuple[Action, ...] = ()
+    called_off: frozenset[int] = frozenset()
+
+
+def standing(steps: Iterable[Step]) -> Standing:
+    """How things are, when all that is still to be done is done."""
+    now = Standing()
+    for step in steps:
+        if step.outcome is None or step.came_about:
+            now = now.after(step.action, step.outcome)
+    return now
+
+
+def wanted(calls: Iterable[Call], steps: Iterable[Step]) -> Standing:
+    """How things should be after these calls, in the order in which they were made."""
+    as_decided = Standing()
+    for step in steps:
+        if step.decided and (step.came_about or step.outcome is None or isinstance(step.outcome, CalledOff)):
+            as_decided = as_decided.after(step.action)
+    want = as_decided
+    for call in calls:
+        match call:
+            case Call.RIGHT:
+                want = as_decided
+            case Call.WRONG:
+                want = Standing()
+            case Call.DELETE:
+                want = Standing(hidden=True, sanction=as_decided.sanction)
+            case Call.TIMEOUT:
+                decided = as_decided.sanction.lasting if isinstance(as_decided.sanction, Timeout) else TIMEOUT
+                want = Standing(hidden=True, sanction=Timeout(max(decided, TIMEOUT)))
+            case Call.BAN:
+                want = Standing(hidden=True, sanction=Ban())
+            case Call.LIFT:
+                want = replace(want, sanction=None)
+    return want
+
+
+def consequences(
+    calls: Sequence[Call], steps: Sequence[Step], *, called: Call | None = None, appealed: bool = False
+) -> Consequences:
+    """What follows from all calls on an incident so far. `called` is the one that was made just now: None where an
+    outcome has come in, and then nothing is tried again that has failed. `appealed`: its author waits for an answer."""
+    want = wanted(calls, steps)
+    closing = [call for call in calls if call.closes and call is not Call.UPHOLD]
+    is_wrong = [call for call in closing if call is not Call.LIFT][-1:] == [Call.WRONG]
+    may_kick = not closing or closing[-1] in (Call.RIGHT, Call.DELETE)
+
+    def serves(action: Action) -> bool:
+        match action:
+            case Timeout() | Ban() | Lift():
+                return want.sanction == (None if isinstance(action, Lift) else action)
+            case Delete() | Restore():
+                return want.hidden is isinstance(action, Delete)
+            case Kick():
+                return may_kick
+            case Notice() | TellOwner() | Warn():
+                return not is_wrong
+            case Answer(accepted):
+                return accepted is is_wrong
+        return True
+
+    off = frozenset(place for place, step in enumerate(steps) if step.waits and not serves(step.action))
+    kept = [step for place, step in enumerate(steps) if place not in off]
+    done = standing(step for step in kept if step.outcome)
+    sanction = None if done.sanction == want.sanction else _toward(want, done)
+    then: list[Action] = []
+    if done.hidden is not want.hidden:
+        if want.hidden:
+            then.append(Retract(done.restored) if done.restored else Delete())
+        else:
+            then.append(Restore())
+    then = [action for action in then if _is_next(action, kept, called)]
+    if called in (Call.TIMEOUT, Call.BAN) and sanction and not _is_open(Warn(), kept):
+        then.append(Warn())  # before the sanction: afterwards some are out of reach
+    if sanction and _is_next(sanction, kept, called):
+        then.append(sanction)
+    if is_wrong:
+        taken = {step.action.receipt for step in kept if isinstance(step.action, Retract)}
+        then += [
+            Retract(step.outcome.receipt)
+            for step in kept
+            if isinstance(step.action, Notice) and isinstance(step.outcome, Done)
+            if step.outcome.receipt and step.outcome.receipt not in taken
+        ]
+    if called is Call.ESCALATE:
+        then.append(Escalate())
+    elif called and called is not Call.LIFT and appealed:
+        told = [step.action.accepted for step in kept if isinstance(step.action, Answer)]
+        if told[-1:] != [is_wrong]:
+            then.append(Answer(accepted=is_wrong))
+    return Consequences(tuple(then), off)
+
+
+def _toward(want: Standing, done: Standing) -> Action:
+    if want.sanction is None or (isinstance(done.sanction, Ban) and isinstance(want.sanction, Timeout)):
+        return Lift()
+    return want.sanction
+
+
+_ABOUT_MEMBER = (Timeout, Ban, Lift)
+
+
+def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool:
+    """Not while another step of the same matter is still to be done; nor, unless a moderator asks for it, where it was
+    tried last and failed."""
+    if isinstance(action, _ABOUT_MEMBER):
+        same = [step for step in steps if isinstance(step.action, _ABOUT_MEMBER)]
+    else:
+        restored = {
+            step.outcome.receipt
+            for step in steps
+            if isinstance(step.action, Restore) and isinstance(step.outcome, Done)
+        }
+        same = [
+            step
+            for step in steps
+            if isinstance(step.action, Delete | Restore)
+            or (isinstance(step.action, Retract) and step.action.receipt in restored)
+        ]
+    if any(step.outcome is None for step in same):
+        return False
+    tried = [step for step in same if not isinstance(step.outcome, CalledOff)]
+    return bool(called) or not tried or tried[-1].action != action or tried[-1].came_about
+
+
+def _is_open(action: Action, steps: Sequence[Step]) -> bool:
+    return any(step.action == action and step.outcome is None for step in steps)

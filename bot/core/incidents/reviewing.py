@@ -1,0 +1,61 @@
+"""A moderator's call on an incident, or its author's appeal -> what follows, once, however many press at a time."""
+
+from dataclasses import dataclass
+
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
+from bot.core.rules.actions import Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """`incident` as it is now. `earlier` is the call that had closed the review before; then nothing was done."""
+
+    incident: Incident
+    earlier: Review | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewer:
+    """Who may press is the platform's to check, at every press."""
+
+    incidents: IncidentLog
+    reviews: Reviews
+    clock: Clock
+    planned: Bell
+
+    async def call(
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
+    ) -> Reviewed | None:
+        """None where the community has no such incident."""
+        incident = await self.incidents.get(platform, community_id, incident_id)
+        if incident is None:
+            return None
+        now = self.clock.now()
+        review = Review(
+            incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
+        )
+        if earlier := await self.reviews.record(platform, community_id, review, due=now):
+            return Reviewed(incident=incident, earlier=earlier)
+        self.planned.ring()
+        return Reviewed(incident=await self.incidents.get(platform, community_id, incident_id) or incident)
+
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+        """See `Desk.appeal`."""
+        now = self.clock.now()
+        appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
+        is_first = await self.reviews.appeal(platform, community_id, appeal, (Flag(),), due=now)
+        if is_first:
+            self.planned.ring()
+        return is_first

@@ -1,0 +1,1 @@
+"""A message's way: taken in, screened, decided, acted on."""

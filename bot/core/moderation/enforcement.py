@@ -1,0 +1,157 @@
+"""Outbox -> platform -> outcome: planned actions are done, many at once, and what came of them is recorded."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.base.waiting import Bell, patiently
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.ports import ActionExecutor, Outbox
+from bot.core.moderation.turns import Lane, UnderWay
+from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Warn
+from bot.core.text.catalogue import texts
+
+RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
+GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
+
+#: How long a member's removal waits for the word to them that explains it, in seconds: afterwards nobody reaches them.
+LAST_WORD = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+def _shares() -> UnderWay:
+    return UnderWay(whole=256, platform=128, community=16)
+
+
+@dataclass(slots=True, kw_only=True)
+class Enforcer:
+    """One failing action never stops the next. An action whose platform is away is given back for later; an exception
+    of its own is a fault of that action alone. Actions of platforms that are not connected here are left to whoever
+    has them."""
+
+    outbox: Outbox
+    platforms: Mapping[Platform, ActionExecutor]
+    clock: Clock
+    planned: Bell
+    under_way: UnderWay = field(default_factory=_shares)
+    poll: float = 1.0  # seconds
+    chance: Callable[[], float] = random.random  # 0..1
+    on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
+    room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
+    _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
+    _ending: bool = False
+
+    async def run(self, closing: asyncio.Event | None = None, stopping: asyncio.Event | None = None) -> None:
+        """Until cancelled; or, once `closing` is set, until nothing that is due is left undone; or, once `stopping`
+        is set, until what is under way has ended."""
+        async with asyncio.TaskGroup() as stage:
+            while not (stopping and stopping.is_set()):
+                self._ending = closing is not None and closing.is_set()
+                # Before the claim: what ends during it may be what the next one waits for, a share or a suspect.
+                was_idle = self.under_way.is_empty
+                claimed = await patiently(self._claim, self.clock)
+                for planned in claimed:
+                    self.under_way.begin(Lane.of(planned))
+                    doing = stage.create_task(self._carry_out(planned))
+                    if isinstance(planned.action, Warn):
+                        self._last_words[planned.incident_id] = doing
+                if self._ending and was_idle and not claimed:
+                    return
+                if not claimed:
+                    await self.planned.wait(self.poll)  # rung for what is planned, and for room
+
+    async def _claim(self) -> Sequence[PlannedAction]:
+        if not self.platforms:
+            return ()
+        whole, now = self.under_way.whole, self.clock.now()
+        return await self.outbox.claim(whole, now=now, platforms=tuple(self.platforms), under_way=self.under_way)
+
+    async def _carry_out(self, planned: PlannedAction) -> None:
+        lane = Lane.of(planned)
+        try:
+            await self._let_the_last_word_go_first(planned)
+            try:
+                outcome = await self._perform(planned)
+            except BotError as error:  # what is broken is the platform, not the action
+                await self._later(planned, str(error), getattr(error, "retry_after", None))
+            except Exception as error:
+                await self._at_fault(planned, error)
+            else:
+                await self._close(planned, outcome)
+        finally:
+            if planned.incident_id in self._last_words and isinstance(planned.action, Warn):
+                del self._last_words[planned.incident_id]
+            was_full = not self.under_way.room(lane)
+            self.under_way.end(lane)
+            if was_full or self._ending:
+                self.planned.ring()
+
+    async def _let_the_last_word_go_first(self, planned: PlannedAction) -> None:
+        warning = self._last_words.get(planned.incident_id)
+        if warning is None or not isinstance(planned.action, Ban | Kick):
+            return
+        patience = asyncio.ensure_future(self.clock.sleep(LAST_WORD))
+        try:
+            await asyncio.wait({warning, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+
+    async def _perform(self, planned: PlannedAction) -> Outcome:
+        if planned.defect:
+            return Refused(DEFECT + planned.defect)
+        platform = self.platforms.get(planned.message.ref.platform)
+        if platform is None:
+            raise Unavailable("this process has lost the platform")
+        return await platform.perform(planned)
+
+    async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:
+        defect = type(error).__name__
+        if planned.action.repeatable:
+            await self._later(planned, raised(error), defect=defect)
+        else:  # it may have been done before
+            _log.error("action failed", action=planned.action.kind, incident=planned.incident_id, reason=raised(error))
+            await self._close(planned, Refused(DEFECT + defect))
+
+    async def _later(
+        self, planned: PlannedAction, reason: str, retry_after: float | None = None, *, defect: str = ""
+    ) -> None:
+        now = self.clock.now()
+        if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
+            return await self._close(planned, Refused(AWAY))
+        pause = min(RETRY * 2 ** min(planned.attempts - 1, 10), LONGEST_RETRY) * (1 + self.chance()) / 2
+        until = now + max(pause, timedelta(seconds=retry_after or 0))
+        _log.warning(
+            "action postponed",
+            action=planned.action.kind,
+            incident=planned.incident_id,
+            attempt=planned.attempts,
+            reason=reason,
+        )
+        await patiently(partial(self.outbox.postpone, planned, until, defect=defect), self.clock)
+        return None
+
+    async def _close(self, planned: PlannedAction, outcome: Outcome) -> None:
+        await patiently(partial(self.outbox.record, [(planned, outcome)]), self.clock)
+        if self.on_outcome:
+            self.on_outcome(planned, outcome)
+        if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):
+            await self._say_that_there_is_no_card(planned)
+
+    async def _say_that_there_is_no_card(self, planned: PlannedAction) -> None:
+        """Moderators see on a card what was given up; but not where the card itself was."""
+        platform, room = self.platforms.get(planned.message.ref.platform), self.room_of(planned.message)
+        if platform is None or room is None:
+            return
+        try:
+            await platform.announce(room, texts(planned.language)("card.given_up", id=planned.incident_id))
+        except Exception as error:
+            _log.error("moderators not told", incident=planned.incident_id, reason=raised(error))

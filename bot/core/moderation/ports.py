@@ -1,0 +1,116 @@
+"""Where messages and actions wait, and where actions land.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.chat.message import Message, MessageRef, Platform
+from bot.core.chat.ports import Announcer
+from bot.core.communities.journal import Aside
+from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.moderation.tally import Tally
+from bot.core.moderation.turns import UnderWay
+from bot.core.rules.actions import Action, Outcome
+
+
+class Inbox(Protocol):
+    """Every message that has arrived: the queue, and the memory of what was settled."""
+
+    async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
+        """Store for screening, durably when it returns; False for a revision that was kept before.
+        Calls that come together share one commit."""
+        ...
+
+    async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
+        """Lease up to `limit` messages that nobody works on: those sent at or after `fresh_since` first, the
+        communities taking turns; of one the newest, in the order in which they were sent: where more comes than can be
+        judged, most are judged at once. A lease ends by `settle`, `fault` or `set_aside`, or by itself when its holder
+        has died. What a process died of is suspected: beside the others only half of the suspects are handed
+        out at once, until one of them is alone."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Close the messages, open their incidents and plan their actions, all or nothing, exactly once: a
+        message that is already settled stays as it is. The text of a message without an incident is erased."""
+        ...
+
+    async def fault(self, ref: MessageRef) -> None:
+        """Working on this leased message raised an exception of its own: it is given back, with one fault more. So
+        is what the process died of while it alone was suspected."""
+        ...
+
+    async def given_up(self, limit: int) -> Sequence[Message]:
+        """Lease up to `limit` messages that have three faults: to be settled without working on them. What could not
+        even be read of one is empty."""
+        ...
+
+    async def set_aside(self, refs: Sequence[MessageRef]) -> None:
+        """Give back leased messages that were looked at while the guard was away: `claim` passes them over."""
+        ...
+
+    async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        """Lease up to `limit` messages that were set aside and sent before then, the newest first."""
+        ...
+
+    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
+        """By platform and community, what was set aside since then, settled or not."""
+        ...
+
+    async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
+        """Which of these revisions are settled."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many revisions are kept and not settled."""
+        ...
+
+    async def recent(self, since: datetime) -> Sequence[Message]:
+        """Messages sent at or after `since`, oldest first, as far as still known (text may be erased)."""
+        ...
+
+    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+        """How many revisions sent in start <= t < end were kept and settled."""
+        ...
+
+
+class Outbox(Protocol):
+    """Actions that were decided and are to be done."""
+
+    async def claim(
+        self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
+    ) -> Sequence[PlannedAction]:
+        """Lease up to `limit` actions that are due on these platforms and for which there is room beside what is
+        `under_way` (None: nothing is, and nobody's share is less than all), and record them as started. First those
+        that protect; the communities take turns; within one, those first that were tried the least, then the oldest.
+        An action that is not repeatable and was already started is closed as `Unconfirmed` instead of being handed
+        out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`."""
+        ...
+
+    async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
+        """Write down what came of planned actions, and plan its undoing where the incident was called wrong
+        meanwhile. Repeating a record changes nothing; nor does one of an attempt after which somebody else made
+        another. One that was closed as `Unconfirmed` gets the outcome that its process brings after all. Where
+        something was given up, a Flag is planned, so that moderators see it."""
+        ...
+
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        """Add actions to an incident, to be claimed at or after `due`."""
+        ...
+
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+        """Give a started action back, to be claimed again at or after `until`; close it as `CalledOff` where the
+        incident was called wrong meanwhile. `defect` names an exception of its own, and counts as a fault. Repeating
+        it changes nothing, also once it has been claimed again."""
+        ...
+
+
+class ActionExecutor(Announcer, Protocol):
+    """Where actions land."""
+
+    async def perform(self, planned: PlannedAction) -> Outcome:
+        """Carry out one action. Repeating a repeatable action must be harmless."""
+        ...

@@ -1,0 +1,89 @@
+"""Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.core.chat.message import Kind, Message, as_read
+from bot.core.incidents.incident import Trace
+from bot.core.rules.actions import Weight
+from bot.core.rules.policy import Decision, Policy
+from bot.core.text.views import canonical
+
+LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
+
+Member = tuple[str, str, str]  # platform, community, author
+Place = tuple[Member, str]  # and channel
+
+
+class Recollection:
+    """Bounded by time and by number of members. Lost with the process: a flood that spans a restart counts anew."""
+
+    def __init__(self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = 64) -> None:
+        self._window = window
+        self._members = members
+        self.each = each
+        self._sent: dict[Member, deque[tuple[datetime, int]]] = {}
+        self._fired: dict[Member, dict[str, datetime]] = {}
+        self._offences: dict[Place, deque[datetime]] = {}
+
+    def hear(self, message: Message) -> tuple[datetime, ...]:
+        """When the author sent the same text before, and remember this message."""
+        member = _member(message)
+        text = message.read if message.typed is None else as_read(message.typed)
+        if len(text) <= LONG:
+            text = canonical(text)
+        sent = self._sent.pop(member, None) or deque(maxlen=self.each)
+        self._sent[member] = sent  # most recently heard of last
+        while sent and message.sent_at - sent[0][0] > self._window:
+            sent.popleft()
+        mark = hash(text)  # a long text is not kept alive for it
+        repeats = tuple(moment for moment, other in sent if other == mark and moment <= message.sent_at)
+        if message.kind is Kind.NEW and text:
+            sent.append((message.sent_at, mark))
+        _bound(self._sent, self._members)
+        return repeats
+
+    def fired(self, message: Message) -> Mapping[str, datetime]:
+        """When each live rule last fired on the author."""
+        return self._fired.get(_member(message), {})
+
+    def offences(self, message: Message) -> tuple[datetime, ...]:
+        """When the author said something in this channel that made a rule act."""
+        return tuple(self._offences.get((_member(message), message.ref.channel_id), ()))
+
+    def note(self, decision: Decision, at: datetime, policy: Policy) -> None:
+        """Remember which live rules fired on the author, and whether it was an offence: something was done, and not
+        only because of earlier offences."""
+        message = decision.message
+        matched = {finding.rule for finding in decision.findings if finding.matched and finding.mode == "live"}
+        acted = any(action.weight >= Weight.MESSAGE for action in decision.actions)
+        place = (_member(message), message.ref.channel_id)
+        self._note(place, matched, at, message.sent_at if acted else None, policy)
+
+    def recall(self, trace: Trace, policy: Policy) -> None:
+        """The same of what is on record, from before this process."""
+        place = ((trace.platform, trace.community_id, trace.author_id), trace.channel_id)
+        self._note(place, {trace.rule}, trace.decided_at, trace.sent_at if trace.acted else None, policy)
+
+    def _note(self, place: Place, matched: set[str], at: datetime, acted_on: datetime | None, policy: Policy) -> None:
+        for_offences = {rule.name for rule in policy.rules if rule.is_about_offences}
+        if matched - for_offences and acted_on is not None:
+            offences = self._offences.pop(place, None) or deque(maxlen=self.each)
+            self._offences[place] = offences
+            offences.append(acted_on)
+            _bound(self._offences, self._members)
+        member, _ = place
+        fired = self._fired.pop(member, {})
+        self._fired[member] = fired | dict.fromkeys(matched, at)
+        _bound(self._fired, self._members)
+
+
+def _member(message: Message) -> Member:
+    return (message.ref.platform, message.community_id, message.author.id)
+
+
+def _bound(memory: dict[Any, Any], most: int) -> None:
+    while len(memory) > most:
+        del memory[next(iter(memory))]

@@ -1,0 +1,305 @@
+"""Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from bot.core.answers.bot import Bot
+from bot.core.answers.streaming import Streams
+from bot.core.base.clock import Clock
+from bot.core.base.errors import raised
+from bot.core.base.waiting import Bell, patiently
+from bot.core.chat.message import Author, Kind, Message, MessageRef, as_read
+from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
+from bot.core.incidents.incident import Settlement
+from bot.core.moderation.bots import Bots
+from bot.core.moderation.ports import Inbox
+from bot.core.moderation.recent import Recollection
+from bot.core.rules.conditions import Past
+from bot.core.rules.decider import Decider
+from bot.core.rules.policy import Decision, Policy, decide, only_flagged, surrender
+
+#: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
+Meet = Callable[[Message], Awaitable[Author]]
+Settled = Callable[[Sequence[Settlement]], None]
+Answer = TypeVar("Answer")
+
+MOST_AT_ONCE = 512  # messages in one claim
+MEETING = 60.0  # seconds that may be spent on finding out who an author is
+DEFECT = "defect: three tries failed"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Screener:
+    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
+    knows what other bots do.
+
+    Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
+    guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
+    to be looked at again by the guard once it is back, within `second_look`."""
+
+    inbox: Inbox
+    queue: GuardQueue
+    policy_of: Callable[[Message], Policy]
+    clock: Clock
+    arrived: Bell
+    planned: Bell
+    bots: Bots
+    meet: Meet | None = None
+    recollection: Recollection = field(default_factory=Recollection)
+    streams: Streams = field(default_factory=Streams)
+    decider: Decider = field(default_factory=Decider)
+    moment: Callable[[Message], datetime] | None = None
+    on_settled: Settled | None = None
+    in_flight: int = 1024  # messages claimed and not yet settled
+    fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
+    second_look: timedelta = timedelta(hours=6)
+    poll: float = 1.0  # seconds
+    _busy: int = 0
+    _wants_room: bool = False
+    _swept_at: float = float("-inf")
+    _decided: list[Settlement] = field(default_factory=list)
+    _aside: list[MessageRef] = field(default_factory=list)
+    _faulty: list[MessageRef] = field(default_factory=list)
+    _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
+    _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
+    _progress: Bell = field(default_factory=Bell)
+
+    async def run(self, closing: asyncio.Event | None = None) -> None:
+        """Until cancelled; or, once `closing` is set, until nothing that was kept is left to do."""
+        async with asyncio.TaskGroup() as stage:
+            settling = stage.create_task(self._settle_forever())
+            await self._claim(closing)
+            settling.cancel()
+
+    async def _claim(self, closing: asyncio.Event | None) -> None:
+        while True:
+            # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
+            no_more, was_idle = closing is not None and closing.is_set(), not self._busy
+            room = min(self.in_flight - self._busy, self.queue.room, MOST_AT_ONCE)
+            claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
+            for message in claimed:
+                self._sift(message)
+            swept = await self._sweep(room - len(claimed), at_once=no_more) if len(claimed) < room else 0
+            done = no_more and not claimed and not swept and bool(room)  # nobody will edit any more
+            for message in self.streams.due(self.clock.now(), all_of_them=done):
+                self._screen(message)
+            if room and len(claimed) + swept == room:
+                await asyncio.sleep(0)
+            elif done and was_idle and not self._busy:
+                return
+            else:  # all that waits is taken: asking again would only keep others from the database
+                self._wants_room = no_more or not room
+                await self.arrived.wait(self._pause())  # rung by intake, and where room is wanted, by what is settled
+
+    def _pause(self) -> float:
+        """Until somebody must look again, whoever rings."""
+        due = self.streams.next_due()
+        return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
+
+    async def _claim_some(self, room: int) -> Sequence[Message]:
+        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
+
+    async def _sweep(self, room: int, *, at_once: bool) -> int:
+        """Where there is room left, now and then: what was given up, and what is due for its second look. Gives how
+        many that were."""
+        now = self.clock.monotonic()
+        if now - self._swept_at < self.poll and not at_once:
+            return 0
+        given_up = await patiently(partial(self.inbox.given_up, room), self.clock)
+        for message in given_up:
+            self._surrender(message)
+        room -= len(given_up)
+        waited = self.second_look if self.queue.is_away else timedelta(0)
+        again = partial(self.inbox.look_again, room, sent_before=self.clock.now() - waited)
+        seconds = await patiently(again, self.clock) if room else ()
+        for message in seconds:
+            self._screen(message, again=True)
+        self._swept_at = now if len(seconds) < room else self._swept_at
+        return len(given_up) + len(seconds)
+
+    def _sift(self, message: Message) -> None:
+        """Held back, judged now, or closed because a later revision has come."""
+        try:
+            now, superseded = self.streams.sift(message, self.clock.now())
+        except Exception as error:
+            self._busy += 1
+            self._fault(message, error)
+            return
+        for late in superseded:
+            self._busy += 1
+            closed = Decision(message=late, screening=SUPERSEDED, policy_version=self._policy_of(late).version)
+            self._settle_soon(Settlement(decision=closed, decided_at=self._moment(late)))
+        for message in now:
+            self._screen(message)
+
+    def _moment(self, message: Message) -> datetime:
+        return self.moment(message) if self.moment else self.clock.now()
+
+    def _policy_of(self, message: Message) -> Policy:
+        """No rules where its community's cannot be had."""
+        try:
+            return self.policy_of(message)
+        except Exception as error:
+            _log.error("no policy", community=message.community_id, error=raised(error))
+            return Policy(rules=())
+
+    def _screen(self, message: Message, *, again: bool = False) -> None:
+        """`again`: it was looked at before, while the guard was away."""
+        self._busy += 1
+        started = self.clock.monotonic()
+
+        def decided(screening: Screening, met: Author | None = None) -> None:
+            at, policy = self._moment(message), self.policy_of(message)
+            if is_provisional(screening):
+                policy = policy.while_guard_is_away()
+            about = replace(message, author=met) if met else message
+            past = Past(
+                repeats=repeats,
+                fired=self.recollection.fired(message),
+                offences=self.recollection.offences(message),
+                bot=bot,
+            )
+            if self.decider.is_quick(message, policy):
+                acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
+                return
+            deciding = asyncio.create_task(self.decider.decide(about, screening, policy, at=at, past=past))
+            self._deciding.add(deciding)
+            deciding.add_done_callback(self._deciding.discard)
+            deciding.add_done_callback(partial(self._answered, message, partial(acted, at, policy, screening, met)))
+
+        def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
+            if decision.is_incident and self.meet and not met and message.author.unmet:
+                meeting = asyncio.create_task(_met(self.meet, message))
+                self._meetings.add(meeting)
+                meeting.add_done_callback(self._meetings.discard)
+                meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
+                return
+            if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
+                self._aside.append(message.ref)
+                self._progress.ring()
+                return
+            if again and exchange and self.queue.is_stood_in_for(exchange):
+                decision = only_flagged(decision)
+            if decision.is_incident:
+                self.recollection.note(decision, at, policy)
+            ms = (self.clock.monotonic() - started) * 1000
+            self._settle_soon(Settlement(decision=decision, decided_at=at, ms=ms))
+
+        try:
+            repeats = () if again else self.recollection.hear(message)
+            bot = self.bots.known(message)
+            exchange = exchange_of(message, self.policy_of(message), bot)
+            if exchange is None:
+                decided(NOTHING_TO_JUDGE)
+                return
+            answer = self.queue.submit(
+                exchange,
+                community_id=message.community_id,
+                fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
+                provisional=self.moment is None,  # what is recorded can wait for the guard
+            )
+            answer.add_done_callback(partial(self._answered, message, decided))
+        except Exception as error:
+            self._fault(message, error)
+
+    def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
+        try:
+            then(answer.result())
+        except asyncio.CancelledError:
+            pass  # the process is stopping; the message stays claimed and is claimed again
+        except Exception as error:
+            self._fault(message, error)
+
+    def _surrender(self, message: Message) -> None:
+        self._busy += 1
+        decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
+        self._settle_soon(Settlement(decision=decision, decided_at=self.clock.now()))
+
+    def _fault(self, message: Message, error: Exception) -> None:
+        """What an exception says may quote the message: its kind and place must do."""
+        ref = message.ref
+        _log.error(
+            "message failed",
+            platform=ref.platform,
+            channel=ref.channel_id,
+            message=ref.message_id,
+            error=raised(error),
+        )
+        self._faulty.append(ref)
+        self._progress.ring()
+
+    def _settle_soon(self, settlement: Settlement) -> None:
+        self._decided.append(settlement)
+        self._progress.ring()
+
+    async def _settle_forever(self) -> None:
+        while True:
+            batch, self._decided = self._decided, []
+            aside, self._aside = self._aside, []
+            faulty, self._faulty = self._faulty, []
+            if batch:
+                await self._settle(batch)
+            if aside:
+                await patiently(partial(self.inbox.set_aside, aside), self.clock)
+            for ref in faulty:
+                await patiently(partial(self.inbox.fault, ref), self.clock)
+            self._busy -= len(aside) + len(faulty)
+            if faulty or (self._wants_room and (batch or aside)):
+                self.arrived.ring()
+            if not (batch or aside or faulty):
+                await self._progress.wait(self.poll)
+
+    async def _settle(self, batch: Sequence[Settlement]) -> None:
+        """What cannot be settled does not keep the others from it."""
+        try:
+            await patiently(partial(self.inbox.settle, batch), self.clock)
+        except Exception as error:
+            if len(batch) == 1:
+                self._fault(batch[0].decision.message, error)
+                return
+            half = len(batch) // 2
+            await self._settle(batch[:half])
+            await self._settle(batch[half:])
+            return
+        self._busy -= len(batch)
+        if any(settlement.decision.actions for settlement in batch):
+            self.planned.ring()
+        for note in (self.bots.note, self.on_settled):
+            try:
+                if note:
+                    note(batch)
+            except Exception as error:  # it is settled all the same
+                _log.error("not noted", error=raised(error))
+
+
+async def _met(meet: Meet, message: Message) -> Author:
+    """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays unmet:
+    the rules know what may be done then."""
+    try:
+        async with asyncio.timeout(MEETING):
+            return await meet(message)
+    except Exception as error:
+        _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
+        return message.author
+
+
+def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exchange | None:
+    """What the guard is asked about a message; None where there is nothing to judge. `bot` is what is known of its
+    author, where that is a bot."""
+    if message.kind is Kind.DELETE or not message.text.strip():
+        return None
+    if policy.takes_for_answer(message, bot):
+        prompt = None if message.prompt is None else as_read(message.prompt)
+        return Exchange(prompt=prompt, response=as_read(message.answer))
+    if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
+        return None
+    return Exchange(prompt=message.read)

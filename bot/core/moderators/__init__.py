@@ -1,0 +1,1 @@
+"""What moderators ask of the bot, the same on every network."""

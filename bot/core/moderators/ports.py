@@ -1,0 +1,103 @@
+"""A chat network in all its roles, and what it asks the core while moderators press and type.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import Message, Platform
+from bot.core.chat.ports import MessageSource
+from bot.core.chat.post import Edition
+from bot.core.communities.community import Community
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call, History
+from bot.core.moderation.ports import ActionExecutor
+from bot.core.reporting.ports import Poster
+from bot.core.reporting.schedule import Schedule
+from bot.core.rules.policy import Decision, Policy
+
+
+class Desk(Protocol):
+    """What a chat platform asks the core while moderators press buttons and type commands. Who may, is the
+    platform's to check, every time."""
+
+    def community(self, platform: Platform, community_id: str) -> Community:
+        """The settings, empty ones where nothing was set."""
+        ...
+
+    def communities(self, platform: Platform) -> Sequence[Community]:
+        """All that have set something."""
+        ...
+
+    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+        """When a community gets which report."""
+        ...
+
+    def policy(self, message: Message) -> Policy:
+        """The rules that a message is under, now."""
+        ...
+
+    async def change(
+        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+    ) -> Community:
+        """See `Communities.change`."""
+        ...
+
+    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
+        """The other bots that were seen there, and whether what each says is judged as answers."""
+        ...
+
+    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+        """See `Communities.move`."""
+        ...
+
+    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
+        """An incident as it is now, and what is on record about its author; None also where it is another
+        community's."""
+        ...
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        """The id of the community that an incident is of: to ask there what somebody may do, and for nothing else."""
+        ...
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        """An incident about a member's own message, wherever they ask; None also where it is somebody else's."""
+        ...
+
+    async def call(
+        self,
+        platform: Platform,
+        community_id: str,
+        incident_id: int,
+        call: Call,
+        *,
+        moderator_id: str,
+        moderator_name: str,
+    ) -> tuple[Incident, History] | None:
+        """A moderator's call; what follows from it is planned. `Incident.review` is the call that counts: somebody
+        else's where that came first."""
+        ...
+
+    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+        """The author of an incident's message objects: that is written down, and shown to the moderators on its card.
+        False where they had done so before or it is another community's incident, and nothing follows. Who objects, is
+        the platform's to check (`mine`)."""
+        ...
+
+    async def judge(self, message: Message) -> Decision:
+        """What would be decided about a message. Nothing is kept and nothing is done."""
+        ...
+
+    async def report(
+        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+    ) -> Edition | None:
+        """A report on a community, made now, in its language: of last week, or of the period of that name
+        (`Period.name`); None where there is no such period. `unmasked`: with members' names, for moderators only."""
+        ...
+
+
+class ChatPlatform(MessageSource, ActionExecutor, Poster, Protocol):
+    """One chat network in all its roles."""

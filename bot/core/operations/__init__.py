@@ -1,0 +1,1 @@
+"""How the bot itself is doing, who hears of it, and who may ask it."""

@@ -1,0 +1,68 @@
+"""The parts of a running application -> its pulse, and the counts that no part keeps for itself."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.core.guarding.figures import QueueFigures, ReplicaFigures
+from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import GuardVersion, Route, Verdict
+from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.moderation.ports import Inbox
+from bot.core.rules.actions import Outcome
+
+
+@dataclass(slots=True, kw_only=True)
+class FlowFigures:
+    """Messages and actions. `routes` counts the verdicts of a cascade, `actions` by kind of action and of outcome."""
+
+    settled: int = 0
+    incidents: int = 0
+    routes: Counter[Route] = field(default_factory=Counter)
+    actions: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open."""
+
+    guard: GuardVersion
+    guard_is_away: bool
+    has_room: bool  # the queue takes more
+    queue: QueueFigures
+    flow: FlowFigures
+    replicas: Sequence[ReplicaFigures] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VitalSigns:
+    """The `Vitals` of a running application. `settled` and `done` are told what has happened."""
+
+    queue: GuardQueue
+    inbox: Inbox
+    replicas: Callable[[], Sequence[ReplicaFigures]] = tuple
+    flow: FlowFigures = field(default_factory=FlowFigures)
+
+    def pulse(self) -> Pulse:
+        return Pulse(
+            guard=self.queue.guard.version,
+            guard_is_away=self.queue.is_away,
+            has_room=self.queue.room > 0,
+            queue=self.queue.figures,
+            flow=self.flow,
+            replicas=self.replicas(),
+        )
+
+    async def waiting(self) -> int:
+        return await self.inbox.waiting()
+
+    def settled(self, settlements: Sequence[Settlement]) -> None:
+        self.flow.settled += len(settlements)
+        self.flow.incidents += sum(settlement.decision.is_incident for settlement in settlements)
+        screenings = (settlement.decision.screening for settlement in settlements)
+        self.flow.routes.update(
+            screening.route for screening in screenings if isinstance(screening, Verdict) and screening.route
+        )
+
+    def done(self, planned: PlannedAction, outcome: Outcome) -> None:
+        self.flow.actions[planned.action.kind, outcome.kind] += 1

@@ -1,0 +1,40 @@
+"""Keys, and how the application is doing.
+
+Every method may raise `Unavailable` (try again later) or `Broken` (never again in this process); nothing else
+crosses a port.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.operations.health import Pulse
+from bot.core.operations.keys import ApiKey
+
+
+class ApiKeys(Protocol):
+    """Keys to the HTTP API. What a key opens with is never kept, only its hash."""
+
+    async def all(self) -> Sequence[ApiKey]:
+        """Oldest first, the revoked ones too."""
+        ...
+
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """False where there is no such key, or it was revoked before."""
+        ...
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        """When keys (by id) were used last. An earlier use than the noted one changes nothing."""
+        ...
+
+
+class Vitals(Protocol):
+    """How the application is doing, for health checks and metrics."""
+
+    def pulse(self) -> Pulse: ...
+
+    async def waiting(self) -> int:
+        """See `Inbox.waiting`: asks the database."""
+        ...

@@ -1,0 +1,1 @@
+"""The record -> reports, when they are due, and on their way."""

@@ -1,0 +1,81 @@
+"""What is on record about a period -> a digest, or a report."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
+from bot.core.chat.post import Edition
+from bot.core.communities.policies import Policies
+from bot.core.incidents.ports import IncidentLog
+from bot.core.moderation.ports import Inbox
+from bot.core.reporting.digest import Digest, summarise
+from bot.core.reporting.periods import Period, Span, latest, parse
+from bot.core.reporting.ports import Chronicle, ReportPress
+from bot.core.reporting.report import EARLIER, Report, compose
+
+AT_ONCE = 32  # reports that are being drawn or wait for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporter:
+    inbox: Inbox
+    incidents: IncidentLog
+
+    async def digest(self, start: datetime, end: datetime, community_id: str | None = None) -> Digest:
+        """What was kept and decided in start <= t < end."""
+        return summarise(
+            await self.incidents.between(start, end, community_id),
+            await self.inbox.tally(start, end, community_id),
+            start=start,
+            end=end,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """Makes reports as communities read them. `press` opens a press that shows members' names (`unmasked=True`) or
+    hides them."""
+
+    chronicle: Chronicle
+    policies: Policies
+    press: Callable[..., ReportPress]
+    clock: Clock
+    #: Of its own: the loop's threads look up addresses, and must not all wait for drawings.
+    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report"))
+
+    async def edition(
+        self,
+        platform: Platform,
+        community_id: str,
+        name: str | None = None,
+        *,
+        unmasked: bool = False,
+        with_pdf: bool = True,
+    ) -> Edition | None:
+        """See `Desk.report`."""
+        policy = self.policies.of_community(platform, community_id)
+        try:
+            period = parse(name, policy.timezone) if name else latest(Span.WEEK, self.clock.now(), policy.timezone)
+        except ValueError:
+            return None
+        community = self.policies.community(platform, community_id)
+        report = await report_on(self.chronicle, community_id, community.name or community_id, period)
+        print_ = partial(self.press(unmasked=unmasked).edition, report, policy.language, with_pdf=with_pdf)
+        edition = await asyncio.get_running_loop().run_in_executor(self.threads, print_)
+        return replace(edition, language=policy.language)
+
+
+async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:
+    """A community's period beside the ones before it."""
+    figures = await chronicle.figures(community_id, period.start, period.end)
+    earlier = []
+    before = period
+    for _ in range(EARLIER):
+        before = before.before()
+        earlier.append((before, await chronicle.totals(community_id, before.start, before.end)))
+    return compose(name, period, figures, earlier)

@@ -1,0 +1,1 @@
+"""A message, what was found in it and a policy -> a decision."""

@@ -1,0 +1,60 @@
+"""Every sentence the product says, in Korean and English: key + facts -> text.
+
+The sentences stand in bot/wording/ko.toml and en.toml, key by key the same; `{name}` marks a fact.
+"""
+
+import locale
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+LANGUAGES = ("ko", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One language's sentences; `say["key"]` is the bare text, `say("key", fact=…)` fills the facts in."""
+
+    language: str
+    sentences: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> str:
+        return self.sentences[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.sentences
+
+    def get(self, key: str, default: str) -> str:
+        return self.sentences.get(key, default)
+
+    def __call__(self, key: str, /, **facts: object) -> str:
+        return self.sentences[key].format(**facts)
+
+
+@lru_cache
+def texts(language: str) -> Texts:
+    """The sentences of "ko" or "en"."""
+    content = tomllib.loads(files("bot.wording").joinpath(f"{language}.toml").read_text("utf-8"))
+    return Texts(language, dict(_flat(content)))
+
+
+def spoken_here() -> str:
+    """The language of this terminal's user: Korean or English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "ko" if value.lower().startswith("ko") else "en"
+    return "ko" if (locale.getlocale()[0] or "").lower().startswith("ko") else "en"
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, value in content.items():
+        if isinstance(value, str):
+            pairs.append((prefix + key, value))
+        else:
+            pairs += _flat(value, f"{prefix}{key}.")
+    return pairs

@@ -1,1 +1,0 @@
-"""Pure values and functions: no async, no clock, no I/O."""

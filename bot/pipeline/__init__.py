@@ -1,1 +1,0 @@
-"""One asynchronous stage each, over ports."""

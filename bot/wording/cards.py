@@ -1,0 +1,146 @@
+"""Incident + a member's history -> the card that moderators see, in their language."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.core.chat.message import Message, Pairing
+from bot.core.guarding.verdict import Unscreened
+from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
+from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.incidents.review import History, Review
+from bot.core.rules.actions import AWAY, DEFECT, Action, Outcome, Refused
+from bot.core.text.catalogue import Texts
+from bot.wording.reasons import because, deeds, reasons, rule_name
+
+
+def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: Sequence[int] = ()) -> Card:
+    """`more`: the later incidents of the same burst that are folded into this card."""
+    decision = incident.decision
+    author = decision.message.author
+    facts = [
+        ("card.author", author.name or author.id),
+        ("card.prompt", _prompt(incident, say)),
+        ("card.score", _score(incident, say)),
+        ("card.rule", rule_name(decision.rule or "", say)),
+        ("card.reason", _reason(incident, say)),
+        ("card.done", _done(incident, say)),
+        ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
+        ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
+        ("card.history", history_line(history, say, timezone)),
+        ("card.more", say("card.more_count", count=len(more)) if more else ""),
+        ("card.withdrawn", _at(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
+        (
+            "card.appeal",
+            say("card.appealed", at=_at(incident.appeal.at, timezone), words=incident.appeal.words or "-")
+            if incident.appeal
+            else "",
+        ),
+        ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
+    ]
+    shade = tone(incident)
+    return Card(
+        incident_id=incident.id,
+        tone=shade,
+        title=say("card.urgent_title" if shade is Tone.URGENT else "card.title", id=incident.id),
+        text=masked(decision.message.text),
+        lines=tuple(Line(say[key], value) for key, value in facts if value),
+        buttons=buttons(incident),
+    )
+
+
+def history_line(history: History, say: Texts, timezone: str) -> str:
+    if not history.incidents or history.last_at is None:
+        return say["card.first_time"]
+    return say(
+        "card.record",
+        incidents=history.incidents,
+        upheld=history.upheld,
+        overturned=history.overturned,
+        last=_at(history.last_at, timezone),
+    )
+
+
+def review_line(review: Review, say: Texts, timezone: str) -> str:
+    """Who called it, and how."""
+    return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=_at(review.at, timezone))
+
+
+def revealed(incident: Incident, say: Texts) -> str:
+    """The whole text and why each rule matched, for the one moderator who asked."""
+    return say("card.revealed", text=said_in_full(incident, say), why=reasons(incident.decision, say) or "-")
+
+
+def said_in_full(incident: Incident, say: Texts) -> str:
+    """The whole text, of a bot's answer with what was asked."""
+    message = incident.decision.message
+    if message.pairing is None:
+        return message.text
+    asked = say["card.prompt_hidden"] if message.prompt is None else message.prompt
+    return f"{say['card.prompt']}{_sure(message, say)}: {asked}\n\n{say['card.answer']}: {message.text}"
+
+
+def told(planned: PlannedAction, say: Texts) -> str:
+    """What a bot's owner reads about one of its answers: masked, like a card."""
+    message = planned.message
+    return say(
+        "bots.told",
+        bot=message.author.name or message.author.id,
+        incident=planned.incident_id,
+        reason=planned.reason.ko if say.language == "ko" else planned.reason.en,
+        prompt=say["pairing.hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say),
+        answer=masked(message.text),
+    )
+
+
+def answer(planned: PlannedAction, accepted: bool, say: Texts) -> str:
+    """What a member reads when their appeal has been looked at; never by whom."""
+    return say("answer.accepted" if accepted else "answer.upheld", incident=planned.incident_id)
+
+
+def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
+    match outcome:
+        case Refused(reason) if reason == AWAY:
+            state = say["outcome.away"]
+        case Refused(reason) if reason.startswith(DEFECT):
+            state = say("outcome.defect", name=reason.removeprefix(DEFECT))
+        case Refused(reason):
+            state = f"{say['outcome.refused']} ({reason})"
+        case _:
+            state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
+    return f"{say[f'action.{action.kind}']} {state}"
+
+
+def _prompt(incident: Incident, say: Texts) -> str:
+    """What a bot was asked, masked, and how sure that is; nothing where nobody was answered."""
+    message = incident.decision.message
+    if message.pairing is None:
+        return ""
+    return say["card.prompt_hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say)
+
+
+def _sure(message: Message, say: Texts) -> str:
+    return f" ({say['pairing.guessed']})" if message.pairing is Pairing.GUESSED else ""
+
+
+def _done(incident: Incident, say: Texts) -> str:
+    shown = [(action, outcome) for action, outcome in incident.outcomes if action.kind not in ("flag", "retract")]
+    return " · ".join(outcome_line(action, outcome, say) for action, outcome in shown)
+
+
+def _score(incident: Incident, say: Texts) -> str:
+    screening = incident.decision.screening
+    if isinstance(screening, Unscreened):
+        return say("rehearsal.unscreened", reason=screening.reason)
+    if len(screening.scores) > 1:  # of a bot's answer each task says something else
+        return " · ".join(f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
+    return "" if screening.harm is None else f"{screening.harm:.2f}"
+
+
+def _reason(incident: Incident, say: Texts) -> str:
+    reason = incident.decision.reason
+    return "" if reason is None else (reason.ko if say.language == "ko" else reason.en)
+
+
+def _at(moment: datetime, timezone: str) -> str:
+    return moment.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")

@@ -1,0 +1,34 @@
+"""Rules, reasons and actions -> what they are called, in the reader's language."""
+
+from collections.abc import Iterable
+
+from bot.core.rules.actions import Action
+from bot.core.rules.conditions import Why
+from bot.core.rules.policy import Decision
+from bot.core.text.catalogue import Texts
+
+
+def rule_name(rule: str, say: Texts) -> str:
+    """What moderators call a rule: the shipped ones have names in both languages beside the one that commands take."""
+    called = say.get(f"rule_name.{rule}", rule)
+    return called if called == rule else f"{called} ({rule})"
+
+
+def because(why: Why, say: Texts) -> str:
+    """A rule's reason as a sentence."""
+    facts = {
+        name: say[f"{name}.{value}"] if name in ("task", "view", "pairing") else value
+        for name, value in why.facts.items()
+    }
+    return say(f"why.{why.code}", **facts)
+
+
+def reasons(decision: Decision, say: Texts) -> str:
+    """Why the rules that matched did, each kind of reason once."""
+    kinds = {finding.why.code: finding.why for finding in reversed(decision.findings) if finding.matched}
+    return "; ".join(because(why, say) for why in reversed(kinds.values()))
+
+
+def deeds(actions: Iterable[Action], say: Texts) -> str:
+    """Actions as one short phrase, "nothing" included."""
+    return " · ".join(say[f"action.{action.kind}"] for action in actions) or say["action.nothing"]

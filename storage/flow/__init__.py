@@ -1,0 +1,1 @@
+"""Messages and actions on their way, exactly once."""

@@ -1,0 +1,108 @@
+"""Moderators' calls and what was done so far -> what is still to be done, in the transaction that learns of either."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.incidents.review import Call, Step, consequences
+from bot.core.rules.actions import PROTECTING, Action, CalledOff, Flag
+from storage import codec
+from storage.tables import actions, appeals, incidents, messages, reviews
+
+
+async def follow_calls(
+    connection: AsyncConnection, held: Collection[int], now: datetime, *, shown: Collection[int] = ()
+) -> None:
+    """After something came of these actions, which this transaction has locked: what calls on their incidents make of
+    that. `shown`: incidents that moderators are to see once more."""
+    called = exists().where(reviews.c.incident == actions.c.incident)
+    found = select(actions.c.incident).where(actions.c.id.in_(list(held)), called).distinct()
+    reviewed = set((await connection.execute(found)).scalars())
+    for incident_id in sorted({*reviewed, *shown}):  # always in this order: each is locked
+        if incident_id in reviewed:
+            await follow(connection, incident_id, now, due=now, held=held)
+        if incident_id in shown:
+            await add_actions(connection, incident_id, (Flag(),), due=now, now=now)
+
+
+async def follow(
+    connection: AsyncConnection,
+    incident_id: int,
+    now: datetime,
+    *,
+    due: datetime,
+    held: Collection[int],
+    called: Call | None = None,
+) -> None:
+    """Call off what is not to be done any more, and plan what follows. `called`: the call that was made just now.
+    `held`: the actions that this transaction has locked; no others are called off. The incident is locked last, by
+    everybody: of two who finish its actions at the same moment, the second sees what the first has done."""
+    locked = select(incidents.c.decision).where(incidents.c.id == incident_id).with_for_update(key_share=True)
+    decided = codec.count_actions((await connection.execute(locked)).scalar_one())
+    rows = (
+        await connection.execute(
+            select(actions.c.id, actions.c.position, actions.c.args, actions.c.state, actions.c.reason)
+            .where(actions.c.incident == incident_id)
+            .order_by(actions.c.position)
+        )
+    ).all()
+    steps = [
+        Step(
+            action=codec.read_action(row.args),
+            outcome=codec.read_outcome(row.state, row.reason),
+            begun=row.state == "started",
+            decided=row.position < decided,
+        )
+        for row in rows
+    ]
+    made = select(reviews.c.call).where(reviews.c.incident == incident_id).order_by(reviews.c.id)
+    calls = [Call(call) for call in (await connection.execute(made)).scalars()]
+    appealed = select(exists().where(appeals.c.incident == incident_id))
+    follows = consequences(calls, steps, called=called, appealed=(await connection.execute(appealed)).scalar_one())
+    off = [rows[place].id for place in follows.called_off if rows[place].id in held]
+    if off:
+        await connection.execute(
+            update(actions)
+            .where(actions.c.id.in_(off), actions.c.state == "planned")
+            .values(state=CalledOff.kind, finished_at=now, holder=None)
+        )
+    await add_actions(connection, incident_id, follows.then, due=due, now=now)
+
+
+async def add_actions(
+    connection: AsyncConnection, incident_id: int, more: Sequence[Action], *, due: datetime, now: datetime
+) -> None:
+    """Behind those that the incident has already."""
+    if not more:
+        return
+    # Whoever else adds to it waits: positions are given once.
+    incident = await connection.execute(
+        select(incidents.c.community, messages.c.platform)
+        .join(messages)
+        .where(incidents.c.id == incident_id)
+        .with_for_update(key_share=True, of=incidents)
+    )
+    home = incident.one()
+    last = await connection.execute(
+        select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
+    )
+    begin = last.scalar_one() + 1
+    rows = [
+        {
+            "incident": incident_id,
+            "position": begin + place,
+            "platform": home.platform,
+            "community": home.community,
+            "kind": action.kind,
+            "protects": action.kind in PROTECTING,
+            "args": codec.write_action(action),
+            "state": "planned",
+            "not_before": due if due > now else None,
+            "attempts": 0,
+            "planned_at": now,
+        }
+        for place, action in enumerate(more)
+    ]
+    await connection.execute(insert(actions), rows)

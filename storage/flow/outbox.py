@@ -1,0 +1,337 @@
+"""The outbox as a table: actions are planned with their incident, go out in turns once they are marked as started, and
+come back with their outcome."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    bindparam,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message, Platform
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.turns import Lane, UnderWay
+from bot.core.rules.actions import Action, Escalate, Flag, Outcome, Refused, Unconfirmed
+from storage import codec
+from storage.database import UNREPEATABLE, Database
+from storage.flow import suspects
+from storage.flow.calls import add_actions, follow_calls
+from storage.flow.leasing import leased
+from storage.tables import MESSAGE, AnyRow, actions, incidents, messages
+
+_RECORD = (
+    update(actions)
+    .where(actions.c.id == bindparam("action"))
+    .values(state=bindparam("to"), reason=bindparam("why"), finished_at=bindparam("now"), holder=None)
+)
+_THIS_ATTEMPT = (
+    actions.c.id == bindparam("action"), actions.c.attempts == bindparam("attempt"), actions.c.state == "started",
+)  # fmt: skip
+#: Nobody has died of it: it is no suspect any more.
+_AWAITED: dict[str, Any] = {"state": "planned", "not_before": bindparam("until"), "holder": None, "circle": None}
+_POSTPONE = update(actions).where(*_THIS_ATTEMPT).values(_AWAITED)
+_FAULT = suspects.fault(actions, *_THIS_ATTEMPT).values(_AWAITED | {"reason": bindparam("why")})
+
+_FREE = "finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL"
+_ASLEEP = "finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL"
+
+#: Hops over the index from one community to the next, at most `limit` times, however many actions wait. Given: for
+#: what protects and for what does not, of each platform, the community to begin after and the place of its hops.
+_LANES = f"""
+    WITH RECURSIVE lane (protects, platform, community, place, hop) AS (
+        SELECT CAST(given.value ->> 0 AS boolean), given.value ->> 1, given.value ->> 2,
+            CAST(given.value ->> 3 AS integer), 0
+        FROM {{given}}
+        UNION ALL
+        SELECT protects, platform, (
+            SELECT min(actions.community) FROM actions
+            WHERE {_FREE} AND actions.protects = lane.protects AND actions.platform = lane.platform
+                AND actions.community > lane.community
+        ), place, hop + 1
+        FROM lane WHERE community IS NOT NULL AND hop < :limit
+    )
+    SELECT protects, platform, community FROM lane WHERE hop > 0 AND community IS NOT NULL ORDER BY place, hop
+"""
+
+#: The first `each` of every lane given, those first that were tried the least, in the words that each planner does
+#: well with.
+_FIRST_OF_LANE = f"""
+    SELECT actions.id FROM actions
+    WHERE {_FREE} AND coalesce(faults, 0) < :most_faults AND actions.protects = CAST(given.value ->> 0 AS boolean)
+        AND actions.platform = given.value ->> 1 AND actions.community = given.value ->> 2
+    ORDER BY actions.attempts, actions.id LIMIT :each
+"""
+_FIRST_OF_EACH_SQLITE = f"""
+    SELECT actions.id, kind, protects, platform, community FROM {{given}}
+    JOIN actions ON actions.id IN (SELECT id FROM ({_FIRST_OF_LANE})) ORDER BY attempts, actions.id
+"""
+_FIRST_OF_EACH_POSTGRESQL = f"""
+    SELECT id, kind, protects, platform, community FROM actions
+    WHERE id IN (SELECT first.id FROM {{given}} CROSS JOIN LATERAL ({_FIRST_OF_LANE}) AS first) ORDER BY attempts, id
+"""
+
+#: Actions that show moderators what was given up; of themselves there is nothing more to show.
+SHOWING = (Flag.kind, Escalate.kind)
+
+DIED = "died"  # the defect of what its process died of, three times
+
+
+class SqlOutbox:
+    """An action whose holder died while it was started is settled in database.py, when its lease is freed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._record = database.grouped(self._finish)
+        self._postpone = database.grouped(self._delay)
+        self._in_hand: set[int] = set()  # handed out, and neither recorded nor given back
+        self._unsure = False  # whether the last claim may have leased what nobody was handed
+        self._served: dict[tuple[bool, str], str] = {}  # the community that had the last turn
+        self._latest: datetime | None = None  # when the last claim was
+
+    async def claim(
+        self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
+    ) -> Sequence[PlannedAction]:
+        under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
+        planned = await leased(self._lease(limit, now, platforms, under_way), self._give_back)
+        self._in_hand.update(one.id for one in planned)
+        return planned
+
+    async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
+        await self._record(results)
+        self._in_hand.difference_update(planned.id for planned, _ in results)
+
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        async with self._database.write() as connection:
+            await add_actions(connection, incident_id, actions, due=due, now=self._database.clock.now())
+
+    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+        await self._postpone([(planned, until, defect)])
+        self._in_hand.discard(planned.id)
+
+    async def _lease(
+        self, limit: int, now: datetime, platforms: Collection[Platform], under_way: UnderWay
+    ) -> list[PlannedAction]:
+        try:
+            if self._unsure:
+                async with self._database.write() as connection:
+                    await self._free_what_nobody_has(connection)
+            self._unsure = False
+            wanted = under_way.in_turns(await self._waiting(limit, now, platforms, under_way), limit)
+            # Not twice what we have in hand: a database that crashed may have forgotten that it was started.
+            wanted = [(id_, kind) for id_, kind in wanted if id_ not in self._in_hand]
+            self._latest = now
+            if not wanted:
+                return []
+            among = actions.c.id.in_([id_ for id_, _ in wanted])
+            still_free = select(actions.c.id).where(actions.c.finished_at.is_(None), actions.c.holder.is_(None), among)
+            # That something unrepeatable was started must be known even after the machine has died.
+            durable = any(kind in UNREPEATABLE for _, kind in wanted)
+            async with self._database.write(durable=durable) as connection:
+                locking = still_free.order_by(actions.c.id).with_for_update(skip_locked=True)
+                free = set((await connection.execute(locking)).scalars())
+                started = await self._start(connection, [id_ for id_, _ in wanted if id_ in free])
+        except Unavailable:
+            self._unsure = True
+            raise
+        for planned in started:
+            lane = Lane.of(planned)
+            self._served[lane.protects, lane.platform] = lane.community_id
+        return started
+
+    async def _waiting(
+        self, limit: int, now: datetime, platforms: Collection[Platform], under_way: UnderWay
+    ) -> Mapping[Lane, Sequence[tuple[int, str]]]:
+        """The first actions (number and kind) of every lane whose turn it may be, the next lane first."""
+        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
+            if not (await connection.execute(select(exists().where(*self._waking(now))))).scalar_one():
+                return await self._first_of_lanes(connection, limit, platforms, under_way)
+        await self._wake(now)
+        async with self._database.read() as connection:
+            return await self._first_of_lanes(connection, limit, platforms, under_way)
+
+    def _waking(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
+        """Who has slept for long enough; and where the clock was put back, whoever fell asleep in its future."""
+        over = actions.c.not_before <= now
+        if self._latest is None or now < self._latest:
+            over = or_(over, actions.c.planned_at > now, actions.c.started_at > now)
+        return literal_column(_ASLEEP, Boolean), over
+
+    async def _wake(self, now: datetime) -> None:
+        over = select(actions.c.id).where(*self._waking(now)).order_by(actions.c.id)
+        async with self._database.write(durable=False) as connection:
+            waking = (await connection.execute(over.with_for_update(skip_locked=True))).scalars().all()
+            await connection.execute(update(actions).where(actions.c.id.in_(waking)).values(not_before=None))
+
+    async def _first_of_lanes(
+        self, connection: AsyncConnection, limit: int, platforms: Collection[Platform], under_way: UnderWay
+    ) -> Mapping[Lane, Sequence[tuple[int, str]]]:
+        begin = [  # behind the last turn, and then from the beginning
+            (protects, platform, community, place)
+            for protects in (True, False)
+            for platform in platforms
+            for place, community in enumerate((self._served.get((protects, platform), ""), ""))
+        ]
+        hops = await connection.execute(self._database.sql(_LANES), {"given": codec.write_rows(begin), "limit": limit})
+        doubtful = (await connection.execute(await self._doubtful(connection, platforms))).all()
+        waiting: dict[Lane, list[tuple[int, str]]] = {
+            lane: [] for row in (*hops, *doubtful) if under_way.room(lane := _lane(row))
+        }
+        for row in doubtful:
+            if _lane(row) in waiting:
+                waiting[_lane(row)].append((row.id, row.kind))
+        if waiting:
+            first = _FIRST_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FIRST_OF_EACH_SQLITE
+            rows = codec.write_rows((lane.protects, lane.platform, lane.community_id) for lane in waiting)
+            given = {"given": rows, "each": under_way.community, "most_faults": suspects.MOST_FAULTS}
+            for row in await connection.execute(self._database.sql(first), given):
+                waiting[_lane(row)].append((row.id, row.kind))
+        return waiting
+
+    async def _doubtful(self, connection: AsyncConnection, platforms: Collection[Platform]) -> Select[AnyRow]:
+        """The suspects whose turn it is, and what is given up."""
+        awake = (actions.c.not_before.is_(None), actions.c.platform.in_(list(platforms)))
+        which = suspects.given_up(actions)
+        some = await suspects.next_suspects(connection, actions, self._database.holder, *awake)
+        if some is not None:
+            which = or_(which, actions.c.id.in_(some))
+        free = (actions.c.finished_at.is_(None), actions.c.holder.is_(None), actions.c.faults.is_not(None))
+        columns = (actions.c.id, actions.c.kind, actions.c.protects, actions.c.platform, actions.c.community)
+        return select(*columns).where(*free, *awake, which).order_by(actions.c.id)
+
+    async def _start(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
+        """In the order in which they were chosen."""
+        if not chosen:
+            return []
+        await connection.execute(
+            update(actions)
+            .where(actions.c.id.in_(chosen))
+            .values(
+                state="started",
+                holder=self._database.holder,
+                attempts=actions.c.attempts + 1,
+                started_at=self._database.clock.now(),
+            )
+        )
+        planned = {one.id: one for one in await _planned(connection, chosen)}
+        return [planned[id_] for id_ in chosen]
+
+    async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
+        """The connection broke while it was said that a lease is committed: then we hold it, and do not know it. Not
+        one of those actions has been begun."""
+        held = actions.c.holder == self._database.holder
+        await self._free(connection, held, actions.c.id.not_in(self._in_hand))
+
+    async def _free(self, connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
+        left = (*which, actions.c.finished_at.is_(None))
+        freed = await connection.execute(
+            update(actions).where(*left).values(state="planned", holder=None).returning(actions.c.id)
+        )
+        await follow_calls(connection, freed.scalars().all(), self._database.clock.now())
+
+    async def _finish(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> Sequence[None]:
+        """Whoever holds an action speaks of its last attempt; so may somebody who was thought dead, as long as nobody
+        has tried it since; and who holds it where a database that crashed has forgotten the attempt."""
+        now = self._database.clock.now()
+        told: dict[int, list[tuple[int, Outcome]]] = defaultdict(list)
+        for planned, outcome in results:
+            told[planned.id].append((planned.attempts, outcome))
+        open_ = or_(actions.c.finished_at.is_(None), actions.c.state == Unconfirmed.kind)
+        of_results = (actions.c.id.in_([planned.id for planned, _ in results]), open_)
+        async with self._database.write() as connection:
+            # Locked, always in this order: see SqlReviews.
+            found = await connection.execute(
+                select(actions.c.id, actions.c.incident, actions.c.kind, actions.c.attempts, actions.c.args)
+                .where(*of_results)
+                .order_by(actions.c.id)
+                .with_for_update()
+            )
+            outcomes, given_up = dict[int, Outcome](), set[int]()
+            for row in found:
+                of_this = (outcome for attempt, outcome in told[row.id] if attempt >= row.attempts)
+                if (first := next(of_this, None)) is None:
+                    continue
+                outcomes[row.id] = first
+                if isinstance(first, Refused) and first.given_up and row.kind not in SHOWING:
+                    given_up.add(row.incident)
+            rows = []
+            for id_, outcome in outcomes.items():
+                state, reason = codec.write_outcome(outcome)
+                rows.append({"action": id_, "to": state, "why": reason, "now": now})
+            if rows:
+                await connection.execute(_RECORD, rows)
+            await follow_calls(connection, outcomes, now, shown=given_up)
+        return [None] * len(results)
+
+    async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:
+        ids = [planned.id for planned, _, _ in postponed]
+        async with self._database.write() as connection:
+            await connection.execute(
+                select(actions.c.id).where(actions.c.id.in_(ids)).order_by(actions.c.id).with_for_update()
+            )
+            for planned, until, defect in postponed:
+                this = {"action": planned.id, "attempt": planned.attempts, "until": until}
+                await connection.execute(*((_FAULT, this | {"why": defect}) if defect else (_POSTPONE, this)))
+            await follow_calls(connection, ids, self._database.clock.now())
+        return [None] * len(postponed)
+
+    async def _give_back(self, leased: Sequence[PlannedAction]) -> None:
+        """None of them has been begun."""
+        ids = [planned.id for planned in leased]
+        own = (actions.c.id.in_(ids), actions.c.holder == self._database.holder)
+        async with self._database.write() as connection:
+            await self._free(connection, *own)
+
+
+def _lane(row: AnyRow) -> Lane:
+    return Lane(Platform(row.platform), row.community, bool(row.protects))
+
+
+async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
+    wanted = (
+        select(
+            actions.c.id,
+            actions.c.incident,
+            actions.c.args,
+            actions.c.attempts,
+            actions.c.planned_at,
+            actions.c.reason,
+            suspects.given_up(actions).label("given_up"),
+            incidents.c.decision,
+            *MESSAGE,
+        )
+        .select_from(actions.join(incidents).join(messages))
+        .where(actions.c.id.in_(chosen))
+    )
+    causes: dict[int, tuple[Message, codec.Cause]] = {}
+    planned = []
+    for row in await connection.execute(wanted):
+        if row.incident not in causes:
+            causes[row.incident] = codec.read_message(row), codec.read_cause(row.decision)
+        message, cause = causes[row.incident]
+        planned.append(
+            PlannedAction(
+                id=row.id,
+                incident_id=row.incident,
+                action=codec.read_action(row.args),
+                message=message,
+                rule=cause.rule,
+                reason=cause.reason,
+                language=cause.language,
+                attempts=row.attempts,
+                planned_at=row.planned_at,
+                defect=(row.reason or DIED) if row.given_up else "",
+            )
+        )
+    return planned

@@ -1,0 +1,172 @@
+"""The incident log over the tables: what was decided, and what came of it, read back for people."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.chat.message import MessageRef, Platform
+from bot.core.incidents.incident import Incident, Trace
+from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.rules.actions import RULE_ACTIONS, Action, Outcome, Weight
+from storage import codec
+from storage.database import Database
+from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incidents, messages, reviews
+
+#: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
+_CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
+
+#: Actions that are felt by others than the moderators.
+_FELT = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
+
+
+class SqlIncidentLog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+        wanted = [incidents.c.decided_at >= start, incidents.c.decided_at < end]
+        if community_id is not None:
+            wanted.append(incidents.c.community == community_id)
+        async with self._database.read() as connection:
+            return await _read(connection, *wanted)
+
+    async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
+        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
+        async with self._database.read() as connection:
+            return await _read(connection, among)
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        place = (incidents.c.community, incidents.c.author)
+        newest_first = func.row_number().over(
+            partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
+        )
+        recent = (
+            select(incidents, newest_first.label("place"))
+            .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
+            .subquery()
+        )
+        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_FELT))
+        m, i = messages.c, recent.c
+        wanted = (
+            select(m.platform, i.community, m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
+            .select_from(recent.join(messages, m.id == i.message))
+            .where(i.place <= each)
+            .order_by(i.decided_at, i.id)
+        )
+        async with self._database.read() as connection:
+            return [Trace(Platform(row[0]), *row[1:]) for row in await connection.execute(wanted)]
+
+    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+        return await self._one(*of_community(platform, community_id), incidents.c.id == incident_id)
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        theirs = (messages.c.platform == platform, incidents.c.author == author_id)
+        return await self._one(*theirs, incidents.c.id == incident_id)
+
+    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+        known = select(incidents.c.community).select_from(incidents.join(messages))
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                known.where(incidents.c.id == incident_id, messages.c.platform == platform)
+            )
+            return found.scalar_one_or_none()
+
+    async def _one(self, *wanted: ColumnElement[bool]) -> Incident | None:
+        async with self._database.read() as connection:
+            return next(iter(await _read(connection, *wanted)), None)
+
+    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+        counted = (
+            select(
+                func.count(incidents.c.id),
+                func.count().filter(reviews.c.call.is_not(None), reviews.c.call != Call.WRONG),
+                func.count().filter(reviews.c.call == Call.WRONG),
+                func.max(incidents.c.decided_at),
+            )
+            .select_from(incidents.join(messages).outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
+            .where(
+                incidents.c.community == community_id,
+                incidents.c.author == author_id,
+                messages.c.platform == platform,
+            )
+        )
+        async with self._database.read() as connection:
+            number, upheld, overturned, last_at = (await connection.execute(counted)).one()
+        return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at)
+
+    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+        counted = (
+            select(func.count())
+            .select_from(incidents.join(messages))
+            .where(
+                incidents.c.community == community_id,
+                incidents.c.decided_at >= start,
+                incidents.c.decided_at <= end,
+                incidents.c.rule.is_not(None),
+                messages.c.platform == platform,
+                messages.c.sent_at >= start,
+            )
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(counted)).scalar_one()
+
+
+def of_community(platform: Platform, community_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The condition that an incident, joined with its message, is this community's."""
+    return messages.c.platform == platform, incidents.c.community == community_id
+
+
+async def is_there(connection: AsyncConnection, platform: Platform, community_id: str, incident_id: int) -> bool:
+    """Whether the community has this incident."""
+    known = select(incidents.c.id).select_from(incidents.join(messages))
+    found = await connection.execute(known.where(incidents.c.id == incident_id, *of_community(platform, community_id)))
+    return found.first() is not None
+
+
+async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:
+    found = incidents.join(messages)
+    rows = await connection.execute(
+        select(incidents.c.id, incidents.c.decided_at, incidents.c.decision, incidents.c.withdrawn_at, *MESSAGE)
+        .select_from(found)
+        .where(*wanted)
+        .order_by(incidents.c.decided_at, incidents.c.id)
+    )
+    taken = await connection.execute(
+        select(actions.c.incident, actions.c.args, actions.c.state, actions.c.reason)
+        .select_from(found.join(actions))
+        .where(*wanted)
+        .order_by(actions.c.incident, actions.c.position)
+    )
+    outcomes: dict[int, list[tuple[Action, Outcome | None]]] = defaultdict(list)
+    for row in taken:
+        outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
+    closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
+    review_of = {row.incident: read_review(row) for row in closed}
+    objections = await connection.execute(select(appeals).select_from(found.join(appeals)).where(*wanted))
+    appeal_of = {row.incident: Appeal(incident_id=row.incident, words=row.words, at=row.at) for row in objections}
+    return [
+        Incident(
+            id=row.id,
+            decision=codec.read_decision(row.decision, codec.read_message(row)),
+            decided_at=row.decided_at,
+            outcomes=tuple(outcomes[row.id]),
+            review=review_of.get(row.id),
+            appeal=appeal_of.get(row.id),
+            withdrawn_at=row.withdrawn_at,
+        )
+        for row in rows
+    ]
+
+
+def read_review(row: AnyRow) -> Review:
+    """`row` has the columns of tables.reviews."""
+    return Review(
+        incident_id=row.incident,
+        call=Call(row.call),
+        moderator_id=row.moderator,
+        moderator_name=row.moderator_name,
+        at=row.at,
+    )

@@ -1,0 +1,82 @@
+"""Moderators' calls and members' appeals as tables: of those that close a review, the last counts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.chat.message import Platform
+from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.rules.actions import Action
+from storage.database import Database
+from storage.flow.calls import add_actions, follow
+from storage.records.incidents import is_there, read_review
+from storage.tables import actions, appeals, reviews
+
+
+class SqlReviews:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        async with self._database.write() as connection:
+            if not await is_there(connection, platform, community_id, review.incident_id):
+                return None
+            earlier = await self._counting(connection, review.incident_id)
+            counts = review.call.closes and not (earlier and review.call is Call.UPHOLD)
+            if earlier and review.call.closes:
+                if not review.overrules(earlier):
+                    return earlier
+                if counts:
+                    overruled = (reviews.c.incident == review.incident_id, reviews.c.closes)
+                    await connection.execute(update(reviews).where(*overruled).values(closes=False))
+            taken = await connection.execute(
+                insert(reviews)
+                .values(
+                    incident=review.incident_id,
+                    call=review.call,
+                    moderator=review.moderator_id,
+                    moderator_name=review.moderator_name,
+                    at=review.at,
+                    closes=counts,
+                )
+                .on_conflict_do_nothing()  # somebody else's was written at this very moment
+                .returning(reviews.c.id)
+            )
+            if taken.first() is None:
+                return await self._counting(connection, review.incident_id)
+            await self._follow(connection, review, due)
+            return None
+
+    async def _counting(self, connection: AsyncConnection, incident_id: int) -> Review | None:
+        closing = (reviews.c.incident == incident_id) & reviews.c.closes
+        row = (await connection.execute(select(reviews).where(closing))).one_or_none()
+        return read_review(row) if row else None
+
+    async def _follow(self, connection: AsyncConnection, review: Review, due: datetime) -> None:
+        """Locked: an action that somebody finishes just now is either seen here as done, or sees the review."""
+        locking = select(actions.c.id).where(actions.c.incident == review.incident_id).order_by(actions.c.id)
+        held = (await connection.execute(locking.with_for_update())).scalars().all()
+        now = self._database.clock.now()
+        await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
+
+    async def appeal(
+        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> bool:
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        async with self._database.write() as connection:
+            if not await is_there(connection, platform, community_id, appeal.incident_id):
+                return False
+            taken = await connection.execute(
+                insert(appeals)
+                .values(incident=appeal.incident_id, words=appeal.words, at=appeal.at)
+                .on_conflict_do_nothing()
+                .returning(appeals.c.incident)
+            )
+            if taken.first() is None:
+                return False
+            await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
+            return True

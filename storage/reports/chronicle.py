@@ -1,0 +1,315 @@
+"""The record, boiled down: a community and two instants in, the figures of what lies between out.
+
+Messages come from the quarter-hour tallies, so their number does not matter; incidents are read once, a few hundred
+at a time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.answers.counting import Count, PairCounts
+from bot.core.communities.journal import Outage
+from bot.core.guarding.verdict import Route, Task, Unscreened
+from bot.core.incidents.card import masked
+from bot.core.incidents.review import Call
+from bot.core.reporting.report import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
+from bot.core.rules.policy import Decision
+from storage import codec
+from storage.database import Database
+from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
+from storage.settings.journal import amendments_between, outages_between
+from storage.tables import MESSAGE, WAITING, AnyRow, actions, appeals, bots, incidents, messages, reviews, tallies
+
+#: How long an incident that nobody has reviewed is carried on as waiting.
+CARRIED = timedelta(weeks=4)
+
+_DONE = (Done.kind, Gone.kind)
+_Value = TypeVar("_Value")
+
+#: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
+_CLOSING = and_(reviews.c.incident == incidents.c.id, text("reviews.closes"))
+
+#: The guard's categories of every incident, in each database's own words.
+_CATEGORIES_SQLITE = "json_each(incidents.decision, '$.screening.categories') AS category"
+_CATEGORIES_POSTGRESQL = """
+    json_array_elements_text(CAST(incidents.decision AS json) #> '{screening,categories}') AS category (value)
+"""
+
+
+class SqlChronicle:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def communities(self) -> Sequence[str]:
+        known = select(tallies.c.community).distinct().order_by(tallies.c.community)
+        async with self._database.read() as connection:
+            return (await connection.execute(known)).scalars().all()
+
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+        summed = (
+            select(tallies.c.community, func.sum(tallies.c.number))
+            .where(tallies.c.quarter >= start, tallies.c.quarter < end, tallies.c.what == CHANNEL)
+            .group_by(tallies.c.community)
+        )
+        async with self._database.read() as connection:
+            return {row[0]: int(row[1]) for row in await connection.execute(summed)}
+
+    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
+        async with self._database.read() as connection:
+            counts = await _counts(connection, community_id, start, end)
+            settled = sum(counts[CHANNEL].values())
+            waiting = await _waiting(connection, community_id, start, end)
+            return Figures(
+                start=start,
+                end=end,
+                seen=settled + waiting,
+                waiting=waiting,
+                judged=counts[JUDGED][""],
+                unscreened=counts[UNSCREENED][""],
+                late=counts[LATE][""],
+                routes={Route(name): number for name, number in counts[ROUTE].items()},
+                by_quarter=await _quarters(connection, community_id, start, end),
+                by_channel=counts[CHANNEL],
+                by_bot=counts[BOT],
+                pairs=_pairs(counts),
+                bot_names=await _bot_names(connection, community_id),
+                latency={float(edge): number for edge, number in counts[LATENCY].items()},
+                entries=await _entries(connection, community_id, start, end),
+                backlog=await _backlog(connection, community_id, start, end),
+                outages=tuple(
+                    Outage(
+                        max(start, outage.begin), min(end, outage.end or max(outage.begin, self._database.clock.now()))
+                    )
+                    for outage in await outages_between(connection, start, end)
+                ),
+                amendments=tuple(await amendments_between(connection, community_id, start, end)),
+            )
+
+    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+        live = (*_decided(community_id, start, end), incidents.c.rule.is_not(None))
+        closed = incidents.outerjoin(reviews, _CLOSING)
+        felt = exists().where(
+            actions.c.incident == incidents.c.id, actions.c.kind.in_(FELT), actions.c.state.in_(_DONE)
+        )
+        by_rule = (
+            select(
+                incidents.c.rule,
+                func.count().label("flagged"),
+                func.count().filter(felt).label("acted"),
+                func.count(reviews.c.id).label("reviewed"),
+                func.count().filter(reviews.c.call == Call.WRONG).label("overturned"),
+            )
+            .select_from(closed)
+            .where(*live)
+            .group_by(incidents.c.rule)
+        )
+        done = (
+            select(actions.c.kind, func.count())
+            .select_from(incidents.join(actions))
+            .where(*live, actions.c.state.in_(_DONE))
+            .group_by(actions.c.kind)
+        )
+        categories = text(_CATEGORIES_POSTGRESQL if self._database.is_postgresql else _CATEGORIES_SQLITE)
+        named = (
+            select(text("category.value"), func.count())
+            .select_from(incidents, categories)
+            .where(*live)
+            .group_by(text("category.value"))
+        )
+        async with self._database.read() as connection:
+            counts = await _counts(connection, community_id, start, end)
+            rules = (await connection.execute(by_rule)).all()
+            return Totals(
+                seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community_id, start, end),
+                judged=counts[JUDGED][""],
+                answers=sum(counts[PAIR + Count.JUDGED].values()),
+                unsafe_answers=sum(counts[PAIR + Count.UNSAFE].values()),
+                flagged=sum(row.flagged for row in rules),
+                acted=sum(row.acted for row in rules),
+                reviewed=sum(row.reviewed for row in rules),
+                overturned=sum(row.overturned for row in rules),
+                actions={row[0]: row[1] for row in await connection.execute(done)},
+                rules={row.rule: row.flagged for row in rules},
+                categories={row[0]: row[1] for row in await connection.execute(named)},
+            )
+
+
+def _decided(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (incidents.c.community == community_id, incidents.c.decided_at >= start, incidents.c.decided_at < end)
+
+
+def _sent(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of tallies: whole quarter hours, so `start` and `end` must lie on one."""
+    return (tallies.c.community == community_id, tallies.c.quarter >= start, tallies.c.quarter < end)
+
+
+async def _counts(
+    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+) -> Mapping[str, Counter[str]]:
+    """By what is counted, then by name."""
+    summed = (
+        select(tallies.c.what, tallies.c.name, func.sum(tallies.c.number))
+        .where(*_sent(community_id, start, end))
+        .group_by(tallies.c.what, tallies.c.name)
+    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for what, name, number in await connection.execute(summed):
+        counts[what][name] = int(number)
+    return counts
+
+
+def _pairs(counts: Mapping[str, Counter[str]]) -> Mapping[str, PairCounts]:
+    """By bot."""
+    known = sorted({bot for one in Count for bot in counts[PAIR + one]})
+    return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in known}
+
+
+async def _bot_names(connection: AsyncConnection, community_id: str) -> Mapping[str, str]:
+    named = select(bots.c.bot, bots.c.name).where(bots.c.community == community_id, bots.c.name != "")
+    return {row.bot: row.name for row in await connection.execute(named)}
+
+
+async def _quarters(
+    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+) -> Mapping[datetime, int]:
+    summed = (
+        select(tallies.c.quarter, func.sum(tallies.c.number))
+        .where(*_sent(community_id, start, end), tallies.c.what == CHANNEL)
+        .group_by(tallies.c.quarter)
+        .order_by(tallies.c.quarter)
+    )
+    return {row[0]: int(row[1]) for row in await connection.execute(summed)}
+
+
+async def _waiting(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> int:
+    theirs = (messages.c.community == community_id, messages.c.sent_at >= start, messages.c.sent_at < end)
+    parts = (select(func.count()).where(part, *theirs).scalar_subquery() for part in WAITING)
+    return sum((await connection.execute(select(*parts))).one())
+
+
+async def _backlog(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> Backlog:
+    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_((Flag.kind, Escalate.kind)))
+    closed = exists(reviews.c.id).where(_CLOSING)
+    open_ = (
+        *_decided(community_id, min(start, end - CARRIED), end),
+        incidents.c.rule.is_not(None),
+        incidents.c.withdrawn_at.is_(None),
+        shown,
+        not_(closed),
+    )
+    oldest = (
+        select(incidents.c.id, incidents.c.decided_at, func.count().over().label("waiting"))
+        .where(*open_)
+        .order_by(incidents.c.decided_at, incidents.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(oldest)).first()
+    return Backlog(count=row.waiting, oldest=row.id, since=row.decided_at) if row else Backlog()
+
+
+async def _entries(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> tuple[Entry, ...]:
+    decided = _decided(community_id, start, end)
+    taken = await connection.stream(
+        select(actions.c.incident, actions.c.kind, actions.c.state, actions.c.reason)
+        .select_from(incidents.join(actions))
+        .where(*decided)
+        .order_by(actions.c.incident, actions.c.position)
+    )
+    known: dict[Deed, Deed] = {}
+    deeds: dict[int, list[Deed]] = defaultdict(list)
+    async for some in taken.partitions(1000):
+        for row in some:
+            deed = Deed(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
+            deeds[row.incident].append(known.setdefault(deed, deed))
+    closed = await connection.execute(
+        select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
+        .select_from(incidents.join(reviews, _CLOSING))
+        .where(*decided)
+    )
+    rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
+    objections = select(appeals.c.incident).select_from(incidents.join(appeals)).where(*decided)
+    appealed = set((await connection.execute(objections)).scalars())
+    found = await connection.stream(
+        select(
+            incidents.c.id,
+            incidents.c.decided_at,
+            incidents.c.decision,
+            incidents.c.rule,
+            messages.c.score,
+            *MESSAGE,
+        )
+        .select_from(incidents.join(messages))
+        .where(*decided)
+        .order_by(incidents.c.decided_at, incidents.c.id)
+        .execution_options(yield_per=500)
+    )
+    entries: list[Entry] = []
+    alike = _Alike()
+    async for rows in found.partitions():
+        entries += [
+            alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id), appealed=row.id in appealed)
+            for row in rows
+        ]
+    return tuple(entries)
+
+
+class _Alike:
+    """Makes entries of rows; values that are equal become one, for thousands of incidents have few different ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def _one(self, value: _Value) -> _Value:
+        found: _Value = self._known.setdefault(value, value)
+        return found
+
+    def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None, *, appealed: bool) -> Entry:
+        gist = codec.read_gist(row.decision, row.body)
+        entry = Entry(
+            id=row.id,
+            decided_at=row.decided_at,
+            sent_at=row.sent_at,
+            channel=self._one(row.channel),
+            channel_name=self._one(gist.channel_name),
+            author=self._one(row.author),
+            author_name=self._one(gist.author_name),
+            bot=gist.bot,
+            rule=row.rule and self._one(row.rule),
+            rules=self._one(gist.rules),
+            shadow=self._one(gist.shadow),
+            score=row.score,
+            bar=gist.bar,
+            categories=self._one(gist.categories),
+            unscreened=gist.unscreened,
+            late=gist.late,
+            deeds=self._one(deeds),
+            withheld=self._one(gist.withheld),
+            policy=self._one(gist.policy),
+            ruling=ruling,
+            appealed=appealed,
+        )
+        if not gist.bot:
+            return entry
+        decision = codec.read_decision(row.decision, codec.read_message(row))
+        return replace(entry, score=_score(decision, row.score), answer=_answer(decision))
+
+
+def _score(decision: Decision, worst: float | None) -> float | None:
+    """The score that made the rule match: of a bot's answer, one among several."""
+    reached = (finding.why.facts.get("score") for finding in decision.findings if finding.rule == decision.rule)
+    return next((score for score in reached if isinstance(score, float)), worst)
+
+
+def _answer(decision: Decision) -> Answer | None:
+    message, screening = decision.message, decision.screening
+    if not message.author.bot or isinstance(screening, Unscreened) or Task.RESPONSE_HARM not in screening.scores:
+        return None
+    prompt = None if message.prompt is None else masked(message.prompt, LONGEST_EXAMPLE)
+    return Answer(harm=screening.scores[Task.RESPONSE_HARM], prompt=prompt, text=masked(message.text, LONGEST_EXAMPLE))

@@ -1,0 +1,1 @@
+"""What was set, by whom; keys and bookmarks."""

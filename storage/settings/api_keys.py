@@ -1,0 +1,59 @@
+"""Keys to the HTTP API as a table."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, or_, select, update
+
+from bot.core.chat.message import Platform
+from bot.core.operations.keys import ApiKey
+from storage.database import Database
+from storage.tables import AnyRow, api_keys
+
+
+class SqlApiKeys:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> Sequence[ApiKey]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
+            return [_read(row) for row in rows]
+
+    async def add(self, key: ApiKey) -> None:
+        row = insert(api_keys).values(
+            id=key.id,
+            digest=key.digest,
+            platform=key.platform,
+            community=key.community_id,
+            name=key.name,
+            created_at=key.created_at,
+            used_at=key.used_at,
+            revoked_at=key.revoked_at,
+        )
+        async with self._database.write() as connection:
+            await connection.execute(row)
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        valid = (api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        async with self._database.write() as connection:
+            return (await connection.execute(update(api_keys).where(*valid).values(revoked_at=at))).rowcount > 0
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        async with self._database.write() as connection:
+            for key_id, at in sorted(uses.items()):  # in one order everywhere: processes never wait for each other
+                older = or_(api_keys.c.used_at.is_(None), api_keys.c.used_at < at)
+                await connection.execute(update(api_keys).where(api_keys.c.id == key_id, older).values(used_at=at))
+
+
+def _read(row: AnyRow) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        digest=row.digest,
+        platform=Platform(row.platform),
+        community_id=row.community,
+        name=row.name,
+        created_at=row.created_at,
+        used_at=row.used_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,101 @@
+"""The journal as tables: outages of the guard, and changes of communities' settings."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import amendments as differences
+from storage.database import Database
+from storage.tables import amendments, outages, tellings
+
+_OPEN = outages.c.ended_at.is_(None)
+
+
+class SqlJournal:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def guard_went(self, since: datetime) -> datetime:
+        async with self._database.write() as connection:
+            began: datetime | None = (
+                await connection.execute(select(func.min(outages.c.began_at)).where(_OPEN))
+            ).scalar()
+            if began is None:
+                await connection.execute(insert(outages).values(began_at=since))
+            return began or since
+
+    async def guard_came_back(self, at: datetime) -> datetime | None:
+        async with self._database.write() as connection:
+            await connection.execute(update(outages).where(_OPEN).values(ended_at=at))
+            latest: datetime | None = (await connection.execute(select(func.max(outages.c.began_at)))).scalar()
+            return latest
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        insert_one = (postgresql if self._database.is_postgresql else sqlite).insert(tellings)
+        told = insert_one.values(began_at=began, word=word, platform=platform).on_conflict_do_nothing()
+        async with self._database.write() as connection:
+            return (await connection.execute(told.returning(tellings.c.word))).first() is not None
+
+    async def guard_is_away(self) -> bool:
+        async with self._database.read() as connection:
+            return bool((await connection.execute(select(exists().where(_OPEN)))).scalar_one())
+
+    async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
+        async with self._database.read() as connection:
+            return await outages_between(connection, start, end)
+
+    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+        async with self._database.read() as connection:
+            return await amendments_between(connection, community_id, start, end)
+
+
+async def outages_between(connection: AsyncConnection, start: datetime, end: datetime) -> Sequence[Outage]:
+    touching = (
+        select(outages.c.began_at, outages.c.ended_at)
+        .where(outages.c.began_at < end, or_(_OPEN, outages.c.ended_at > start))
+        .order_by(outages.c.began_at, outages.c.id)
+    )
+    return [Outage(row.began_at, row.ended_at) for row in await connection.execute(touching)]
+
+
+async def amendments_between(
+    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+) -> Sequence[Amendment]:
+    table = amendments.c
+    made = (
+        select(table.at, table.by, table.setting, table.before, table.after)
+        .where(table.community == community_id, table.at >= start, table.at < end)
+        .order_by(table.at, table.id)
+    )
+    return [Amendment(**row._mapping) for row in await connection.execute(made)]
+
+
+async def note(connection: AsyncConnection, before: Community, after: Community, *, by: str, at: datetime) -> None:
+    """Write down what a change of settings changes, in the transaction that makes it."""
+    made = differences(before, after, by=by, at=at)
+    if made:
+        rows = [
+            {
+                "platform": after.platform,
+                "community": after.id,
+                "at": one.at,
+                "by": one.by,
+                "setting": one.setting,
+                "before": one.before,
+                "after": one.after,
+            }
+            for one in made
+        ]
+        await connection.execute(insert(amendments), rows)
+
+
+async def move(connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+    """A community has a new id."""
+    theirs = (amendments.c.platform == platform, amendments.c.community == old_id)
+    await connection.execute(update(amendments).where(*theirs).values(community=new_id))

@@ -1,0 +1,60 @@
+"""Lanes of what is written on Telegram: what is kept for one cannot be used up by the others."""
+
+import asyncio
+
+import pytest
+
+from adapters.chat.telegram.limits import KEPT_IN_ROOM, Lane, Limiter
+from bot.core.base.errors import Unavailable
+from bot.core.text.catalogue import texts
+from tests.fakes import ManualClock
+
+ROOM = -1002
+
+
+def used_up(limiter: Limiter, lane: Lane, chats: list[int]) -> int:
+    """How many calls of a lane go at once."""
+
+    async def run() -> int:
+        gone = 0
+        while True:
+            try:
+                async with limiter.turn(chats[gone % len(chats)], lane, patience=0):
+                    gone += 1
+            except Unavailable:
+                return gone
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("greedy", [Lane.NOTICE, Lane.REPORT, Lane.ANSWER, Lane.CARD])
+def test_no_lane_uses_up_what_is_kept_for_another(greedy: Lane) -> None:
+    limiter = Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: True)
+    assert used_up(limiter, greedy, [ROOM]) == 20 - sum(KEPT_IN_ROOM.values()) + KEPT_IN_ROOM.get(greedy, 0)
+    for lane, kept in KEPT_IN_ROOM.items():
+        if lane is not greedy:
+            assert used_up(limiter, lane, [ROOM]) == kept
+    assert used_up(limiter, Lane.NOTICE, [ROOM]) == 0, "20 a minute are 20"
+
+
+def test_where_no_cards_are_shown_only_answers_have_room_of_their_own() -> None:
+    limiter = Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: False)
+    assert used_up(limiter, Lane.NOTICE, [ROOM]) == 16
+    assert used_up(limiter, Lane.ANSWER, [ROOM]) == 4
+
+
+def test_urgent_cards_go_also_where_everything_else_is_written_everywhere() -> None:
+    limiter = Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: True)
+    assert used_up(limiter, Lane.NOTICE, list(range(-2000, -1900))) == 25
+    assert used_up(limiter, Lane.URGENT, [ROOM]) == 2
+
+
+def test_room_comes_back_after_a_minute() -> None:
+    clock = ManualClock()
+    limiter = Limiter(clock=clock, say=texts("ko"), is_room=lambda _: True)
+    first = used_up(limiter, Lane.CARD, [ROOM])
+    assert limiter.wait(ROOM, Lane.CARD) == pytest.approx(60)
+    assert limiter.wait(ROOM, Lane.URGENT) == 0
+    assert limiter.wait(ROOM, Lane.CARD, count=99) == pytest.approx(60), "what is too much for a minute waits for all"
+    asyncio.run(clock.advance(60))
+    assert used_up(limiter, Lane.CARD, [ROOM]) == first

@@ -1,0 +1,109 @@
+"""What the journal makes of changes and outages."""
+
+import asyncio
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.communities.journal import Outage, amendments, downtime
+from bot.core.communities.policies import Policies
+from bot.core.operations.alarm import GUARD, Alarm
+from bot.core.reporting.schedule import DAYS
+from bot.core.rules.policy import Policy, Watch
+from bot.core.text.catalogue import LANGUAGES, texts
+from tests.builders import NOW, later, put_settings
+from tests.fakes import MemoryJournal, MemoryStore
+
+CAFE = Community(platform=Platform.DISCORD, id="1")
+
+
+def test_a_change_is_told_setting_by_setting() -> None:
+    before = replace(CAFE, thresholds={"abuse": 0.8, "slur": 0.5}, urgent=("7", "9"))
+    after = replace(CAFE, name="새 이름", welcomed=True, thresholds={"abuse": 0.85}, paused_until=NOW, mode=Watch.WATCH)
+    told = [(one.setting, one.before, one.after) for one in amendments(before, after, by="하늘", at=NOW)]
+    assert told == [
+        ("mode", "", "watch"),
+        ("paused_until", "", NOW.isoformat(timespec="seconds")),
+        ("thresholds.abuse", "0.8", "0.85"),
+        ("thresholds.slur", "0.5", ""),
+        ("urgent", "7, 9", ""),
+    ]
+    assert amendments(after, replace(after, name="또"), by="", at=NOW) == ()
+
+
+def test_every_setting_has_a_name_in_reports() -> None:
+    changed = Community(
+        platform=Platform.TELEGRAM, id="2", name="고양이", language="en", timezone="UTC", preset="strict",
+        mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
+        exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
+        paused_until=NOW, welcomed=True, native_filter=True, report_day="sunday", report_hour=9, daily_digest=True,
+        alert_at=5, left_at=NOW,
+    )  # fmt: skip
+    names = {field.name for field in fields(Community)} - {"version"}
+    assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
+    told = {one.setting.partition(".")[0]: one.after for one in amendments(CAFE, changed, by="", at=NOW)}
+    assert told.keys() == names - {"platform", "id", "name", "welcomed", "left_at"}
+    for language in LANGUAGES:
+        say = texts(language)
+        for setting, after in told.items():
+            assert f"report.setting.{setting}" in say, (language, setting)
+            assert after not in ("True", "False") or f"report.value.{setting}.{after}" in say, (language, setting)
+        assert all(f"report.value.report_day.{day}" in say for day in (*DAYS, "off"))
+
+
+def test_outages_that_overlap_count_once() -> None:
+    assert downtime([]) == timedelta(0)
+    some = [Outage(later(100), later(200)), Outage(NOW, later(60)), Outage(later(150), later(160))]
+    assert downtime([*some, Outage(later(190), later(230))]) == timedelta(seconds=190)
+
+
+def test_who_changed_it_reaches_the_journal() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
+        await put_settings(policies, replace(CAFE, mode=Watch.LIVE), by="하늘")
+        (made,) = await store.journal.amendments("1", NOW, later(1))
+        assert (made.by, made.setting, made.after) == ("하늘", "mode", "live")
+
+    asyncio.run(scenario())
+
+
+def test_a_return_is_written_down_however_long_the_database_is_away() -> None:
+    class Flaky(MemoryJournal):
+        failures = 2
+
+        async def guard_came_back(self, at: datetime) -> None:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise Unavailable("restarting")
+            await super().guard_came_back(at)
+
+    async def scenario() -> None:
+        store, journal = MemoryStore(), Flaky()
+        policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
+        is_there = False
+
+        async def answers() -> bool:
+            return is_there
+
+        alarm = Alarm(
+            answers={GUARD: answers},
+            policies=policies,
+            platforms={},
+            journal=journal,
+            inbox=store.inbox,
+            clock=store.clock,
+            language="ko",
+        )
+        running = asyncio.create_task(alarm.run())
+        await store.clock.advance(60)
+        assert await journal.guard_is_away()
+        is_there = True
+        await store.clock.advance(30)
+        (outage,) = journal.away
+        assert outage.begin == NOW and outage.end and later(60) <= outage.end <= later(61)
+        running.cancel()
+
+    asyncio.run(scenario())

@@ -1,0 +1,223 @@
+"""A configuration is taken whole, or refused with one sentence that names the file, the key and what to change."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.config import Bots, load, preset, warnings
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.rules.actions import Delete, Flag
+from bot.core.rules.conditions import Pair, PairIs
+from bot.core.rules.policy import Policy, Watch, decide
+from bot.core.text.catalogue import LANGUAGES, texts
+from tests.builders import NOW, message, verdict
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+def refusal(tmp_path: Path, content: str, language: str = "en") -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(content, "utf-8")
+    with pytest.raises(Broken) as refused:
+        load(path, texts(language), {})
+    sentence = str(refused.value)
+    assert "\n" not in sentence and "mine.toml" in sentence
+    return sentence
+
+
+def test_nothing_at_all_is_a_configuration(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    assert load(empty, texts("ko"), {}) == load(None, texts("ko"), {})
+
+
+def test_the_example_names_every_key_and_holds_the_defaults() -> None:
+    config = load(EXAMPLE, texts("en"), {})
+    assert config.model_copy(update={"rules": []}) == load(None, texts("en"), {})
+    written = EXAMPLE.read_text("utf-8")
+    for section, content in config.model_dump().items():
+        assert f"[{section}]" in written or section == "rules"
+        for key in content if isinstance(content, dict) else ():
+            assert f"\n{key} = " in written or f"\n# {key} = " in written, f"{section}.{key}"
+
+
+def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
+    config = load(None, texts("en"), {"JIKIMI_DISCORD_TOKEN": "sesame"})
+    assert config.discord.token.get_secret_value() == "sesame"
+    assert "sesame" not in repr(config)
+    assert "sesame" not in refusal(tmp_path, 'discord = {token = ["sesame"]}')
+    assert "***" in load_text(tmp_path, '[storage]\nurl = "postgresql://me:sesame@host/db"').storage.shown
+
+
+def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
+    database, server = "postgresql://jk:SESAME@db/j", "http://u:SESAME@h:8000"
+    config = load_text(tmp_path, f'[storage]\nurl = "{database}"\n[guard]\nservers = ["{server}"]')
+    assert "SESAME" not in repr(config) + config.storage.shown
+    assert (
+        "SESAME" not in load_text(tmp_path, '[storage]\nurl = "postgresql://h/j?user=a&password=SESAME"').storage.shown
+    )
+    for bad in (f'storage = {{url = ["{database}"]}}', 'guard = {servers = ["u:SESAME@h"]}', "guard = {servers = 5}"):
+        assert "SESAME" not in refusal(tmp_path, bad)
+    assert "SESAME" not in refusal(tmp_path, '[telegram]\napi_url = "https:/u:SESAME@h"')
+
+
+def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
+    path = tmp_path / "fine.toml"
+    path.write_text(content, "utf-8")
+    return load(path, texts("en"), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "hint"),
+    [
+        ("[defalts]\n", "defalts", "defaults"),
+        ("[defaults]\npreste = 'strict'", "defaults.preste", "preset"),
+        ("[defaults]\npreset = 'harsh'", "defaults.preset", "balanced"),
+        ("[defaults]\ntimezone = 'Seoul'", "defaults.timezone", "Asia/Seoul"),
+        ("[defaults]\nlate_after = '10'", "defaults.late_after", "10m"),
+        ("[report]\nhour = 24", "report.hour", "23"),
+        ("[report]\nday = 'funday'", "report.day:", "'off'"),
+        ("[http]\nlisten = 'nonsense'", "http.listen", "127.0.0.1:8080"),
+        ("[http]\nlisten = '127.0.0.1:99999'", "http.listen", "127.0.0.1:8080"),
+        ("[http]\nmetrics_listen = 'http://127.0.0.1:80'", "http.metrics_listen", "127.0.0.1:8080"),
+        ("[http]\nper_second = 0", "http.per_second", "1"),
+        ("[report]\nhour = '9'", "report.hour", "whole number"),
+        ("guard = 'embedded'", "guard", "[table]"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\n[rules.when]\n", "rules", "condition"),
+        ("[[rules]]\nname = 'x'\nthen = []\nwhen.edited = true", "rules", "action"),
+        ("[[rules]]\nname = 'x'\nthen = ['shout']\nwhen.edited = true", "rules[1].then[1]", "timeout 10m"),
+        ("[[rules]]\nname = 'x'\nthen = ['timeout ages']\nwhen.edited = true", "rules[1].then[1]", "10m"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.channels = []", "rules[1].when.channels", "empty"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text = {}", "rules", "group"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['/(/']", "rules", "regular expression"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['/a*/']", "rules", "everything"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 1.5}", "rules[1].when.score.at_least", "1"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.score = {at_least = 0.9, below = 0.5}", "rules", "never match"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pair = {is = 'bad'}", "rules[1].when.pair.is", "over_refusal"),
+        (
+            "[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pair = {is = 'over_refusal'}\nwhen.by_bot = false",
+            "rules",
+            "never",
+        ),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = []", "rules[1].when.pairing", "empty"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = ['sure']", "rules[1].when.pairing[1]", "certain"),
+        ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.offences = {times = 0, within = '1h'}", "offences.times", "1"),
+        ("[bots]\nquiet = 'soon'", "bots.quiet", "10m"),
+        ("[bots]\nlook = 0", "bots.look", "1"),
+        ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
+        ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
+        ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
+        ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
+        ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
+        ("not toml", "mine.toml", "TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, content: str, key: str, hint: str) -> None:
+    sentence = refusal(tmp_path, content)
+    assert key in sentence and hint in sentence, sentence
+    assert key in refusal(tmp_path, content, "ko")
+
+
+def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Path) -> None:
+    rule = "[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.text.any_of = ['바보', '/(?<![가-힣])니/']"
+    config = load_text(tmp_path, rule)
+    for language in LANGUAGES:
+        (warning,) = warnings(config, texts(language))
+        assert "/(?<![가-힣])니/" in warning and " x" in warning
+    assert len(config.policy.to_search) == 1
+    fine = load_text(tmp_path, rule.replace("(?<![가-힣])", r"\\b"))
+    assert warnings(fine, texts("ko")) == [] and fine.policy.to_search == ()
+
+
+def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:
+    wide = "[[rules]]\nname = 'wide'\nthen = ['flag', 'delete']\nwhen.score = {at_least = 0.5}\n"
+    narrow = "[[rules]]\nname = 'narrow'\nthen = ['flag']\nwhen.score = {at_least = 0.7}\n"
+    sentence = refusal(tmp_path, wide + narrow)
+    assert "narrow" in sentence and "wide" in sentence
+    assert "twice" in refusal(tmp_path, wide + wide)
+
+
+def test_own_rules_replace_shipped_ones_of_the_same_name(tmp_path: Path) -> None:
+    config = load_text(
+        tmp_path,
+        "[defaults]\ndisabled_rules = ['flood']\n"
+        "[[rules]]\nname = 'abuse'\nthen = ['delete']\nwhen.score = {at_least = 0.7}",
+    )
+    rules = {rule.name: rule for rule in config.policy.rules}
+    assert "flood" not in rules
+    assert [action.kind for action in rules["abuse"].then] == ["delete"]
+    assert next(iter(rules)) == "abuse"
+
+
+def test_a_pairs_bar_is_moved_like_a_scores() -> None:
+    config = load(None, texts("en"), {})
+    community = Community(
+        platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
+        bot_owners={"7": "mine"},
+    )  # fmt: skip
+    policy = config.model_copy(update={"bots": Bots(owners={"7": "70", "8": "80"})}).policy_of(community)
+    (rule,) = [rule for rule in policy.rules if rule.name == "doubtful-answer"]
+    assert rule.when == (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=0.8),)
+    assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "80"}
+
+
+def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:
+    wide, narrow = (
+        f"[[rules]]\nname = 'p{bar}'\nthen = ['flag']\nwhen.pair = {{is = 'harmful_answer', at_least = 0.{bar}}}\n"
+        for bar in (8, 9)
+    )
+    assert "p8" in refusal(tmp_path, wide + narrow) and "p9" in refusal(tmp_path, wide + narrow)
+    load_text(tmp_path, narrow + wide.replace("harmful_answer", "over_refusal"))
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> None:
+    rules = [text.rule() for text in preset(name)]  # type: ignore[arg-type]
+    for place, rule in enumerate(rules):
+        assert rule.when and rule.then and rule.contradiction() is None
+        assert not any(earlier.makes_pointless(rule) for earlier in rules[:place]), rule.name
+        assert all(getattr(rule.reason, language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://t.me/+AbCdEf12 저희 방 초대 링크예요",
+        "https://discord.gg/abcdef",
+        "https://open.kakao.com/o/sAbCdEf 들어오세요",
+    ],
+)
+def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: str) -> None:
+    policy = Policy(rules=tuple(one.rule() for one in preset(name)))  # type: ignore[arg-type]
+    decision = decide(message(text=text), verdict(0.0), policy, at=NOW)
+    assert decision.actions == (() if name == "gentle" else (Flag(),))
+    advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)
+    assert (Delete() in advertised.actions) is (name != "gentle")
+
+
+def test_the_version_names_the_content() -> None:
+    default = load(None, texts("ko"), {})
+    same = load(None, texts("en"), {})
+    assert default.policy.version == same.policy.version != ""
+    assert default.policy.mode is Watch.WATCH
+
+
+def test_a_schedule_is_what_the_community_has_set_and_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('report = {day = "off", hour = 7, daily = true, alert = 9, alert_within = "5m"}', "utf-8")
+    config = load(path, texts("en"), {})
+    unset = Community(platform=Platform.DISCORD, id="1")
+    schedule = config.schedule_of(unset)
+    assert (schedule.weekday, schedule.hour, schedule.daily, schedule.timezone) == (None, 7, True, "Asia/Seoul")
+    assert (schedule.burst.incidents, schedule.burst.within) == (9, timedelta(minutes=5))
+    own = replace(unset, report_day="friday", report_hour=0, daily_digest=False, alert_at=0, timezone="Europe/Berlin")
+    schedule = config.schedule_of(own)
+    assert (schedule.weekday, schedule.hour, schedule.daily, schedule.timezone) == (4, 0, False, "Europe/Berlin")
+    assert schedule.burst.incidents == 0
+    assert "report.day" in refusal(tmp_path, 'report = {day = "payday"}')
+    assert "report.workers" in refusal(tmp_path, "report = {workers = 0}")

@@ -1,0 +1,131 @@
+"""What moderators see of an incident: masked text, what can be pressed, and the sentences."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.core.chat.message import Author
+from bot.core.incidents.card import LONGEST_TEXT, Button, Tone, buttons, masked, press_id, pressed, tone
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.rules.actions import (
+    Action,
+    Answer,
+    Ban,
+    Delete,
+    Done,
+    Escalate,
+    Flag,
+    Lift,
+    Outcome,
+    Refused,
+    Restore,
+    Timeout,
+)
+from bot.core.text.catalogue import texts
+from bot.wording.cards import card_of
+from tests.builders import NOW, decision, message
+
+NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
+
+
+def incident(*outcomes: tuple[Action, Outcome | None], bot: bool = False, review: Review | None = None) -> Incident:
+    about = replace(message("1", "씨발 꺼져"), author=Author(id="7", name="민지", bot=bot))
+    return Incident(id=12, decision=decision(about, Delete()), decided_at=NOW, outcomes=outcomes, review=review)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("씨발 꺼져", "씨○ 꺼○"),
+        ("fuck you!", "f○○○ y○○!"),
+        ("한 줄\n다음 줄", "한 줄 다○ 줄"),
+        ("https://bad.example/1234", "h○○○○://b○○.e○○○○○○/1○○○"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_masked_and_still_recognised(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(masked("가나 " * 1000)) == LONGEST_TEXT
+
+
+@pytest.mark.parametrize("button", Button)
+def test_a_press_comes_back_as_it_went_out(button: Button) -> None:
+    carried = press_id(button, 123456789012345678)
+    assert pressed(carried) == (button, 123456789012345678)
+    assert len(carried.encode()) <= 64
+
+
+@pytest.mark.parametrize("carried", ["", "jikimi:right:", "jikimi:nothing:1", "jikimi:right:1 ", "other:right:1"])
+def test_what_is_not_ours_is_no_press(carried: str) -> None:
+    assert pressed(carried) is None
+
+
+def offered(about: Incident) -> set[Button]:
+    return set(buttons(about)) - {Button.REVEAL, Button.HISTORY}
+
+
+def called(call: Call) -> Review:
+    return Review(incident_id=12, call=call, moderator_id="1", moderator_name="달", at=NOW)
+
+
+def test_buttons_offer_what_can_still_be_done() -> None:
+    sanctions = {Button.TIMEOUT, Button.BAN}
+    fresh = {Button.RIGHT, Button.WRONG, Button.DELETE, Button.ESCALATE}
+    assert offered(incident((Flag(), Done()))) == fresh | sanctions
+    deleted = offered(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
+    assert Button.DELETE not in deleted and Button.TIMEOUT not in deleted and Button.BAN in deleted
+    assert Button.DELETE in offered(incident((Delete(), Refused("no"))))
+    assert offered(incident((Flag(), Done()), bot=True)) == fresh
+
+
+def test_a_closed_card_offers_what_may_be_needed_next() -> None:
+    """Telegram review, B17: after [right] nobody could ban, and nobody could lift."""
+    right, timeout, ban, wrong = map(called, (Call.RIGHT, Call.TIMEOUT, Call.BAN, Call.WRONG))
+    silenced, banned = (Timeout(timedelta(minutes=10)), Done()), (Ban(), Done())
+    assert offered(incident((Delete(), Done()), review=right)) == {Button.WRONG, Button.TIMEOUT, Button.BAN}
+    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == {Button.WRONG, Button.BAN, Button.LIFT}
+    assert offered(incident((Delete(), Done()), banned, review=ban)) == {Button.WRONG, Button.LIFT}
+    lifted = incident((Delete(), Done()), banned, (Lift(), Done()), (Restore(), Done("1")), review=wrong)
+    assert offered(lifted) == {Button.RIGHT}
+
+
+def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
+    """Discord review, H2."""
+    appeal = Appeal(incident_id=12, words="억울해요", at=NOW)
+    banned = ((Delete(), Done()), (Ban(), Done()))
+    open_ = replace(incident(*banned, review=called(Call.BAN)), appeal=appeal)
+    assert offered(open_) == {Button.ACCEPT, Button.UPHOLD, Button.LIFT}
+    assert tone(open_) is Tone.OPEN
+    assert {Button.ACCEPT, Button.UPHOLD} <= offered(replace(incident((Flag(), Done())), appeal=appeal))
+    told = replace(open_, outcomes=(*open_.outcomes, (Answer(accepted=False), Done())))
+    assert offered(told) == {Button.WRONG, Button.LIFT}
+    assert (Button.ACCEPT.call, Button.UPHOLD.call) == (Call.WRONG, Call.UPHOLD)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_card_says_everything_and_never_the_text_itself(language: str) -> None:
+    closed = Review(incident_id=12, call=Call.WRONG, moderator_id="1", moderator_name="달", at=NOW)
+    shown = incident((Delete(), Refused("no permission")), (Flag(), Done()), review=closed)
+    say = texts(language)
+    card = card_of(shown, NOBODY, say, "Asia/Seoul", more=(13, 14))
+    assert (card.incident_id, card.tone, card.text) == (12, Tone.CLOSED, "씨○ 꺼○")
+    lines = {line.label: line.value for line in card.lines}
+    assert lines[say["card.author"]] == "민지"
+    assert lines[say["card.score"]] == "0.90"
+    assert "no permission" in lines[say["card.done"]]
+    assert lines[say["card.history"]] == say["card.first_time"]
+    assert "2" in lines[say["card.more"]]
+    assert "달" in lines[say["card.review"]] and "21:00" in lines[say["card.review"]]
+    assert "씨발" not in str(card)
+
+
+def test_urgent_stands_out() -> None:
+    say = texts("ko")
+    assert card_of(incident((Escalate(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.URGENT
+    assert card_of(incident((Flag(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.OPEN
+    assert card_of(incident((Delete(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.ACTED

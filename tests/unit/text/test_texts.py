@@ -1,0 +1,33 @@
+"""Korean and English say the same things with the same facts."""
+
+import re
+import string
+from pathlib import Path
+
+from bot.core.text.catalogue import LANGUAGES, texts
+
+
+def placeholders(sentence: str) -> set[str]:
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+def test_both_languages_have_the_same_keys_and_facts() -> None:
+    korean, english = (texts(language).sentences for language in LANGUAGES)
+    assert korean.keys() == english.keys()
+    for key in korean:
+        assert placeholders(korean[key]) == placeholders(english[key]), key
+
+
+def test_korean_is_korean() -> None:
+    for key, sentence in texts("ko").sentences.items():
+        assert re.search("[가-힣]", sentence) or not re.search("[A-Za-z]", re.sub("{.*?}", "", sentence)), key
+
+
+def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
+    domain = Path(__file__).parents[2] / "bot" / "domain"
+    sources = "".join((domain / name).read_text("utf-8") for name in ("conditions.py", "rules.py"))
+    codes = re.findall(r'Why\(\s*"(\w+)"|else "(\w+)"', sources)
+    found = {code for pair in codes for code in pair if code}
+    assert len(found) > 25
+    for code in found:
+        assert f"why.{code}" in texts("ko"), code
