@@ -14,6 +14,7 @@ import discord
 import pytest
 
 from adapters.chat.discord.moderators.asking import PERMISSION
+from adapters.chat.telegram.moderators import setup
 from adapters.chat.telegram.moderators.commands import ANYBODYS, DEEDS
 from adapters.http_api.openapi import document
 from bot.core.answers.bot import Bot
@@ -94,7 +95,7 @@ def test_the_page_names_every_command_callback_and_route() -> None:
         assert f"`{name}`" in on_discord, name
     for name in (*DEEDS, *ANYBODYS):
         assert f"`/{name}`" in on_telegram, name
-    menu = (Path(__file__).parents[2] / "adapters" / "telegram" / "setting_up.py").read_text("utf-8")
+    menu = Path(setup.__file__).read_text("utf-8")
     (choices,) = re.findall(r"setup:\(-\[0-9\]\{1,18\}\):\(([a-z|]+)\)", menu)
     for choice in choices.split("|"):
         assert f"`setup:{choice}`" in on_telegram, choice

@@ -16,7 +16,7 @@ from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import NOW, message, verdict
 
-EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
 
 def refusal(tmp_path: Path, content: str, language: str = "en") -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-CORPUS = Path(__file__).parents[2] / "corpus"
+CORPUS = Path(__file__).parents[3] / "corpus"
 LINES, HELD_OUT = sorted(CORPUS.glob("lines/*.jsonl")), sorted(CORPUS.glob("held_out/*.jsonl"))
 ARGUABLE = CORPUS / "arguable.jsonl"
 KINDS = {

@@ -13,8 +13,8 @@ from adapters.guards.embedded.training import TESTS, TRAINING
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, Task
 
-SAMPLE = Path(__file__).parents[1] / "data" / "labelled.jsonl"
-KOREAN = Path(__file__).parents[3] / "shared" / "data" / "korean"
+SAMPLE = Path(__file__).parents[2] / "data" / "labelled.jsonl"
+KOREAN = Path(__file__).parents[4] / "shared" / "data" / "korean"
 
 
 def written(path: Path, *rows: dict[str, Any]) -> Path:

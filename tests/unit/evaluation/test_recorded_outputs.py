@@ -9,8 +9,8 @@ from adapters.guards.dialects import DIALECTS, Answer, Question
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Verdict
 
-FIXTURE = Path(__file__).parents[1] / "data" / "wildguard_ko_outputs.jsonl"
-ALL_OUTPUTS = Path(__file__).parents[3] / "shared" / "data" / "wildguard_ko_outputs.jsonl.gz"
+FIXTURE = Path(__file__).parents[2] / "data" / "wildguard_ko_outputs.jsonl"
+ALL_OUTPUTS = Path(__file__).parents[4] / "shared" / "data" / "wildguard_ko_outputs.jsonl.gz"
 
 
 def triples(rows: tuple[RecordedOutput, ...]) -> Counter[str]:

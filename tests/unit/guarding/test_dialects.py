@@ -37,7 +37,7 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, 
 
 TEMPLATES = json.loads(files("adapters.guards.dialects").joinpath("templates.json").read_text(encoding="utf-8"))
 T = {key: entry["text"] for key, entry in TEMPLATES.items()}
-REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "guard_templates.json"
+REFERENCE = Path(__file__).parents[4] / "shared" / "data" / "guard_templates.json"
 
 VERSION = GuardVersion(name="guard")
 PAIR = Exchange(prompt="{prompt}", response="{response}")
