@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
@@ -20,6 +21,7 @@ from adapters.chat.discord.errors import InvalidAnswers
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 
+LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused (D27)
 PER_SECOND = 45.0  # of Discord's 50: both clocks and every network hop add some unevenness
 BURST = 3  # requests that may go at once after a quiet moment
 FAIR = 15  # every so many turns the longest wait is ended, whatever comes first otherwise

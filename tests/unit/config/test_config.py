@@ -14,7 +14,7 @@ from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.rules.actions import Delete, Flag
+from bot.core.rules.actions import Delete, Flag, Timeout
 from bot.core.rules.conditions import Pair, PairIs
 from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
@@ -201,6 +201,11 @@ def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Pa
     assert len(config.policy.to_search) == 1
     fine = load_text(tmp_path, rule.replace("(?<![가-힣])", r"\\b"))
     assert warnings(fine, texts("ko")) == [] and fine.policy.to_search == ()
+
+
+def test_a_time_out_lasts_as_long_as_it_says_whatever_a_platform_makes_of_it(tmp_path: Path) -> None:
+    config = load_text(tmp_path, "[[rules]]\nname = 'x'\nthen = ['timeout 60d']\nwhen.edited = true")
+    assert config.rules[0].rule().then == (Timeout(timedelta(days=60)),)
 
 
 def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:

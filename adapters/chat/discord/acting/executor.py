@@ -22,7 +22,7 @@ from adapters.chat.discord.errors import (
     missing_here,
     outcome_of,
 )
-from adapters.chat.discord.limits import Room
+from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.appeals import appeal_view
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
@@ -59,7 +59,6 @@ from bot.wording.cards import answer, told
 
 _log = structlog.get_logger(__name__)
 
-LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 SHORT_REPLY_STAYS = timedelta(seconds=30)

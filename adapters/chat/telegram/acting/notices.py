@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.limits import LONGEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
@@ -243,7 +243,7 @@ def measures(incident: Incident | None, say: Texts) -> str:
 def _measure(action: Action, say: Texts) -> str:
     match action:
         case Timeout(lasting=lasting):
-            return say("telegram.muted_for", span=span(lasting, say))
+            return say("telegram.muted_for", span=span(min(lasting, LONGEST_MUTE), say))
         case Delete() | Kick() | Ban():
             return say[f"action.{action.kind}"]
     return ""
