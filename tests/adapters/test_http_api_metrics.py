@@ -12,7 +12,7 @@ from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
-from bot.app.wiring import _replica_figures
+from bot.app.guards import _replica_figures
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.verdict import Route, Verdict
 from bot.core.incidents.incident import PlannedAction
