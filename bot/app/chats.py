@@ -1,19 +1,13 @@
 """A configuration -> the chat networks that are wanted."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from adapters.chat.rehearsal import RehearsalChat
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import Texts
-
-if TYPE_CHECKING:
-    pass
-
-
-from bot.app.application import Core
 
 
 def _discord(core: Core, say: Texts) -> ChatPlatform:

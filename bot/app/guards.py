@@ -1,23 +1,18 @@
 """A name and a configuration -> the guard that judges."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapters.guards.dialects import DIALECTS
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.base.errors import Broken
-from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
-
-if TYPE_CHECKING:
-    pass
-
 
 OpenGuard = AbstractAsyncContextManager[Guard]
 
@@ -29,7 +24,7 @@ def _embedded(config: Config) -> OpenGuard:
     return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
 
 
-def _stand_in(config: Config) -> Guard | None:
+def stand_in(config: Config) -> Guard | None:
     """Who judges while a guard model is away. The embedded guard is never away."""
     if config.guard.name == "embedded":
         return None
@@ -129,10 +124,3 @@ def capabilities() -> list[dict[str, Any]]:
         "unverified": [],
     }
     return [row, *of_dialects()]
-
-
-def _replica_figures(guard: Guard) -> Sequence[ReplicaFigures]:
-    """Of every guard server, however deep it lies within the guard."""
-    inner = [figures for part in getattr(guard, "within", ()) for figures in _replica_figures(part)]
-    own = getattr(guard, "replica_figures", None)
-    return [*inner, *own()] if own else inner

@@ -1,21 +1,29 @@
 """What reports are made from, drawn with and sent by."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from adapters.system_clock import SystemClock
+from bot.app.parts import Stores
+from bot.app.runner import Service
 from bot.config import Config
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.reporting.building import Editor
+from bot.core.reporting.bursts import BurstWatch
+from bot.core.reporting.delivering import Courier
 from bot.core.reporting.ports import Chronicle, Deliveries, ReportPress, Timetable
+from bot.core.reporting.scheduling import Scheduler
 from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.reports.chronicle import SqlChronicle
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.communities import SqlCommunities
-
-if TYPE_CHECKING:
-    pass
 
 
 @asynccontextmanager
@@ -61,3 +69,63 @@ def report_press(*, unmasked: bool = False) -> ReportPress:
     from adapters.reports.pages import ReportPages
 
     return ReportPages(unmasked=unmasked)
+
+
+async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Bell, opened: AsyncExitStack) -> Scheduler:
+    return Scheduler(
+        communities=stores.communities,
+        schedule_of=config.schedule_of,
+        timetable=await opened.enter_async_context(_timetable()),
+        deliveries=stores.deliveries,
+        chronicle=stores.chronicle,
+        bookmarks=stores.bookmarks,
+        clock=clock,
+        planned=planned,
+    )
+
+
+def editor(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> Editor:
+    presses = opened.enter_context(_presses(config.report.workers))
+    return Editor(chronicle=stores.chronicle, policies=policies, press=presses, clock=clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Those who send reports: what is due, and what is news."""
+
+    courier: Courier
+    bursts: BurstWatch
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.courier.run, self.bursts.run
+
+
+def sending(
+    config: Config,
+    stores: Stores,
+    policies: Policies,
+    editor: Editor,
+    connected: Mapping[Platform, ChatPlatform],
+    clock: Clock,
+    planned: Bell,
+) -> Sending:
+    courier = Courier(
+        deliveries=stores.deliveries,
+        editor=editor,
+        policies=policies,
+        schedule_of=config.schedule_of,
+        platforms=connected,
+        clock=clock,
+        planned=planned,
+        at_once=config.report.workers + 8,
+    )
+    bursts = BurstWatch(
+        policies=policies,
+        schedule_of=config.schedule_of,
+        incidents=stores.incidents,
+        deliveries=stores.deliveries,
+        clock=clock,
+        planned=planned,
+    )
+    return Sending(courier=courier, bursts=bursts)
