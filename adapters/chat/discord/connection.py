@@ -1,7 +1,6 @@
 """The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -42,6 +41,7 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Author, Message, Platform
@@ -144,7 +144,7 @@ class DiscordChat:
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
         self._commands = Commands(self.client, desk, clock, self._automod, appeals, member_names=member_names)
-        self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
+        self._texts = Bounded[int, int](REMEMBERED)  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
         self._ours: frozenset[int] = frozenset()
@@ -338,8 +338,6 @@ class DiscordChat:
         if message.flags.components_v2 and not text:
             _log.warning("components that we cannot read", guild=message.guild and message.guild.id, message=message.id)
         self._texts[message.id] = hash(text)
-        if len(self._texts) > REMEMBERED:
-            self._texts.popitem(last=False)
         files = text_files(message)
         if files or self._pairs.needs_a_look(message):
             self._begin(self._arrivals.put_when_read(self._read_more(message, files), late=late))

@@ -1,7 +1,6 @@
 """Telegram as a chat platform: updates come in and are confirmed only once their messages are kept; actions go out."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from adapters.chat.telegram.receiving.joins import Joins
 from adapters.chat.telegram.receiving.pairing import Pairs
 from adapters.chat.telegram.receiving.reading import GROUPS, read, read_plainly
 from adapters.chat.telegram.requests import AiohttpRequest
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Author, Kind, Message, Platform
@@ -102,7 +102,7 @@ class TelegramChat:
         self._pairs = Pairs(clock=clock, inbox=inbox)
         self._albums = Albums(clock=clock, inbox=inbox)
         self._joins = Joins()
-        self._said: OrderedDict[int, int] = OrderedDict()  # hashes: which message -> what it said last
+        self._said = Bounded[int, int](REMEMBERED)  # hashes: which message -> what it said last
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -180,9 +180,6 @@ class TelegramChat:
         if message.kind is Kind.EDIT and self._said.get(key) == said:
             return False
         self._said[key] = said
-        self._said.move_to_end(key)
-        if len(self._said) > REMEMBERED:
-            self._said.popitem(last=False)
         return True
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------

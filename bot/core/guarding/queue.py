@@ -31,6 +31,7 @@ from itertools import count
 
 import structlog
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
 from bot.core.guarding.figures import QueueFigures
@@ -158,7 +159,7 @@ class GuardQueue:
     _unranked: list[_Ticket] = field(default_factory=list)  # came while the line was too long
     _by_age: deque[_Ticket] = field(default_factory=deque)  # those that wait, and some that do not any more
     _tickets: dict[Key, _Ticket] = field(default_factory=dict)
-    _verdicts: OrderedDict[bytes, tuple[float, Verdict]] = field(default_factory=OrderedDict)
+    _verdicts: Bounded[bytes, tuple[float, Verdict]] = field(init=False)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _newcomer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -170,6 +171,7 @@ class GuardQueue:
     _pace: _Pace = field(init=False)
 
     def __post_init__(self) -> None:
+        self._verdicts = Bounded(self.remember)
         self._pace = _Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch))
         self._well.set()
 
@@ -436,10 +438,9 @@ class GuardQueue:
         else:
             self.figures.judged += 1
             later = screening.again()
-            self._verdicts[ticket.key[0]] = (self.clock.monotonic() + self.remember_for, later)
-            if len(self._verdicts) > self.remember:
-                self._verdicts.popitem(last=False)
+            if len(self._verdicts) == self.remember and ticket.key[0] not in self._verdicts:
                 self.figures.forgotten += 1
+            self._verdicts[ticket.key[0]] = (self.clock.monotonic() + self.remember_for, later)
         for answer in ticket.answers:
             if not answer.done():
                 answer.set_result(screening)

@@ -1,6 +1,5 @@
 """Planned actions -> Discord: what must not be tried is refused here, the rest is one request each."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -28,6 +27,7 @@ from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.chat.recalling import PIECES
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message, Platform
@@ -109,7 +109,7 @@ class Hands:
     invalid: InvalidAnswers
     own_webhooks: set[int] = field(default_factory=set)
     _deletions: Deletions = field(init=False)
-    _webhooks: OrderedDict[int, discord.Webhook] = field(default_factory=OrderedDict)
+    _webhooks: Bounded[int, discord.Webhook] = field(default_factory=lambda: Bounded(WEBHOOKS))
 
     def __post_init__(self) -> None:
         self._deletions = Deletions(self.client.http, self.clock)
@@ -339,8 +339,6 @@ class Hands:
         webhook = discord.Webhook.from_state(data, state=state)
         self.own_webhooks.add(webhook.id)
         self._webhooks[channel_id] = webhook
-        if len(self._webhooks) > WEBHOOKS:
-            self._webhooks.popitem(last=False)
         return webhook
 
     async def _warn(self, planned: PlannedAction, say: Texts) -> Outcome:
