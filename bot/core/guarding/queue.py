@@ -34,6 +34,7 @@ import structlog
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.base.waiting import Backoff
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
@@ -46,7 +47,7 @@ Rank = tuple[int, float, float]
 Answer = asyncio.Future[Screening]
 
 MOST_FAULTS = 3
-SELDOMEST = 5.0  # seconds between two greetings of a guard that is away: it shall be back soon after it is back
+GREETING_AGAIN = Backoff(first=0.25, longest=5.0)  # a guard that was away shall be back soon after it is back
 
 _GREETING = Exchange(prompt="안녕하세요")
 
@@ -167,6 +168,7 @@ class GuardQueue:
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _away_since: float = 0.0
     _pause: float = 0.0
+    _failures: int = 0  # in a row
     _has_answered: bool = False
     _pace: _Pace = field(init=False)
 
@@ -482,7 +484,8 @@ class GuardQueue:
             _log.warning("guard is away", reason=str(error))
         self._well.clear()
         self._away.set()
-        self._pause = error.retry_after or min(max(self._pause * 2, 0.25), SELDOMEST)
+        self._failures += 1
+        self._pause = GREETING_AGAIN.after(self._failures, asked=error.retry_after)
 
     def _recovered(self) -> None:
         if not self._well.is_set():
@@ -490,7 +493,7 @@ class GuardQueue:
         self._has_answered = True
         self._away.clear()
         self._well.set()
-        self._pause = 0.0
+        self._failures = 0
 
     async def _lose_patience(self) -> None:
         while True:
