@@ -1,17 +1,17 @@
 """Members who mean harm and platforms on a bad day, in short; `python -m tests.adapters.fault_course COURSE` runs each
-for as long as it takes to count, and those that measure time or wait for many starts at all."""
+for as long as it takes to count."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.hostile_course import COURSES, SHORT
+from tests.adapters.hostile_course import COURSES
 from tests.servers.postgres import Postgres
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", COURSES)
 def test_nobody_else_suffers_and_nothing_is_left_behind(name: str, tmp_path: Path, postgres: Postgres) -> None:
     course, _, short = COURSES[name]
     report = asyncio.run(course(postgres, tmp_path, seconds=short))
