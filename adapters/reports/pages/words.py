@@ -14,15 +14,11 @@ from zoneinfo import ZoneInfo
 from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import Amendment, Outage
 from bot.core.reporting.report import Change, Deed, Entry, Line, Report, Sentence, Share
+from bot.core.rules.actions import ACTIONS, Counted
 from bot.core.text.catalogue import Texts
 
 #: What actions are shown as, in the order in which they are stacked.
-GROUPS = {
-    "delete": ("delete",),
-    "sanction": ("warn", "timeout", "kick", "ban"),
-    "escalate": ("escalate",),
-    "flag": ("flag",),
-}
+GROUPS = {group.value: tuple(one.kind for one in ACTIONS if one.counted is group) for group in Counted}
 ARROWS = {1: "▲", -1: "▼", 0: "–"}
 _NUMBERS_SHOWN = 6
 

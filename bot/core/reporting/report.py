@@ -20,7 +20,7 @@ from bot.core.evaluation.measures import Interval
 from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
 from bot.core.reporting.periods import Period
-from bot.core.rules.actions import ACTIONS, Done, Escalate, Flag, Gone, Refused, Unconfirmed, Weight
+from bot.core.rules.actions import ACTIONS, Done, Gone, Refused, Unconfirmed
 
 #: Of fewer cases than this no percentage is made.
 MEANINGFUL = 20
@@ -32,10 +32,7 @@ EARLIER = 4
 WORST, LONGEST_EXAMPLE = 5, 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
-FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {
-    "restore", "lift", "notice", "tell_owner", "answer"
-}  # fmt: skip
-_SHOWN = frozenset({Flag.kind, Escalate.kind})
+FELT = frozenset(action.kind for action in ACTIONS if action.felt)
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
 _Z = 1.959963984540054  # 97.5 % of the standard normal distribution lies below

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from bot.core.answers.bot import Bot, is_answer
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, Screening, Unscreened, Verdict
-from bot.core.rules.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn, Weight
+from bot.core.rules.actions import ACTIONS, Action, Flag, TellOwner, Timeout, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     ByBot,
@@ -182,11 +182,7 @@ class Decision:
 
 _NOTHING: Mapping[Text, Words] = MappingProxyType({})
 
-#: In this order: first what protects; a word to the author while they can be reached; then who else is to know.
-_FIRST_TO_LAST: tuple[type[Action], ...] = (
-    Delete, Warn, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner,
-)  # fmt: skip
-_ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
+_ORDER = {action.kind: place for place, action in enumerate(ACTIONS)}
 
 
 def decide(
