@@ -15,16 +15,13 @@ from bot.core.rules.conditions import (
     NOT_SEARCHED,
     ByBot,
     ByStaff,
-    Category,
     Condition,
     IsUnscreened,
-    NoText,
     Offences,
     Pair,
     Past,
-    Score,
     Situation,
-    Text,
+    Sought,
     Why,
     Words,
 )
@@ -75,7 +72,7 @@ class Rule:
 
     @property
     def relies_on_a_verdict(self) -> bool:
-        return any(isinstance(condition, Score | Pair | Category) for condition in self.when)
+        return any(condition.relies_on_verdict for condition in self.when)
 
     @property
     def is_about_offences(self) -> bool:
@@ -119,11 +116,11 @@ class Policy:
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
-    to_search: tuple[Text, ...] = field(init=False, compare=False, repr=False)
+    to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        texts = (c.text if isinstance(c, NoText) else c for rule in self.rules for c in rule.when)
-        slow = {text: None for text in texts if isinstance(text, Text) and not text.is_linear}
+        texts = (condition.sought for rule in self.rules for condition in rule.when)
+        slow = {sought: None for sought in texts if sought and not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
 
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
@@ -180,7 +177,7 @@ class Decision:
         return self.screening == SUPERSEDED
 
 
-_NOTHING: Mapping[Text, Words] = MappingProxyType({})
+_NOTHING: Mapping[Sought, Words] = MappingProxyType({})
 
 _ORDER = {action.kind: place for place, action in enumerate(ACTIONS)}
 
@@ -192,7 +189,7 @@ def decide(
     *,
     at: datetime,
     past: Past | None = None,
-    searched: Mapping[Text, Words] = _NOTHING,
+    searched: Mapping[Sought, Words] = _NOTHING,
 ) -> Decision:
     """Pure. `at` is when the decision falls (aware); `past` is what the author did just before; `searched` see
     `Situation`. Where something was left unread and what was read asks for nothing, the message is Unscreened."""
