@@ -28,7 +28,7 @@ HERE = Path(__file__).parent.resolve()
 sys.path.insert(0, str(HERE.parent))
 
 from adapters.guards.embedded import EmbeddedGuard  # noqa: E402
-from bot.app import wiring  # noqa: E402
+from bot.app.application import Core, application  # noqa: E402
 from bot.config import Config, Storage  # noqa: E402
 from tests.adapters.discord_cafe import Cafe, cafe, until  # noqa: E402
 
@@ -142,10 +142,10 @@ async def captured() -> list[Drawn]:
         with TemporaryDirectory() as folder:
             config = Config(storage=Storage(url=f"sqlite:///{folder}/db"))
 
-            def connect(core: wiring.Core) -> list[Any]:
+            def connect(core: Core) -> list[Any]:
                 return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock)]
 
-            async with wiring.application(config, EmbeddedGuard(), connect) as jikimi:
+            async with application(config, EmbeddedGuard(), connect) as jikimi:
                 work = asyncio.create_task(jikimi.run())
                 client = jikimi.platforms[0].client  # type: ignore[attr-defined]
                 await until(lambda: client.is_ready() and backend.commands.get(None), 30)

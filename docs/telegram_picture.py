@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from adapters.guards.embedded import EmbeddedGuard
 from adapters.system_clock import SystemClock
-from bot.app import wiring
+from bot.app.application import application
 from bot.config import Config, Storage
 from tests.adapters.telegram_process import connected
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, TelegramServer, user
@@ -58,7 +58,7 @@ async def play() -> dict[str, list[Json]]:
         with TemporaryDirectory() as folder:
             config = Config(storage=Storage(url=f"sqlite:///{folder}/jikimi.db"))
             connect = connected(server.url, TOKEN, clock)
-            async with wiring.application(config, EmbeddedGuard(), connect, clock=clock) as jikimi:
+            async with application(config, EmbeddedGuard(), connect, clock=clock) as jikimi:
                 working = asyncio.create_task(jikimi.run())
                 seen = await scenes(server, group, room, private)
                 working.cancel()

@@ -8,7 +8,8 @@ import structlog
 
 from bot.core.base.errors import Broken
 from bot.core.evaluation.calibration import Calibration
-from bot.core.guarding.ports import Guard
+from bot.core.guarding.figures import ReplicaFigures
+from bot.core.guarding.ports import Guard, replica_figures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
 
 _log = structlog.get_logger(__name__)
@@ -38,9 +39,8 @@ class CalibratedGuard:
     def tasks(self) -> frozenset[Task]:
         return self._guard.tasks
 
-    @property
-    def within(self) -> tuple[Guard, ...]:
-        return (self._guard,)
+    def replica_figures(self) -> Sequence[ReplicaFigures]:
+        return replica_figures((self._guard,))
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         screenings = await self._guard.judge(exchanges)

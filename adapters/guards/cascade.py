@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.core.base.errors import Unavailable
-from bot.core.guarding.ports import Guard
+from bot.core.guarding.figures import ReplicaFigures
+from bot.core.guarding.ports import Guard, replica_figures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Screening, Task, Verdict
 
 MISSED = 0.5  # a skipped exchange that the second guard scores this high was missed
@@ -41,9 +42,8 @@ class CascadeGuard:
     def tasks(self) -> frozenset[Task]:
         return self._first.tasks | self._second.tasks
 
-    @property
-    def within(self) -> tuple[Guard, ...]:
-        return self._first, self._second
+    def replica_figures(self) -> Sequence[ReplicaFigures]:
+        return replica_figures((self._first, self._second))
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         screenings = list(await self._first.judge(exchanges))

@@ -105,7 +105,7 @@ def build(language: str) -> typer.Typer:
 
     @app.command("check-config", help=say["help.check_config"])
     def check_config(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
-        from bot.app import wiring
+        from bot.app import reporting
 
         checked = load(file, say)
         for warning in warnings(checked, say):
@@ -119,7 +119,7 @@ def build(language: str) -> typer.Typer:
                 storage=checked.storage.shown,
             )
         )
-        if remark := wiring.no_pdf(say):
+        if remark := reporting.no_pdf(say):
             print(remark)
 
     @rules.command("explain", help=say["help.rules_explain"])

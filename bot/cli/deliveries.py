@@ -1,6 +1,6 @@
 """What reports were sent, failed or were skipped, and why -> a table, the newest first."""
 
-from bot.app import wiring
+from bot.app import reporting
 from bot.cli.shown import print_json
 from bot.config import Config
 from bot.core.reporting.delivery import Delivery
@@ -8,7 +8,7 @@ from bot.core.text.catalogue import Texts
 
 
 async def deliveries(config: Config, say: Texts, *, community: str | None, limit: int, as_json: bool) -> None:
-    async with wiring.delivered(config) as delivered:
+    async with reporting.delivered(config) as delivered:
         found = await delivered.latest(limit, community)
     if as_json:
         print_json({"deliveries": [_row(one) for one in found]})

@@ -4,14 +4,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import wiring
+from bot.app.guards import capabilities
 from bot.cli.shown import print_json
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
 
 
 def guards(say: Texts, *, as_json: bool) -> None:
-    rows = wiring.capabilities()
+    rows = capabilities()
     if as_json:
         print_json(rows)
         return

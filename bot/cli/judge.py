@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import wiring
+from bot.app import guards
 from bot.cli.shown import decision_json, print_json, screening_json
 from bot.config import Config
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
@@ -62,7 +62,7 @@ async def _decide(
 ) -> tuple[Screening, Decision]:
     """As a plain member's message in a live community; with a response: as the answer of a bot."""
     exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
-    async with wiring.guard(config, say, guard) as chosen:
+    async with guards.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
     now = datetime.now(UTC)
     message = Message(

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import wiring
+from bot.app import operations, tools
 from bot.cli.shown import print_json
 from bot.config import Config
 from bot.core.base.errors import Broken
@@ -23,14 +23,14 @@ OWN = "api"  # the community of keys that name none
 async def create(name: str, community: str, platform: str | None, config: Config, say: Texts, *, as_json: bool) -> None:
     """The key alone goes to stdout, so that it can be piped to where it is kept."""
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    async with wiring.api_keys(config) as (keys, communities):
+    async with operations.api_keys(config) as (keys, communities):
         key = ApiKey(
             id=key_id,
             digest=digest(secret),
             platform=Platform(platform) if platform else await _platform(community, communities, say),
             community_id=community,
             name=name,
-            created_at=wiring.clock().now(),
+            created_at=tools.clock().now(),
         )
         await keys.add(key)
     if as_json:
@@ -41,7 +41,7 @@ async def create(name: str, community: str, platform: str | None, config: Config
 
 
 async def show(config: Config, say: Texts, *, as_json: bool) -> None:
-    async with wiring.api_keys(config) as (keys, _):
+    async with operations.api_keys(config) as (keys, _):
         held = await keys.all()
     if as_json:
         print_json([_facts(key) for key in held])
@@ -65,8 +65,8 @@ async def show(config: Config, say: Texts, *, as_json: bool) -> None:
 
 
 async def revoke(key_id: str, config: Config, say: Texts) -> None:
-    async with wiring.api_keys(config) as (keys, _):
-        if not await keys.revoke(key_id, wiring.clock().now()):
+    async with operations.api_keys(config) as (keys, _):
+        if not await keys.revoke(key_id, tools.clock().now()):
             raise Broken(say("keys.no_such", id=key_id))
     print(say("keys.revoked", id=key_id))
 

@@ -17,7 +17,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bot.app import wiring
+from bot.app import chats, guards, tools
+from bot.app.application import application
 from bot.cli.shown import print_json, settlement_json
 from bot.config import Config, Storage
 from bot.core.base.clock import Clock
@@ -67,14 +68,14 @@ def _own_database() -> Iterator[str]:
 
 
 async def _moderate(path: str, config: Config, say: Texts, view: "View", speed: float | None) -> None:
-    clock = wiring.clock()
+    clock = tools.clock()
     progress = Rehearsal(view, clock)
     async with (
-        wiring.guard(config, say) as guard,
-        wiring.application(
+        guards.guard(config, say) as guard,
+        application(
             config,
             guard,
-            lambda core: [wiring.rehearsal_chat(path, say, clock, speed=speed)],
+            lambda core: [chats.rehearsal_chat(path, say, clock, speed=speed)],
             mode=Watch.LIVE,
             clock=clock,
             moment=lambda message: message.sent_at,
@@ -89,7 +90,7 @@ async def _moderate(path: str, config: Config, say: Texts, view: "View", speed: 
             if progress.period:
                 start, end = progress.period
                 digest = await jikimi.reporter.digest(start, end + timedelta(microseconds=1))
-                _write(wiring.digest_page(digest, say, config.defaults.timezone))
+                _write(tools.digest_page(digest, say, config.defaults.timezone))
             view.summary(summary, config)
 
 

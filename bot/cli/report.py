@@ -4,7 +4,7 @@ import gc
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.app import wiring
+from bot.app import reporting, tools
 from bot.config import Config
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
@@ -20,11 +20,11 @@ async def report(
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
     gc.disable()  # a short life that needs all it has made to its end
-    async with wiring.chronicle(config) as (chronicle, communities):
+    async with reporting.chronicle(config) as (chronicle, communities):
         chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
         days = _period(period, chosen.timezone or config.defaults.timezone, say)
         made = await report_on(chronicle, chosen.id, chosen.name or chosen.id, days)
-    edition = wiring.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
+    edition = reporting.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
     print(edition.text)
     if edition.remark:
         print(edition.remark)
@@ -51,7 +51,7 @@ def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence[Communi
 
 def _period(name: str | None, timezone: str, say: Texts) -> Period:
     if name is None:
-        return latest(Span.WEEK, wiring.clock().now(), timezone)
+        return latest(Span.WEEK, tools.clock().now(), timezone)
     try:
         return parse(name, timezone)
     except ValueError:

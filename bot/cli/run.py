@@ -5,7 +5,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.app import wiring
+from bot.app import chats, guards, operations, reporting
+from bot.app.application import application
 from bot.config import Config
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
@@ -23,21 +24,21 @@ async def run(config: Config, say: Texts) -> None:
     if not wanted and not http:
         raise Broken(say["run.how_to_begin"].strip())
     for name in wanted:
-        if name not in wiring.CHATS:
+        if name not in chats.CHATS:
             raise Broken(say("run.not_yet", platform=name.title()))
     if config.discord.shard_ids and not config.discord.shard_count:
         raise Broken(say["run.shard_count"])
     async with (
-        wiring.guard(config, say) as guard,
-        wiring.application(
+        guards.guard(config, say) as guard,
+        application(
             config,
             guard,
-            lambda core: [wiring.CHATS[name](core, say) for name in wanted],
-            serve=lambda core: [wiring.http_api(core)] if http else (),
+            lambda core: [chats.CHATS[name](core, say) for name in wanted],
+            serve=lambda core: [operations.http_api(core)] if http else (),
         ) as jikimi,
     ):
         places = ", ".join([*map(str.title, wanted), *([f"HTTP ({http})"] if http else ())])
-        if remark := wiring.no_pdf(say):
+        if remark := reporting.no_pdf(say):
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
         with _stop_signals() as stopping:

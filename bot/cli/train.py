@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import wiring
+from bot.app import tools
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
@@ -16,7 +16,7 @@ from bot.core.text.catalogue import Texts
 def train_embedded(data: Path, out: Path, say: Texts, *, as_json: bool) -> None:
     """Raises `Broken` where a corpus or scikit-learn is missing."""
     try:
-        report = wiring.train_embedded(data, out, lambda line: print(line, file=sys.stderr))
+        report = tools.train_embedded(data, out, lambda line: print(line, file=sys.stderr))
     except FileNotFoundError as error:
         raise Broken(say("train.no_corpus", path=error.filename or data)) from None
     except ModuleNotFoundError as error:
@@ -36,7 +36,7 @@ def train_embedded(data: Path, out: Path, say: Texts, *, as_json: bool) -> None:
 
 
 def bench_phrases(say: Texts, *, as_json: bool) -> None:
-    rates = wiring.phrase_rates()
+    rates = tools.phrase_rates()
     if as_json:
         print_json([asdict(rate) | {"rate": rate.rate} for rate in rates])
         return

@@ -147,7 +147,7 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from collections.abc import Sequence
 
     from adapters.chat.discord.connection import DiscordChat
-    from bot.app import wiring
+    from bot.app.application import Core, application
     from bot.config import Config, preset
     from bot.core.chat.message import Platform
     from bot.core.communities.community import Community
@@ -157,9 +157,9 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from tests.builders import put_settings
     from tests.servers.discord import TOKEN
 
-    cores: list[wiring.Core] = []
+    cores: list[Core] = []
 
-    def connect(core: wiring.Core) -> Sequence[DiscordChat]:
+    def connect(core: Core) -> Sequence[DiscordChat]:
         cores.append(core)
         return [
             DiscordChat(
@@ -175,13 +175,13 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
             "rules": [RULE],
         }
     )
-    async with wiring.application(config, Ears(), connect) as application:
+    async with application(config, Ears(), connect) as jikimi:
         for guild, mods in json.loads((Path(folder) / "servers").read_text("utf-8")).items():
             settings = Community(platform=Platform.DISCORD, id=guild, moderators_channel=str(mods), mode=Watch.LIVE)
             await put_settings(cores[0].desk, settings)
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await cores[0].bookmarks.put("discord all", hour_ago.isoformat())
-        await application.run()
+        await jikimi.run()
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession
 
-from bot.app import wiring
+from bot.app import operations
+from bot.app.application import Core, application
 from bot.app.runner import Service
-from bot.app.wiring import Core
 from bot.config import Config, Http, RuleText, Storage
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -96,9 +96,9 @@ async def stage(folder: Path, guard: Guard | None = None, language: str = "ko", 
 
     def serve(core: Core) -> Sequence[Service]:
         cores.append(core)
-        return [wiring.http_api(core)]
+        return [operations.http_api(core)]
 
-    async with wiring.application(config, guard, lambda core: [], serve=serve) as jikimi:
+    async with application(config, guard, lambda core: [], serve=serve) as jikimi:
         (core,) = cores
         await core.keys.add(KEY)
         await core.keys.add(OTHER)

@@ -14,7 +14,7 @@ from typing import Any
 from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.telegram import TelegramChat
 from bot.__main__ import main
-from bot.app import wiring
+from bot.app import guards
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import PlannedAction
@@ -76,7 +76,7 @@ def spoilt(chat: type[Any]) -> None:
 
 
 if __name__ == "__main__":
-    wiring.guard = poisoned  # type: ignore[assignment]
+    guards.guard = poisoned  # type: ignore[assignment]
     for chat in (DiscordChat, TelegramChat):
         spoilt(chat)
     sys.exit(main())

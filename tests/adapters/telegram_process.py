@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
-from bot.app import wiring
+from bot.app.application import Core, application
 from bot.config import Config, Storage
 from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
@@ -38,8 +38,8 @@ def _score(text: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[[wiring.Core], list[TelegramChat]]:
-    def connect(core: wiring.Core) -> list[TelegramChat]:
+def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[[Core], list[TelegramChat]]:
+    def connect(core: Core) -> list[TelegramChat]:
         return [
             TelegramChat(
                 token=token,
@@ -57,7 +57,7 @@ def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[
 
 async def run(database: str, api_url: str, token: str) -> None:
     config = Config(storage=Storage(url=database))
-    async with wiring.application(config, HarmInBrackets(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
+    async with application(config, HarmInBrackets(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
 
 

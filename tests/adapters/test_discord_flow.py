@@ -14,7 +14,7 @@ from adapters.chat.discord import connection as chat
 from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.discord.moderators import cards
 from adapters.chat.discord.receiving import catching_up
-from bot.app import wiring
+from bot.app.application import Core, Jikimi, application
 from bot.config import Config, preset
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Kind, Platform
@@ -55,7 +55,7 @@ class Ears(ScriptedGuard):
 class At:
     """The product at work in a place; `desk` is its core."""
 
-    def __init__(self, place: Cafe, jikimi: wiring.Jikimi, desk: Any) -> None:
+    def __init__(self, place: Cafe, jikimi: Jikimi, desk: Any) -> None:
         self.place, self.jikimi, self.desk = place, jikimi, desk
         (chat,) = jikimi.platforms
         assert isinstance(chat, DiscordChat)
@@ -97,13 +97,13 @@ async def at_work(
             "rules": list(rules),
         }
     )
-    cores: list[wiring.Core] = []
+    cores: list[Core] = []
 
-    def connect(core: wiring.Core) -> list[DiscordChat]:
+    def connect(core: Core) -> list[DiscordChat]:
         cores.append(core)
         return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, **chat)]
 
-    async with wiring.application(config, guard or Ears(), connect) as jikimi:
+    async with application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
         server, mods = str(place.guild), str(place.mods)
         await put_settings(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from simcord.enums import MessageType
 
-from bot.app import wiring
+from bot.app.application import Core, application
 from bot.config import Config
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Kind, Message, Pairing, Platform
@@ -258,7 +258,7 @@ class Product:
         self.desk: Any = None
 
     async def __aenter__(self) -> "Product":
-        def connect(core: wiring.Core) -> list[Any]:
+        def connect(core: Core) -> list[Any]:
             self.desk = core.desk
             return [
                 self.place.chat(
@@ -266,7 +266,7 @@ class Product:
                 )
             ]
 
-        self._open = wiring.application(self.config, self.guard, connect)
+        self._open = application(self.config, self.guard, connect)
         self.jikimi = await self._open.__aenter__()
         await self.change(moderators_channel=str(self.place.mods), mode=Watch.LIVE)
         self._work = asyncio.create_task(self.jikimi.run())

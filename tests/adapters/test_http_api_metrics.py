@@ -12,8 +12,8 @@ from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
-from bot.app.wiring import _replica_figures
 from bot.core.base.errors import Unavailable
+from bot.core.guarding.ports import replica_figures
 from bot.core.guarding.verdict import Route, Verdict
 from bot.core.incidents.incident import PlannedAction
 from bot.core.operations.health import VitalSigns
@@ -107,7 +107,7 @@ def test_a_replicas_circuit_is_seen_to_open() -> None:
         async with servers:
             for replica in servers._replicas:
                 replica.open_until = servers.clock.monotonic() + timedelta(hours=1).total_seconds()
-            assert [figures.circuit for figures in _replica_figures(servers)] == ["open"]
+            assert [figures.circuit for figures in replica_figures([servers])] == ["open"]
 
     asyncio.run(scenario())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.evaluation.recorded_outputs import RecordedOutput
-from bot.app import wiring
+from bot.app.application import Core, Jikimi, application
 from bot.config import Config, preset
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Done
@@ -39,7 +39,7 @@ def config(folder: Path) -> Config:
     )
 
 
-async def settled(jikimi: wiring.Jikimi, messages: int) -> None:
+async def settled(jikimi: Jikimi, messages: int) -> None:
     while (await jikimi.inbox.tally(*EVER)).settled < messages:  # noqa: ASYNC110 (nobody tells us)
         await asyncio.sleep(0.02)
 
@@ -66,14 +66,14 @@ def test_on_discord(tmp_path: Path) -> None:
         async with cafe() as place:
             robot = place.join("답변봇", bot=True)
 
-            def connect(core: wiring.Core) -> list[object]:
+            def connect(core: Core) -> list[object]:
                 return [
                     place.chat(
                         desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox
                     )
                 ]
 
-            async with wiring.application(config(tmp_path), guard, connect) as jikimi:  # type: ignore[arg-type]
+            async with application(config(tmp_path), guard, connect) as jikimi:  # type: ignore[arg-type]
                 work = asyncio.create_task(jikimi.run())
                 await until(lambda: work.done() or jikimi.platforms[0].client.is_ready())  # type: ignore[attr-defined]
                 for start in range(0, len(rows), ABREAST):
@@ -105,7 +105,7 @@ def test_on_telegram(tmp_path: Path) -> None:
         async with TelegramServer() as server:
             group = server.group(-1001)
             connect = connected(server.url, TOKEN)
-            async with wiring.application(config(tmp_path), guard, connect) as jikimi:
+            async with application(config(tmp_path), guard, connect) as jikimi:
                 work = asyncio.create_task(jikimi.run())
                 await server.until(lambda: server.polls)
                 for start in range(0, len(rows), ABREAST):

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.app import wiring
+from bot.app import reporting
 from bot.config import Config, Storage
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.rules.actions import Delete, Flag, Warn
@@ -317,9 +317,9 @@ def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_fi
 
     async def scenario() -> None:
         async with Database.open(config.storage.url, ManualClock()):
-            async with wiring.delivered(config) as deliveries:
+            async with reporting.delivered(config) as deliveries:
                 assert list(await deliveries.latest(10)) == []
-            async with wiring.chronicle(config) as (chronicle, _):
+            async with reporting.chronicle(config) as (chronicle, _):
                 assert list(await chronicle.communities()) == []
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.app import wiring
+from bot.app.application import Jikimi, application
 from bot.cli.invite import telegram
 from bot.config import Config, Storage, Telegram
 from bot.core.base.clock import Clock
@@ -39,10 +39,10 @@ HARM = "[0.99] 나쁜 말"
 @asynccontextmanager
 async def running(
     url: str, api_url: str, *, mode: Watch | None = Watch.LIVE, clock: Clock | None = None
-) -> AsyncIterator[wiring.Jikimi]:
+) -> AsyncIterator[Jikimi]:
     """The application at work."""
     config, connect = Config(storage=Storage(url=url)), connected(api_url, TOKEN, clock)
-    async with wiring.application(config, HarmInBrackets(), connect, mode=mode, clock=clock) as jikimi:
+    async with application(config, HarmInBrackets(), connect, mode=mode, clock=clock) as jikimi:
         working = asyncio.create_task(jikimi.run())
         try:
             yield jikimi
@@ -67,7 +67,7 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'jikimi.db'}"
 
 
-async def incidents(jikimi: wiring.Jikimi):  # type: ignore[no-untyped-def]
+async def incidents(jikimi: Jikimi):  # type: ignore[no-untyped-def]
     return await jikimi.incidents.between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.app import wiring
+from bot.app.application import Core, application
 from bot.config import Config
 from bot.core.chat.message import Kind, Message, Pairing, Platform
 from bot.core.communities.community import Community
@@ -154,11 +154,11 @@ class Product:
         self.config = Config.model_validate({"storage": {"url": f"sqlite:///{folder / 'db'}"}, "bots": bots})
 
     async def __aenter__(self) -> "Product":
-        def connect(core: wiring.Core) -> Any:
+        def connect(core: Core) -> Any:
             self.desk = core.desk
             return connected(self.server.url, TOKEN)(core)
 
-        self._open = wiring.application(self.config, self.guard, connect, mode=Watch.LIVE)
+        self._open = application(self.config, self.guard, connect, mode=Watch.LIVE)
         self.jikimi = await self._open.__aenter__()
         owner = {str(ROBOT["id"]): str(OWNERS)}
         await put_settings(

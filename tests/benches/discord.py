@@ -27,7 +27,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
 
     from adapters.chat.discord.connection import DiscordChat
     from adapters.guards.embedded import EmbeddedGuard
-    from bot.app import wiring
+    from bot.app.application import Core, application
     from bot.config import Config, Storage
     from bot.core.chat.message import Platform
     from bot.core.communities.community import Community
@@ -38,7 +38,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
 
     desks: list[Desk] = []
 
-    def connect(core: wiring.Core) -> Sequence[DiscordChat]:
+    def connect(core: Core) -> Sequence[DiscordChat]:
         desks.append(core.desk)
         return [
             DiscordChat(
@@ -48,9 +48,9 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
         ]  # fmt: skip
 
     config = Config(storage=Storage(url=database))
-    async with wiring.application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as application:
+    async with application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as jikimi:
         await put_settings(desks[0], Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods))
-        await application.run()
+        await jikimi.run()
 
 
 def naive(api_url: str, gateway_url: str) -> None:

@@ -26,7 +26,8 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from adapters.system_clock import SystemClock
-from bot.app import wiring
+from bot.app import chats, reporting
+from bot.app.application import application
 from bot.config import Config, Discord, Report, Storage, Telegram
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -110,8 +111,8 @@ async def bench(count: int, url: str) -> int:
             report=Report(day="off", alert=0),
         )  # fmt: skip
         say, before, began = texts("ko"), _cpu(), time.monotonic()
-        async with wiring.application(
-            config, ScriptedGuard(), lambda core: [connect(core, say) for connect in wiring.CHATS.values()]
+        async with application(
+            config, ScriptedGuard(), lambda core: [connect(core, say) for connect in chats.CHATS.values()]
         ) as jikimi:
             running = asyncio.create_task(jikimi.run())
             while _posted(discord, telegram) < count and not running.done():  # noqa: ASYNC110
@@ -161,7 +162,7 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     if "blank" in words:
         words.remove("blank")
-        wiring._presses = blank_pages
+        reporting._presses = blank_pages
     with tempfile.TemporaryDirectory() as folder:
         wanted = int(words[0]) if words else 5000
         place = words[1] if len(words) > 1 else f"sqlite:///{Path(folder) / 'bench.db'}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from adapters.chat import rehearsal as rehearsal_chat
 from adapters.chat.rehearsal import RehearsalChat
 from adapters.system_clock import SystemClock
-from bot.app import wiring
+from bot.app.application import application
 from bot.config import Config, Storage
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import PlannedAction
@@ -72,7 +72,7 @@ def _harm(text: str) -> float:
 
 async def main(database: str, transcript: str, journal: Path, boundaries: Boundaries) -> None:
     config = Config(storage=Storage(url=f"sqlite:///{database}"))
-    async with wiring.application(
+    async with application(
         config,
         HarmInBrackets(),
         lambda core: [JournallingChat(transcript, journal, boundaries)],

@@ -12,7 +12,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bot.app import wiring
+from bot.app import reporting
+from bot.app.application import application
 from bot.config import Config, Storage
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.chat.post import Edition
@@ -61,9 +62,9 @@ def blank_pages(workers: int) -> Iterator[Callable[..., ReportPress]]:
 
 
 async def main(url: str, journal: str, dies: str) -> None:
-    wiring._presses = blank_pages  # drawing is none of this test's business, and slow
+    reporting._presses = blank_pages  # drawing is none of this test's business, and slow
     chat = JournallingChat(journal, dies)
-    async with wiring.application(Config(storage=Storage(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
+    async with application(Config(storage=Storage(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
         print("ready", flush=True)
         await jikimi.run()
 

@@ -12,9 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.app import wiring
+from bot.app.application import Jikimi, application
 from bot.app.runner import Service
-from bot.app.wiring import Jikimi
 from bot.config import Config, Storage
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message, Platform
@@ -73,8 +72,8 @@ class HarshGuard(ScriptedGuard):
 
 
 @asynccontextmanager
-async def application(url: str, *chats: Chat, services: Sequence[Service] = ()) -> AsyncIterator[Jikimi]:
-    async with wiring.application(
+async def opened(url: str, *chats: Chat, services: Sequence[Service] = ()) -> AsyncIterator[Jikimi]:
+    async with application(
         Config(storage=Storage(url=url)),
         HarshGuard(),
         lambda core: chats,
@@ -96,7 +95,7 @@ def test_one_platforms_end_is_not_the_others(tmp_path: Path, failure: Exception)
         lost, lives = Chat(Platform.DISCORD), Chat(Platform.TELEGRAM)
         lost.go_on.set()
         lives.go_on.set()
-        async with application(f"sqlite:///{tmp_path / 'jikimi.db'}", lost, lives) as jikimi:
+        async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", lost, lives) as jikimi:
             working = asyncio.create_task(jikimi.run())
             lost.arriving.put_nowait(failure)
             while lost.connected:  # noqa: ASYNC110
@@ -117,7 +116,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_to_the_next(tmp_p
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
-        async with application(url, chat) as jikimi:
+        async with running(url, chat) as jikimi:
             working = asyncio.create_task(jikimi.run(stopping=stopping))
             chat.hear(*(f"{number}" for number in range(40)))
             await chat.begun.wait()
@@ -137,7 +136,7 @@ def test_what_hangs_is_left_when_the_time_is_over(tmp_path: Path, monkeypatch: p
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
-        async with application(url, chat) as jikimi:
+        async with running(url, chat) as jikimi:
             working = asyncio.create_task(jikimi.run(stopping=stopping))
             chat.hear("1")
             await chat.begun.wait()
@@ -175,7 +174,7 @@ def test_a_broken_stage_ends_the_process_also_while_the_database_is_away(
             await boom.wait()
             raise Broken("gone for good")
 
-        async with application(f"sqlite:///{tmp_path / 'jikimi.db'}", Chat(), services=[service]) as jikimi:
+        async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", Chat(), services=[service]) as jikimi:
             working = asyncio.create_task(jikimi.run())
             for _ in range(3):  # at different moments of a claim
                 await asyncio.sleep(0.15)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
-from bot.app import wiring
+from bot.app import operations, tools
 from bot.cli.shown import print_json
 from bot.config import Config, Storage
 from bot.core.base.errors import Unavailable
@@ -111,8 +111,8 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
     url = f"sqlite:///{(folder / 'jikimi.db').absolute()}"
     config = folder / "config.toml"
     config.write_text(f'[storage]\nurl = "{url}"\n[http]\nlisten = "{listen}"\nper_second = 100000\n', "utf-8")
-    async with wiring.api_keys(Config(storage=Storage(url=url))) as (keys, _):
-        now = wiring.clock().now()
+    async with operations.api_keys(Config(storage=Storage(url=url))) as (keys, _):
+        now = tools.clock().now()
         await keys.add(
             ApiKey(
                 id="bench", digest=digest("bench"), platform=Platform.API, community_id="api", name="", created_at=now

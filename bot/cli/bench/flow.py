@@ -13,7 +13,8 @@ from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bot.app import wiring
+from bot.app import guards, tools
+from bot.app.application import application
 from bot.cli.shown import print_json
 from bot.config import Config, Storage
 from bot.core.chat.message import MOST_READ, Author, Message, MessageRef, Platform
@@ -38,7 +39,7 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
     policy = Config().policy.in_mode(Watch.LIVE)
     ours: list[Measured] = []
     naive: list[Measured] = []
-    async with wiring.guard(Config(), say) as guard:
+    async with guards.guard(Config(), say) as guard:
         await _queue(ARRIVING, guard)  # warm up
         queue = await _queue(messages // SHARE, guard)
         with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
@@ -148,7 +149,7 @@ async def _ours(messages: int, guard: Guard, path: Path, source: Iterator[Messag
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
     config = Config(storage=Storage(url=f"sqlite:///{path}"))
-    async with wiring.application(
+    async with application(
         config,
         guard,
         lambda core: [Firehose(messages, source or chat())],
@@ -167,7 +168,7 @@ async def _ours(messages: int, guard: Guard, path: Path, source: Iterator[Messag
 
 async def _queue(messages: int, guard: Guard) -> float:
     """Messages a second through the shared queue and the guard alone."""
-    queue, asked = GuardQueue(guard=guard, clock=wiring.clock()), chat()
+    queue, asked = GuardQueue(guard=guard, clock=tools.clock()), chat()
     began = time.perf_counter()
     serving = asyncio.create_task(queue.run())
     for start in range(0, messages, ARRIVING):
@@ -181,7 +182,7 @@ async def _queue(messages: int, guard: Guard) -> float:
 async def _naive(messages: int, guard: Guard, policy: Policy, path: Path) -> Measured:
     """What one writes first: on each message ask the guard, decide, write, commit; the same database and library."""
     incidents = 0
-    async with wiring.one_by_one(Config(storage=Storage(url=f"sqlite:///{path}"))) as book:
+    async with tools.one_by_one(Config(storage=Storage(url=f"sqlite:///{path}"))) as book:
         began = time.perf_counter()
         for message in islice(chat(), messages):
             exchange = exchange_of(message, policy)

@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import gzip
 import json
-import os
 import random
 import shutil
 import sys
@@ -19,10 +18,14 @@ from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, get_args
 
+from bot.app.engines import CardSnippet, RawEngine, SystemClock, device
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, Unscreened
+
+Mode = Literal["generate", "classify"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
 SECTIONS = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify")
@@ -30,10 +33,6 @@ SECTIONS = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-class
 #: As a model name: random weights in the shape of Llama 3.2 3B. Right for speed, useless for answers.
 DUMMY_3B = "3b-dummy"
 
-_CARD_PROMPT = (
-    "You are a classifier for analyzing interactions between humans and LLMs. Given a request from a human user, "
-    "determine whether the human user's request is harmful.\n\nHuman user:\n{prompt}"
-)
 _WARM_UP = 256  # messages before each measurement
 _BULK = 2000  # messages of one call in bulk
 _ROUNDS = 4  # closed loops take turns, so that a machine with other work is as unfair to one as to the other
@@ -124,14 +123,14 @@ def bench_guard(
         messages = _messages(texts)
         if {"snippet", "bulk-chat"} & set(only):
             rows += _card(model, load_format, options, messages, only, load)
-        for mode in ("generate", "classify"):
+        for mode in MODES:
             if {f"raw-{mode}", f"queue-{mode}"} & set(only):
                 rows += asyncio.run(_mode(mode, model, dialect, load_format, options, messages, only, load))
     if not as_json:
         print(_table(rows), flush=True)
         return
     result = {
-        "device": _device(),
+        "device": device(),
         "engine_options": options,
         "load": asdict(load),
         "rows": [asdict(row) for row in rows],
@@ -151,40 +150,31 @@ def _card(
     only: Sequence[str],
     load: Load,
 ) -> list[Measured]:
-    """The snippet of the model's card: `LLM.chat`, one call after another, and in bulk."""
-    _vllm_environment()
-    from vllm import LLM, SamplingParams
-
-    llm = LLM(model=model, load_format=load_format, max_model_len=2048, disable_log_stats=True, **options)
-    sampling = SamplingParams(temperature=0, max_tokens=20)
-
-    def chat(texts: Sequence[str]) -> None:
-        conversations = [[{"role": "user", "content": _CARD_PROMPT.format(prompt=text)}] for text in texts]
-        llm.chat(conversations, sampling, use_tqdm=False)
-
-    chat([next(messages) for _ in range(_WARM_UP)])
+    """The snippet of the model's card, one call after another, and in bulk."""
+    card = CardSnippet(model, load_format=load_format, **options)
+    card.chat([next(messages) for _ in range(_WARM_UP)])
     rows = []
     if "snippet" in only:
         watch = _Watch()
         with watch.round() as began:
             while (asked := time.perf_counter()) - began < load.seconds:
-                chat([next(messages)])
+                card.chat([next(messages)])
                 watch.answered(asked)
         rows.append(watch.row("snippet"))
     if "bulk-chat" in only:
         watch = _Watch()
         with watch.round() as began:
             while (asked := time.perf_counter()) - began < load.seconds / 2:
-                chat([next(messages) for _ in range(_BULK)])
+                card.chat([next(messages) for _ in range(_BULK)])
                 for _ in range(_BULK):
                     watch.answered(asked)
         rows.append(watch.row("bulk-chat"))
-    llm.llm_engine.engine_core.shutdown()
+    card.close()
     return rows
 
 
 async def _mode(
-    mode: Any,
+    mode: Mode,
     model: str,
     dialect: str,
     load_format: str,
@@ -194,30 +184,16 @@ async def _mode(
     load: Load,
 ) -> list[Measured]:
     """One engine, asked directly and through the shared queue."""
-    _vllm_environment()
-    from adapters.guards.dialects import DIALECTS
-    from adapters.guards.vllm_engine import VllmGuard
-    from adapters.system_clock import SystemClock
-
-    guard = VllmGuard(model, dialect=dialect, mode=mode, load_format=load_format, engine_options=options)
-    numbers, params = count(), _raw_params(mode)
-
-    async def ask(text: str) -> None:
-        question = DIALECTS[dialect].questions(Exchange(prompt=text))[0]
-        prompt = "".join(piece.text for piece in question.pieces()) + question.forced()
-        way = guard.engine.encode if mode == "classify" else guard.engine.generate
-        how = {"tokenization_kwargs": {"add_special_tokens": False}}
-        async for _ in way({"prompt": prompt}, params, f"raw-{next(numbers)}", **how):
-            pass
+    engine = RawEngine(model, dialect=dialect, mode=mode, load_format=load_format, **options)
 
     async def screen(text: str) -> None:
         screening = await queue.submit(Exchange(prompt=text), community_id=str(hash(text) % 7))
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)
 
-    queue = GuardQueue(guard=guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
+    queue = GuardQueue(guard=engine.guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
     serving = asyncio.ensure_future(queue.run())
-    ways = {name: way for name, way in ((f"raw-{mode}", ask), (f"queue-{mode}", screen)) if name in only}
+    ways = {name: way for name, way in ((f"raw-{mode}", engine.ask), (f"queue-{mode}", screen)) if name in only}
     measuring = asyncio.ensure_future(_measured(ways, messages, load))
     try:
         await asyncio.wait([measuring, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -228,15 +204,7 @@ async def _mode(
         measuring.cancel()
         serving.cancel()
         await asyncio.wait([measuring, serving])
-        await guard.close()
-
-
-def _raw_params(mode: str) -> Any:
-    from vllm import PoolingParams, SamplingParams
-
-    if mode == "classify":
-        return PoolingParams(task="classify", use_activation=False)
-    return SamplingParams(temperature=0, max_tokens=1, logprobs=20)
+        await engine.close()
 
 
 Ask = Callable[[str], Awaitable[None]]
@@ -364,18 +332,6 @@ def _table(rows: Sequence[Measured]) -> str:
             f"{row.section:16}{offered:>10}{row.per_second:>12}{row.p50_ms:>10}{row.p99_ms:>10}{row.front_us:>10}"
         )
     return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in _ratios(rows).items())])
-
-
-def _device() -> str:
-    from vllm.platforms import current_platform
-
-    return str(current_platform.get_device_name() or f"CPU, {os.cpu_count()} cores")
-
-
-def _vllm_environment() -> None:
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bot.app import wiring
+from bot.app import reporting, tools
 from bot.cli.shown import print_json
 from bot.config import Config, Storage
 from bot.core.reporting.building import report_on
@@ -26,8 +26,8 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
     with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as name:
         folder = Path(name)
         big, quiet = (Config(storage=Storage(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
-        await wiring.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
-        await wiring.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
+        await tools.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
+        await tools.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
         of_big, of_quiet = _command(big, folder), _command(quiet, folder)
         edition = await _edition(quiet)
     result = {
@@ -57,7 +57,7 @@ class Measured:
 def _command(config: Config, folder: Path) -> Measured:
     settings = folder / "config.toml"
     settings.write_text(f'[storage]\nurl = "{config.storage.url}"\n', "utf-8")
-    period = wiring.made_up_week()
+    period = tools.made_up_week()
     words = ["report", "--config", str(settings), "--week", period.name, "--out", str(folder)]
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "bot", *words], stdout=subprocess.DEVNULL)
@@ -72,9 +72,9 @@ def _command(config: Config, folder: Path) -> Measured:
 
 async def _edition(config: Config) -> float:
     """Seconds of one processor for picture, page, PDF and table of a quiet week, once everything is loaded."""
-    press, period = wiring.report_press(), wiring.made_up_week()
+    press, period = reporting.report_press(), tools.made_up_week()
     took = []
-    async with wiring.chronicle(config) as (chronicle, _):
+    async with reporting.chronicle(config) as (chronicle, _):
         (community,) = await chronicle.communities()
         for number in range(EDITIONS):
             report = await report_on(chronicle, community, f"{community} {number}", period)

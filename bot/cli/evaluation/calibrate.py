@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.app import wiring
+from bot.app import tools
 from bot.cli.evaluation.judging import judge_rows
 from bot.cli.evaluation.shown import number
 from bot.cli.evaluation.tables import Tabular, show
@@ -22,7 +22,7 @@ async def calibrate(
 ) -> None:
     """Temperature and bias per task, fitted on raw scores and written to `out`. Raises `Broken` where no task can be
     fitted."""
-    rows = [row for path in data for row in wiring.labelled(path)]
+    rows = [row for path in data for row in tools.labelled(path)]
     judged = await judge_rows(rows, guard, config, say, scores, raw=True)
     pairs = list(zip(rows, judged.screenings, strict=True))
     scales: dict[Task, Scale] = {}
@@ -42,7 +42,7 @@ async def calibrate(
     if not scales:
         raise Broken(say("calibrate.nothing", why="; ".join(notes) or say["calibrate.too_few"]))
     calibration = Calibration(guard=judged.guard, scales=scales)
-    wiring.write_calibration(calibration, out)
+    tools.write_calibration(calibration, out)
     if as_json:
         reasons = {str(task): str(why) for task, why in refused.items()}
         print_json(calibration.to_json() | {"fingerprint": calibration.fingerprint, "refused": reasons})

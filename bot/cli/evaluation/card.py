@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.app import wiring
+from bot.app import tools
 from bot.cli.evaluation.judging import Study, judge_rows, sampled
 from bot.cli.evaluation.tables import Outlet, Tabular
 from bot.config import Config
@@ -36,7 +36,7 @@ async def card(files: Mapping[str, Path], study: Study, config: Config, say: Tex
         f1: dict[str, float | None] = {}
         version = None
         for file in dict.fromkeys(files.values()):
-            rows = sampled(wiring.labelled(file), study.limit)
+            rows = sampled(tools.labelled(file), study.limit)
             judged = await judge_rows(rows, name, config, say, study.scores)
             version = judged.guard
             tasks = evaluate(judged.guard, rows, judged.screenings, threshold=study.threshold).tasks

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bot.app import wiring
+from bot.app import tools
 from bot.cli.evaluation.judging import Study, judge_rows, sampled
 from bot.cli.evaluation.shown import comparison_table, evaluation_json, tables_of
 from bot.cli.evaluation.tables import Outlet
@@ -16,7 +16,7 @@ from bot.core.text.catalogue import Texts
 
 async def evaluation(data: Sequence[Path], study: Study, config: Config, say: Texts, outlet: Outlet) -> None:
     """One guard, or two beside each other, on the same rows."""
-    rows = sampled([row for path in data for row in wiring.labelled(path)], study.limit)
+    rows = sampled([row for path in data for row in tools.labelled(path)], study.limit)
     judged = [await judge_rows(rows, guard, config, say, study.scores) for guard in study.guards]
     results = [evaluate(one.guard, rows, one.screenings, threshold=study.threshold) for one in judged]
     reports = [evaluation_json(result, one.cascade) for result, one in zip(results, judged, strict=True)]
@@ -40,4 +40,4 @@ async def evaluation(data: Sequence[Path], study: Study, config: Config, say: Te
             for task in Task
             if (found := scored(task, list(zip(rows, one.screenings, strict=True))))[0]
         }
-        wiring.evaluation_picture(outlet.picture, curves, say)
+        tools.evaluation_picture(outlet.picture, curves, say)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.app import wiring
+from bot.app import guards
 from bot.cli.evaluation.finished_scores import FinishedScores
 from bot.config import Config
 from bot.core.base.errors import Unavailable
@@ -47,7 +47,7 @@ async def judge_rows(
 ) -> Judged:
     """All rows judged, those of earlier runs taken from their file. Raises `Unavailable` when the guard stays away;
     what is finished is kept."""
-    async with wiring.guard(config, say, name, raw=raw) as guard:
+    async with guards.guard(config, say, name, raw=raw) as guard:
         version = guard.version
         with FinishedScores(scores, version) as finished:
             asked = dict.fromkeys(row.exchange for row in rows)

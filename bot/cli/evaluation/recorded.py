@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bot.app import wiring
+from bot.app import tools
 from bot.cli.evaluation.shown import CELLS, number
 from bot.cli.evaluation.tables import Tabular, show
 from bot.cli.shown import print_json
@@ -15,7 +15,7 @@ RATES = ("precision", "recall", "false_positive_rate", "f1")
 
 def recorded(path: Path, say: Texts, *, as_json: bool) -> None:
     """Recorded guard outputs against their safe/unsafe labels."""
-    fair, everything = wiring.recorded_prompt_harm(path)
+    fair, everything = tools.recorded_prompt_harm(path)
     if as_json:
         print_json(
             {

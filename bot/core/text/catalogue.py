@@ -1,6 +1,6 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
-The sentences stand in bot/wording/ko.toml and en.toml, key by key the same; `{name}` marks a fact.
+The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
 """
 
 import locale
@@ -38,8 +38,10 @@ class Texts:
 @lru_cache
 def texts(language: str) -> Texts:
     """The sentences of "ko" or "en"."""
-    content = tomllib.loads(files("bot.wording").joinpath(f"{language}.toml").read_text("utf-8"))
-    return Texts(language, dict(_flat(content)))
+    sentences: dict[str, str] = {}
+    for page in files("bot.wording").joinpath(language).iterdir():
+        sentences |= _flat(tomllib.loads(page.read_text("utf-8")))
+    return Texts(language, sentences)
 
 
 def spoken_here() -> str:

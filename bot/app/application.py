@@ -1,0 +1,166 @@
+"""A configuration, a guard and chat networks -> a running application."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.system_clock import SystemClock
+from bot.app import moderation, operations, reporting
+from bot.app.guards import stand_in
+from bot.app.parts import Core, Stores
+from bot.app.runner import Lost, Service, moderate
+from bot.config import Config
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Message, Platform
+from bot.core.communities.policies import Policies
+from bot.core.guarding.ports import Guard
+from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.reviewing import Reviewer
+from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.intake import Kept
+from bot.core.moderation.ports import Inbox
+from bot.core.moderation.screening import Screener, Settled
+from bot.core.moderators.desk import FrontDesk
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.health import VitalSigns
+from bot.core.reporting.building import Editor, Reporter
+from bot.core.rules.policy import Watch
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jikimi:
+    """The application: its parts for those who look, `run` for those who let it work."""
+
+    inbox: Inbox
+    incidents: IncidentLog
+    queue: GuardQueue
+    screener: Screener
+    enforcer: Enforcer
+    services: Sequence[Service]
+    reporter: Reporter
+    platforms: Sequence[ChatPlatform]
+    clock: Clock
+    on_lost: Lost
+
+    async def run(self, on_kept: Kept | None = None, stopping: asyncio.Event | None = None) -> None:
+        """See `moderate`."""
+        await moderate(
+            platforms=self.platforms,
+            inbox=self.inbox,
+            screener=self.screener,
+            enforcer=self.enforcer,
+            services=self.services,
+            clock=self.clock,
+            on_kept=on_kept,
+            on_lost=self.on_lost,
+            stopping=stopping,
+        )
+
+
+@asynccontextmanager
+async def application(
+    config: Config,
+    guard: Guard,
+    connect: Callable[[Core], Sequence[ChatPlatform]],
+    *,
+    serve: Callable[[Core], Sequence[Service]] = lambda core: (),
+    mode: Watch | None = None,
+    clock: Clock | None = None,
+    moment: Callable[[Message], datetime] | None = None,
+    on_settled: Settled | None = None,
+) -> AsyncIterator[Jikimi]:
+    """Everything connected, the database open and up to date. `mode` overrides the configured one."""
+    clock = clock or SystemClock()
+    async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
+        stores, planned, to_deliver = Stores.over(database), Bell(), Bell()
+        scheduler = await reporting.scheduler(config, stores, clock, to_deliver, opened)
+        policies = Policies(
+            store=stores.communities,
+            build=lambda community: config.policy_of(community, mode),
+            clock=clock,
+            on_change=scheduler.changed,
+        )
+        await policies.load()
+        queue = GuardQueue(guard=guard, clock=clock, stand_in=stand_in(config))
+        health = operations.health(guard, queue, stores)
+        judging = await moderation.judging(queue, policies, stores, clock, opened)
+        editor = reporting.editor(config, stores, policies, clock, opened)
+        core = _core(config, stores, clock, planned, judging, editor, health)
+        platforms = connect(core)
+        connected = {platform.platform: platform for platform in platforms}
+        alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
+        sending = reporting.sending(config, stores, policies, editor, connected, clock, to_deliver)
+
+        async def lost(platform: Platform) -> None:
+            await alarm.lost(platform)
+            del connected[platform]
+
+        yield Jikimi(
+            inbox=stores.inbox,
+            incidents=stores.incidents,
+            queue=queue,
+            screener=moderation.screener(
+                config,
+                judging,
+                stores,
+                connected,
+                clock,
+                planned,
+                moment=moment,
+                told=[health.settled, sending.bursts.settled, *([on_settled] if on_settled else [])],
+            ),
+            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, told=health.done),
+            services=(
+                queue.run,
+                policies.run,
+                alarm.run,
+                *((scheduler.run, *sending.services) if connected else ()),
+                *serve(core),
+            ),
+            reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
+            platforms=platforms,
+            clock=clock,
+            on_lost=lost,
+        )
+
+
+def _core(
+    config: Config,
+    stores: Stores,
+    clock: Clock,
+    planned: Bell,
+    judging: moderation.Judging,
+    editor: Editor,
+    health: VitalSigns,
+) -> Core:
+    reviewer = Reviewer(incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned)
+    desk = FrontDesk(
+        policies=judging.policies,
+        reviewer=reviewer,
+        incidents=stores.incidents,
+        queue=judging.queue,
+        bots_seen=judging.bots,
+        editor=editor,
+        decider=judging.decider,
+        schedule_of=config.schedule_of,
+        clock=clock,
+    )
+    return Core(
+        config=config,
+        clock=clock,
+        desk=desk,
+        bookmarks=stores.bookmarks,
+        inbox=stores.inbox,
+        outbox=stores.outbox,
+        incidents=stores.incidents,
+        reviewer=reviewer,
+        policies=judging.policies,
+        queue=judging.queue,
+        keys=stores.keys,
+        vitals=health,
+    )

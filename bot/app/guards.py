@@ -1,0 +1,126 @@
+"""A name and a configuration -> the guard that judges."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from adapters.guards.dialects import DIALECTS
+from adapters.system_clock import SystemClock
+from bot.config import Config
+from bot.core.base.errors import Broken
+from bot.core.guarding.ports import Guard
+from bot.core.guarding.verdict import Task
+from bot.core.text.catalogue import Texts
+
+OpenGuard = AbstractAsyncContextManager[Guard]
+
+
+def _embedded(config: Config) -> OpenGuard:
+    from adapters.guards.embedded import EmbeddedGuard
+
+    guard = EmbeddedGuard()
+    return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
+
+
+def stand_in(config: Config) -> Guard | None:
+    """Who judges while a guard model is away. The embedded guard is never away."""
+    if config.guard.name == "embedded":
+        return None
+    from adapters.guards.embedded import EmbeddedGuard
+
+    return EmbeddedGuard()
+
+
+@asynccontextmanager
+async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
+    """A guard model: its dialect, spoken by the configured engine."""
+    chosen, dialect = config.guard, DIALECTS[name]
+    if chosen.engine == "vllm":
+        from adapters.guards.vllm_engine import VllmGuard
+
+        engine = VllmGuard(
+            chosen.model or None,
+            revision=chosen.revision or None,
+            dialect=name,
+            mode=chosen.mode if dialect.classifier and len(dialect.classifier) == 2 else "generate",
+            gpu_memory_utilization=chosen.gpu_memory_utilization,
+        )
+        try:
+            yield _calibrated(engine, config)
+        finally:
+            await engine.close()
+        return
+    from adapters.guards.vllm_server import Encoding, VllmServers
+
+    servers = VllmServers(
+        servers=chosen.servers,
+        dialect=dialect,
+        clock=SystemClock(),
+        model=chosen.model,
+        revision=chosen.revision,
+        token=chosen.token.get_secret_value(),
+        timeout=chosen.timeout.total_seconds(),
+        encoding=Encoding.read(Path(chosen.tokenizer), dialect) if chosen.tokenizer else None,
+    )
+    async with servers:
+        yield _calibrated(servers, config)
+
+
+@asynccontextmanager
+async def _cascade(config: Config) -> AsyncIterator[Guard]:
+    from adapters.guards.cascade import CascadeGuard
+
+    chosen = config.guard
+    async with _embedded(config) as first, _model(chosen.second, config) as second:
+        yield CascadeGuard(first, second, threshold=chosen.skip_below, sample=chosen.sample)
+
+
+def _calibrated(guard: Guard, config: Config) -> Guard:
+    from adapters.guards.calibrated import CalibratedGuard, read_calibration
+
+    file = config.guard.calibration
+    return CalibratedGuard(guard, read_calibration(Path(file))) if file else guard
+
+
+#: Guards by name. Each brings its libraries with it only when it is wanted.
+GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
+    "embedded": _embedded,
+    "cascade": _cascade,
+    **{name: partial(_model, name) for name in DIALECTS},
+}
+
+
+def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = False) -> OpenGuard:
+    """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration.
+    Raises `Broken` where there is none of that name."""
+    name = name or config.guard.name
+    for wanted in (name, config.guard.second) if name == "cascade" else (name,):
+        if wanted not in GUARDS:
+            raise Broken(say("run.unknown_guard", name=wanted, names=", ".join(GUARDS)))
+    if raw:
+        config = config.model_copy(update={"guard": config.guard.model_copy(update={"calibration": ""})})
+    return GUARDS[name](config)
+
+
+def capabilities() -> list[dict[str, Any]]:
+    """What each guard can do: one JSON-ready row a guard, the embedded one first."""
+    from adapters.guards.dialects import capabilities as of_dialects
+    from adapters.guards.embedded import EmbeddedGuard
+
+    embedded = EmbeddedGuard()
+    row = {
+        "name": "embedded",
+        "model": embedded.version.model,
+        "korean": True,
+        "tasks": [task.value for task in Task if task in embedded.tasks],
+        "categories": {},
+        "context": None,
+        "window": None,
+        "dialect": "",
+        "classify": False,
+        "forms": {},
+        "unverified": [],
+    }
+    return [row, *of_dialects()]

@@ -1,0 +1,109 @@
+"""Stores, a guard queue and policies -> the stages of a message's way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from adapters.expression_worker import ExpressionWorker
+from bot.app.parts import Stores
+from bot.config import Config
+from bot.core.answers.streaming import Streams
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Author, Message, Platform
+from bot.core.communities.policies import Policies
+from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.moderation.bots import Bots
+from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.recent import Recollection
+from bot.core.moderation.screening import Screener, Settled
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.rules.actions import Outcome
+from bot.core.rules.decider import Decider
+
+#: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
+REMEMBERED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """What decides about a message: shared by those who screen and by moderators who only ask."""
+
+    queue: GuardQueue
+    policies: Policies
+    bots: Bots
+    decider: Decider
+    recollection: Recollection
+
+
+async def judging(
+    queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack
+) -> Judging:
+    bots, recollection = Bots(roll=stores.bots), Recollection()
+    await bots.load()
+    decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
+    opened.callback(decider.close)
+    for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
+        recollection.recall(trace, policies.of_community(trace.platform, trace.community_id))
+    return Judging(queue=queue, policies=policies, bots=bots, decider=decider, recollection=recollection)
+
+
+def screener(
+    config: Config,
+    judging: Judging,
+    stores: Stores,
+    connected: Mapping[Platform, ChatPlatform],
+    clock: Clock,
+    planned: Bell,
+    *,
+    moment: Callable[[Message], datetime] | None,
+    told: Sequence[Settled],
+) -> Screener:
+    async def meet(message: Message) -> Author:
+        platform = connected.get(message.ref.platform)
+        return await platform.meet(message) if platform else message.author
+
+    def settled(settlements: Sequence[Settlement]) -> None:
+        for tell in told:
+            tell(settlements)
+
+    return Screener(
+        inbox=stores.inbox,
+        queue=judging.queue,
+        policy_of=judging.policies.of,
+        clock=clock,
+        arrived=Bell(),
+        planned=planned,
+        bots=judging.bots,
+        meet=meet,
+        recollection=judging.recollection,
+        decider=judging.decider,
+        streams=Streams(
+            quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
+            longest=config.bots.longest,
+            look=config.bots.look,
+        ),
+        moment=moment,
+        on_settled=settled,
+    )
+
+
+def enforcer(
+    stores: Stores,
+    policies: Policies,
+    connected: Mapping[Platform, ChatPlatform],
+    clock: Clock,
+    planned: Bell,
+    *,
+    told: Callable[[PlannedAction, Outcome], None],
+) -> Enforcer:
+    return Enforcer(
+        outbox=stores.outbox,
+        platforms=connected,
+        clock=clock,
+        planned=planned,
+        on_outcome=told,
+        room_of=lambda about: policies.community(about.ref.platform, about.community_id).moderators_channel,
+    )

@@ -1,0 +1,74 @@
+"""Keys, health and the HTTP API."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from adapters.system_clock import SystemClock
+from bot.app.parts import Core, Stores
+from bot.app.runner import Service
+from bot.config import Config
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
+from bot.core.communities.policies import Policies
+from bot.core.communities.ports import Communities
+from bot.core.guarding.ports import Guard, Replicated
+from bot.core.guarding.queue import GuardQueue
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.alarm import Alarm
+from bot.core.operations.health import VitalSigns
+from bot.core.operations.ports import ApiKeys
+from bot.core.text.catalogue import texts
+from storage.database import Database
+from storage.settings.api_keys import SqlApiKeys
+from storage.settings.communities import SqlCommunities
+
+
+def http_api(core: Core) -> Service:
+    from adapters.http_api import HttpApi
+
+    chosen = core.config.http
+    return HttpApi(
+        desk=core.desk,
+        keys=core.keys,
+        vitals=core.vitals,
+        clock=core.clock,
+        say=texts(core.config.defaults.language),
+        listen=chosen.listen,
+        metrics_listen=chosen.metrics_listen,
+        per_second=chosen.per_second,
+        deadline=chosen.deadline.total_seconds(),
+    ).run
+
+
+@asynccontextmanager
+async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]:
+    """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
+    async with Database.visit(config.storage.url, SystemClock()) as database:
+        yield SqlApiKeys(database), SqlCommunities(database)
+
+
+def health(guard: Guard, queue: GuardQueue, stores: Stores) -> VitalSigns:
+    replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
+    return VitalSigns(queue=queue, inbox=stores.inbox, replicas=replicas)
+
+
+def alarm(
+    config: Config,
+    database: Database,
+    stores: Stores,
+    queue: GuardQueue,
+    policies: Policies,
+    connected: Mapping[Platform, ChatPlatform],
+    clock: Clock,
+) -> Alarm:
+    return Alarm(
+        answers={"guard": queue.answers, "database": database.answers, "clock": database.agrees_on_the_time},
+        policies=policies,
+        platforms=connected,
+        journal=stores.journal,
+        inbox=stores.inbox,
+        clock=clock,
+        language=config.defaults.language,
+        is_stood_in_for=queue.stand_in is not None,
+        after=config.defaults.alarm_after,
+    )

@@ -1,0 +1,81 @@
+"""A database -> everything that is kept in it; and what chat networks and the HTTP API are built with."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from bot.config import Config
+from bot.core.answers.ports import BotRoll
+from bot.core.base.clock import Clock
+from bot.core.chat.ports import Bookmarks
+from bot.core.communities.policies import Policies
+from bot.core.communities.ports import Communities, Journal
+from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.incidents.reviewing import Reviewer
+from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderators.ports import Desk
+from bot.core.operations.ports import ApiKeys, Vitals
+from bot.core.reporting.ports import Chronicle, Deliveries
+from storage.database import Database
+from storage.flow.inbox import SqlInbox
+from storage.flow.outbox import SqlOutbox
+from storage.records.bots import SqlBotRoll
+from storage.records.incidents import SqlIncidentLog
+from storage.records.reviews import SqlReviews
+from storage.reports.chronicle import SqlChronicle
+from storage.reports.deliveries import SqlDeliveries
+from storage.settings.api_keys import SqlApiKeys
+from storage.settings.bookmarks import SqlBookmarks
+from storage.settings.communities import SqlCommunities
+from storage.settings.journal import SqlJournal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Every port over one database."""
+
+    inbox: Inbox
+    outbox: Outbox
+    incidents: IncidentLog
+    reviews: Reviews
+    bots: BotRoll
+    communities: Communities
+    journal: Journal
+    bookmarks: Bookmarks
+    keys: ApiKeys
+    chronicle: Chronicle
+    deliveries: Deliveries
+
+    @classmethod
+    def over(cls, database: Database) -> Self:
+        return cls(
+            inbox=SqlInbox(database),
+            outbox=SqlOutbox(database),
+            incidents=SqlIncidentLog(database),
+            reviews=SqlReviews(database),
+            bots=SqlBotRoll(database),
+            communities=SqlCommunities(database),
+            journal=SqlJournal(database),
+            bookmarks=SqlBookmarks(database),
+            keys=SqlApiKeys(database),
+            chronicle=SqlChronicle(database),
+            deliveries=SqlDeliveries(database),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What chat platforms are built with: the record for their commands, the desk for their buttons."""
+
+    config: Config
+    clock: Clock
+    desk: Desk
+    bookmarks: Bookmarks
+    inbox: Inbox
+    outbox: Outbox
+    incidents: IncidentLog
+    reviewer: Reviewer
+    policies: Policies
+    queue: GuardQueue
+    keys: ApiKeys
+    vitals: Vitals

@@ -1,0 +1,131 @@
+"""What reports are made from, drawn with and sent by."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from adapters.system_clock import SystemClock
+from bot.app.parts import Stores
+from bot.app.runner import Service
+from bot.config import Config
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell
+from bot.core.chat.message import Platform
+from bot.core.communities.policies import Policies
+from bot.core.communities.ports import Communities
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.reporting.building import Editor
+from bot.core.reporting.bursts import BurstWatch
+from bot.core.reporting.delivering import Courier
+from bot.core.reporting.ports import Chronicle, Deliveries, ReportPress, Timetable
+from bot.core.reporting.scheduling import Scheduler
+from bot.core.text.catalogue import Texts
+from storage.database import Database
+from storage.reports.chronicle import SqlChronicle
+from storage.reports.deliveries import SqlDeliveries
+from storage.settings.communities import SqlCommunities
+
+
+@asynccontextmanager
+async def chronicle(config: Config) -> AsyncIterator[tuple[Chronicle, Communities]]:
+    """What reports are made from, without anything that could act."""
+    async with Database.visit(config.storage.url, SystemClock()) as database:
+        yield SqlChronicle(database), SqlCommunities(database)
+
+
+@asynccontextmanager
+async def delivered(config: Config) -> AsyncIterator[Deliveries]:
+    """What was sent, for people to read."""
+    async with Database.visit(config.storage.url, SystemClock()) as database:
+        yield SqlDeliveries(database)
+
+
+@contextmanager
+def _presses(workers: int) -> Iterator[Callable[..., ReportPress]]:
+    """Draw in processes of their own, which start with the first report."""
+    from adapters.reports.workers import ReportWorkers
+
+    drawing = ReportWorkers(report_press, workers=workers)
+    try:
+        yield drawing.press
+    finally:
+        drawing.close()
+
+
+def _timetable() -> AbstractAsyncContextManager[Timetable]:
+    from adapters.reports.timetable import ApschedulerAlarms
+
+    return ApschedulerAlarms()
+
+
+def no_pdf(say: Texts) -> str:
+    """Why reports have no PDF here, in one sentence; "": they have one."""
+    from adapters.reports.pages import no_pdf
+
+    return no_pdf(say)
+
+
+def report_press(*, unmasked: bool = False) -> ReportPress:
+    from adapters.reports.pages import ReportPages
+
+    return ReportPages(unmasked=unmasked)
+
+
+async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Bell, opened: AsyncExitStack) -> Scheduler:
+    return Scheduler(
+        communities=stores.communities,
+        schedule_of=config.schedule_of,
+        timetable=await opened.enter_async_context(_timetable()),
+        deliveries=stores.deliveries,
+        chronicle=stores.chronicle,
+        bookmarks=stores.bookmarks,
+        clock=clock,
+        planned=planned,
+    )
+
+
+def editor(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> Editor:
+    presses = opened.enter_context(_presses(config.report.workers))
+    return Editor(chronicle=stores.chronicle, policies=policies, press=presses, clock=clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Those who send reports: what is due, and what is news."""
+
+    courier: Courier
+    bursts: BurstWatch
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.courier.run, self.bursts.run
+
+
+def sending(
+    config: Config,
+    stores: Stores,
+    policies: Policies,
+    editor: Editor,
+    connected: Mapping[Platform, ChatPlatform],
+    clock: Clock,
+    planned: Bell,
+) -> Sending:
+    courier = Courier(
+        deliveries=stores.deliveries,
+        editor=editor,
+        policies=policies,
+        schedule_of=config.schedule_of,
+        platforms=connected,
+        clock=clock,
+        planned=planned,
+        at_once=config.report.workers + 8,
+    )
+    bursts = BurstWatch(
+        policies=policies,
+        schedule_of=config.schedule_of,
+        incidents=stores.incidents,
+        deliveries=stores.deliveries,
+        clock=clock,
+        planned=planned,
+    )
+    return Sending(courier=courier, bursts=bursts)

@@ -1,0 +1,98 @@
+"""What commands need besides a running application: data, training, pictures, pages."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
+from adapters.reports import digest_page as digest_pages
+from adapters.system_clock import SystemClock
+from bot.config import Config
+from bot.core.base.clock import Clock
+from bot.core.evaluation.calibration import Calibration
+from bot.core.evaluation.quality import Labelled
+from bot.core.reporting.digest import Digest
+from bot.core.reporting.periods import Period, parse
+from bot.core.text.catalogue import Texts
+from storage.database import Database
+from storage.flow.one_by_one import OneByOne
+
+if TYPE_CHECKING:
+    from adapters.guards.embedded.phrases import TrickRate
+    from adapters.guards.embedded.training import TrainingReport
+
+
+def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
+    """How recorded guard outputs agree with their labels: without prompts that carry both labels, and with them."""
+    rows = read_outputs(path)
+    return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
+
+
+def labelled(path: Path) -> Sequence[Labelled]:
+    """The rows of a file of labelled exchanges. Raises `Broken` where it is none."""
+    from adapters.evaluation.labelled_data import read_labelled
+
+    return read_labelled(path)
+
+
+def evaluation_picture(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]], say: Texts) -> None:
+    """Draws the labels and scores of each named curve into a PNG file."""
+    from adapters.evaluation.picture import draw
+
+    draw(path, scored, say)
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    from adapters.guards.calibrated import write_calibration
+
+    write_calibration(calibration, path)
+
+
+def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
+    """The digest as Markdown."""
+    return digest_pages.page(digest, say, timezone)
+
+
+@asynccontextmanager
+async def one_by_one(config: Config) -> AsyncIterator[OneByOne]:
+    """A database that is written to as a naive bot would."""
+    async with Database.open(config.storage.url, SystemClock()) as database:
+        yield OneByOne(database)
+
+
+async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:
+    """Fill an empty database with the last `weeks` of a made-up year, `made_up_week` the very last."""
+    from storage.reports.made_up_year import write_year
+
+    await write_year(
+        config.storage.url,
+        SystemClock(),
+        weeks=weeks,
+        messages_a_week=messages_a_week,
+        incidents_a_week=incidents_a_week,
+    )
+
+
+def made_up_week() -> Period:
+    from storage.reports.made_up_year import LAST_WEEK, ZONE
+
+    return parse(LAST_WEEK, ZONE.key)
+
+
+def train_embedded(data: Path, out: Path, progress: Callable[[str], None]) -> "TrainingReport":
+    from adapters.guards.embedded.training import train
+
+    return train(data, out, progress)
+
+
+def phrase_rates() -> "list[TrickRate]":
+    """What the embedded guard does with each trick of evasion and each kind of innocent look-alike."""
+    from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded.phrases import phrase_rates as of
+
+    return of(EmbeddedGuard())
+
+
+def clock() -> Clock:
+    return SystemClock()
