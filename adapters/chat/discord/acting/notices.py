@@ -77,10 +77,10 @@ def _is_felt(action: Action) -> bool:
 
 def _deed(action: Action, incident: Incident, say: Texts) -> str:
     if not isinstance(action, Timeout):
-        return say[f"discord.done.{action.kind}"]
+        return say[f"done.{action.kind}"]
     review = incident.review
     since = review.at if review and review.call is Call.TIMEOUT else incident.decided_at
-    return say("discord.done.timeout", until=discord.utils.format_dt(since + action.lasting, "f"))
+    return say("done.timeout", until=discord.utils.format_dt(since + action.lasting, "f"))
 
 
 def _reason(incident: Incident, say: Texts) -> str:
