@@ -167,9 +167,6 @@ Action: TypeAlias = (
 ACTIONS: tuple[type[Action], ...] = get_args(Action)
 RULE_ACTIONS = tuple(action for action in ACTIONS if action.by_rules)
 
-#: The longest span that a rule may ask for: what Discord takes; Telegram takes more.
-LONGEST_SPAN = timedelta(days=27, hours=23)
-
 
 @dataclass(frozen=True, slots=True)
 class Done:

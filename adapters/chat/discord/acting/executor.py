@@ -13,7 +13,7 @@ from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import InvalidAnswers, missing, outcome_of
-from adapters.chat.discord.limits import Room
+from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.reading import NAME, NICK, PARENT, TITLE
@@ -43,7 +43,6 @@ from bot.core.rules.actions import (
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import answer, told
 
-LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
@@ -112,7 +111,7 @@ class Hands:
                 with self.members.taken(int(planned.message.community_id)):
                     return await self._sanction(planned, action, say)
             case Notice():
-                said = say("bots.notice", reason=planned.reason.ko if say.language == "ko" else planned.reason.en)
+                said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
             case TellOwner(channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
@@ -239,7 +238,7 @@ async def _without_receipt(request: Any) -> None:
 
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
-    reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
+    reason = planned.reason.in_(planned.language)
     text = say("discord.audit", incident=planned.incident_id, reason=reason)
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]

@@ -1,6 +1,5 @@
 """A message that was taken away -> what is posted in its place, in as many messages as Discord needs for it."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from discord.utils import MISSING
 from adapters.chat.discord.errors import OUT_OF_REACH, may_have_arrived, outcome_of
 from adapters.chat.discord.moderators.asking import pieces, plain
 from adapters.chat.discord.receiving.reading import AVATAR, CONTENT, FILES, PARENT
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message
@@ -33,7 +33,7 @@ class Restoring:
     client: discord.Client
     clock: Clock
     own_webhooks: set[int] = field(default_factory=set)
-    _webhooks: OrderedDict[int, discord.Webhook] = field(default_factory=OrderedDict)
+    _webhooks: Bounded[int, discord.Webhook] = field(default_factory=lambda: Bounded(WEBHOOKS))
 
     async def restore_once(self, planned: PlannedAction, say: Texts) -> Outcome:
         """A webhook's messages have no mark by which Discord knows a repetition: where its answer is lost, what stands
@@ -104,8 +104,6 @@ class Restoring:
         webhook = discord.Webhook.from_state(data, state=state)
         self.own_webhooks.add(webhook.id)
         self._webhooks[channel_id] = webhook
-        if len(self._webhooks) > WEBHOOKS:
-            self._webhooks.popitem(last=False)
         return webhook
 
 
