@@ -73,7 +73,7 @@ async def bench_api(rate: float, seconds: float, say: Texts, *, as_json: bool) -
 async def _prepared(folder: Path) -> tuple[str, str, Path]:
     """An address, a key for it, and the configuration of the server that will have both."""
     from bot.app import operations, tools
-    from bot.config import Config, Storage
+    from bot.config import Config, StorageSettings
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,7 +81,7 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
     url = f"sqlite:///{(folder / 'jikimi.db').absolute()}"
     config = folder / "config.toml"
     config.write_text(f'[storage]\nurl = "{url}"\n[http]\nlisten = "{listen}"\nper_second = 100000\n', "utf-8")
-    async with operations.api_keys(Config(storage=Storage(url=url))) as (keys, _):
+    async with operations.api_keys(Config(storage=StorageSettings(url=url))) as (keys, _):
         now = tools.clock().now()
         await keys.add(
             ApiKey(

@@ -13,7 +13,7 @@ from random import Random
 from bot.app import tools
 from bot.app.application import application
 from bot.cli.bench.shipped import shipped_messages
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.chat.message import MOST_READ, Author, Message, MessageRef, Platform
 from bot.core.chat.post import Edition
 from bot.core.guarding.ports import Guard
@@ -112,7 +112,7 @@ async def ours(messages: int, guard: Guard, path: Path, source: Iterator[Message
         settled += len(settlements)
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
-    config = Config(storage=Storage(url=f"sqlite:///{path}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{path}"))
     async with application(
         config,
         guard,
@@ -146,7 +146,7 @@ async def queue(messages: int, guard: Guard) -> float:
 async def naive(messages: int, guard: Guard, policy: Policy, path: Path) -> Journey:
     """What one writes first: on each message ask the guard, decide, write, commit; the same database and library."""
     incidents = 0
-    async with tools.one_by_one(Config(storage=Storage(url=f"sqlite:///{path}"))) as book:
+    async with tools.one_by_one(Config(storage=StorageSettings(url=f"sqlite:///{path}"))) as book:
         began = time.perf_counter()
         for message in islice(chat(), messages):
             exchange = exchange_of(message, policy)

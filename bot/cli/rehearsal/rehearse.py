@@ -56,13 +56,13 @@ async def rehearse(
     """Decides as in live mode, at the transcript's own time; the chat only pretends to act. The database that the bot
     works with is never touched: `database` is the URL of one to keep, None one that is gone afterwards."""
     from bot.cli.rehearsal.views import JsonView, TerminalView
-    from bot.config import Storage
+    from bot.config import StorageSettings
 
     with (
         nullcontext(file) if file else as_file(files("bot.cli.rehearsal") / "transcript.jsonl") as path,
         nullcontext(database) if database else _own_database() as url,
     ):
-        config = config.model_copy(update={"storage": Storage(url=url)})
+        config = config.model_copy(update={"storage": StorageSettings(url=url)})
         view: View
         view = JsonView(say) if as_json else TerminalView(say, config, str(path), console, keeps=bool(database))
         with view:

@@ -7,11 +7,12 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import Backoff
 from bot.core.guarding.figures import QueueFigures
 
 _log = structlog.get_logger(__name__)
 
-SELDOMEST = 5.0  # seconds between two greetings of a guard that is away: it shall be back soon after it is back
+GREETING_AGAIN = Backoff(first=0.25, longest=5.0)  # a guard that was away shall be back soon after it is back
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Circuit:
     pause: float = 0.0  # seconds until the next greeting
     has_answered: bool = False
     _open_since: float = 0.0
+    _failures: int = 0  # in a row
 
     def __post_init__(self) -> None:
         self.closed.set()
@@ -43,7 +45,8 @@ class Circuit:
             _log.warning("guard is away", reason=str(error))
         self.closed.clear()
         self.open.set()
-        self.pause = error.retry_after or min(max(self.pause * 2, 0.25), SELDOMEST)
+        self._failures += 1
+        self.pause = GREETING_AGAIN.after(self._failures, asked=error.retry_after)
 
     def recovered(self) -> None:
         if self.is_open:
@@ -51,4 +54,4 @@ class Circuit:
         self.has_answered = True
         self.open.clear()
         self.closed.set()
-        self.pause = 0.0
+        self._failures = 0

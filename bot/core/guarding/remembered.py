@@ -2,10 +2,10 @@
 
 import json
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.verdict import Exchange, Verdict
@@ -19,8 +19,11 @@ class Remembered:
     lasting: float
     clock: Clock
     figures: QueueFigures
-    _verdicts: OrderedDict[bytes, tuple[float, Verdict]] = field(default_factory=OrderedDict)
+    _verdicts: Bounded[bytes, tuple[float, Verdict]] = field(init=False)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def __post_init__(self) -> None:
+        self._verdicts = Bounded(self.most)
 
     def key(self, exchange: Exchange) -> bytes:
         """Of exactly what the guard is asked: what looks alike to people may not look alike to it."""
@@ -36,7 +39,6 @@ class Remembered:
         return verdict
 
     def keep(self, key: bytes, verdict: Verdict) -> None:
-        self._verdicts[key] = (self.clock.monotonic() + self.lasting, verdict)
-        if len(self._verdicts) > self.most:
-            self._verdicts.popitem(last=False)
+        if len(self._verdicts) == self.most and key not in self._verdicts:
             self.figures.forgotten += 1
+        self._verdicts[key] = (self.clock.monotonic() + self.lasting, verdict)

@@ -38,7 +38,6 @@ WAITING = {
     "adapters/reports/pages/words.py:Words": "becomes one class a report section",
     "bot/app/application.py:application": "the parts in the order in which they are tied",
     "bot/app/runner.py:moderate": "the whole life of the process on a page",
-    "bot/config/__init__.py": "becomes sections, rules, loading and problems",
     "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
     "bot/core/reporting/report.py": "becomes one folder a report section",
     "bot/core/reporting/report.py:Report": "becomes one folder a report section",
