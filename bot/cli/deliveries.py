@@ -3,7 +3,7 @@
 from bot.app import reporting
 from bot.cli.shown import print_json
 from bot.config import Config
-from bot.core.reporting.delivery import Delivery
+from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
 
 

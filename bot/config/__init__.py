@@ -21,7 +21,7 @@ from bot.core.base.errors import Broken
 from bot.core.chat.message import Pairing, Platform
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import YES, Task
-from bot.core.reporting.schedule import DAYS, Burst, Schedule
+from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
 from bot.core.rules import conditions
 from bot.core.rules.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn
 from bot.core.rules.policy import Mode, Policy, Reason, Rule, Watch

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
-from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.report import Figures, Report, Totals
 from bot.core.rules.actions import Outcome
 
