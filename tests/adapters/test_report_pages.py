@@ -19,8 +19,9 @@ from bot.core.chat.post import Edition
 from bot.core.communities.journal import Amendment
 from bot.core.guarding.verdict import Route
 from bot.core.reporting.building import report_on
+from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Figures, Report, compose
+from bot.core.reporting.report import Report, compose
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.reports import made_up_year

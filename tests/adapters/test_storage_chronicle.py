@@ -20,8 +20,9 @@ from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.reporting.figures import Answer, Figures, Totals
 from bot.core.reporting.periods import day
-from bot.core.reporting.report import Answer, Figures, Totals, compose
+from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Finding, Mode, Reason

@@ -42,6 +42,13 @@ def texts(language: str) -> Texts:
     return Texts(language, dict(_flat(content)))
 
 
+@lru_cache
+def texts_beside(package: str, language: str) -> Texts:
+    """Those, and the sentences of `package` alone, which stand in its folder (ko.toml, en.toml)."""
+    content = tomllib.loads(files(package).joinpath(f"{language}.toml").read_text("utf-8"))
+    return Texts(language, {**texts(language).sentences, **dict(_flat(content))})
+
+
 def spoken_here() -> str:
     """The language of this terminal's user: Korean or English."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):

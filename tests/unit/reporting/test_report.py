@@ -7,8 +7,10 @@ import pytest
 
 from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
+from bot.core.reporting.figures import Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Backlog, Change, Deed, Entry, Figures, Ruling, Share, Totals, compose
+from bot.core.reporting.report import compose
+from bot.core.reporting.shares import Change, Share
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
