@@ -6,15 +6,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo-report pictures run test test-all test-engine lint clean
+.PHONY: clean coverage demo-report lint lock pictures run test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
 # A file at a time on each core: tests of one file may share what takes long to make.
-test: $(VENV)/.ready-test
+test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+# Which lines and branches the tests pass through, package by package.
+coverage: export PYTEST_ADDOPTS += --cov --cov-report=
+coverage: test
+	@find bot adapters storage -name __init__.py -exec dirname {} + | sort | while read -r package; do \
+		printf '%4s %%  %s\n' "$$($(BIN)/coverage report --format=total --include="$$package/*.py")" "$$package"; done
+	@printf '%4s %%  %s\n' "$$($(BIN)/coverage report --format=total)" all
 
 # With the courses at their full length, about an hour.
 test-all: test
@@ -22,23 +30,23 @@ test-all: test
 		$(BIN)/python -m tests.adapters.fault_course $$course || exit 1; done
 	@$(BIN)/python -m tests.adapters.fault_course
 
-lint: $(VENV)/.ready-lint
+lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-$(VENV)/.ready-run: pyproject.toml
+# What requirements/ pins and nothing else, each file checked against its hash; then the project itself.
+$(VENV)/.ready-%: requirements/%.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python $(INSTALL) --require-hashes --requirement $<
+	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.ready-test: pyproject.toml
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $@
+LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS)
 
-$(VENV)/.ready-lint: pyproject.toml
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
-	@touch $@
+# Pins what pyproject.toml asks for, for every Python and platform; LOCK_ARGS=--upgrade takes the newest of everything.
+lock: $(VENV)/.ready-dev
+	@$(LOCK) --extra test --extra lint --output-file requirements/dev.txt
+	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
 
 test-engine: $(VENV)-vllm/.ready
 	@VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest tests/engine $(PYTEST_ARGS)
@@ -55,10 +63,10 @@ $(VENV)-vllm/.ready: pyproject.toml
 clean:
 	rm -rf $(VENV)-vllm $(VENV) build *.egg-info
 
-demo-report: $(VENV)/.ready-test
+demo-report: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.demo_report build/demo
 
 # The README's pictures of the report, and those that the tests compare with.
-pictures: $(VENV)/.ready-test
+pictures: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.demo_report build/demo docs
 	@RENEW_PICTURES=1 $(BIN)/python -m pytest tests/adapters/test_report_pages.py -k picture

@@ -1,6 +1,7 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
-The sentences stand in bot/wording/ko.toml and en.toml, key by key the same; `{name}` marks a fact.
+The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
+What only one section of a report says stands in that section's folder.
 """
 
 import locale
@@ -38,15 +39,17 @@ class Texts:
 @lru_cache
 def texts(language: str) -> Texts:
     """The sentences of "ko" or "en"."""
-    content = tomllib.loads(files("bot.wording").joinpath(f"{language}.toml").read_text("utf-8"))
-    return Texts(language, dict(_flat(content)))
+    sentences: dict[str, str] = {}
+    for page in files("bot.wording").joinpath(language).iterdir():
+        sentences |= _flat(tomllib.loads(page.read_text("utf-8")))
+    return Texts(language, sentences)
 
 
 @lru_cache
 def texts_beside(package: str, language: str) -> Texts:
     """Those, and the sentences of `package` alone, which stand in its folder (ko.toml, en.toml)."""
     content = tomllib.loads(files(package).joinpath(f"{language}.toml").read_text("utf-8"))
-    return Texts(language, {**texts(language).sentences, **dict(_flat(content))})
+    return Texts(language, dict(texts(language).sentences) | dict(_flat(content)))
 
 
 def spoken_here() -> str:

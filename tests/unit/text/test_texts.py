@@ -2,6 +2,8 @@
 
 import re
 import string
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 from bot.core.text.catalogue import LANGUAGES, texts
@@ -16,6 +18,14 @@ def test_both_languages_have_the_same_keys_and_facts() -> None:
     assert korean.keys() == english.keys()
     for key in korean:
         assert placeholders(korean[key]) == placeholders(english[key]), key
+
+
+def test_no_sentence_stands_twice_and_both_languages_have_the_same_pages() -> None:
+    pages = {language: sorted(files("bot.wording").joinpath(language).iterdir()) for language in LANGUAGES}
+    assert [page.name for page in pages["ko"]] == [page.name for page in pages["en"]]
+    for language, of_this in pages.items():
+        keys = [key for page in of_this for key in tomllib.loads(page.read_text("utf-8"))]
+        assert len(keys) == len(set(keys)), language
 
 
 def test_korean_is_korean() -> None:
