@@ -35,7 +35,7 @@ def home(section: type[Section]) -> Path:
 
 
 def test_every_folder_is_a_section_in_the_list() -> None:
-    folders = {path.parent for path in HOME.glob("*/*/*") if path.suffix != ".pyc"}
+    folders = {path.parent for path in HOME.glob("*/*/*") if path.is_file() and path.suffix != ".pyc"}
     assert {home(section) for section in SECTIONS} == folders and len(SECTIONS) == len(folders)
     assert [section.__name__.lower() for section in SECTIONS] == [home(section).name for section in SECTIONS]
 
