@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.system_clock import SystemClock
-from bot.cli.deliveries import deliveries
+from bot.cli.reporting.deliveries import deliveries
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import Platform
 from bot.core.reporting.delivery.delivery import Delivery, State

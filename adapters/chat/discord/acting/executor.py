@@ -158,7 +158,7 @@ class Hands:
                     await self._deletions.delete(channel_id, int(piece), reason=reason, say=say)
                 return await self._deletions.delete(channel_id, int(message.ref.message_id), reason=reason, say=say)
             case Notice():
-                said = say("bots.notice", reason=planned.reason.ko if say.language == "ko" else planned.reason.en)
+                said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
             case TellOwner(channel=channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
@@ -418,7 +418,7 @@ def _hides_name(planned: PlannedAction) -> bool:
 
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
-    reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
+    reason = planned.reason.in_(planned.language)
     text = say("discord.audit", incident=planned.incident_id, reason=reason)
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]

@@ -85,7 +85,7 @@ def _deed(action: Action, incident: Incident, say: Texts) -> str:
 
 def _reason(incident: Incident, say: Texts) -> str:
     reason = incident.decision.reason
-    return "-" if reason is None else reason.ko if say.language == "ko" else reason.en
+    return reason.in_(say.language) if reason else "-"
 
 
 def _state(incident: Incident) -> str:

@@ -113,7 +113,7 @@ class Hands:
                 await self._deletions.delete(int(where), [int(what)])
                 return Done()
             case Notice():
-                reason = planned.reason.ko if say.language == "ko" else planned.reason.en
+                reason = planned.reason.in_(say.language)
                 return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
             case TellOwner(channel=channel):
                 if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):

@@ -258,7 +258,7 @@ def span(lasting: timedelta, say: Texts) -> str:
 
 
 def _reason(planned: PlannedAction, say: Texts) -> str:
-    return planned.reason.ko if say.language == "ko" else planned.reason.en
+    return planned.reason.in_(say.language)
 
 
 def _settle(told: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:

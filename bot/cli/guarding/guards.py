@@ -1,16 +1,26 @@
-"""The capability table: what each guard can judge, in which forms, and what of it was never checked."""
+"""`jikimi guards`: what each guard can judge, in which forms, and what of it was never checked."""
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from typing import Annotated
 
-from bot.app.guards import capabilities
+from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
 
 
+def declare(line: Line) -> None:
+    @line.app.command("guards", help=line.say["help.guards"])
+    def command(as_json: Annotated[bool, line.json] = False) -> None:
+        guards(line.say, as_json=as_json)
+
+
 def guards(say: Texts, *, as_json: bool) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.app.guards import capabilities
+
     rows = capabilities()
     if as_json:
         print_json(rows)

@@ -1,24 +1,53 @@
-"""A community and a period -> the report's files in a folder, from the database alone."""
+"""`jikimi report`: a community and a period -> the report's files in a folder, from the database alone."""
 
+import asyncio
 import gc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from bot.app import reporting, tools
-from bot.config import Config
+import typer
+
+from bot.cli.line import Line
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
-from bot.core.communities.community import Community
-from bot.core.reporting.building import report_on
 from bot.core.reporting.periods import Period, Span, latest, parse
 from bot.core.text.catalogue import Texts
 
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.core.communities.community import Community
+
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.app.command("report", help=say["help.report"])
+    def command(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.report_community"], show_default=False)
+        ] = None,
+        week: Annotated[str | None, typer.Option("--week", help=say["help.report_week"], show_default=False)] = None,
+        day: Annotated[str | None, typer.Option("--day", help=say["help.report_day"], show_default=False)] = None,
+        month: Annotated[str | None, typer.Option("--month", help=say["help.report_month"], show_default=False)] = None,
+        first: Annotated[str | None, typer.Option("--from", help=say["help.report_from"], show_default=False)] = None,
+        last: Annotated[str | None, typer.Option("--to", help=say["help.report_to"], show_default=False)] = None,
+        out: Annotated[Path, typer.Option("--out", help=say["help.report_out"])] = Path(),
+        names: Annotated[bool, typer.Option("--names", help=say["help.report_names"])] = False,
+        config: Annotated[Path | None, line.config] = None,
+    ) -> None:
+        period = f"{first}..{last}" if first and last else week or day or month
+        asyncio.run(report(line.settings(config), say, community=community, period=period, out=out, unmasked=names))
+
 
 async def report(
-    config: Config, say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
+    config: "Config", say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
+    from bot.app import reporting
+    from bot.core.reporting.building import report_on
+
     gc.disable()  # a short life that needs all it has made to its end
     async with reporting.chronicle(config) as (chronicle, communities):
         chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
@@ -39,8 +68,10 @@ def _write(edition: Edition, out: Path) -> list[str]:
     return [str(out / file.name) for file in files]
 
 
-def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence[Community], say: Texts) -> Community:
+def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence["Community"], say: Texts) -> "Community":
     """By id or by name, with its settings."""
+    from bot.core.communities.community import Community
+
     ids = {community.name: community.id for community in settings if community.name}
     id_ = ids.get(wanted or "", wanted) or (known[0] if len(known) == 1 else None)
     if id_ is None or id_ not in known:
@@ -51,6 +82,8 @@ def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence[Communi
 
 def _period(name: str | None, timezone: str, say: Texts) -> Period:
     if name is None:
+        from bot.app import tools
+
         return latest(Span.WEEK, tools.clock().now(), timezone)
     try:
         return parse(name, timezone)

@@ -1,13 +1,38 @@
-"""What reports were sent, failed or were skipped, and why -> a table, the newest first."""
+"""`jikimi deliveries`: what reports were sent, failed or were skipped, and why -> a table, the newest first."""
 
-from bot.app import reporting
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.config import Config
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
 
+if TYPE_CHECKING:
+    from bot.config import Config
 
-async def deliveries(config: Config, say: Texts, *, community: str | None, limit: int, as_json: bool) -> None:
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.app.command("deliveries", help=say["help.deliveries"])
+    def command(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.deliveries_community"], show_default=False)
+        ] = None,
+        limit: Annotated[int, typer.Option("--limit", min=1, help=say["help.deliveries_limit"])] = 50,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(deliveries(line.settings(config), say, community=community, limit=limit, as_json=as_json))
+
+
+async def deliveries(config: "Config", say: Texts, *, community: str | None, limit: int, as_json: bool) -> None:
+    from bot.app import reporting
+
     async with reporting.delivered(config) as delivered:
         found = await delivered.latest(limit, community)
     if as_json:

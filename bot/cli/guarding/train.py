@@ -1,20 +1,37 @@
-"""The embedded guard, made and looked at: corpora -> model file, model -> what it does with each trick."""
+"""`jikimi train-embedded`: public corpora -> the embedded guard's model file, and how good it is."""
 
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from bot.app import tools
+from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
 
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.app.command("train-embedded", help=say["help.train_embedded"])
+    def command(
+        data: Annotated[Path, typer.Option("--data", help=say["help.train_data"])],
+        out: Annotated[Path, typer.Option("--out", help=say["help.train_out"])] = Path("model.npz"),
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        train_embedded(data, out, say, as_json=as_json)
+
+
 def train_embedded(data: Path, out: Path, say: Texts, *, as_json: bool) -> None:
     """Raises `Broken` where a corpus or scikit-learn is missing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.app import tools
+
     try:
         report = tools.train_embedded(data, out, lambda line: print(line, file=sys.stderr))
     except FileNotFoundError as error:
@@ -33,17 +50,3 @@ def train_embedded(data: Path, out: Path, say: Texts, *, as_json: bool) -> None:
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(say("train.thresholds", **report.thresholds, bytes=report.file_bytes))
-
-
-def bench_phrases(say: Texts, *, as_json: bool) -> None:
-    rates = tools.phrase_rates()
-    if as_json:
-        print_json([asdict(rate) | {"rate": rate.rate} for rate in rates])
-        return
-    table = Table(title=say["phrases.title"], title_justify="left")
-    for column in ("kind", "trick", "right", "wrong"):
-        table.add_column(say[f"phrases.{column}"])
-    for rate in rates:
-        wrong = ", ".join(f"{phrase} {probability:.2f}" for phrase, probability in rate.wrong[:5])
-        table.add_row(say[f"phrases.{rate.kind}"], rate.trick, f"{rate.right}/{rate.total}", wrong)
-    Console(highlight=False, markup=False).print(table)

@@ -1,23 +1,62 @@
-"""One sentence -> the guard's verdict and what every rule says about it."""
+"""`jikimi judge`, `jikimi rules explain`: one text -> the guard's verdict and what every rule says about it."""
 
+import asyncio
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from bot.app import guards
-from bot.cli.shown import decision_json, print_json, screening_json
-from bot.config import Config
+from bot.cli.line import Line
+from bot.cli.shown import print_json
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
 from bot.core.guarding.verdict import Exchange, Screening, Unscreened
-from bot.core.rules.policy import Decision, Watch, decide
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import because, deeds
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.core.rules.policy import Decision
+
+
+def declare(line: Line) -> None:
+    say = line.say
+    text_argument = typer.Argument(help=say["help.judge_text"], show_default=False)
+
+    @line.app.command("judge", help=say["help.judge"])
+    def judge_command(
+        text: Annotated[str, text_argument],
+        response: Annotated[
+            str | None, typer.Option("--response", help=say["help.judge_response"], show_default=False)
+        ] = None,
+        guard: Annotated[str | None, line.guard] = None,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(judge(_given(text), response, line.settings(config), say, guard=guard, as_json=as_json))
+
+    @line.rules.command("explain", help=say["help.rules_explain"])
+    def explain_command(
+        text: Annotated[str, text_argument],
+        guard: Annotated[str | None, line.guard] = None,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(explain(_given(text), line.settings(config), say, guard=guard, as_json=as_json))
+
+
+def _given(argument: str) -> str:
+    if argument == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    return argument
 
 
 async def judge(
-    text: str, response: str | None, config: Config, say: Texts, *, guard: str | None, as_json: bool
+    text: str, response: str | None, config: "Config", say: Texts, *, guard: str | None, as_json: bool
 ) -> None:
+    from bot.cli.guarding.shown import decision_json, screening_json
+    from bot.wording.reasons import because, deeds
+
     screening, decision = await _decide(text, response, config, say, guard)
     if as_json:
         print_json({"screening": screening_json(screening), "decision": decision_json(decision, say)})
@@ -41,7 +80,13 @@ async def judge(
         print(say["judge.harmless"])
 
 
-async def explain(text: str, config: Config, say: Texts, *, guard: str | None, as_json: bool) -> None:
+async def explain(text: str, config: "Config", say: Texts, *, guard: str | None, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.cli.guarding.shown import decision_json
+    from bot.wording.reasons import because, deeds
+
     _, decision = await _decide(text, None, config, say, guard)
     if as_json:
         print_json(decision_json(decision, say))
@@ -58,9 +103,12 @@ async def explain(text: str, config: Config, say: Texts, *, guard: str | None, a
 
 
 async def _decide(
-    text: str, response: str | None, config: Config, say: Texts, guard: str | None
-) -> tuple[Screening, Decision]:
+    text: str, response: str | None, config: "Config", say: Texts, guard: str | None
+) -> tuple[Screening, "Decision"]:
     """As a plain member's message in a live community; with a response: as the answer of a bot."""
+    from bot.app import guards
+    from bot.core.rules.policy import Watch, decide
+
     exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
     async with guards.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
