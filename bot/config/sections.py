@@ -23,7 +23,7 @@ from bot.config.values import (
 )
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.schedule import DAYS, Burst, Schedule
+from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
 from bot.core.rules.policy import Policy, Watch
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]

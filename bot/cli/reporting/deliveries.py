@@ -8,7 +8,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.core.reporting.delivery import Delivery
+from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:

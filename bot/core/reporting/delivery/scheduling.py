@@ -12,9 +12,9 @@ from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Communities
-from bot.core.reporting.delivery import Delivery
+from bot.core.reporting.delivery.delivery import Delivery
+from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Chronicle, Deliveries, Timetable
-from bot.core.reporting.schedule import Schedule
 
 Key = tuple[Platform, str]
 

@@ -17,9 +17,9 @@ from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.reporting.building import Editor
-from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind, Schedule
 from bot.core.reporting.ports import Deliveries, Poster
-from bot.core.reporting.schedule import Kind, Schedule
 from bot.core.rules.actions import DEFECT, Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import texts
 

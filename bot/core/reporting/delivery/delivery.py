@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.core.chat.message import Platform
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.schedule import Kind
 
 
 class State(StrEnum):

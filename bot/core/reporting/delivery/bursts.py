@@ -12,9 +12,9 @@ from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.ports import IncidentLog
-from bot.core.reporting.delivery import Delivery
+from bot.core.reporting.delivery.delivery import Delivery
+from bot.core.reporting.delivery.schedule import Kind, Schedule
 from bot.core.reporting.ports import Deliveries
-from bot.core.reporting.schedule import Kind, Schedule
 
 Key = tuple[Platform, str]
 
