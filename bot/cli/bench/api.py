@@ -20,7 +20,7 @@ from bot.app import operations, tools
 from bot.cli.shown import print_json
 from bot.config import Config, Storage
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.keys import ApiKey, digest, written
 from bot.core.text.catalogue import Texts
 
@@ -115,7 +115,7 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
         now = tools.clock().now()
         await keys.add(
             ApiKey(
-                id="bench", digest=digest("bench"), platform=Platform.API, community_id="api", name="", created_at=now
+                id="bench", digest=digest("bench"), community=CommunityRef(Platform.API, "api"), name="", created_at=now
             )
         )
     return f"http://{listen}", written("bench", "bench"), config

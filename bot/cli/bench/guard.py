@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
 from bot.app.engines import CardSnippet, RawEngine, SystemClock, device
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, Unscreened
 
@@ -187,7 +188,9 @@ async def _mode(
     engine = RawEngine(model, dialect=dialect, mode=mode, load_format=load_format, **options)
 
     async def screen(text: str) -> None:
-        screening = await queue.submit(Exchange(prompt=text), community_id=str(hash(text) % 7))
+        screening = await queue.submit(
+            Exchange(prompt=text), community=CommunityRef(Platform.REHEARSAL, str(hash(text) % 7))
+        )
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)
 

@@ -33,6 +33,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.chat.message import CommunityRef
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
@@ -60,7 +61,7 @@ class _Ticket:
 
     key: Key
     exchange: Exchange
-    community_id: str
+    community: CommunityRef
     fresh: bool
     urgent: bool
     asked_at: float
@@ -91,7 +92,7 @@ class _Lines:
     """Tickets that wait, one line a community, the lowest rank first; the communities take turns."""
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[str, list[tuple[Rank, int, _Ticket]]] = OrderedDict()
+        self._lines: OrderedDict[CommunityRef, list[tuple[Rank, int, _Ticket]]] = OrderedDict()
         self._number = count()  # of equal ranks, who joined first
 
     @property
@@ -99,18 +100,18 @@ class _Lines:
         return len(self._lines)
 
     def join(self, ticket: _Ticket, rank: Rank) -> None:
-        line = self._lines.setdefault(ticket.community_id, [])
+        line = self._lines.setdefault(ticket.community, [])
         heapq.heappush(line, (rank, next(self._number), ticket))
 
     def next(self) -> _Ticket | None:
         while self._lines:
-            community_id, line = next(iter(self._lines.items()))
+            community, line = next(iter(self._lines.items()))
             *_, ticket = heapq.heappop(line)
             if not line:
-                del self._lines[community_id]
+                del self._lines[community]
             if ticket.waits:  # else its patience has ended
                 if line:
-                    self._lines.move_to_end(community_id)
+                    self._lines.move_to_end(community)
                 return ticket
         return None
 
@@ -195,7 +196,7 @@ class GuardQueue:
         self,
         exchange: Exchange,
         *,
-        community_id: str,
+        community: CommunityRef,
         fresh: bool = True,
         urgent: bool = False,
         provisional: bool = False,
@@ -215,7 +216,7 @@ class GuardQueue:
         if ticket and ticket.is_wanted():
             self.figures.joined += 1
         else:
-            ticket = self._tickets[key] = _Ticket(key, exchange, community_id, fresh, urgent, now)
+            ticket = self._tickets[key] = _Ticket(key, exchange, community, fresh, urgent, now)
             self._enter(ticket)
             self.figures.full += not self.room
         ticket.add(answer)

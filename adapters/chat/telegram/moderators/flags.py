@@ -14,10 +14,11 @@ from telegram.error import TelegramError
 
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.refs import group_ref
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 
@@ -45,7 +46,7 @@ class _Flagged:
 
 @dataclass(slots=True, eq=False)
 class _Post:
-    community_id: str
+    community: CommunityRef
     at: float
     say: Texts
     room: int | None = None
@@ -64,7 +65,7 @@ class Flags:
     clock: Clock
     _last: OrderedDict[tuple[int, int], float] = field(default_factory=OrderedDict)  # chat, member -> their last report
     _flagged: OrderedDict[tuple[int, int], _Flagged] = field(default_factory=OrderedDict)  # chat, message
-    _posts: OrderedDict[str, _Post] = field(default_factory=OrderedDict)  # of a community, the newest
+    _posts: OrderedDict[CommunityRef, _Post] = field(default_factory=OrderedDict)  # of a community, the newest
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
@@ -75,7 +76,7 @@ class Flags:
         _remember(self._last, (chat_id, by.id), now)
         key = (chat_id, target.message_id)
         if (flagged := self._flagged.get(key)) is None:
-            who, post = target.sender_chat or target.from_user, self._post(str(chat_id), now, say)
+            who, post = target.sender_chat or target.from_user, self._post(group_ref(chat_id), now, say)
             author = getattr(who, "full_name", None) or getattr(who, "title", None) or ""
             flagged = _Flagged(author, target.link or "", by.full_name, post)
             _remember(self._flagged, key, flagged)
@@ -85,11 +86,11 @@ class Flags:
             self._show(flagged.post)
         return True
 
-    def _post(self, community_id: str, now: float, say: Texts) -> _Post:
-        post = self._posts.get(community_id)
+    def _post(self, community: CommunityRef, now: float, say: Texts) -> _Post:
+        post = self._posts.get(community)
         if post is None or (now - post.at > FOLD and not post.is_served):
-            post = _Post(community_id, now, say)
-            _remember(self._posts, community_id, post)
+            post = _Post(community, now, say)
+            _remember(self._posts, community, post)
         return post
 
     def _show(self, post: _Post) -> None:
@@ -111,12 +112,12 @@ class Flags:
                     post.is_news = True
                     await self.clock.sleep(max(REWRITE, error.retry_after or 0))
         except (BotError, TelegramError) as error:
-            _log.warning("reports by members not shown", community=post.community_id, error=type(error).__name__)
+            _log.warning("reports by members not shown", community=post.community.id, error=type(error).__name__)
         finally:
             post.is_served = False
 
     async def _write(self, post: _Post) -> None:
-        room = self.desk.community(Platform.TELEGRAM, post.community_id).moderators_channel
+        room = self.desk.community(post.community).moderators_channel
         if room is None:
             return
 
