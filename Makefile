@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: clean demo-report lint lock pictures run test test-all test-engine
+.PHONY: clean coverage demo-report lint lock pictures run test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -16,6 +16,13 @@ run: $(VENV)/.ready-run
 # A file at a time on each core: tests of one file may share what takes long to make.
 test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+# Which lines and branches the tests pass through, package by package.
+coverage: export PYTEST_ADDOPTS += --cov --cov-report=
+coverage: test
+	@find bot adapters storage -name __init__.py -exec dirname {} + | sort | while read -r package; do \
+		printf '%4s %%  %s\n' "$$($(BIN)/coverage report --format=total --include="$$package/*.py")" "$$package"; done
+	@printf '%4s %%  %s\n' "$$($(BIN)/coverage report --format=total)" all
 
 # With the courses at their full length, about an hour.
 test-all: test

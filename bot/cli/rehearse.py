@@ -20,7 +20,7 @@ from rich.text import Text
 from bot.app import chats, guards, tools
 from bot.app.application import application
 from bot.cli.shown import print_json, settlement_json
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Kind, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened
@@ -54,7 +54,7 @@ async def rehearse(
         nullcontext(file) if file else as_file(files("bot.cli.rehearsal") / "transcript.jsonl") as path,
         nullcontext(database) if database else _own_database() as url,
     ):
-        config = config.model_copy(update={"storage": Storage(url=url)})
+        config = config.model_copy(update={"storage": StorageSettings(url=url)})
         view: View
         view = JsonView(say) if as_json else TerminalView(say, config, str(path), console, keeps=bool(database))
         with view:

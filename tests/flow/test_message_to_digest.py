@@ -141,6 +141,28 @@ def test_from_message_to_digest() -> None:
     asyncio.run(scenario())
 
 
+def test_an_author_is_asked_for_again_while_the_platform_is_just_coming_up() -> None:
+    """A process that starts with a backlog judges it before every network is connected: what is harmful is not left
+    standing for that."""
+
+    async def scenario() -> None:
+        bad = message("1", "욕")
+        bad = replace(bad, author=replace(bad.author, unmet=True))
+        flow = Flow([bad], guard=ScriptedGuard({"욕": 0.95}))
+        flow.platform.authors[bad.author.id] = Unavailable("not there (yet)")
+        running = asyncio.create_task(flow.run())
+        async with asyncio.timeout(20):
+            while not flow.platform.met:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await flow.clock.advance(0.5)
+            del flow.platform.authors[bad.author.id]
+            await flow.clock.advance(5.0)
+            await running
+        assert ("1", "delete") in flow.performed()
+
+    asyncio.run(scenario())
+
+
 class CountedClaims(MemoryInbox):
     """Counts how often it is asked for work."""
 

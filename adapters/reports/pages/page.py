@@ -121,7 +121,7 @@ def _row(entry: Entry, words: Words, traces: _Traces) -> dict[str, str | int]:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("adapters", "report_pages"),
+        loader=PackageLoader("adapters.reports", "pages"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

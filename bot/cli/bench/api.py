@@ -18,7 +18,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from bot.app import operations, tools
 from bot.cli.shown import print_json
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.keys import ApiKey, digest, written
@@ -111,7 +111,7 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
     url = f"sqlite:///{(folder / 'jikimi.db').absolute()}"
     config = folder / "config.toml"
     config.write_text(f'[storage]\nurl = "{url}"\n[http]\nlisten = "{listen}"\nper_second = 100000\n', "utf-8")
-    async with operations.api_keys(Config(storage=Storage(url=url))) as (keys, _):
+    async with operations.api_keys(Config(storage=StorageSettings(url=url))) as (keys, _):
         now = tools.clock().now()
         await keys.add(
             ApiKey(

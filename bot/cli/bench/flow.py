@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from bot.app import guards, tools
 from bot.app.application import application
 from bot.cli.shown import print_json
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.chat.message import MOST_READ, Author, Message, MessageRef, Platform
 from bot.core.chat.post import Edition
 from bot.core.guarding.ports import Guard
@@ -148,7 +148,7 @@ async def _ours(messages: int, guard: Guard, path: Path, source: Iterator[Messag
         settled += len(settlements)
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
-    config = Config(storage=Storage(url=f"sqlite:///{path}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{path}"))
     async with application(
         config,
         guard,
@@ -182,7 +182,7 @@ async def _queue(messages: int, guard: Guard) -> float:
 async def _naive(messages: int, guard: Guard, policy: Policy, path: Path) -> Measured:
     """What one writes first: on each message ask the guard, decide, write, commit; the same database and library."""
     incidents = 0
-    async with tools.one_by_one(Config(storage=Storage(url=f"sqlite:///{path}"))) as book:
+    async with tools.one_by_one(Config(storage=StorageSettings(url=f"sqlite:///{path}"))) as book:
         began = time.perf_counter()
         for message in islice(chat(), messages):
             exchange = exchange_of(message, policy)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from bot.app import reporting, tools
 from bot.cli.shown import print_json
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.reporting.building import report_on
 from bot.core.text.catalogue import Texts
 
@@ -25,7 +25,7 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
     """`messages` and `incidents` of the big week."""
     with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as name:
         folder = Path(name)
-        big, quiet = (Config(storage=Storage(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
+        big, quiet = (Config(storage=StorageSettings(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
         await tools.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
         await tools.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
         of_big, of_quiet = _command(big, folder), _command(quiet, folder)

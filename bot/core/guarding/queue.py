@@ -31,8 +31,10 @@ from itertools import count
 
 import structlog
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.base.waiting import Backoff
 from bot.core.chat.message import CommunityRef
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.ports import Guard
@@ -46,7 +48,7 @@ Rank = tuple[int, float, float]
 Answer = asyncio.Future[Screening]
 
 MOST_FAULTS = 3
-SELDOMEST = 5.0  # seconds between two greetings of a guard that is away: it shall be back soon after it is back
+GREETING_AGAIN = Backoff(first=0.25, longest=5.0)  # a guard that was away shall be back soon after it is back
 
 _GREETING = Exchange(prompt="안녕하세요")
 
@@ -159,7 +161,7 @@ class GuardQueue:
     _unranked: list[_Ticket] = field(default_factory=list)  # came while the line was too long
     _by_age: deque[_Ticket] = field(default_factory=deque)  # those that wait, and some that do not any more
     _tickets: dict[Key, _Ticket] = field(default_factory=dict)
-    _verdicts: OrderedDict[bytes, tuple[float, Verdict]] = field(default_factory=OrderedDict)
+    _verdicts: Bounded[bytes, tuple[float, Verdict]] = field(init=False)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _newcomer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,10 +169,12 @@ class GuardQueue:
     _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
     _away_since: float = 0.0
     _pause: float = 0.0
+    _failures: int = 0  # in a row
     _has_answered: bool = False
     _pace: _Pace = field(init=False)
 
     def __post_init__(self) -> None:
+        self._verdicts = Bounded(self.remember)
         self._pace = _Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch))
         self._well.set()
 
@@ -437,10 +441,9 @@ class GuardQueue:
         else:
             self.figures.judged += 1
             later = screening.again()
-            self._verdicts[ticket.key[0]] = (self.clock.monotonic() + self.remember_for, later)
-            if len(self._verdicts) > self.remember:
-                self._verdicts.popitem(last=False)
+            if len(self._verdicts) == self.remember and ticket.key[0] not in self._verdicts:
                 self.figures.forgotten += 1
+            self._verdicts[ticket.key[0]] = (self.clock.monotonic() + self.remember_for, later)
         for answer in ticket.answers:
             if not answer.done():
                 answer.set_result(screening)
@@ -482,7 +485,8 @@ class GuardQueue:
             _log.warning("guard is away", reason=str(error))
         self._well.clear()
         self._away.set()
-        self._pause = error.retry_after or min(max(self._pause * 2, 0.25), SELDOMEST)
+        self._failures += 1
+        self._pause = GREETING_AGAIN.after(self._failures, asked=error.retry_after)
 
     def _recovered(self) -> None:
         if not self._well.is_set():
@@ -490,7 +494,7 @@ class GuardQueue:
         self._has_answered = True
         self._away.clear()
         self._well.set()
-        self._pause = 0.0
+        self._failures = 0
 
     async def _lose_patience(self) -> None:
         while True:

@@ -178,7 +178,7 @@ class Screener:
 
         def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
-                meeting = asyncio.create_task(_met(self.meet, message))
+                meeting = asyncio.create_task(_met(self.meet, message, self.clock))
                 self._meetings.add(meeting)
                 meeting.add_done_callback(self._meetings.discard)
                 meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
@@ -281,12 +281,12 @@ class Screener:
                 _log.error("not noted", error=raised(error))
 
 
-async def _met(meet: Meet, message: Message) -> Author:
-    """Few messages are about anything, so only their authors are asked about. Who cannot be asked about stays unmet:
-    the rules know what may be done then."""
+async def _met(meet: Meet, message: Message, clock: Clock) -> Author:
+    """Few messages are about anything, so only their authors are asked about: again and again where the platform is
+    just coming up. Who cannot be asked about stays unmet: the rules know what may be done then."""
     try:
         async with asyncio.timeout(MEETING):
-            return await meet(message)
+            return await patiently(partial(meet, message), clock)
     except Exception as error:
         _log.warning("an author could not be met", platform=message.ref.platform, error=type(error).__name__)
         return message.author

@@ -11,7 +11,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable, raised
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Backoff, Bell, patiently
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
@@ -24,7 +24,7 @@ from bot.core.rules.actions import DEFECT, Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import texts
 
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
-RETRY, LONGEST_RETRY = timedelta(minutes=1), timedelta(minutes=30)
+AGAIN = Backoff(first=60.0, longest=1800.0)
 GRACE = 10.0  # seconds for what is being posted while the process ends
 
 #: Why a delivery was not sent, as it is written down; a platform's own words stand as they are.
@@ -136,8 +136,8 @@ class Courier:
         now = self.clock.now()
         if now - (one.planned_at or one.due) >= GIVEN_UP:
             return await self._close(one, State.FAILED, reason=AWAY)
-        pause = min(RETRY * 2 ** min(one.attempts, 10), LONGEST_RETRY)
-        until = now + max(pause, timedelta(seconds=getattr(error, "retry_after", None) or 0))
+        asked = getattr(error, "retry_after", None) or 0
+        until = now + timedelta(seconds=max(AGAIN.after(one.attempts + 1), asked))
         _log.warning("report postponed", community=one.community.id, period=one.period, reason=str(error))
         await patiently(partial(self.deliveries.postpone, one.id, until, reason=str(error)), self.clock)
         return None

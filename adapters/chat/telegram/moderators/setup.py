@@ -1,7 +1,6 @@
 """The set-up menu in private, and rooms chosen by links: presses and commands come in, settings change."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +25,7 @@ from adapters.chat.telegram.moderators.cards import Cards
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.refs import group_ref
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Author, Message, MessageRef, Platform
@@ -60,7 +60,7 @@ class Setup:
     answers: Answers
     clock: Clock
     username: str = ""
-    _menus: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)  # group -> chat and message
+    _menus: Bounded[int, tuple[int, int]] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
 
     # ---- the menu ---------------------------------------------------------------------------------------------------
 
@@ -73,9 +73,6 @@ class Setup:
     async def open(self, asked: Asked) -> None:
         sent = await self.answers.say(asked, *await self._menu(asked.group, asked.say))
         self._menus[int(asked.group)] = (sent.chat.id, sent.message_id)
-        self._menus.move_to_end(int(asked.group))
-        if len(self._menus) > REMEMBERED:
-            self._menus.popitem(last=False)
 
     async def press(self, query: CallbackQuery) -> bool:
         """A button of the menu; False: it is not one. What it says is set, whatever was set before."""

@@ -1,4 +1,5 @@
-"""Patience with a port: the log has one line when it goes and one when it is back; a cancellation is never lost."""
+"""Pauses double up to a bound and are never all alike; the log has one line when a port goes and one when it is back; a
+cancellation is never lost."""
 
 import asyncio
 from functools import partial
@@ -7,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.core.base.errors import Unavailable
-from bot.core.base.waiting import patiently
+from bot.core.base.waiting import Backoff, patiently
 from tests.fakes import ManualClock
 
 
@@ -18,6 +19,31 @@ class Port:
         if self.away:
             raise Unavailable("the disk is full")
         return number
+
+
+def test_a_pause_doubles_up_to_the_longest_and_what_was_asked_for_goes_before() -> None:
+    longest, shortest = (Backoff(first=0.5, longest=3.0, chance=lambda at=at: at) for at in (1.0, 0.0))
+    assert [longest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    assert [shortest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.25, 0.5, 1.0, 1.5, 1.5]
+    assert longest.after(4, asked=70.0) == 70.0 and longest.after(4, asked=0.0) == 3.0
+
+
+def test_those_who_wait_for_the_same_do_not_come_back_together() -> None:
+    async def scenario() -> set[float]:
+        port, clock, tries = Port(), ManualClock(), set[float]()
+
+        async def call() -> int:
+            tries.add(clock.monotonic())
+            return await port.call(1)
+
+        waiting = [asyncio.create_task(patiently(call, clock)) for _ in range(50)]
+        await clock.advance(60)
+        port.away = False
+        await clock.advance(60)
+        await asyncio.gather(*waiting)
+        return tries
+
+    assert len(asyncio.run(scenario())) > 100
 
 
 def test_hundreds_that_wait_for_the_same_make_two_lines() -> None:
