@@ -3,7 +3,6 @@
 from sqlalchemy import insert
 
 from bot.core.incidents.incident import Settlement
-from bot.core.rules.actions import PROTECTING
 from storage import codec
 from storage.community_key import community_columns
 from storage.database import Database
@@ -58,7 +57,7 @@ class OneByOne:
                         position=position,
                         **community_columns(message.community),
                         kind=action.kind,
-                        protects=action.kind in PROTECTING,
+                        protects=action.protects,
                         args=codec.write_action(action),
                         state="done",
                         attempts=1,

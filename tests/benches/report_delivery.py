@@ -31,9 +31,9 @@ from bot.app.application import application
 from bot.config import Config, DiscordSettings, ReportSettings, StorageSettings, TelegramSettings
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.scheduling import PLACE
 from bot.core.reporting.periods import Span, latest
-from bot.core.reporting.scheduling import PLACE
 from bot.core.rules.actions import Delete
 from bot.core.text.catalogue import texts
 from storage import tables

@@ -8,8 +8,8 @@ from bot.core.communities.journal import Aside
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
-from bot.core.reporting.delivery import Delivery
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import Delivery
+from bot.core.reporting.delivery.schedule import Kind
 from bot.core.rules.actions import Delete, Flag
 from tests.builders import EVERYWHERE, NOW, home, later, message, settlement
 from tests.contracts.stores import Opens, Store

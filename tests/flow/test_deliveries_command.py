@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.system_clock import SystemClock
-from bot.cli.deliveries import deliveries
+from bot.cli.reporting.deliveries import deliveries
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.reporting.delivery import Delivery, State
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries

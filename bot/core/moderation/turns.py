@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.incident import PlannedAction
-from bot.core.rules.actions import PROTECTING
 
 Waiting = TypeVar("Waiting")
 Share = CommunityRef | Platform | None  # whose it is; None: the whole
@@ -24,7 +23,7 @@ class Lane:
 
     @classmethod
     def of(cls, planned: PlannedAction) -> "Lane":
-        return cls(planned.message.community, planned.action.kind in PROTECTING)
+        return cls(planned.message.community, planned.action.protects)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -275,11 +275,15 @@ def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: st
     assert (Delete() in advertised.actions) is (name != "gentle")
 
 
-def test_the_version_names_the_content() -> None:
+def test_the_version_names_the_content(tmp_path: Path) -> None:
     default = load(None, texts("ko"), {})
     same = load(None, texts("en"), {})
     assert default.policy.version == same.policy.version != ""
     assert default.policy.mode is Watch.WATCH
+    rule = "[[rules]]\nname = 'x'\nwhen.edited = true\nthen = ['flag']"
+    changed = [rule, rule.replace("flag", "delete"), rule.replace("flag", "timeout 5m"), rule.replace("true", "true ")]
+    versions = [load_text(tmp_path, content).policy.version for content in changed]
+    assert versions[0] == versions[3] and len({default.policy.version, *versions}) == 4
 
 
 def test_a_schedule_is_what_the_community_has_set_and_the_defaults(tmp_path: Path) -> None:

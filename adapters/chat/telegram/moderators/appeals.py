@@ -100,7 +100,7 @@ class Appeals:
             group=message.channel_name or say["telegram.a_group"],
             at=message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
             deeds=measures(incident, say),
-            reason=(reason.ko if say.language == "ko" else reason.en) if reason else "-",
+            reason=reason.in_(say.language) if reason else "-",
             state=say[f"telegram.state.{_state(incident)}"],
         )
 
