@@ -84,8 +84,8 @@ holders = Table(
 
 
 def _suspicion() -> tuple[Column[int], Column[int]]:
-    """suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not suspected
-    of that. `faults`: NULL where there was never a reason to suspect it."""
+    """flow/suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not
+    suspected of that. `faults`: NULL where there was never a reason to suspect it."""
     return Column("circle", Integer), Column("faults", Integer)
 
 
@@ -110,7 +110,7 @@ messages = Table(
     Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
     Column("score", Float),  # the worst harm score, 0..1
     Column("ms", Float),  # from taking up to deciding, milliseconds
-    Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
+    Column("body", Text),  # the rest of the message (codec.write_body), erased when it settles without an incident
     *_suspicion(),
     UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
 )
@@ -156,7 +156,7 @@ incidents = Table(
     Column("author", Text),
     Column("rule", Text),
     Column("decided_at", Instant, nullable=False),
-    Column("decision", Text, nullable=False),  # codec.decision
+    Column("decision", Text, nullable=False),  # codec.write_decision
     Column("withdrawn_at", Instant),
     UniqueConstraint("message", name="incidents_message"),
 )
@@ -176,7 +176,7 @@ actions = Table(
     Column("community", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("protects", Boolean, nullable=False),
-    Column("args", Text, nullable=False),  # codec.action
+    Column("args", Text, nullable=False),  # codec.write_action
     Column("state", Text, nullable=False),
     Column("reason", Words),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
@@ -190,7 +190,7 @@ actions = Table(
 )
 _open = text("finished_at IS NULL")
 Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)
-#: In the words of outbox.py: SQLite knows an index by no others.
+#: In the words of flow/outbox.py: SQLite knows an index by no others.
 _free = text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL")
 Index(
     "actions_free",
@@ -237,13 +237,13 @@ communities = Table(
     metadata,
     Column("platform", Text, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("settings", Text, nullable=False),  # codec.community
+    Column("settings", Text, nullable=False),  # settings/communities.py
     Column("version", BigInteger, nullable=False),  # the number of the change that wrote this row
 )
 Index("communities_version", communities.c.version)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
-#: time (tallies.py says which): what a report counts stays small, however many messages there are.
+#: time (flow/tallies.py says which): what a report counts stays small, however many messages there are.
 tallies = Table(
     "tallies",
     metadata,
@@ -335,7 +335,7 @@ amendments = Table(
 )
 Index("amendments_community", amendments.c.community, amendments.c.at)
 
-#: One row for each other bot of a community (bots.py): what it has done, never what it said.
+#: One row for each other bot of a community (records/bots.py): what it has done, never what it said.
 bots = Table(
     "bots",
     metadata,

@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.review import Call, Step, consequences
-from bot.core.rules.actions import PROTECTING, Action, CalledOff, Flag
+from bot.core.rules.actions import Action, CalledOff, Flag
 from storage import codec
 from storage.tables import actions, appeals, incidents, messages, reviews
 
@@ -96,7 +96,7 @@ async def add_actions(
             "platform": home.platform,
             "community": home.community,
             "kind": action.kind,
-            "protects": action.kind in PROTECTING,
+            "protects": action.protects,
             "args": codec.write_action(action),
             "state": "planned",
             "not_before": due if due > now else None,

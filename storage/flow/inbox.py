@@ -17,7 +17,7 @@ from bot.core.communities.journal import Aside
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
-from bot.core.rules.actions import PROTECTING, Delete, Done
+from bot.core.rules.actions import Delete, Done
 from storage import codec
 from storage.database import Database
 from storage.flow import suspects, tallies
@@ -411,7 +411,7 @@ async def _open_incidents(
             "platform": decided[message].decision.message.ref.platform,
             "community": homes[message],
             "kind": action.kind,
-            "protects": action.kind in PROTECTING,
+            "protects": action.protects,
             "args": codec.write_action(action),
             "state": "planned",
             "attempts": 0,

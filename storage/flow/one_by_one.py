@@ -3,7 +3,6 @@
 from sqlalchemy import insert
 
 from bot.core.incidents.incident import Settlement
-from bot.core.rules.actions import PROTECTING
 from storage import codec
 from storage.database import Database
 from storage.tables import actions, incidents, messages
@@ -59,7 +58,7 @@ class OneByOne:
                         platform=message.ref.platform,
                         community=message.community_id,
                         kind=action.kind,
-                        protects=action.kind in PROTECTING,
+                        protects=action.protects,
                         args=codec.write_action(action),
                         state="done",
                         attempts=1,

@@ -18,8 +18,8 @@ from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incide
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
-#: Actions that are felt by others than the moderators.
-_FELT = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
+#: Actions that are noticed by others than the moderators.
+_NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
 
 
 class SqlIncidentLog:
@@ -48,7 +48,7 @@ class SqlIncidentLog:
             .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
             .subquery()
         )
-        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_FELT))
+        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_NOTICED))
         m, i = messages.c, recent.c
         wanted = (
             select(m.platform, i.community, m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)

@@ -438,7 +438,7 @@ def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path:
             place.write("나쁜 말")
             (incident,) = await at.settled(1)
             (notice,) = notices(place)
-            assert ko["discord.done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
+            assert ko["done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
             await pressed(at, place.dal, Button.RIGHT, incident)
             await until(lambda: press_id(Button.RIGHT, incident.id) not in str(at.cards()[0].components))
             dm, appeal = place.wire.backend.dm_channels[place.minji], notice.components[0]["components"][0]

@@ -18,10 +18,11 @@ from adapters.chat.telegram.moderators import setup
 from adapters.chat.telegram.moderators.commands import ANYBODYS, DEEDS
 from adapters.http_api.openapi import document
 from bot.core.answers.bot import Bot
+from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Appeal, Call
-from bot.core.moderators.permissions import NEEDED, Deed, Right, may
+from bot.core.moderators.permissions import NEEDED, Deed, may
 from bot.core.operations.keys import written
 from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.core.text.catalogue import texts

@@ -15,6 +15,8 @@ from discord.http import Route
 
 from adapters.chat.discord.acting.executor import Hands
 from adapters.chat.discord.acting.private import PrivateMessages
+from adapters.chat.discord.acting.restoring import Restoring
+from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import OUT_OF_REACH, InvalidAnswers, missing_here
 from adapters.chat.discord.limits import Limiter, Room
 from adapters.chat.discord.members import Members
@@ -130,13 +132,15 @@ class DiscordChat:
         appeals = Appeals(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
+        warnings = Warnings(client=self.client, desk=desk, outbox=outbox, private=private, notices=notices, clock=clock)
+        self._restoring = Restoring(client=self.client, clock=clock)
         self._hands = Hands(
             client=self.client,
-            desk=desk,
-            outbox=outbox,
             cards=cards,
             complaints=complaints,
             private=private,
+            warnings=warnings,
+            restoring=self._restoring,
             notices=notices,
             members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH),
             names=self._names,
@@ -331,7 +335,7 @@ class DiscordChat:
         await self._complaints.tell(str(guild.id), problem, say)
 
     def _take(self, message: discord.Message, *, late: bool = False) -> None:
-        if not is_readable(message, self._ours | self._hands.own_webhooks):
+        if not is_readable(message, self._ours | self._restoring.own_webhooks):
             return
         text = text_of(message)
         if message.flags.components_v2 and not text:

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from bot.core.chat.message import Platform
 from bot.core.incidents.incident import PlannedAction
-from bot.core.rules.actions import PROTECTING
 
 Waiting = TypeVar("Waiting")
 
@@ -25,7 +24,7 @@ class Lane:
     @classmethod
     def of(cls, planned: PlannedAction) -> "Lane":
         message = planned.message
-        return cls(message.ref.platform, message.community_id, planned.action.kind in PROTECTING)
+        return cls(message.ref.platform, message.community_id, planned.action.protects)
 
 
 @dataclass(slots=True, kw_only=True)

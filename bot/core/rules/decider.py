@@ -11,7 +11,7 @@ from functools import partial
 
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import Screening
-from bot.core.rules.conditions import Past, Text, Words
+from bot.core.rules.conditions import Past, Sought, Words
 from bot.core.rules.policy import Decision, Policy, decide
 from bot.core.rules.ports import Searcher
 
@@ -74,7 +74,7 @@ class Decider:
     def close(self) -> None:
         self._hand.shutdown(wait=False, cancel_futures=True)
 
-    async def _searched(self, message: Message, policy: Policy) -> AsyncIterator[tuple[Text, Words]]:
+    async def _searched(self, message: Message, policy: Policy) -> AsyncIterator[tuple[Sought, Words]]:
         if self.searcher is None:
             return
         for text in policy.to_search:

@@ -28,8 +28,9 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.permissions import Deed, Right, may
+from bot.core.moderators.permissions import Deed, may
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Watch
