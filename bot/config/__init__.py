@@ -2,6 +2,7 @@
 
 sections   every section and key, with its meaning, unit and default
 rules      a [[rules]] table, own or shipped (presets/) -> the core's rule
+written    what the core's conditions and actions declare -> how a rule writes them
 values     what one key may hold
 loading    reads, checks, refuses in one sentence
 problems   the sentences
