@@ -114,7 +114,7 @@ messages = Table(
     *_suspicion(),
     UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
 )
-Index("messages_sent", messages.c.sent_at, messages.c.community)
+Index("messages_sent", messages.c.sent_at, messages.c.platform, messages.c.community)
 Index("messages_suspects", messages.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 #: What names a revision, and what a message is read from (codec.read_ref, codec.read_message).
 REF = (messages.c.platform, messages.c.channel, messages.c.message, messages.c.revision)
@@ -132,6 +132,7 @@ _aside = text("settled_at IS NULL AND aside_at IS NOT NULL")
 _once_aside = text("aside_at IS NOT NULL")
 Index(
     "messages_waiting",
+    messages.c.platform,
     messages.c.community,
     messages.c.sent_at,
     messages.c.id,
@@ -152,6 +153,7 @@ incidents = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("message", BigInteger, ForeignKey("messages.id"), nullable=False),
+    Column("platform", Text, nullable=False),
     Column("community", Text, nullable=False),
     Column("author", Text),
     Column("rule", Text),
@@ -161,8 +163,8 @@ incidents = Table(
     UniqueConstraint("message", name="incidents_message"),
 )
 Index("incidents_decided", incidents.c.decided_at)
-Index("incidents_community", incidents.c.community, incidents.c.decided_at)
-Index("incidents_author", incidents.c.community, incidents.c.author)
+Index("incidents_community", incidents.c.platform, incidents.c.community, incidents.c.decided_at)
+Index("incidents_author", incidents.c.platform, incidents.c.community, incidents.c.author)
 
 #: One row for each action of an incident. `state` goes planned -> started -> the kind of its outcome, and back to
 #: planned when it is postponed: then it sleeps until `not_before`, and the next claim wakes it by erasing that.
@@ -247,6 +249,7 @@ Index("communities_version", communities.c.version)
 tallies = Table(
     "tallies",
     metadata,
+    Column("platform", Text, primary_key=True),
     Column("community", Text, primary_key=True),
     Column("quarter", Instant, primary_key=True),
     Column("what", Text, primary_key=True),

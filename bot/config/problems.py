@@ -12,8 +12,6 @@ from pydantic_core import ErrorDetails
 
 from bot.config.rules import preset
 from bot.config.sections import Config
-from bot.core.rules.conditions import Sought
-from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.core.text.patterns import is_linear, objection
 
@@ -80,10 +78,10 @@ def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
             yield say("check.no_action", rule=rule.name)
         if why := rule.contradiction():
             yield say("check.contradiction", rule=rule.name, why=why)
-        for sought in _sought(rule):
-            if not sought.group and not sought.any_of:
+        for text in rule.sought:
+            if not text.group and not text.any_of:
                 yield say("check.empty_text", rule=rule.name)
-            for pattern in (*sought.any_of, *sought.unless):
+            for pattern in (*text.any_of, *text.unless):
                 if problem := objection(pattern, allow=True):
                     code, said = problem
                     why = say(f"pattern.{code}", why=said)
@@ -103,18 +101,14 @@ def _among_rules(config: Config, say: Texts) -> Iterator[str]:
                 yield say("check.pointless", rule=later.name, earlier=earlier.name)
 
 
-def _sought(rule: Rule) -> Iterator[Sought]:
-    return filter(None, (condition.sought for condition in rule.when))
-
-
 def warnings(config: Config, say: Texts) -> list[str]:
     """A sentence about everything that works, but not as well as it could."""
     renamed = [one.told(say) for one in config.renamed]
     slow = [
         say("check.slow_regex", rule=rule.name, pattern=pattern)
         for rule in config.rules
-        for sought in _sought(rule.rule())
-        for pattern in (*sought.any_of, *sought.unless)
+        for text in rule.rule().sought
+        for pattern in (*text.any_of, *text.unless)
         if not is_linear(pattern)
     ]
     return renamed + slow

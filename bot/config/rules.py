@@ -1,40 +1,32 @@
 """A [[rules]] table, a user's own or a preset's -> the core's rule."""
 
 import tomllib
+from dataclasses import MISSING, fields
 from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field
 
-from bot.config.values import Duration, Table
-from bot.config.written import CONDITION_FORMS, WITH_BAR, action
-from bot.core.rules.actions import Action
-from bot.core.rules.conditions import Condition
+from bot.config.conditions import When
+from bot.config.values import Duration, Table, duration, refused
+from bot.core.rules.actions import RULE_ACTIONS, Action
 from bot.core.rules.policy import Mode, Reason, Rule
 
 Preset = Literal["gentle", "balanced", "strict"]
+_RULE_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
 
 
-class _When(Table):
-    def conditions(self) -> tuple[Condition, ...]:
-        written = ((form, getattr(self, key)) for key, form in CONDITION_FORMS.items())
-        return tuple(form.value(given) for form, given in written if given is not None)
-
-    def with_bar(self, bar: float) -> Self:
-        """The same with another threshold, where it has one."""
-        for key in WITH_BAR:
-            if (asked := getattr(self, key)) is not None:
-                return self.model_copy(update={key: asked.model_copy(update={"at_least": bar})})
-        return self
-
-
-_keys: Any = {key: (form.annotation | None, None) for key, form in CONDITION_FORMS.items()}
-
-
-class When(create_model("When", __base__=_When, **_keys)):  # type: ignore[misc]  # its keys are what the core declares
-    """A key for every condition; all that are given must hold."""
+def _action(value: object) -> object:
+    """The kind and, after a space, the one field that must be given, if there is one: "delete", "timeout 10m"."""
+    kind, space, given = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    action = _RULE_ACTIONS.get(kind)
+    asked = [one for one in fields(action) if one.default is MISSING] if action else []
+    if action is None or bool(space) is not bool(asked):
+        raise refused("action", value)
+    parameters: dict[str, Any] = {one.name: duration(given.strip()) for one in asked}
+    return action(**parameters)
 
 
 class ReasonText(Table):
@@ -53,7 +45,7 @@ class RuleSettings(Table):
     when: When
     """The conditions."""
 
-    then: list[Annotated[Action, BeforeValidator(action)]]
+    then: list[Annotated[Action, BeforeValidator(_action)]]
     """The actions, such as "delete" or "timeout 10m"."""
 
     reason: ReasonText | None = None
@@ -71,7 +63,7 @@ class RuleSettings(Table):
     cooldown: Duration = timedelta(0)
     """How long a member is not sanctioned by it again."""
 
-    def with_bar(self, bar: float | None) -> Self:
+    def with_bar(self, bar: float | None) -> "RuleSettings":
         """The same rule, matching from another score on; unchanged where it asks for no score."""
         return self if bar is None else self.model_copy(update={"when": self.when.with_bar(bar)})
 

@@ -14,6 +14,7 @@ from adapters.chat.discord import connection as chat
 from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.discord.moderators import cards
 from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.refs import guild_ref
 from bot.app.application import Core, Jikimi, application
 from bot.config import Config, preset
 from bot.core.base.errors import Unavailable
@@ -375,7 +376,7 @@ def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Pa
             thread = backend.create_thread(place.general, "공지", place.minji).id
             await until(lambda: at.client.get_channel(channel) and at.client.get_channel(thread))
             for exempt in (category, place.general):
-                settings = at.desk.community(at.platform, str(place.guild))
+                settings = at.desk.community(guild_ref(place.guild))
                 await put_settings(at.desk, replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
             for where in (channel, thread, place.general, place.mods):
                 place.write("나쁜 말", channel=where)

@@ -43,6 +43,7 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
@@ -329,7 +330,7 @@ class DiscordChat:
 
     async def _skipped(self, guild: discord.Guild, until: datetime) -> None:
         """Moderators are told what nobody has looked at."""
-        language = self._desk.community(self.platform, str(guild.id)).language
+        language = self._desk.community(guild_ref(guild.id)).language
         say = texts(language) if language else self._say
         problem = say("discord.not_read", until=discord.utils.format_dt(until, "f"))
         await self._complaints.tell(str(guild.id), problem, say)

@@ -92,7 +92,7 @@ class Alarm:
         aside = await patiently(partial(self.inbox.were_aside, since), self.clock) if among else {}
 
         def sentence(community: Community, say: Texts) -> str:
-            theirs = aside.get((community.platform, community.id))
+            theirs = aside.get(community.ref)
             return _back(theirs, say, is_stood_in_for=self.is_stood_in_for) if theirs else say["alarm.guard_back"]
 
         await self.tell(sentence, among=among)

@@ -14,7 +14,6 @@ from adapters.chat.discord.moderators.appeals import appeal_view
 from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
@@ -36,16 +35,16 @@ class Warnings:
     async def warn(self, planned: PlannedAction, say: Texts) -> Outcome:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
             return Refused(say["discord.no_member"])
-        self.private.make_room(planned.message.community_id, planned.message.author.id, planned.message.sent_at)
-        community_id, author = planned.message.community_id, planned.message.author.id
-        found = await self.desk.look_up(Platform.DISCORD, community_id, planned.incident_id)
+        community, author = planned.message.community, planned.message.author.id
+        self.private.make_room(community.id, author, planned.message.sent_at)
+        found = await self.desk.look_up(community, planned.incident_id)
         if found is None:
             return Gone()
         incident = found[0]
         written = self.private.send(
-            community_id,
+            community.id,
             author,
-            notice(incident, self.client.get_guild(int(community_id)), say),
+            notice(incident, self.client.get_guild(int(community.id)), say),
             nonce=f"{planned.id}-warn",
             view=appeal_view(planned.incident_id, author, say),
         )
