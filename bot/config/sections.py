@@ -23,7 +23,7 @@ from bot.config.values import (
 )
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.schedule import DAYS, Burst, Schedule
+from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
 from bot.core.rules.policy import Policy, Watch
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -289,4 +289,5 @@ class Config(Table):
 
 def _fingerprint(*parts: BaseModel) -> str:
     """Names this exact content, the same in every process."""
-    return hashlib.sha256("\n".join(part.model_dump_json() for part in parts).encode()).hexdigest()[:12]
+    # Not as JSON: there, two actions without parameters are alike.
+    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:12]

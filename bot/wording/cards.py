@@ -9,7 +9,7 @@ from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
-from bot.core.rules.actions import AWAY, DEFECT, Action, Outcome, Refused
+from bot.core.rules.actions import AWAY, DEFECT, Action, Flag, Outcome, Refused, Retract
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because, deeds, reasons, rule_name
 
@@ -87,7 +87,7 @@ def told(planned: PlannedAction, say: Texts) -> str:
         "bots.told",
         bot=message.author.name or message.author.id,
         incident=planned.incident_id,
-        reason=planned.reason.ko if say.language == "ko" else planned.reason.en,
+        reason=planned.reason.in_(say.language),
         prompt=say["pairing.hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say),
         answer=masked(message.text),
     )
@@ -124,7 +124,7 @@ def _sure(message: Message, say: Texts) -> str:
 
 
 def _done(incident: Incident, say: Texts) -> str:
-    shown = [(action, outcome) for action, outcome in incident.outcomes if action.kind not in ("flag", "retract")]
+    shown = [(action, outcome) for action, outcome in incident.outcomes if not isinstance(action, Flag | Retract)]
     return " · ".join(outcome_line(action, outcome, say) for action, outcome in shown)
 
 
@@ -139,7 +139,7 @@ def _score(incident: Incident, say: Texts) -> str:
 
 def _reason(incident: Incident, say: Texts) -> str:
     reason = incident.decision.reason
-    return "" if reason is None else (reason.ko if say.language == "ko" else reason.en)
+    return reason.in_(say.language) if reason else ""
 
 
 def _at(moment: datetime, timezone: str) -> str:

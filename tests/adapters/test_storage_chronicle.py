@@ -14,14 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from adapters.reports.pages.sections.bots.pairs.figures import worst_answers
+from adapters.reports.pages.sections.incidents.heat.figures import incidents_by_hour
+from adapters.reports.pages.sections.moderation.moderators.figures import loads
+from adapters.reports.pages.sections.moderation.quality.figures import opinions
+from adapters.reports.pages.sections.operation.health.figures import missed, unasked
 from bot.core.answers.counting import PairCounts
 from bot.core.chat.message import Author
+from bot.core.communities import journal
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.reporting.figures import Answer, Figures, Totals
 from bot.core.reporting.periods import day
-from bot.core.reporting.report import Answer, Figures, Totals, compose
+from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Finding, Mode, Reason
@@ -42,18 +49,23 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
 SINCE = {
     "messages": "circle faults aside_at",
+    "incidents": "platform",
     "actions": "circle faults platform community protects planned_at",
     "communities": "version",
 }
 INDEXES = (
     "communities_version", "messages_suspects", "actions_suspects", "actions_free", "actions_asleep",
-    "messages_waiting", "messages_aside", "messages_once_aside",
+    "messages_waiting", "messages_aside", "messages_once_aside", "messages_sent", "incidents_community",
+    "incidents_author",
 )  # fmt: skip
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
     *(f"DROP INDEX {index}" for index in INDEXES),
     *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, columns in SINCE.items() for column in columns.split()),
     "CREATE INDEX messages_waiting ON messages (community, sent_at, id) WHERE settled_at IS NULL",
+    "CREATE INDEX messages_sent ON messages (sent_at, community)",
+    "CREATE INDEX incidents_community ON incidents (community, decided_at)",
+    "CREATE INDEX incidents_author ON incidents (community, author)",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)
@@ -203,11 +215,10 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(builders.message().ref.platform, community, review, due=builders.NOW)
+            await reviews.record(builders.home(community), review, due=builders.NOW)
         if story.appealed:
             await reviews.appeal(
-                builders.message().ref.platform,
-                community,
+                builders.home(community),
                 Appeal(incident_id=number, words="억울해요", at=builders.NOW),
                 [],
                 due=builders.NOW,
@@ -300,22 +311,23 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     report = compose("cafe", PERIOD, figures, [])
     assert sorted(entry.id for entry in report.live) == sorted(counted["numbers"])
     assert sum(line.count for line in report.rules) == totals.flagged == len(counted["numbers"])
-    assert sum(line.count for line in report.refused) == counted["refused"]
+    assert sum(line.count for line in report.failed(Refused.kind)) == counted["refused"]
     assert sum(report.messages_by_day.values()) == figures.seen - figures.waiting == sum(figures.latency.values())
-    by_hour = [number for row in report.incidents_by_hour for numbers in row for number in numbers]
+    by_hour = [number for row in incidents_by_hour(report) for numbers in row for number in numbers]
     assert sorted(by_hour) == sorted(counted["numbers"])
-    assert sum(len(load.incidents) for load in report.moderators) == totals.reviewed
-    assert sum(len(load.overturned) for load in report.moderators) == totals.overturned
-    assert sorted(report.appealed) == sorted(counted["appealed"])
+    assert sum(len(load.incidents) for load in loads(report.live)) == totals.reviewed
+    assert sum(len(load.overturned) for load in loads(report.live)) == totals.overturned
+    found = opinions(report.live)
+    assert sorted(found.appealed) == sorted(counted["appealed"])
     upheld = [number for number, call in counted["appeals"].items() if call == "wrong"]
-    assert sorted(report.upheld_appeals) == sorted(upheld)
-    assert (report.appeals.part, report.appeals.whole) == (len(upheld), len(counted["appeals"]))
+    assert sorted(found.upheld_appeals) == sorted(upheld)
+    assert (found.appeals.part, found.appeals.whole) == (len(upheld), len(counted["appeals"]))
     assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
     minutes = set()  # every minute of the period in which the guard was away
     for began, ended in counted["down"]:
         minutes |= set(range(began // 60_000_000, ended // 60_000_000))
     within = range(microseconds(PERIOD.start) // 60_000_000, microseconds(PERIOD.end) // 60_000_000)
-    assert report.downtime == timedelta(minutes=len(minutes & set(within)))
+    assert journal.downtime(figures.outages) == timedelta(minutes=len(minutes & set(within)))
     assert [(one.by, one.setting, one.after) for one in figures.amendments] == counted["amended"]
     inside = [one for one in settled if PERIOD.start <= one.decision.message.sent_at < PERIOD.end]
     assert figures.unscreened == sum(isinstance(one.decision.screening, Unscreened) for one in inside)
@@ -325,12 +337,12 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     )
     routes = [getattr(one.decision.screening, "route", None) for one in inside]
     assert dict(figures.routes) == Counter(filter(None, routes))
-    assert report.unasked == routes.count(Route.SKIPPED)
-    assert report.missed.part == routes.count(Route.MISSED)
-    assert report.missed.whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
+    assert unasked(figures) == routes.count(Route.SKIPPED)
+    assert missed(figures).part == routes.count(Route.MISSED)
+    assert missed(figures).whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
     pairs(figures, inside)
     assert totals.answers == sum(counts.judged for counts in figures.pairs.values())
-    answers = [entry.answer for entry in report.worst_answers if entry.answer]
+    answers = [entry.answer for entry in worst_answers(report.live) if entry.answer]
     assert [answer.harm for answer in answers] == sorted((answer.harm for answer in answers), reverse=True)
     assert all("안녕" not in answer.text for answer in answers), "masked"
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
@@ -371,11 +383,11 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
             await befall(database, community, troubles)
             chronicle = SqlChronicle(database)
             for name in (community, f"{community}-moved"):
-                figures = await chronicle.figures(name, PERIOD.start, PERIOD.end)
-                totals = await chronicle.totals(name, PERIOD.start, PERIOD.end)
+                figures = await chronicle.figures(builders.home(name), PERIOD.start, PERIOD.end)
+                totals = await chronicle.totals(builders.home(name), PERIOD.start, PERIOD.end)
                 check(figures, totals, await recount(database, name, PERIOD.start, PERIOD.end), settled)
                 moved = SqlCommunities(database)
-                await moved.move(builders.message().ref.platform, community, f"{community}-moved")
+                await moved.move(builders.home(community), f"{community}-moved")
 
     asyncio.run(scenario())
 
@@ -411,12 +423,12 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             await record(database, "cafe", stories)
-            before = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            before = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
             async with database.write() as connection:
                 for statement in UNDO:
                     await connection.execute(text(statement))
         async with Database.open(url, ManualClock()) as database:
-            after = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            after = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         assert replace(after, late=before.late) == before
 
     asyncio.run(scenario())
@@ -437,10 +449,10 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
             inbox = SqlInbox(database)
             await inbox.keep([about])
             await inbox.settle([Settlement(decision=decision, decided_at=PERIOD.start)])
-            figures = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            figures = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         (entry,) = figures.entries
         assert entry.score == 0.6 and entry.answer == Answer(harm=0.6, prompt="나○ 질○", text="아○ 나○ 답")
-        assert compose("cafe", PERIOD, figures, []).worst_answers == (entry,)
+        assert worst_answers(figures.live) == (entry,)
         assert figures.pairs == {"robot": PairCounts(judged=1, unsafe=1)} and figures.totals.unsafe_answers == 1
 
     asyncio.run(scenario())

@@ -49,8 +49,8 @@ from bot.core.rules.conditions import (
     Text,
     Why,
     Words,
-    readings_of,
 )
+from bot.core.rules.conditions.searching import readings_of
 from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
