@@ -101,29 +101,15 @@ async def application(
             await alarm.lost(platform)
             del connected[platform]
 
+        told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
+        reports = (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
             queue=queue,
-            screener=moderation.screener(
-                config,
-                judging,
-                stores,
-                connected,
-                clock,
-                planned,
-                moment=moment,
-                told=[health.settled, sending.bursts.settled, *([on_settled] if on_settled else [])],
-            ),
+            screener=moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told),
             enforcer=moderation.enforcer(stores, policies, connected, clock, planned, told=health.done),
-            services=(
-                queue.run,
-                policies.run,
-                alarm.run,
-                news.run,
-                *((scheduler.run, *sending.services) if connected else ()),
-                *serve(core),
-            ),
+            services=(queue.run, policies.run, alarm.run, news.run, *reports, *serve(core)),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,

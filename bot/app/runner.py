@@ -4,6 +4,7 @@ that fails leaves the others alone."""
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -51,35 +52,10 @@ async def moderate(
     gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time,
     gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
     heard_all, settled_all, stopping = asyncio.Event(), asyncio.Event(), stopping or asyncio.Event()
-    broken: list[BotError] = []
-    heard = {platform.platform for platform in platforms}
+    hearing = _Hearing(platforms, inbox, screener, enforcer, clock, on_kept, on_lost)
 
-    async def hear(platform: ChatPlatform) -> None:
-        try:
-            await take_in(platform, inbox, clock, screener.arrived, on_kept)
-        except BotError as error:
-            await lose(platform.platform, error)
-        except Exception as error:
-            await lose(platform.platform, Broken(raised(error)))
-        finally:
-            heard.discard(platform.platform)
-
-    async def lose(platform: Platform, error: BotError) -> None:
-        broken.append(error)
-        if platform is not Platform.REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
-            _log.error("platform lost", platform=platform, reason=str(error))
-        if heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
-            return
-        enforcer.platforms = {name: chat for name, chat in enforcer.platforms.items() if name is not platform}
-        if on_lost:
-            await on_lost(platform)
-
-    async def hear_all() -> None:
-        async with asyncio.TaskGroup() as sources:
-            for platform in platforms:
-                sources.create_task(hear(platform))
-        if not platforms:  # the services are what it is here for
-            await asyncio.Event().wait()
+    async def hear() -> None:
+        await hearing.run()
         heard_all.set()
         screener.arrived.ring()
 
@@ -91,7 +67,7 @@ async def moderate(
     try:
         async with asyncio.TaskGroup() as stages:
             serving = [stages.create_task(service()) for service in services]
-            hearing, screening = stages.create_task(hear_all()), stages.create_task(screen())
+            heard, screening = stages.create_task(hear()), stages.create_task(screen())
             acting = stages.create_task(enforcer.run(settled_all, stopping))
             told = stages.create_task(stopping.wait())
             await asyncio.wait([acting, told], return_when=asyncio.FIRST_COMPLETED)
@@ -100,13 +76,57 @@ async def moderate(
             if told.done():
                 enforcer.planned.ring()
                 await asyncio.wait([acting, *serving], timeout=DRAINING)
-            for stage in (acting, hearing):
+            for stage in (acting, heard):
                 stage.cancel()
             told.cancel()
     except* BotError as errors:
-        broken.insert(0, _first(errors))
-    if broken and not stopping.is_set():
-        raise broken[0]
+        hearing.broken.insert(0, _first(errors))
+    if hearing.broken and not stopping.is_set():
+        raise hearing.broken[0]
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """Listens to every platform at once; one that fails leaves the others alone. `broken`: what each failed of."""
+
+    platforms: Sequence[ChatPlatform]
+    inbox: Inbox
+    screener: Screener
+    enforcer: Enforcer
+    clock: Clock
+    on_kept: Kept | None
+    on_lost: Lost | None
+    broken: list[BotError] = field(default_factory=list)
+    _heard: set[Platform] = field(default_factory=set)
+
+    async def run(self) -> None:
+        self._heard = {platform.platform for platform in self.platforms}
+        async with asyncio.TaskGroup() as sources:
+            for platform in self.platforms:
+                sources.create_task(self._hear(platform))
+        if not self.platforms:  # the services are what it is here for
+            await asyncio.Event().wait()
+
+    async def _hear(self, platform: ChatPlatform) -> None:
+        try:
+            await take_in(platform, self.inbox, self.clock, self.screener.arrived, self.on_kept)
+        except BotError as error:
+            await self._lose(platform.platform, error)
+        except Exception as error:
+            await self._lose(platform.platform, Broken(raised(error)))
+        finally:
+            self._heard.discard(platform.platform)
+
+    async def _lose(self, platform: Platform, error: BotError) -> None:
+        self.broken.append(error)
+        if platform is not Platform.REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
+            _log.error("platform lost", platform=platform, reason=str(error))
+        if self._heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
+            return
+        left = {name: chat for name, chat in self.enforcer.platforms.items() if name is not platform}
+        self.enforcer.platforms = left
+        if self.on_lost:
+            await self.on_lost(platform)
 
 
 def _first(errors: BaseExceptionGroup[BotError]) -> BotError:

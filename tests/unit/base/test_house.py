@@ -32,8 +32,6 @@ WAITING = {
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
     "adapters/chat/telegram/receiving/reading.py": "one function a kind of update",
-    "bot/app/application.py:application": "the parts in the order in which they are tied",
-    "bot/app/runner.py:moderate": "the whole life of the process on a page",
     "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
     "storage/codec.py": "becomes a folder: messages, decisions, actions, communities",
     "storage/database.py": "opening, locking and running statements",
