@@ -40,6 +40,7 @@ class ScriptedDesk:
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
+        self.in_force = Policy(rules=())
 
     def community(self, platform: Platform, community_id: str) -> Community:
         return self.settings.get(community_id) or Community(platform=platform, id=community_id)
@@ -51,7 +52,7 @@ class ScriptedDesk:
         return Config().schedule_of(self.community(platform, community_id))
 
     def policy(self, message: Message) -> Policy:
-        return Policy(rules=())
+        return self.in_force
 
     async def change(
         self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str

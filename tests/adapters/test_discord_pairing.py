@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from simcord.enums import MessageType
 
-from bot.app.application import Core, application
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Kind, Message, Pairing, Platform

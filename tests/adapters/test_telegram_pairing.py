@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.app.application import Core, application
+from adapters.chat.telegram import TelegramChat
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.chat.message import Kind, Message, Pairing, Platform
 from bot.core.communities.community import Community
@@ -172,7 +174,9 @@ class Product:
         self._work.cancel()
         with suppress(asyncio.CancelledError):
             await self._work
-        await self.jikimi.platforms[0].close()  # type: ignore[attr-defined]
+        (chat,) = self.jikimi.platforms
+        assert isinstance(chat, TelegramChat)
+        await chat.close()
         await self._open.__aexit__(None, None, None)
 
     async def incidents(self, count: int) -> list[Any]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ from tests.contracts.stores import Opens, Store
 HERE = (Platform.DISCORD, Platform.TELEGRAM)
 
 
-def weekly(community: str = "cafe", period: str = "2026-W20", **more: object) -> Delivery:
+def weekly(community: str = "cafe", period: str = "2026-W20", **more: Any) -> Delivery:
     given = Delivery(platform=Platform.DISCORD, community_id=community, kind=Kind.WEEK, period=period, due=NOW)
-    return replace(given, **more)  # type: ignore[arg-type]
+    return replace(given, **more)
 
 
 async def claim(store: Store, limit: int = 10, *, at: float = 0, platforms: Sequence[Platform] = HERE) -> list[str]:

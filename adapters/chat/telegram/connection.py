@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -118,7 +118,7 @@ class TelegramChat:
 
     # ---- coming in --------------------------------------------------------------------------------------------------
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Without end; raises `Broken` where the token is refused (401), or another process has asked for the same
         updates (409) for minutes."""
         await self._begin()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Bots, load, preset, warnings
+from bot.config import Bots, Config, load, preset, warnings
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -65,7 +65,7 @@ def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
     assert "SESAME" not in refusal(tmp_path, '[telegram]\napi_url = "https:/u:SESAME@h"')
 
 
-def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
+def load_text(tmp_path: Path, content: str) -> Config:
     path = tmp_path / "fine.toml"
     path.write_text(content, "utf-8")
     return load(path, texts("en"), {})
@@ -176,7 +176,7 @@ def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
 def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> None:
-    rules = [text.rule() for text in preset(name)]  # type: ignore[arg-type]
+    rules = [text.rule() for text in preset(name)]
     for place, rule in enumerate(rules):
         assert rule.when and rule.then and rule.contradiction() is None
         assert not any(earlier.makes_pointless(rule) for earlier in rules[:place]), rule.name
@@ -193,7 +193,7 @@ def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> Non
     ],
 )
 def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: str) -> None:
-    policy = Policy(rules=tuple(one.rule() for one in preset(name)))  # type: ignore[arg-type]
+    policy = Policy(rules=tuple(one.rule() for one in preset(name)))
     decision = decide(message(text=text), verdict(0.0), policy, at=NOW)
     assert decision.actions == (() if name == "gentle" else (Flag(),))
     advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)

@@ -1,6 +1,6 @@
 """What every decision promises, whatever the message, the verdict and the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -65,7 +65,12 @@ BOT_SAID = Message(
     text="답",
 )  # fmt: skip
 
-actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+
+def asked_for(kind: Callable[..., Action]) -> Action:
+    return kind(timedelta(minutes=10)) if kind is Timeout else kind()
+
+
+actions = st.sampled_from(RULE_ACTIONS).map(asked_for)
 names = st.sampled_from(["a", "b", "member", "vip"])
 conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),
