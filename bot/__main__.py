@@ -2,14 +2,11 @@
 
 import sys
 
-import structlog
-
 from bot.cli.app import build, language_first, wanted_language
 from bot.core.base.errors import BotError
 
 
 def main() -> None:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for results
     arguments = language_first(sys.argv[1:])
     try:
         build(wanted_language(arguments))(args=arguments)

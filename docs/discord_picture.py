@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from adapters.guards.embedded import EmbeddedGuard  # noqa: E402
 from bot.app.application import Core, application  # noqa: E402
-from bot.config import Config, Storage  # noqa: E402
+from bot.config import Config, StorageSettings  # noqa: E402
 from tests.adapters.discord_cafe import Cafe, cafe, until  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
@@ -140,7 +140,7 @@ async def captured() -> list[Drawn]:
             return Drawn(name, shown, _names(place), only_you=only_you)
 
         with TemporaryDirectory() as folder:
-            config = Config(storage=Storage(url=f"sqlite:///{folder}/db"))
+            config = Config(storage=StorageSettings(url=f"sqlite:///{folder}/db"))
 
             def connect(core: Core) -> list[Any]:
                 return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock)]

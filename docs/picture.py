@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
-from bot.cli.rehearse import rehearse
+from bot.cli.rehearsal.rehearse import rehearse
 from bot.config import Config
 from bot.core.text.catalogue import texts
 

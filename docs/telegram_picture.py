@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from adapters.guards.embedded import EmbeddedGuard
 from adapters.system_clock import SystemClock
 from bot.app.application import application
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from tests.adapters.telegram_process import connected
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, TelegramServer, user
 
@@ -56,7 +56,7 @@ async def play() -> dict[str, list[Json]]:
         for chat in (group, room):
             chat.members[OWNER]["user"] = user(OWNER, "하늘")
         with TemporaryDirectory() as folder:
-            config = Config(storage=Storage(url=f"sqlite:///{folder}/jikimi.db"))
+            config = Config(storage=StorageSettings(url=f"sqlite:///{folder}/jikimi.db"))
             connect = connected(server.url, TOKEN, clock)
             async with application(config, EmbeddedGuard(), connect, clock=clock) as jikimi:
                 working = asyncio.create_task(jikimi.run())

@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable
-from bot.core.reporting.delivery import State
+from bot.core.reporting.delivery.delivery import State
 from bot.core.rules.actions import ACTIONS, Unconfirmed
 from storage.errors import driver_errors
 from storage.flow import suspects

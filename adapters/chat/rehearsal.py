@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, Kind, Message, MessageRef, Pairing, Platform
@@ -44,7 +45,7 @@ class RehearsalChat:
         self._speed = speed
         self._by_hand = path == "-" and sys.stdin.isatty()  # plain lines will do
         self._changes: Counter[tuple[str, str]] = Counter()  # edits and deletions so far, of messages that have any
-        self._prompts: dict[tuple[str, str], str] = {}  # what people said last, for the bots that answer
+        self._prompts = Bounded[tuple[str, str], str](PROMPTS)  # what people said last, for the bots that answer
         self._withdrawn: set[tuple[str, str]] = set()
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
@@ -119,8 +120,6 @@ class RehearsalChat:
             self._withdrawn.add(key)
         if not bot:
             self._prompts[key] = text
-            if len(self._prompts) > PROMPTS:
-                del self._prompts[next(iter(self._prompts))]
         prompt = self._prompts.get((channel_id, reply_to)) if reply_to and bot else None
         return Message(
             ref=MessageRef(Platform.REHEARSAL, channel_id, row["message"], self._changes.get(key, 0)),

@@ -12,12 +12,11 @@ What makes it fast: the whole batch is tokenised at once and without the event l
 tokenised once for ever, the engine gets token ids, and one task waits for a whole batch.
 """
 
-import asyncio
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, pairwise, product, takewhile
+from itertools import count, product, takewhile
 from math import exp
 from pathlib import Path
 from typing import Any, Literal
@@ -29,14 +28,13 @@ from adapters.guards.dialects import (
     DIALECTS,
     Answer,
     Dialect,
-    Field,
     Form,
     Label,
     Piece,
     Question,
     Token,
-    encoder,
 )
+from adapters.guards.vllm_tokens import Ids, Labels, Prompts
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
 
@@ -45,7 +43,6 @@ _log = structlog.get_logger(__name__)
 NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
 
 Mode = Literal["classify", "generate"]
-Ids = list[int]
 
 #: What a batch of messages fills on a large GPU. vLLM's own defaults for an embedded engine are a quarter of it.
 MAX_BATCHED_TOKENS = 8192
@@ -54,9 +51,6 @@ MAX_SEQUENCES = 512
 #: Tokens of a block of the prefix cache on a CPU. What all messages share, the template, is some 40: it would never be
 #: cached in vLLM's own blocks of 128. On CUDA they are 16.
 CPU_BLOCK = 32
-
-#: So many texts take longer to tokenise than to hand over.
-WORTH_A_THREAD = 16
 
 #: Room for the template around a window of user text, where the dialect's context allows more than the model needs.
 TEMPLATE_ROOM = 1024
@@ -91,8 +85,8 @@ class VllmGuard:
         config, tokenizer = _model_files(model, revision)
         positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
         context = max_model_len or min(self._dialect.context, self._dialect.window + TEMPLATE_ROOM, positions)
-        self._prompts = _Prompts(tokenizer)
-        self._labels = _Labels(self._dialect, self._prompts)
+        self._prompts = Prompts(tokenizer)
+        self._labels = Labels(self._dialect, self._prompts)
         self._limit = self._prompt_limit(context)
         self._version = GuardVersion(
             name=self._dialect.name,
@@ -231,117 +225,12 @@ class VllmGuard:
         return context - answer
 
 
-class _Prompts:
-    """Text to token ids and back, with the model's own tokenizer."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        from tokenizers import Tokenizer
-
-        if getattr(tokenizer, "backend_tokenizer", None) is None:
-            raise Broken("the model has no tokenizer.json: convert its tokenizer with transformers first")
-        self._tokenizer = tokenizer
-        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._backend.encode_special_tokens = True  # a control token in a user's text is text
-        self._backend.no_padding()
-        self._backend.no_truncation()
-        control = {token.content: number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-        # Runs of ordinary text become negative numbers here, so that those of a whole batch are encoded in one go.
-        self._runs: dict[str, int] = {}
-        self._plan = encoder(control, lambda run: (-1 - self._runs.setdefault(run, len(self._runs)),))
-        self._static: dict[str, Ids] = {}
-
-    @property
-    def unknown(self) -> int | None:
-        number = self._tokenizer.unk_token_id
-        return None if number is None else int(number)
-
-    def token(self, number: int) -> str:
-        return str(self._tokenizer.convert_ids_to_tokens(number))
-
-    def render(self, messages: list[dict[str, str]], arguments: dict[str, str | bool]) -> str:
-        """By the tokenizer's chat template. Raises Broken where it has none."""
-        try:
-            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **arguments))
-        except ValueError as error:
-            raise Broken(f"the model's chat template cannot be used: {error}") from None
-
-    def count(self, text: str) -> int:
-        return len(self._backend.encode(text, add_special_tokens=False).ids)
-
-    def remember(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
-        """Token ids, and these prompts' runs are never encoded again."""
-        plans, runs = self._planned(prompts)
-        encoded = self._encoded(runs)
-        self._static |= zip(runs, encoded, strict=True)
-        return _filled(plans, encoded)
-
-    async def encode(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
-        """Token ids of each prompt; more than a few are encoded beside the event loop."""
-        plans, runs = self._planned(prompts)
-        fresh = [run for run in runs if run not in self._static]
-        ids = self._encoded(fresh) if len(fresh) <= WORTH_A_THREAD else await asyncio.to_thread(self._encoded, fresh)
-        known = self._static | dict(zip(fresh, ids, strict=True))
-        return _filled(plans, [known[run] for run in runs])
-
-    def texts(self, ids: Sequence[int], *, special: bool) -> list[str]:
-        """What each token adds to the text."""
-        whole = [self._tokenizer.decode(ids[:end], skip_special_tokens=not special) for end in range(len(ids) + 1)]
-        return [after.removeprefix(before) for before, after in pairwise(whole)]
-
-    def _planned(self, prompts: Sequence[Sequence[Piece]]) -> tuple[list[Ids], list[str]]:
-        self._runs.clear()
-        plans = [self._plan(pieces) for pieces in prompts]
-        return plans, list(self._runs)
-
-    def _encoded(self, runs: list[str]) -> list[Ids]:
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(runs, add_special_tokens=False)]
-
-
-def _filled(plans: Sequence[Ids], runs: Sequence[Ids]) -> list[Ids]:
-    return [[number for step in plan for number in ((step,) if step >= 0 else runs[-1 - step])] for plan in plans]
-
-
 def _starts(question: Question) -> Iterator[str]:
     """Everything that may be forced upon a guard in answer to this question."""
     fields = list(takewhile(lambda field: field.anchor is not None, question.form.fields))
     for known in range(len(fields)):
         for labels in product(*(field.labels for field in fields[:known])):
             yield question.forced(labels)
-
-
-class _Labels:
-    """The tokens that are a dialect's labels."""
-
-    def __init__(self, dialect: Dialect, prompts: _Prompts) -> None:
-        self._dialect = dialect
-        self._prompts = prompts
-
-    def of(self, field: Field) -> dict[str, int]:
-        """Token ids by the label's name. Raises Broken where the tokenizer is not the guard's."""
-        ids = field.label_ids(self._encode)
-        if self._prompts.unknown in ids.values():
-            raise Broken(f"the tokenizer does not know the labels of {self._dialect.name}: it is not this guard's")
-        return ids
-
-    def pair(self) -> tuple[str, str]:
-        """The tokens of the negative and the positive label, as the vocabulary spells them."""
-        name = self._dialect.name
-        if self._dialect.classifier is None or len(self._dialect.classifier) != 2:
-            raise Broken(f'{name} does not answer with one pair of labels: set the mode to "generate"')
-        found = set()
-        for field in (field for form in self._dialect.forms for field in form.fields):
-            ids = self.of(field)
-            anchor = len(self._encode(field.anchor or ""))
-            if any(len(self._encode(f"{field.anchor}{label.text}")) > anchor + 1 for label in field.labels):
-                raise Broken(f"the labels of {name} are not single tokens here: the model is not this guard's")
-            found.add(tuple(ids[label.name] for label in field.labels))
-        if len(found) > 1:
-            raise Broken(f'the labels of {name} are other tokens from line to line: set the mode to "generate"')
-        negative, positive = found.pop()
-        return self._prompts.token(negative), self._prompts.token(positive)
-
-    def _encode(self, text: str) -> Ids:
-        return self._prompts.remember([(Piece(text, trusted=True),)])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +247,7 @@ class _Asked:
         return {text: exp(logprobs[number].logprob) for number, text in self.texts.items() if number in logprobs}
 
 
-def _asked_how(dialect: Dialect, labels: _Labels, mode: Mode) -> dict[Form, _Asked]:
+def _asked_how(dialect: Dialect, labels: Labels, mode: Mode) -> dict[Form, _Asked]:
     from vllm import PoolingParams, SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

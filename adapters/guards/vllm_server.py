@@ -17,7 +17,6 @@ aiohttp, because with 256 requests in flight httpx takes 6 ms of processor time 
 import asyncio
 import json
 import math
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from adapters.guards.dialects import Answer, Chat, Dialect, Form, Piece, Question, Token, encoder, token_bound
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable
+from bot.core.base.waiting import Backoff
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 ATTEMPTS = 3  # of one question, each on another replica where there is one
 FAILURES = 3  # in a row open a replica's circuit
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds a circuit stays open; doubles from one to the other
+OPEN_FOR = Backoff(first=0.5, longest=30.0)  # how long a circuit stays open
 LIKELIEST = 20  # tokens whose probability is asked for; the most that a server gives by default
 
 REFUSED = "the guard's server refused the request"
@@ -85,7 +85,7 @@ class _Replica:
     outstanding: int = 0
     answered: int = 0
     failures: int = 0  # in a row
-    pause: float = 0.0
+    opened: int = 0  # times its circuit opened since it last answered
     open_until: float | None = None  # None: closed
     probe: asyncio.Event | None = None  # set when the request that tries the half-open circuit has ended
 
@@ -101,17 +101,17 @@ class _Replica:
         if self.open_until is not None:
             _log.info("guard server is back", server=self.url)
         self.answered += 1
-        self.failures, self.pause, self.open_until = 0, 0.0, None
+        self.failures, self.opened, self.open_until = 0, 0, None
 
     def fail(self, error: "_Failed", now: float, *, probe: bool) -> None:
         self.failures += 1
         if self.open_until is not None and not probe:
             return  # sent before the circuit opened: says nothing new
         if probe or self.failures >= FAILURES or error.retry_after:
-            if not self.pause:
+            if not self.opened:
                 _log.warning("guard server is away", server=self.url, reason=str(error))
-            self.pause = min(self.pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
-            self.open_until = now + (error.retry_after or self.pause * random.uniform(0.75, 1.25))
+            self.opened += 1
+            self.open_until = now + OPEN_FOR.after(self.opened, asked=error.retry_after)
 
 
 class _Failed(Exception):
@@ -374,6 +374,6 @@ def _knows_no_such_model(content: bytes) -> bool:
 
 def _seconds(retry_after: str) -> float | None:
     try:
-        return min(max(float(retry_after), 0.0), 2 * LONGEST_PAUSE) or None
+        return min(max(float(retry_after), 0.0), 2 * OPEN_FOR.longest) or None
     except ValueError:
         return None

@@ -1,7 +1,7 @@
 """Alarms -> APScheduler jobs in memory, one an instant; jobs that are due -> rings.
 
-APScheduler only wakes us: when a report is due is computed by bot/core/reporting/schedule.py from what a community has
-set, so that nothing here has to outlive the process.
+APScheduler only wakes us: when a report is due is computed by bot/core/reporting/delivery/schedule.py from what a
+community has set, so that nothing here has to outlive the process.
 """
 
 import asyncio

@@ -83,7 +83,7 @@ def screener(
         streams=Streams(
             quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be
             longest=config.bots.longest,
-            look=config.bots.look,
+            look=config.bots.judge_every,
         ),
         moment=moment,
         on_settled=settled,

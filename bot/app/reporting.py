@@ -15,10 +15,10 @@ from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.reporting.building import Editor
-from bot.core.reporting.bursts import BurstWatch
-from bot.core.reporting.delivering import Courier
+from bot.core.reporting.delivery.bursts import BurstWatch
+from bot.core.reporting.delivery.delivering import Courier
+from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.reporting.ports import Chronicle, Deliveries, ReportPress, Timetable
-from bot.core.reporting.scheduling import Scheduler
 from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.reports.chronicle import SqlChronicle

@@ -1,27 +1,66 @@
-"""Keys to the HTTP API: made and shown once, listed, revoked; while Jikimi is running, too."""
+"""`jikimi keys`: to the HTTP API, made and shown once, listed, revoked; while Jikimi is running, too."""
 
+import asyncio
 import secrets
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from bot.app import operations, tools
+from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.config import Config
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
-from bot.core.communities.ports import Communities
 from bot.core.operations.keys import ApiKey, digest, written
 from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.core.communities.ports import Communities
 
 OWN = "api"  # the community of keys that name none
 
 
-async def create(name: str, community: str, platform: str | None, config: Config, say: Texts, *, as_json: bool) -> None:
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.keys.command("create", help=say["help.keys_create"])
+    def create_command(
+        name: Annotated[str, typer.Argument(help=say["help.keys_name"], show_default=False)],
+        community: Annotated[str, typer.Option("--community", help=say["help.keys_community"])] = OWN,
+        platform: Annotated[
+            Literal["discord", "telegram", "api"] | None,
+            typer.Option("--platform", help=say["help.keys_platform"], show_default=False),
+        ] = None,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(create(name, community, platform, line.settings(config), say, as_json=as_json))
+
+    @line.keys.command("list", help=say["help.keys_list"])
+    def list_command(
+        config: Annotated[Path | None, line.config] = None, as_json: Annotated[bool, line.json] = False
+    ) -> None:
+        asyncio.run(show(line.settings(config), say, as_json=as_json))
+
+    @line.keys.command("revoke", help=say["help.keys_revoke"])
+    def revoke_command(
+        key_id: Annotated[str, typer.Argument(metavar="ID", help=say["help.keys_id"], show_default=False)],
+        config: Annotated[Path | None, line.config] = None,
+    ) -> None:
+        asyncio.run(revoke(key_id, line.settings(config), say))
+
+
+async def create(
+    name: str, community: str, platform: str | None, config: "Config", say: Texts, *, as_json: bool
+) -> None:
     """The key alone goes to stdout, so that it can be piped to where it is kept."""
+    from rich.console import Console
+
+    from bot.app import operations, tools
+
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     async with operations.api_keys(config) as (keys, communities):
         key = ApiKey(
@@ -40,7 +79,13 @@ async def create(name: str, community: str, platform: str | None, config: Config
     Console(stderr=True, highlight=False, markup=False).print(say("keys.created", id=key_id, community=community))
 
 
-async def show(config: Config, say: Texts, *, as_json: bool) -> None:
+async def show(config: "Config", say: Texts, *, as_json: bool) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.app import operations
+
     async with operations.api_keys(config) as (keys, _):
         held = await keys.all()
     if as_json:
@@ -64,14 +109,16 @@ async def show(config: Config, say: Texts, *, as_json: bool) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-async def revoke(key_id: str, config: Config, say: Texts) -> None:
+async def revoke(key_id: str, config: "Config", say: Texts) -> None:
+    from bot.app import operations, tools
+
     async with operations.api_keys(config) as (keys, _):
         if not await keys.revoke(key_id, tools.clock().now()):
             raise Broken(say("keys.no_such", id=key_id))
     print(say("keys.revoked", id=key_id))
 
 
-async def _platform(community: str, communities: Communities, say: Texts) -> Platform:
+async def _platform(community: str, communities: "Communities", say: Texts) -> Platform:
     """Where the community is: a slip of the pen must not give a key to the default policy."""
     if community == OWN:
         return Platform.API

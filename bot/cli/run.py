@@ -4,12 +4,15 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from bot.app import chats, guards, operations, reporting
-from bot.app.application import application
-from bot.config import Config
+from bot.cli.line import Line
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 PLATFORMS = ("discord", "telegram")
 
@@ -17,8 +20,17 @@ STOPPED = 15  # seconds from the signal to the end of the process
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def run(config: Config, say: Texts) -> None:
+def declare(line: Line) -> None:
+    @line.app.command("run", help=line.say["help.run"])
+    def command(config: Annotated[Path | None, line.config] = None) -> None:
+        asyncio.run(run(line.settings(config), line.say))
+
+
+async def run(config: "Config", say: Texts) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
+    from bot.app import chats, guards, operations, reporting
+    from bot.app.application import application
+
     wanted = [name for name in PLATFORMS if getattr(config, name).token.get_secret_value()]
     http = config.http.listen or config.http.metrics_listen
     if not wanted and not http:

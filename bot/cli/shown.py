@@ -1,15 +1,7 @@
-"""Screenings, decisions and settlements -> the JSON that programs read."""
+"""A value -> the line of JSON that programs read."""
 
 import json
 import sys
-from typing import Any
-
-from bot.core.guarding.verdict import Screening, Unscreened
-from bot.core.incidents.incident import Settlement
-from bot.core.rules.actions import Action, Timeout
-from bot.core.rules.policy import Decision
-from bot.core.text.catalogue import Texts
-from bot.wording.reasons import because
 
 
 def print_json(value: object) -> None:
@@ -20,42 +12,3 @@ def print_json(value: object) -> None:
     except UnicodeEncodeError:
         line = json.dumps(value, allow_nan=False)
     print(line, flush=True)
-
-
-def screening_json(screening: Screening) -> dict[str, Any]:
-    if isinstance(screening, Unscreened):
-        return {"guard": screening.guard.name, "scores": {}, "unscreened": screening.reason}
-    scores = {str(task): round(score, 6) for task, score in screening.scores.items()}
-    return {"guard": screening.guard.name, "scores": scores, "unscreened": None}
-
-
-def decision_json(decision: Decision, say: Texts) -> dict[str, Any]:
-    return {
-        "actions": [action_text(action) for action in decision.actions],
-        "rule": decision.rule,
-        "findings": [
-            {"rule": finding.rule, "matched": finding.matched, "why": because(finding.why, say)}
-            for finding in decision.findings
-        ],
-    }
-
-
-def settlement_json(settlement: Settlement, say: Texts) -> dict[str, Any]:
-    decision = settlement.decision
-    return {
-        "message": decision.message.ref.message_id,
-        "revision": decision.message.ref.revision,
-        "screening": screening_json(decision.screening),
-        "decision": decision_json(decision, say),
-        "ms": round(settlement.ms, 3),
-    }
-
-
-def action_text(action: Action) -> str:
-    """As it is written in the configuration: "delete", "timeout 10m"."""
-    if isinstance(action, Timeout):
-        seconds = int(action.lasting.total_seconds())
-        for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-            if seconds % size == 0:
-                return f"timeout {seconds // size}{unit}"
-    return action.kind

@@ -87,7 +87,7 @@ def told(planned: PlannedAction, say: Texts) -> str:
         "bots.told",
         bot=message.author.name or message.author.id,
         incident=planned.incident_id,
-        reason=planned.reason.ko if say.language == "ko" else planned.reason.en,
+        reason=planned.reason.in_(say.language),
         prompt=say["pairing.hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say),
         answer=masked(message.text),
     )
@@ -139,7 +139,7 @@ def _score(incident: Incident, say: Texts) -> str:
 
 def _reason(incident: Incident, say: Texts) -> str:
     reason = incident.decision.reason
-    return "" if reason is None else (reason.ko if say.language == "ko" else reason.en)
+    return reason.in_(say.language) if reason else ""
 
 
 def _at(moment: datetime, timezone: str) -> str:

@@ -1,6 +1,6 @@
 """When a community gets which report, as one line."""
 
-from bot.core.reporting.schedule import DAYS, Schedule
+from bot.core.reporting.delivery.schedule import DAYS, Schedule
 from bot.core.text.catalogue import Texts
 
 

@@ -18,7 +18,7 @@ from bot.core.communities.journal import Outage
 from bot.core.guarding.verdict import Route, Task, Unscreened
 from bot.core.incidents.card import masked
 from bot.core.incidents.review import Call
-from bot.core.reporting.report import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.core.reporting.figures import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
 from bot.core.rules.policy import Decision
 from storage import codec

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
-from bot.core.reporting.delivery import OVERTAKEN, Delivery, State
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import OVERTAKEN, Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
 from storage.database import Database
 from storage.flow.leasing import leased
 from storage.tables import AnyRow, communities, deliveries

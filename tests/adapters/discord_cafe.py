@@ -18,9 +18,10 @@ from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Figures, compose
-from bot.core.reporting.schedule import Schedule
+from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Warn
 from bot.core.rules.policy import Decision, Policy, Reason
 from bot.core.text.catalogue import texts

@@ -14,7 +14,7 @@ from bot.app import operations
 from bot.app.application import application
 from bot.app.parts import Core
 from bot.app.runner import Service
-from bot.config import Config, Http, RuleText, Storage
+from bot.config import Config, HttpSettings, RuleSettings, StorageSettings
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
@@ -87,9 +87,9 @@ async def stage(folder: Path, guard: Guard | None = None, language: str = "ko", 
     port = free_port()
     settings = {"listen": f"127.0.0.1:{port}", "per_second": 1000, **http}
     config = Config(
-        storage=Storage(url=f"sqlite:///{folder / 'jikimi.db'}"),
-        http=Http.model_validate(settings),
-        rules=[RuleText.model_validate(rule) for rule in RULES],
+        storage=StorageSettings(url=f"sqlite:///{folder / 'jikimi.db'}"),
+        http=HttpSettings.model_validate(settings),
+        rules=[RuleSettings.model_validate(rule) for rule in RULES],
         defaults=Config().defaults.model_copy(update={"disabled_rules": _shipped()}),
     )
     cores: list[Core] = []

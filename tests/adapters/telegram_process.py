@@ -14,7 +14,7 @@ from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.app.application import application
 from bot.app.parts import Core
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.rules.policy import Watch
@@ -57,7 +57,7 @@ def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[
 
 
 async def run(database: str, api_url: str, token: str) -> None:
-    config = Config(storage=Storage(url=database))
+    config = Config(storage=StorageSettings(url=database))
     async with application(config, HarmInBrackets(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
 

@@ -222,17 +222,21 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
     play(scene)
 
 
-def test_the_notice_says_what_was_done_and_until_when() -> None:
+@pytest.mark.parametrize(
+    ("decided", "lasts"),
+    [(timedelta(minutes=10), timedelta(minutes=10)), (timedelta(days=90), timedelta(days=27, hours=23))],
+)
+def test_the_notice_says_what_was_done_and_until_when(decided: timedelta, lasts: timedelta) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message, _, _ = await warned(place, heard)
         incident = place.desk.incidents[1]
-        outcomes = ((Delete(), Done()), (Timeout(timedelta(minutes=10)), None), (Warn(), None), (Ban(), Refused("")))
+        outcomes = ((Delete(), Done()), (Timeout(decided), None), (Warn(), None), (Ban(), Refused("")))
         place.desk.incidents[2] = replace(incident, id=2, outcomes=outcomes)
         outcome = await heard.chat.perform(place.planned(Warn(), message, incident=2))
         assert isinstance(outcome, Done)
         channel, notice = map(int, outcome.receipt.split("/"))
         content = place.wire.backend.messages[channel][notice].content
-        until_when = discord.utils.format_dt(incident.decided_at + timedelta(minutes=10), "f")
+        until_when = discord.utils.format_dt(incident.decided_at + lasts, "f")
         assert f"조치: 삭제 · 타임아웃 ({until_when}까지)\n이유: 욕설" in content
         assert "`/이의 2`" in content and "차단" not in content
 

@@ -1,6 +1,5 @@
 """The report as people get it: opened in a real browser, read back from the PDF, drawn with every sign there."""
 
-import asyncio
 import csv
 import io
 import os
@@ -15,33 +14,27 @@ import pytest
 
 from adapters.reports.pages import ReportPages, no_pdf
 from adapters.reports.pages.look import font_for, glyphs, showable
+from adapters.reports.pages.sections import ROWS
+from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answers
+from adapters.reports.pages.sections.moderation.quality import Quality
+from adapters.reports.pages.sections.moderation.quality.figures import opinions
+from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
 from bot.core.chat.post import Edition
 from bot.core.communities.journal import Amendment
 from bot.core.guarding.verdict import Route
-from bot.core.reporting.building import report_on
-from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Figures, Report, compose
-from bot.core.text.catalogue import texts
-from storage.database import Database
-from storage.reports import made_up_year
-from storage.reports.chronicle import SqlChronicle
-from tests.fakes import ManualClock
+from bot.core.reporting.figures import Figures
+from bot.core.reporting.report import Report, compose
+from bot.core.text.catalogue import texts, texts_beside
+from tests.adapters.report_stage import PERIOD, made_up
 from tests.servers.browser import CHROMIUM, opened, photograph, small, unlike
 
-PERIOD = parse("2026-W47", "Asia/Seoul")
+OURS = ("report.", "rule_name.")
 PICTURES = Path(__file__).parent / "pictures"
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'jikimi.db'}"
-
-    async def made() -> Report:
-        await made_up_year.write_year(url, ManualClock(), weeks=5)
-        async with Database.open(url, ManualClock()) as database:
-            return await report_on(SqlChronicle(database), made_up_year.COMMUNITY, "게임 라운지 🎮 $1", PERIOD)
-
-    return asyncio.run(made())
+    return made_up(tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +46,12 @@ def edition(report: Report) -> Edition:
 
 def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Edition, report: Report) -> None:
     page = edition.files[0].content.decode()
-    assert len(report.pairs) == 3 and report.pairs[0][0] == "" and report.worst_answers
+    told = pairs(report.figures.pairs)
+    assert len(told) == 3 and told[0][0] == "" and worst_answers(report.live)
     for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
         assert words in page
     assert "(보○○ 지○○ 질○)" in page and "보기로 지어낸" not in page
-    assert sum(counts.judged for _, counts in report.pairs[1:]) == report.pairs[0][1].judged == report.totals.answers
+    assert sum(counts.judged for _, counts in told[1:]) == told[0][1].judged == report.totals.answers
 
 
 @pytest.fixture
@@ -69,10 +63,17 @@ def prints() -> None:
 @pytest.mark.usefixtures("prints")
 def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
     from pypdf import PdfReader
+    from pypdf.generic import DictionaryObject, PdfObject
+
+    def entries(of: PdfObject) -> DictionaryObject:
+        found = of.get_object()
+        assert isinstance(found, DictionaryObject)
+        return found
 
     pages = PdfReader(io.BytesIO(edition.files[1].content)).pages
     text = re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
-    used = {font.get_object()["/BaseFont"] for page in pages for font in page["/Resources"]["/Font"].values()}
+    fonts = [entries(entries(page["/Resources"])["/Font"]) for page in pages]
+    used = {str(entries(font)["/BaseFont"]) for named in fonts for font in named.values()}
     assert used and all("Noto-Sans-KR" in name for name in used), used  # another one would show signs that it lacks
     assert "\ufffd" not in text
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
@@ -145,7 +146,7 @@ def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> No
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(report: Report, language: str) -> None:
-    say = texts(language)
+    say = texts_beside(Quality.__module__, language)
 
     def page(**changes: Any) -> str:
         entries = tuple(replace(entry, **changes) for entry in report.figures.entries)
@@ -153,14 +154,15 @@ def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(r
         return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
 
     own = compose("cafe", PERIOD, report.figures, [])
-    assert own.appeals.whole and own.upheld_appeals  # the made-up year has some
+    found = opinions(own.live)
+    assert found.appeals.whole and found.upheld_appeals  # the made-up year has some
     shown = ReportPages().edition(own, language, with_pdf=False).files[0].content.decode()
-    assert say["report.upheld_appeals"] in shown and f"#{own.upheld_appeals[0]}" in shown
-    assert say["report.appealed_none"] not in shown and say["report.appeals_waiting"] not in shown
+    assert say["upheld_appeals"] in shown and f"#{found.upheld_appeals[0]}" in shown
+    assert say["appealed_none"] not in shown and say["appeals_waiting"] not in shown
     none = page(appealed=False)
-    assert say["report.appealed_none"] in none and say["report.upheld_appeals"] not in none
+    assert say["appealed_none"] in none and say["upheld_appeals"] not in none
     waiting = page(appealed=True, ruling=None)
-    assert say["report.appeals_waiting"] in waiting and "%" in page(appealed=True)
+    assert say["appeals_waiting"] in waiting and "%" in page(appealed=True)
 
 
 def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
@@ -211,7 +213,7 @@ def test_moderators_may_see_names(report: Report) -> None:
         ReportPages(unmasked=unmasked).edition(report, "ko", with_pdf=False).files[0].content.decode()
         for unmasked in (False, True)
     )
-    repeater = next(entry for entry in report.live if entry.author == report.repeaters[0].name)
+    repeater = next(entry for entry in report.live if entry.author == repeaters(report.live)[0].name)
     assert repeater.author_name in named and repeater.author_name not in masked
     assert "이름은 가렸습니다" in masked and "이름은 가렸습니다" not in named
 
@@ -224,8 +226,9 @@ def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Edition) -> 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_the_typeface_has_every_sign_of_our_own_words(language: str) -> None:
-    sentences = texts(language).sentences
-    signs = {sign for key, said in sentences.items() if key.startswith(("report.", "rule_name.")) for sign in said}
+    said = [texts_beside(section.__module__, language).sentences for row in ROWS for section in row]
+    ours = {key: one for sentences in said for key, one in sentences.items() if key.startswith(OURS) or "." not in key}
+    signs = set("".join(ours.values()))
     assert {sign for sign in signs if ord(sign) not in glyphs()} <= {"\n"}
 
 

@@ -15,8 +15,9 @@ from adapters.reports import workers as report_workers
 from adapters.reports.workers import ReportWorkers
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.post import Edition
+from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Figures, Report, compose
+from bot.core.reporting.report import Report, compose
 from tests.fakes import ScriptedPress
 
 WEEK = parse("2026-W47", "Asia/Seoul")

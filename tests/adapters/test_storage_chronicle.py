@@ -14,14 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from adapters.reports.pages.sections.bots.pairs.figures import worst_answers
+from adapters.reports.pages.sections.incidents.heat.figures import incidents_by_hour
+from adapters.reports.pages.sections.moderation.moderators.figures import loads
+from adapters.reports.pages.sections.moderation.quality.figures import opinions
+from adapters.reports.pages.sections.operation.health.figures import missed, unasked
 from bot.core.answers.counting import PairCounts
 from bot.core.chat.message import Author
+from bot.core.communities import journal
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.reporting.figures import Answer, Figures, Totals
 from bot.core.reporting.periods import day
-from bot.core.reporting.report import Answer, Figures, Totals, compose
+from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Finding, Mode, Reason
@@ -300,22 +307,23 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     report = compose("cafe", PERIOD, figures, [])
     assert sorted(entry.id for entry in report.live) == sorted(counted["numbers"])
     assert sum(line.count for line in report.rules) == totals.flagged == len(counted["numbers"])
-    assert sum(line.count for line in report.refused) == counted["refused"]
+    assert sum(line.count for line in report.failed(Refused.kind)) == counted["refused"]
     assert sum(report.messages_by_day.values()) == figures.seen - figures.waiting == sum(figures.latency.values())
-    by_hour = [number for row in report.incidents_by_hour for numbers in row for number in numbers]
+    by_hour = [number for row in incidents_by_hour(report) for numbers in row for number in numbers]
     assert sorted(by_hour) == sorted(counted["numbers"])
-    assert sum(len(load.incidents) for load in report.moderators) == totals.reviewed
-    assert sum(len(load.overturned) for load in report.moderators) == totals.overturned
-    assert sorted(report.appealed) == sorted(counted["appealed"])
+    assert sum(len(load.incidents) for load in loads(report.live)) == totals.reviewed
+    assert sum(len(load.overturned) for load in loads(report.live)) == totals.overturned
+    found = opinions(report.live)
+    assert sorted(found.appealed) == sorted(counted["appealed"])
     upheld = [number for number, call in counted["appeals"].items() if call == "wrong"]
-    assert sorted(report.upheld_appeals) == sorted(upheld)
-    assert (report.appeals.part, report.appeals.whole) == (len(upheld), len(counted["appeals"]))
+    assert sorted(found.upheld_appeals) == sorted(upheld)
+    assert (found.appeals.part, found.appeals.whole) == (len(upheld), len(counted["appeals"]))
     assert sum(sum(kinds.values()) for kinds in report.actions_by_day.values()) == sum(counted["actions"].values())
     minutes = set()  # every minute of the period in which the guard was away
     for began, ended in counted["down"]:
         minutes |= set(range(began // 60_000_000, ended // 60_000_000))
     within = range(microseconds(PERIOD.start) // 60_000_000, microseconds(PERIOD.end) // 60_000_000)
-    assert report.downtime == timedelta(minutes=len(minutes & set(within)))
+    assert journal.downtime(figures.outages) == timedelta(minutes=len(minutes & set(within)))
     assert [(one.by, one.setting, one.after) for one in figures.amendments] == counted["amended"]
     inside = [one for one in settled if PERIOD.start <= one.decision.message.sent_at < PERIOD.end]
     assert figures.unscreened == sum(isinstance(one.decision.screening, Unscreened) for one in inside)
@@ -325,12 +333,12 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     )
     routes = [getattr(one.decision.screening, "route", None) for one in inside]
     assert dict(figures.routes) == Counter(filter(None, routes))
-    assert report.unasked == routes.count(Route.SKIPPED)
-    assert report.missed.part == routes.count(Route.MISSED)
-    assert report.missed.whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
+    assert unasked(figures) == routes.count(Route.SKIPPED)
+    assert missed(figures).part == routes.count(Route.MISSED)
+    assert missed(figures).whole == routes.count(Route.MISSED) + routes.count(Route.CLEARED)
     pairs(figures, inside)
     assert totals.answers == sum(counts.judged for counts in figures.pairs.values())
-    answers = [entry.answer for entry in report.worst_answers if entry.answer]
+    answers = [entry.answer for entry in worst_answers(report.live) if entry.answer]
     assert [answer.harm for answer in answers] == sorted((answer.harm for answer in answers), reverse=True)
     assert all("안녕" not in answer.text for answer in answers), "masked"
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
@@ -440,7 +448,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
             figures = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
         (entry,) = figures.entries
         assert entry.score == 0.6 and entry.answer == Answer(harm=0.6, prompt="나○ 질○", text="아○ 나○ 답")
-        assert compose("cafe", PERIOD, figures, []).worst_answers == (entry,)
+        assert worst_answers(figures.live) == (entry,)
         assert figures.pairs == {"robot": PairCounts(judged=1, unsafe=1)} and figures.totals.unsafe_answers == 1
 
     asyncio.run(scenario())

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import reporting
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
@@ -311,7 +311,7 @@ def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) 
 
 
 def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_file(tmp_path: Path) -> None:
-    config = Config(storage=Storage(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
 
     async def scenario() -> None:
         async with Database.open(config.storage.url, ManualClock()):

@@ -513,6 +513,13 @@ async def test_b13_the_words_of_a_newcomers_name_are_not_repeated(here: Stage) -
 
 
 @played
+async def test_a_mute_is_told_as_long_as_telegram_makes_it(here: Stage) -> None:
+    await here.carry_out(await said(here), Timeout(timedelta(days=900)), Warn())
+    (notice,) = (one for one in here.group.messages.values() if "이유" in one.get("text", ""))
+    assert "365일 채팅 금지" in notice["text"]
+
+
+@played
 async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_that_they_are_meant(here: Stage) -> None:
     here.server.post(here.group, user(78, "놀이터 @toto777"), "나쁜 말")
     (message,) = await here.hear(1)

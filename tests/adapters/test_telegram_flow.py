@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from adapters.chat.telegram import TelegramChat
 from bot.app.application import Jikimi, application
 from bot.cli.invite import telegram
-from bot.config import Config, Storage, Telegram
+from bot.config import Config, StorageSettings, TelegramSettings
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Pairing, Platform
 from bot.core.communities.community import Community
@@ -43,7 +43,7 @@ async def running(
     url: str, api_url: str, *, mode: Watch | None = Watch.LIVE, clock: Clock | None = None
 ) -> AsyncIterator[Jikimi]:
     """The application at work."""
-    config, connect = Config(storage=Storage(url=url)), connected(api_url, TOKEN, clock)
+    config, connect = Config(storage=StorageSettings(url=url)), connected(api_url, TOKEN, clock)
     async with application(config, HarmInBrackets(), connect, mode=mode, clock=clock) as jikimi:
         working = asyncio.create_task(jikimi.run())
         try:
@@ -323,7 +323,7 @@ def test_a_notice_is_taken_away_also_by_the_next_process(tmp_path: Path) -> None
 def test_the_invite_link_asks_for_exactly_the_rights_that_are_used(capsys: pytest.CaptureFixture[str]) -> None:
     async def scenario() -> None:
         async with TelegramServer() as server:
-            config = Config(telegram=Telegram(token=SecretStr(TOKEN), api_url=server.url))
+            config = Config(telegram=TelegramSettings(token=SecretStr(TOKEN), api_url=server.url))
             await telegram(config, texts("ko"))
 
     asyncio.run(scenario())

@@ -164,7 +164,7 @@ def test_many_failures_at_once_count_as_one_outage() -> None:
             server.trouble = 500
             with pytest.raises(Unavailable):
                 await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(50)])
-            await clock.advance(1)  # longer than the first pause, shorter than a doubled one
+            await clock.advance(0.5)  # the first pause at its longest, a doubled one at its shortest
             server.trouble = ""
             assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
 

@@ -29,7 +29,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
     from adapters.guards.embedded import EmbeddedGuard
     from bot.app.application import application
     from bot.app.parts import Core
-    from bot.config import Config, Storage
+    from bot.config import Config, StorageSettings
     from bot.core.chat.message import Platform
     from bot.core.communities.community import Community
     from bot.core.moderators.ports import Desk
@@ -48,7 +48,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
             )
         ]  # fmt: skip
 
-    config = Config(storage=Storage(url=database))
+    config = Config(storage=StorageSettings(url=database))
     async with application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as jikimi:
         await put_settings(desks[0], Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods))
         await jikimi.run()

@@ -28,12 +28,12 @@ from sqlalchemy import insert
 from adapters.system_clock import SystemClock
 from bot.app import chats, reporting
 from bot.app.application import application
-from bot.config import Config, Discord, Report, Storage, Telegram
+from bot.config import Config, DiscordSettings, ReportSettings, StorageSettings, TelegramSettings
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.scheduling import PLACE
 from bot.core.reporting.periods import Span, latest
-from bot.core.reporting.scheduling import PLACE
 from bot.core.rules.actions import Delete
 from bot.core.text.catalogue import texts
 from storage import tables
@@ -103,12 +103,12 @@ async def bench(count: int, url: str) -> int:
         await seed(url, rooms)
         discord.global_limit, telegram.global_limit, telegram.group_limit = 50, 30, 20
         config = Config(
-            storage=Storage(url=url),
-            discord=Discord(
+            storage=StorageSettings(url=url),
+            discord=DiscordSettings(
                 token=SecretStr(DISCORD_TOKEN), api_url=discord.api_url, gateway_url=discord.gateway_url
             ),
-            telegram=Telegram(token=SecretStr(TELEGRAM_TOKEN), api_url=telegram.url),
-            report=Report(day="off", alert=0),
+            telegram=TelegramSettings(token=SecretStr(TELEGRAM_TOKEN), api_url=telegram.url),
+            report=ReportSettings(day="off", alert_at=0),
         )  # fmt: skip
         say, before, began = texts("ko"), _cpu(), time.monotonic()
         async with application(

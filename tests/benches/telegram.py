@@ -19,11 +19,11 @@ FINE = ("오늘 점심 뭐 먹을까요?", "내일 모임 몇 시에 시작해�
 async def jikimi(database: str, api_url: str, token: str) -> None:
     from adapters.guards.embedded import EmbeddedGuard
     from bot.app.application import application
-    from bot.config import Config, Storage
+    from bot.config import Config, StorageSettings
     from bot.core.rules.policy import Watch
     from tests.adapters.telegram_process import connected
 
-    config = Config(storage=Storage(url=database))
+    config = Config(storage=StorageSettings(url=database))
     async with application(config, EmbeddedGuard(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
 

@@ -10,8 +10,8 @@ import pytest
 
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.delivery import FINAL, Delivery, State
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import FINAL, Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
 from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens, Store
 

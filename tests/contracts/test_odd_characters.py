@@ -7,8 +7,8 @@ import pytest
 
 from bot.core.chat.message import Author, Platform
 from bot.core.incidents.review import Appeal, Call, Review
-from bot.core.reporting.delivery import Delivery, State
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
 from bot.core.rules.actions import Delete, Done, Flag, Refused
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Opens

@@ -23,8 +23,9 @@ from bot.core.incidents.review import Appeal, Call, History, Review, Step, conse
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import ApiKey
-from bot.core.reporting.delivery import FINAL, OVERTAKEN, Delivery, State
-from bot.core.reporting.report import Figures, Report, Totals
+from bot.core.reporting.delivery.delivery import FINAL, OVERTAKEN, Delivery, State
+from bot.core.reporting.figures import Figures, Totals
+from bot.core.reporting.report import Report
 from bot.core.rules.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed, Weight
 from bot.core.rules.policy import Reason
 

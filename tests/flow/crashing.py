@@ -21,7 +21,7 @@ from adapters.chat import rehearsal as rehearsal_chat
 from adapters.chat.rehearsal import RehearsalChat
 from adapters.system_clock import SystemClock
 from bot.app.application import application
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Outcome
@@ -73,7 +73,7 @@ def _harm(text: str) -> float:
 
 
 async def main(database: str, transcript: str, journal: Path, boundaries: Boundaries) -> None:
-    config = Config(storage=Storage(url=f"sqlite:///{database}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{database}"))
     async with application(
         config,
         HarmInBrackets(),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from bot.app import reporting
 from bot.app.application import application
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.chat.post import Edition
 from bot.core.incidents.incident import PlannedAction
@@ -64,7 +64,7 @@ def blank_pages(workers: int) -> Iterator[Callable[..., ReportPress]]:
 async def main(url: str, journal: str, dies: str) -> None:
     reporting._presses = blank_pages  # drawing is none of this test's business, and slow
     chat = JournallingChat(journal, dies)
-    async with application(Config(storage=Storage(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
+    async with application(Config(storage=StorageSettings(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
         print("ready", flush=True)
         await jikimi.run()
 

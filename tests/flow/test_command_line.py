@@ -1,5 +1,6 @@
 """The commands as a newcomer types them: a process of its own, real files, exit codes and streams."""
 
+import ast
 import json
 import os
 import sqlite3
@@ -13,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from bot.cli.app import COMMANDS
 from bot.core.guarding.verdict import TOO_LONG
 from tests.servers.postgres import Postgres
 
+ROOT = Path(__file__).parents[2]
 KEPT = ("--database", "sqlite:///jikimi.db")
 LINES = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
 
@@ -30,7 +33,7 @@ def jikimi(
         [sys.executable, "-m", "bot", *words],
         cwd=folder,
         input=stdin,
-        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -49,6 +52,49 @@ def line(number: int, **other: object) -> str:
     return json.dumps(
         row | {"author": "밤톨", "message": f"m{number}", "text": "안녕하세요"} | other, ensure_ascii=False
     )
+
+
+HEAVY = {
+    *("adapters", "storage", "sqlalchemy", "pydantic", "rich", "structlog", "aiohttp", "discord", "telegram"),
+    *("numpy", "matplotlib", "jinja2", "starlette", "re2", "bidi"),
+}
+HELP = """
+import sys
+from bot.__main__ import main
+sys.argv = ["jikimi", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+print(*sys.modules)
+"""
+
+
+def test_help_imports_nothing_that_only_commands_need(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    *shown, imported = done.stdout.splitlines()
+    assert any("rehearse" in line for line in shown)
+    assert not {name.partition(".")[0] for name in imported.split()} & HEAVY
+    assert {name for name in imported.split() if name.startswith(("bot.app", "bot.config"))} == set()
+
+
+def test_every_module_that_declares_a_command_is_on_the_line() -> None:
+    declaring = {
+        str(path.relative_to(ROOT).with_suffix("")).replace(os.sep, ".")
+        for path in (ROOT / "bot" / "cli").rglob("*.py")
+        if any(
+            isinstance(node, ast.FunctionDef) and node.name == "declare" for node in ast.parse(path.read_text()).body
+        )
+    }
+    assert {getattr(command, "__name__", "") for command in COMMANDS} == declaring
 
 
 def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.system_clock import SystemClock
-from bot.cli.deliveries import deliveries
-from bot.config import Config, Storage
+from bot.cli.reporting.deliveries import deliveries
+from bot.config import Config, StorageSettings
 from bot.core.chat.message import Platform
-from bot.core.reporting.delivery import Delivery, State
-from bot.core.reporting.schedule import Kind
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
@@ -23,7 +23,7 @@ DUE = datetime(2026, 11, 23, tzinfo=UTC)
 def test_what_was_sent_failed_and_skipped_is_listed_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = Config(storage=Storage(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
 
     async def scenario() -> None:
         await deliveries(config, texts("ko"), community=None, limit=9, as_json=False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Bell
 from bot.core.chat.message import Platform
 from bot.core.incidents.incident import PlannedAction
-from bot.core.moderation.enforcement import GIVEN_UP, LAST_WORD, Enforcer
+from bot.core.moderation.enforcement import AGAIN, GIVEN_UP, LAST_WORD, Enforcer
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
 from tests.builders import message, settlement
@@ -49,7 +50,7 @@ class Scene:
             platforms={Platform.REHEARSAL: self.chat},
             clock=self.store.clock,
             planned=Bell(),
-            chance=lambda: 1.0,
+            backoff=replace(AGAIN, chance=lambda: 1.0),
             **more,
         )
 

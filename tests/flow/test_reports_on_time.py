@@ -17,12 +17,12 @@ from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.reporting.building import Editor
-from bot.core.reporting.bursts import BurstWatch
-from bot.core.reporting.delivering import Courier
-from bot.core.reporting.delivery import Delivery, State
+from bot.core.reporting.delivery.bursts import BurstWatch
+from bot.core.reporting.delivery.delivering import Courier
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
+from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
 from bot.core.reporting.report import Report
-from bot.core.reporting.schedule import Kind
-from bot.core.reporting.scheduling import PLACE, Scheduler
 from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
 from tests.builders import message, put_settings, settlement
 from tests.fakes import (
@@ -361,7 +361,7 @@ def test_a_process_that_dies_while_it_posts_leaves_no_second_post(monkeypatch: p
             async with office.open():
                 await office.wait(12 * HOUR, step=12 * HOUR)
                 await begun.wait()
-                until_then.setattr("bot.core.reporting.delivering.GRACE", 0.01)
+                until_then.setattr("bot.core.reporting.delivery.delivering.GRACE", 0.01)
         async with office.open():
             await office.wait(3 * HOUR)
         assert len(office.sent) == 1

@@ -17,9 +17,9 @@ from sqlalchemy import text
 from adapters.system_clock import SystemClock
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.reporting.delivery import Delivery, State
-from bot.core.reporting.schedule import Kind
-from bot.core.reporting.scheduling import PLACE
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.delivery.schedule import Kind
+from bot.core.reporting.delivery.scheduling import PLACE
 from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app.application import Jikimi, application
 from bot.app.runner import Service
-from bot.config import Config, Storage
+from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
@@ -74,7 +74,7 @@ class HarshGuard(ScriptedGuard):
 @asynccontextmanager
 async def opened(url: str, *chats: Chat, services: Sequence[Service] = ()) -> AsyncIterator[Jikimi]:
     async with application(
-        Config(storage=Storage(url=url)),
+        Config(storage=StorageSettings(url=url)),
         HarshGuard(),
         lambda core: chats,
         serve=lambda core: services,

@@ -1,7 +1,6 @@
 """The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -42,8 +41,10 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Edition
@@ -55,6 +56,7 @@ from bot.core.text.catalogue import Texts, texts
 
 _log = structlog.get_logger(__name__)
 
+AGAIN = Backoff(first=1.0, longest=30.0)  # while Discord cannot be logged in to
 REMEMBERED = 50_000  # texts, as hashes, to tell edits from link previews and pins
 PATIENCE = 20.0  # seconds that an action waits for the first connection
 LONGEST_WAIT = 30.0  # seconds that a request waits for its route to open, the least that discord.py allows
@@ -144,7 +146,7 @@ class DiscordChat:
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
         self._commands = Commands(self.client, desk, clock, self._automod, appeals, member_names=member_names)
-        self._texts: OrderedDict[int, int] = OrderedDict()  # message id -> hash of its text
+        self._texts = Bounded[int, int](REMEMBERED)  # message id -> hash of its text
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
         self._ours: frozenset[int] = frozenset()
@@ -240,29 +242,26 @@ class DiscordChat:
                 raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
 
     async def _log_in(self) -> None:
-        pause = 1.0
-        while True:
-            try:
-                await self.client.login(self._token)
-                shards, gateway, _ = await self.client.http.get_bot_gateway()
-                DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url or gateway)
-                self.client.shard_count = self.client.shard_count or shards
-                await self._catching_up.begin()
-            except (discord.LoginFailure, discord.PrivilegedIntentsRequired):
-                raise
-            except (*OUT_OF_REACH, Unavailable) as error:
-                _log.warning("cannot log in yet", error=type(error).__name__, seconds=pause)
-                await self.client.http.close()  # the next try opens a session of its own
-                self.client.http.connector = discord.utils.MISSING
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, 30.0)
-            else:
-                assert self.client.user is not None and self.client.application_id is not None
-                self._limiter.application_id = self.client.application_id
-                self._ours = frozenset({self.client.user.id, self.client.application_id})
-                self._logged_in.set()
-                self._begin(self._commands.register())
-                return
+        await patiently(self._try_to_log_in, self._clock, AGAIN)
+        assert self.client.user is not None and self.client.application_id is not None
+        self._limiter.application_id = self.client.application_id
+        self._ours = frozenset({self.client.user.id, self.client.application_id})
+        self._logged_in.set()
+        self._begin(self._commands.register())
+
+    async def _try_to_log_in(self) -> None:
+        try:
+            await self.client.login(self._token)
+            shards, gateway, _ = await self.client.http.get_bot_gateway()
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url or gateway)
+            self.client.shard_count = self.client.shard_count or shards
+            await self._catching_up.begin()
+        except (discord.LoginFailure, discord.PrivilegedIntentsRequired):
+            raise
+        except (*OUT_OF_REACH, Unavailable) as error:
+            await self.client.http.close()  # the next try opens a session of its own
+            self.client.http.connector = discord.utils.MISSING
+            raise Unavailable(type(error).__name__) from error
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A new session: whatever was said since the bookmark may have been missed."""
@@ -338,8 +337,6 @@ class DiscordChat:
         if message.flags.components_v2 and not text:
             _log.warning("components that we cannot read", guild=message.guild and message.guild.id, message=message.id)
         self._texts[message.id] = hash(text)
-        if len(self._texts) > REMEMBERED:
-            self._texts.popitem(last=False)
         files = text_files(message)
         if files or self._pairs.needs_a_look(message):
             self._begin(self._arrivals.put_when_read(self._read_more(message, files), late=late))

@@ -5,10 +5,10 @@ only by going beyond it, and every 429 counts towards a ban of our address (D19)
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
@@ -17,9 +17,11 @@ from types import SimpleNamespace
 import aiohttp
 
 from adapters.chat.discord.errors import InvalidAnswers
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 
+LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused (D27)
 PER_SECOND = 45.0  # of Discord's 50: both clocks and every network hop add some unevenness
 BURST = 3  # requests that may go at once after a quiet moment
 FAIR = 15  # every so many turns the longest wait is ended, whatever comes first otherwise
@@ -159,7 +161,7 @@ class Room:
     each: int
     apart: float = 1.0  # seconds between two who are told to come back
     _under_way: dict[object, int] = field(default_factory=dict)
-    _next: OrderedDict[object, float] = field(default_factory=OrderedDict)
+    _next: Bounded[object, float] = field(default_factory=lambda: Bounded(KEYS))
 
     @contextmanager
     def taken(self, key: object, *, spare: int = 0) -> Iterator[None]:
@@ -178,7 +180,4 @@ class Room:
     def _book(self, key: object) -> float:
         now = self.clock.monotonic()
         self._next[key] = at = max(now, self._next.get(key, now)) + self.apart
-        self._next.move_to_end(key)
-        if len(self._next) > KEYS:
-            self._next.popitem(last=False)
         return at - now

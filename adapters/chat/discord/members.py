@@ -5,12 +5,12 @@ at once there; over HTTP it is one name a request. One or a few go over HTTP, ma
 """
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import discord
 
 from adapters.chat.discord.errors import OUT_OF_REACH
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 
@@ -25,7 +25,7 @@ _Found = discord.Member | None
 class Members:
     clock: Clock
     _waiting: dict[int, dict[int, "asyncio.Future[_Found]"]] = field(default_factory=dict)  # by server, while asking
-    _known: OrderedDict[tuple[int, int], tuple[float, _Found]] = field(default_factory=OrderedDict)
+    _known: Bounded[tuple[int, int], tuple[float, _Found]] = field(default_factory=lambda: Bounded(REMEMBERED))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def find(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
@@ -67,9 +67,6 @@ class Members:
 
     def _remember(self, guild_id: int, user_id: int, found: _Found) -> None:
         self._known[guild_id, user_id] = self.clock.monotonic(), found
-        self._known.move_to_end((guild_id, user_id))
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
 
 
 async def _answer(guild: discord.Guild, user_ids: list[int]) -> dict[int, discord.Member]:

@@ -1,10 +1,9 @@
 """Telegram as a chat platform: updates come in and are confirmed only once their messages are kept; actions go out."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import structlog
@@ -30,8 +29,10 @@ from adapters.chat.telegram.receiving.joins import Joins
 from adapters.chat.telegram.receiving.pairing import Pairs
 from adapters.chat.telegram.receiving.reading import GROUPS, read, read_plainly
 from adapters.chat.telegram.requests import AiohttpRequest
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, Kind, Message, Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Edition
@@ -41,7 +42,7 @@ from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Escalate, Flag, Outcome
 from bot.core.text.catalogue import Texts, texts
 
-LONGEST_PAUSE = 15.0  # seconds between two tries while Telegram is away
+AGAIN = Backoff(first=0.5, longest=15.0)  # while Telegram is away
 REMEMBERED = 200_000  # hashes of messages, to know an edit that changed nothing: of 200 a second, for a quarter hour
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +103,7 @@ class TelegramChat:
         self._pairs = Pairs(clock=clock, inbox=inbox)
         self._albums = Albums(clock=clock, inbox=inbox)
         self._joins = Joins()
-        self._said: OrderedDict[int, int] = OrderedDict()  # hashes: which message -> what it said last
+        self._said = Bounded[int, int](REMEMBERED)  # hashes: which message -> what it said last
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -180,9 +181,6 @@ class TelegramChat:
         if message.kind is Kind.EDIT and self._said.get(key) == said:
             return False
         self._said[key] = said
-        self._said.move_to_end(key)
-        if len(self._said) > REMEMBERED:
-            self._said.popitem(last=False)
         return True
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
@@ -276,19 +274,16 @@ class TelegramChat:
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""
-        pause = 0.5
-        while True:
-            try:
-                with mapped(self._say):
-                    try:
-                        return await call()
-                    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer of another shape
-                        raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
-            except Unavailable as error:
-                wait = pause if error.retry_after is None else error.retry_after
-                _log.warning("waiting for Telegram", reason=str(error), seconds=wait)
-                await self._clock.sleep(wait)
-                pause = min(pause * 2, LONGEST_PAUSE)
+
+        @wraps(call)
+        async def answered() -> Result:
+            with mapped(self._say):
+                try:
+                    return await call()
+                except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer of another shape
+                    raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
+
+        return await patiently(answered, self._clock, AGAIN)
 
 
 def _is_of_a_group(update: Update) -> bool:

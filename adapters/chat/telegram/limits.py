@@ -10,12 +10,15 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from adapters.chat.telegram.errors import mapped
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.text.catalogue import Texts
+
+SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
 
 
 class Lane(StrEnum):

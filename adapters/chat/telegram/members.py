@@ -2,7 +2,7 @@
 asked of Telegram anew each time."""
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.receiving.reading import Staff, role_word
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.moderators.permissions import Right
@@ -32,7 +33,7 @@ class Members:
     clock: Clock
     me: int
     _staff: dict[int, tuple[float, Staff]] = field(default_factory=dict)
-    _held: OrderedDict[tuple[int, int], None] = field(default_factory=OrderedDict)  # whom others restrict, as heard
+    _held: Bounded[tuple[int, int], None] = field(default_factory=lambda: Bounded(REMEMBERED))  # by other admins
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
     _changes: Counter[int] = field(default_factory=Counter)  # of a chat's admins, that updates have told of
     _renewals: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)
@@ -161,8 +162,6 @@ class Members:
             ChatMember.BANNED,
         ):
             self._held[key] = None
-            if len(self._held) > REMEMBERED:
-                self._held.popitem(last=False)
 
     def forget(self, chat_id: int) -> None:
         self._changes[chat_id] += 1

@@ -1,4 +1,4 @@
-"""The guards, declared: the templates shipped beside this file in, a dialect for each guard out.
+"""The guards, declared, long because each is: the templates shipped beside this file in, a dialect for each guard out.
 
 What was not checked on a guard's own tokenizer stands in its dialect's `unverified`, and in the capability table.
 Contexts: 2,048 tokens where a guard was trained so; the stated one elsewhere. Windows leave room for the template and

@@ -5,9 +5,9 @@ where they are missing it is left out, and the edition says so.
 """
 
 import ctypes.util
-from collections.abc import Mapping
 from importlib.util import find_spec
 
+from adapters.reports.pages import spreadsheet
 from adapters.reports.pages.words import Words
 from bot.core.chat.post import Attachment, Edition
 from bot.core.reporting.report import Report
@@ -25,26 +25,26 @@ class ReportPages:
 
     def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
         """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
-        from adapters.reports.pages.page import drawings, html
+        from adapters.reports.pages.page import html, sections
         from adapters.reports.pages.picture import png
 
         words = Words(report, texts(language), unmasked=self._unmasked)
         name = f"jikimi-{report.period.name}"
-        title = words.say("report.picture_alt", **words.alternative)
-        drawn = drawings(words)
+        rows = sections(words)
         remark = no_pdf(words.say) if with_pdf else ""
-        contents: dict[str, bytes | None] = {
-            "html": html(words, drawn).encode(),
-            "pdf": _pdf(words, drawn) if with_pdf and not remark else None,
-            "csv": words.csv().encode("utf-8-sig"),  # the mark by which spreadsheets know UTF-8
-        }
+        contents = {"html": html(words, rows).encode()}
+        if with_pdf and not remark:
+            from adapters.reports.pages.paper import pdf
+
+            contents["pdf"] = pdf(words, rows)
+        contents["csv"] = spreadsheet.rows(words).encode("utf-8-sig")  # the mark by which spreadsheets know UTF-8
+        title = words.say("report.picture_alt", **words.alternative)
         return Edition(
             text=" ".join(words.headline),
             picture=Attachment(name=f"{name}.png", content=png(words), description=title),
             files=tuple(
                 Attachment(name=f"{name}.{kind}", content=content, description=words.title)
                 for kind, content in contents.items()
-                if content is not None
             ),
             remark=remark,
         )
@@ -56,9 +56,3 @@ def no_pdf(say: Texts) -> str:
     if not find_spec("weasyprint"):
         missing.insert(0, "WeasyPrint")
     return say("report.no_pdf", missing=", ".join(missing)) if missing else ""
-
-
-def _pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
-    from adapters.reports.pages.paper import pdf
-
-    return pdf(words, drawn)

@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import Any
 
@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from adapters.reports.pages.look import ACCENT, COLOURS, FAMILY, INK, PAPER, RULE, SCHEME, SOFT, font_file, showable
 from adapters.reports.pages.words import GROUPS, Words
-from bot.core.reporting.report import Line
+from bot.core.reporting.rankings import Line
 
 _MOST = 8  # bars of a ranking
 
@@ -95,6 +95,13 @@ def ranking(axes: Axes, lines: Sequence[Line], *, size: float = 9) -> None:
     axes.tick_params(length=0)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
+
+
+def ranking_svg(name: str, lines: Sequence[Line], words: Words) -> str:
+    """As high as there are lines."""
+    height = 0.2 + 0.32 * min(_MOST, len(lines))
+    alternative = words.say("report.rules_alt", before=words.before)
+    return svg(name, alternative, partial(ranking, lines=lines), height=height, left=0.34, around=0.1)
 
 
 def trend(axes: Axes, words: Words, *, size: float = 9) -> None:

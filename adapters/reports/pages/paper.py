@@ -1,7 +1,7 @@
 """A report -> PDF, by WeasyPrint."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 from weasyprint import CSS, HTML
 from weasyprint.urls import URLFetcher
 
-from adapters.reports.pages.page import html
+from adapters.reports.pages.page import Row, html
 from adapters.reports.pages.words import Words
 
 
-def pdf(words: Words, drawn: Mapping[str, str]) -> bytes:
+def pdf(words: Words, rows: Sequence[Row]) -> bytes:
     stream = io.BytesIO()
-    page = HTML(string=html(words, drawn, on_paper=True), url_fetcher=_fetcher())
+    page = HTML(string=html(words, rows, on_paper=True), url_fetcher=_fetcher())
     page.write_pdf(stream, stylesheets=[_style()])
     return stream.getvalue()
 

@@ -1,5 +1,6 @@
-"""How long a report takes: the whole command for a big week, and an edition for a quiet community."""
+"""`jikimi bench report`: how long the whole command takes for a big week, and an edition for a quiet community."""
 
+import asyncio
 import gc
 import os
 import subprocess
@@ -9,23 +10,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
-from bot.app import reporting, tools
+import typer
+
+from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.config import Config, Storage
-from bot.core.reporting.building import report_on
 from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 WEEKS = 5  # a report's own and those that it compares with
 QUIET_MESSAGES = 300
 EDITIONS = 6
 
 
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.bench.command("report", help=say["help.bench_report"])
+    def command(
+        messages: Annotated[
+            int, typer.Option("--messages", min=1000, help=say["help.bench_report_messages"])
+        ] = 1_000_000,
+        incidents: Annotated[int, typer.Option("--incidents", min=0, help=say["help.bench_report_incidents"])] = 20_000,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(bench_report(messages, incidents, say, as_json=as_json))
+
+
 async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bool) -> None:
     """`messages` and `incidents` of the big week."""
+    from bot.app import tools
+    from bot.config import Config, StorageSettings
+
     with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as name:
         folder = Path(name)
-        big, quiet = (Config(storage=Storage(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
+        big, quiet = (Config(storage=StorageSettings(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
         await tools.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
         await tools.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
         of_big, of_quiet = _command(big, folder), _command(quiet, folder)
@@ -46,7 +68,7 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class CommandRun:
     """One run of the whole command, imports included; `memory` in MiB, the most it had."""
 
     seconds: float
@@ -54,7 +76,9 @@ class Measured:
     memory: float
 
 
-def _command(config: Config, folder: Path) -> Measured:
+def _command(config: "Config", folder: Path) -> CommandRun:
+    from bot.app import tools
+
     settings = folder / "config.toml"
     settings.write_text(f'[storage]\nurl = "{config.storage.url}"\n', "utf-8")
     period = tools.made_up_week()
@@ -67,11 +91,14 @@ def _command(config: Config, folder: Path) -> Measured:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, words)
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Measured(seconds=seconds, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / unit)
+    return CommandRun(seconds=seconds, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / unit)
 
 
-async def _edition(config: Config) -> float:
+async def _edition(config: "Config") -> float:
     """Seconds of one processor for picture, page, PDF and table of a quiet week, once everything is loaded."""
+    from bot.app import reporting, tools
+    from bot.core.reporting.building import report_on
+
     press, period = reporting.report_press(), tools.made_up_week()
     took = []
     async with reporting.chronicle(config) as (chronicle, _):

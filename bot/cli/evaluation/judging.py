@@ -13,12 +13,14 @@ from bot.app import guards
 from bot.cli.evaluation.finished_scores import FinishedScores
 from bot.config import Config
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import Backoff
 from bot.core.evaluation.quality import CascadeFigures, Labelled
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening
 from bot.core.text.catalogue import Texts
 
 BATCH, LANES = 32, 4  # exchanges a call, calls at once
+AGAIN = Backoff(first=0.5, longest=30.0)
 PATIENCE = 10  # times that one call may find the guard away before the run gives up
 
 
@@ -88,11 +90,11 @@ async def _judge(
 
 
 async def _patiently(guard: Guard, batch: Sequence[Exchange]) -> Sequence[Screening]:
-    for attempt in range(PATIENCE - 1):
+    for attempt in range(1, PATIENCE):
         try:
             return await guard.judge(batch)
         except Unavailable as error:
-            await asyncio.sleep(min(error.retry_after or 0.5 * 2**attempt, 30.0))
+            await asyncio.sleep(min(AGAIN.after(attempt, asked=error.retry_after), AGAIN.longest))
     return await guard.judge(batch)
 
 

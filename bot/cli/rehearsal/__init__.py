@@ -1,1 +1,2 @@
-"""The transcript that ships with Jikimi: invented chat of one evening, and what a careful moderator would say."""
+"""`jikimi rehearse` and the transcript that ships with it: invented chat of one evening, and what a careful moderator
+would say."""

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.core.base.bounded import Bounded
 from bot.core.chat.message import Pairing
 
 #: How long after a call an answer may come that does not say what it answers.
@@ -78,8 +79,8 @@ class Turns:
     on record with `hear`."""
 
     def __init__(self, *, keep: timedelta = timedelta(minutes=15), each: int = 100, channels: int = 1_000) -> None:
-        self._keep, self._each, self._most = keep, each, channels
-        self._channels: OrderedDict[str, _Channel] = OrderedDict()
+        self._keep, self._each = keep, each
+        self._channels = Bounded[str, _Channel](channels)
 
     def said(self, channel: str, id: str) -> Turn | None:  # noqa: A002
         """What a message said last, whoever has deleted it since."""
@@ -88,8 +89,7 @@ class Turns:
 
     def hear(self, channel: str, turn: Turn) -> None:
         """Remember a turn; an edit takes the place of what the message said before."""
-        known = self._channels.setdefault(channel, _Channel())
-        self._channels.move_to_end(channel)
+        known = self._channels.refresh(channel, _Channel())
         known.turns[turn.id] = turn
         if turn.bot and turn.asked:
             known.served.setdefault(turn.author, set()).add(turn.asked)
@@ -97,8 +97,6 @@ class Turns:
             gone, _ = known.turns.popitem(last=False)
             for served in known.served.values():
                 served.discard(gone)
-        while len(self._channels) > self._most:
-            self._channels.popitem(last=False)
 
     def answer(self, channel: str, turn: Turn, hints: Hints) -> Turn:
         """A bot's turn, with what it answers; remembered. Of a message that answers nobody `pairing` is None."""

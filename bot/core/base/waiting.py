@@ -1,7 +1,10 @@
-"""A bell one stage rings for the next: work has come; and patience with a port that is away for a while."""
+"""A bell one stage rings for the next: work has come; how long to wait after a failure; and patience with a port that
+is away for a while."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -13,8 +16,6 @@ from bot.core.base.errors import Unavailable
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
-
-LONGEST_PAUSE = 30.0  # seconds between two tries
 
 
 class Bell:
@@ -36,10 +37,28 @@ class Bell:
         self._rung.clear()
 
 
-async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Result:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Seconds between two tries: `first`, doubled with every failure in a row, `longest` at most. Chance takes up to
+    half of it away, so that those who wait for the same do not come back together."""
+
+    first: float
+    longest: float
+    chance: Callable[[], float] = random.random  # 0..1
+
+    def after(self, failures: int, *, asked: float | None = None) -> float:
+        """`failures` in a row, from 1; `asked` is what the other side wants, which goes before."""
+        doubled = self.first * 2.0 ** min(failures - 1, 32)  # beyond that every `longest` is reached
+        return asked or min(doubled, self.longest) * (1 + self.chance()) / 2
+
+
+USUAL = Backoff(first=0.1, longest=30.0)
+
+
+async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock, backoff: Backoff = USUAL) -> Result:
     """Repeat a call that must succeed in the end while the port says `Unavailable`. However many wait for the same,
     the log has one line when it fails first and one when it succeeds again: the disk may be what is full."""
-    pause, name, waiting = 0.1, _name(call), _waiting.setdefault(clock, {})
+    failures, name, waiting = 0, _name(call), _waiting.setdefault(clock, {})
     while True:
         try:
             result = await call()
@@ -49,8 +68,8 @@ async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Resu
             if name not in waiting:
                 waiting[name] = clock.monotonic()
                 _log.warning("waiting for a port", call=name, reason=str(error))
-            await clock.sleep(error.retry_after if error.retry_after is not None else pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            failures += 1
+            await clock.sleep(backoff.after(failures, asked=error.retry_after))
         else:
             if (since := waiting.pop(name, None)) is not None:
                 _log.info("port answers again", call=name, seconds=round(clock.monotonic() - since, 1))

@@ -19,121 +19,17 @@ What it promises:
 """
 
 import asyncio
-import heapq
-import json
-import math
-import secrets
-from collections import OrderedDict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from itertools import count
-
-import structlog
+from dataclasses import dataclass, field
 
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.guarding.circuit import Circuit
 from bot.core.guarding.figures import QueueFigures
+from bot.core.guarding.lanes import Lanes, Pace
 from bot.core.guarding.ports import Guard
-from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
-
-_log = structlog.get_logger(__name__)
-
-#: An exchange and whether a stand-in will do, as a keyed hash: what was said is not kept to remember what was judged.
-Key = tuple[bytes, bool]
-Rank = tuple[int, float, float]
-Answer = asyncio.Future[Screening]
-
-MOST_FAULTS = 3
-SELDOMEST = 5.0  # seconds between two greetings of a guard that is away: it shall be back soon after it is back
-
-_GREETING = Exchange(prompt="안녕하세요")
-
-
-class _TooSlow(Unavailable):
-    """The guard had not answered when patience ended."""
-
-
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """One text to judge and everybody who waits for it."""
-
-    key: Key
-    exchange: Exchange
-    community_id: str
-    fresh: bool
-    urgent: bool
-    asked_at: float
-    waits: bool = True  # in line; else with the guard, or answered
-    alone: bool = False  # the guard failed on it, or on it and others: it is not asked about others with it again
-    faults: int = 0
-    answers: list[Answer] = field(default_factory=list)
-    call: "asyncio.Future[Sequence[Screening]] | None" = None
-    companions: Sequence["_Ticket"] = ()
-
-    @property
-    def provisional(self) -> bool:
-        return self.key[1]
-
-    def is_wanted(self) -> bool:
-        return any(not answer.done() for answer in self.answers)
-
-    def add(self, answer: Answer) -> None:
-        self.answers.append(answer)
-        answer.add_done_callback(self._left)
-
-    def _left(self, answer: Answer) -> None:
-        if answer.cancelled() and self.call and not any(ticket.is_wanted() for ticket in self.companions):
-            self.call.cancel()
-
-
-class _Lines:
-    """Tickets that wait, one line a community, the lowest rank first; the communities take turns."""
-
-    def __init__(self) -> None:
-        self._lines: OrderedDict[str, list[tuple[Rank, int, _Ticket]]] = OrderedDict()
-        self._number = count()  # of equal ranks, who joined first
-
-    @property
-    def communities(self) -> int:
-        return len(self._lines)
-
-    def join(self, ticket: _Ticket, rank: Rank) -> None:
-        line = self._lines.setdefault(ticket.community_id, [])
-        heapq.heappush(line, (rank, next(self._number), ticket))
-
-    def next(self) -> _Ticket | None:
-        while self._lines:
-            community_id, line = next(iter(self._lines.items()))
-            *_, ticket = heapq.heappop(line)
-            if not line:
-                del self._lines[community_id]
-            if ticket.waits:  # else its patience has ended
-                if line:
-                    self._lines.move_to_end(community_id)
-                return ticket
-        return None
-
-
-@dataclass(slots=True)
-class _Pace:
-    """How many exchanges one call brings, so that it takes at most `aim` seconds, or `PATIENT` times what one exchange
-    took at best. It doubles while that takes half as long."""
-
-    PATIENT = 4.0
-
-    most: int
-    aim: float
-    size: int
-    quickest: float = math.inf  # seconds an exchange
-
-    def took(self, seconds: float, exchanges: int) -> None:
-        self.quickest = min(self.quickest, seconds / exchanges)
-        slow = max(self.aim, self.PATIENT * self.quickest)
-        if seconds > slow:
-            self.size = max(1, min(self.size, int(exchanges * max(0.5, slow / seconds))))
-        elif exchanges >= self.size:
-            self.size = min(self.most, self.size * 2 if seconds * 2 < slow else self.size + 1)
+from bot.core.guarding.remembered import Remembered
+from bot.core.guarding.stand_in import StandIn
+from bot.core.guarding.tickets import Answer, Ticket, Tickets
+from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Unscreened, Verdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,25 +49,29 @@ class GuardQueue:
     remember: int = 10_000  # verdicts
     remember_for: float = 600.0  # seconds
     figures: QueueFigures = field(default_factory=QueueFigures)
-    _fresh: _Lines = field(default_factory=_Lines)
-    _backlog: _Lines = field(default_factory=_Lines)
-    _unranked: list[_Ticket] = field(default_factory=list)  # came while the line was too long
-    _by_age: deque[_Ticket] = field(default_factory=deque)  # those that wait, and some that do not any more
-    _tickets: dict[Key, _Ticket] = field(default_factory=dict)
-    _verdicts: OrderedDict[bytes, tuple[float, Verdict]] = field(default_factory=OrderedDict)
-    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    _work: asyncio.Event = field(default_factory=asyncio.Event)
-    _newcomer: asyncio.Event = field(default_factory=asyncio.Event)
-    _well: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is closed
-    _away: asyncio.Event = field(default_factory=asyncio.Event)  # the circuit is open
-    _away_since: float = 0.0
-    _pause: float = 0.0
-    _has_answered: bool = False
-    _pace: _Pace = field(init=False)
+    _tickets: Tickets = field(init=False)
+    _remembered: Remembered = field(init=False)
+    _circuit: Circuit = field(init=False)
+    _stand_in: StandIn = field(init=False)
+    _lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pace = _Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch))
-        self._well.set()
+        self._tickets = Tickets(behind=self.behind, figures=self.figures)
+        self._remembered = Remembered(
+            most=self.remember, lasting=self.remember_for, clock=self.clock, figures=self.figures
+        )
+        self._circuit = Circuit(clock=self.clock, figures=self.figures)
+        self._stand_in = StandIn(guard=self.stand_in, away=self.guard)
+        self._lanes = Lanes(
+            guard=self.guard,
+            clock=self.clock,
+            tickets=self._tickets,
+            circuit=self._circuit,
+            pace=Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch)),
+            patience=self.patience,
+            figures=self.figures,
+            answer=self._answer,
+        )
 
     @property
     def room(self) -> int:
@@ -180,16 +80,15 @@ class GuardQueue:
     @property
     def is_away(self) -> bool:
         """Whether the guard did not answer the last call (the circuit is open)."""
-        return self._away.is_set()
+        return self._circuit.is_open
 
     async def answers(self) -> bool | None:
         """Whether the guard answered the last call; None before the first."""
-        return False if self.is_away else self._has_answered or None
+        return False if self.is_away else self._circuit.has_answered or None
 
     def is_stood_in_for(self, exchange: Exchange) -> bool:
         """Whether the stand-in can judge all of an exchange."""
-        task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
-        return self.stand_in is not None and task in self.stand_in.tasks
+        return self._stand_in.can_judge(exchange)
 
     def submit(
         self,
@@ -205,18 +104,16 @@ class GuardQueue:
         `Unscreened(AWAY)` where there is none."""
         self.figures.asked += 1
         answer: Answer = asyncio.get_running_loop().create_future()
-        key = (self._hash(exchange), provisional)
-        now = self.clock.monotonic()
-        if known := self._recall(key[0], now):
+        key = (self._remembered.key(exchange), provisional)
+        if known := self._remembered.recall(key[0]):
             self.figures.remembered += 1
             answer.set_result(known)
             return answer
-        ticket = self._tickets.get(key)
-        if ticket and ticket.is_wanted():
+        if ticket := self._tickets.wanted(key):
             self.figures.joined += 1
         else:
-            ticket = self._tickets[key] = _Ticket(key, exchange, community_id, fresh, urgent, now)
-            self._enter(ticket)
+            ticket = Ticket(key, exchange, community_id, fresh, urgent, self.clock.monotonic())
+            self._tickets.enter(ticket)
             self.figures.full += not self.room
         ticket.add(answer)
         return answer
@@ -226,208 +123,59 @@ class GuardQueue:
         async with asyncio.TaskGroup() as group:
             for _ in range(self.lanes):
                 group.create_task(self._serve())
-            group.create_task(self._probe())
-            group.create_task(self._stand_in())
+            group.create_task(self._lanes.greet_while_away())
+            group.create_task(self._let_stand_in())
             group.create_task(self._lose_patience())
 
     async def _serve(self) -> None:
         while True:
-            await self._well.wait()
-            if tickets := await self._take(self._pace.size):
-                await self._judge(tickets)
+            await self._circuit.closed.wait()
+            await self._rank()
+            if tickets := self._tickets.take(self._lanes.pace.size, self.clock.monotonic()):
+                await self._lanes.judge(tickets)
             else:
-                self._work.clear()
-                await self._work.wait()
+                self._tickets.work.clear()
+                await self._tickets.work.wait()
 
-    async def _probe(self) -> None:
-        """While the guard is away: greet it after each pause, and close the circuit on an answer. What waits is not
-        asked about: the guard may have gone because of it."""
-        while True:
-            await self._away.wait()
-            await self.clock.sleep(self._pause)
-            self.figures.probes += 1
-            await self._greet()
+    async def _rank(self) -> None:
+        """What came while the line was too long goes by how harmful the stand-in finds it."""
+        while unranked := self._tickets.unranked:
+            some, self._tickets.unranked = unranked[: self.batch], unranked[self.batch :]
+            found = await self._stand_in.judge([ticket.exchange for ticket in some])
+            harms = [one.harm if isinstance(one, Verdict) else None for one in found]
+            for ticket, harm in zip(some, harms or [None] * len(some), strict=True):
+                self._tickets.rank(ticket, harm or 0.0)
 
-    async def _greet(self) -> bool:
-        """Whether the guard answers at all. Raises `Broken` where it never will again."""
-        try:
-            await self._call([_GREETING])
-        except Unavailable as error:
-            self._failed(error)
-        except BotError:
-            raise
-        except Exception as error:
-            _log.error("guard failed", error=raised(error), exchanges=1)
-            self._failed(Unavailable(type(error).__name__))
-        else:
-            self._recovered()
-        return not self.is_away
-
-    async def _stand_in(self) -> None:
+    async def _let_stand_in(self) -> None:
         """While the guard is away: answer those for whom the stand-in's word will do."""
         while True:
-            await self._away.wait()
-            self._newcomer.clear()
-            able = [one for one in self._waiting() if one.provisional and self.is_stood_in_for(one.exchange)]
+            await self._circuit.open.wait()
+            self._tickets.newcomer.clear()
+            able = [one for one in self._tickets.waiting() if one.provisional and self.is_stood_in_for(one.exchange)]
             if not able:
-                await self._newcomer.wait()
-            for ticket in able[: self.batch]:
-                self._leave(ticket)
-            for ticket, screening in zip(able, await self._stood_in(able[: self.batch]), strict=False):
+                await self._tickets.newcomer.wait()
+            able = able[: self.batch]
+            for ticket in able:
+                self._tickets.leave(ticket)
+            found = await self._stand_in.judge([ticket.exchange for ticket in able])
+            for ticket, screening in zip(able, found, strict=True):
                 self._answer(ticket, screening)
             await asyncio.sleep(0)
 
-    async def _stood_in(self, tickets: Sequence[_Ticket]) -> Sequence[Screening]:
-        """What the stand-in says; where even that fails, that nobody could judge."""
-        if not tickets or not self.stand_in:
-            return []
-        try:
-            found = await self.stand_in.judge([ticket.exchange for ticket in tickets])
-            stood = [replace(one, route=Route.STOOD_IN) if isinstance(one, Verdict) else one for one in found]
-            if len(stood) == len(tickets):
-                return stood
-        except Exception as error:
-            _log.error("stand-in failed", error=raised(error), exchanges=len(tickets))
-        if len(tickets) == 1:
-            return [Unscreened(AWAY, self.guard.version)]
-        return [screening for ticket in tickets for screening in await self._stood_in([ticket])]
+    async def _lose_patience(self) -> None:
+        while True:
+            await self.clock.sleep(min(1.0, self.grace / 4))
+            now = self.clock.monotonic()
+            for_long = self._circuit.is_open_for(self.grace)
+            for ticket in self._tickets.waiting():
+                if ticket.asked_at < now - self.grace or (for_long and ticket.provisional):
+                    self._tickets.leave(ticket)
+                    self.figures.expired += len(ticket.answers)
+                    reason = AWAY if self.is_away and ticket.provisional else f"no verdict within {self.grace:g} s"
+                    self._answer(ticket, Unscreened(reason, self.guard.version))
 
-    def _enter(self, ticket: _Ticket) -> None:
-        self._by_age.append(ticket)
-        if ticket.urgent:
-            self._join(ticket, (0, ticket.asked_at, 0.0))
-        elif self._is_behind(ticket.asked_at):
-            self._unranked.append(ticket)
-        else:
-            self._join(ticket, (1, ticket.asked_at, 0.0))
-        self._waits()
-        self._work.set()
-        self._newcomer.set()
-
-    def _join(self, ticket: _Ticket, rank: Rank) -> None:
-        (self._fresh if ticket.fresh else self._backlog).join(ticket, rank)
-
-    def _is_behind(self, now: float) -> bool:
-        while self._by_age and not self._by_age[0].waits:
-            self._by_age.popleft()
-        return bool(self._by_age) and self._by_age[0].asked_at < now - self.behind
-
-    def _waiting(self) -> list[_Ticket]:
-        """Once each: who was returned stands there twice."""
-        return list(dict.fromkeys(ticket for ticket in self._by_age if ticket.waits))
-
-    def _waits(self) -> None:
-        self.figures.waiting += 1
-        self.figures.most_waiting = max(self.figures.most_waiting, self.figures.waiting)
-
-    def _leave(self, ticket: _Ticket) -> None:
-        ticket.waits = False
-        self.figures.waiting -= 1
-
-    async def _rank(self) -> None:
-        """What came while the line was too long goes by how harmful it may be, in tenths, and the newest first."""
-        while self._unranked:
-            some, self._unranked = self._unranked[: self.batch], self._unranked[self.batch :]
-            harms = [one.harm if isinstance(one, Verdict) else None for one in await self._stood_in(some)]
-            for ticket, harm in zip(some, harms or [None] * len(some), strict=True):
-                if ticket.waits:
-                    self._join(ticket, (2, -round(harm or 0.0, 1), -ticket.asked_at))
-
-    async def _take(self, most: int) -> list[_Ticket]:
-        await self._rank()
-        taken: list[_Ticket] = []
-        now = self.clock.monotonic()
-        for lines in (self._fresh, self._backlog):
-            while len(taken) < most:
-                among = lines.communities
-                ticket = lines.next()
-                if ticket is None:
-                    break
-                if ticket.alone and taken:
-                    self._join(ticket, (-1, ticket.asked_at, 0.0))
-                    return taken
-                self._leave(ticket)
-                if ticket.is_wanted():
-                    self.figures.turns += among > 1
-                    self.figures.fresh += ticket.fresh
-                    self.figures.backlog += not ticket.fresh
-                    taken.append(ticket)
-                    self.figures.seconds_waited.add(now - ticket.asked_at)
-                else:
-                    self._drop(ticket)
-                if ticket.alone and taken:
-                    return taken
-        return taken
-
-    async def _judge(self, tickets: list[_Ticket]) -> None:
-        self.figures.judging += len(tickets)
-        self.figures.most_judging = max(self.figures.most_judging, self.figures.judging)
-        call = asyncio.ensure_future(self._call([ticket.exchange for ticket in tickets]))
-        for ticket in tickets:
-            ticket.call, ticket.companions = call, tickets
-        try:
-            screenings = await call
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) and task.cancelling():
-                call.cancel()
-                raise  # it is the queue that stops
-            self.figures.cancelled += 1
-            for ticket in tickets:
-                self._drop(ticket)
-        except Exception as error:
-            await self._judge_again(tickets, error)
-        else:
-            self._recovered()
-            for ticket, screening in zip(tickets, screenings, strict=True):
-                self._answer(ticket, screening)
-        finally:
-            self.figures.judging -= len(tickets)
-
-    async def _judge_again(self, tickets: list[_Ticket], error: Exception) -> None:
-        """The guard failed on these. Whether it is away, or one of them is to blame, a greeting tells."""
-        if isinstance(error, Unavailable):
-            self._failed(error)
-            for ticket in tickets:
-                if isinstance(error, _TooSlow):
-                    ticket.faults += ticket.alone  # of an outage, too: but it takes three, with answers between them
-                    ticket.alone = True
-                self._try_again(ticket, error)
-            return
-        _log.error("guard failed", error=raised(error), exchanges=len(tickets))
-        if len(tickets) > 1:
-            for ticket in tickets:
-                if self.is_away:
-                    self._return(ticket)
-                else:
-                    await self._judge([ticket])
-            return
-        (ticket,) = tickets
-        ticket.call, ticket.alone = None, True  # nobody's leaving shall break off the greeting
-        ticket.faults += await self._greet()
-        self._try_again(ticket, error)
-
-    def _try_again(self, ticket: _Ticket, error: Exception) -> None:
-        if ticket.faults < MOST_FAULTS:
-            self._return(ticket)
-        else:
-            self._answer(ticket, Unscreened(f"defect: the guard fails ({type(error).__name__})", self.guard.version))
-
-    async def _call(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        began = self.clock.monotonic()
-        try:
-            async with asyncio.timeout(self.patience):
-                screenings = await self.guard.judge(exchanges)
-        except TimeoutError:
-            raise _TooSlow(f"no answer within {self.patience:g} s") from None
-        if len(screenings) != len(exchanges):
-            raise ValueError(f"{len(screenings)} screenings of {len(exchanges)} exchanges")
-        took = self.clock.monotonic() - began
-        self._pace.took(took, len(exchanges))
-        self.figures.seconds_judged.add(took, len(exchanges))
-        return screenings
-
-    def _answer(self, ticket: _Ticket, screening: Screening) -> None:
-        self._forget(ticket)
+    def _answer(self, ticket: Ticket, screening: Screening) -> None:
+        self._tickets.close(ticket)
         later: Screening = screening
         if isinstance(screening, Unscreened):
             self.figures.unscreened += len(ticket.answers)
@@ -436,69 +184,5 @@ class GuardQueue:
         else:
             self.figures.judged += 1
             later = screening.again()
-            self._verdicts[ticket.key[0]] = (self.clock.monotonic() + self.remember_for, later)
-            if len(self._verdicts) > self.remember:
-                self._verdicts.popitem(last=False)
-                self.figures.forgotten += 1
-        for answer in ticket.answers:
-            if not answer.done():
-                answer.set_result(screening)
-                screening = later
-
-    def _hash(self, exchange: Exchange) -> bytes:
-        """Of exactly what the guard is asked: what looks alike to people may not look alike to it."""
-        said = json.dumps([exchange.prompt, exchange.response], ensure_ascii=True).encode()
-        return blake2b(said, digest_size=16, key=self._secret).digest()
-
-    def _recall(self, key: bytes, now: float) -> Verdict | None:
-        until, verdict = self._verdicts.get(key, (0.0, None))
-        if verdict and until <= now:
-            del self._verdicts[key]
-            self.figures.forgotten += 1
-            return None
-        return verdict
-
-    def _return(self, ticket: _Ticket) -> None:
-        ticket.call, ticket.companions, ticket.waits = None, (), True
-        self._by_age.appendleft(ticket)
-        self._join(ticket, (-1, ticket.asked_at, 0.0))
-        self._waits()
-        self._work.set()
-        self._newcomer.set()
-
-    def _drop(self, ticket: _Ticket) -> None:
-        self._forget(ticket)
-        self.figures.dropped += 1
-
-    def _forget(self, ticket: _Ticket) -> None:
-        if self._tickets.get(ticket.key) is ticket:
-            del self._tickets[ticket.key]
-
-    def _failed(self, error: Unavailable) -> None:
-        if self._well.is_set():
-            self.figures.outages += 1
-            self._away_since = self.clock.monotonic()
-            _log.warning("guard is away", reason=str(error))
-        self._well.clear()
-        self._away.set()
-        self._pause = error.retry_after or min(max(self._pause * 2, 0.25), SELDOMEST)
-
-    def _recovered(self) -> None:
-        if not self._well.is_set():
-            _log.info("guard is back")
-        self._has_answered = True
-        self._away.clear()
-        self._well.set()
-        self._pause = 0.0
-
-    async def _lose_patience(self) -> None:
-        while True:
-            await self.clock.sleep(min(1.0, self.grace / 4))
-            now = self.clock.monotonic()
-            for_long = self.is_away and now - self._away_since >= self.grace
-            for ticket in self._waiting():
-                if ticket.asked_at < now - self.grace or (for_long and ticket.provisional):
-                    self._leave(ticket)
-                    self.figures.expired += len(ticket.answers)
-                    reason = AWAY if self.is_away and ticket.provisional else f"no verdict within {self.grace:g} s"
-                    self._answer(ticket, Unscreened(reason, self.guard.version))
+            self._remembered.keep(ticket.key[0], later)
+        ticket.answer(screening, later)

@@ -1,7 +1,6 @@
 """Outbox -> platform -> outcome: planned actions are done, many at once, and what came of them is recorded."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,7 +10,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Backoff, Bell, patiently
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import ActionExecutor, Outbox
@@ -19,7 +18,7 @@ from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Warn
 from bot.core.text.catalogue import texts
 
-RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
+AGAIN = Backoff(first=5.0, longest=600.0)
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
 
 #: How long a member's removal waits for the word to them that explains it, in seconds: afterwards nobody reaches them.
@@ -44,7 +43,7 @@ class Enforcer:
     planned: Bell
     under_way: UnderWay = field(default_factory=_shares)
     poll: float = 1.0  # seconds
-    chance: Callable[[], float] = random.random  # 0..1
+    backoff: Backoff = AGAIN
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
     room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
     _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
@@ -127,8 +126,7 @@ class Enforcer:
         now = self.clock.now()
         if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
             return await self._close(planned, Refused(AWAY))
-        pause = min(RETRY * 2 ** min(planned.attempts - 1, 10), LONGEST_RETRY) * (1 + self.chance()) / 2
-        until = now + max(pause, timedelta(seconds=retry_after or 0))
+        until = now + timedelta(seconds=max(self.backoff.after(planned.attempts), retry_after or 0))
         _log.warning(
             "action postponed",
             action=planned.action.kind,

@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
+from bot.core.base.bounded import Bounded
 from bot.core.chat.message import Kind, Message, as_read
 from bot.core.incidents.incident import Trace
 from bot.core.rules.actions import Weight
@@ -22,11 +22,10 @@ class Recollection:
 
     def __init__(self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = 64) -> None:
         self._window = window
-        self._members = members
         self.each = each
-        self._sent: dict[Member, deque[tuple[datetime, int]]] = {}
-        self._fired: dict[Member, dict[str, datetime]] = {}
-        self._offences: dict[Place, deque[datetime]] = {}
+        self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
+        self._fired = Bounded[Member, dict[str, datetime]](members)
+        self._offences = Bounded[Place, deque[datetime]](members)
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
@@ -34,15 +33,13 @@ class Recollection:
         text = message.read if message.typed is None else as_read(message.typed)
         if len(text) <= LONG:
             text = canonical(text)
-        sent = self._sent.pop(member, None) or deque(maxlen=self.each)
-        self._sent[member] = sent  # most recently heard of last
+        sent = self._sent.refresh(member, deque(maxlen=self.each))
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
         mark = hash(text)  # a long text is not kept alive for it
         repeats = tuple(moment for moment, other in sent if other == mark and moment <= message.sent_at)
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
-        _bound(self._sent, self._members)
         return repeats
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
@@ -70,20 +67,10 @@ class Recollection:
     def _note(self, place: Place, matched: set[str], at: datetime, acted_on: datetime | None, policy: Policy) -> None:
         for_offences = {rule.name for rule in policy.rules if rule.is_about_offences}
         if matched - for_offences and acted_on is not None:
-            offences = self._offences.pop(place, None) or deque(maxlen=self.each)
-            self._offences[place] = offences
-            offences.append(acted_on)
-            _bound(self._offences, self._members)
+            self._offences.refresh(place, deque(maxlen=self.each)).append(acted_on)
         member, _ = place
-        fired = self._fired.pop(member, {})
-        self._fired[member] = fired | dict.fromkeys(matched, at)
-        _bound(self._fired, self._members)
+        self._fired[member] = self._fired.get(member, {}) | dict.fromkeys(matched, at)
 
 
 def _member(message: Message) -> Member:
     return (message.ref.platform, message.community_id, message.author.id)
-
-
-def _bound(memory: dict[Any, Any], most: int) -> None:
-    while len(memory) > most:
-        del memory[next(iter(memory))]

@@ -18,7 +18,7 @@ from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import exchange_of
 from bot.core.reporting.building import Editor
-from bot.core.reporting.schedule import Schedule
+from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.policy import Decision, Policy

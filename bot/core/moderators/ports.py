@@ -15,8 +15,8 @@ from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
+from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
-from bot.core.reporting.schedule import Schedule
 from bot.core.rules.policy import Decision, Policy
 
 

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
-from bot.core.reporting.delivery import Delivery, State
-from bot.core.reporting.report import Figures, Report, Totals
+from bot.core.reporting.delivery.delivery import Delivery, State
+from bot.core.reporting.figures import Figures, Totals
+from bot.core.reporting.report import Report
 from bot.core.rules.actions import Outcome
 
 

@@ -49,6 +49,10 @@ class Reason:
     ko: str
     en: str
 
+    def in_(self, language: str) -> str:
+        """For who reads that language; Korean or, whatever else it is, English."""
+        return self.ko if language == "ko" else self.en
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

@@ -1,6 +1,7 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
 The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
+What only one section of a report says stands in that section's folder.
 """
 
 import locale
@@ -42,6 +43,13 @@ def texts(language: str) -> Texts:
     for page in files("bot.wording").joinpath(language).iterdir():
         sentences |= _flat(tomllib.loads(page.read_text("utf-8")))
     return Texts(language, sentences)
+
+
+@lru_cache
+def texts_beside(package: str, language: str) -> Texts:
+    """Those, and the sentences of `package` alone, which stand in its folder (ko.toml, en.toml)."""
+    content = tomllib.loads(files(package).joinpath(f"{language}.toml").read_text("utf-8"))
+    return Texts(language, dict(texts(language).sentences) | dict(_flat(content)))
 
 
 def spoken_here() -> str:

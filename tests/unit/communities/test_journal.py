@@ -10,7 +10,7 @@ from bot.core.communities.community import Community
 from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.policies import Policies
 from bot.core.operations.alarm import GUARD, Alarm
-from bot.core.reporting.schedule import DAYS
+from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import NOW, later, put_settings

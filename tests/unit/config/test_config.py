@@ -1,16 +1,21 @@
 """A configuration is taken whole, or refused with one sentence that names the file, the key and what to change."""
 
+import ast
+import inspect
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
-from bot.config import Bots, Config, load, preset, warnings
+from bot.config import BotSettings, Config, load, preset, renamed, rules, sections, warnings
+from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.rules.actions import Delete, Flag
+from bot.core.rules.actions import Delete, Flag, Timeout
 from bot.core.rules.conditions import Pair, PairIs
 from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
@@ -45,12 +50,78 @@ def test_the_example_names_every_key_and_holds_the_defaults() -> None:
             assert f"\n{key} = " in written or f"\n# {key} = " in written, f"{section}.{key}"
 
 
+def test_every_key_says_what_it_means() -> None:
+    """Each field of a table is followed by a docstring of its own, as sections are documented."""
+    for module in (sections, rules):
+        for table in filter(_is_table, ast.parse(inspect.getsource(module)).body):
+            for field, after in pairwise([*table.body, None]):
+                if isinstance(field, ast.AnnAssign) and _is_plain(field):
+                    assert isinstance(after, ast.Expr), f"{table.name}: {ast.unparse(field)}"
+
+
+def _is_table(node: ast.AST) -> TypeGuard[ast.ClassDef]:
+    return isinstance(node, ast.ClassDef) and node.name not in ("Config", "_RuleFile", "Patterns", "ReasonText")
+
+
+def _is_plain(field: ast.AnnAssign) -> bool:
+    return not ast.unparse(field.target).startswith("_")
+
+
 def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
     config = load(None, texts("en"), {"JIKIMI_DISCORD_TOKEN": "sesame"})
     assert config.discord.token.get_secret_value() == "sesame"
     assert "sesame" not in repr(config)
     assert "sesame" not in refusal(tmp_path, 'discord = {token = ["sesame"]}')
     assert "***" in load_text(tmp_path, '[storage]\nurl = "postgresql://me:sesame@host/db"').storage.shown
+
+
+@pytest.mark.parametrize("section", ["storage", "guard", "discord", "telegram"])
+@pytest.mark.parametrize("content", ['"u:SESAME@h"', '[{token = "SESAME"}]', '{token = 1, url = ["SESAME"]}'])
+def test_a_section_of_the_wrong_shape_shows_no_secret(tmp_path: Path, section: str, content: str) -> None:
+    assert "SESAME" not in refusal(tmp_path, f"{section} = {content}")
+
+
+def test_only_what_takes_a_token_gets_one(tmp_path: Path) -> None:
+    tokens = {f"JIKIMI_{name}_TOKEN": "sesame" for name in ("DISCORD", "TELEGRAM", "GUARD", "STORAGE", "RULES")}
+    config = load(None, texts("en"), tokens)
+    given = (config.discord.token, config.telegram.token, config.guard.token)
+    assert [token.get_secret_value() for token in given] == ["sesame"] * 3
+
+
+BEFORE = Path(__file__).parent / "before.toml"
+
+
+def test_a_configuration_of_the_version_before_still_loads_and_says_what_is_called_otherwise() -> None:
+    before = load(BEFORE, texts("en"), {})
+    assert before.model_copy(update={"rules": []}).model_dump() == load(None, texts("en"), {}).model_dump()
+    assert [one.old for one in before.renamed] == [one.old for one in RENAMED]
+    for language in LANGUAGES:
+        told = warnings(before, texts(language))
+        assert len(told) == len(RENAMED)
+        assert all(one.old in said and one.new in said for one, said in zip(RENAMED, told, strict=True))
+    assert warnings(load(EXAMPLE, texts("en"), {}), texts("en")) == []
+
+
+def test_what_stands_under_an_old_name_counts_and_is_checked_under_the_new(tmp_path: Path) -> None:
+    assert load_text(tmp_path, "[bots]\nlook = 7").bots.judge_every == 7
+    assert "bots.judge_every" in refusal(tmp_path, "[bots]\nlook = 0")
+    both = refusal(tmp_path, "[report]\nalert = 1\nalert_at = 2")
+    assert "report.alert:" in both and "alert_at?" in both
+
+
+def test_every_old_name_leads_to_a_key_of_today() -> None:
+    for old, new in RENAMED:
+        section, key = old.split(".")
+        fields = type(getattr(Config(), section)).model_fields
+        assert new in fields and key not in fields
+
+
+def test_a_key_is_renamed_in_every_table_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Renamed("rules.when.written_anew", "edited")
+    monkeypatch.setattr(renamed, "RENAMED", (one,))
+    content = {"rules": [{"when": {"written_anew": True}}, {"when": {}}, {"when": 1}]}
+    assert renamed.renew(content) == ({"rules": [{"when": {"edited": True}}, {"when": {}}, {"when": 1}]}, (one,))
+    assert content["rules"][0] == {"when": {"written_anew": True}}
 
 
 def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
@@ -107,7 +178,7 @@ def load_text(tmp_path: Path, content: str) -> Config:
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = ['sure']", "rules[1].when.pairing[1]", "certain"),
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.offences = {times = 0, within = '1h'}", "offences.times", "1"),
         ("[bots]\nquiet = 'soon'", "bots.quiet", "10m"),
-        ("[bots]\nlook = 0", "bots.look", "1"),
+        ("[bots]\njudge_every = 0", "bots.judge_every", "1"),
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
         ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
         ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
@@ -131,6 +202,11 @@ def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Pa
     assert len(config.policy.to_search) == 1
     fine = load_text(tmp_path, rule.replace("(?<![가-힣])", r"\\b"))
     assert warnings(fine, texts("ko")) == [] and fine.policy.to_search == ()
+
+
+def test_a_time_out_lasts_as_long_as_it_says_whatever_a_platform_makes_of_it(tmp_path: Path) -> None:
+    config = load_text(tmp_path, "[[rules]]\nname = 'x'\nthen = ['timeout 60d']\nwhen.edited = true")
+    assert config.rules[0].rule().then == (Timeout(timedelta(days=60)),)
 
 
 def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:
@@ -159,7 +235,7 @@ def test_a_pairs_bar_is_moved_like_a_scores() -> None:
         platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
         bot_owners={"7": "mine"},
     )  # fmt: skip
-    policy = config.model_copy(update={"bots": Bots(owners={"7": "70", "8": "80"})}).policy_of(community)
+    policy = config.model_copy(update={"bots": BotSettings(owners={"7": "70", "8": "80"})}).policy_of(community)
     (rule,) = [rule for rule in policy.rules if rule.name == "doubtful-answer"]
     assert rule.when == (Pair(is_=PairIs.HARMFUL_ANSWER, at_least=0.8),)
     assert policy.bots == {"7": True} and policy.bot_owners == {"7": "mine", "8": "80"}
@@ -200,16 +276,20 @@ def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: st
     assert (Delete() in advertised.actions) is (name != "gentle")
 
 
-def test_the_version_names_the_content() -> None:
+def test_the_version_names_the_content(tmp_path: Path) -> None:
     default = load(None, texts("ko"), {})
     same = load(None, texts("en"), {})
     assert default.policy.version == same.policy.version != ""
     assert default.policy.mode is Watch.WATCH
+    rule = "[[rules]]\nname = 'x'\nwhen.edited = true\nthen = ['flag']"
+    changed = [rule, rule.replace("flag", "delete"), rule.replace("flag", "timeout 5m"), rule.replace("true", "true ")]
+    versions = [load_text(tmp_path, content).policy.version for content in changed]
+    assert versions[0] == versions[3] and len({default.policy.version, *versions}) == 4
 
 
 def test_a_schedule_is_what_the_community_has_set_and_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('report = {day = "off", hour = 7, daily = true, alert = 9, alert_within = "5m"}', "utf-8")
+    path.write_text('report = {day = "off", hour = 7, daily = true, alert_at = 9, alert_within = "5m"}', "utf-8")
     config = load(path, texts("en"), {})
     unset = Community(platform=Platform.DISCORD, id="1")
     schedule = config.schedule_of(unset)

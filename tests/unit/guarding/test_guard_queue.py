@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.guarding.queue import MOST_FAULTS, GuardQueue
+from bot.core.guarding.lanes import MOST_FAULTS
+from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
 from tests.fakes import ManualClock, ScriptedGuard
@@ -68,7 +69,7 @@ def test_what_only_looks_the_same_decides_nothing_elsewhere(other: str) -> None:
 def test_what_is_remembered_takes_the_same_room_however_long_texts_are() -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         await asyncio.gather(*(ask(queue, f"{number} " * 5_000) for number in range(20)))
-        assert max(sys.getsizeof(key) for key in queue._verdicts) < 100
+        assert max(sys.getsizeof(key) for key in queue._remembered._verdicts) < 100
 
     run(scenario)
 
@@ -288,9 +289,9 @@ def test_what_is_remembered_takes_the_same_room_however_long_the_text_was(letter
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         await ask(queue, "가" * letters)
         guard.asked.clear()
-        keys = [*queue._verdicts]
+        keys = [*queue._remembered._verdicts]
         assert [len(key) for key in keys] == [16]
-        assert not queue._tickets and not any(ticket.waits for ticket in queue._by_age)
+        assert not queue._tickets._open and not queue._tickets.waiting()
 
     run(scenario)
 
@@ -373,7 +374,6 @@ class StandIn(ScriptedGuard):
 
 def test_while_the_guard_is_away_the_stand_in_answers_at_once_who_will_have_it() -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
-        queue.stand_in = StandIn({"나쁜 말": 0.9})
         guard.trouble = Unavailable("down")
         strict = ask(queue, "나쁜 말")
         some = [queue.submit(Exchange(prompt=text), community_id="c", provisional=True) for text in ("나쁜 말", "말")]
@@ -392,12 +392,11 @@ def test_while_the_guard_is_away_the_stand_in_answers_at_once_who_will_have_it()
         await clock.advance(60)
         assert getattr(await ask(queue, "나쁜 말"), "guard", None) == guard.version, "the stand-in's word is not kept"
 
-    run(scenario)
+    run(scenario, stand_in=StandIn({"나쁜 말": 0.9}))
 
 
 def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
-        queue.stand_in = StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)})
         guard.hold = asyncio.Event()
         early = [ask(queue, f"먼저 {n}") for n in range(3)]  # two are with the guard, one waits
         await clock.advance(2)
@@ -411,7 +410,7 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         order = [exchange.prompt for batch in guard.asked for exchange in batch][2:]
         assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
 
-    run(scenario)
+    run(scenario, stand_in=StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)}))
 
 
 def test_a_slow_guard_is_given_little_at_a_time_and_a_quick_one_much() -> None:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
-from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
+from bot.core.reporting.figures import Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.core.reporting.headline import headline
 from bot.core.reporting.periods import parse
-from bot.core.reporting.report import Backlog, Change, Deed, Entry, Figures, Ruling, Share, Totals, compose
+from bot.core.reporting.report import compose
+from bot.core.reporting.shares import Change, Share
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
@@ -41,7 +41,7 @@ def codes(made: Figures, *earlier: Totals) -> list[str]:
     for totals in earlier:
         period = period.before()
         before.append((period, totals))
-    return [sentence.code for sentence in compose("cafe", PERIOD, made, before).headline]
+    return [sentence.code for sentence in headline(compose("cafe", PERIOD, made, before))]
 
 
 def test_the_sentences_follow_the_figures() -> None:
@@ -58,18 +58,6 @@ def test_weeks_before_the_first_message_are_no_weeks() -> None:
     assert codes(figures(), Totals(), Totals())[1] == "first"
     quiet = compose("cafe", PERIOD, figures(), [(PERIOD, Totals()), (PERIOD, Totals(seen=1)), (PERIOD, Totals())])
     assert len(quiet.earlier) == 2
-
-
-def test_what_two_guards_missed_is_estimated_from_the_sample() -> None:
-    routes = {Route.SECOND: 900, Route.SKIPPED: 5000, Route.CLEARED: 97, Route.MISSED: 3}
-    report = compose("cafe", PERIOD, replace(figures(), routes=routes), [])
-    assert (report.unasked, report.missed.part, report.missed.whole) == (5000, 3, 100)
-    assert report.missed_unasked and report.missed.interval
-    number, interval = report.missed_unasked
-    assert number == pytest.approx(150)
-    assert (interval.low, interval.high) == pytest.approx((51.28, 422.62), abs=0.5)  # Wilson, 1.03 to 8.45 %
-    few = compose("cafe", PERIOD, replace(figures(), routes={Route.SKIPPED: 5000, Route.CLEARED: 19}), [])
-    assert few.missed_unasked is None
 
 
 def test_small_numbers_make_no_percentages() -> None:
@@ -91,15 +79,4 @@ def test_a_threshold_is_advised_where_it_spares_much_and_costs_little() -> None:
 def test_every_line_names_its_incidents() -> None:
     report = compose("cafe", PERIOD, figures(entry(1), entry(2, call=Call.WRONG), entry(3)), [])
     assert [(line.name, line.incidents) for line in report.rules] == [("abuse", (1, 2, 3))]
-    assert [line.incidents for line in report.repeaters] == [(1, 3)]
-    assert report.overturned == (2,) and report.time_to_review == timedelta(minutes=2)
-
-
-def test_appeals_are_upheld_where_moderators_called_it_wrong() -> None:
-    calls = {1: Call.WRONG, 2: Call.RIGHT, 3: Call.DELETE, 4: None}
-    objected = [entry(number, call=call, appealed=True) for number, call in calls.items()]
-    shadowed = replace(entry(6, call=Call.WRONG, appealed=True), rule=None)
-    report = compose("cafe", PERIOD, figures(*objected, entry(5, call=Call.WRONG), shadowed), [])
-    assert report.appealed == (1, 2, 3, 4) and report.appellants == 1 and report.upheld_appeals == (1,)
-    assert report.appeals == Share(part=1, whole=3)  # the fourth is not looked at yet
-    assert compose("cafe", PERIOD, figures(entry(5)), []).appeals == Share(part=0, whole=0)
+    assert [(line.name, line.incidents) for line in report.kinds] == [("abuse", (1, 2, 3))]  # no category is named

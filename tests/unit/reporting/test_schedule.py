@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.core.reporting.delivery.schedule import Burst, Due, Kind, Schedule
 from bot.core.reporting.periods import at_hour
-from bot.core.reporting.schedule import Burst, Due, Kind, Schedule
 
 NEVER = Burst(incidents=0, within=timedelta(minutes=10), apart=timedelta(hours=1))
 ZONES = sorted(available_timezones() - {"localtime"})

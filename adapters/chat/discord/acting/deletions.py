@@ -5,7 +5,7 @@ of them older than 14 days.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +14,7 @@ import discord
 from discord.http import HTTPClient
 
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.rules.actions import Outcome
@@ -39,7 +40,7 @@ class Deletions:
     http: HTTPClient
     clock: Clock
     _waiting: dict[int, deque[_Request]] = field(default_factory=dict)  # by channel; present while a task works on it
-    _recent: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by channel: its last requests
+    _recent: Bounded[int, deque[float]] = field(default_factory=lambda: Bounded(CHANNELS))  # the last of a channel
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def delete(self, channel_id: int, message_id: int, *, reason: str, say: Texts) -> Outcome:
@@ -56,10 +57,7 @@ class Deletions:
     async def _work(self, channel_id: int) -> None:
         """Empty one channel's line. What comes in while a request is under way goes together in the next."""
         waiting, batch = self._waiting[channel_id], list[_Request]()
-        recent = self._recent.setdefault(channel_id, deque(maxlen=CALM))
-        self._recent.move_to_end(channel_id)
-        if len(self._recent) > CHANNELS:
-            self._recent.popitem(last=False)
+        recent = self._recent.refresh(channel_id, deque(maxlen=CALM))
         try:
             while waiting:
                 if len(recent) == CALM and self.clock.monotonic() - recent[0] < 1:

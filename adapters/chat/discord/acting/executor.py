@@ -1,6 +1,5 @@
 """Planned actions -> Discord: what must not be tried is refused here, the rest is one request each."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -22,12 +21,13 @@ from adapters.chat.discord.errors import (
     missing_here,
     outcome_of,
 )
-from adapters.chat.discord.limits import Room
+from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.appeals import appeal_view
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.reading import AVATAR, NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.chat.recalling import PIECES
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message, Platform
@@ -59,7 +59,6 @@ from bot.wording.cards import answer, told
 
 _log = structlog.get_logger(__name__)
 
-LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 SHORT_REPLY_STAYS = timedelta(seconds=30)
@@ -110,7 +109,7 @@ class Hands:
     invalid: InvalidAnswers
     own_webhooks: set[int] = field(default_factory=set)
     _deletions: Deletions = field(init=False)
-    _webhooks: OrderedDict[int, discord.Webhook] = field(default_factory=OrderedDict)
+    _webhooks: Bounded[int, discord.Webhook] = field(default_factory=lambda: Bounded(WEBHOOKS))
 
     def __post_init__(self) -> None:
         self._deletions = Deletions(self.client.http, self.clock)
@@ -159,7 +158,7 @@ class Hands:
                     await self._deletions.delete(channel_id, int(piece), reason=reason, say=say)
                 return await self._deletions.delete(channel_id, int(message.ref.message_id), reason=reason, say=say)
             case Notice():
-                said = say("bots.notice", reason=planned.reason.ko if say.language == "ko" else planned.reason.en)
+                said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
             case TellOwner(channel=channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
@@ -340,8 +339,6 @@ class Hands:
         webhook = discord.Webhook.from_state(data, state=state)
         self.own_webhooks.add(webhook.id)
         self._webhooks[channel_id] = webhook
-        if len(self._webhooks) > WEBHOOKS:
-            self._webhooks.popitem(last=False)
         return webhook
 
     async def _warn(self, planned: PlannedAction, say: Texts) -> Outcome:
@@ -421,7 +418,7 @@ def _hides_name(planned: PlannedAction) -> bool:
 
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
-    reason = planned.reason.ko if planned.language == "ko" else planned.reason.en
+    reason = planned.reason.in_(planned.language)
     text = say("discord.audit", incident=planned.incident_id, reason=reason)
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]

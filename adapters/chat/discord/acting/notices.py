@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import discord
 
+from adapters.chat.discord.limits import LONGEST_TIMEOUT
 from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.receiving.reading import NAME, TITLE
 from bot.core.chat.message import Message
@@ -79,12 +80,12 @@ def _deed(action: Action, incident: Incident, say: Texts) -> str:
         return say[f"discord.done.{action.kind}"]
     review = incident.review
     since = review.at if review and review.call is Call.TIMEOUT else incident.decided_at
-    return say("discord.done.timeout", until=discord.utils.format_dt(since + action.lasting, "f"))
+    return say("discord.done.timeout", until=discord.utils.format_dt(since + min(action.lasting, LONGEST_TIMEOUT), "f"))
 
 
 def _reason(incident: Incident, say: Texts) -> str:
     reason = incident.decision.reason
-    return "-" if reason is None else reason.ko if say.language == "ko" else reason.en
+    return reason.in_(say.language) if reason else "-"
 
 
 def _state(incident: Incident) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import discord
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 
@@ -34,7 +35,7 @@ class PrivateMessages:
     client: discord.Client
     clock: Clock
     _all: "_Budget" = field(init=False)
-    _servers: OrderedDict[str, "_Server"] = field(default_factory=OrderedDict)
+    _servers: Bounded[str, "_Server"] = field(default_factory=lambda: Bounded(SERVERS))
 
     def __post_init__(self) -> None:
         self._all = _Budget(IN_ALL)
@@ -67,11 +68,7 @@ class PrivateMessages:
         return f"{posted.channel.id}/{posted.id}"
 
     def _server(self, community_id: str) -> "_Server":
-        server = self._servers.setdefault(community_id, _Server())
-        self._servers.move_to_end(community_id)
-        if len(self._servers) > SERVERS:
-            self._servers.popitem(last=False)
-        return server
+        return self._servers.refresh(community_id, _Server())
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ AutoMod stops a message before anybody sees it, but knows only words: rules that
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ import structlog
 from adapters.chat.discord.errors import missing, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import moderates, places
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.chat.message import Author, Message, MessageRef, Platform
@@ -94,7 +94,7 @@ class NativeAutoMod:
     _pushed: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # by server: what AutoMod has of us
     _refused: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)  # what it has not taken
     _pushing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _seen: OrderedDict[tuple[object, ...], tuple[float, set[int]]] = field(default_factory=OrderedDict)
+    _seen: Bounded[tuple[object, ...], tuple[float, set[int]]] = field(default_factory=lambda: Bounded(REMEMBERED))
 
     async def keep(self) -> None:
         """Until cancelled: let AutoMod follow every policy that changes."""
@@ -167,9 +167,6 @@ class NativeAutoMod:
             rules.add(execution.rule_id)
             return False
         self._seen[key] = (now, {execution.rule_id})
-        self._seen.move_to_end(key)
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
         return True
 
     def _policy(self, guild: discord.Guild) -> Policy:

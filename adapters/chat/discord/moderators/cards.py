@@ -6,7 +6,7 @@ serve, because all else is in the database.
 
 import asyncio
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to, stands_above
 from adapters.chat.discord.receiving.reading import NAME
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import Message, Platform
@@ -78,11 +79,11 @@ class CardBoard:
     desk: Desk
     clock: Clock
     notices: Room
-    _posted: OrderedDict[int, _Posted] = field(default_factory=OrderedDict)  # by incident
-    _bursts: OrderedDict[tuple[str, str, str], _Posted] = field(default_factory=OrderedDict)
-    _lately: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by channel: its last cards
+    _posted: Bounded[int, _Posted] = field(default_factory=lambda: Bounded(REMEMBERED))  # by incident
+    _bursts: Bounded[tuple[str, str, str], _Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _lately: Bounded[int, deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # of a channel
     _folding: Room = field(init=False)
-    _recalled: OrderedDict[str, "asyncio.Task[None]"] = field(default_factory=OrderedDict)  # by channel
+    _recalled: Bounded[str, "asyncio.Task[None]"] = field(default_factory=lambda: Bounded(REMEMBERED))  # by channel
     _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -111,7 +112,7 @@ class CardBoard:
             card = _Posted(message.community_id, int(channel), [planned.incident_id], say, now, members, _future())
             with self.notices.taken(int(channel), spare=spare):
                 if not urgent:
-                    _remember(self._bursts, burst, card)
+                    self._bursts[burst] = card
                 self._count(card)
                 return await self._post(card, planned)
         return await self._fold(planned.incident_id, message.author.id, card)
@@ -121,9 +122,7 @@ class CardBoard:
         return lately is not None and len(lately) == CROWD and self.clock.monotonic() - lately[0] < BURST
 
     def _count(self, card: _Posted) -> None:
-        lately = self._lately.setdefault(card.channel_id, deque(maxlen=CROWD))
-        lately.append(card.at)
-        _remember(self._lately, card.channel_id, lately)
+        self._lately.refresh(card.channel_id, deque(maxlen=CROWD)).append(card.at)
 
     async def _fold(self, incident_id: int, member_id: str, card: _Posted) -> Outcome:
         """Done once the card names the incident."""
@@ -134,7 +133,7 @@ class CardBoard:
             if incident_id not in card.incidents:
                 card.incidents.append(incident_id)
                 card.members[member_id] = None
-            _remember(self._posted, incident_id, card)  # for good: whenever the card is written anew, it names it
+            self._posted[incident_id] = card  # for good: whenever the card is written anew, it names it
             if not await asyncio.shield(self._write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=1)
             return await self._point_to_appeal(incident_id, card)
@@ -161,7 +160,7 @@ class CardBoard:
         recalling = self._recalled.get(channel)
         if recalling is None:
             recalling = asyncio.create_task(self._find_cards(channel, community_id, say))
-            _remember(self._recalled, channel, recalling)
+            self._recalled[channel] = recalling
         try:
             await asyncio.shield(recalling)
         except Unavailable:
@@ -217,7 +216,7 @@ class CardBoard:
             if not card.message_id.done():
                 card.message_id.cancel()
         if isinstance(outcome, Done):
-            _remember(self._posted, planned.incident_id, card)
+            self._posted[planned.incident_id] = card
             self._write_anew(card)
         return outcome
 
@@ -416,10 +415,3 @@ def _named(message: discord.Message) -> list[int]:
 
 def _future() -> "asyncio.Future[int]":
     return asyncio.get_running_loop().create_future()
-
-
-def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)

@@ -1,23 +1,20 @@
 """A member points the moderators to a message -> one post about it in their channel, which counts who did."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import discord
 import structlog
 
 from adapters.chat.discord.moderators.asking import Interaction, answer, as_said, plain, say_to
 from adapters.chat.discord.receiving.reading import read
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.card import masked
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts, texts
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 _log = structlog.get_logger(__name__)
 
@@ -41,9 +38,9 @@ class Flags:
     client: discord.Client
     desk: Desk
     clock: Clock
-    _flagged: OrderedDict[int, _Flagged] = field(default_factory=OrderedDict)  # by message
-    _last: OrderedDict[tuple[int, int], float] = field(default_factory=OrderedDict)  # by server and member
-    _posts: OrderedDict[int, deque[float]] = field(default_factory=OrderedDict)  # by server: when the last were made
+    _flagged: Bounded[int, _Flagged] = field(default_factory=lambda: Bounded(REMEMBERED))  # by message
+    _last: Bounded[tuple[int, int], float] = field(default_factory=lambda: Bounded(REMEMBERED))  # by server and member
+    _posts: Bounded[int, deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # when, by server
 
     async def flag(self, interaction: Interaction, message: discord.Message) -> None:
         say, guild_id, member = say_to(interaction), interaction.guild_id or 0, interaction.user.id
@@ -51,7 +48,7 @@ class Flags:
         if channel is None:
             await answer(interaction, say["discord.nobody_to_tell"])
             return
-        flagged = _known(self._flagged, message.id, _Flagged())
+        flagged = self._flagged.refresh(message.id, _Flagged())
         if member in flagged.by:
             await answer(interaction, say["discord.passed_on"])
             return
@@ -63,7 +60,6 @@ class Flags:
             await answer(interaction, say["discord.flags_too_many"])
             return
         self._last[guild_id, member] = now
-        _bound(self._last)
         await interaction.response.defer(ephemeral=True, thinking=True)
         language = texts(self.desk.policy(as_said(interaction, "")).language)
         passed_on = await self._pass_on(flagged, message, int(channel), member, language)
@@ -90,7 +86,7 @@ class Flags:
             return True
 
     def _has_room(self, guild_id: int, now: float) -> bool:
-        posts = _known(self._posts, guild_id, deque(maxlen=POSTS))
+        posts = self._posts.refresh(guild_id, deque(maxlen=POSTS))
         if len(posts) == POSTS and now - posts[0] < MINUTE:
             return False
         posts.append(now)
@@ -104,15 +100,3 @@ def _embed(message: Message, link: str, by: list[int], say: Texts) -> discord.Em
     named = " ".join(f"<@{member}>" for member in by[:NAMED])
     embed.add_field(name=say("discord.reported_by", count=len(by)), value=named)
     return embed
-
-
-def _known(memory: "OrderedDict[Key, Value]", key: Key, fresh: Value) -> Value:
-    value = memory.setdefault(key, fresh)
-    memory.move_to_end(key)
-    _bound(memory)
-    return value
-
-
-def _bound(memory: OrderedDict[Any, Any]) -> None:
-    while len(memory) > REMEMBERED:
-        memory.popitem(last=False)

@@ -3,7 +3,6 @@
 A problem is told once. It is told again when it comes back after things were well, and after a day.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ import structlog
 
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Platform
 from bot.core.moderators.ports import Desk
@@ -37,7 +37,7 @@ class Complaints:
     desk: Desk
     clock: Clock
     private: PrivateMessages
-    _told: OrderedDict[tuple[str, str], _Told] = field(default_factory=OrderedDict)  # by community and problem
+    _told: Bounded[tuple[str, str], _Told] = field(default_factory=lambda: Bounded(REMEMBERED))  # community, problem
 
     async def tell(self, community_id: str, problem: str, say: Texts, place: str = "") -> None:
         """`place` is what it is about, a permission in a channel for example: once that is `well`, it is over."""
@@ -103,7 +103,4 @@ class Complaints:
             told.places.add(place)
             return False
         self._told[key] = _Told(now, {place})
-        self._told.move_to_end(key)
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
         return True

@@ -15,8 +15,8 @@ from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.moderators.ports import Desk
+from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.reporting.periods import Span, latest
-from bot.core.reporting.schedule import DAYS
 from bot.core.text.catalogue import Texts
 from bot.wording.schedules import schedule_line
 

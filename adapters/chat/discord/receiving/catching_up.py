@@ -19,6 +19,7 @@ from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.chat.discord.receiving.reading import read_title
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
+from bot.core.base.waiting import Backoff
 from bot.core.chat.ports import Bookmarks
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ MOST = 10_000  # messages of one channel
 AT_ONCE = 16  # requests
 PAGE = 100
 ARCHIVED_AFTER = timedelta(hours=1)  # the soonest that Discord archives a thread by itself
-LONGEST_PAUSE = 30.0  # seconds between two tries
+AGAIN = Backoff(first=1.0, longest=30.0)
 GIVE_UP = 120  # tries of one page: about an hour
 OPENED = 50  # servers that are looked through in one go
 
@@ -275,7 +276,7 @@ class CatchingUp:
         if (status < 500 and status != 429) or job.tries >= GIVE_UP:
             self._give_up(job, error)
             return
-        pause = min(2.0 ** (job.tries - 1), LONGEST_PAUSE)
+        pause = AGAIN.after(job.tries)
         _log.warning("catching up waits", channel=job.channel.id, reason=type(error).__name__, seconds=pause)
         job.gap.jobs += 1
 

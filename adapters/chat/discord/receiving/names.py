@@ -4,11 +4,12 @@ discord.py hears of a change only for members that it keeps; we keep none, so we
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
+
+from bot.core.base.bounded import Bounded
 
 REMEMBERED = 50_000  # names, as hashes
 
@@ -17,14 +18,14 @@ class Names:
     """The name under which a member was last seen. Roles and time-outs change members, too, without a new name."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[int, int], int] = OrderedDict()  # by server and member
-        self._given: OrderedDict[tuple[int, int, int], None] = OrderedDict()  # by us, and not yet heard of
+        self._seen = Bounded[tuple[int, int], int](REMEMBERED)  # by server and member
+        self._given = Bounded[tuple[int, int, int], None](REMEMBERED)  # by us, and not yet heard of
 
     def is_new(self, member: discord.Member) -> bool:
         """True once for every change; also for one whom we meet for the first time."""
         who, name = (member.guild.id, member.id), hash(member.display_name)
         known = self._seen.get(who)
-        _remember(self._seen, who, name)
+        self._seen[who] = name
         if (*who, name) in self._given:
             del self._given[*who, name]
             return False
@@ -32,14 +33,7 @@ class Names:
 
     def expect(self, guild_id: int, user_id: int, name: str) -> None:
         """A name that we are about to give ourselves is no news."""
-        _remember(self._given, (guild_id, user_id, hash(name)), None)
-
-
-def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)
+        self._given[guild_id, user_id, hash(name)] = None
 
 
 def hear_member_updates(client: discord.Client, hear: Callable[[discord.Member], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.deletions import Deletions
 from adapters.chat.telegram.acting.notices import Warnings
 from adapters.chat.telegram.errors import Lost
-from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, message_ids
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
@@ -42,7 +42,6 @@ from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
-SHORTEST_MUTE, LONGEST_MUTE = timedelta(seconds=31), timedelta(days=365)  # beyond 30 s and 366 d it is for ever (T28)
 IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is still given by then
 
 #: Answers that mean: it is not there any more.
@@ -114,7 +113,7 @@ class Hands:
                 await self._deletions.delete(int(where), [int(what)])
                 return Done()
             case Notice():
-                reason = planned.reason.ko if say.language == "ko" else planned.reason.en
+                reason = planned.reason.in_(say.language)
                 return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
             case TellOwner(channel=channel):
                 if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.limits import LONGEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message, Platform
@@ -53,7 +54,7 @@ class Warnings:
     clock: Clock
     username: str = ""  # the bot's, for the button that leads to an appeal
     _warned: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
-    _first_asked: OrderedDict[int, float] = field(default_factory=OrderedDict)  # planned action -> when
+    _first_asked: Bounded[int, float] = field(default_factory=lambda: Bounded(REMEMBERED))  # planned action -> when
     _lately: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))  # warnings of a chat
     _in_private: deque[float] = field(default_factory=deque)
     _waiting: dict[tuple[int, Place], deque[_Wanted]] = field(default_factory=dict)  # present while being served
@@ -101,8 +102,6 @@ class Warnings:
         if planned_id not in self._first_asked:
             self._first_asked[planned_id] = now
             self._lately[chat_id].append(now)
-            if len(self._first_asked) > REMEMBERED:
-                self._first_asked.popitem(last=False)
         return self._first_asked[planned_id]
 
     def _first_in_a_while(self, key: tuple[int, str]) -> bool:
@@ -243,7 +242,7 @@ def measures(incident: Incident | None, say: Texts) -> str:
 def _measure(action: Action, say: Texts) -> str:
     match action:
         case Timeout(lasting=lasting):
-            return say("telegram.muted_for", span=span(lasting, say))
+            return say("telegram.muted_for", span=span(min(lasting, LONGEST_MUTE), say))
         case Delete() | Kick() | Ban():
             return say[f"action.{action.kind}"]
     return ""
@@ -259,7 +258,7 @@ def span(lasting: timedelta, say: Texts) -> str:
 
 
 def _reason(planned: PlannedAction, say: Texts) -> str:
-    return planned.reason.ko if say.language == "ko" else planned.reason.en
+    return planned.reason.in_(say.language)
 
 
 def _settle(told: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:

@@ -1,7 +1,6 @@
 """What members ask about what was done to them: what became of it, and their objection, which moderators see."""
 
 import re
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from telegram import Message as TelegramMessage
 from adapters.chat.telegram.acting.notices import measures
 from adapters.chat.telegram.limits import Lane
 from adapters.chat.telegram.moderators.asking import Answers, Asked
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Platform
 from bot.core.incidents.incident import Incident
@@ -31,7 +31,7 @@ class Appeals:
     answers: Answers
     clock: Clock
     me: int
-    _asked_for: OrderedDict[int, tuple[int, float]] = field(default_factory=OrderedDict)  # member -> incident, when
+    _asked_for: Bounded[int, tuple[int, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # incident, when
 
     async def serve(self, asked: Asked) -> None:
         """/appeal NUMBER words, or the button that leads here: without words they are asked for."""
@@ -46,9 +46,6 @@ class Appeals:
             await self._say(asked, await self._file(incident, words, asked.say))
         else:
             self._asked_for[asked.speaker_id] = (incident_id, self.clock.monotonic())
-            self._asked_for.move_to_end(asked.speaker_id)
-            if len(self._asked_for) > REMEMBERED:
-                self._asked_for.popitem(last=False)
             text = f"{self.case(incident, asked.say)}\n\n{asked.say('telegram.say_why', id=incident_id)}"
             await self.answers.say(asked, text, ForceReply(selective=True), lane=Lane.NOTICE)
 
@@ -103,7 +100,7 @@ class Appeals:
             group=message.channel_name or say["telegram.a_group"],
             at=message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
             deeds=measures(incident, say),
-            reason=(reason.ko if say.language == "ko" else reason.en) if reason else "-",
+            reason=reason.in_(say.language) if reason else "-",
             state=say[f"telegram.state.{_state(incident)}"],
         )
 

@@ -2,9 +2,9 @@
 in place. A button carries all that is needed to serve it after a restart."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from telegram import (
@@ -25,6 +25,7 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.text import LONGEST, cut, units
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import Platform
@@ -83,9 +84,9 @@ class Cards:
     desk: Desk
     clock: Clock
     _newest: dict[tuple[int, str], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
-    _latest: OrderedDict[tuple[int, str, str], _Shown] = field(default_factory=OrderedDict)
-    _by_incident: OrderedDict[int, _Shown] = field(default_factory=OrderedDict)
-    _complaints: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+    _latest: Bounded[tuple[int, str, str], _Shown] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _by_incident: Bounded[int, _Shown] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _complaints: Bounded[tuple[str, str], None] = field(default_factory=lambda: Bounded(REMEMBERED))
     _nobody_there: dict[str, float] = field(default_factory=dict)  # community without a room -> when to ask its owner
     _said_in_group: dict[str, float] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -163,18 +164,11 @@ class Cards:
                 chat_id=key[0], community_id=key[1], incident_id=incident_id, at=now, lane=lane
             )  # fmt: skip
             self._newest[key[:2]] = last
-            if len(self._latest) > REMEMBERED:
-                self._latest.popitem(last=False)
-        self._remember(incident_id, last)
+        self._by_incident[incident_id] = last
         return last
 
     def _is_full(self, chat_id: int, lane: Lane) -> bool:
         return self.limiter.wait(chat_id, lane) > self.limiter.patience
-
-    def _remember(self, incident_id: int, shown: _Shown) -> None:
-        self._by_incident[incident_id] = shown
-        if len(self._by_incident) > REMEMBERED:
-            self._by_incident.popitem(last=False)
 
     async def _put(self, shown: _Shown, incident_id: int) -> None:
         """Returns once the card names the incident."""
@@ -259,8 +253,6 @@ class Cards:
         if chat is None or key in self._complaints:
             return
         self._complaints[key] = None
-        if len(self._complaints) > REMEMBERED:
-            self._complaints.popitem(last=False)
         try:
             async with self.limiter.turn(int(chat), Lane.CARD):
                 await self.bot.send_message(int(chat), say("card.complaint", problem=problem))
@@ -400,20 +392,24 @@ class Cards:
     def _follow(self, query: CallbackQuery, community_id: str, incident_id: int) -> None:
         """From now on this card follows its incident, also when an earlier process posted it."""
         if query.message and incident_id not in self._by_incident:
-            shown = _Shown(
+            self._by_incident[incident_id] = _Shown(
                 chat_id=query.message.chat.id, community_id=community_id, incident_id=incident_id,
                 at=self.clock.monotonic(), message_id=query.message.message_id,
             )  # fmt: skip
-            self._remember(incident_id, shown)
 
     def forget_chat(self, chat_id: int) -> None:
         """Cards of a chat that has another id by now."""
         self._forget(lambda shown: shown.chat_id == chat_id)
 
     def _forget(self, which: Callable[[_Shown], bool]) -> None:
-        self._newest = {key: shown for key, shown in self._newest.items() if not which(shown)}
-        self._latest = OrderedDict(item for item in self._latest.items() if not which(item[1]))
-        self._by_incident = OrderedDict(item for item in self._by_incident.items() if not which(item[1]))
+        _drop(self._newest, which)
+        _drop(self._latest, which)
+        _drop(self._by_incident, which)
+
+
+def _drop(memory: MutableMapping[Any, _Shown], which: Callable[[_Shown], bool]) -> None:
+    for key in [key for key, shown in memory.items() if which(shown)]:
+        del memory[key]
 
 
 def _takes_more(shown: _Shown | None, now: float) -> bool:

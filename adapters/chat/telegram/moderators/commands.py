@@ -4,7 +4,7 @@ A command is about one community: the group in which it is typed, or the one who
 somebody may is asked of Telegram for each command."""
 
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -43,6 +43,7 @@ from adapters.chat.telegram.moderators.reports import Reporting
 from adapters.chat.telegram.moderators.setup import Setup, refused, spoken
 from adapters.chat.telegram.receiving.reading import GROUPS
 from bot.core.answers.bot import Bot as OtherBot
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import Author, Message, MessageRef, Platform
@@ -102,9 +103,9 @@ class Commands:
     bookmarks: Bookmarks | None = None
     username: str = ""
     _handlers: dict[str, Callable[[Asked], Awaitable[str | None]]] = field(init=False)
-    _taken: OrderedDict[tuple[int, int, str], deque[float]] = field(default_factory=OrderedDict)
-    _served: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    _waiting: OrderedDict[int, Asked] = field(default_factory=OrderedDict)
+    _taken: Bounded[tuple[int, int, str], deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _served: Bounded[str, None] = field(default_factory=lambda: Bounded(SERVED))
+    _waiting: Bounded[int, Asked] = field(default_factory=lambda: Bounded(WAITING))
     _number: int = 0
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ class Commands:
     async def begin(self) -> None:
         """What an earlier process served, so that Telegram may deliver it again."""
         place = await self.bookmarks.place(_PLACE) if self.bookmarks else None
-        self._served = OrderedDict.fromkeys((place or "").split())
+        self._served.update(dict.fromkeys((place or "").split()))
 
     async def announce(self) -> None:
         """Tell Telegram what the menus of commands show, in both languages."""
@@ -225,8 +226,6 @@ class Commands:
             return
         self._number += 1
         self._waiting[self._number] = asked
-        if len(self._waiting) > WAITING:
-            self._waiting.popitem(last=False)
         keys = []
         for group in groups[:20]:
             name = self.desk.community(Platform.TELEGRAM, group).name or await self.setup.title(group)
@@ -267,10 +266,7 @@ class Commands:
         """Members' commands are served so often that nobody fills a chat by them."""
         most, within = IN_PRIVATE_CHAT if asked.in_private else IN_GROUP
         key, now = (asked.chat_id, asked.speaker_id, asked.name), self.clock.monotonic()
-        taken = self._taken.setdefault(key, deque())
-        self._taken.move_to_end(key)
-        if len(self._taken) > REMEMBERED:
-            self._taken.popitem(last=False)
+        taken = self._taken.refresh(key, deque())
         while taken and taken[0] <= now - within:
             taken.popleft()
         if len(taken) >= most:
@@ -280,8 +276,6 @@ class Commands:
 
     async def _remember(self, key: str) -> None:
         self._served[key] = None
-        while len(self._served) > SERVED:
-            self._served.popitem(last=False)
         if self.bookmarks:
             await self.bookmarks.put(_PLACE, " ".join(self._served))
 

@@ -3,9 +3,7 @@
 Members can neither fill the room nor keep cards from it: what they report shares one lane, and one post."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import structlog
 from telegram import Bot, LinkPreviewOptions, User
@@ -15,6 +13,7 @@ from telegram.error import TelegramError
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.text import LONGEST, cut
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import Platform
@@ -27,8 +26,6 @@ REWRITE = 10.0  # seconds between two versions of a post
 LINES = 10  # messages that a post names; of more it tells the number
 REMEMBERED = 10_000  # messages, and members
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 _log = structlog.get_logger(__name__)
 
 
@@ -62,9 +59,9 @@ class Flags:
     moves: Moves
     desk: Desk
     clock: Clock
-    _last: OrderedDict[tuple[int, int], float] = field(default_factory=OrderedDict)  # chat, member -> their last report
-    _flagged: OrderedDict[tuple[int, int], _Flagged] = field(default_factory=OrderedDict)  # chat, message
-    _posts: OrderedDict[str, _Post] = field(default_factory=OrderedDict)  # of a community, the newest
+    _last: Bounded[tuple[int, int], float] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, member
+    _flagged: Bounded[tuple[int, int], _Flagged] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
+    _posts: Bounded[str, _Post] = field(default_factory=lambda: Bounded(REMEMBERED))  # of a community, the newest
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
@@ -72,13 +69,12 @@ class Flags:
         now, chat_id = self.clock.monotonic(), target.chat.id
         if now - self._last.get((chat_id, by.id), -APART) < APART:
             return False
-        _remember(self._last, (chat_id, by.id), now)
+        self._last[chat_id, by.id] = now
         key = (chat_id, target.message_id)
         if (flagged := self._flagged.get(key)) is None:
             who, post = target.sender_chat or target.from_user, self._post(str(chat_id), now, say)
             author = getattr(who, "full_name", None) or getattr(who, "title", None) or ""
-            flagged = _Flagged(author, target.link or "", by.full_name, post)
-            _remember(self._flagged, key, flagged)
+            flagged = self._flagged[key] = _Flagged(author, target.link or "", by.full_name, post)
             post.flagged.append(flagged)
         if by.id not in flagged.members:
             flagged.members.add(by.id)
@@ -88,8 +84,7 @@ class Flags:
     def _post(self, community_id: str, now: float, say: Texts) -> _Post:
         post = self._posts.get(community_id)
         if post is None or (now - post.at > FOLD and not post.is_served):
-            post = _Post(community_id, now, say)
-            _remember(self._posts, community_id, post)
+            post = self._posts[community_id] = _Post(community_id, now, say)
         return post
 
     def _show(self, post: _Post) -> None:
@@ -149,10 +144,3 @@ def _text(post: _Post) -> str:
     if more := len(flagged) - LINES:
         lines += [post.say("telegram.more_flags", count=more)] if more > 0 else []
     return cut("\n".join(lines), LONGEST)
-
-
-def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)

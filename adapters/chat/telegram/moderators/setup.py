@@ -1,7 +1,6 @@
 """The set-up menu in private, and rooms chosen by links: presses and commands come in, settings change."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,13 +24,14 @@ from adapters.chat.telegram.moderators.asking import Answers, Asked, rights_of
 from adapters.chat.telegram.moderators.cards import Cards
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.reading import GROUPS
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Author, Message, MessageRef, Platform
 from bot.core.communities.community import Community
 from bot.core.moderators.permissions import Deed, Right, may
 from bot.core.moderators.ports import Desk
-from bot.core.reporting.schedule import DAYS
+from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 from bot.wording.schedules import schedule_line
@@ -59,7 +59,7 @@ class Setup:
     answers: Answers
     clock: Clock
     username: str = ""
-    _menus: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)  # group -> chat and message
+    _menus: Bounded[int, tuple[int, int]] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
 
     # ---- the menu ---------------------------------------------------------------------------------------------------
 
@@ -72,9 +72,6 @@ class Setup:
     async def open(self, asked: Asked) -> None:
         sent = await self.answers.say(asked, *await self._menu(asked.group, asked.say))
         self._menus[int(asked.group)] = (sent.chat.id, sent.message_id)
-        self._menus.move_to_end(int(asked.group))
-        if len(self._menus) > REMEMBERED:
-            self._menus.popitem(last=False)
 
     async def press(self, query: CallbackQuery) -> bool:
         """A button of the menu; False: it is not one. What it says is set, whatever was set before."""

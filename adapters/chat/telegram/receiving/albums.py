@@ -4,12 +4,12 @@ Telegram sends an album as separate updates and never says how many there are (T
 an item carries what has come of its album so far, and the core judges the last of them once no more comes.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from telegram import Update
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Kind, Message, MessageRef, Platform
@@ -35,7 +35,7 @@ class Albums:
 
     clock: Clock
     inbox: Inbox | None = None
-    _albums: OrderedDict[Name, _Album] = field(default_factory=OrderedDict)
+    _albums: Bounded[Name, _Album] = field(default_factory=lambda: Bounded(REMEMBERED))
 
     async def begin(self) -> None:
         """What was coming in when the process before this one ended."""
@@ -49,7 +49,7 @@ class Albums:
                 items = message.extra["items"].split(",")
                 silent = replace(message, text="", links=(), mentions=0)
                 said = {item: message if item == first else silent for item in items}
-                self._remember((message.ref.channel_id, group), _Album(first, said))
+                self._albums[message.ref.channel_id, group] = _Album(first, said)
 
     async def whole(self, update: Update, message: Message) -> Message:
         """The message as it is to be kept: an item with all of its album that is known."""
@@ -62,7 +62,7 @@ class Albums:
         if album is None:
             found = await self._on_record(message) if message.kind is Kind.EDIT else [item]
             album = _Album(found[0], {one: replace(message, text="", links=(), mentions=0) for one in found})
-        self._remember(name, album)
+        self._albums[name] = album
         album.items[item] = message
         grown = _merged(album.items)
         revision = message.ref.revision or (0 if item == album.first else int(item))
@@ -90,12 +90,6 @@ class Albums:
             if is_item:
                 albums.setdefault(ref.message_id, [ref.message_id]).append(str(ref.revision))
         return next((items for items in albums.values() if str(number) in items), [str(number)])
-
-    def _remember(self, name: Name, album: _Album) -> None:
-        self._albums[name] = album
-        self._albums.move_to_end(name)
-        if len(self._albums) > REMEMBERED:
-            self._albums.popitem(last=False)
 
 
 def _merged(items: dict[str, Message]) -> Message:

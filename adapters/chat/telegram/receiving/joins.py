@@ -4,7 +4,6 @@ In groups of more than about 10,000 members Telegram posts no "… joined the gr
 as a change of their membership. Elsewhere both come, in either order, and are one message.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from telegram import ChatMember, ChatMemberRestricted, ChatMemberUpdated
 
 from adapters.chat.telegram.receiving.reading import Staff, newcomer
+from bot.core.base.bounded import Bounded
 from bot.core.chat.message import Message
 
 REMEMBERED = 50_000  # members, and since when they are here
@@ -24,8 +24,8 @@ class Joins:
     """Since when members are here is known of those who joined while this process ran: Telegram tells it of nobody
     else."""
 
-    _since: OrderedDict[Member, datetime] = field(default_factory=OrderedDict)
-    _told: OrderedDict[Member, datetime] = field(default_factory=OrderedDict)  # by a service message
+    _since: Bounded[Member, datetime] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _told: Bounded[Member, datetime] = field(default_factory=lambda: Bounded(REMEMBERED))  # by a service message
 
     def read(self, change: ChatMemberUpdated, staff: Staff, me: int) -> Sequence[Message]:
         """The newcomer, where somebody has come in and no service message has said so already."""
@@ -43,11 +43,11 @@ class Joins:
         key = (message.ref.channel_id, message.author.id)
         if message.is_name:
             if "items" in message.extra:
-                _remember(self._told, key, message.sent_at)
+                self._told[key] = message.sent_at
             since = self._since.get(key)
             if since and abs(message.sent_at - since).total_seconds() < 60:  # the same, told a second time
                 message = replace(message, sent_at=max(message.sent_at, since))
-            _remember(self._since, key, message.sent_at)
+            self._since[key] = message.sent_at
         since = self._since.get(key)
         return message if since is None else replace(message, author=replace(message.author, since=since))
 
@@ -57,10 +57,3 @@ def is_in(member: ChatMember) -> bool:
     if isinstance(member, ChatMemberRestricted):
         return member.is_member
     return member.status not in (ChatMember.LEFT, ChatMember.BANNED)
-
-
-def _remember(memory: OrderedDict[Member, datetime], key: Member, at: datetime) -> None:
-    memory[key] = at
-    memory.move_to_end(key)
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)

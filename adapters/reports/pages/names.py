@@ -1,0 +1,67 @@
+"""Ids and kinds on record -> what they are called in a report; members by numbers, where their names are masked."""
+
+from functools import cached_property
+
+from bot.core.reporting.figures import Deed, Entry
+from bot.core.reporting.report import Report
+from bot.core.text.catalogue import Texts
+
+
+class Names:
+    def __init__(self, report: Report, say: Texts, *, unmasked: bool) -> None:
+        self._figures = report.figures
+        self._say = say
+        self.are_masked = not unmasked
+        self._said: dict[tuple[Deed, ...], str] = {}  # thousands of incidents have the same few deeds
+
+    def member(self, author: str) -> str:
+        if self.are_masked:
+            return self._say("report.member", number=self._numbers.get(author, 0))
+        return self._names.get(author, author)
+
+    def bot(self, author: str) -> str:
+        """Bots have nothing to hide."""
+        return self._names.get(author, author)
+
+    def author(self, entry: Entry) -> str:
+        return self.bot(entry.author) if entry.bot else self.member(entry.author)
+
+    def channel(self, channel: str) -> str:
+        return self._channels.get(channel, channel)
+
+    def rule(self, name: str) -> str:
+        """The shipped rules have names in both languages, those that somebody wrote have their own."""
+        return self._say.get(f"rule_name.{name}", name)
+
+    def action(self, kind: str) -> str:
+        return self._say[f"action.{kind}"]
+
+    def deeds(self, entry: Entry) -> str:
+        if entry.deeds not in self._said:
+            done = (
+                self.action(deed.kind) + ("" if deed.is_done else f" ({self._state(deed.state)})")
+                for deed in entry.deeds
+            )
+            self._said[entry.deeds] = " · ".join(done) or self._say["action.nothing"]
+        return self._said[entry.deeds]
+
+    def review(self, entry: Entry) -> str:
+        return self._say[f"call.{entry.ruling.call}"] if entry.ruling else ""
+
+    def _state(self, state: str) -> str:
+        return self._say["outcome.planned" if state == "started" else f"outcome.{state}"]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        authors = dict.fromkeys(entry.author for entry in self._figures.entries)
+        return {author: number for number, author in enumerate(authors, 1)}
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        seen = {entry.author: entry.author_name or entry.author for entry in self._figures.entries}
+        return dict(self._figures.bot_names) | seen
+
+    @cached_property
+    def _channels(self) -> dict[str, str]:
+        """What channels are called now; of one without an incident only the id is on record."""
+        return {entry.channel: entry.channel_name for entry in self._figures.entries if entry.channel_name}

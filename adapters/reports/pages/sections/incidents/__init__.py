@@ -1,0 +1,1 @@
+"""What the incidents were about, when and where they happened, and every one of them."""

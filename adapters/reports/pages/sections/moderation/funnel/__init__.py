@@ -1,0 +1,36 @@
+"""How far messages got: seen, judged, matched, acted on, reviewed."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from adapters.reports.pages.section import Section
+from adapters.reports.pages.sections.moderation.funnel.figures import Step, steps
+from bot.core.reporting.figures import Entry
+from bot.core.reporting.shares import Share
+
+
+class Funnel(Section):
+    @property
+    def is_shown(self) -> bool:
+        return bool(self.report.live)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        return steps(self.report.totals)
+
+    def called(self, name: str) -> str:
+        return self.say["judged"] if name == "judged" else self.say[f"report.{name}"]
+
+    def part(self, step: Step) -> str:
+        """How much it is of the step that it came from; nothing where that is too small for it."""
+        percent = Share(part=step.number, whole=step.whole).percent
+        if percent is None:
+            return ""
+        shown = f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
+        return self.say("share", of=self.called(step.of), percent=shown)
+
+    def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
+        if entry.is_acted:
+            yield "acted", ""
+        if entry.ruling:
+            yield "reviewed", ""

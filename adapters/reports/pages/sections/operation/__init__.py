@@ -1,0 +1,1 @@
+"""How Jikimi itself fared."""

@@ -1,0 +1,1 @@
+"""The whole period at a glance."""

@@ -1,0 +1,24 @@
+"""The three sentences, and the headline figures beside those before."""
+
+from adapters.reports.pages.section import Section
+from bot.core.reporting.shares import Change
+
+
+class Headline(Section):
+    @property
+    def title(self) -> str:
+        return self.words.headline[0]
+
+    @property
+    def is_shown(self) -> bool:
+        return True
+
+    def direction(self, change: Change) -> str:
+        """What the arrow means, for those who cannot see it."""
+        return self.say[{1: "up", -1: "down", 0: "level"}[(change.difference > 0) - (change.difference < 0)]]
+
+    def mean(self, change: Change) -> str:
+        if change.mean is None or len(self.report.earlier) < 2:
+            return ""
+        mean = f"{change.mean:,.0f}" if change.mean >= 10 else f"{change.mean:,.1f}"
+        return self.say("mean", count=len(self.report.earlier), mean=mean)

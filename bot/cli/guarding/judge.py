@@ -1,0 +1,125 @@
+"""`jikimi judge`, `jikimi rules explain`: one text -> the guard's verdict and what every rule says about it."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.line import Line
+from bot.cli.shown import print_json
+from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
+from bot.core.guarding.verdict import Exchange, Screening, Unscreened
+from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.core.rules.policy import Decision
+
+
+def declare(line: Line) -> None:
+    say = line.say
+    text_argument = typer.Argument(help=say["help.judge_text"], show_default=False)
+
+    @line.app.command("judge", help=say["help.judge"])
+    def judge_command(
+        text: Annotated[str, text_argument],
+        response: Annotated[
+            str | None, typer.Option("--response", help=say["help.judge_response"], show_default=False)
+        ] = None,
+        guard: Annotated[str | None, line.guard] = None,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(judge(_given(text), response, line.settings(config), say, guard=guard, as_json=as_json))
+
+    @line.rules.command("explain", help=say["help.rules_explain"])
+    def explain_command(
+        text: Annotated[str, text_argument],
+        guard: Annotated[str | None, line.guard] = None,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(explain(_given(text), line.settings(config), say, guard=guard, as_json=as_json))
+
+
+def _given(argument: str) -> str:
+    if argument == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    return argument
+
+
+async def judge(
+    text: str, response: str | None, config: "Config", say: Texts, *, guard: str | None, as_json: bool
+) -> None:
+    from bot.cli.guarding.shown import decision_json, screening_json
+    from bot.wording.reasons import because, deeds
+
+    screening, decision = await _decide(text, response, config, say, guard)
+    if as_json:
+        print_json({"screening": screening_json(screening), "decision": decision_json(decision, say)})
+        return
+    print(say("judge.guard", name=screening.guard.name, model=screening.guard.model))
+    if isinstance(screening, Unscreened):
+        print(say("judge.unscreened", reason=screening.reason))
+    else:
+        for task, score in screening.scores.items():
+            print(say("judge.score", task=say[f"task.{task}"], score=score))
+        if screening.windows > 1:
+            print(say("judge.windows", windows=screening.windows))
+        if screening.evidence:
+            print(say("judge.evidence", evidence=", ".join(screening.evidence)))
+    if decision.actions:
+        print(say("judge.harmful", actions=deeds(decision.actions, say)))
+        for finding in decision.findings:
+            if finding.matched:
+                print(f"  {finding.rule}: {because(finding.why, say)}")
+    else:
+        print(say["judge.harmless"])
+
+
+async def explain(text: str, config: "Config", say: Texts, *, guard: str | None, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.cli.guarding.shown import decision_json
+    from bot.wording.reasons import because, deeds
+
+    _, decision = await _decide(text, None, config, say, guard)
+    if as_json:
+        print_json(decision_json(decision, say))
+        return
+    table = Table(title=say["rules.title"], title_justify="left")
+    for column in ("rule", "mode", "matched", "why"):
+        table.add_column(say[f"rules.{column}"])
+    for finding in decision.findings:
+        matched = say["rules.yes" if finding.matched else "rules.no"]
+        table.add_row(finding.rule, say[f"rules.{finding.mode}"], matched, because(finding.why, say))
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print(deeds(decision.actions, say))
+
+
+async def _decide(
+    text: str, response: str | None, config: "Config", say: Texts, guard: str | None
+) -> tuple[Screening, "Decision"]:
+    """As a plain member's message in a live community; with a response: as the answer of a bot."""
+    from bot.app import guards
+    from bot.core.rules.policy import Watch, decide
+
+    exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
+    async with guards.guard(config, say, guard) as chosen:
+        (screening,) = await chosen.judge([exchange])
+    now = datetime.now(UTC)
+    message = Message(
+        ref=MessageRef(Platform.REHEARSAL, "-", "-"),
+        community_id="-",
+        author=Author(id="-", bot=response is not None),
+        sent_at=now,
+        text=text if response is None else response,
+        prompt=None if response is None else text,
+        mentions=text.count("@"),
+    )
+    return screening, decide(message, screening, config.policy.in_mode(Watch.LIVE), at=now)

@@ -1,0 +1,45 @@
+"""A language's sentences -> the typer applications that commands declare themselves on, and the options they share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:  # pydantic: not for `--help`
+    from bot.config import Config
+
+DEFAULT_CONFIG = Path("config.toml")
+DEFAULT_SCORES = Path("jikimi-scores")
+
+
+class Line:
+    """`app` holds the commands and the groups `rules`, `keys` and `bench`; `config`, `json`, `guard` and `scores` are
+    options: Annotated[Path | None, line.config]."""
+
+    def __init__(self, say: Texts) -> None:
+        self.say = say
+        self.app = typer.Typer(
+            help=say["help.app"],
+            no_args_is_help=True,
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
+        )
+        self.rules, self.keys, self.bench = (self._group(name) for name in ("rules", "keys", "bench"))
+        self.config = typer.Option("--config", help=say["help.config"], show_default=False)
+        self.json = typer.Option("--json", help=say["help.json"])
+        self.guard = typer.Option("--guard", help=say["help.judge_guard"], show_default=False)
+        self.scores = typer.Option("--scores", help=say["help.eval_scores"])
+
+    def _group(self, name: str) -> typer.Typer:
+        group = typer.Typer(help=self.say[f"help.{name}"], no_args_is_help=True)
+        self.app.add_typer(group, name=name)
+        return group
+
+    def settings(self, path: Path | None) -> "Config":
+        """What a command was given with `config`, else what lies here, else the defaults."""
+        from bot.config import load
+
+        return load(path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None), self.say)

@@ -1,0 +1,1 @@
+"""Reports from the record, and what became of those that were sent."""

@@ -1,0 +1,63 @@
+"""`jikimi deliveries`: what reports were sent, failed or were skipped, and why -> a table, the newest first."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.line import Line
+from bot.cli.shown import print_json
+from bot.core.reporting.delivery.delivery import Delivery
+from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
+
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.app.command("deliveries", help=say["help.deliveries"])
+    def command(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.deliveries_community"], show_default=False)
+        ] = None,
+        limit: Annotated[int, typer.Option("--limit", min=1, help=say["help.deliveries_limit"])] = 50,
+        config: Annotated[Path | None, line.config] = None,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(deliveries(line.settings(config), say, community=community, limit=limit, as_json=as_json))
+
+
+async def deliveries(config: "Config", say: Texts, *, community: str | None, limit: int, as_json: bool) -> None:
+    from bot.app import reporting
+
+    async with reporting.delivered(config) as delivered:
+        found = await delivered.latest(limit, community)
+    if as_json:
+        print_json({"deliveries": [_row(one) for one in found]})
+        return
+    if not found:
+        print(say["delivery.none"])
+    for one in found:
+        why = say.sentences.get(f"delivery.{one.reason}", one.reason)
+        kind, state = say[f"delivery.kind.{one.kind}"], say[f"delivery.state.{one.state}"]
+        words = (f"{one.due:%Y-%m-%d %H:%M}Z", str(one.platform), one.community_id, kind, one.period, state, why)
+        print("  ".join(word for word in words if word))
+
+
+def _row(one: Delivery) -> dict[str, object]:
+    return {
+        "platform": one.platform,
+        "community": one.community_id,
+        "kind": one.kind,
+        "period": one.period,
+        "due": one.due.isoformat(),
+        "state": one.state,
+        "attempts": one.attempts,
+        "started_at": one.started_at and one.started_at.isoformat(),
+        "finished_at": one.finished_at and one.finished_at.isoformat(),
+        "receipt": one.receipt,
+        "reason": one.reason,
+    }

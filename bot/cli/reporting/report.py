@@ -1,0 +1,91 @@
+"""`jikimi report`: a community and a period -> the report's files in a folder, from the database alone."""
+
+import asyncio
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.line import Line
+from bot.core.base.errors import Broken
+from bot.core.chat.message import Platform
+from bot.core.chat.post import Edition
+from bot.core.reporting.periods import Period, Span, latest, parse
+from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.core.communities.community import Community
+
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.app.command("report", help=say["help.report"])
+    def command(
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.report_community"], show_default=False)
+        ] = None,
+        week: Annotated[str | None, typer.Option("--week", help=say["help.report_week"], show_default=False)] = None,
+        day: Annotated[str | None, typer.Option("--day", help=say["help.report_day"], show_default=False)] = None,
+        month: Annotated[str | None, typer.Option("--month", help=say["help.report_month"], show_default=False)] = None,
+        first: Annotated[str | None, typer.Option("--from", help=say["help.report_from"], show_default=False)] = None,
+        last: Annotated[str | None, typer.Option("--to", help=say["help.report_to"], show_default=False)] = None,
+        out: Annotated[Path, typer.Option("--out", help=say["help.report_out"])] = Path(),
+        names: Annotated[bool, typer.Option("--names", help=say["help.report_names"])] = False,
+        config: Annotated[Path | None, line.config] = None,
+    ) -> None:
+        period = f"{first}..{last}" if first and last else week or day or month
+        asyncio.run(report(line.settings(config), say, community=community, period=period, out=out, unmasked=names))
+
+
+async def report(
+    config: "Config", say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
+) -> None:
+    """`period`: a `Period.name`; None: last week."""
+    from bot.app import reporting
+    from bot.core.reporting.building import report_on
+
+    gc.disable()  # a short life that needs all it has made to its end
+    async with reporting.chronicle(config) as (chronicle, communities):
+        chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
+        days = _period(period, chosen.timezone or config.defaults.timezone, say)
+        made = await report_on(chronicle, chosen.id, chosen.name or chosen.id, days)
+    edition = reporting.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
+    print(edition.text)
+    if edition.remark:
+        print(edition.remark)
+    print(say("report.written", paths=", ".join(_write(edition, out))))
+
+
+def _write(edition: Edition, out: Path) -> list[str]:
+    files = (edition.picture, *edition.files)
+    out.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        (out / file.name).write_bytes(file.content)
+    return [str(out / file.name) for file in files]
+
+
+def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence["Community"], say: Texts) -> "Community":
+    """By id or by name, with its settings."""
+    from bot.core.communities.community import Community
+
+    ids = {community.name: community.id for community in settings if community.name}
+    id_ = ids.get(wanted or "", wanted) or (known[0] if len(known) == 1 else None)
+    if id_ is None or id_ not in known:
+        raise Broken(say("report.no_community", given=wanted or "-", known=", ".join(known) or say["report.none"]))
+    blank = Community(platform=Platform.REHEARSAL, id=id_)
+    return next((community for community in settings if community.id == id_), blank)
+
+
+def _period(name: str | None, timezone: str, say: Texts) -> Period:
+    if name is None:
+        from bot.app import tools
+
+        return latest(Span.WEEK, tools.clock().now(), timezone)
+    try:
+        return parse(name, timezone)
+    except ValueError:
+        raise Broken(say("report.no_period", given=name)) from None

@@ -1,0 +1,152 @@
+"""What is wrong with a configuration, or could be better -> sentences that name the key and say what to change."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from bot.config.rules import preset
+from bot.config.sections import Config
+from bot.core.text.catalogue import Texts
+from bot.core.text.patterns import is_linear, objection
+
+#: What pydantic calls a value of the wrong kind -> what check.kind calls the right one.
+_KINDS: Mapping[str, str] = {
+    "float_type": "number",
+    "int_type": "whole",
+    "int_from_float": "whole",
+    "string_type": "string",
+    "bool_type": "flag",
+    "list_type": "list",
+    "model_type": "table",
+    "dict_type": "table",
+}
+
+
+def explained(problem: ErrorDetails, say: Texts) -> tuple[str, str]:
+    """The key, and what is wrong with what stands there."""
+    location = problem["loc"]
+    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return key, _why(problem, "***" if _is_confidential(location) else None, say)
+
+
+def _why(problem: ErrorDetails, hidden: str | None, say: Texts) -> str:
+    kind, facts = problem["type"], problem.get("ctx", {})
+    given = hidden or json.dumps(problem["input"], ensure_ascii=False, default=str)
+    match kind:
+        case "extra_forbidden":
+            *table, name = problem["loc"]
+            close = difflib.get_close_matches(str(name), _keys(table), n=1)
+            return say("check.unknown_key", hint=say("check.unknown_hint", name=close[0]) if close else "")
+        case "literal_error":
+            return say("check.choice", given=given, choices=facts["expected"].replace(" or ", ", "))
+        case "missing":
+            return say["check.missing"]
+        case "too_short" | "string_too_short":
+            return say["check.empty"]
+        case "greater_than_equal" | "greater_than":
+            return say("check.range_low", given=given, bound=facts.get("ge", facts.get("gt")))
+        case "less_than_equal" | "less_than":
+            return say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
+        case _ if kind in _KINDS:
+            return say("check.kind", given=given, kind=say[f"check.{_KINDS[kind]}"])
+        case "duration" | "action" | "timezone" | "address" | "listen" | "channel":
+            return say(f"check.{kind}", given=hidden or facts["given"])
+        case _:
+            return say("check.other", why=problem["msg"])
+
+
+def in_rules(config: Config, say: Texts) -> str | None:
+    """The first rule that cannot be read, can never match or can never matter."""
+    return next(chain(_in_each_rule(config, say), _among_rules(config, say)), None)
+
+
+def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
+    names = [written.name for written in config.rules]
+    for written in config.rules:
+        rule = written.rule()
+        if names.count(rule.name) > 1:
+            yield say("check.duplicate", rule=rule.name)
+        if not rule.when:
+            yield say("check.empty_condition", rule=rule.name)
+        if not rule.then:
+            yield say("check.no_action", rule=rule.name)
+        if why := rule.contradiction():
+            yield say("check.contradiction", rule=rule.name, why=why)
+        for text in written.texts:
+            if not text.group and not text.any_of:
+                yield say("check.empty_text", rule=rule.name)
+            for pattern in (*text.any_of, *text.unless):
+                if problem := objection(pattern, allow=True):
+                    code, said = problem
+                    why = say(f"pattern.{code}", why=said)
+                    yield say("check.regex", rule=rule.name, pattern=pattern, why=why)
+
+
+def _among_rules(config: Config, say: Texts) -> Iterator[str]:
+    known = [rule.name for rule in preset(config.defaults.preset)]
+    for name in config.defaults.disabled_rules:
+        if name not in known:
+            yield say("check.unknown_rule", given=name, names=", ".join(known))
+    own = {rule.name for rule in config.rules}
+    rules = config.policy.rules
+    for place, later in enumerate(rules):
+        for earlier in rules[:place]:
+            if own & {later.name, earlier.name} and earlier.makes_pointless(later):
+                yield say("check.pointless", rule=later.name, earlier=earlier.name)
+
+
+def warnings(config: Config, say: Texts) -> list[str]:
+    """A sentence about everything that works, but not as well as it could."""
+    renamed = [say("check.renamed", old=old, new=new) for old, new in config.renamed]
+    slow = [
+        say("check.slow_regex", rule=rule.name, pattern=pattern)
+        for rule in config.rules
+        for text in rule.texts
+        for pattern in (*text.any_of, *text.unless)
+        if not is_linear(pattern)
+    ]
+    return renamed + slow
+
+
+def _is_confidential(location: Sequence[str | int]) -> bool:
+    """Whether what stands there may hold a password: a key that does, or a section with such a key."""
+    fields = list(_fields(location))
+    return any(map(_hides, fields)) or (bool(fields) and any(map(_hides, _below(fields[-1]).values())))
+
+
+def _keys(location: Sequence[str | int]) -> list[str]:
+    """The known keys of the table at a location."""
+    fields = list(_fields(location))
+    return list(_below(fields[-1]) if fields else _named(Config))
+
+
+def _fields(location: Sequence[str | int]) -> Iterator[FieldInfo]:
+    """From the whole configuration down to a location, as far as it is known."""
+    known = _named(Config)
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if part not in known:
+            return
+        yield known[part]
+        known = _below(known[part])
+
+
+def _below(field: FieldInfo) -> dict[str, FieldInfo]:
+    candidates = (field.annotation, *get_args(field.annotation))
+    table = next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
+    return _named(table) if table else {}
+
+
+def _named(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in table.model_fields.items()}
+
+
+def _hides(field: FieldInfo) -> bool:
+    return field.annotation is SecretStr or not field.repr

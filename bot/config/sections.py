@@ -1,0 +1,293 @@
+"""Every section and key of a configuration: what it means, in which unit, and what holds where it is left out; and the
+policies and schedules that follow from them."""
+
+import hashlib
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
+
+from bot.config.renamed import Renamed, renew
+from bot.config.rules import Preset, RuleSettings, preset
+from bot.config.values import (
+    CONFIDENTIAL,
+    Address,
+    ChannelId,
+    Duration,
+    Listen,
+    Probability,
+    Table,
+    Token,
+    Zone,
+)
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
+from bot.core.rules.policy import Policy, Watch
+
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class StorageSettings(Table):
+    """[storage]: where everything is kept."""
+
+    url: Annotated[str, CONFIDENTIAL] = "sqlite:///jikimi.db"
+    """`sqlite:///PATH`, relative to the current folder, or `postgresql://USER:PASSWORD@HOST/NAME`."""
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password, wherever in it that stands."""
+        without = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", self.url)
+        return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", r"\1***", without, flags=re.IGNORECASE)
+
+
+class GuardSettings(Table):
+    """[guard]: which guard judges, and where a guard model runs."""
+
+    name: str = "embedded"
+    """One of `jikimi guards`. "embedded" needs no GPU; "cascade" is embedded first, then `second`."""
+
+    engine: Literal["server", "vllm"] = "server"
+    """Where a guard model runs: `vllm serve` over HTTP, or vLLM in this process."""
+
+    mode: Literal["classify", "generate"] = "classify"
+    """With engine "vllm": read the scores of the first token (fastest), or let the model write its answer."""
+
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """With engine "vllm": the share of the GPU's memory, above 0, up to 1."""
+
+    servers: Annotated[list[Address], Field(min_length=1, repr=False)] = ["http://127.0.0.1:8000"]
+    """With engine "server": the addresses of servers of the same model. One that is away is left out."""
+
+    token: Token = SecretStr("")
+    """The servers' `--api-key`; empty: none is sent."""
+
+    model: str = ""
+    """The model's name or folder, for servers the name they serve it by; empty: the published one."""
+
+    revision: str = ""
+    """The model's revision, kept with every verdict; empty: the published one."""
+
+    tokenizer: str = ""
+    """The model's tokenizer.json or its folder: servers get token ids then. Empty: they get text."""
+
+    timeout: Duration = timedelta(seconds=10)
+    """How long a server may take for one request."""
+
+    calibration: str = ""
+    """A file written by `jikimi calibrate`; empty: raw scores."""
+
+    second: str = "wildguard-ko"
+    """With name "cascade": the guard that is asked second."""
+
+    skip_below: Probability = 0.05
+    """With name "cascade": the embedded guard's score, 0 to 1, below which the second is not asked."""
+
+    sample: Probability = 0.02
+    """With name "cascade": the share, 0 to 1, of the skipped that it is asked about all the same."""
+
+
+class CommunityDefaults(Table):
+    """[defaults]: what holds for a community that has set nothing."""
+
+    preset: Preset = "balanced"
+    """The shipped rules."""
+
+    mode: Literal["watch", "live"] = "watch"
+    """Whether moderators are only shown what would be done, or it is done."""
+
+    language: Literal["ko", "en"] = "ko"
+    """What moderators and members are spoken to in."""
+
+    timezone: Zone = "Asia/Seoul"
+    """IANA name, for reports and times of day."""
+
+    late_after: Duration = timedelta(minutes=10)
+    """The age from which a message is still judged, and nobody punished for it."""
+
+    alarm_after: Duration = timedelta(seconds=10)
+    """How long the guard or the database must be away before moderators are told."""
+
+    exempt_roles: list[str] = []
+    """Roles that no rule applies to, by name or id."""
+
+    exempt_channels: list[str] = []
+    """Channels that no rule applies to, by name or id."""
+
+    disabled_rules: list[str] = []
+    """Names of the preset's rules that are switched off."""
+
+
+class DiscordSettings(Table):
+    """[discord]"""
+
+    token: Token = SecretStr("")
+    """The bot's token; empty: Discord is off."""
+
+    api_url: Annotated[str, CONFIDENTIAL] = "https://discord.com/api/v10"
+    """Base URL of the REST API, for a proxy or a test server."""
+
+    gateway_url: Annotated[str, CONFIDENTIAL] = ""
+    """URL of the gateway; empty: the one that Discord names."""
+
+    shard_ids: list[int] = []
+    """The shards of this process; empty: all."""
+
+    shard_count: Annotated[int, Field(ge=0)] = 0
+    """The shards of all processes together, needed with `shard_ids`; 0: Discord decides."""
+
+    member_names: bool = False
+    """Whether members' names are judged, too; needs the SERVER MEMBERS INTENT."""
+
+
+class TelegramSettings(Table):
+    """[telegram]"""
+
+    token: Token = SecretStr("")
+    """The bot's token; empty: Telegram is off."""
+
+    api_url: Annotated[Address, CONFIDENTIAL] = "https://api.telegram.org"
+    """Base URL of the Bot API, for an own Bot API server."""
+
+    webhook_url: Annotated[str, CONFIDENTIAL] = ""
+    """The public https:// address to which Telegram brings updates; empty: they are polled for."""
+
+    webhook_listen: str = "127.0.0.1:8443"
+    """HOST:PORT at which what comes to `webhook_url` arrives."""
+
+
+class BotSettings(Table):
+    """[bots]: what other bots say, LLM bots above all."""
+
+    quiet: Duration = timedelta(seconds=4)
+    """An answer that is written by editing is complete after so much quiet."""
+
+    longest: Duration = timedelta(seconds=30)
+    """After how long it is judged at the latest, complete or not."""
+
+    judge_every: Annotated[int, Field(ge=1)] = 500
+    """The characters by which it grows between two looks at it while it is written."""
+
+    judge_others: bool = False
+    """Whether what bots say that answer nobody is scored like a person's message."""
+
+    owners: dict[str, ChannelId] = {}
+    """A bot's id -> the id of the channel in which its owner is told."""
+
+
+class HttpSettings(Table):
+    """[http]: the HTTP API."""
+
+    listen: Listen = ""
+    """HOST:PORT of the API; empty: off."""
+
+    metrics_listen: Listen = ""
+    """HOST:PORT of /metrics alone, which asks for no key; empty: at `listen`, too."""
+
+    per_second: Annotated[int, Field(ge=1)] = 20
+    """Requests a second of one key; every 1,000 characters of a text count as one more."""
+
+    deadline: Duration = timedelta(seconds=5)
+    """How long a verdict may take; after that the answer is 503, never "safe"."""
+
+
+class ReportSettings(Table):
+    """[report]: when moderators read how it went; communities may set their own."""
+
+    day: Literal[Day, "off"] = "monday"
+    """The day of the weekly report."""
+
+    hour: Annotated[int, Field(ge=0, le=23)] = 9
+    """The hour of the day, 0 to 23, at which reports are posted, in the community's time zone."""
+
+    daily: bool = False
+    """Whether there is a digest of yesterday at that hour, too."""
+
+    alert_at: Annotated[int, Field(ge=0)] = 30
+    """So many incidents within `alert_within` are told at once; 0: never."""
+
+    alert_within: Duration = timedelta(minutes=10)
+    """The time in which `alert_at` incidents make an alert."""
+
+    alert_pause: Duration = timedelta(hours=6)
+    """The least time between two alerts of a community."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes that draw reports, 1 to 64."""
+
+
+class Config(Table):
+    """Everything a user can set. `policy` is what the defaults make of a community that has set nothing."""
+
+    storage: StorageSettings = StorageSettings()
+    guard: GuardSettings = GuardSettings()
+    defaults: CommunityDefaults = CommunityDefaults()
+    discord: DiscordSettings = DiscordSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    bots: BotSettings = BotSettings()
+    http: HttpSettings = HttpSettings()
+    report: ReportSettings = ReportSettings()
+    rules: list[RuleSettings] = []
+    _renamed: tuple[Renamed, ...] = PrivateAttr(())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _renew(cls, content: object, check: ModelWrapValidatorHandler[Self]) -> Self:
+        content, renamed = renew(content)
+        config = check(content)
+        config._renamed = renamed
+        return config
+
+    @property
+    def renamed(self) -> tuple[Renamed, ...]:
+        """The keys that stood in it under the names of a version before."""
+        return self._renamed
+
+    @property
+    def policy(self) -> Policy:
+        return self.policy_of(None)
+
+    def policy_of(self, community: Community | None, mode: Watch | None = None) -> Policy:
+        """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
+        defaults, asked = self.defaults, community or Community(platform=Platform.REHEARSAL, id="")
+        taken = {one.name for one in self.rules} | set(defaults.disabled_rules)
+        shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)
+        chosen = (*self.rules, *(one for one in shipped if one.name not in taken))
+        rules = [one.with_bar(asked.thresholds.get(one.name)) for one in chosen]
+        return Policy(
+            rules=tuple(one.rule() for one in rules),
+            version=_fingerprint(defaults, self.bots, *rules),
+            mode=mode or asked.mode or Watch(defaults.mode),
+            exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
+            exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
+            late_after=defaults.late_after,
+            language=asked.language or defaults.language,
+            timezone=asked.timezone or defaults.timezone,
+            bots=asked.bots,
+            bot_owners=self.bots.owners | dict(asked.bot_owners),
+            judge_other_bots=self.bots.judge_others,
+        )
+
+    def schedule_of(self, community: Community) -> Schedule:
+        """When a community gets which report; one that has taken the bot out gets none."""
+        report = self.report
+        on = "off" if community.left_at else community.report_day or report.day
+        daily = report.daily if community.daily_digest is None else community.daily_digest
+        return Schedule(
+            timezone=community.timezone or self.defaults.timezone,
+            weekday=DAYS.index(on) if on in DAYS else None,
+            hour=report.hour if community.report_hour is None else community.report_hour,
+            daily=daily and community.left_at is None,
+            burst=Burst(
+                incidents=report.alert_at if community.alert_at is None else community.alert_at,
+                within=report.alert_within,
+                apart=report.alert_pause,
+            ),
+        )
+
+
+def _fingerprint(*parts: BaseModel) -> str:
+    """Names this exact content, the same in every process."""
+    # Not as JSON: there, two actions without parameters are alike.
+    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""When communities want which report, and how each gets there once."""

@@ -1,0 +1,118 @@
+"""Communities' schedules -> alarms that are set; alarms that go off -> deliveries that are planned."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Bell, patiently
+from bot.core.chat.message import Platform
+from bot.core.chat.ports import Bookmarks
+from bot.core.communities.community import Community
+from bot.core.communities.ports import Communities
+from bot.core.reporting.delivery.delivery import Delivery
+from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.ports import Chronicle, Deliveries, Timetable
+
+Key = tuple[Platform, str]
+
+PLACE = "reports"  # the bookmark: all that was due up to that instant is planned
+
+_QUARTER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduler:
+    """What is due follows from settings and from how far was planned; alarms only wake. Planning twice changes nothing,
+    so that several processes may each do it. `changed` says whose settings have changed."""
+
+    communities: Communities
+    schedule_of: Callable[[Community], Schedule]
+    timetable: Timetable
+    deliveries: Deliveries
+    chronicle: Chronicle
+    bookmarks: Bookmarks
+    clock: Clock
+    planned: Bell  # the courier's
+    _changed: "asyncio.Queue[Key]" = field(default_factory=asyncio.Queue)
+    _armed: dict[Key, datetime] = field(default_factory=dict)
+
+    def changed(self, key: Key) -> None:
+        self._changed.put_nowait(key)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await patiently(self._begin, self.clock)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._listen())
+            both.create_task(self._follow())
+
+    async def _listen(self) -> None:
+        async for ringing in self.timetable.rings():
+            await patiently(partial(self._plan, ringing), self.clock)
+
+    async def _follow(self) -> None:
+        while True:
+            keys = {await self._changed.get()}
+            while not self._changed.empty():
+                keys.add(self._changed.get_nowait())
+            await patiently(partial(self._arm, keys), self.clock)
+
+    async def _begin(self) -> None:
+        """What came due while no process was there, and the first alarm of everybody."""
+        since = await self._planned_up_to()
+        await self._plan(dict.fromkeys(await self._known(), since))
+
+    async def _planned_up_to(self) -> datetime:
+        """A database from before there was a bookmark tells by its newest delivery."""
+        if place := await self.bookmarks.place(PLACE):
+            return datetime.fromisoformat(place)
+        return min([self.clock.now(), *(one.due for one in await self.deliveries.latest(1))])
+
+    async def _plan(self, ringing: Mapping[Key, datetime]) -> None:
+        """What has come due since the given instants. First written down, then set anew: who dies in between, finds it
+        by the bookmark."""
+        now, known = self.clock.now(), await self._known()
+        end = datetime.fromtimestamp(now.timestamp() // _QUARTER.total_seconds() * _QUARTER.total_seconds(), now.tzinfo)
+        sizes = await self.chronicle.sizes(end - timedelta(days=7), end)
+
+        def due() -> list[Delivery]:
+            return [
+                Delivery(
+                    platform=platform,
+                    community_id=id_,
+                    kind=due.kind,
+                    period=due.period.name,
+                    due=due.at,
+                    size=sizes.get(id_, 0),
+                )
+                for (platform, id_), since in ringing.items()
+                if (platform, id_) in known
+                for due in self.schedule_of(known[platform, id_]).overdue(since, now)
+            ]
+
+        await self.deliveries.plan(await asyncio.to_thread(due))
+        await self._set(ringing.keys(), known, now)
+        self.planned.ring()
+
+    async def _arm(self, keys: Collection[Key]) -> None:
+        await self._set(keys, await self._known(), self.clock.now())
+
+    async def _set(self, keys: Collection[Key], known: Mapping[Key, Community], now: datetime) -> None:
+        """Wake for whatever these get next. One that is not yet planned holds the bookmark back."""
+
+        def following() -> dict[Key, datetime | None]:
+            return {key: self.schedule_of(known[key]).next(now) if key in known else None for key in keys}
+
+        alarms = await asyncio.to_thread(following)
+        await self.timetable.arm(alarms)
+        for key, at in alarms.items():
+            self._armed.pop(key, None)
+            if at is not None:
+                self._armed[key] = at
+        await self.bookmarks.put(PLACE, min([now, *self._armed.values()]).isoformat())
+
+    async def _known(self) -> dict[Key, Community]:
+        return {(community.platform, community.id): community for community in await self.communities.all()}

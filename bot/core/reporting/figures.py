@@ -1,0 +1,173 @@
+"""What the record holds about a period, as reports need it: counts of messages, and its incidents one by one.
+
+Messages belong to the period in which they were sent, incidents to the one in which they were decided. Every number
+about incidents can be traced: it is the length of a tuple of incident numbers, or a sum of such.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.answers.counting import PairCounts
+from bot.core.communities.journal import Amendment, Outage
+from bot.core.guarding.verdict import Route
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import ACTIONS, Done, Gone, Weight
+
+#: How much of an answer of a bot an incident shows (characters).
+LONGEST_EXAMPLE = 120
+
+#: Kinds of actions that members notice: an incident with one of them was acted on.
+FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {
+    "restore", "lift", "notice", "tell_owner", "answer"
+}  # fmt: skip
+_DONE = frozenset({Done.kind, Gone.kind})
+_UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action and its state: an outcome's kind, or "planned" or "started"; `reason` is why it was refused."""
+
+    kind: str
+    state: str
+    reason: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        return self.state in _DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The call that closed an incident's review."""
+
+    call: Call
+    moderator: str  # the name
+    at: datetime
+
+    @property
+    def is_upheld(self) -> bool:
+        return self.call in _UPHELD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A bot's answer and what it was asked (None: nobody could see it), masked."""
+
+    harm: float  # 0..1
+    prompt: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One incident as a report needs it; never the text of a person's message, and a bot's answer only masked."""
+
+    id: int
+    decided_at: datetime
+    sent_at: datetime
+    channel: str
+    author: str
+    channel_name: str = ""
+    author_name: str = ""
+    bot: bool = False
+    rule: str | None = None  # the first live rule that matched
+    rules: tuple[str, ...] = ()  # every live rule that matched
+    shadow: tuple[str, ...] = ()  # rules that would have matched, had they been live
+    score: float | None = None  # the worst harm score, 0..1
+    bar: float | None = None  # the threshold of `rule`
+    categories: tuple[str, ...] = ()
+    unscreened: bool = False
+    late: bool = False  # judged too late to sanction anybody
+    deeds: tuple[Deed, ...] = ()
+    withheld: tuple[str, ...] = ()  # kinds of actions that were held back
+    policy: str = ""
+    ruling: Ruling | None = None
+    answer: Answer | None = None  # where a bot's answer was judged
+    appealed: bool = False  # its author objected
+
+    @property
+    def is_acted(self) -> bool:
+        return any(deed.is_done and deed.kind in FELT for deed in self.deeds)
+
+    @property
+    def is_overturned(self) -> bool:
+        return self.ruling is not None and not self.ruling.is_upheld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The few figures by which periods are compared. Messages: seen, judged. Incidents of live rules: the rest;
+    `actions` counts what was really done."""
+
+    seen: int = 0
+    judged: int = 0
+    answers: int = 0  # of bots, judged
+    unsafe_answers: int = 0
+    flagged: int = 0
+    acted: int = 0
+    reviewed: int = 0
+    overturned: int = 0
+    actions: Mapping[str, int] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)
+    categories: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What still waits for a moderator: incidents of the last four weeks of a period, and of the period itself, that
+    were shown to them, closed by nobody, and not withdrawn."""
+
+    count: int = 0
+    oldest: int | None = None  # its number
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All that the record holds about start <= t < end in one community. `seen` counts revisions of messages that
+    were sent, `waiting` those of them that are not settled yet, `judged` those that the guard scored, `late` those
+    decided more than ten minutes after they were sent."""
+
+    start: datetime
+    end: datetime
+    seen: int = 0
+    waiting: int = 0
+    judged: int = 0
+    unscreened: int = 0
+    late: int = 0
+    routes: Mapping[Route, int] = field(default_factory=dict)  # messages that a cascade of guards judged
+    by_quarter: Mapping[datetime, int] = field(default_factory=dict)  # messages; the quarter hour begins at the key
+    by_channel: Mapping[str, int] = field(default_factory=dict)  # messages
+    by_bot: Mapping[str, int] = field(default_factory=dict)  # messages of bots, by author
+    pairs: Mapping[str, PairCounts] = field(default_factory=dict)  # judged answers of bots, by author
+    bot_names: Mapping[str, str] = field(default_factory=dict)  # of every bot that was ever seen there
+    latency: Mapping[float, int] = field(default_factory=dict)  # messages decided within so many milliseconds
+    entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
+    backlog: Backlog = field(default_factory=Backlog)
+    outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
+    amendments: tuple[Amendment, ...] = ()
+
+    @property
+    def live(self) -> tuple[Entry, ...]:
+        """Without those that only rules in shadow mode matched."""
+        return tuple(entry for entry in self.entries if entry.rule)
+
+    @property
+    def totals(self) -> Totals:
+        entries = self.live
+        return Totals(
+            seen=self.seen,
+            judged=self.judged,
+            answers=sum(counts.judged for counts in self.pairs.values()),
+            unsafe_answers=sum(counts.unsafe for counts in self.pairs.values()),
+            flagged=len(entries),
+            acted=sum(entry.is_acted for entry in entries),
+            reviewed=sum(entry.ruling is not None for entry in entries),
+            overturned=sum(entry.is_overturned for entry in entries),
+            actions=Counter(deed.kind for entry in entries for deed in entry.deeds if deed.is_done),
+            rules=Counter(entry.rule or "" for entry in entries),
+            categories=Counter(name for entry in entries for name in entry.categories),
+        )
