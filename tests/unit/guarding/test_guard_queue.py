@@ -21,7 +21,8 @@ def run(
 ) -> None:
     async def main() -> None:
         guard, clock = ScriptedGuard(), ManualClock()
-        queue = GuardQueue(guard=guard, clock=clock, **{"batch": 2, "lanes": 1, **options})
+        given: dict[str, Any] = {"guard": guard, "clock": clock, "batch": 2, "lanes": 1} | options
+        queue = GuardQueue(**given)
         serving = asyncio.create_task(queue.run())
         try:
             await scenario(queue, guard, clock)
