@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import structlog
 
-from bot.core.rules.conditions import Group, Text, Words
+from bot.core.rules.conditions import Group, Sought, Words
 
 PATIENCE = 1.0  # seconds for one search
 IN_LINE = 5.0  # seconds until its turn comes, and the process has started
@@ -39,7 +39,7 @@ class ExpressionWorker:
     ) -> None:
         await self._kill()
 
-    async def find(self, text: Text, content: str) -> Words:
+    async def find(self, text: Sought, content: str) -> Words:
         """Raises TimeoutError."""
         trusted = text.trusted().group
         assert trusted
@@ -98,7 +98,7 @@ def _serve() -> None:
     print(flush=True)  # ready
     for line in sys.stdin.buffer:
         any_of, unless, content = json.loads(line)
-        sought: Any = Text(group=Group(name="", any_of=tuple(any_of), unless=tuple(unless)))
+        sought: Any = Sought(group=Group(name="", any_of=tuple(any_of), unless=tuple(unless)))
         print(json.dumps(sought.find(content)), flush=True)
 
 

@@ -5,11 +5,11 @@ number in `v` and a reader for the old one.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, NamedTuple, assert_never, get_type_hints
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,28 +28,7 @@ from bot.core.chat.message import (
     Platform,
 )
 from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
-from bot.core.rules.actions import (
-    Action,
-    Answer,
-    Ban,
-    CalledOff,
-    Delete,
-    Done,
-    Escalate,
-    Flag,
-    Gone,
-    Kick,
-    Lift,
-    Notice,
-    Outcome,
-    Refused,
-    Restore,
-    Retract,
-    TellOwner,
-    Timeout,
-    Unconfirmed,
-    Warn,
-)
+from bot.core.rules.actions import ACTIONS, Action, CalledOff, Done, Gone, Outcome, Refused, Unconfirmed
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage.tables import AnyRow, plain, writable
@@ -134,11 +113,12 @@ class _Screening(_Stored):
 
 
 class _Action(_Stored):
+    """Its kind and, under the names of `_PARAMETERS`, the fields of its class."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, bool | int | str]
+
     kind: str
-    lasting_us: int | None = None  # of a time-out, microseconds
-    receipt: str | None = None  # of what is to be retracted
-    channel: str | None = None  # in which a bot's owner is told
-    accepted: bool | None = None  # of an answer to an appeal
 
 
 class _Reason(_Stored):
@@ -160,9 +140,30 @@ class _Decision(_Stored):
     thresholds: dict[str, float] = Field(default_factory=dict)
 
 
-#: The actions with nothing to store beside their kind.
-_PLAIN_ACTIONS: dict[str, Action] = {
-    action.kind: action for action in (Flag(), Escalate(), Delete(), Notice(), Warn(), Kick(), Ban(), Restore(), Lift())
+class _Parameter(NamedTuple):
+    """How a field of an action is stored."""
+
+    name: str
+    stored: type[str | int]
+    write: Callable[[Any], str | int]
+    read: Callable[[Any], Any]
+
+
+def _parameter(field: str, kind: object) -> _Parameter:
+    if kind is timedelta:
+        return _Parameter(f"{field}_us", int, lambda span: span // _MICROSECOND, lambda us: us * _MICROSECOND)
+    if kind is str:
+        return _Parameter(field, str, writable, str)
+    if kind is bool:
+        return _Parameter(field, bool, bool, bool)
+    raise TypeError(f"no stored form for an action's {field}: {kind}")
+
+
+_MICROSECOND = timedelta(microseconds=1)
+_ACTIONS = {action.kind: action for action in ACTIONS}
+_PARAMETERS = {
+    action.kind: {one.name: _parameter(one.name, get_type_hints(action)[one.name]) for one in fields(action)}
+    for action in ACTIONS
 }
 
 
@@ -450,8 +451,10 @@ def write_outcome(outcome: Outcome) -> tuple[str, str | None]:
     match outcome:
         case Refused(note) | Done(note):
             return outcome.kind, writable(note) or None
-        case _:
+        case Gone() | Unconfirmed() | CalledOff():
             return outcome.kind, None
+        case _:
+            assert_never(outcome)
 
 
 def read_outcome(state: str, reason: str | None) -> Outcome | None:
@@ -517,33 +520,18 @@ def _read_why(stored: _Why) -> Why:
 
 
 def _write_action(action: Action) -> _Action:
-    match action:
-        case Timeout(lasting):
-            return _Action(kind=action.kind, lasting_us=lasting // timedelta(microseconds=1))
-        case Retract(receipt):
-            return _Action(kind=action.kind, receipt=writable(receipt))
-        case Answer(accepted):
-            return _Action(kind=action.kind, accepted=accepted)
-        case TellOwner(channel):
-            return _Action(kind=action.kind, channel=writable(channel))
-        case _:
-            return _Action(kind=action.kind)
+    parameters = _PARAMETERS[action.kind].items()
+    given: dict[str, Any] = {one.name: one.write(getattr(action, field)) for field, one in parameters}
+    return _Action(kind=action.kind, **given)
 
 
 def _read_action(stored: _Action) -> Action:
-    match (stored.kind, stored.lasting_us, stored.receipt, stored.channel, stored.accepted):
-        case (Timeout.kind, int(lasting), None, None, None):
-            return Timeout(timedelta(microseconds=lasting))
-        case (Retract.kind, None, str(receipt), None, None):
-            return Retract(receipt)
-        case (TellOwner.kind, None, None, str(channel), None):
-            return TellOwner(channel)
-        case (Answer.kind, None, None, None, bool(accepted)):
-            return Answer(accepted)
-        case (kind, None, None, None, None) if kind in _PLAIN_ACTIONS:
-            return _PLAIN_ACTIONS[kind]
-        case _:
-            raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
+    parameters, given = _PARAMETERS.get(stored.kind), stored.__pydantic_extra__
+    if parameters is None or {name: type(value) for name, value in given.items()} != {
+        one.name: one.stored for one in parameters.values()
+    }:
+        raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
+    return _ACTIONS[stored.kind](**{field: one.read(given[one.name]) for field, one in parameters.items()})
 
 
 @contextmanager

@@ -84,8 +84,8 @@ holders = Table(
 
 
 def _suspicion() -> tuple[Column[int], Column[int]]:
-    """suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not suspected
-    of that. `faults`: NULL where there was never a reason to suspect it."""
+    """flow/suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not
+    suspected of that. `faults`: NULL where there was never a reason to suspect it."""
     return Column("circle", Integer), Column("faults", Integer)
 
 
@@ -110,11 +110,11 @@ messages = Table(
     Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
     Column("score", Float),  # the worst harm score, 0..1
     Column("ms", Float),  # from taking up to deciding, milliseconds
-    Column("body", Text),  # the rest of the message (codec.body), erased when it settles without an incident
+    Column("body", Text),  # the rest of the message (codec.write_body), erased when it settles without an incident
     *_suspicion(),
     UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
 )
-Index("messages_sent", messages.c.sent_at, messages.c.community)
+Index("messages_sent", messages.c.sent_at, messages.c.platform, messages.c.community)
 Index("messages_suspects", messages.c.faults, sqlite_where=_suspected, postgresql_where=_suspected)
 #: What names a revision, and what a message is read from (codec.read_ref, codec.read_message).
 REF = (messages.c.platform, messages.c.channel, messages.c.message, messages.c.revision)
@@ -132,6 +132,7 @@ _aside = text("settled_at IS NULL AND aside_at IS NOT NULL")
 _once_aside = text("aside_at IS NOT NULL")
 Index(
     "messages_waiting",
+    messages.c.platform,
     messages.c.community,
     messages.c.sent_at,
     messages.c.id,
@@ -152,17 +153,18 @@ incidents = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("message", BigInteger, ForeignKey("messages.id"), nullable=False),
+    Column("platform", Text, nullable=False),
     Column("community", Text, nullable=False),
     Column("author", Text),
     Column("rule", Text),
     Column("decided_at", Instant, nullable=False),
-    Column("decision", Text, nullable=False),  # codec.decision
+    Column("decision", Text, nullable=False),  # codec.write_decision
     Column("withdrawn_at", Instant),
     UniqueConstraint("message", name="incidents_message"),
 )
 Index("incidents_decided", incidents.c.decided_at)
-Index("incidents_community", incidents.c.community, incidents.c.decided_at)
-Index("incidents_author", incidents.c.community, incidents.c.author)
+Index("incidents_community", incidents.c.platform, incidents.c.community, incidents.c.decided_at)
+Index("incidents_author", incidents.c.platform, incidents.c.community, incidents.c.author)
 
 #: One row for each action of an incident. `state` goes planned -> started -> the kind of its outcome, and back to
 #: planned when it is postponed: then it sleeps until `not_before`, and the next claim wakes it by erasing that.
@@ -176,7 +178,7 @@ actions = Table(
     Column("community", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("protects", Boolean, nullable=False),
-    Column("args", Text, nullable=False),  # codec.action
+    Column("args", Text, nullable=False),  # codec.write_action
     Column("state", Text, nullable=False),
     Column("reason", Words),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
@@ -190,7 +192,7 @@ actions = Table(
 )
 _open = text("finished_at IS NULL")
 Index("actions_open", actions.c.id, sqlite_where=_open, postgresql_where=_open)
-#: In the words of outbox.py: SQLite knows an index by no others.
+#: In the words of flow/outbox.py: SQLite knows an index by no others.
 _free = text("finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL")
 Index(
     "actions_free",
@@ -237,16 +239,17 @@ communities = Table(
     metadata,
     Column("platform", Text, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("settings", Text, nullable=False),  # codec.community
+    Column("settings", Text, nullable=False),  # settings/communities.py
     Column("version", BigInteger, nullable=False),  # the number of the change that wrote this row
 )
 Index("communities_version", communities.c.version)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
-#: time (tallies.py says which): what a report counts stays small, however many messages there are.
+#: time (flow/tallies.py says which): what a report counts stays small, however many messages there are.
 tallies = Table(
     "tallies",
     metadata,
+    Column("platform", Text, primary_key=True),
     Column("community", Text, primary_key=True),
     Column("quarter", Instant, primary_key=True),
     Column("what", Text, primary_key=True),
@@ -335,7 +338,7 @@ amendments = Table(
 )
 Index("amendments_community", amendments.c.community, amendments.c.at)
 
-#: One row for each other bot of a community (bots.py): what it has done, never what it said.
+#: One row for each other bot of a community (records/bots.py): what it has done, never what it said.
 bots = Table(
     "bots",
     metadata,

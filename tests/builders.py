@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Platform
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Settlement
@@ -17,7 +17,7 @@ class Settable(Protocol):
     """A store of settings, the policies over it, or the desk."""
 
     async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+        self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str
     ) -> Community: ...
 
 
@@ -28,7 +28,7 @@ EVERYWHERE = tuple(Platform)
 
 async def put_settings(place: Settable, community: Community, by: str = "") -> None:
     """Store these settings in place of whatever there was."""
-    await place.change(community.platform, community.id, lambda _: community, by=by)
+    await place.change(community.ref, lambda _: community, by=by)
 
 
 def later(seconds: float) -> datetime:
@@ -42,18 +42,24 @@ def message(
     revision: int = 0,
     channel: str = "general",
     community: str = "cafe",
+    platform: Platform = Platform.REHEARSAL,
     author: str = "minji",
     sent_at: datetime = NOW,
     **more: Any,
 ) -> Message:
     return Message(
-        ref=MessageRef(Platform.REHEARSAL, channel, id, revision),
+        ref=MessageRef(platform, channel, id, revision),
         community_id=community,
         author=Author(id=author),
         sent_at=sent_at,
         text=text,
         **more,
     )
+
+
+def home(id: str = "cafe", platform: Platform = Platform.REHEARSAL) -> CommunityRef:  # noqa: A002
+    """The community of `message(community=id, platform=platform)`."""
+    return CommunityRef(platform, id)
 
 
 def verdict(score: float = 0.0) -> Verdict:

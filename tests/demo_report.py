@@ -23,7 +23,7 @@ async def edition(url: str, language: str) -> Edition:
     await made_up_year.write_year(url, SystemClock())
     async with Database.open(url, SystemClock()) as database:
         week = parse(made_up_year.LAST_WEEK, made_up_year.ZONE.key)
-        report = await report_on(SqlChronicle(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY, week)
+        report = await report_on(SqlChronicle(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY.id, week)
     return ReportPages().edition(report, language)
 
 

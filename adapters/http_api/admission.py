@@ -67,7 +67,7 @@ class Visitor:
             raise Problem("too_many", retry_after=wait)
 
     def speaks_for(self, community: str | None) -> None:
-        if community is not None and community != self.key.community_id:
+        if community is not None and community != self.key.community.id:
             raise Problem("wrong_community", param="community")
 
 

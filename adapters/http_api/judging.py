@@ -85,8 +85,8 @@ class Judging:
         prompt, response = pair
         by_bot = response is not None and bool(response.strip())
         return Message(
-            ref=MessageRef(visitor.key.platform, "", f"{request_id}-{number}"),
-            community_id=visitor.key.community_id,
+            ref=MessageRef(visitor.key.community.platform, "", f"{request_id}-{number}"),
+            community_id=visitor.key.community.id,
             author=Author(id="", bot=by_bot),
             sent_at=self.clock.now(),
             text=response or "" if by_bot else prompt,

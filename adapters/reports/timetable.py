@@ -13,9 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.core.chat.message import Platform
-
-Key = tuple[Platform, str]
+from bot.core.chat.message import CommunityRef
 
 LOOK = 60  # seconds after which the clock is looked at again: a machine may have slept meanwhile
 
@@ -28,8 +26,8 @@ class ApschedulerAlarms:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": late_is_due, "coalesce": once}
         )
-        self._set_for: dict[Key, datetime] = {}
-        self._rung: asyncio.Queue[Mapping[Key, datetime]] = asyncio.Queue()
+        self._set_for: dict[CommunityRef, datetime] = {}
+        self._rung: asyncio.Queue[Mapping[CommunityRef, datetime]] = asyncio.Queue()
 
     async def __aenter__(self) -> "ApschedulerAlarms":
         self._scheduler.add_job(_look, IntervalTrigger(seconds=LOOK))
@@ -39,25 +37,25 @@ class ApschedulerAlarms:
     async def __aexit__(self, *_: object) -> None:
         self._scheduler.shutdown()
 
-    async def arm(self, alarms: Mapping[Key, datetime | None]) -> None:
-        for key, at in alarms.items():
+    async def arm(self, alarms: Mapping[CommunityRef, datetime | None]) -> None:
+        for community, at in alarms.items():
             if at is None:
-                self._set_for.pop(key, None)
+                self._set_for.pop(community, None)
             else:
-                self._set_for[key] = at
+                self._set_for[community] = at
         for at in {at for at in alarms.values() if at is not None}:
             self._scheduler.add_job(
                 self._ring, DateTrigger(at), args=(at,), id=at.isoformat(), replace_existing=True
             )  # many communities share an instant; one that nobody waits for any more rings for nobody
 
-    async def rings(self) -> AsyncIterator[Mapping[Key, datetime]]:
+    async def rings(self) -> AsyncIterator[Mapping[CommunityRef, datetime]]:
         while True:
             yield await self._rung.get()
 
     async def _ring(self, now: datetime) -> None:
-        if ringing := {key: at for key, at in self._set_for.items() if at <= now}:
-            for key in ringing:
-                del self._set_for[key]
+        if ringing := {community: at for community, at in self._set_for.items() if at <= now}:
+            for community in ringing:
+                del self._set_for[community]
             self._rung.put_nowait(ringing)
 
 

@@ -46,7 +46,7 @@ async def judging(
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
     for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
-        recollection.recall(trace, policies.of_community(trace.platform, trace.community_id))
+        recollection.recall(trace, policies.of_community(trace.community))
     return Judging(queue=queue, policies=policies, bots=bots, decider=decider, recollection=recollection)
 
 
@@ -105,5 +105,5 @@ def enforcer(
         clock=clock,
         planned=planned,
         on_outcome=told,
-        room_of=lambda about: policies.community(about.ref.platform, about.community_id).moderators_channel,
+        room_of=lambda about: policies.community(about.community).moderators_channel,
     )

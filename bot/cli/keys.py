@@ -12,7 +12,7 @@ import typer
 from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.keys import ApiKey, digest, written
 from bot.core.text.catalogue import Texts
 
@@ -66,8 +66,9 @@ async def create(
         key = ApiKey(
             id=key_id,
             digest=digest(secret),
-            platform=Platform(platform) if platform else await _platform(community, communities, say),
-            community_id=community,
+            community=CommunityRef(
+                Platform(platform) if platform else await _platform(community, communities, say), community
+            ),
             name=name,
             created_at=tools.clock().now(),
         )
@@ -104,7 +105,7 @@ async def show(config: "Config", say: Texts, *, as_json: bool) -> None:
 
     for key in held:
         state = say["keys.withdrawn" if key.revoked_at else "keys.valid"]
-        place = f"{key.community_id} ({key.platform})"
+        place = f"{key.community.id} ({key.community.platform})"
         table.add_row(key.id, key.name, place, moment(key.created_at), moment(key.used_at), state)
     Console(highlight=False, markup=False).print(table)
 
@@ -136,8 +137,8 @@ def _facts(key: ApiKey) -> dict[str, str | None]:
     return {
         "id": key.id,
         "name": key.name,
-        "platform": key.platform,
-        "community": key.community_id,
+        "platform": key.community.platform,
+        "community": key.community.id,
         "created_at": key.created_at.isoformat(),
         "used_at": key.used_at.isoformat() if key.used_at else None,
         "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,

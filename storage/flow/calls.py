@@ -7,9 +7,10 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.review import Call, Step, consequences
-from bot.core.rules.actions import PROTECTING, Action, CalledOff, Flag
+from bot.core.rules.actions import Action, CalledOff, Flag
 from storage import codec
-from storage.tables import actions, appeals, incidents, messages, reviews
+from storage.community_key import community_columns, community_of, read_community
+from storage.tables import actions, appeals, incidents, reviews
 
 
 async def follow_calls(
@@ -79,12 +80,9 @@ async def add_actions(
         return
     # Whoever else adds to it waits: positions are given once.
     incident = await connection.execute(
-        select(incidents.c.community, messages.c.platform)
-        .join(messages)
-        .where(incidents.c.id == incident_id)
-        .with_for_update(key_share=True, of=incidents)
+        select(*community_of(incidents)).where(incidents.c.id == incident_id).with_for_update(key_share=True)
     )
-    home = incident.one()
+    home = community_columns(read_community(incident.one()))
     last = await connection.execute(
         select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
     )
@@ -93,10 +91,9 @@ async def add_actions(
         {
             "incident": incident_id,
             "position": begin + place,
-            "platform": home.platform,
-            "community": home.community,
+            **home,
             "kind": action.kind,
-            "protects": action.kind in PROTECTING,
+            "protects": action.protects,
             "args": codec.write_action(action),
             "state": "planned",
             "not_before": due if due > now else None,

@@ -12,13 +12,14 @@ from sqlalchemy import Select, bindparam, case, exists, func, insert, not_, or_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Kind, Message, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, Kind, Message, MessageRef
 from bot.core.communities.journal import Aside
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
-from bot.core.rules.actions import PROTECTING, Delete, Done
+from bot.core.rules.actions import Delete, Done
 from storage import codec
+from storage.community_key import CommunityKey, community_columns, community_of, of_community, read_community
 from storage.database import Database
 from storage.flow import suspects, tallies
 from storage.flow.leasing import leased
@@ -41,34 +42,49 @@ _KEEP = """
     ON CONFLICT DO NOTHING RETURNING platform, channel, message, revision
 """
 
-#: Hops over the index from one community to the next: as many steps as communities, however many messages wait.
+#: Hops over the index from one platform to the next, and from one of its communities to the next: as many steps as
+#: there are of them, however many messages wait.
 _COMMUNITIES = text("""
-    WITH RECURSIVE waiting (community) AS (
-        SELECT min(community) FROM messages WHERE settled_at IS NULL AND aside_at IS NULL
+    WITH RECURSIVE network (platform) AS (
+        SELECT min(platform) FROM messages WHERE settled_at IS NULL AND aside_at IS NULL
         UNION ALL
         SELECT (
+            SELECT min(platform) FROM messages
+            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform > network.platform
+        )
+        FROM network WHERE platform IS NOT NULL
+    ),
+    waiting (platform, community) AS (
+        SELECT platform, (
             SELECT min(community) FROM messages
-            WHERE settled_at IS NULL AND aside_at IS NULL AND community > waiting.community
+            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform = network.platform
+        )
+        FROM network WHERE platform IS NOT NULL
+        UNION ALL
+        SELECT platform, (
+            SELECT min(community) FROM messages
+            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform = waiting.platform
+                AND messages.community > waiting.community
         )
         FROM waiting WHERE community IS NOT NULL
     )
-    SELECT community FROM waiting WHERE community IS NOT NULL
+    SELECT platform, community FROM waiting WHERE community IS NOT NULL
 """)
 
 #: The newest `each` free messages of every given community, in the words that each planner does well with.
 _FREE = """
-    SELECT messages.id, community, sent_at FROM messages
+    SELECT messages.id, platform, community, sent_at FROM messages
     WHERE settled_at IS NULL AND aside_at IS NULL AND holder IS NULL
         AND circle IS NULL AND coalesce(faults, 0) < :most_faults
-        AND community = given.value ->> 0 AND sent_at >= :start AND sent_at < :end
+        AND platform = given.value ->> 0 AND community = given.value ->> 1 AND sent_at >= :start AND sent_at < :end
     ORDER BY sent_at DESC, messages.id DESC LIMIT :each
 """
 _FREE_OF_EACH_SQLITE = f"""
-    SELECT community, messages.id FROM {{given}} JOIN messages ON messages.id IN (SELECT id FROM ({_FREE}))
+    SELECT platform, community, messages.id FROM {{given}} JOIN messages ON messages.id IN (SELECT id FROM ({_FREE}))
     ORDER BY sent_at DESC, messages.id DESC
 """
 _FREE_OF_EACH_POSTGRESQL = f"""
-    SELECT community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free
+    SELECT platform, community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free
     ORDER BY sent_at DESC, id DESC
 """
 
@@ -117,7 +133,7 @@ class SqlInbox:
         self._database = database
         self._keep = database.grouped(self._insert)
         self._settle = database.grouped(self._close)
-        self._served = ""  # the community that had the last turn
+        self._served: CommunityKey = ("", "")  # the community that had the last turn
         self._in_hand: set[MessageRef] = set()  # handed out and not yet settled
         self._unsure = False  # whether the last claim may have leased what nobody was handed
 
@@ -158,8 +174,8 @@ class SqlInbox:
         newest = messages.c.sent_at.desc(), messages.c.id.desc()
         return await self._lease_some(select(messages.c.id).where(*_UNTAKEN, *due).order_by(*newest).limit(limit))
 
-    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
-        place = (messages.c.platform, messages.c.community)
+    async def were_aside(self, since: datetime) -> Mapping[CommunityRef, Aside]:
+        place = community_of(messages)
         unjudged = case((messages.c.settled_at.is_not(None) & messages.c.score.is_(None), 1))
         counted = (
             select(*place, func.count(), func.count(messages.c.channel.distinct()), func.count(unjudged))
@@ -167,8 +183,7 @@ class SqlInbox:
             .group_by(*place)
         )
         async with self._database.read() as connection:
-            found = await connection.execute(counted)
-            return {(Platform(platform), community): Aside(*numbers) for platform, community, *numbers in found}
+            return {read_community(row): Aside(*row[2:]) for row in await connection.execute(counted)}
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
         among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
@@ -187,11 +202,11 @@ class SqlInbox:
         async with self._database.read() as connection:
             return [codec.read_message(row) for row in await connection.execute(wanted)]
 
-    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+    async def tally(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Tally:
         # Settled is what no longer waits: an index alone answers how many were kept, and few of them wait.
         kept = select(func.count()).where(messages.c.sent_at >= start, messages.c.sent_at < end)
-        if community_id is not None:
-            kept = kept.where(messages.c.community == community_id)
+        if community is not None:
+            kept = kept.where(of_community(messages, community))
         counted = (kept, *map(kept.where, WAITING))
         async with self._database.read() as connection:
             found = await connection.execute(select(*(one.scalar_subquery() for one in counted)))
@@ -281,7 +296,7 @@ class SqlInbox:
         await connection.execute(update(messages).where(*own, others).values(holder=None))
 
     async def _choose(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
-        waiting = sorted((await connection.execute(_COMMUNITIES)).scalars())
+        waiting = sorted((row.platform, row.community) for row in await connection.execute(_COMMUNITIES))
         next_ = bisect_right(waiting, self._served)
         turns = waiting[next_:] + waiting[:next_]
         chosen = await self._in_turns(connection, turns, limit, fresh_since, _LAST)
@@ -292,27 +307,27 @@ class SqlInbox:
         return [id_ for _, id_ in chosen]
 
     async def _in_turns(
-        self, connection: AsyncConnection, turns: Sequence[str], limit: int, start: datetime, end: datetime
-    ) -> list[tuple[str, int]]:
+        self, connection: AsyncConnection, turns: Sequence[CommunityKey], limit: int, start: datetime, end: datetime
+    ) -> list[tuple[CommunityKey, int]]:
         """Free messages (community and row), one of each community, then the next of each; the newest of each, in the
         order in which they were sent. Asks everybody for an equal share, then those who had that for twice as much:
         never reads much more than it returns."""
         free_of_each = self._database.sql(
             _FREE_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FREE_OF_EACH_SQLITE
         )
-        free: dict[str, list[int]] = {}
+        free: dict[CommunityKey, list[int]] = {}
         asked, each = turns, -(-limit // max(1, len(turns)))
         while asked and sum(map(len, free.values())) < limit:
             free |= {community: [] for community in asked}
             given = {
-                "given": codec.write_rows([community] for community in asked),
+                "given": codec.write_rows(asked),
                 "start": microseconds(start),
                 "end": microseconds(end),
                 "each": each,
                 "most_faults": suspects.MOST_FAULTS,
             }
-            for community, id_ in await connection.execute(free_of_each, given):
-                free[community].append(id_)
+            for platform, community, id_ in await connection.execute(free_of_each, given):
+                free[platform, community].append(id_)
             asked = [community for community in asked if len(free[community]) == each]
             each *= 2
         newest = list(islice(_rounds(free, turns), limit))
@@ -363,7 +378,9 @@ class SqlInbox:
         return {codec.read_ref(row): row for row in found}
 
 
-def _rounds(lines: Mapping[str, Sequence[int]], turns: Sequence[str]) -> Iterator[tuple[str, int]]:
+def _rounds(
+    lines: Mapping[CommunityKey, Sequence[int]], turns: Sequence[CommunityKey]
+) -> Iterator[tuple[CommunityKey, int]]:
     rounds = zip_longest(*([(community, id_) for id_ in lines.get(community, ())] for community in turns))
     return (one for one in chain.from_iterable(rounds) if one is not None)
 
@@ -391,11 +408,12 @@ async def _open_incidents(
     }
     if not decided:
         return
-    homes = {row.id: row.community for row in revisions.values()}  # it may have moved since a message was claimed
+    # It may have moved since a message was claimed.
+    homes = {row.id: community_columns(read_community(row)) for row in revisions.values()}
     opening = [
         {
             "message": message,
-            "community": homes[message],
+            **homes[message],
             "author": plain(settlement.decision.message.author.id),
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
@@ -408,10 +426,9 @@ async def _open_incidents(
         {
             "incident": incident,
             "position": position,
-            "platform": decided[message].decision.message.ref.platform,
-            "community": homes[message],
+            **homes[message],
             "kind": action.kind,
-            "protects": action.kind in PROTECTING,
+            "protects": action.protects,
             "args": codec.write_action(action),
             "state": "planned",
             "attempts": 0,

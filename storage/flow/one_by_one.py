@@ -3,8 +3,8 @@
 from sqlalchemy import insert
 
 from bot.core.incidents.incident import Settlement
-from bot.core.rules.actions import PROTECTING
 from storage import codec
+from storage.community_key import community_columns
 from storage.database import Database
 from storage.tables import actions, incidents, messages
 
@@ -23,11 +23,10 @@ class OneByOne:
             row = await connection.execute(
                 insert(messages)
                 .values(
-                    platform=message.ref.platform.value,
+                    **community_columns(message.community),
                     channel=message.ref.channel_id,
                     message=message.ref.message_id,
                     revision=message.ref.revision,
-                    community=message.community_id,
                     author=message.author.id,
                     kind=message.kind.value,
                     sent_at=message.sent_at,
@@ -43,7 +42,7 @@ class OneByOne:
                 insert(incidents)
                 .values(
                     message=row.scalar_one(),
-                    community=message.community_id,
+                    **community_columns(message.community),
                     rule=decision.rule,
                     decided_at=settlement.decided_at,
                     decision=codec.write_decision(decision),
@@ -56,10 +55,9 @@ class OneByOne:
                     insert(actions).values(
                         incident=number,
                         position=position,
-                        platform=message.ref.platform,
-                        community=message.community_id,
+                        **community_columns(message.community),
                         kind=action.kind,
-                        protects=action.kind in PROTECTING,
+                        protects=action.protects,
                         args=codec.write_action(action),
                         state="done",
                         attempts=1,

@@ -25,6 +25,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import Action, Escalate, Flag, Outcome, Refused, Unconfirmed
 from storage import codec
+from storage.community_key import community_key, read_community
 from storage.database import UNREPEATABLE, Database
 from storage.flow import suspects
 from storage.flow.calls import add_actions, follow_calls
@@ -147,7 +148,7 @@ class SqlOutbox:
             raise
         for planned in started:
             lane = Lane.of(planned)
-            self._served[lane.protects, lane.platform] = lane.community_id
+            self._served[lane.protects, lane.community.platform] = lane.community.id
         return started
 
     async def _waiting(
@@ -193,7 +194,7 @@ class SqlOutbox:
                 waiting[_lane(row)].append((row.id, row.kind))
         if waiting:
             first = _FIRST_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FIRST_OF_EACH_SQLITE
-            rows = codec.write_rows((lane.protects, lane.platform, lane.community_id) for lane in waiting)
+            rows = codec.write_rows((lane.protects, *community_key(lane.community)) for lane in waiting)
             given = {"given": rows, "each": under_way.community, "most_faults": suspects.MOST_FAULTS}
             for row in await connection.execute(self._database.sql(first), given):
                 waiting[_lane(row)].append((row.id, row.kind))
@@ -295,7 +296,7 @@ class SqlOutbox:
 
 
 def _lane(row: AnyRow) -> Lane:
-    return Lane(Platform(row.platform), row.community, bool(row.protects))
+    return Lane(read_community(row), bool(row.protects))
 
 
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:

@@ -9,9 +9,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.counting import counted
+from bot.core.chat.message import CommunityRef
 from bot.core.guarding.verdict import Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from storage import codec
+from storage.community_key import community_key, of_community
 from storage.database import Database
 from storage.tables import microseconds, tallies
 
@@ -32,52 +34,55 @@ QUARTER = 15 * 60 * 1_000_000
 EDGES = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 2000, 5000, 10000, 30000, 60000)
 
 _ADD = """
-    INSERT INTO tallies (community, quarter, what, name, number)
+    INSERT INTO tallies (platform, community, quarter, what, name, number)
     SELECT
-        given.value ->> 0, CAST(given.value ->> 1 AS bigint), given.value ->> 2, given.value ->> 3,
-        CAST(given.value ->> 4 AS bigint)
+        given.value ->> 0, given.value ->> 1, CAST(given.value ->> 2 AS bigint), given.value ->> 3,
+        given.value ->> 4, CAST(given.value ->> 5 AS bigint)
     FROM {given} WHERE true
-    ON CONFLICT (community, quarter, what, name) DO UPDATE SET number = tallies.number + excluded.number
+    ON CONFLICT (platform, community, quarter, what, name) DO UPDATE SET number = tallies.number + excluded.number
 """
 
 
 async def count(database: Database, connection: AsyncConnection, settled: Iterable[Settlement]) -> None:
     """Add messages that this very transaction has settled."""
-    counts: Counter[tuple[str, int, str, str]] = Counter()
+    counts: Counter[tuple[str, str, int, str, str]] = Counter()
     for settlement in settled:
         decision = settlement.decision
         message, screening = decision.message, decision.screening
         quarter = microseconds(message.sent_at) // QUARTER * QUARTER
-        counts[message.community_id, quarter, CHANNEL, message.ref.channel_id] += 1
-        counts[message.community_id, quarter, LATENCY, edge(settlement.ms)] += 1
+        there = (*community_key(message.community), quarter)
+        counts[*there, CHANNEL, message.ref.channel_id] += 1
+        counts[*there, LATENCY, edge(settlement.ms)] += 1
         if message.author.bot:
-            counts[message.community_id, quarter, BOT, message.author.id] += 1
+            counts[*there, BOT, message.author.id] += 1
             for one in counted(message, screening):
-                counts[message.community_id, quarter, PAIR + one, message.author.id] += 1
+                counts[*there, PAIR + one, message.author.id] += 1
         if isinstance(screening, Unscreened):
-            counts[message.community_id, quarter, UNSCREENED, ""] += 1
+            counts[*there, UNSCREENED, ""] += 1
         elif screening.harm is not None:
-            counts[message.community_id, quarter, JUDGED, ""] += 1
+            counts[*there, JUDGED, ""] += 1
         if isinstance(screening, Verdict) and screening.route:
-            counts[message.community_id, quarter, ROUTE, screening.route] += 1
+            counts[*there, ROUTE, screening.route] += 1
         if settlement.decided_at - message.sent_at > LATE_AFTER:
-            counts[message.community_id, quarter, LATE, ""] += 1
+            counts[*there, LATE, ""] += 1
     if counts:  # in one order everywhere, so that two processes never wait for each other
         rows = codec.write_rows((*key, number) for key, number in sorted(counts.items()))
         await connection.execute(database.sql(_ADD), {"given": rows})
 
 
-async def move(database: Database, connection: AsyncConnection, old_id: str, new_id: str) -> None:
+async def move(database: Database, connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
     """A community has a new id."""
     moved = (
         await connection.execute(
             select(tallies.c.quarter, tallies.c.what, tallies.c.name, tallies.c.number)
-            .where(tallies.c.community == old_id)
+            .where(of_community(tallies, old))
             .order_by(tallies.c.quarter, tallies.c.what, tallies.c.name)
         )
     ).all()
-    rows = codec.write_rows((new_id, microseconds(row.quarter), row.what, row.name, row.number) for row in moved)
-    await connection.execute(delete(tallies).where(tallies.c.community == old_id))
+    rows = codec.write_rows(
+        (*community_key(new), microseconds(row.quarter), row.what, row.name, row.number) for row in moved
+    )
+    await connection.execute(delete(tallies).where(of_community(tallies, old)))
     await connection.execute(database.sql(_ADD), {"given": rows})
 
 

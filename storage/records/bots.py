@@ -6,11 +6,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Settlement
 from storage import codec
+from storage.community_key import community_key, community_of, of_community, read_community
 from storage.database import Database
-from storage.tables import bots, plain
+from storage.tables import AnyRow, bots, plain
 
 _ADD = """
     INSERT INTO bots (platform, community, bot, name, messages, answers, prose)
@@ -29,17 +30,10 @@ class SqlBotRoll:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
-        wanted = select(bots).order_by(bots.c.platform, bots.c.community, bots.c.bot)
+    async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
+        wanted = select(bots).order_by(*community_of(bots), bots.c.bot)
         async with self._database.read() as connection:
-            return [
-                (
-                    Platform(row.platform),
-                    row.community,
-                    Bot(id=row.bot, name=row.name, messages=row.messages, answers=row.answers, prose=row.prose),
-                )
-                for row in await connection.execute(wanted)
-            ]
+            return [(read_community(row), _read(row)) for row in await connection.execute(wanted)]
 
 
 async def count(database: Database, connection: AsyncConnection, settled: Iterable[Settlement]) -> None:
@@ -48,23 +42,16 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
     for settlement in settled:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            key = (message.ref.platform.value, message.community_id, message.author.id)
+            key = (*community_key(message.community), message.author.id)
             seen[key] = seen.get(key, Bot(id=message.author.id)).having_said(message)
     await _add(database, connection, seen)
 
 
-async def move(database: Database, connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+async def move(database: Database, connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
     """A community has a new id."""
-    of_old = (bots.c.platform == platform, bots.c.community == old_id)
-    moved = (await connection.execute(select(bots).where(*of_old))).all()
-    await connection.execute(delete(bots).where(*of_old))
-    seen = {
-        (platform.value, new_id, row.bot): Bot(
-            id=row.bot, name=row.name, messages=row.messages, answers=row.answers, prose=row.prose
-        )
-        for row in moved
-    }
-    await _add(database, connection, seen)
+    moved = (await connection.execute(select(bots).where(of_community(bots, old)))).all()
+    await connection.execute(delete(bots).where(of_community(bots, old)))
+    await _add(database, connection, {(*community_key(new), row.bot): _read(row) for row in moved})
 
 
 async def _add(database: Database, connection: AsyncConnection, seen: dict[tuple[str, str, str], Bot]) -> None:
@@ -73,3 +60,7 @@ async def _add(database: Database, connection: AsyncConnection, seen: dict[tuple
             (*key, plain(bot.name), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
         )
         await connection.execute(database.sql(_ADD), {"given": rows})
+
+
+def _read(row: AnyRow) -> Bot:
+    return Bot(id=row.bot, name=row.name, messages=row.messages, answers=row.answers, prose=row.prose)

@@ -7,29 +7,32 @@ from datetime import datetime
 from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import MessageRef, Platform
+from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Outcome, Weight
 from storage import codec
+from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
-#: Actions that are felt by others than the moderators.
-_FELT = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
+#: Actions that are noticed by others than the moderators.
+_NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
 
 
 class SqlIncidentLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+    async def between(
+        self, start: datetime, end: datetime, community: CommunityRef | None = None
+    ) -> Sequence[Incident]:
         wanted = [incidents.c.decided_at >= start, incidents.c.decided_at < end]
-        if community_id is not None:
-            wanted.append(incidents.c.community == community_id)
+        if community is not None:
+            wanted.append(of_community(incidents, community))
         async with self._database.read() as connection:
             return await _read(connection, *wanted)
 
@@ -39,7 +42,7 @@ class SqlIncidentLog:
             return await _read(connection, among)
 
     async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
-        place = (incidents.c.community, incidents.c.author)
+        place = (*community_of(incidents), incidents.c.author)
         newest_first = func.row_number().over(
             partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
         )
@@ -48,37 +51,35 @@ class SqlIncidentLog:
             .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
             .subquery()
         )
-        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_FELT))
+        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_NOTICED))
         m, i = messages.c, recent.c
         wanted = (
-            select(m.platform, i.community, m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
+            select(*community_of(recent), m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
             .select_from(recent.join(messages, m.id == i.message))
             .where(i.place <= each)
             .order_by(i.decided_at, i.id)
         )
         async with self._database.read() as connection:
-            return [Trace(Platform(row[0]), *row[1:]) for row in await connection.execute(wanted)]
+            return [Trace(read_community(row), *row[2:]) for row in await connection.execute(wanted)]
 
-    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
-        return await self._one(*of_community(platform, community_id), incidents.c.id == incident_id)
+    async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
+        return await self._one(of_community(incidents, community), incidents.c.id == incident_id)
 
     async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        theirs = (messages.c.platform == platform, incidents.c.author == author_id)
+        theirs = (incidents.c.platform == platform, incidents.c.author == author_id)
         return await self._one(*theirs, incidents.c.id == incident_id)
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
-        known = select(incidents.c.community).select_from(incidents.join(messages))
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
+        known = select(*community_of(incidents)).where(incidents.c.id == incident_id, incidents.c.platform == platform)
         async with self._database.read() as connection:
-            found = await connection.execute(
-                known.where(incidents.c.id == incident_id, messages.c.platform == platform)
-            )
-            return found.scalar_one_or_none()
+            row = (await connection.execute(known)).one_or_none()
+        return read_community(row) if row else None
 
     async def _one(self, *wanted: ColumnElement[bool]) -> Incident | None:
         async with self._database.read() as connection:
             return next(iter(await _read(connection, *wanted)), None)
 
-    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+    async def history(self, community: CommunityRef, author_id: str) -> History:
         counted = (
             select(
                 func.count(incidents.c.id),
@@ -86,27 +87,22 @@ class SqlIncidentLog:
                 func.count().filter(reviews.c.call == Call.WRONG),
                 func.max(incidents.c.decided_at),
             )
-            .select_from(incidents.join(messages).outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
-            .where(
-                incidents.c.community == community_id,
-                incidents.c.author == author_id,
-                messages.c.platform == platform,
-            )
+            .select_from(incidents.outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
+            .where(of_community(incidents, community), incidents.c.author == author_id)
         )
         async with self._database.read() as connection:
             number, upheld, overturned, last_at = (await connection.execute(counted)).one()
         return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at)
 
-    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+    async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
         counted = (
             select(func.count())
             .select_from(incidents.join(messages))
             .where(
-                incidents.c.community == community_id,
+                of_community(incidents, community),
                 incidents.c.decided_at >= start,
                 incidents.c.decided_at <= end,
                 incidents.c.rule.is_not(None),
-                messages.c.platform == platform,
                 messages.c.sent_at >= start,
             )
         )
@@ -114,16 +110,10 @@ class SqlIncidentLog:
             return (await connection.execute(counted)).scalar_one()
 
 
-def of_community(platform: Platform, community_id: str) -> tuple[ColumnElement[bool], ...]:
-    """The condition that an incident, joined with its message, is this community's."""
-    return messages.c.platform == platform, incidents.c.community == community_id
-
-
-async def is_there(connection: AsyncConnection, platform: Platform, community_id: str, incident_id: int) -> bool:
+async def is_there(connection: AsyncConnection, community: CommunityRef, incident_id: int) -> bool:
     """Whether the community has this incident."""
-    known = select(incidents.c.id).select_from(incidents.join(messages))
-    found = await connection.execute(known.where(incidents.c.id == incident_id, *of_community(platform, community_id)))
-    return found.first() is not None
+    known = select(incidents.c.id).where(incidents.c.id == incident_id, of_community(incidents, community))
+    return (await connection.execute(known)).first() is not None
 
 
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action
 from storage.database import Database
@@ -20,10 +20,10 @@ class SqlReviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
+    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
-            if not await is_there(connection, platform, community_id, review.incident_id):
+            if not await is_there(connection, community, review.incident_id):
                 return None
             earlier = await self._counting(connection, review.incident_id)
             counts = review.call.closes and not (earlier and review.call is Call.UPHOLD)
@@ -63,12 +63,10 @@ class SqlReviews:
         now = self._database.clock.now()
         await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
 
-    async def appeal(
-        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
-    ) -> bool:
+    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
         insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
-            if not await is_there(connection, platform, community_id, appeal.incident_id):
+            if not await is_there(connection, community, appeal.incident_id):
                 return False
             taken = await connection.execute(
                 insert(appeals)

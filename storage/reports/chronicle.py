@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.counting import Count, PairCounts
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.journal import Outage
 from bot.core.guarding.verdict import Route, Task, Unscreened
 from bot.core.incidents.card import masked
@@ -22,6 +23,7 @@ from bot.core.reporting.figures import FELT, LONGEST_EXAMPLE, Answer, Backlog, D
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
 from bot.core.rules.policy import Decision
 from storage import codec
+from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 from storage.settings.journal import amendments_between, outages_between
@@ -47,25 +49,25 @@ class SqlChronicle:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def communities(self) -> Sequence[str]:
-        known = select(tallies.c.community).distinct().order_by(tallies.c.community)
+    async def communities(self) -> Sequence[CommunityRef]:
+        known = select(*community_of(tallies)).distinct().order_by(*community_of(tallies))
         async with self._database.read() as connection:
-            return (await connection.execute(known)).scalars().all()
+            return [read_community(row) for row in await connection.execute(known)]
 
-    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         summed = (
-            select(tallies.c.community, func.sum(tallies.c.number))
+            select(*community_of(tallies), func.sum(tallies.c.number))
             .where(tallies.c.quarter >= start, tallies.c.quarter < end, tallies.c.what == CHANNEL)
-            .group_by(tallies.c.community)
+            .group_by(*community_of(tallies))
         )
         async with self._database.read() as connection:
-            return {row[0]: int(row[1]) for row in await connection.execute(summed)}
+            return {read_community(row): int(row[2]) for row in await connection.execute(summed)}
 
-    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
+    async def figures(self, community: CommunityRef, start: datetime, end: datetime) -> Figures:
         async with self._database.read() as connection:
-            counts = await _counts(connection, community_id, start, end)
+            counts = await _counts(connection, community, start, end)
             settled = sum(counts[CHANNEL].values())
-            waiting = await _waiting(connection, community_id, start, end)
+            waiting = await _waiting(connection, community, start, end)
             return Figures(
                 start=start,
                 end=end,
@@ -75,25 +77,25 @@ class SqlChronicle:
                 unscreened=counts[UNSCREENED][""],
                 late=counts[LATE][""],
                 routes={Route(name): number for name, number in counts[ROUTE].items()},
-                by_quarter=await _quarters(connection, community_id, start, end),
+                by_quarter=await _quarters(connection, community, start, end),
                 by_channel=counts[CHANNEL],
                 by_bot=counts[BOT],
                 pairs=_pairs(counts),
-                bot_names=await _bot_names(connection, community_id),
+                bot_names=await _bot_names(connection, community),
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
-                entries=await _entries(connection, community_id, start, end),
-                backlog=await _backlog(connection, community_id, start, end),
+                entries=await _entries(connection, community, start, end),
+                backlog=await _backlog(connection, community, start, end),
                 outages=tuple(
                     Outage(
                         max(start, outage.begin), min(end, outage.end or max(outage.begin, self._database.clock.now()))
                     )
                     for outage in await outages_between(connection, start, end)
                 ),
-                amendments=tuple(await amendments_between(connection, community_id, start, end)),
+                amendments=tuple(await amendments_between(connection, community, start, end)),
             )
 
-    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
-        live = (*_decided(community_id, start, end), incidents.c.rule.is_not(None))
+    async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:
+        live = (*_decided(community, start, end), incidents.c.rule.is_not(None))
         closed = incidents.outerjoin(reviews, _CLOSING)
         felt = exists().where(
             actions.c.incident == incidents.c.id, actions.c.kind.in_(FELT), actions.c.state.in_(_DONE)
@@ -124,10 +126,10 @@ class SqlChronicle:
             .group_by(text("category.value"))
         )
         async with self._database.read() as connection:
-            counts = await _counts(connection, community_id, start, end)
+            counts = await _counts(connection, community, start, end)
             rules = (await connection.execute(by_rule)).all()
             return Totals(
-                seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community_id, start, end),
+                seen=sum(counts[CHANNEL].values()) + await _waiting(connection, community, start, end),
                 judged=counts[JUDGED][""],
                 answers=sum(counts[PAIR + Count.JUDGED].values()),
                 unsafe_answers=sum(counts[PAIR + Count.UNSAFE].values()),
@@ -141,22 +143,22 @@ class SqlChronicle:
             )
 
 
-def _decided(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (incidents.c.community == community_id, incidents.c.decided_at >= start, incidents.c.decided_at < end)
+def _decided(community: CommunityRef, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (of_community(incidents, community), incidents.c.decided_at >= start, incidents.c.decided_at < end)
 
 
-def _sent(community_id: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+def _sent(community: CommunityRef, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
     """Of tallies: whole quarter hours, so `start` and `end` must lie on one."""
-    return (tallies.c.community == community_id, tallies.c.quarter >= start, tallies.c.quarter < end)
+    return (of_community(tallies, community), tallies.c.quarter >= start, tallies.c.quarter < end)
 
 
 async def _counts(
-    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+    connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime
 ) -> Mapping[str, Counter[str]]:
     """By what is counted, then by name."""
     summed = (
         select(tallies.c.what, tallies.c.name, func.sum(tallies.c.number))
-        .where(*_sent(community_id, start, end))
+        .where(*_sent(community, start, end))
         .group_by(tallies.c.what, tallies.c.name)
     )
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -171,34 +173,34 @@ def _pairs(counts: Mapping[str, Counter[str]]) -> Mapping[str, PairCounts]:
     return {bot: PairCounts(**{one.value: counts[PAIR + one][bot] for one in Count}) for bot in known}
 
 
-async def _bot_names(connection: AsyncConnection, community_id: str) -> Mapping[str, str]:
-    named = select(bots.c.bot, bots.c.name).where(bots.c.community == community_id, bots.c.name != "")
+async def _bot_names(connection: AsyncConnection, community: CommunityRef) -> Mapping[str, str]:
+    named = select(bots.c.bot, bots.c.name).where(of_community(bots, community), bots.c.name != "")
     return {row.bot: row.name for row in await connection.execute(named)}
 
 
 async def _quarters(
-    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+    connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime
 ) -> Mapping[datetime, int]:
     summed = (
         select(tallies.c.quarter, func.sum(tallies.c.number))
-        .where(*_sent(community_id, start, end), tallies.c.what == CHANNEL)
+        .where(*_sent(community, start, end), tallies.c.what == CHANNEL)
         .group_by(tallies.c.quarter)
         .order_by(tallies.c.quarter)
     )
     return {row[0]: int(row[1]) for row in await connection.execute(summed)}
 
 
-async def _waiting(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> int:
-    theirs = (messages.c.community == community_id, messages.c.sent_at >= start, messages.c.sent_at < end)
+async def _waiting(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> int:
+    theirs = (of_community(messages, community), messages.c.sent_at >= start, messages.c.sent_at < end)
     parts = (select(func.count()).where(part, *theirs).scalar_subquery() for part in WAITING)
     return sum((await connection.execute(select(*parts))).one())
 
 
-async def _backlog(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> Backlog:
+async def _backlog(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> Backlog:
     shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_((Flag.kind, Escalate.kind)))
     closed = exists(reviews.c.id).where(_CLOSING)
     open_ = (
-        *_decided(community_id, min(start, end - CARRIED), end),
+        *_decided(community, min(start, end - CARRIED), end),
         incidents.c.rule.is_not(None),
         incidents.c.withdrawn_at.is_(None),
         shown,
@@ -214,8 +216,10 @@ async def _backlog(connection: AsyncConnection, community_id: str, start: dateti
     return Backlog(count=row.waiting, oldest=row.id, since=row.decided_at) if row else Backlog()
 
 
-async def _entries(connection: AsyncConnection, community_id: str, start: datetime, end: datetime) -> tuple[Entry, ...]:
-    decided = _decided(community_id, start, end)
+async def _entries(
+    connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime
+) -> tuple[Entry, ...]:
+    decided = _decided(community, start, end)
     taken = await connection.stream(
         select(actions.c.incident, actions.c.kind, actions.c.state, actions.c.reason)
         .select_from(incidents.join(actions))

@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.reporting.delivery.delivery import OVERTAKEN, Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
+from storage.community_key import community_columns, community_key, of_community, read_community
 from storage.database import Database
 from storage.flow.leasing import leased
 from storage.tables import AnyRow, communities, deliveries
@@ -72,10 +73,10 @@ class SqlDeliveries:
         async with self._database.write() as connection:
             await connection.execute(back)
 
-    async def latest(self, limit: int, community_id: str | None = None) -> Sequence[Delivery]:
+    async def latest(self, limit: int, community: CommunityRef | None = None) -> Sequence[Delivery]:
         wanted = select(deliveries).order_by(deliveries.c.due.desc(), deliveries.c.id.desc()).limit(limit)
-        if community_id is not None:
-            wanted = wanted.where(deliveries.c.community == community_id)
+        if community is not None:
+            wanted = wanted.where(of_community(deliveries, community))
         async with self._database.read() as connection:
             return [_read(row) for row in await connection.execute(wanted)]
 
@@ -94,8 +95,7 @@ class SqlDeliveries:
         now = self._database.clock.now()
         rows = [
             {
-                "platform": one.platform,
-                "community": one.community_id,
+                **community_columns(one.community),
                 "kind": one.kind,
                 "period": one.period,
                 "due": one.due,
@@ -135,13 +135,10 @@ class SqlDeliveries:
 
     async def _is_apart(self, connection: AsyncConnection, one: Delivery, apart: timedelta) -> bool:
         """The community's row is the lock that two processes meet at."""
-        lock = select(communities.c.id).where(
-            communities.c.platform == one.platform, communities.c.id == one.community_id
-        )
+        lock = select(communities.c.id).where(of_community(communities, one.community))
         await connection.execute(lock.with_for_update())
         near = select(deliveries.c.id).where(
-            deliveries.c.platform == one.platform,
-            deliveries.c.community == one.community_id,
+            of_community(deliveries, one.community),
             deliveries.c.kind == one.kind,
             deliveries.c.due > one.due - apart,
         )
@@ -173,13 +170,12 @@ class SqlDeliveries:
 
 
 def _key(one: Delivery) -> tuple[str, ...]:
-    return one.platform.value, one.community_id, one.kind.value, one.period
+    return *community_key(one.community), one.kind.value, one.period
 
 
 def _read(row: AnyRow) -> Delivery:
     return Delivery(
-        platform=Platform(row.platform),
-        community_id=row.community,
+        community=read_community(row),
         kind=Kind(row.kind),
         period=row.period,
         due=row.due,

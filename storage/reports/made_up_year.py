@@ -14,18 +14,20 @@ from sqlalchemy import Table, insert
 
 from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Author, Message, MessageRef, Pairing, Platform
+from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
+from storage.community_key import community_columns
 from storage.database import Database
 from storage.flow import tallies
 from storage.tables import actions, amendments, appeals, bots, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
-COMMUNITY = "서울 게임 라운지"
+COMMUNITY = CommunityRef(Platform.REHEARSAL, "서울 게임 라운지")
+_HOME = community_columns(COMMUNITY)
 ZONE = ZoneInfo("Asia/Seoul")
 START = datetime(2025, 11, 24, tzinfo=ZONE).astimezone(UTC)
 WEEKS = 52
@@ -98,7 +100,7 @@ async def write_year(
         (amendments, _amendments(first)),
     )
     async with Database.open(url, clock) as database, database.write() as connection:
-        seen = {"platform": "rehearsal", "community": COMMUNITY, "messages": 0, "answers": 0, "prose": 0}
+        seen = _HOME | {"messages": 0, "answers": 0, "prose": 0}
         await connection.execute(insert(bots), [seen | {"bot": id_, "name": name} for id_, name in BOTS.items()])
         for table, made in troubles:
             if found := list(made):
@@ -159,7 +161,7 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dic
         }
         for (what, name), count in named.items():
             if count:
-                yield {"community": COMMUNITY, "quarter": hour, "what": what, "name": name, "number": count}
+                yield _HOME | {"quarter": hour, "what": what, "name": name, "number": count}
 
 
 def _there(day: int, hour: int) -> datetime:
@@ -187,8 +189,7 @@ def _away(hour: datetime) -> float:
 def _amendments(first: datetime) -> Iterator[dict[str, Any]]:
     for day, hour, by, setting, before, after in CHANGED:
         if (at := _there(day, hour)) >= first:
-            about = {"platform": Platform.REHEARSAL.value, "community": COMMUNITY, "at": at}
-            yield about | {"by": by, "setting": setting, "before": before, "after": after}
+            yield _HOME | {"at": at, "by": by, "setting": setting, "before": before, "after": after}
 
 
 def _name(author: str) -> str:
@@ -210,7 +211,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
     decision = Decision(
         message=Message(
             ref=MessageRef(Platform.REHEARSAL, channel, str(number)),
-            community_id=COMMUNITY,
+            community_id=COMMUNITY.id,
             author=Author(id=author, name=BOTS.get(author) or _name(author), bot=by_bot),
             sent_at=moment,
             text="(보기로 지어낸 메시지)",
@@ -237,11 +238,10 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
     rows["messages"] = [
         {
             "id": number,
-            "platform": message.ref.platform.value,
+            **_HOME,
             "channel": channel,
             "message": str(number),
             "revision": 0,
-            "community": COMMUNITY,
             "author": author,
             "kind": "new",
             "sent_at": moment,
@@ -256,7 +256,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
         {
             "id": number,
             "message": number,
-            "community": COMMUNITY,
+            **_HOME,
             "rule": rule,
             "decided_at": decided,
             "author": author,

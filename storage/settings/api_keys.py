@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import insert, or_, select, update
 
-from bot.core.chat.message import Platform
 from bot.core.operations.keys import ApiKey
+from storage.community_key import community_columns, read_community
 from storage.database import Database
 from storage.tables import AnyRow, api_keys
 
@@ -24,8 +24,7 @@ class SqlApiKeys:
         row = insert(api_keys).values(
             id=key.id,
             digest=key.digest,
-            platform=key.platform,
-            community=key.community_id,
+            **community_columns(key.community),
             name=key.name,
             created_at=key.created_at,
             used_at=key.used_at,
@@ -50,8 +49,7 @@ def _read(row: AnyRow) -> ApiKey:
     return ApiKey(
         id=row.id,
         digest=row.digest,
-        platform=Platform(row.platform),
-        community_id=row.community,
+        community=read_community(row),
         name=row.name,
         created_at=row.created_at,
         used_at=row.used_at,

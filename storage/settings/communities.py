@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, exists, func, insert, not_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Changes
+from storage.community_key import community_columns, of_community
 from storage.database import Database
 from storage.flow import tallies
 from storage.records import bots
@@ -39,45 +40,37 @@ class SqlCommunities:
             number = (await connection.execute(select(func.count()).select_from(communities))).scalar_one()
         return Changes(changed, number)
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
-        key = (communities.c.platform == platform, communities.c.id == community_id)
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
+        theirs = of_community(communities, community)
         async with self._database.write() as connection:
             version = await self._next_version(connection)
-            known = (await connection.execute(select(*_STORED).where(*key).with_for_update())).one_or_none()
-            before = _read(known) if known else Community(platform=platform, id=community_id)
-            after = replace(edit(before), platform=platform, id=community_id, version=before.version)
+            known = (await connection.execute(select(*_STORED).where(theirs).with_for_update())).one_or_none()
+            before = _read(known) if known else Community.blank(community)
+            after = replace(edit(before), platform=community.platform, id=community.id, version=before.version)
             if after == before:
                 return before
             await journal.note(connection, before, after, by=by, at=self._database.clock.now())
             return await _write(connection, after, version)
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
-        theirs = (messages.c.platform == platform, messages.c.community == old_id)
+    async def move(self, community: CommunityRef, new_id: str) -> None:
+        old, new = community, replace(community, id=new_id)
         async with self._database.write() as connection:
             version = await self._next_version(connection)
-            moving = select(messages.c.id).where(*theirs)
-            await connection.execute(update(incidents).where(incidents.c.message.in_(moving)).values(community=new_id))
-            await connection.execute(update(messages).where(*theirs).values(community=new_id))
-            of_theirs = (actions.c.platform == platform, actions.c.community == old_id)
-            await connection.execute(update(actions).where(*of_theirs).values(community=new_id))
-            await tallies.move(self._database, connection, old_id, new_id)
-            await journal.move(connection, platform, old_id, new_id)
-            await _move_deliveries(connection, platform, old_id, new_id)
-            await bots.move(self._database, connection, platform, old_id, new_id)
-            held = (api_keys.c.platform == platform, api_keys.c.community == old_id)
-            await connection.execute(update(api_keys).where(*held).values(community=new_id))
-            rows = await connection.execute(select(*_STORED).where(communities.c.platform == platform))
-            known = {community.id: community for community in map(_read, rows)}
-            for community in known.values():
-                moved = community.moved(old_id, new_id)
-                if moved == community:
+            for table in (incidents, messages, actions, api_keys):
+                await connection.execute(update(table).where(of_community(table, old)).values(community_columns(new)))
+            await tallies.move(self._database, connection, old, new)
+            await journal.move(connection, old, new)
+            await _move_deliveries(connection, old, new)
+            await bots.move(self._database, connection, old, new)
+            rows = await connection.execute(select(*_STORED).where(communities.c.platform == old.platform))
+            known = {one.ref: one for one in map(_read, rows)}
+            for ref, settings in known.items():
+                moved = settings.moved(old.id, new.id)
+                if moved == settings:
                     continue
-                if moved.id != community.id:
-                    gone = (communities.c.platform == platform, communities.c.id == community.id)
-                    await connection.execute(delete(communities).where(*gone))
-                if moved.id == community.id or moved.id not in known:
+                if moved.ref != ref:
+                    await connection.execute(delete(communities).where(of_community(communities, ref)))
+                if moved.ref == ref or moved.ref not in known:
                     await _write(connection, moved, version)
 
     async def _next_version(self, connection: AsyncConnection) -> int:
@@ -87,19 +80,16 @@ class SqlCommunities:
         return int((await connection.execute(newest)).scalar_one()) + 1
 
 
-async def _move_deliveries(connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+async def _move_deliveries(connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
     """All but those that there are under the new id, too: they stay what they were."""
     there = deliveries.alias()
     known = exists().where(
-        there.c.platform == platform,
-        there.c.community == new_id,
+        of_community(there, new),
         there.c.kind == deliveries.c.kind,
         there.c.period == deliveries.c.period,
     )
     await connection.execute(
-        update(deliveries)
-        .where(deliveries.c.platform == platform, deliveries.c.community == old_id, not_(known))
-        .values(community=new_id)
+        update(deliveries).where(of_community(deliveries, old), not_(known)).values(community_columns(new))
     )
 
 
@@ -109,9 +99,8 @@ def _read(row: AnyRow) -> Community:
 
 async def _write(connection: AsyncConnection, community: Community, version: int) -> Community:
     """Returns it as it is stored."""
-    key = (communities.c.platform == community.platform, communities.c.id == community.id)
     values = {"settings": _SETTINGS.dump_json(community, exclude={"version"}).decode(), "version": version}
-    known = await connection.execute(update(communities).where(*key).values(values))
+    known = await connection.execute(update(communities).where(of_community(communities, community.ref)).values(values))
     if not known.rowcount:
         await connection.execute(insert(communities).values(platform=community.platform, id=community.id, **values))
     return replace(community, version=version)

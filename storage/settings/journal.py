@@ -7,10 +7,11 @@ from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Amendment, Outage
 from bot.core.communities.journal import amendments as differences
+from storage.community_key import community_columns, of_community
 from storage.database import Database
 from storage.tables import amendments, outages, tellings
 
@@ -50,9 +51,9 @@ class SqlJournal:
         async with self._database.read() as connection:
             return await outages_between(connection, start, end)
 
-    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
         async with self._database.read() as connection:
-            return await amendments_between(connection, community_id, start, end)
+            return await amendments_between(connection, community, start, end)
 
 
 async def outages_between(connection: AsyncConnection, start: datetime, end: datetime) -> Sequence[Outage]:
@@ -65,12 +66,12 @@ async def outages_between(connection: AsyncConnection, start: datetime, end: dat
 
 
 async def amendments_between(
-    connection: AsyncConnection, community_id: str, start: datetime, end: datetime
+    connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime
 ) -> Sequence[Amendment]:
     table = amendments.c
     made = (
         select(table.at, table.by, table.setting, table.before, table.after)
-        .where(table.community == community_id, table.at >= start, table.at < end)
+        .where(of_community(amendments, community), table.at >= start, table.at < end)
         .order_by(table.at, table.id)
     )
     return [Amendment(**row._mapping) for row in await connection.execute(made)]
@@ -82,8 +83,7 @@ async def note(connection: AsyncConnection, before: Community, after: Community,
     if made:
         rows = [
             {
-                "platform": after.platform,
-                "community": after.id,
+                **community_columns(after.ref),
                 "at": one.at,
                 "by": one.by,
                 "setting": one.setting,
@@ -95,7 +95,7 @@ async def note(connection: AsyncConnection, before: Community, after: Community,
         await connection.execute(insert(amendments), rows)
 
 
-async def move(connection: AsyncConnection, platform: Platform, old_id: str, new_id: str) -> None:
+async def move(connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
     """A community has a new id."""
-    theirs = (amendments.c.platform == platform, amendments.c.community == old_id)
-    await connection.execute(update(amendments).where(*theirs).values(community=new_id))
+    theirs = of_community(amendments, old)
+    await connection.execute(update(amendments).where(theirs).values(community_columns(new)))

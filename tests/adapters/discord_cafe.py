@@ -13,7 +13,7 @@ from adapters.chat.discord.connection import DiscordChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
@@ -43,52 +43,49 @@ class ScriptedDesk:
         self.changed_by: list[str] = []
         self.in_force = Policy(rules=())
 
-    def community(self, platform: Platform, community_id: str) -> Community:
-        return self.settings.get(community_id) or Community(platform=platform, id=community_id)
+    def community(self, ref: CommunityRef) -> Community:
+        return self.settings.get(ref.id) or Community.blank(ref)
 
     def communities(self, platform: Platform) -> Sequence[Community]:
         return list(self.settings.values())
 
-    def schedule(self, platform: Platform, community_id: str) -> Schedule:
-        return Config().schedule_of(self.community(platform, community_id))
+    def schedule(self, community: CommunityRef) -> Schedule:
+        return Config().schedule_of(self.community(community))
 
     def policy(self, message: Message) -> Policy:
         return self.in_force
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         self.changed_by.append(by)
-        self.settings[community_id] = edit(self.community(platform, community_id))
-        return self.settings[community_id]
+        self.settings[community.id] = edit(self.community(community))
+        return self.settings[community.id]
 
-    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
-        choices = self.community(platform, community_id).bots
+    def bots(self, community: CommunityRef) -> Sequence[tuple[Bot, bool]]:
+        choices = self.community(community).bots
         return [(bot, choices.get(bot.id, bot.converses is not False)) for bot in self.seen]
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None: ...
+    async def move(self, community: CommunityRef, new_id: str) -> None: ...
 
-    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
-        incident = self._incident(community_id, incident_id)
+    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
+        incident = self._incident(community, incident_id)
         history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
         return (incident, history) if incident else None
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         incident = self.incidents.get(incident_id)
-        return incident and incident.decision.message.community_id
+        return incident.decision.message.community if incident else None
 
     async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
         incident = self.incidents.get(incident_id)
         return incident if incident and incident.decision.message.author.id == author_id else None
 
-    def _incident(self, community_id: str, incident_id: int) -> Incident | None:
+    def _incident(self, community: CommunityRef, incident_id: int) -> Incident | None:
         incident = self.incidents.get(incident_id)
-        return incident if incident and incident.decision.message.community_id == community_id else None
+        return incident if incident and incident.decision.message.community == community else None
 
     async def call(
         self,
-        platform: Platform,
-        community_id: str,
+        community: CommunityRef,
         incident_id: int,
         call: Call,
         *,
@@ -96,7 +93,7 @@ class ScriptedDesk:
         moderator_name: str,
     ) -> tuple[Incident, History] | None:
         self.calls.append((incident_id, call, moderator_id))
-        incident = self._incident(community_id, incident_id)
+        incident = self._incident(community, incident_id)
         if incident and incident.review is None and call.closes:
             review = Review(
                 incident_id=incident_id,
@@ -106,9 +103,9 @@ class ScriptedDesk:
                 at=incident.decided_at,
             )
             self.incidents[incident_id] = replace(incident, review=review)
-        return await self.look_up(platform, community_id, incident_id)
+        return await self.look_up(community, incident_id)
 
-    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
         incident = self.incidents[incident_id]
         if incident.appeal:
             return False
@@ -120,13 +117,13 @@ class ScriptedDesk:
         return decision(message)
 
     async def report(
-        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+        self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
     ) -> Edition | None:
         try:
             of = parse(period or "2026-W20", "Asia/Seoul")
         except ValueError:
             return None
-        report = compose(community_id, of, Figures(start=of.start, end=of.end), ())
+        report = compose(community.id, of, Figures(start=of.start, end=of.end), ())
         return ScriptedPress(unmasked=unmasked).edition(report, "ko")
 
 

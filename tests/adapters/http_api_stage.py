@@ -15,7 +15,7 @@ from bot.app.application import application
 from bot.app.parts import Core
 from bot.app.runner import Service
 from bot.config import Config, HttpSettings, RuleSettings, StorageSettings
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
 from bot.core.operations.keys import ApiKey, digest, written
@@ -23,10 +23,10 @@ from tests.builders import NOW, put_settings
 from tests.fakes import ScriptedGuard
 
 KEY = ApiKey(
-    id="a1", digest=digest("secret"), platform=Platform.DISCORD, community_id="100", name="도우미", created_at=NOW
+    id="a1", digest=digest("secret"), community=CommunityRef(Platform.DISCORD, "100"), name="도우미", created_at=NOW
 )
 OTHER = ApiKey(
-    id="b2", digest=digest("hidden"), platform=Platform.DISCORD, community_id="200", name="다른 봇", created_at=NOW
+    id="b2", digest=digest("hidden"), community=CommunityRef(Platform.DISCORD, "200"), name="다른 봇", created_at=NOW
 )
 WRITTEN = written("a1", "secret")
 WRITTEN_OTHER = written("b2", "hidden")

@@ -1,4 +1,4 @@
-"""How large communities are, which says whose report goes first, on both databases."""
+"""How large communities are, which says whose report goes first, and what is counted of each, on both databases."""
 
 import asyncio
 from datetime import timedelta
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.chat.message import Platform
+from bot.core.reporting.periods import day
+from bot.core.rules.actions import Delete
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.reports.chronicle import SqlChronicle
-from tests.builders import NOW, message, settlement
+from tests.builders import NOW, home, message, settlement
 from tests.fakes import ManualClock
 
 _numbers = count(1)
@@ -31,7 +34,37 @@ def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.Fix
             said.append(message("old", community="c", sent_at=NOW - timedelta(days=8)))
             await inbox.keep(said)
             await inbox.settle([settlement(one) for one in said])
-            assert await chronicle.sizes(NOW - timedelta(days=7), NOW + timedelta(hours=1)) == {"a": 2, "b": 1}
+            assert await chronicle.sizes(NOW - timedelta(days=7), NOW + timedelta(hours=1)) == {
+                home("a"): 2,
+                home("b"): 1,
+            }
             assert await chronicle.sizes(NOW + timedelta(hours=1), NOW + timedelta(hours=2)) == {}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_figures_of_two_platforms_with_one_id_do_not_meet(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgres").create(f"sizes_{next(_numbers)}")
+    today = day(NOW.date(), "UTC")
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            inbox, chronicle = SqlInbox(database), SqlChronicle(database)
+            server, group = home("7", Platform.DISCORD), home("7", Platform.TELEGRAM)
+            said = [message("1", community="7", platform=one.platform) for one in (server, group)]
+            said.append(message("2", community="7", platform=Platform.TELEGRAM))
+            await inbox.keep([*said, message("3", community="7", platform=Platform.TELEGRAM)])
+            await inbox.settle([settlement(said[0], Delete()), *map(settlement, said[1:])])
+            assert list(await chronicle.communities()) == [server, group]
+            assert await chronicle.sizes(today.start, today.end) == {server: 1, group: 2}
+            ours, theirs = [await chronicle.figures(one, today.start, today.end) for one in (server, group)]
+            assert (ours.seen, ours.waiting, len(ours.entries)) == (1, 0, 1)
+            assert (theirs.seen, theirs.waiting, len(theirs.entries)) == (3, 1, 0)
+            assert (await chronicle.totals(group, today.start, today.end)).flagged == 0
 
     asyncio.run(scenario())

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.chat.discord.moderators import automod
 from adapters.chat.discord.moderators.automod import MOST_WORDS, word_list
+from adapters.chat.discord.refs import guild_ref
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import Task
 from bot.core.incidents.card import Button, press_id
@@ -212,7 +213,7 @@ def test_what_automod_refuses_later_is_told_once_and_not_asked_again_and_again(m
 
 async def stopping(at: At) -> None:
     """AutoMod switched on in the café, with the policy's words."""
-    settings = at.desk.community(at.platform, str(at.place.guild))
+    settings = at.desk.community(guild_ref(at.place.guild))
     await put_settings(at.desk, replace(settings, native_filter=True))
     await at.chat._automod.follow(at.client.guilds[0], texts("ko"))
     assert native(at.place)

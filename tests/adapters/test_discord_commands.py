@@ -11,6 +11,7 @@ import pytest
 
 from adapters.chat.discord.errors import missing
 from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.refs import guild_ref
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message, Platform
 from bot.core.communities.community import Community
@@ -165,8 +166,7 @@ def test_a_room_that_we_cannot_write_to_is_not_taken() -> None:
         assert answer.content == say("discord.room_lacks", channel=f"<#{place.general}>", missing=lacking)
         assert settings(place) == before and not place.wire.made("POST", f"/channels/{place.general}/messages")
         await place.desk.change(
-            heard.chat.platform,
-            str(place.guild),
+            guild_ref(place.guild),
             lambda now: replace(now, moderators_channel=str(place.general)),
             by="",
         )
@@ -485,10 +485,10 @@ def test_everybody_may_ask_what_is_stored() -> None:
 def test_a_new_server_is_welcomed_once_in_the_configured_language() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         new = place.wire.backend.create_guild("새 서버")
-        client, platform = heard.chat.client, heard.chat.platform
+        client = heard.chat.client
         await until(lambda: client.get_guild(new.id))
         client.dispatch("guild_join", client.get_guild(new.id))  # the simulator says "available again" instead
-        await until(lambda: place.desk.community(platform, str(new.id)).welcomed)
+        await until(lambda: place.desk.community(guild_ref(new.id)).welcomed)
         dm = place.wire.backend.dm_channels[new.owner_id]
         (welcome,) = place.wire.backend.messages[dm].values()
         assert welcome.content == texts("ko")["discord.welcome"]
@@ -497,10 +497,10 @@ def test_a_new_server_is_welcomed_once_in_the_configured_language() -> None:
         await asyncio.sleep(0.1)
         assert len(place.wire.backend.messages[dm]) == 1
         client.dispatch("guild_remove", client.get_guild(new.id))
-        await until(lambda: place.desk.community(platform, str(new.id)).left_at)
+        await until(lambda: place.desk.community(guild_ref(new.id)).left_at)
         client.dispatch("guild_join", client.get_guild(new.id))  # who brings us back is welcomed again
         await until(lambda: len(place.wire.backend.messages[dm]) == 2)
-        await until(lambda: place.desk.community(platform, str(new.id)).left_at is None)
+        await until(lambda: place.desk.community(guild_ref(new.id)).left_at is None)
 
     play(scene)
 
@@ -528,8 +528,8 @@ def test_servers_joined_or_left_while_away_are_noticed_at_the_start() -> None:
             new, gone = place.wire.backend.create_guild("새 서버"), str(1 << 60)
             place.desk.settings[gone] = Community(platform=Platform.DISCORD, id=gone, welcomed=True)
             async with listening(place):
-                await until(lambda: place.desk.community(Platform.DISCORD, str(new.id)).welcomed)
-                await until(lambda: place.desk.community(Platform.DISCORD, gone).left_at)
+                await until(lambda: place.desk.community(guild_ref(new.id)).welcomed)
+                await until(lambda: place.desk.community(guild_ref(gone)).left_at)
                 assert settings(place).left_at is None and not settings(place).welcomed  # it has long been set up
 
     asyncio.run(scenario())

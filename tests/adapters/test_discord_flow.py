@@ -14,6 +14,7 @@ from adapters.chat.discord import connection as chat
 from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.discord.moderators import cards
 from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.refs import guild_ref
 from bot.app.application import Jikimi, application
 from bot.app.parts import Core
 from bot.config import Config, preset
@@ -376,7 +377,7 @@ def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Pa
             thread = backend.create_thread(place.general, "공지", place.minji).id
             await until(lambda: at.client.get_channel(channel) and at.client.get_channel(thread))
             for exempt in (category, place.general):
-                settings = at.desk.community(at.platform, str(place.guild))
+                settings = at.desk.community(guild_ref(place.guild))
                 await put_settings(at.desk, replace(settings, exempt_channels=settings.exempt_channels | {str(exempt)}))
             for where in (channel, thread, place.general, place.mods):
                 place.write("나쁜 말", channel=where)
@@ -439,7 +440,7 @@ def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path:
             place.write("나쁜 말")
             (incident,) = await at.settled(1)
             (notice,) = notices(place)
-            assert ko["discord.done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
+            assert ko["done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
             await pressed(at, place.dal, Button.RIGHT, incident)
             await until(lambda: press_id(Button.RIGHT, incident.id) not in str(at.cards()[0].components))
             dm, appeal = place.wire.backend.dm_channels[place.minji], notice.components[0]["components"][0]

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from simcord.enums import MessageType
 
+from adapters.chat.discord.refs import guild_ref
 from bot.app.application import application
 from bot.app.parts import Core
 from bot.config import Config
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Kind, Message, Pairing, Platform
+from bot.core.chat.message import Kind, Message, Pairing
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
 from bot.core.incidents.incident import Incident
@@ -280,7 +281,7 @@ class Product:
         await self._open.__aexit__(None, None, None)
 
     async def change(self, **settings: Any) -> None:
-        before: Community = self.desk.community(Platform.DISCORD, str(self.place.guild))
+        before: Community = self.desk.community(guild_ref(self.place.guild))
         await put_settings(self.desk, replace(before, **settings))
 
     async def incidents(self, count: int) -> list[Incident]:
@@ -421,7 +422,7 @@ def test_bots_are_found_listed_and_switched(tmp_path: Path) -> None:
             async with Product(place, tmp_path) as product:
                 await in_use(place, product, talker, music, prose)
             async with Product(place, tmp_path) as product:
-                known = product.desk.bots(Platform.DISCORD, str(place.guild))
+                known = product.desk.bots(guild_ref(place.guild))
                 assert {bot.id for bot, _ in known} == {str(talker), str(music)}, "after a start"
 
     async def in_use(place: Cafe, product: Product, talker: int, music: int, prose: str) -> None:
@@ -430,7 +431,7 @@ def test_bots_are_found_listed_and_switched(tmp_path: Path) -> None:
             place.write(f"{prose} {number}", by=talker, reference=reply_to(place, asked))
             place.write(f"🎵 {number:02}:00", by=music)
         await product.settled(13)
-        seen = {bot.id: on for bot, on in product.desk.bots(Platform.DISCORD, str(place.guild))}
+        seen = {bot.id: on for bot, on in product.desk.bots(guild_ref(place.guild))}
         assert seen == {str(talker): True, str(music): False}
         place.write("나쁜 답", by=music, reference=reply_to(place, asked))
         await product.settled(14)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Attachment, Edition
 from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
@@ -38,9 +38,9 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.Mon
         asked: list[tuple[str, str | None, bool]] = []
         report = place.desk.report
 
-        async def desk(platform: Platform, id_: str, period: str | None = None, *, unmasked: bool = False) -> Any:
-            asked.append((id_, period, unmasked))
-            return await report(platform, id_, period, unmasked=unmasked)
+        async def desk(community: CommunityRef, period: str | None = None, *, unmasked: bool = False) -> Any:
+            asked.append((community.id, period, unmasked))
+            return await report(community, period, unmasked=unmasked)
 
         monkeypatch.setattr(place.desk, "report", desk)
         message = await shown(place, place.dal, first="2026-05-01", last="2026-05-14")

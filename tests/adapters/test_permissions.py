@@ -16,12 +16,14 @@ import pytest
 from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.telegram.moderators import setup
 from adapters.chat.telegram.moderators.commands import ANYBODYS, DEEDS
+from adapters.chat.telegram.refs import group_ref
 from adapters.http_api.openapi import document
 from bot.core.answers.bot import Bot
+from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Appeal, Call
-from bot.core.moderators.permissions import NEEDED, Deed, Right, may
+from bot.core.moderators.permissions import NEEDED, Deed, may
 from bot.core.operations.keys import written
 from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.core.text.catalogue import texts
@@ -342,7 +344,7 @@ async def test_everybody_presses_every_button_on_telegram(here: Stage) -> None:
     (card,) = cards(room)
     wrong: list[tuple[object, ...]] = []
     for (who, (user, rights)), button in product(people.items(), Button):
-        now = await here.store.incidents.get(here.chat.platform, str(GROUP), 1)
+        now = await here.store.incidents.get(group_ref(GROUP), 1)
         assert now
         told = await press(here, card, user, button)
         refused = told in NOT_ON_TELEGRAM
@@ -369,7 +371,7 @@ async def test_nobody_sets_on_telegram_what_they_may_not(here: Stage) -> None:
     people.append(({"id": 900, "is_bot": True, "first_name": "봇"}, {}))
     target = here.server.message(here.group, 7, "말")
     here.listen()
-    before = here.desk.community(here.chat.platform, str(GROUP))
+    before = here.desk.community(group_ref(GROUP))
     for (who, more), chat in product(people, (here.group, room, elsewhere, None)):
         if who == 41 and chat in (elsewhere, None):
             continue  # about their own community
@@ -380,11 +382,11 @@ async def test_nobody_sets_on_telegram_what_they_may_not(here: Stage) -> None:
     here.server.post(here.group, 1, "/pause 1h")
 
     def now() -> Community:
-        return here.desk.community(here.chat.platform, str(GROUP))
+        return here.desk.community(group_ref(GROUP))
 
     await here.server.until(lambda: now().paused_until)
     assert replace(now(), paused_until=None) == before
-    assert here.desk.community(here.chat.platform, str(elsewhere.id)).report_hour is None
+    assert here.desk.community(group_ref(elsewhere.id)).report_hour is None
 
 
 #: What moderators type on Telegram to be shown something, about incident 1, and what each takes.
@@ -526,10 +528,10 @@ async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: S
     """Links are words that anybody types: to the set-up, to an appeal, to a room; and the question who an anonymous
     admin is, answered by everybody."""
     there, wrong = await town(here), list[tuple[object, ...]]()
-    bare = replace(here.desk.community(here.chat.platform, str(GROUP)), moderators_channel=None)
+    bare = replace(here.desk.community(group_ref(GROUP)), moderators_channel=None)
 
     async def is_bound() -> bool:
-        now = here.desk.community(here.chat.platform, str(GROUP))
+        now = here.desk.community(group_ref(GROUP))
         await put_settings(here.policies, bare)
         return (now.moderators_channel, now.report_channel) != (None, None)
 
@@ -578,11 +580,11 @@ def test_everybody_presses_the_set_up_menu_on_telegram(what: str) -> None:
         for number, (name, (given, rights)) in enumerate(TELEGRAM_RIGHTS.items(), 20):
             here.server.admin(here.group, number, name, given)
             people[number] = Right.MANAGE in rights
-        before = here.desk.community(here.chat.platform, str(GROUP))
+        before = here.desk.community(group_ref(GROUP))
         for user, allowed in sorted(people.items(), key=lambda one: one[1]):
             id_ = here.server.press(menu, user, f"setup:{GROUP}:{what}")
             await here.server.answered(id_)
-            changed = here.desk.community(here.chat.platform, str(GROUP)) != before
+            changed = here.desk.community(group_ref(GROUP)) != before
             assert changed is allowed, user
             if changed:
                 break
@@ -609,9 +611,7 @@ def test_every_key_asks_every_route_of_the_api(tmp_path: Path, monkeypatch: pyte
 
     async def scenario() -> None:
         async with api_stage(tmp_path, ScriptedGuard({"말": 0.85})) as api:
-            lenient = Community(
-                platform=KEY.platform, id=OTHER.community_id, thresholds={"harm": 0.99, "harmful-answer": 0.99}
-            )
+            lenient = replace(Community.blank(OTHER.community), thresholds={"harm": 0.99, "harmful-answer": 0.99})
             await put_settings(api.core.desk, lenient)
             revoked = replace(KEY, id="c3", revoked_at=NOW)
             await api.core.keys.add(revoked)
@@ -625,7 +625,7 @@ def test_every_key_asks_every_route_of_the_api(tmp_path: Path, monkeypatch: pyte
                 async with api.session.post(path, data=body % about, headers=headers) as answer:
                     return answer.status, await answer.text()
 
-            about = b', "community": "%b"' % KEY.community_id.encode()
+            about = b', "community": "%b"' % KEY.community.id.encode()
             strangers = (None, "", "nonsense", WRITTEN + "x", written("zz", "secret"), written("c3", "secret"))
             for path in routes:
                 for key in strangers:

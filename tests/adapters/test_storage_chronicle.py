@@ -49,18 +49,23 @@ PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quart
 BEFORE = {"holders", "messages", "incidents", "actions", "reviews", "communities"}
 SINCE = {
     "messages": "circle faults aside_at",
+    "incidents": "platform",
     "actions": "circle faults platform community protects planned_at",
     "communities": "version",
 }
 INDEXES = (
     "communities_version", "messages_suspects", "actions_suspects", "actions_free", "actions_asleep",
-    "messages_waiting", "messages_aside", "messages_once_aside",
+    "messages_waiting", "messages_aside", "messages_once_aside", "messages_sent", "incidents_community",
+    "incidents_author",
 )  # fmt: skip
 UNDO = (
     *(f"DROP TABLE {table}" for table in metadata.tables if table not in BEFORE),
     *(f"DROP INDEX {index}" for index in INDEXES),
     *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, columns in SINCE.items() for column in columns.split()),
     "CREATE INDEX messages_waiting ON messages (community, sent_at, id) WHERE settled_at IS NULL",
+    "CREATE INDEX messages_sent ON messages (sent_at, community)",
+    "CREATE INDEX incidents_community ON incidents (community, decided_at)",
+    "CREATE INDEX incidents_author ON incidents (community, author)",
     "UPDATE alembic_version SET version_num = '0002'",
 )
 _numbers = count(1)
@@ -210,11 +215,10 @@ async def record(database: Database, community: str, stories: Sequence[Story]) -
             review = Review(
                 incident_id=number, call=story.call, moderator_id="1", moderator_name="운영진", at=builders.NOW
             )
-            await reviews.record(builders.message().ref.platform, community, review, due=builders.NOW)
+            await reviews.record(builders.home(community), review, due=builders.NOW)
         if story.appealed:
             await reviews.appeal(
-                builders.message().ref.platform,
-                community,
+                builders.home(community),
                 Appeal(incident_id=number, words="억울해요", at=builders.NOW),
                 [],
                 due=builders.NOW,
@@ -379,11 +383,11 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
             await befall(database, community, troubles)
             chronicle = SqlChronicle(database)
             for name in (community, f"{community}-moved"):
-                figures = await chronicle.figures(name, PERIOD.start, PERIOD.end)
-                totals = await chronicle.totals(name, PERIOD.start, PERIOD.end)
+                figures = await chronicle.figures(builders.home(name), PERIOD.start, PERIOD.end)
+                totals = await chronicle.totals(builders.home(name), PERIOD.start, PERIOD.end)
                 check(figures, totals, await recount(database, name, PERIOD.start, PERIOD.end), settled)
                 moved = SqlCommunities(database)
-                await moved.move(builders.message().ref.platform, community, f"{community}-moved")
+                await moved.move(builders.home(community), f"{community}-moved")
 
     asyncio.run(scenario())
 
@@ -419,12 +423,12 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             await record(database, "cafe", stories)
-            before = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            before = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
             async with database.write() as connection:
                 for statement in UNDO:
                     await connection.execute(text(statement))
         async with Database.open(url, ManualClock()) as database:
-            after = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            after = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         assert replace(after, late=before.late) == before
 
     asyncio.run(scenario())
@@ -445,7 +449,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
             inbox = SqlInbox(database)
             await inbox.keep([about])
             await inbox.settle([Settlement(decision=decision, decided_at=PERIOD.start)])
-            figures = await SqlChronicle(database).figures("cafe", PERIOD.start, PERIOD.end)
+            figures = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         (entry,) = figures.entries
         assert entry.score == 0.6 and entry.answer == Answer(harm=0.6, prompt="나○ 질○", text="아○ 나○ 답")
         assert worst_answers(figures.live) == (entry,)

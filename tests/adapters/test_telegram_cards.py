@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.chat.message import Message, Platform
+from adapters.chat.telegram.refs import group_ref
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Call
@@ -134,7 +135,7 @@ async def test_a_moderators_chat_that_moved_is_followed(here: Stage) -> None:
     moved = here.server.migrate(room, -1000077, service="none")
     (outcome,) = await here.carry_out(await said(here), Flag())
     assert outcome == Done(f"-1000077/{cards(moved)[0]['message_id']}")
-    assert here.desk.community(here.chat.platform, str(GROUP)).moderators_channel == "-1000077"
+    assert here.desk.community(group_ref(GROUP)).moderators_channel == "-1000077"
 
 
 # ---- buttons --------------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ async def test_of_two_who_press_at_once_one_counts_and_the_other_is_told(here: S
     (card,) = cards(room)
     answers = await asyncio.gather(press(here, card, 1, Button.BAN), press(here, card, 2, Button.RIGHT))
     assert sum("이미 처리했습니다" in answer for answer in answers) == 1
-    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+    incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident
     assert incident.review
     kept = {Call.BAN: ["delete", "warn", "ban"], Call.RIGHT: []}[incident.review.call]
@@ -177,7 +178,7 @@ async def test_only_admins_of_the_group_may_press(here: Stage) -> None:
     (card,) = cards(room)
     for button in Button:
         assert await press(here, card, 7, button) == texts("ko")["card.not_allowed"]
-    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+    incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.review is None
 
 
@@ -330,10 +331,10 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
         id_ = here.server.press(menu, 1, f"setup:{GROUP}:{choice}")
         await here.server.answered(id_)
     await command(here, room, 1, f"/start@jikimi_bot mods_{GROUP}")
-    community = here.desk.community(here.chat.platform, str(GROUP))
+    community = here.desk.community(group_ref(GROUP))
     assert (community.preset, community.mode, community.language) == ("strict", Watch.LIVE, "en")
     assert community.moderators_channel == str(MODERATORS)
-    room_s_own = here.desk.community(here.chat.platform, str(MODERATORS))
+    room_s_own = here.desk.community(group_ref(MODERATORS))
     assert room_s_own == Community(platform=here.chat.platform, id=str(MODERATORS)), "nothing is set for another chat"
     await command(here, room, 1, f"/start@jikimi_bot report_{GROUP}")
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
@@ -350,7 +351,7 @@ async def test_nobody_sets_up_another_group(here: Stage) -> None:
     id_ = here.server.press(room.messages[max(room.messages)], 9, f"setup:{GROUP}:mode:live")
     await here.server.until(lambda: id_ in here.server.answers)
     await command(here, room, ANONYMOUS_ADMIN, f"/start mods_{GROUP}", sender_chat=room.as_object())
-    community = here.desk.community(here.chat.platform, str(GROUP))
+    community = here.desk.community(group_ref(GROUP))
     assert (community.moderators_channel, community.mode) == (None, None)
 
 
@@ -363,10 +364,10 @@ def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> No
             await here.with_moderators()
             mine = here.server.group(-1009, owner=666)
             here.server.message(here.group, 666, "안녕하세요")
-            before = {chat: here.desk.community(here.chat.platform, str(chat)) for chat in (GROUP, -1009)}
+            before = {chat: here.desk.community(group_ref(chat)) for chat in (GROUP, -1009)}
             answer = await command(here, here.group, 666, f"/start {purpose}_{mine.id}")
             assert "모두에서" in answer["text"]
-            assert {chat: here.desk.community(here.chat.platform, str(chat)) for chat in before} == before
+            assert {chat: here.desk.community(group_ref(chat)) for chat in before} == before
 
     asyncio.run(scenario())
 
@@ -374,13 +375,13 @@ def test_nobody_binds_a_chat_in_which_they_are_only_a_member(purpose: str) -> No
 @played
 async def test_pause_and_exempt(here: Stage) -> None:
     await command(here, here.group, 1, "/pause 2h")
-    assert here.desk.community(here.chat.platform, str(GROUP)).paused_until is not None
+    assert here.desk.community(group_ref(GROUP)).paused_until is not None
     await command(here, here.group, 1, "/pause off")
-    assert here.desk.community(here.chat.platform, str(GROUP)).paused_until is None
+    assert here.desk.community(group_ref(GROUP)).paused_until is None
     target = here.server.message(here.group, 7, "말")
     await command(here, here.group, 1, "/exempt", reply_to_message=target)
     message = await said(here)
-    exempt = here.desk.community(here.chat.platform, str(GROUP)).exempt_roles
+    exempt = here.desk.community(group_ref(GROUP)).exempt_roles
     assert exempt == {"7"}
     assert exempt & message.author.roles
 
@@ -416,7 +417,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     pointer = room.messages[max(room.messages)]
     assert "억울해요" in pointer["text"]
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
-    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+    incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "억울해요"
     assert "이미" in (await command(here, private, 7, "/이의 1 정말로"))["text"]
     assert await here.do_planned() == []
@@ -450,7 +451,7 @@ def test_who_answers_a_notice_appeals(started: bool) -> None:
             room = private if started else here.group
             notice = room.messages[max(room.messages)]
             await command(here, room, 7, "친구끼리 한 말이에요", reply_to_message=notice)
-            incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+            incident = await here.store.incidents.get(group_ref(GROUP), 1)
             assert incident and incident.appeal and incident.appeal.words == "친구끼리 한 말이에요"
             before = len(here.server.of("sendMessage"))
             here.server.post(room, 8, "나도 한마디", reply_to_message=notice)
@@ -483,10 +484,10 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
 
     class Watched(FrontDesk):
         async def change(
-            self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
+            self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str
         ) -> Community:
             changed.append(by)
-            return await self.policies.change(platform, community_id, edit, by=by)
+            return await self.policies.change(community, edit, by=by)
 
     desk = here.desk
     await here.stop()

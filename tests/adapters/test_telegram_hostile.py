@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -26,7 +27,7 @@ say = texts("ko")
 
 
 def settings(here: Stage, chat: int = GROUP) -> Community:
-    return here.desk.community(Platform.TELEGRAM, str(chat))
+    return here.desk.community(group_ref(chat))
 
 
 def by_bot(chat: Chat) -> list[str]:
@@ -326,12 +327,12 @@ async def test_b12_a_banned_member_appeals_by_a_button_and_reads_the_outcome_in_
     assert "삭제, 10분 채팅 금지, 차단" in asked["text"]
     assert "/appeal_1" in asked["text"]
     assert (await command(here, private, 7, "그런 뜻이 아니었어요"))["text"] == say["telegram.appeal_sent"]
-    incident = await here.store.incidents.get(Platform.TELEGRAM, str(GROUP), 1)
+    incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "그런 뜻이 아니었어요"
     assert say["telegram.state.appealed"] in (await command(here, private, 7, "/why_1"))["text"]
     assert (await command(here, private, 7, "/appeal_1 또"))["text"] == say["telegram.appeal_already"]
     for call, state in ((Call.UPHOLD, "upheld"), (Call.LIFT, "lifted"), (Call.WRONG, "undone")):
-        await here.desk.call(Platform.TELEGRAM, str(GROUP), 1, call, moderator_id="2", moderator_name="지수")
+        await here.desk.call(group_ref(GROUP), 1, call, moderator_id="2", moderator_name="지수")
         told = (await command(here, private, 7, "/why_1"))["text"]
         assert say[f"telegram.state.{state}"] in told
         assert "지수" not in told, "never by whom"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.chat.telegram.receiving.arrivals import ALLOWED_UPDATES
+from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
 from bot.core.rules.actions import Delete, Done, Gone, Kick, Refused, Warn
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, put_settings
@@ -264,7 +264,7 @@ def test_t24_a_group_that_becomes_a_supergroup_keeps_everything(service: str) ->
     async def scenario() -> None:
         async with stage() as here:
             old = here.server.group(-55, "group", title="작은 방")
-            community = here.desk.community(here.chat.platform, "-55")
+            community = here.desk.community(group_ref("-55"))
             await put_settings(here.desk, replace(community, preset="strict"))
             here.server.post(old, 7, "옛말")
             await here.hear(1)
@@ -273,9 +273,9 @@ def test_t24_a_group_that_becomes_a_supergroup_keeps_everything(service: str) ->
             here.server.post(new, 7, "새말")
             await here.hear(2)
             assert here.heard[1].community_id == "-1000055"
-            assert here.desk.community(here.chat.platform, "-1000055").preset == "strict"
-            assert here.desk.community(here.chat.platform, "-55").preset is None
-            moved = await here.store.incidents.get(Platform.TELEGRAM, "-1000055", incident)
+            assert here.desk.community(group_ref("-1000055")).preset == "strict"
+            assert here.desk.community(group_ref("-55")).preset is None
+            moved = await here.store.incidents.get(group_ref("-1000055"), incident)
             assert moved
             assert moved.decision.message.community_id == "-1000055"
 
@@ -290,7 +290,7 @@ async def test_t24_from_an_error(here: Stage) -> None:
     here.server.migrate(old, -1000055, service="none")
     assert await here.carry_out(message, Kick()) == [Done()]
     assert here.server.chats[-1000055].members[7]["status"] == "left"
-    incident = await here.store.incidents.get(Platform.TELEGRAM, "-1000055", 1)
+    incident = await here.store.incidents.get(group_ref("-1000055"), 1)
     assert incident and incident.decision.message.community_id == "-1000055"
     here.server.post(here.server.chats[-1000055], 8, "새말")
     await here.hear(2)
@@ -320,7 +320,7 @@ async def test_t24_a_moderators_room_that_becomes_a_supergroup_is_followed_by_ev
     moved = here.server.migrate(room, -1000077, service="none")
     await here.chat.announce(str(MODERATORS), "판정기가 돌아왔습니다.")
     assert [message["text"] for message in moved.messages.values()] == ["판정기가 돌아왔습니다."]
-    assert here.desk.community(here.chat.platform, str(GROUP)).moderators_channel == "-1000077"
+    assert here.desk.community(group_ref(GROUP)).moderators_channel == "-1000077"
 
 
 @played
@@ -343,7 +343,7 @@ async def test_the_bot_says_hello_once_in_a_group(here: Stage) -> None:
     del fresh.members[BOT_ID]
     here.server.set_member(fresh, BOT_ID, "administrator")
     await here.server.until(lambda: fresh.messages)
-    await here.server.until(lambda: here.desk.community(here.chat.platform, "-1007").welcomed)
+    await here.server.until(lambda: here.desk.community(group_ref("-1007")).welcomed)
     here.server.set_member(fresh, BOT_ID, "left")
     here.server.set_member(fresh, BOT_ID, "administrator")
     here.server.post(fresh, ANONYMOUS_ADMIN, "끝", sender_chat=fresh.as_object())

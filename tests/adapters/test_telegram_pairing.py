@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.refs import group_ref
 from bot.app.application import application
 from bot.app.parts import Core
 from bot.config import Config
@@ -260,13 +261,13 @@ async def test_admins_see_and_choose_which_bots_are_judged(here: Stage) -> None:
     here.desk.bots_seen.note([settlement(one) for one in here.heard if one.author.bot])
     assert "1. ⚪" in await answered("/봇") and "챗봇" in await answered("/bots")
     assert "1. 🟢" in await answered("/bots on 1")
-    assert here.desk.community(Platform.TELEGRAM, str(GROUP)).bots == {"500": True}
+    assert here.desk.community(group_ref(GROUP)).bots == {"500": True}
     here.server.group(OWNERS, owner=99)
     for strangers in (OWNERS, 99):  # security 14: a group of somebody else's, and somebody else
         assert "본인" in await answered(f"/bots owner 1 {strangers}")
-    assert here.desk.community(Platform.TELEGRAM, str(GROUP)).bot_owners == {}
+    assert here.desk.community(group_ref(GROUP)).bot_owners == {}
     assert "1" in await answered("/bots owner 1 me")
-    assert here.desk.community(Platform.TELEGRAM, str(GROUP)).bot_owners == {"500": "1"}
+    assert here.desk.community(group_ref(GROUP)).bot_owners == {"500": "1"}
     here.server.admin(here.server.chats[OWNERS], 1)
     assert str(OWNERS) in await answered(f"/bots owner 1 {OWNERS}")
     assert here.desk.policy(here.heard[1]).bot_owners == {} | {"500": str(OWNERS)}

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Attachment, Edition
@@ -120,7 +121,7 @@ async def test_a_group_that_became_a_supergroup_is_followed(here: Stage) -> None
     new = here.server.migrate(old, -1005, service="none")
     assert await here.chat.publish("-5", edition(), mark="1") == Done("-1005/1")
     assert len(new.messages) == 4
-    moved = here.policies.community(Platform.TELEGRAM, "-1005")
+    moved = here.policies.community(group_ref("-1005"))
     assert moved.report_channel == "-1005"
     assert await here.chat.publish("-5", edition(), mark="1") == Done("-1005/5")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.chat.message import Platform
+from adapters.chat.telegram.refs import group_ref
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
 from tests.servers.telegram import Chat
@@ -80,10 +80,10 @@ async def test_names_are_shown_in_the_moderators_chat_only(here: Stage) -> None:
 def test_an_admin_says_when_reports_come(words: str, changes: dict[str, Any]) -> None:
     @played
     async def scene(here: Stage) -> None:
-        before = here.policies.community(Platform.TELEGRAM, str(GROUP))
+        before = here.policies.community(group_ref(GROUP))
         here.listen()
         await ask(here, f"/report {words}")
-        assert here.policies.community(Platform.TELEGRAM, str(GROUP)) == replace(before, **changes)
+        assert here.policies.community(group_ref(GROUP)) == replace(before, **changes)
         assert "Asia/Seoul" in told(here.group)
 
     scene()
@@ -104,9 +104,9 @@ async def test_the_menu_switches_reports(here: Stage) -> None:
 
     async def choose(choice: str, holds: str) -> None:
         here.server.press(message, 1, f"setup:{GROUP}:{choice}")
-        await here.server.until(lambda: here.policies.community(Platform.TELEGRAM, str(GROUP)).report_day == holds)
+        await here.server.until(lambda: here.policies.community(group_ref(GROUP)).report_day == holds)
 
     for choice, holds in (("report:off", "off"), ("report:monday", "monday")):
         await choose(choice, holds)
     here.server.press(message, 1, f"setup:{GROUP}:daily:on")
-    await here.server.until(lambda: here.policies.community(Platform.TELEGRAM, str(GROUP)).daily_digest)
+    await here.server.until(lambda: here.policies.community(group_ref(GROUP)).daily_digest)

@@ -72,18 +72,19 @@ async def seed(url: str, rooms: Sequence[tuple[Platform, str, str]]) -> None:
                 communities,
                 Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday"),
             )
+            home = {"platform": platform.value, "community": id_}
             rows = [
-                {"community": id_, "quarter": at, "what": CHANNEL, "name": channel, "number": max(1, size // 14)}
+                home | {"quarter": at, "what": CHANNEL, "name": channel, "number": max(1, size // 14)}
                 for at in (WEEK.start + timedelta(hours=12 * half + 3) for half in range(14))
             ]
             recent = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
-            rows.append({"community": id_, "quarter": recent, "what": CHANNEL, "name": channel, "number": size})
+            rows.append(home | {"quarter": recent, "what": CHANNEL, "name": channel, "number": size})
             async with database.write() as connection:
                 await connection.execute(insert(tables.tallies), rows)
             if chance.random() > QUIET:
                 for number in range(min(40, size // 200 + 1)):
                     at = WEEK.start + timedelta(hours=number * 4)
-                    about = message(f"{id_}-{number}", community=id_, channel=channel, sent_at=at)
+                    about = message(f"{id_}-{number}", community=id_, platform=platform, channel=channel, sent_at=at)
                     await inbox.keep([about])
                     await inbox.settle([settlement(about, Delete(), decided_at=at)])
         await SqlBookmarks(database).put(PLACE, (datetime.now(UTC) - timedelta(days=7)).isoformat())

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.core.answers.bot import KNOWN_AFTER, Bot
-from bot.core.chat.message import Author, Message, Pairing, Platform
+from bot.core.chat.message import Author, Message, Pairing
 from bot.core.guarding.verdict import SUPERSEDED
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.policy import Decision
-from tests.builders import NOW, message, settlement
+from tests.builders import NOW, home, message, settlement
 from tests.contracts.stores import Opens
 
 PROSE = "그 질문에는 이렇게 답할 수 있습니다. 먼저 차근차근 살펴보고 나서 정리해 보세요."
@@ -37,7 +37,7 @@ def test_what_a_bot_does_is_counted_once_and_outlives_the_process(opens: Opens) 
             await store.inbox.settle([Settlement(decision=passed, decided_at=NOW)])
         async with opens() as store:
             expected = Bot(id="robot", name="챗봇", messages=3, answers=2, prose=1)
-            assert list(await store.bots.all()) == [(Platform.REHEARSAL, "cafe", expected)]
+            assert list(await store.bots.all()) == [(home(), expected)]
 
     asyncio.run(scenario())
 
@@ -49,7 +49,7 @@ def test_a_name_follows_its_bot(opens: Opens) -> None:
                 one = said(number, "글", name=name)
                 await store.inbox.keep([one])
                 await store.inbox.settle([settlement(one)])
-            ((_, _, bot),) = await store.bots.all()
+            ((_, bot),) = await store.bots.all()
             assert (bot.name, bot.messages) == ("새 이름", 3)
 
     asyncio.run(scenario())

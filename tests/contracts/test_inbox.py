@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.chat.message import Author, Kind, Message
 from bot.core.communities.journal import Aside
 from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
 from bot.core.rules.actions import Delete, Done, Flag, Gone, Refused
-from tests.builders import EVERYWHERE, GUARD, NOW, decision, later, message, settlement
+from tests.builders import EVERYWHERE, GUARD, NOW, decision, home, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
@@ -214,8 +214,8 @@ def test_a_tally_counts_what_was_sent_from_the_start_to_before_the_end(opens: Op
             await store.inbox.keep(some)
             await store.inbox.settle([settlement(some[1]), settlement(some[2], Flag()), settlement(some[5])])
             assert await store.inbox.tally(later(1), later(5)) == Tally(kept=4, settled=2)
-            assert await store.inbox.tally(later(1), later(5), "a") == Tally(kept=2, settled=1)
-            assert await store.inbox.tally(later(1), later(5), "nobody") == Tally(kept=0, settled=0)
+            assert await store.inbox.tally(later(1), later(5), home("a")) == Tally(kept=2, settled=1)
+            assert await store.inbox.tally(later(1), later(5), home("nobody")) == Tally(kept=0, settled=0)
 
     asyncio.run(scenario())
 
@@ -319,7 +319,7 @@ def test_what_is_set_aside_is_looked_at_again_and_only_then(opens: Opens) -> Non
             away = Unscreened("the guard is away", GUARD)
             unjudged = Settlement(decision=decision(some[0], screening=away), decided_at=NOW)
             await store.inbox.settle([unjudged, settlement(some[1])])
-            assert await store.inbox.were_aside(NOW) == {(Platform.REHEARSAL, "cafe"): Aside(4, 2, 1)}
+            assert await store.inbox.were_aside(NOW) == {home(): Aside(4, 2, 1)}
             assert await store.inbox.were_aside(later(1)) == {}
             assert await store.inbox.tally(NOW, later(9)) == Tally(kept=5, settled=2)
 

@@ -3,13 +3,12 @@
 import asyncio
 from datetime import timedelta
 
-from bot.core.chat.message import Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Delete, Flag, Timeout
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
-from tests.builders import EVERYWHERE, NOW, later, message, settlement
+from tests.builders import EVERYWHERE, NOW, home, later, message, settlement
 from tests.contracts.stores import Opens
 
 
@@ -24,7 +23,7 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end(opens: Opens) ->
             await store.inbox.keep(some)
             await store.inbox.settle([settlement(one, Flag(), decided_at=later(9 - n)) for n, one in enumerate(some)])
             assert ids([*await store.incidents.between(later(6), later(9))]) == ["3", "2", "1"]
-            assert ids([*await store.incidents.between(later(6), later(9), "b")]) == ["3", "1"]
+            assert ids([*await store.incidents.between(later(6), later(9), home("b"))]) == ["3", "1"]
             assert [*await store.incidents.between(later(10), later(20))] == []
 
     asyncio.run(scenario())
@@ -104,7 +103,7 @@ def test_traces_are_the_newest_of_every_member(opens: Opens) -> None:
                 ("raider", later(4), False),
                 ("other", NOW, True),
             ]
-            assert traces[-1] == (Platform.REHEARSAL, "cafe", "other", "side", NOW, later(9), "insult", True)
+            assert traces[-1] == (home(), "other", "side", NOW, later(9), "insult", True)
             assert [one.author_id for one in await store.incidents.traces(later(9), each=2)] == ["other"]
 
     asyncio.run(scenario())

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Amendment, Outage
 from bot.core.rules.policy import Watch
@@ -50,12 +50,13 @@ def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
                 Amendment(at=later(60), by="민재", setting="exempt_channels", before="", after="a, b"),
                 Amendment(at=later(60), by="민재", setting="thresholds.abuse", before="0.7", after="0.8"),
             ]
-            assert await store.journal.amendments("-5", NOW, later(61)) == first + second
-            assert await store.journal.amendments("-5", later(1), later(61)) == second
-            assert await store.journal.amendments("other", NOW, later(61)) == []
-            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
-            assert await store.journal.amendments("-5", NOW, later(61)) == []
-            assert await store.journal.amendments("-1005", NOW, later(61)) == first + second
+            assert await store.journal.amendments(CAFE.ref, NOW, later(61)) == first + second
+            assert await store.journal.amendments(CAFE.ref, later(1), later(61)) == second
+            assert await store.journal.amendments(CommunityRef(Platform.TELEGRAM, "other"), NOW, later(61)) == []
+            await store.communities.move(CAFE.ref, "-1005")
+            moved = CommunityRef(Platform.TELEGRAM, "-1005")
+            assert await store.journal.amendments(CAFE.ref, NOW, later(61)) == []
+            assert await store.journal.amendments(moved, NOW, later(61)) == first + second
 
     asyncio.run(scenario())
 

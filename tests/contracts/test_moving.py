@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import Author, Platform
-from tests.builders import NOW, message, settlement
+from bot.core.chat.message import Author
+from tests.builders import NOW, home, message, settlement
 from tests.contracts.stores import Opens
 
 
@@ -15,8 +15,8 @@ def test_what_is_settled_after_a_move_counts_for_the_new_id(opens: Opens) -> Non
             answer = replace(message("2", "답입니다", community="old", reply_to="1"), author=bot)
             await store.inbox.keep([answer])
             (claimed,) = await store.inbox.claim(10, fresh_since=NOW)
-            await store.communities.move(Platform.REHEARSAL, "old", "new")
+            await store.communities.move(home("old"), "new")
             await store.inbox.settle([settlement(claimed)])
-            assert [community for _, community, _ in await store.bots.all()] == ["new"]
+            assert [community for community, _ in await store.bots.all()] == [home("new")]
 
     asyncio.run(scenario())

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.chat.message import MessageRef, Platform
+from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.communities.community import Community
 from bot.core.incidents.review import TIMEOUT, Appeal, Call, History, Review
 from bot.core.rules.actions import (
@@ -28,10 +28,10 @@ from bot.core.rules.actions import (
     Warn,
 )
 from bot.core.rules.policy import Watch
-from tests.builders import EVERYWHERE, NOW, later, message, put_settings, settlement
+from tests.builders import EVERYWHERE, NOW, home, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
 
-HERE = (Platform.REHEARSAL, "cafe")
+HERE, GROUP = home(), CommunityRef(Platform.TELEGRAM, "-5")
 
 
 async def incident(store: Store, number: str = "1", *planned: Action) -> int:
@@ -46,7 +46,7 @@ def review(incident_id: int, call: Call, moderator: str = "dal") -> Review:
 
 
 async def done(store: Store, number: int) -> Sequence[tuple[Action, Outcome | None]]:
-    opened = await store.incidents.get(*HERE, number)
+    opened = await store.incidents.get(HERE, number)
     assert opened
     return list(opened.outcomes)
 
@@ -59,10 +59,10 @@ def test_of_two_calls_that_close_a_review_one_counts(opens: Opens) -> None:
             (deleted,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             await store.outbox.record([(deleted, Done())])
             answers = await asyncio.gather(
-                store.reviews.record(*HERE, wrong, due=NOW), store.reviews.record(*HERE, ban, due=NOW)
+                store.reviews.record(HERE, wrong, due=NOW), store.reviews.record(HERE, ban, due=NOW)
             )
             assert sorted(answers, key=repr) in ([None, wrong], [None, ban], [wrong, None], [ban, None])
-            opened = await store.incidents.get(*HERE, number)
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.review in (wrong, ban)
             follows = [Restore()] if opened.review == wrong else [Warn(), Ban()]
             assert [action for action, _ in opened.outcomes] == [Delete(), *follows]
@@ -76,8 +76,8 @@ def test_what_is_called_wrong_before_it_was_done_is_never_done(opens: Opens) -> 
         async with opens() as store:
             number = await incident(store, "1", Delete(), Notice(), Timeout(timedelta(minutes=5)), Warn(), Flag())
             other = await incident(store, "2", Delete())
-            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
-            assert await store.reviews.record(*HERE, review(other, Call.RIGHT), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(HERE, review(other, Call.RIGHT), due=NOW) is None
             assert await done(store, number) == [
                 (Delete(), CalledOff()), (Notice(), CalledOff()), (Timeout(timedelta(minutes=5)), CalledOff()),
                 (Warn(), CalledOff()), (Flag(), None),
@@ -93,7 +93,7 @@ def test_what_is_called_wrong_while_it_is_being_done_is_undone_afterwards(opens:
         async with opens() as store:
             number = await incident(store, "1", Delete(), Notice(), Ban(), Warn())
             delete, notice, ban, warn = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
-            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.WRONG), due=NOW) is None
             # Nothing is undone before it was done.
             assert await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
             for _ in range(2):
@@ -114,7 +114,7 @@ def test_what_is_called_wrong_and_comes_back_is_not_tried_again(opens: Opens) ->
         async with opens() as store:
             number = await incident(store, "1", Delete(), Ban())
             delete, _ = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
-            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.WRONG), due=NOW) is None
             await store.outbox.postpone(delete, NOW)
             assert await done(store, number) == [(Delete(), CalledOff()), (Ban(), None)]
         async with opens() as store:  # who had the other one in hand is no more
@@ -130,7 +130,7 @@ def test_whichever_comes_first_the_call_or_the_outcome_it_is_undone_once(opens: 
             numbers = [await incident(store, str(place), Delete(), Ban()) for place in range(20)]
             taken = await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)
             finished = [store.outbox.record([(one, Done())]) for one in reversed(taken)]
-            called = [store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) for number in numbers]
+            called = [store.reviews.record(HERE, review(number, Call.WRONG), due=NOW) for number in numbers]
             await asyncio.gather(*finished[:20], *called, *finished[20:])
             for number in numbers:
                 follows = [action for action, _ in await done(store, number)][2:]
@@ -149,25 +149,25 @@ def test_a_later_call_overrules_and_both_stay_on_record(opens: Opens) -> None:
             await store.outbox.record([(delete, Done())])
             ban = review(number, Call.BAN)
             wrong = replace(review(number, Call.WRONG, "byul"), at=later(3600))
-            assert await store.reviews.record(*HERE, ban, due=NOW) is None
+            assert await store.reviews.record(HERE, ban, due=NOW) is None
             warn, banned = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert (warn.action, banned.action) == (Warn(), Ban())
             await store.outbox.record([(warn, Done()), (banned, Done())])
             appeal = Appeal(incident_id=number, words="억울해요", at=later(60))
-            assert await store.reviews.appeal(*HERE, appeal, [], due=NOW)
+            assert await store.reviews.appeal(HERE, appeal, [], due=NOW)
             upheld = replace(ban, call=Call.UPHOLD, at=later(120))
-            assert await store.reviews.record(*HERE, upheld, due=NOW) is None
-            opened = await store.incidents.get(*HERE, number)
+            assert await store.reviews.record(HERE, upheld, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.review == ban, "what was upheld still counts"
-            assert await store.reviews.record(*HERE, wrong, due=NOW) is None
-            opened = await store.incidents.get(*HERE, number)
+            assert await store.reviews.record(HERE, wrong, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.review == wrong
             follows = [action for action, _ in opened.outcomes]
             assert follows == [
                 Delete(), Warn(), Ban(), Answer(accepted=False), Restore(), Lift(), Answer(accepted=True)
             ]  # fmt: skip
             assert await done(store, number) == list(opened.outcomes)
-            record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
+            record = await store.incidents.history(HERE, "minji")
             assert (record.upheld, record.overturned) == (0, 1)
 
     asyncio.run(scenario())
@@ -179,7 +179,7 @@ def test_the_next_step_comes_when_the_one_before_is_done(opens: Opens) -> None:
             number = await incident(store, "1", Delete(), Ban())
             first = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             await store.outbox.record([(one, Done()) for one in first])
-            assert await store.reviews.record(*HERE, review(number, Call.TIMEOUT), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.TIMEOUT), due=NOW) is None
             warn, lift = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert (warn.action, lift.action) == (Warn(), Lift())
             await store.outbox.record([(lift, Done())])
@@ -196,11 +196,11 @@ def test_an_escalation_leaves_the_review_open(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             for _ in range(2):
-                assert await store.reviews.record(*HERE, review(number, Call.ESCALATE), due=NOW) is None
-            assert await store.reviews.record(*HERE, review(number, Call.RIGHT), due=NOW) is None
-            opened = await store.incidents.get(*HERE, number)
+                assert await store.reviews.record(HERE, review(number, Call.ESCALATE), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.RIGHT), due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.review == review(number, Call.RIGHT)
-            assert await store.incidents.get(*HERE, number + 1000) is None
+            assert await store.incidents.get(HERE, number + 1000) is None
 
     asyncio.run(scenario())
 
@@ -210,14 +210,14 @@ def test_of_two_appeals_the_first_counts_and_decides_nothing(opens: Opens) -> No
         async with opens() as store:
             number, other = [await incident(store, name) for name in "12"]
             appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
-            assert await store.reviews.appeal(*HERE, appeal, [Flag()], due=NOW)
-            assert not await store.reviews.appeal(*HERE, replace(appeal, words="정말로"), [Flag()], due=NOW)
-            opened = await store.incidents.get(*HERE, number)
+            assert await store.reviews.appeal(HERE, appeal, [Flag()], due=NOW)
+            assert not await store.reviews.appeal(HERE, replace(appeal, words="정말로"), [Flag()], due=NOW)
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.appeal == appeal and opened.review is None
             assert [action for action, _ in opened.outcomes] == [Delete(), Flag()]
-            untouched = await store.incidents.get(*HERE, other)
+            untouched = await store.incidents.get(HERE, other)
             assert untouched and untouched.appeal is None
-            assert await store.reviews.record(*HERE, review(number, Call.WRONG), due=NOW) is None
+            assert await store.reviews.record(HERE, review(number, Call.WRONG), due=NOW) is None
 
     asyncio.run(scenario())
 
@@ -232,7 +232,7 @@ def test_planned_later_means_not_before(opens: Opens) -> None:
             assert [one.action for one in planned] == [Delete()]
             (flag,) = await store.outbox.claim(10, now=later(60), platforms=EVERYWHERE)
             await store.outbox.record([(flag, Done("card 7"))])
-            opened = await store.incidents.get(*HERE, number)
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.outcomes[1] == (Flag(), Done("card 7"))
 
     asyncio.run(scenario())
@@ -242,11 +242,11 @@ def test_a_members_record(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             first, second, _ = [await incident(store, number) for number in "123"]
-            await store.reviews.record(*HERE, review(first, Call.RIGHT), due=NOW)
-            await store.reviews.record(*HERE, review(second, Call.WRONG), due=NOW)
-            record = await store.incidents.history(Platform.REHEARSAL, "cafe", "minji")
+            await store.reviews.record(HERE, review(first, Call.RIGHT), due=NOW)
+            await store.reviews.record(HERE, review(second, Call.WRONG), due=NOW)
+            record = await store.incidents.history(HERE, "minji")
             assert record == History(incidents=3, upheld=1, overturned=1, last_at=NOW)
-            for elsewhere in ((Platform.DISCORD, "cafe", "minji"), (Platform.REHEARSAL, "cafe", "other")):
+            for elsewhere in ((CommunityRef(Platform.DISCORD, "cafe"), "minji"), (HERE, "other")):
                 assert await store.incidents.history(*elsewhere) == History(
                     incidents=0, upheld=0, overturned=0, last_at=None
                 )
@@ -288,13 +288,13 @@ def test_of_two_changes_at_a_time_neither_undoes_the_other(opens: Opens) -> None
                 def edit(now: Community) -> Community:
                     return replace(now, exempt_roles=now.exempt_roles | {str(number)})
 
-                await store.communities.change(Platform.TELEGRAM, "-5", edit, by=str(number))
+                await store.communities.change(GROUP, edit, by=str(number))
 
             await asyncio.gather(*map(exempt, range(20)))
             (community,) = await store.communities.all()
             assert community.exempt_roles == set(map(str, range(20)))
             assert community.version == 20
-            assert len(await store.journal.amendments("-5", NOW, later(1))) == 20
+            assert len(await store.journal.amendments(GROUP, NOW, later(1))) == 20
 
     asyncio.run(scenario())
 
@@ -310,12 +310,12 @@ def test_what_was_stored_since_a_version_and_nothing_else(opens: Opens) -> None:
             assert ([one.id for one in everything], number) == (["-5", "-7", "-9"], 3)
             assert [one.version for one in everything] == sorted({one.version for one in everything})
             newest = everything[-1].version
-            await settings.change(Platform.TELEGRAM, "-5", lambda now: replace(now, preset="strict"), by="달")
+            await settings.change(GROUP, lambda now: replace(now, preset="strict"), by="달")
             assert await settings.since(newest) == ([], 3)  # nothing has changed
-            await settings.change(Platform.TELEGRAM, "-5", lambda now: replace(now, preset="gentle"), by="달")
+            await settings.change(GROUP, lambda now: replace(now, preset="gentle"), by="달")
             changed, _ = await settings.since(newest)
             assert [(one.id, one.preset, one.version) for one in changed] == [("-5", "gentle", newest + 1)]
-            await settings.move(Platform.TELEGRAM, "-7", "-1007")
+            await settings.move(CommunityRef(Platform.TELEGRAM, "-7"), "-1007")
             changed, number = await settings.since(newest + 1)
             assert ([one.id for one in changed], number) == (["-1007"], 3)
 
@@ -331,7 +331,7 @@ def test_a_change_that_raises_changes_nothing(opens: Opens) -> None:
 
             await put_settings(store.communities, CAFE)
             with pytest.raises(ZeroDivisionError):
-                await store.communities.change(Platform.TELEGRAM, "-5", refuse, by="달")
+                await store.communities.change(GROUP, refuse, by="달")
             assert await store.communities.all() == [CAFE]
 
     asyncio.run(scenario())
@@ -344,17 +344,17 @@ def test_another_communitys_incident_is_not_there(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
-            for elsewhere in ((Platform.REHEARSAL, "other"), (Platform.DISCORD, "cafe")):
-                assert await store.incidents.get(*elsewhere, number) is None
-                assert await store.reviews.record(*elsewhere, review(number, Call.BAN), due=NOW) is None
-                assert not await store.reviews.appeal(*elsewhere, appeal, [Flag()], due=NOW)
-            opened = await store.incidents.get(*HERE, number)
+            for elsewhere in (home("other"), CommunityRef(Platform.DISCORD, "cafe")):
+                assert await store.incidents.get(elsewhere, number) is None
+                assert await store.reviews.record(elsewhere, review(number, Call.BAN), due=NOW) is None
+                assert not await store.reviews.appeal(elsewhere, appeal, [Flag()], due=NOW)
+            opened = await store.incidents.get(HERE, number)
             assert opened and opened.review is None and opened.appeal is None
             assert opened.outcomes == ((Delete(), None),)
             assert await store.incidents.mine(Platform.REHEARSAL, "minji", number) == opened
             assert await store.incidents.mine(Platform.REHEARSAL, "other", number) is None
             assert await store.incidents.mine(Platform.DISCORD, "minji", number) is None
-            assert await store.incidents.whose(Platform.REHEARSAL, number) == "cafe"
+            assert await store.incidents.whose(Platform.REHEARSAL, number) == HERE
             assert await store.incidents.whose(Platform.DISCORD, number) is None
 
     asyncio.run(scenario())
@@ -372,13 +372,13 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
             await store.inbox.keep([posted])
             await store.inbox.settle([settlement(posted, Delete())])
             for _ in range(2):
-                await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+                await store.communities.move(GROUP, "-1005")
             (opened,) = await store.incidents.of([posted.ref])
             assert opened.decision.message.community_id == "-1005"
             assert await store.inbox.settled([posted.ref]) == [True]
             (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message == replace(posted, community_id="-1005")
-            assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
+            assert (await store.incidents.history(CommunityRef(Platform.TELEGRAM, "-1005"), "minji")).incidents == 1
             assert {community.id: community for community in await store.communities.all()} == {
                 "-1005": replace(
                     CAFE, id="-1005", moderators_channel="-1005", exempt_channels=frozenset({"-1005", "x"})
@@ -395,10 +395,10 @@ def test_what_is_under_way_while_a_group_moves_is_settled_and_moves_along(opens:
             posted = replace(message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"))
             await store.inbox.keep([posted])
             (claimed,) = await store.inbox.claim(10, fresh_since=NOW)
-            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            await store.communities.move(GROUP, "-1005")
             await store.inbox.settle([settlement(claimed, Delete())])
             assert await store.inbox.settled([posted.ref]) == [True]
-            assert (await store.incidents.history(Platform.TELEGRAM, "-1005", "minji")).incidents == 1
+            assert (await store.incidents.history(CommunityRef(Platform.TELEGRAM, "-1005"), "minji")).incidents == 1
             (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message.community_id == "-1005"
 
@@ -410,7 +410,7 @@ def test_settings_that_the_new_id_has_already_win(opens: Opens) -> None:
         async with opens() as store:
             for id_, preset in (("-5", "gentle"), ("-1005", "strict")):
                 await put_settings(store.communities, Community(platform=Platform.TELEGRAM, id=id_, preset=preset))
-            await store.communities.move(Platform.TELEGRAM, "-5", "-1005")
+            await store.communities.move(GROUP, "-1005")
             assert await store.communities.all() == [Community(platform=Platform.TELEGRAM, id="-1005", preset="strict")]
 
     asyncio.run(scenario())

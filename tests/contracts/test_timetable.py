@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.reports.timetable import ApschedulerAlarms
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.reporting.ports import Timetable
 from tests.fakes import ManualClock, MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[Timetable]]
-CAFE, GROUP = (Platform.DISCORD, "1"), (Platform.TELEGRAM, "-100")
+CAFE, GROUP = CommunityRef(Platform.DISCORD, "1"), CommunityRef(Platform.TELEGRAM, "-100")
 
 
 def now(seconds: float = 0) -> datetime:
@@ -31,7 +31,7 @@ def opens(request: pytest.FixtureRequest) -> Opens:
     return opens
 
 
-async def ring(timetable: Timetable) -> Mapping[tuple[Platform, str], datetime]:
+async def ring(timetable: Timetable) -> Mapping[CommunityRef, datetime]:
     async with asyncio.timeout(30):
         return await anext(aiter(timetable.rings()))
 
@@ -50,7 +50,7 @@ def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> 
 
 def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_for(opens: Opens) -> None:
     async def scenario() -> None:
-        nobody = (Platform.DISCORD, "nobody")
+        nobody = CommunityRef(Platform.DISCORD, "nobody")
         async with opens() as timetable:
             await timetable.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
             await timetable.arm({CAFE: now(3600), GROUP: None})
@@ -66,7 +66,7 @@ def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_fo
 def test_many_that_share_an_instant_ring_together(opens: Opens) -> None:
     async def scenario() -> None:
         at = now(-60)
-        many = {(Platform.DISCORD, str(number)): at for number in range(5_000)}
+        many = {CommunityRef(Platform.DISCORD, str(number)): at for number in range(5_000)}
         async with opens() as timetable:
             await timetable.arm(many)
             assert await ring(timetable) == many

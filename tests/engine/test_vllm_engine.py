@@ -17,6 +17,7 @@ from bot.core.base.errors import Broken
 from bot.core.evaluation.measures import measure
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from tests.builders import home
 from tests.engine import checkpoints
 from tests.waiting import until
 
@@ -150,7 +151,7 @@ def test_the_shared_queue_in_front_loses_and_mixes_nothing(run: Run, classify: V
         queue = GuardQueue(guard=classify, clock=SystemClock(), batch=32, lanes=4, grace=600, patience=600)
         serving = asyncio.ensure_future(queue.run())
         answers = [
-            queue.submit(Exchange(prompt=text), community_id=str(number % 3), fresh=number % 5 > 0)
+            queue.submit(Exchange(prompt=text), community=home(str(number % 3)), fresh=number % 5 > 0)
             for number, text in enumerate(texts)
         ]
         for answer in answers[1::4]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from bot.core.answers.bot import Bot
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Author, Kind, Message, MessageRef, Platform
+from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Platform
 from bot.core.chat.post import Attachment, Edition
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Amendment, Aside, Outage, amendments
@@ -212,7 +212,7 @@ class MemoryStore:
         self.bookmarks = MemoryBookmarks()
         self.keys = MemoryApiKeys()
         self.deliveries = MemoryDeliveries(self.clock)
-        self.bots: dict[tuple[Platform, str], dict[str, Bot]] = {}
+        self.bots: dict[CommunityRef, dict[str, Bot]] = {}
         self.bot_roll = MemoryBotRoll(self)
         self.suspects = Suspects(self)
 
@@ -234,8 +234,8 @@ class MemoryStore:
     def count_bot(self, settlement: Settlement) -> None:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            home = self.messages[message.ref].community_id  # it may have moved since
-            seen = self.bots.setdefault((message.ref.platform, home), {})
+            home = self.messages[message.ref].community  # it may have moved since
+            seen = self.bots.setdefault(home, {})
             seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
 
     def restart(self) -> None:
@@ -253,12 +253,11 @@ class MemoryStore:
     def opened_as(self, incident_id: int) -> Incident:
         return next(opened for opened in self.opened.values() if opened.id == incident_id)
 
-    def opened_in(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+    def opened_in(self, community: CommunityRef, incident_id: int) -> Incident | None:
         found = (
             opened
             for opened in self.opened.values()
-            if opened.id == incident_id
-            and (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
+            if opened.id == incident_id and opened.decision.message.community == community
         )
         return next(found, None)
 
@@ -325,7 +324,7 @@ class MemoryInbox:
         self.leased: set[MessageRef] = set()
         self.aside: dict[MessageRef, datetime] = {}
         self.unjudged: set[MessageRef] = set()
-        self.served = ""
+        self.served = CommunityRef(Platform.API, "")  # the first of all
 
     async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
         fresh = []
@@ -347,7 +346,7 @@ class MemoryInbox:
         stale = [message for message in free if message.sent_at < fresh_since]
         claimed += self._in_turns(stale, room - len(claimed))
         if claimed:
-            self.served = claimed[-1].community_id
+            self.served = claimed[-1].community
         return self._lease(suspects[:limit] + claimed)
 
     async def fault(self, ref: MessageRef) -> None:
@@ -373,13 +372,12 @@ class MemoryInbox:
         _, innocent = self.store.suspects.among(due)
         return self._lease(sorted(innocent, key=lambda message: message.sent_at, reverse=True)[:limit])
 
-    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
-        found: dict[tuple[Platform, str], list[Message]] = {}
+    async def were_aside(self, since: datetime) -> Mapping[CommunityRef, Aside]:
+        found: dict[CommunityRef, list[Message]] = {}
         for ref, at in self.aside.items():
             if at >= since:
-                found.setdefault((ref.platform, self.store.messages[ref].community_id), []).append(
-                    self.store.messages[ref]
-                )
+                message = self.store.messages[ref]
+                found.setdefault(message.community, []).append(message)
         return {
             place: Aside(
                 len(some),
@@ -394,10 +392,10 @@ class MemoryInbox:
         return some
 
     def _in_turns(self, free: list[Message], limit: int) -> list[Message]:
-        communities = sorted({message.community_id for message in free})
+        communities = sorted({message.community for message in free})
         next_ = bisect_right(communities, self.served)
         turns = communities[next_:] + communities[:next_]
-        lines = [[m for m in free if m.community_id == community] for community in turns]
+        lines = [[m for m in free if m.community == community] for community in turns]
         newest = [one for one in chain.from_iterable(zip_longest(*map(reversed, lines))) if one is not None][:limit]
         rounds = zip_longest(*([m for m in line if m in newest] for line in lines))
         return [message for message in chain.from_iterable(rounds) if message is not None]
@@ -466,11 +464,11 @@ class MemoryInbox:
         found = [message for message in self.store.messages.values() if message.sent_at >= since]
         return sorted(found, key=lambda message: message.sent_at)
 
-    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+    async def tally(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Tally:
         sent = [
             message.ref
             for message in self.store.messages.values()
-            if start <= message.sent_at < end and community_id in (None, message.community_id)
+            if start <= message.sent_at < end and community in (None, message.community)
         ]
         return Tally(kept=len(sent), settled=sum(ref in self.store.settled for ref in sent))
 
@@ -481,8 +479,8 @@ class MemoryBotRoll:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
-        return [(*key, bot) for key, seen in self.store.bots.items() for bot in seen.values()]
+    async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
+        return [(community, bot) for community, seen in self.store.bots.items() for bot in seen.values()]
 
 
 class MemoryOutbox:
@@ -514,12 +512,13 @@ class MemoryOutbox:
             defect = action.defect or "died" if faults[action.planned.id] >= 3 else ""
             action.planned = replace(action.planned, attempts=action.planned.attempts + 1, defect=defect)
             lane = Lane.of(action.planned)
-            self.served[lane.protects, lane.platform] = lane.community_id
+            self.served[lane.protects, lane.community.platform] = lane.community.id
         self.in_hand.update(action.planned.id for action in chosen)
         return [action.planned for action in chosen]
 
     def _turn(self, lane: Lane) -> tuple[bool, str]:
-        return lane.community_id <= self.served.get((lane.protects, lane.platform), ""), lane.community_id
+        id_ = lane.community.id
+        return id_ <= self.served.get((lane.protects, lane.community.platform), ""), id_
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         for planned, outcome in results:
@@ -552,11 +551,13 @@ class MemoryIncidentLog:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+    async def between(
+        self, start: datetime, end: datetime, community: CommunityRef | None = None
+    ) -> Sequence[Incident]:
         found = [
             self.store.incident(opened)
             for opened in self.store.opened.values()
-            if start <= opened.decided_at < end and community_id in (None, opened.decision.message.community_id)
+            if start <= opened.decided_at < end and community in (None, opened.decision.message.community)
         ]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
@@ -565,26 +566,26 @@ class MemoryIncidentLog:
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
     async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
-        traces: dict[tuple[str, str], list[Trace]] = {}
+        traces: dict[tuple[CommunityRef, str], list[Trace]] = {}
         for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
             about, rule = opened.decision.message, opened.decision.rule
             if opened.decided_at >= since and rule is not None:
                 acted = any(action.weight >= Weight.MESSAGE for action in opened.decision.actions)
                 trace = Trace(
-                    about.ref.platform, about.community_id, about.author.id, about.ref.channel_id,
+                    about.community, about.author.id, about.ref.channel_id,
                     about.sent_at, opened.decided_at, rule, acted,
                 )  # fmt: skip
-                traces.setdefault((about.community_id, about.author.id), []).append(trace)
+                traces.setdefault((about.community, about.author.id), []).append(trace)
         newest = [trace for theirs in traces.values() for trace in theirs[-each:]]
         return sorted(newest, key=lambda trace: trace.decided_at)
 
-    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
-        opened = self.store.opened_in(platform, community_id, incident_id)
+    async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
+        opened = self.store.opened_in(community, incident_id)
         return opened and self.store.incident(opened)
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         found = (
-            opened.decision.message.community_id
+            opened.decision.message.community
             for opened in self.store.opened.values()
             if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
         )
@@ -599,12 +600,11 @@ class MemoryIncidentLog:
         )
         return next(found, None)
 
-    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+    async def history(self, community: CommunityRef, author_id: str) -> History:
         theirs = [
             opened
             for opened in self.store.opened.values()
-            if (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
-            and opened.decision.message.author.id == author_id
+            if opened.decision.message.community == community and opened.decision.message.author.id == author_id
         ]
         calls = [opened.review.call for opened in theirs if opened.review]
         return History(
@@ -614,12 +614,12 @@ class MemoryIncidentLog:
             last_at=max((opened.decided_at for opened in theirs), default=None),
         )
 
-    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+    async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
         return sum(
             start <= min(opened.decided_at, opened.decision.message.sent_at) <= opened.decided_at <= end
             and opened.decision.rule is not None
             for opened in self.store.opened.values()
-            if (opened.decision.message.ref.platform, opened.decision.message.community_id) == (platform, community_id)
+            if opened.decision.message.community == community
         )
 
 
@@ -627,8 +627,8 @@ class MemoryReviews:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
-    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
-        opened = self.store.opened_in(platform, community_id, review.incident_id)
+    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
+        opened = self.store.opened_in(community, review.incident_id)
         if opened is None:
             return None
         if review.call.closes:
@@ -640,10 +640,8 @@ class MemoryReviews:
         self.store.follow(opened.id, due, review.call)
         return None
 
-    async def appeal(
-        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
-    ) -> bool:
-        opened = self.store.opened_in(platform, community_id, appeal.incident_id)
+    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        opened = self.store.opened_in(community, appeal.incident_id)
         if opened is None or opened.appeal:
             return False
         self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
@@ -654,7 +652,7 @@ class MemoryReviews:
 class MemoryCommunities:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
-        self.settings: dict[tuple[Platform, str], Community] = {}
+        self.settings: dict[CommunityRef, Community] = {}
         self.version = 0
 
     async def all(self) -> Sequence[Community]:
@@ -664,24 +662,22 @@ class MemoryCommunities:
         newer = [community for community in self.settings.values() if community.version > version]
         return Changes(sorted(newer, key=lambda community: community.version), len(self.settings))
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
-        key = (platform, community_id)
-        before = self.settings.get(key, Community(platform=platform, id=community_id))
-        after = replace(edit(before), platform=platform, id=community_id)
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
+        before = self.settings.get(community, Community.blank(community))
+        after = replace(edit(before), platform=community.platform, id=community.id)
         if after == before:
             return before
         made = amendments(before, after, by=by, at=self.store.clock.now())
-        self.store.journal.amended.setdefault(key, []).extend(made)
+        self.store.journal.amended.setdefault(community, []).extend(made)
         self.version += 1
-        self.settings[key] = replace(after, version=self.version)
-        return self.settings[key]
+        self.settings[community] = replace(after, version=self.version)
+        return self.settings[community]
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+    async def move(self, community: CommunityRef, new_id: str) -> None:
+        old, new = community, replace(community, id=new_id)
+
         def moved(message: Message) -> Message:
-            is_theirs = (message.ref.platform, message.community_id) == (platform, old_id)
-            return replace(message, community_id=new_id) if is_theirs else message
+            return replace(message, community_id=new_id) if message.community == old else message
 
         store = self.store
         store.messages = {ref: moved(message) for ref, message in store.messages.items()}
@@ -692,25 +688,25 @@ class MemoryCommunities:
         for action in store.actions.values():
             action.planned = replace(action.planned, message=moved(action.planned.message))
         amended = store.journal.amended
-        amended.setdefault((platform, new_id), []).extend(amended.pop((platform, old_id), []))
-        for key in [key for key in store.keys.keys.values() if (key.platform, key.community_id) == (platform, old_id)]:
-            store.keys.keys[key.id] = replace(key, community_id=new_id)
+        amended.setdefault(new, []).extend(amended.pop(old, []))
+        for key in [key for key in store.keys.keys.values() if key.community == old]:
+            store.keys.keys[key.id] = replace(key, community=new)
         for number, one in store.deliveries.all.items():
-            if (one.platform, one.community_id) == (platform, old_id):
-                store.deliveries.all[number] = replace(one, community_id=new_id)
+            if one.community == old:
+                store.deliveries.all[number] = replace(one, community=new)
         self.version += 1
-        for key, settings in list(self.settings.items()):
-            moved = settings.moved(old_id, new_id)
-            if platform is settings.platform and moved != settings:
-                del self.settings[key]
-                self.settings.setdefault((platform, moved.id), replace(moved, version=self.version))
+        for ref, settings in list(self.settings.items()):
+            other = settings.moved(old.id, new.id)
+            if ref.platform is old.platform and other != settings:
+                del self.settings[ref]
+                self.settings.setdefault(other.ref, replace(other, version=self.version))
 
 
 class MemoryJournal:
     def __init__(self) -> None:
         self.away: list[Outage] = []
         self.told: set[tuple[datetime, str, Platform]] = set()
-        self.amended: dict[tuple[Platform, str], list[Amendment]] = {}
+        self.amended: dict[CommunityRef, list[Amendment]] = {}
 
     async def guard_went(self, since: datetime) -> datetime:
         if not await self.guard_is_away():
@@ -733,8 +729,8 @@ class MemoryJournal:
     async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
         return [outage for outage in self.away if outage.begin < end and (outage.end is None or outage.end > start)]
 
-    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
-        theirs = (one for (_, id_), made in self.amended.items() if id_ == community_id for one in made)
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
+        theirs = self.amended.get(community, [])
         return sorted((one for one in theirs if start <= one.at < end), key=lambda one: one.at)
 
 
@@ -805,7 +801,7 @@ class MemoryDeliveries:
         for one in deliveries:
             others = [
                 other for other in self.all.values()
-                if (other.platform, other.community_id, other.kind) == (one.platform, one.community_id, one.kind)
+                if (other.community, other.kind) == (one.community, one.kind)
             ]  # fmt: skip
             new = not any(other.period == one.period or (apart and other.due > one.due - apart) for other in others)
             if new:
@@ -821,7 +817,7 @@ class MemoryDeliveries:
     async def claim(self, limit: int, *, now: datetime, platforms: Collection[Platform]) -> Sequence[Delivery]:
         due = [
             one for one in self.all.values()
-            if one.id not in self.leased and one.state not in FINAL and one.platform in platforms
+            if one.id not in self.leased and one.state not in FINAL and one.community.platform in platforms
             and one.due <= now and self.not_before.get(one.id, now) <= now
         ]  # fmt: skip
         claimed = sorted(due, key=lambda one: (-one.size, one.id))[:limit]
@@ -846,8 +842,8 @@ class MemoryDeliveries:
             self.not_before[delivery_id] = until
             self.leased.discard(delivery_id)
 
-    async def latest(self, limit: int, community_id: str | None = None) -> Sequence[Delivery]:
-        found = [one for one in self.all.values() if community_id in (None, one.community_id)]
+    async def latest(self, limit: int, community: CommunityRef | None = None) -> Sequence[Delivery]:
+        found = [one for one in self.all.values() if community in (None, one.community)]
         return sorted(found, key=lambda one: (one.due, one.id), reverse=True)[:limit]
 
     def _change(self, number: int, **changes: Any) -> None:
@@ -859,24 +855,24 @@ class MemoryTimetable:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.alarms: dict[tuple[Platform, str], datetime] = {}
+        self.alarms: dict[CommunityRef, datetime] = {}
         self._changed = asyncio.Event()
 
-    async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
-        for key, at in alarms.items():
-            self.alarms.pop(key, None)
+    async def arm(self, alarms: Mapping[CommunityRef, datetime | None]) -> None:
+        for community, at in alarms.items():
+            self.alarms.pop(community, None)
             if at is not None:
-                self.alarms[key] = at
+                self.alarms[community] = at
         self._changed.set()
 
     def look(self) -> None:
         self._changed.set()
 
-    async def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
+    async def rings(self) -> AsyncIterator[Mapping[CommunityRef, datetime]]:
         while True:
-            if ringing := {key: at for key, at in self.alarms.items() if at <= self.clock.now()}:
-                for key in ringing:
-                    del self.alarms[key]
+            if ringing := {community: at for community, at in self.alarms.items() if at <= self.clock.now()}:
+                for community in ringing:
+                    del self.alarms[community]
                 yield ringing
             self._changed.clear()
             await self._changed.wait()
@@ -885,16 +881,16 @@ class MemoryTimetable:
 class QuietChronicle:
     """The record of communities in which nothing has happened."""
 
-    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         return {}
 
-    async def communities(self) -> Sequence[str]:
+    async def communities(self) -> Sequence[CommunityRef]:
         return ()
 
-    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures:
+    async def figures(self, community: CommunityRef, start: datetime, end: datetime) -> Figures:
         return Figures(start=start, end=end)
 
-    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+    async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:
         return Totals()
 
 

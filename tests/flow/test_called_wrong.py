@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Bell
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Call
 from bot.core.incidents.reviewing import Reviewer
@@ -53,11 +53,11 @@ class Scene:
 
     async def call_wrong(self) -> None:
         assert await self.reviewer.call(
-            Platform.REHEARSAL, "cafe", 1, Call.WRONG, moderator_id="dal", moderator_name="달"
+            CommunityRef(Platform.REHEARSAL, "cafe"), 1, Call.WRONG, moderator_id="dal", moderator_name="달"
         )
 
     async def outcomes(self) -> list[tuple[Action, Outcome | None]]:
-        incident = await self.store.incidents.get(Platform.REHEARSAL, "cafe", 1)
+        incident = await self.store.incidents.get(CommunityRef(Platform.REHEARSAL, "cafe"), 1)
         assert incident
         return list(incident.outcomes)
 

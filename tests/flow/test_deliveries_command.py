@@ -10,7 +10,7 @@ import pytest
 from adapters.system_clock import SystemClock
 from bot.cli.reporting.deliveries import deliveries
 from bot.config import Config, StorageSettings
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.text.catalogue import texts
@@ -31,7 +31,7 @@ def test_what_was_sent_failed_and_skipped_is_listed_with_its_reason(
         async with Database.open(config.storage.url, SystemClock()) as database:
             store = SqlDeliveries(database)
             planned = [
-                Delivery(platform=Platform.DISCORD, community_id=id_, kind=Kind.WEEK, period="2026-W47", due=DUE)
+                Delivery(community=CommunityRef(Platform.DISCORD, id_), kind=Kind.WEEK, period="2026-W47", due=DUE)
                 for id_ in ("1", "2", "3")
             ]
             await store.plan(planned)

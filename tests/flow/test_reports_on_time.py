@@ -12,7 +12,7 @@ import pytest
 from bot.config import Config
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Bell
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
@@ -24,7 +24,7 @@ from bot.core.reporting.delivery.schedule import Kind
 from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
-from tests.builders import message, put_settings, settlement
+from tests.builders import home, message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
     MemoryStore,
@@ -40,9 +40,9 @@ HOUR, DAY = 3600.0, 86_400.0
 
 class SizedChronicle(QuietChronicle):
     def __init__(self) -> None:
-        self.of: dict[str, int] = {}
+        self.of: dict[CommunityRef, int] = {}
 
-    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         assert start.minute % 15 == end.minute % 15 == start.second == end.second == 0
         return self.of
 
@@ -113,7 +113,7 @@ class Office:
             seconds -= step
 
     async def set(self, id_: str = "cafe", **settings: Any) -> None:
-        known = self.policies.community(Platform.REHEARSAL, id_)
+        known = self.policies.community(home(id_))
         await put_settings(self.policies, replace(known, **settings))
         await self.settle()
 
@@ -222,7 +222,7 @@ def test_what_was_switched_on_after_its_time_waits_for_the_next_over_a_restart_t
 
 def test_alarms_follow_the_settings() -> None:
     async def scene(office: Office) -> None:
-        key = (Platform.REHEARSAL, "cafe")
+        key = home()
         async with office.open():
             seen = [office.timetable.alarms[key]]
             for settings in (
@@ -238,10 +238,10 @@ def test_alarms_follow_the_settings() -> None:
             ]  # fmt: skip
             assert key not in office.timetable.alarms
             await office.set("late", report_channel="x")
-            await office.policies.move(Platform.REHEARSAL, "late", "moved")
+            await office.policies.move(home("late"), "moved")
             await office.settle()
-            assert set(office.timetable.alarms) == {(Platform.REHEARSAL, "moved")}
-        del office.store.communities.settings[Platform.REHEARSAL, "moved"]
+            assert set(office.timetable.alarms) == {home("moved")}
+        del office.store.communities.settings[home("moved")]
         async with office.open():
             assert office.timetable.alarms == {}
 
@@ -264,7 +264,7 @@ def test_switching_on_sends_nothing_that_lies_behind() -> None:
 
 def test_the_largest_community_comes_first() -> None:
     async def scene(office: Office) -> None:
-        office.chronicle.of = {"large": 5000, "middle": 70, "cafe": 3}
+        office.chronicle.of = {home("large"): 5000, home("middle"): 70, home(): 3}
         async with office.open():
             for id_ in ("quiet", "middle", "large"):
                 await office.set(id_, report_channel=id_)
@@ -411,7 +411,7 @@ def test_a_burst_of_incidents_is_told_once_and_to_the_moderators() -> None:
 
 def test_what_is_planned_for_another_process_is_left_to_it() -> None:
     async def scene(office: Office) -> None:
-        far = Delivery(platform=Platform.TELEGRAM, community_id="-1", kind=Kind.WEEK, period="2026-W47", due=SUNDAY)
+        far = Delivery(community=CommunityRef(Platform.TELEGRAM, "-1"), kind=Kind.WEEK, period="2026-W47", due=SUNDAY)
         await office.store.deliveries.plan([far])
         async with office.open():
             await office.wait(HOUR)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.system_clock import SystemClock
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
@@ -126,7 +126,7 @@ def test_two_connections_never_get_the_same(postgres: Postgres) -> None:
         async with Database.open(url, SystemClock()) as one, Database.open(url, SystemClock()) as two:
             stores = SqlDeliveries(one), SqlDeliveries(two)
             wanted = [
-                Delivery(platform=Platform.DISCORD, community_id=str(id_), kind=Kind.WEEK, period="2026-W47", due=now)
+                Delivery(community=CommunityRef(Platform.DISCORD, str(id_)), kind=Kind.WEEK, period="2026-W47", due=now)
                 for id_ in range(MANY)
             ]
             planned = await asyncio.gather(*(store.plan(wanted) for store in stores))

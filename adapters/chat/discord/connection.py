@@ -15,6 +15,8 @@ from discord.http import Route
 
 from adapters.chat.discord.acting.executor import Hands
 from adapters.chat.discord.acting.private import PrivateMessages
+from adapters.chat.discord.acting.restoring import Restoring
+from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import OUT_OF_REACH, InvalidAnswers, missing_here
 from adapters.chat.discord.limits import Limiter, Room
 from adapters.chat.discord.members import Members
@@ -41,6 +43,7 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
@@ -130,13 +133,15 @@ class DiscordChat:
         appeals = Appeals(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
+        warnings = Warnings(client=self.client, desk=desk, outbox=outbox, private=private, notices=notices, clock=clock)
+        self._restoring = Restoring(client=self.client, clock=clock)
         self._hands = Hands(
             client=self.client,
-            desk=desk,
-            outbox=outbox,
             cards=cards,
             complaints=complaints,
             private=private,
+            warnings=warnings,
+            restoring=self._restoring,
             notices=notices,
             members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH),
             names=self._names,
@@ -325,13 +330,13 @@ class DiscordChat:
 
     async def _skipped(self, guild: discord.Guild, until: datetime) -> None:
         """Moderators are told what nobody has looked at."""
-        language = self._desk.community(self.platform, str(guild.id)).language
+        language = self._desk.community(guild_ref(guild.id)).language
         say = texts(language) if language else self._say
         problem = say("discord.not_read", until=discord.utils.format_dt(until, "f"))
         await self._complaints.tell(str(guild.id), problem, say)
 
     def _take(self, message: discord.Message, *, late: bool = False) -> None:
-        if not is_readable(message, self._ours | self._hands.own_webhooks):
+        if not is_readable(message, self._ours | self._restoring.own_webhooks):
             return
         text = text_of(message)
         if message.flags.components_v2 and not text:

@@ -15,7 +15,7 @@ from adapters.chat.telegram.receiving.reading import Staff, role_word
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.moderators.permissions import Right
+from bot.core.chat.rights import Right
 
 KEEP = 300.0  # seconds that a chat's admins are remembered where nobody tells of changes
 KEEP_WHERE_TOLD = 7200.0  # where we are an admin ourselves, every change of them arrives as an update

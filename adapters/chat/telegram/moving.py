@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 from telegram.error import ChatMigrated
 
-from bot.core.chat.message import Platform
+from adapters.chat.telegram.refs import group_ref
 from bot.core.moderators.ports import Desk
 
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ class Moves:
     async def move(self, old_id: int, new_id: int) -> None:
         if self._new_ids.get(old_id) == new_id:
             return
-        await self.desk.move(Platform.TELEGRAM, str(old_id), str(new_id))
+        await self.desk.move(group_ref(old_id), str(new_id))
         self._new_ids[old_id] = new_id
         for forget in self.forget:
             forget(old_id)

@@ -10,15 +10,11 @@ from bot.core.reporting.headline import Sentence, headline
 from bot.core.reporting.rankings import Line
 from bot.core.reporting.report import Report
 from bot.core.reporting.shares import Change, Share
+from bot.core.rules.actions import ACTIONS, Counted
 from bot.core.text.catalogue import Texts
 
 #: What actions are shown as, in the order in which they are stacked.
-GROUPS = {
-    "delete": ("delete",),
-    "sanction": ("warn", "timeout", "kick", "ban"),
-    "escalate": ("escalate",),
-    "flag": ("flag",),
-}
+GROUPS = {group.value: tuple(one.kind for one in ACTIONS if one.counted is group) for group in Counted}
 ARROWS = {1: "▲", -1: "▼", 0: "–"}
 _NUMBERS_SHOWN = 6
 

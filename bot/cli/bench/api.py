@@ -13,7 +13,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.keys import ApiKey, digest, written
 from bot.core.text.catalogue import Texts
 
@@ -85,7 +85,7 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
         now = tools.clock().now()
         await keys.add(
             ApiKey(
-                id="bench", digest=digest("bench"), platform=Platform.API, community_id="api", name="", created_at=now
+                id="bench", digest=digest("bench"), community=CommunityRef(Platform.API, "api"), name="", created_at=now
             )
         )
     return f"http://{listen}", written("bench", "bench"), config

@@ -137,7 +137,7 @@ async def queue(messages: int, guard: Guard) -> float:
     serving = asyncio.create_task(shared.run())
     for start in range(0, messages, ARRIVING):
         some = islice(asked, min(ARRIVING, messages - start))
-        await asyncio.gather(*(shared.submit(Exchange(prompt=m.text), community_id=m.community_id) for m in some))
+        await asyncio.gather(*(shared.submit(Exchange(prompt=m.text), community=m.community) for m in some))
     took = time.perf_counter() - began
     serving.cancel()
     return messages / took

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from bot.app.engines import CardSnippet, RawEngine, SystemClock
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, Unscreened
 
@@ -127,7 +128,8 @@ async def served(
     engine = RawEngine(model, dialect=dialect, mode=mode, load_format=load_format, **options)
 
     async def screen(text: str) -> None:
-        screening = await queue.submit(Exchange(prompt=text), community_id=str(hash(text) % 7))
+        home = CommunityRef(Platform.REHEARSAL, str(hash(text) % 7))
+        screening = await queue.submit(Exchange(prompt=text), community=home)
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)
 

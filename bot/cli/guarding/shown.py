@@ -1,10 +1,12 @@
 """Screenings, decisions and settlements -> the JSON that programs read."""
 
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 from bot.core.guarding.verdict import Screening, Unscreened
 from bot.core.incidents.incident import Settlement
-from bot.core.rules.actions import Action, Timeout
+from bot.core.rules.actions import Action
 from bot.core.rules.policy import Decision
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because
@@ -41,9 +43,11 @@ def settlement_json(settlement: Settlement, say: Texts) -> dict[str, Any]:
 
 def action_text(action: Action) -> str:
     """As it is written in the configuration: "delete", "timeout 10m"."""
-    if isinstance(action, Timeout):
-        seconds = int(action.lasting.total_seconds())
-        for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-            if seconds % size == 0:
-                return f"timeout {seconds // size}{unit}"
-    return action.kind
+    parameters = (getattr(action, one.name) for one in fields(action))
+    return " ".join([action.kind, *(_span(one) for one in parameters if isinstance(one, timedelta))])
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    unit, size = next(one for one in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % one[1] == 0)
+    return f"{seconds // size}{unit}"

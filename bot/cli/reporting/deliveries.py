@@ -1,6 +1,7 @@
 """`jikimi deliveries`: what reports were sent, failed or were skipped, and why -> a table, the newest first."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +9,13 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
+    from bot.core.reporting.ports import Deliveries
 
 
 def declare(line: Line) -> None:
@@ -34,7 +37,7 @@ async def deliveries(config: "Config", say: Texts, *, community: str | None, lim
     from bot.app import reporting
 
     async with reporting.delivered(config) as delivered:
-        found = await delivered.latest(limit, community)
+        found = await _latest(delivered, limit, community)
     if as_json:
         print_json({"deliveries": [_row(one) for one in found]})
         return
@@ -43,14 +46,30 @@ async def deliveries(config: "Config", say: Texts, *, community: str | None, lim
     for one in found:
         why = say.sentences.get(f"delivery.{one.reason}", one.reason)
         kind, state = say[f"delivery.kind.{one.kind}"], say[f"delivery.state.{one.state}"]
-        words = (f"{one.due:%Y-%m-%d %H:%M}Z", str(one.platform), one.community_id, kind, one.period, state, why)
+        words = (
+            f"{one.due:%Y-%m-%d %H:%M}Z",
+            str(one.community.platform),
+            one.community.id,
+            kind,
+            one.period,
+            state,
+            why,
+        )
         print("  ".join(word for word in words if word))
+
+
+async def _latest(delivered: "Deliveries", limit: int, id_: str | None) -> Sequence[Delivery]:
+    """Of the communities of that id: every line says which platform's it is."""
+    if id_ is None:
+        return await delivered.latest(limit)
+    found = [one for platform in Platform for one in await delivered.latest(limit, CommunityRef(platform, id_))]
+    return sorted(found, key=lambda one: (one.due, one.id), reverse=True)[:limit]
 
 
 def _row(one: Delivery) -> dict[str, object]:
     return {
-        "platform": one.platform,
-        "community": one.community_id,
+        "platform": one.community.platform,
+        "community": one.community.id,
         "kind": one.kind,
         "period": one.period,
         "due": one.due.isoformat(),

@@ -10,7 +10,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Edition
 from bot.core.reporting.periods import Period, Span, latest, parse
 from bot.core.text.catalogue import Texts
@@ -52,7 +52,7 @@ async def report(
     async with reporting.chronicle(config) as (chronicle, communities):
         chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
         days = _period(period, chosen.timezone or config.defaults.timezone, say)
-        made = await report_on(chronicle, chosen.id, chosen.name or chosen.id, days)
+        made = await report_on(chronicle, chosen.ref, chosen.name or chosen.id, days)
     edition = reporting.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
     print(edition.text)
     if edition.remark:
@@ -68,16 +68,29 @@ def _write(edition: Edition, out: Path) -> list[str]:
     return [str(out / file.name) for file in files]
 
 
-def _chosen(wanted: str | None, known: Sequence[str], settings: Sequence["Community"], say: Texts) -> "Community":
-    """By id or by name, with its settings."""
+def _chosen(
+    wanted: str | None, known: Sequence[CommunityRef], settings: Sequence["Community"], say: Texts
+) -> "Community":
+    """By name, by id, or by both platform and id, with its settings. None where there is but one: that one."""
     from bot.core.communities.community import Community
 
-    ids = {community.name: community.id for community in settings if community.name}
-    id_ = ids.get(wanted or "", wanted) or (known[0] if len(known) == 1 else None)
-    if id_ is None or id_ not in known:
-        raise Broken(say("report.no_community", given=wanted or "-", known=", ".join(known) or say["report.none"]))
-    blank = Community(platform=Platform.REHEARSAL, id=id_)
-    return next((community for community in settings if community.id == id_), blank)
+    names = {community.ref: community.name for community in settings}
+    found = (
+        [ref for ref in known if wanted and wanted == names.get(ref)]
+        or [ref for ref in known if wanted in (ref.id, _in_full(ref))]
+        or [ref for ref in known if not wanted and len(known) == 1]
+    )
+    if not found:
+        there = ", ".join(ref.id for ref in known) or say["report.none"]
+        raise Broken(say("report.no_community", given=wanted or "-", known=there))
+    if len(found) > 1:
+        raise Broken(say("report.which_platform", given=wanted or "-", known=", ".join(map(_in_full, found))))
+    return next((community for community in settings if community.ref == found[0]), Community.blank(found[0]))
+
+
+def _in_full(ref: CommunityRef) -> str:
+    """As it is typed where two platforms have the same id."""
+    return f"{ref.platform}:{ref.id}"
 
 
 def _period(name: str | None, timezone: str, say: Texts) -> Period:

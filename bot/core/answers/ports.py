@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 
 
 class BotRoll(Protocol):
     """The other bots of every community, as far as settled messages tell."""
 
-    async def all(self) -> Sequence[tuple[Platform, str, Bot]]:
-        """Each with its community's platform and id."""
+    async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
+        """Each with its community."""
         ...

@@ -94,6 +94,15 @@ class Media(StrEnum):
 STAFF = frozenset({"owner", "admin", "moderator"})
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class CommunityRef:
+    """Names one community: a Discord server, a Telegram group. `id` is the platform's own, as text: another platform
+    may have the same."""
+
+    platform: Platform
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class MessageRef:
     """Names one revision of one message; an edit is a new, higher revision of the same message.
@@ -155,6 +164,11 @@ class Message:
     more_to_come: bool = False  # one of several pieces, with those that came before; judged when no more comes
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
+
+    @property
+    def community(self) -> CommunityRef:
+        """Where it was said; of the platform it came from, so that the two cannot differ."""
+        return CommunityRef(self.ref.platform, self.community_id)
 
     @property
     def places(self) -> frozenset[str]:

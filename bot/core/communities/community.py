@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.rules.policy import Watch
 
 
@@ -36,6 +36,15 @@ class Community:
     report_hour: int | None = None
     daily_digest: bool | None = None
     alert_at: int | None = None  # incidents in a burst that are news; 0: none are
+
+    @property
+    def ref(self) -> CommunityRef:
+        return CommunityRef(self.platform, self.id)
+
+    @classmethod
+    def blank(cls, ref: CommunityRef) -> "Community":
+        """One that has set nothing."""
+        return cls(platform=ref.platform, id=ref.id)
 
     @property
     def has_settings(self) -> bool:

@@ -7,14 +7,12 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Communities
 from bot.core.rules.policy import Policy, Watch
 
 FOLLOW = 3.0  # seconds between two looks at what other processes have changed
-
-Key = tuple[Platform, str]
 
 _log = structlog.get_logger(__name__)
 
@@ -28,18 +26,18 @@ class Policies:
     store: Communities
     build: Callable[[Community | None], Policy]
     clock: Clock
-    on_change: Callable[[Key], None] | None = None  # told after the settings of a community have changed
-    _communities: dict[Key, Community] = field(default_factory=dict)
-    _policies: dict[Key, Policy] = field(default_factory=dict)
-    _rooms: frozenset[Key] = frozenset()
+    on_change: Callable[[CommunityRef], None] | None = None  # told after the settings of a community have changed
+    _communities: dict[CommunityRef, Community] = field(default_factory=dict)
+    _policies: dict[CommunityRef, Policy] = field(default_factory=dict)
+    _rooms: frozenset[CommunityRef] = frozenset()
     _default: Policy | None = None
     _seen: int = 0  # the newest version that was read; this process's own changes are read once more
 
     async def load(self) -> None:
         """Read everything, at start and after ids have changed."""
-        known = {(community.platform, community.id): community for community in await self.store.all()}
+        known = {community.ref: community for community in await self.store.all()}
         gone = self._communities.keys() - known.keys()
-        self._communities = {key: one for key, one in self._communities.items() if key not in gone}
+        self._communities = {ref: one for ref, one in self._communities.items() if ref not in gone}
         self._take(known.values())
         self._seen = max((community.version for community in known.values()), default=0)
 
@@ -61,65 +59,58 @@ class Policies:
             if changes.number != len(self._communities):  # one has gone: it has another id now
                 await self.load()
 
-    def community(self, platform: Platform, community_id: str) -> Community:
+    def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
-        return self._communities.get((platform, community_id)) or Community(platform=platform, id=community_id)
+        return self._communities.get(ref) or Community.blank(ref)
 
     def communities(self) -> Sequence[Community]:
         """All that have set something."""
         return list(self._communities.values())
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         """See `Desk.change`."""
-        community = await self.store.change(platform, community_id, edit, by=by)
-        self._take([community])
-        return community
+        changed = await self.store.change(community, edit, by=by)
+        self._take([changed])
+        return changed
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
-        await self.store.move(platform, old_id, new_id)
+    async def move(self, community: CommunityRef, new_id: str) -> None:
+        await self.store.move(community, new_id)
         await self.load()
-        self._tell([(platform, old_id), (platform, new_id)])
+        self._tell([community, replace(community, id=new_id)])
 
     def _take(self, communities: Iterable[Community]) -> None:
         """Never an older version in place of a newer one."""
-        newer = {
-            (one.platform, one.id): one
-            for one in communities
-            if one.version > self.community(one.platform, one.id).version
-        }
+        newer = {one.ref: one for one in communities if one.version > self.community(one.ref).version}
         self._communities |= newer
-        for key in newer:
-            self._policies.pop(key, None)
+        for ref in newer:
+            self._policies.pop(ref, None)
         self._rooms = frozenset(
-            (one.platform, one.moderators_channel)
+            CommunityRef(one.platform, one.moderators_channel)
             for one in self._communities.values()
-            if one.moderators_channel not in (None, one.id)
-        )  # fmt: skip
+            if one.moderators_channel is not None and one.moderators_channel != one.id
+        )
         self._tell(newer)
 
-    def _tell(self, keys: Iterable[Key]) -> None:
+    def _tell(self, refs: Iterable[CommunityRef]) -> None:
         if self.on_change:
-            for key in keys:
-                self.on_change(key)
+            for ref in refs:
+                self.on_change(ref)
 
     def of(self, message: Message) -> Policy:
         """The rules that this message is under, now."""
-        return self.of_community(message.ref.platform, message.community_id)
+        return self.of_community(message.community)
 
-    def of_community(self, platform: Platform, community_id: str) -> Policy:
-        key = (platform, community_id)
-        community = self._communities.get(key)
+    def of_community(self, ref: CommunityRef) -> Policy:
+        community = self._communities.get(ref)
         if community is None or not community.has_settings:
             self._default = policy = self._default or self.build(None)
             # Another community's moderators' room: they quote what they talk about. A chat with settings of its own
             # is never left unmoderated because somebody else chose it.
-            exempt = {community_id} if key in self._rooms else frozenset[str]()
+            exempt = {ref.id} if ref in self._rooms else frozenset[str]()
             return replace(policy, exempt_channels=policy.exempt_channels | exempt) if exempt else policy
-        if key not in self._policies:
-            self._policies[key] = self.build(community)
-        policy = self._policies[key]
+        if ref not in self._policies:
+            self._policies[ref] = self.build(community)
+        policy = self._policies[ref]
         if community.paused_until and self.clock.now() < community.paused_until:
             return policy.in_mode(Watch.WATCH)
         return policy

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Amendment, Outage
 
@@ -29,16 +29,14 @@ class Communities(Protocol):
         """What was stored after this version, the newest last; after 0: everything."""
         ...
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         """Store what `edit` makes of the settings that are stored now (empty ones where there are none), in the
         transaction that reads them: of two changes at a time, neither undoes the other. Their version counts up over
         all communities, and what changed is noted in the journal. `by` is the name of who changed it, empty for the
         bot itself. Where nothing changes, nothing is written. Returns what is stored then."""
         ...
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+    async def move(self, community: CommunityRef, new_id: str) -> None:
         """A community has a new id (a Telegram group became a supergroup): settings, messages, incidents, journal and
         everything planned follow, in one transaction, and so does what any community's settings say about a channel
         of that id; repeating it changes nothing. Messages keep their refs: they were sent where they were sent."""
@@ -68,6 +66,6 @@ class Journal(Protocol):
         """Those that were going on at some moment in start <= t < end, whole, oldest first."""
         ...
 
-    async def amendments(self, community_id: str, start: datetime, end: datetime) -> Sequence[Amendment]:
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
         """Settings that a community changed in start <= t < end, oldest first."""
         ...

@@ -22,6 +22,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from bot.core.base.clock import Clock
+from bot.core.chat.message import CommunityRef
 from bot.core.guarding.circuit import Circuit
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.lanes import Lanes, Pace
@@ -94,7 +95,7 @@ class GuardQueue:
         self,
         exchange: Exchange,
         *,
-        community_id: str,
+        community: CommunityRef,
         fresh: bool = True,
         urgent: bool = False,
         provisional: bool = False,
@@ -112,7 +113,7 @@ class GuardQueue:
         if ticket := self._tickets.wanted(key):
             self.figures.joined += 1
         else:
-            ticket = Ticket(key, exchange, community_id, fresh, urgent, self.clock.monotonic())
+            ticket = Ticket(key, exchange, community, fresh, urgent, self.clock.monotonic())
             self._tickets.enter(ticket)
             self.figures.full += not self.room
         ticket.add(answer)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from bot.core.chat.message import CommunityRef
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.verdict import Exchange, Screening
 
@@ -22,7 +23,7 @@ class Ticket:
 
     key: Key
     exchange: Exchange
-    community_id: str
+    community: CommunityRef
     fresh: bool
     urgent: bool
     asked_at: float
@@ -60,7 +61,7 @@ class Lines:
     """Tickets that wait, one line a community, the lowest rank first; the communities take turns."""
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[str, list[tuple[Rank, int, Ticket]]] = OrderedDict()
+        self._lines: OrderedDict[CommunityRef, list[tuple[Rank, int, Ticket]]] = OrderedDict()
         self._number = count()  # of equal ranks, who joined first
 
     @property
@@ -68,18 +69,18 @@ class Lines:
         return len(self._lines)
 
     def join(self, ticket: Ticket, rank: Rank) -> None:
-        line = self._lines.setdefault(ticket.community_id, [])
+        line = self._lines.setdefault(ticket.community, [])
         heapq.heappush(line, (rank, next(self._number), ticket))
 
     def next(self) -> Ticket | None:
         while self._lines:
-            community_id, line = next(iter(self._lines.items()))
+            community, line = next(iter(self._lines.items()))
             *_, ticket = heapq.heappop(line)
             if not line:
-                del self._lines[community_id]
+                del self._lines[community]
             if ticket.waits:  # else its patience has ended
                 if line:
-                    self._lines.move_to_end(community_id)
+                    self._lines.move_to_end(community)
                 return ticket
         return None
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
 from bot.core.rules.actions import Action, Answer, Outcome
 from bot.core.rules.policy import Decision, Reason
@@ -40,8 +40,7 @@ class PlannedAction:
 class Trace(NamedTuple):
     """As much of an incident as rules about repeated offences and cooldowns ask for; never the text."""
 
-    platform: Platform
-    community_id: str
+    community: CommunityRef
     author_id: str
     channel_id: str
     sent_at: datetime

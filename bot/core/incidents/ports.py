@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.chat.message import MessageRef, Platform
+from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
@@ -17,7 +17,9 @@ from bot.core.rules.actions import Action
 class IncidentLog(Protocol):
     """What was decided, for people to read."""
 
-    async def between(self, start: datetime, end: datetime, community_id: str | None = None) -> Sequence[Incident]:
+    async def between(
+        self, start: datetime, end: datetime, community: CommunityRef | None = None
+    ) -> Sequence[Incident]:
         """Incidents decided in start <= t < end, oldest first."""
         ...
 
@@ -30,7 +32,7 @@ class IncidentLog(Protocol):
         first."""
         ...
 
-    async def get(self, platform: Platform, community_id: str, incident_id: int) -> Incident | None:
+    async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
         """None also where it is another community's."""
         ...
 
@@ -38,15 +40,15 @@ class IncidentLog(Protocol):
         """None also where it is about somebody else's message."""
         ...
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
-        """The id of its community."""
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
+        """Its community; None also where it is another platform's."""
         ...
 
-    async def history(self, platform: Platform, community_id: str, author_id: str) -> History:
+    async def history(self, community: CommunityRef, author_id: str) -> History:
         """What is on record about a member."""
         ...
 
-    async def count(self, start: datetime, end: datetime, platform: Platform, community_id: str) -> int:
+    async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
         """How many incidents of live rules are about messages sent, and were decided, in start <= t <= end."""
         ...
 
@@ -54,16 +56,14 @@ class IncidentLog(Protocol):
 class Reviews(Protocol):
     """Moderators' calls, and members' appeals."""
 
-    async def record(self, platform: Platform, community_id: str, review: Review, *, due: datetime) -> Review | None:
+    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
         """Write a call down and plan what follows (`consequences`), in one transaction. A call that closes the review
         is refused when another one closed it before: then nothing is written, and that other one is returned. What
         nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens where the
         community has no such incident."""
         ...
 
-    async def appeal(
-        self, platform: Platform, community_id: str, appeal: Appeal, then: Sequence[Action], *, due: datetime
-    ) -> bool:
+    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
         """Write an author's appeal down and plan what follows, in one transaction. False where there is one already,
         or the community has no such incident: then nothing is written."""
         ...

@@ -20,13 +20,12 @@ from bot.core.rules.actions import (
     Gone,
     Kick,
     Lift,
-    Notice,
     Outcome,
     Restore,
     Retract,
-    TellOwner,
     Timeout,
     Warn,
+    Weight,
 )
 
 LONGEST_APPEAL = 500  # characters
@@ -114,23 +113,21 @@ class Standing:
     """How things are, or should be: whether the message is taken away, and what its author is under."""
 
     hidden: bool = False
-    sanction: Timeout | Ban | None = None
+    sanction: Action | None = None  # one that Lift undoes
     restored: str = ""  # the receipt of what was posted in the message's place
 
     def after(self, action: Action, outcome: Outcome | None = None) -> "Standing":
         match action:
-            case Delete():
-                return replace(self, hidden=True, restored="")
             case Restore():
                 return replace(self, hidden=False, restored=outcome.receipt if isinstance(outcome, Done) else "")
             case Retract(receipt) if receipt == self.restored:
                 return replace(self, hidden=True, restored="")
-            case Timeout() if not isinstance(self.sanction, Ban):
-                return replace(self, sanction=action)
-            case Ban():
-                return replace(self, sanction=action)
             case Lift():
                 return replace(self, sanction=None)
+            case _ if action.undone_by is Restore:
+                return replace(self, hidden=True, restored="")
+            case _ if action.undone_by is Lift and (isinstance(action, Ban) or not isinstance(self.sanction, Ban)):
+                return replace(self, sanction=action)
         return self
 
 
@@ -188,17 +185,19 @@ def consequences(
 
     def serves(action: Action) -> bool:
         match action:
-            case Timeout() | Ban() | Lift():
-                return want.sanction == (None if isinstance(action, Lift) else action)
-            case Delete() | Restore():
-                return want.hidden is isinstance(action, Delete)
+            case Lift():
+                return want.sanction is None
+            case Restore():
+                return not want.hidden
             case Kick():
                 return may_kick
-            case Notice() | TellOwner() | Warn():
-                return not is_wrong
             case Answer(accepted):
                 return accepted is is_wrong
-        return True
+            case _ if action.undone_by is Lift:
+                return want.sanction == action
+            case _ if action.undone_by is Restore:
+                return want.hidden
+        return not is_wrong or action.weight is Weight.MODERATORS
 
     off = frozenset(place for place, step in enumerate(steps) if step.waits and not serves(step.action))
     kept = [step for place, step in enumerate(steps) if place not in off]
@@ -220,7 +219,7 @@ def consequences(
         then += [
             Retract(step.outcome.receipt)
             for step in kept
-            if isinstance(step.action, Notice) and isinstance(step.outcome, Done)
+            if step.action.undone_by is Retract and isinstance(step.outcome, Done)
             if step.outcome.receipt and step.outcome.receipt not in taken
         ]
     if called is Call.ESCALATE:
@@ -238,14 +237,15 @@ def _toward(want: Standing, done: Standing) -> Action:
     return want.sanction
 
 
-_ABOUT_MEMBER = (Timeout, Ban, Lift)
+def _is_about_member(action: Action) -> bool:
+    return isinstance(action, Lift) or action.undone_by is Lift
 
 
 def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool:
     """Not while another step of the same matter is still to be done; nor, unless a moderator asks for it, where it was
     tried last and failed."""
-    if isinstance(action, _ABOUT_MEMBER):
-        same = [step for step in steps if isinstance(step.action, _ABOUT_MEMBER)]
+    if _is_about_member(action):
+        same = [step for step in steps if _is_about_member(step.action)]
     else:
         restored = {
             step.outcome.receipt
@@ -255,7 +255,8 @@ def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool
         same = [
             step
             for step in steps
-            if isinstance(step.action, Delete | Restore)
+            if isinstance(step.action, Restore)
+            or step.action.undone_by is Restore
             or (isinstance(step.action, Retract) and step.action.receipt in restored)
         ]
     if any(step.outcome is None for step in same):

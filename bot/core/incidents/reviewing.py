@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Bell
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import IncidentLog, Reviews
 from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
@@ -30,8 +30,7 @@ class Reviewer:
 
     async def call(
         self,
-        platform: Platform,
-        community_id: str,
+        community: CommunityRef,
         incident_id: int,
         call: Call,
         *,
@@ -39,23 +38,23 @@ class Reviewer:
         moderator_name: str,
     ) -> Reviewed | None:
         """None where the community has no such incident."""
-        incident = await self.incidents.get(platform, community_id, incident_id)
+        incident = await self.incidents.get(community, incident_id)
         if incident is None:
             return None
         now = self.clock.now()
         review = Review(
             incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
         )
-        if earlier := await self.reviews.record(platform, community_id, review, due=now):
+        if earlier := await self.reviews.record(community, review, due=now):
             return Reviewed(incident=incident, earlier=earlier)
         self.planned.ring()
-        return Reviewed(incident=await self.incidents.get(platform, community_id, incident_id) or incident)
+        return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
 
-    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
         """See `Desk.appeal`."""
         now = self.clock.now()
         appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
-        is_first = await self.reviews.appeal(platform, community_id, appeal, (Flag(),), due=now)
+        is_first = await self.reviews.appeal(community, appeal, (Flag(),), due=now)
         if is_first:
             self.planned.ring()
         return is_first

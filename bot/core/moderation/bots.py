@@ -1,15 +1,13 @@
 """Settlements -> what the other bots of each community do; the store counts the same as it settles them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.core.answers.bot import Bot
 from bot.core.answers.ports import BotRoll
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Settlement
-
-Key = tuple[Platform, str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,34 +16,34 @@ class Bots:
     this one starts again."""
 
     roll: BotRoll
-    _seen: dict[Key, dict[str, Bot]] = field(default_factory=dict)
+    _seen: dict[CommunityRef, dict[str, Bot]] = field(default_factory=dict)
 
     async def load(self) -> None:
-        for platform, community_id, bot in await self.roll.all():
-            self._seen.setdefault((platform, community_id), {})[bot.id] = bot
+        for community, bot in await self.roll.all():
+            self._seen.setdefault(community, {})[bot.id] = bot
 
     def known(self, message: Message) -> Bot | None:
         """What is known of a message's author, where that is a bot."""
         if not message.author.bot:
             return None
-        return self._seen.get((message.ref.platform, message.community_id), {}).get(message.author.id)
+        return self._seen.get(message.community, {}).get(message.author.id)
 
     def note(self, settled: Iterable[Settlement]) -> None:
         for settlement in settled:
             message = settlement.decision.message
             if settlement.decision.tells_of_a_bot:
-                seen = self._seen.setdefault((message.ref.platform, message.community_id), {})
+                seen = self._seen.setdefault(message.community, {})
                 bot = seen.get(message.author.id) or Bot(id=message.author.id)
                 seen[message.author.id] = bot.having_said(message)
 
-    def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+    def move(self, community: CommunityRef, new_id: str) -> None:
         """A community has a new id."""
-        if (seen := self._seen.pop((platform, old_id), None)) is not None:
-            self._seen[platform, new_id] = seen
+        if (seen := self._seen.pop(community, None)) is not None:
+            self._seen[replace(community, id=new_id)] = seen
 
     def of(self, community: Community) -> Sequence[tuple[Bot, bool]]:
         """The bots of a community, those that answer most first, and whether what each says is judged as answers."""
-        seen = self._seen.get((community.platform, community.id), {})
+        seen = self._seen.get(community.ref, {})
         unseen = {id_: Bot(id=id_) for id_ in community.bots if id_ not in seen}
         bots = sorted((seen | unseen).values(), key=lambda bot: (-bot.answers, -bot.messages, bot.id))
         return [(bot, community.bots.get(bot.id, bot.converses is not False)) for bot in bots]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.chat.message import Message, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.chat.ports import Announcer
 from bot.core.communities.journal import Aside
 from bot.core.incidents.incident import PlannedAction, Settlement
@@ -56,8 +56,8 @@ class Inbox(Protocol):
         """Lease up to `limit` messages that were set aside and sent before then, the newest first."""
         ...
 
-    async def were_aside(self, since: datetime) -> Mapping[tuple[Platform, str], Aside]:
-        """By platform and community, what was set aside since then, settled or not."""
+    async def were_aside(self, since: datetime) -> Mapping[CommunityRef, Aside]:
+        """By community, what was set aside since then, settled or not."""
         ...
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
@@ -72,7 +72,7 @@ class Inbox(Protocol):
         """Messages sent at or after `since`, oldest first, as far as still known (text may be erased)."""
         ...
 
-    async def tally(self, start: datetime, end: datetime, community_id: str | None = None) -> Tally:
+    async def tally(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Tally:
         """How many revisions sent in start <= t < end were kept and settled."""
         ...
 

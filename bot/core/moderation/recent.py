@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
-from bot.core.chat.message import Kind, Message, as_read
+from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.incidents.incident import Trace
 from bot.core.rules.actions import Weight
 from bot.core.rules.policy import Decision, Policy
@@ -13,7 +13,7 @@ from bot.core.text.views import canonical
 
 LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
 
-Member = tuple[str, str, str]  # platform, community, author
+Member = tuple[CommunityRef, str]  # and author
 Place = tuple[Member, str]  # and channel
 
 
@@ -61,7 +61,7 @@ class Recollection:
 
     def recall(self, trace: Trace, policy: Policy) -> None:
         """The same of what is on record, from before this process."""
-        place = ((trace.platform, trace.community_id, trace.author_id), trace.channel_id)
+        place = ((trace.community, trace.author_id), trace.channel_id)
         self._note(place, {trace.rule}, trace.decided_at, trace.sent_at if trace.acted else None, policy)
 
     def _note(self, place: Place, matched: set[str], at: datetime, acted_on: datetime | None, policy: Policy) -> None:
@@ -73,4 +73,4 @@ class Recollection:
 
 
 def _member(message: Message) -> Member:
-    return (message.ref.platform, message.community_id, message.author.id)
+    return (message.community, message.author.id)

@@ -203,7 +203,7 @@ class Screener:
                 return
             answer = self.queue.submit(
                 exchange,
-                community_id=message.community_id,
+                community=message.community,
                 fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
                 provisional=self.moment is None,  # what is recorded can wait for the guard
             )

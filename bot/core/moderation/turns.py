@@ -7,25 +7,23 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 from typing import TypeVar
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.incident import PlannedAction
-from bot.core.rules.actions import PROTECTING
 
 Waiting = TypeVar("Waiting")
+Share = CommunityRef | Platform | None  # whose it is; None: the whole
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Those who wait for the same: the actions of one community that protect, or those that do not."""
 
-    platform: Platform
-    community_id: str
+    community: CommunityRef
     protects: bool
 
     @classmethod
     def of(cls, planned: PlannedAction) -> "Lane":
-        message = planned.message
-        return cls(message.ref.platform, message.community_id, planned.action.kind in PROTECTING)
+        return cls(planned.message.community, planned.action.protects)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class UnderWay:
     whole: int
     platform: int
     community: int
-    _counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _counts: Counter[Share] = field(default_factory=Counter)
 
     def begin(self, lane: Lane) -> None:
         for share, _ in self._shares(lane):
@@ -70,9 +68,5 @@ class UnderWay:
                     chosen.append(turn[1])
         return chosen
 
-    def _shares(self, lane: Lane) -> tuple[tuple[tuple[str, ...], int], ...]:
-        return (
-            ((), self.whole),
-            ((lane.platform,), self.platform),
-            ((lane.platform, lane.community_id), self.community),
-        )
+    def _shares(self, lane: Lane) -> tuple[tuple[Share, int], ...]:
+        return (None, self.whole), (lane.community.platform, self.platform), (lane.community, self.community)

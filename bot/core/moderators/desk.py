@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.core.answers.bot import Bot
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
@@ -38,37 +38,35 @@ class FrontDesk:
     clock: Clock
     decider: Decider = field(default_factory=Decider)
 
-    def community(self, platform: Platform, community_id: str) -> Community:
-        return self.policies.community(platform, community_id)
+    def community(self, ref: CommunityRef) -> Community:
+        return self.policies.community(ref)
 
     def communities(self, platform: Platform) -> Sequence[Community]:
         return [community for community in self.policies.communities() if community.platform is platform]
 
-    def schedule(self, platform: Platform, community_id: str) -> Schedule:
-        return self.schedule_of(self.policies.community(platform, community_id))
+    def schedule(self, community: CommunityRef) -> Schedule:
+        return self.schedule_of(self.policies.community(community))
 
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
-        return await self.policies.change(platform, community_id, edit, by=by)
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
+        return await self.policies.change(community, edit, by=by)
 
-    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
-        return self.bots_seen.of(self.policies.community(platform, community_id))
+    def bots(self, community: CommunityRef) -> Sequence[tuple[Bot, bool]]:
+        return self.bots_seen.of(self.policies.community(community))
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
-        await self.policies.move(platform, old_id, new_id)
-        self.bots_seen.move(platform, old_id, new_id)
+    async def move(self, community: CommunityRef, new_id: str) -> None:
+        await self.policies.move(community, new_id)
+        self.bots_seen.move(community, new_id)
 
-    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
-        incident = await self.incidents.get(platform, community_id, incident_id)
+    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
+        incident = await self.incidents.get(community, incident_id)
         if incident is None:
             return None
-        return incident, await self.incidents.history(platform, community_id, incident.decision.message.author.id)
+        return incident, await self.incidents.history(community, incident.decision.message.author.id)
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         return await self.incidents.whose(platform, incident_id)
 
     async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
@@ -76,21 +74,18 @@ class FrontDesk:
 
     async def call(
         self,
-        platform: Platform,
-        community_id: str,
+        community: CommunityRef,
         incident_id: int,
         call: Call,
         *,
         moderator_id: str,
         moderator_name: str,
     ) -> tuple[Incident, History] | None:
-        await self.reviewer.call(
-            platform, community_id, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name
-        )
-        return await self.look_up(platform, community_id, incident_id)
+        await self.reviewer.call(community, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
+        return await self.look_up(community, incident_id)
 
-    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
-        return await self.reviewer.appeal(platform, community_id, incident_id, words)
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
+        return await self.reviewer.appeal(community, incident_id, words)
 
     async def judge(self, message: Message) -> Decision:
         policy, bot = self.policies.of(message), self.bots_seen.known(message)
@@ -98,13 +93,13 @@ class FrontDesk:
         screening = (
             NOTHING_TO_JUDGE
             if exchange is None
-            else await self.queue.submit(exchange, community_id=message.community_id, urgent=True)
+            else await self.queue.submit(exchange, community=message.community, urgent=True)
         )
         at, past = self.clock.now(), Past(bot=bot)
         return await self.decider.decide(message, screening, policy, at=at, past=past, guest=True)
 
     async def report(
-        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+        self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
     ) -> Edition | None:
-        edition = await self.editor.edition(platform, community_id, period, unmasked=unmasked)
+        edition = await self.editor.edition(community, period, unmasked=unmasked)
         return edition and replace(edition, text="\n".join(filter(None, (edition.text, edition.remark))))

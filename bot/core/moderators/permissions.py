@@ -18,22 +18,11 @@ An owner has them all; whoever has the title of an admin and none of these right
 from collections.abc import Mapping
 from enum import StrEnum
 
+from bot.core.chat.rights import Right
 from bot.core.incidents.card import Button
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, wanted
-from bot.core.rules.actions import Ban, Timeout
-
-
-class Right(StrEnum):
-    """What somebody may do in a community by the platform's own rules."""
-
-    REVIEW = "review"  # be a moderator at all
-    DELETE = "delete"
-    MUTE = "mute"
-    KICK = "kick"
-    BAN = "ban"
-    MANAGE = "manage"
-    OWN = "own"
+from bot.core.rules.actions import Action, Ban, Delete, Timeout
 
 
 class Deed(StrEnum):
@@ -62,6 +51,12 @@ class Deed(StrEnum):
 
 _NOBODY_ASKED, _REVIEW, _DELETE, _MANAGE = frozenset[Right](), {Right.REVIEW}, {Right.DELETE}, {Right.MANAGE}
 
+
+def _to_impose(action: Action | type[Action]) -> frozenset[Right]:
+    """What it takes to ask for an action; to lift it, too."""
+    return frozenset({action.right} if action.right else ())
+
+
 #: All of these rights are needed; none: anybody may.
 NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     one: frozenset(rights)
@@ -69,18 +64,16 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
         (_NOBODY_ASKED, (Deed.FLAG, Deed.APPEAL, Deed.PRIVACY)),
         (_REVIEW, (Button.ESCALATE, Button.HISTORY, Button.LIFT)),
         (_REVIEW, (Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.JUDGE, Deed.HISTORY, Deed.REPORT)),
-        (_DELETE, (Button.RIGHT, Button.WRONG, Button.DELETE, Button.REVEAL, Button.ACCEPT, Button.UPHOLD)),
+        (_DELETE, (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.UPHOLD)),
         (_DELETE, (Deed.EXPLAIN, Deed.REPORT_NAMES)),
-        ({Right.MUTE}, (Button.TIMEOUT,)),
-        ({Right.BAN}, (Button.BAN,)),
+        (_to_impose(Delete), (Button.DELETE,)),
+        (_to_impose(Timeout), (Button.TIMEOUT,)),
+        (_to_impose(Ban), (Button.BAN,)),
         (_MANAGE, (Deed.SET_UP, Deed.BIND_ROOM, Deed.EXEMPT, Deed.THRESHOLD, Deed.PAUSE, Deed.NATIVE_FILTER)),
         (_MANAGE, (Deed.BOTS, Deed.SCHEDULE)),
     )
     for one in deeds
 }
-
-#: What takes the right to impose it; to lift it, too.
-_IMPOSED = {Timeout.kind: Right.MUTE, Ban.kind: Right.BAN}
 
 
 def needed(what: Button | Deed, incident: Incident | None = None) -> frozenset[Right]:
@@ -91,7 +84,7 @@ def needed(what: Button | Deed, incident: Incident | None = None) -> frozenset[R
     calls = [incident.review.call] if incident.review else []
     before, after = incident.standing.sanction, wanted([*calls, what.call], incident.steps).sanction
     changed = {before, after} if before != after and what.call not in (Call.UPHOLD, Call.ESCALATE) else set()
-    return NEEDED[what] | {_IMPOSED[sanction.kind] for sanction in changed if sanction}
+    return NEEDED[what].union(*(_to_impose(sanction) for sanction in changed if sanction))
 
 
 def may(rights: frozenset[Right], what: Button | Deed, incident: Incident | None = None) -> bool:

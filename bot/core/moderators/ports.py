@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.ports import MessageSource
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
@@ -24,7 +24,7 @@ class Desk(Protocol):
     """What a chat platform asks the core while moderators press buttons and type commands. Who may, is the
     platform's to check, every time."""
 
-    def community(self, platform: Platform, community_id: str) -> Community:
+    def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
         ...
 
@@ -32,7 +32,7 @@ class Desk(Protocol):
         """All that have set something."""
         ...
 
-    def schedule(self, platform: Platform, community_id: str) -> Schedule:
+    def schedule(self, community: CommunityRef) -> Schedule:
         """When a community gets which report."""
         ...
 
@@ -40,27 +40,25 @@ class Desk(Protocol):
         """The rules that a message is under, now."""
         ...
 
-    async def change(
-        self, platform: Platform, community_id: str, edit: Callable[[Community], Community], *, by: str
-    ) -> Community:
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         """See `Communities.change`."""
         ...
 
-    def bots(self, platform: Platform, community_id: str) -> Sequence[tuple[Bot, bool]]:
+    def bots(self, community: CommunityRef) -> Sequence[tuple[Bot, bool]]:
         """The other bots that were seen there, and whether what each says is judged as answers."""
         ...
 
-    async def move(self, platform: Platform, old_id: str, new_id: str) -> None:
+    async def move(self, community: CommunityRef, new_id: str) -> None:
         """See `Communities.move`."""
         ...
 
-    async def look_up(self, platform: Platform, community_id: str, incident_id: int) -> tuple[Incident, History] | None:
+    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
         """An incident as it is now, and what is on record about its author; None also where it is another
         community's."""
         ...
 
-    async def whose(self, platform: Platform, incident_id: int) -> str | None:
-        """The id of the community that an incident is of: to ask there what somebody may do, and for nothing else."""
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
+        """The community that an incident is of: to ask there what somebody may do, and for nothing else."""
         ...
 
     async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
@@ -69,8 +67,7 @@ class Desk(Protocol):
 
     async def call(
         self,
-        platform: Platform,
-        community_id: str,
+        community: CommunityRef,
         incident_id: int,
         call: Call,
         *,
@@ -81,7 +78,7 @@ class Desk(Protocol):
         else's where that came first."""
         ...
 
-    async def appeal(self, platform: Platform, community_id: str, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
         """The author of an incident's message objects: that is written down, and shown to the moderators on its card.
         False where they had done so before or it is another community's incident, and nothing follows. Who objects, is
         the platform's to check (`mine`)."""
@@ -92,7 +89,7 @@ class Desk(Protocol):
         ...
 
     async def report(
-        self, platform: Platform, community_id: str, period: str | None = None, *, unmasked: bool = False
+        self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
     ) -> Edition | None:
         """A report on a community, made now, in its language: of last week, or of the period of that name
         (`Period.name`); None where there is no such period. `unmasked`: with members' names, for moderators only."""

@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 
 _BEGINNING = "jikimi"  # so that people and secret scanners know what they have found
 
@@ -16,8 +16,7 @@ class ApiKey:
 
     id: str
     digest: str  # of the secret
-    platform: Platform
-    community_id: str
+    community: CommunityRef
     name: str
     created_at: datetime
     used_at: datetime | None = None

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Edition
 from bot.core.communities.policies import Policies
 from bot.core.incidents.ports import IncidentLog
@@ -26,11 +26,11 @@ class Reporter:
     inbox: Inbox
     incidents: IncidentLog
 
-    async def digest(self, start: datetime, end: datetime, community_id: str | None = None) -> Digest:
+    async def digest(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Digest:
         """What was kept and decided in start <= t < end."""
         return summarise(
-            await self.incidents.between(start, end, community_id),
-            await self.inbox.tally(start, end, community_id),
+            await self.incidents.between(start, end, community),
+            await self.inbox.tally(start, end, community),
             start=start,
             end=end,
         )
@@ -50,32 +50,31 @@ class Editor:
 
     async def edition(
         self,
-        platform: Platform,
-        community_id: str,
+        community: CommunityRef,
         name: str | None = None,
         *,
         unmasked: bool = False,
         with_pdf: bool = True,
     ) -> Edition | None:
         """See `Desk.report`."""
-        policy = self.policies.of_community(platform, community_id)
+        policy = self.policies.of_community(community)
         try:
             period = parse(name, policy.timezone) if name else latest(Span.WEEK, self.clock.now(), policy.timezone)
         except ValueError:
             return None
-        community = self.policies.community(platform, community_id)
-        report = await report_on(self.chronicle, community_id, community.name or community_id, period)
+        called = self.policies.community(community).name or community.id
+        report = await report_on(self.chronicle, community, called, period)
         print_ = partial(self.press(unmasked=unmasked).edition, report, policy.language, with_pdf=with_pdf)
         edition = await asyncio.get_running_loop().run_in_executor(self.threads, print_)
         return replace(edition, language=policy.language)
 
 
-async def report_on(chronicle: Chronicle, community_id: str, name: str, period: Period) -> Report:
+async def report_on(chronicle: Chronicle, community: CommunityRef, name: str, period: Period) -> Report:
     """A community's period beside the ones before it."""
-    figures = await chronicle.figures(community_id, period.start, period.end)
+    figures = await chronicle.figures(community, period.start, period.end)
     earlier = []
     before = period
     for _ in range(EARLIER):
         before = before.before()
-        earlier.append((before, await chronicle.totals(community_id, before.start, before.end)))
+        earlier.append((before, await chronicle.totals(community, before.start, before.end)))
     return compose(name, period, figures, earlier)

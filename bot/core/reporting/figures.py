@@ -13,15 +13,13 @@ from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import Amendment, Outage
 from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
-from bot.core.rules.actions import ACTIONS, Done, Gone, Weight
+from bot.core.rules.actions import ACTIONS, Done, Gone
 
 #: How much of an answer of a bot an incident shows (characters).
 LONGEST_EXAMPLE = 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
-FELT = frozenset(action.kind for action in ACTIONS if action.weight >= Weight.MESSAGE) - {
-    "restore", "lift", "notice", "tell_owner", "answer"
-}  # fmt: skip
+FELT = frozenset(action.kind for action in ACTIONS if action.felt)
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Edition
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.figures import Figures, Totals
@@ -20,17 +20,17 @@ class Chronicle(Protocol):
     """The record, boiled down for reports. Messages count by when they were sent, incidents by when they were
     decided, in start <= t < end; both instants lie on a quarter hour."""
 
-    async def communities(self) -> Sequence[str]:
-        """The ids of those that have ever had a message settled."""
+    async def communities(self) -> Sequence[CommunityRef]:
+        """Those that have ever had a message settled."""
         ...
 
-    async def figures(self, community_id: str, start: datetime, end: datetime) -> Figures: ...
+    async def figures(self, community: CommunityRef, start: datetime, end: datetime) -> Figures: ...
 
-    async def sizes(self, start: datetime, end: datetime) -> Mapping[str, int]:
+    async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         """How many messages each community had; those that had none are left out."""
         ...
 
-    async def totals(self, community_id: str, start: datetime, end: datetime) -> Totals:
+    async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:
         """Equal to `(await figures(…)).totals`, and cheap."""
         ...
 
@@ -62,7 +62,7 @@ class Deliveries(Protocol):
         """Give a claimed delivery back, surely not sent, to be claimed again at or after `until`."""
         ...
 
-    async def latest(self, limit: int, community_id: str | None = None) -> Sequence[Delivery]:
+    async def latest(self, limit: int, community: CommunityRef | None = None) -> Sequence[Delivery]:
         """For people to read, the newest first."""
         ...
 
@@ -78,11 +78,11 @@ class ReportPress(Protocol):
 class Timetable(Protocol):
     """Alarm clocks of this process, one a community: they only wake, and are gone with it."""
 
-    async def arm(self, alarms: Mapping[tuple[Platform, str], datetime | None]) -> None:
+    async def arm(self, alarms: Mapping[CommunityRef, datetime | None]) -> None:
         """Set each anew, in place of what it was set for; None: take it away."""
         ...
 
-    def rings(self) -> AsyncIterator[Mapping[tuple[Platform, str], datetime]]:
+    def rings(self) -> AsyncIterator[Mapping[CommunityRef, datetime]]:
         """Which have gone off, each once, with the time for which it was set, which may be long ago."""
         ...
 

@@ -1,9 +1,15 @@
-"""What the bot may do to a message or its author, and what came of it, as plain data."""
+"""What the bot may do to a message or its author, each action declared once, and what came of it, as plain data.
+
+Whatever must know the actions derives it from here: the order in which they are done, the stored form, how a rule
+writes them, who may do them, how reports count them. docs/adding/action.md.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum
-from typing import ClassVar
+from enum import IntEnum, StrEnum
+from typing import ClassVar, TypeAlias, get_args
+
+from bot.core.chat.rights import Right
 
 
 class Weight(IntEnum):
@@ -14,128 +20,152 @@ class Weight(IntEnum):
     MEMBER = 2  # the person feels it
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """Show the moderators a card."""
+class Counted(StrEnum):
+    """As what a report counts an action, in the order in which its charts stack them."""
 
-    kind: ClassVar[str] = "flag"
-    weight: ClassVar[Weight] = Weight.MODERATORS
-    repeatable: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Escalate:
-    """Urgent: ping the people named for it."""
-
-    kind: ClassVar[str] = "escalate"
-    weight: ClassVar[Weight] = Weight.MODERATORS
-    repeatable: ClassVar[bool] = True
+    DELETE = "delete"
+    SANCTION = "sanction"
+    ESCALATE = "escalate"
+    FLAG = "flag"
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
-    kind: ClassVar[str] = "delete"
-    weight: ClassVar[Weight] = Weight.MESSAGE
-    repeatable: ClassVar[bool] = True
+class Declared:
+    """What every action says of itself, in the line of its class:
+
+    - `kind`: its name in configurations, in the database and, after `action.`, in the texts.
+    - `weight`: whom it touches.
+    - `counted`: as what a report counts it; None: not at all.
+    - `right`: what it takes, of a moderator who asks for it and of the bot that does it; None: nothing.
+    - `undone_by`: what takes it back when moderators call its incident wrong. None: nothing does; while it waits it is
+      called off, unless only moderators would notice.
+    - `by_rules`: whether a rule may ask for it; the others follow from people and time.
+    - `repeatable`: repeating it is harmless. If not, it is recorded as started first, and happens at most once.
+    - `protects`: it protects the other members, and goes before everything else.
+
+    Its fields are its parameters: a field without a default is what a rule writes after the kind.
+    """
+
+    kind: ClassVar[str]
+    weight: ClassVar[Weight]
+    counted: ClassVar[Counted | None]
+    right: ClassVar[Right | None]
+    undone_by: ClassVar["type[Restore | Lift | Retract] | None"]
+    by_rules: ClassVar[bool]
+    repeatable: ClassVar[bool]
+    protects: ClassVar[bool]
+
+    #: Members feel it: an incident in which it was done was acted on. It is never done to staff.
+    felt: ClassVar[bool]
+
+    def __init_subclass__(
+        cls,
+        *,
+        kind: str,
+        weight: Weight,
+        counted: Counted | None = None,
+        right: Right | None = None,
+        undone_by: "type[Restore | Lift | Retract] | None" = None,
+        by_rules: bool = False,
+        repeatable: bool = True,
+        protects: bool = False,
+    ) -> None:
+        cls.kind, cls.weight, cls.counted, cls.right, cls.undone_by = kind, weight, counted, right, undone_by
+        cls.by_rules, cls.repeatable, cls.protects = by_rules, repeatable, protects
+        cls.felt = counted is not None and weight > Weight.MODERATORS
 
 
-@dataclass(frozen=True, slots=True)
-class Warn:
-    """Tell the author, in private where the platform can, what was wrong. Recorded as started before it is
-    done, so that it happens at most once."""
-
-    kind: ClassVar[str] = "warn"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = False
+@dataclass(frozen=True)
+class Restore(Declared, kind="restore", weight=Weight.MESSAGE, repeatable=False):
+    """Undo a Delete: post the message again in its author's name, marked as restored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    kind: ClassVar[str] = "timeout"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = True
-    lasting: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Kick:
-    kind: ClassVar[str] = "kick"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ban:
-    kind: ClassVar[str] = "ban"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Undo a Delete: post the message again in its author's name, marked as restored. At most once."""
-
-    kind: ClassVar[str] = "restore"
-    weight: ClassVar[Weight] = Weight.MESSAGE
-    repeatable: ClassVar[bool] = False
-
-
-@dataclass(frozen=True, slots=True)
-class Lift:
+@dataclass(frozen=True)
+class Lift(Declared, kind="lift", weight=Weight.MEMBER):
     """Undo a Timeout or a Ban."""
 
-    kind: ClassVar[str] = "lift"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = True
 
-
-@dataclass(frozen=True, slots=True)
-class Retract:
+@dataclass(frozen=True)
+class Retract(Declared, kind="retract", weight=Weight.MODERATORS):
     """Take away a notice of our own again. `receipt` is what Done said when it was posted."""
 
-    kind: ClassVar[str] = "retract"
-    weight: ClassVar[Weight] = Weight.MODERATORS
-    repeatable: ClassVar[bool] = True
     receipt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+@dataclass(frozen=True)
+class Delete(
+    Declared, kind="delete", weight=Weight.MESSAGE, counted=Counted.DELETE, right=Right.DELETE, undone_by=Restore,
+    by_rules=True, protects=True,
+):  # fmt: skip
+    """Take the message away."""
+
+
+@dataclass(frozen=True)
+class Warn(
+    Declared, kind="warn", weight=Weight.MEMBER, counted=Counted.SANCTION, by_rules=True, repeatable=False,
+):  # fmt: skip
+    """Tell the author, in private where the platform can, what was wrong."""
+
+
+@dataclass(frozen=True)
+class Ban(
+    Declared, kind="ban", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.BAN, undone_by=Lift,
+    by_rules=True,
+):  # fmt: skip
+    """Put the author out for good."""
+
+
+@dataclass(frozen=True)
+class Kick(Declared, kind="kick", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.KICK, by_rules=True):
+    """Put the author out; they may come back."""
+
+
+@dataclass(frozen=True)
+class Timeout(
+    Declared, kind="timeout", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.MUTE, undone_by=Lift,
+    by_rules=True,
+):  # fmt: skip
+    """Silence the author for a while."""
+
+    lasting: timedelta
+
+
+@dataclass(frozen=True)
+class Escalate(Declared, kind="escalate", weight=Weight.MODERATORS, counted=Counted.ESCALATE, by_rules=True):
+    """Urgent: ping the people named for it."""
+
+
+@dataclass(frozen=True)
+class Flag(Declared, kind="flag", weight=Weight.MODERATORS, counted=Counted.FLAG, by_rules=True):
+    """Show the moderators a card."""
+
+
+@dataclass(frozen=True)
+class Notice(Declared, kind="notice", weight=Weight.MESSAGE, undone_by=Retract, by_rules=True, repeatable=False):
     """Say the rule's reason in the channel, for everybody and to nobody: in place of what was deleted, or as a
-    gentle word. At most once."""
-
-    kind: ClassVar[str] = "notice"
-    weight: ClassVar[Weight] = Weight.MESSAGE
-    repeatable: ClassVar[bool] = False
+    gentle word."""
 
 
-@dataclass(frozen=True, slots=True)
-class TellOwner:
+@dataclass(frozen=True)
+class TellOwner(Declared, kind="tell_owner", weight=Weight.MESSAGE, by_rules=True, repeatable=False):
     """Tell whoever runs the bot that wrote the message. `channel` is where they read; the policy knows it."""
 
-    kind: ClassVar[str] = "tell_owner"
-    weight: ClassVar[Weight] = Weight.MESSAGE
-    repeatable: ClassVar[bool] = False
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Tell the author what came of their appeal, never by whom. At most once."""
+@dataclass(frozen=True)
+class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
+    """Tell the author what came of their appeal, never by whom."""
 
-    kind: ClassVar[str] = "answer"
-    weight: ClassVar[Weight] = Weight.MEMBER
-    repeatable: ClassVar[bool] = False
     accepted: bool
 
 
-#: Repeating a repeatable action is harmless. A rule may ask for RULE_ACTIONS; the others follow from people and time.
-Action = Flag | Escalate | Delete | Notice | TellOwner | Warn | Timeout | Kick | Ban | Restore | Lift | Retract | Answer
-RULE_ACTIONS: tuple[type[Action], ...] = (Flag, Escalate, Delete, Notice, TellOwner, Warn, Timeout, Kick, Ban)
-ACTIONS: tuple[type[Action], ...] = (*RULE_ACTIONS, Restore, Lift, Retract, Answer)
-
-#: Kinds of actions that protect the other members, and go before everything else.
-PROTECTING = frozenset({Delete.kind})
+#: In the order in which they are done: first what protects; a word to the author while they can be reached; then who
+#: else is to know; last what people and time ask for.
+Action: TypeAlias = (
+    Delete | Warn | Ban | Kick | Timeout | Escalate | Flag | Notice | TellOwner | Restore | Lift | Retract | Answer
+)
+ACTIONS: tuple[type[Action], ...] = get_args(Action)
+RULE_ACTIONS = tuple(action for action in ACTIONS if action.by_rules)
 
 
 @dataclass(frozen=True, slots=True)

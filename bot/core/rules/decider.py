@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from bot.core.chat.message import Message
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.guarding.verdict import Screening
-from bot.core.rules.conditions import Past, Text, Words
+from bot.core.rules.conditions import Past, Sought, Words
 from bot.core.rules.policy import Decision, Policy, decide
 from bot.core.rules.ports import Searcher
 
 LONG = 2_000  # characters from which on reading a text would hold everybody else up
 
-Line = tuple[str, str]  # platform, community
 Work = Callable[[], None]
 
 
@@ -25,21 +24,21 @@ class _Lines:
     """Work that waits, one line a community; the communities take turns."""
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[Line, deque[Work]] = OrderedDict()
+        self._lines: OrderedDict[CommunityRef, deque[Work]] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def join(self, line: Line, work: Work) -> None:
-        self._lines.setdefault(line, deque()).append(work)
+    def join(self, community: CommunityRef, work: Work) -> None:
+        self._lines.setdefault(community, deque()).append(work)
 
     def next(self) -> Work:
-        line, waiting = next(iter(self._lines.items()))
+        community, waiting = next(iter(self._lines.items()))
         work = waiting.popleft()
         if waiting:
-            self._lines.move_to_end(line)
+            self._lines.move_to_end(community)
         else:
-            del self._lines[line]
+            del self._lines[community]
         return work
 
 
@@ -67,14 +66,14 @@ class Decider:
             return call()
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         lines = self._guests if guest else self._chats
-        lines.join((message.ref.platform, message.community_id), partial(self._begin, call, answer))
+        lines.join(message.community, partial(self._begin, call, answer))
         self._go_on()
         return await answer
 
     def close(self) -> None:
         self._hand.shutdown(wait=False, cancel_futures=True)
 
-    async def _searched(self, message: Message, policy: Policy) -> AsyncIterator[tuple[Text, Words]]:
+    async def _searched(self, message: Message, policy: Policy) -> AsyncIterator[tuple[Sought, Words]]:
         if self.searcher is None:
             return
         for text in policy.to_search:

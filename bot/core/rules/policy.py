@@ -1,6 +1,6 @@
 """Rules are data; `decide` is the only code that acts on them: message + screening + policy -> Decision."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,21 +10,18 @@ from typing import NamedTuple
 from bot.core.answers.bot import Bot, is_answer
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, Screening, Unscreened, Verdict
-from bot.core.rules.actions import Action, Ban, Delete, Escalate, Flag, Kick, Notice, TellOwner, Timeout, Warn, Weight
+from bot.core.rules.actions import ACTIONS, Action, Flag, TellOwner, Timeout, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     ByBot,
     ByStaff,
-    Category,
     Condition,
     IsUnscreened,
-    NoText,
     Offences,
     Pair,
     Past,
-    Score,
     Situation,
-    Text,
+    Sought,
     Why,
     Words,
 )
@@ -79,7 +76,12 @@ class Rule:
 
     @property
     def relies_on_a_verdict(self) -> bool:
-        return any(isinstance(condition, Score | Pair | Category) for condition in self.when)
+        return any(condition.relies_on_verdict for condition in self.when)
+
+    @property
+    def sought(self) -> Iterator[Sought]:
+        """Everything that it searches a text for."""
+        return (sought for condition in self.when if (sought := condition.sought))
 
     @property
     def is_about_offences(self) -> bool:
@@ -123,11 +125,10 @@ class Policy:
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
-    to_search: tuple[Text, ...] = field(init=False, compare=False, repr=False)
+    to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        texts = (c.text if isinstance(c, NoText) else c for rule in self.rules for c in rule.when)
-        slow = {text: None for text in texts if isinstance(text, Text) and not text.is_linear}
+        slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
 
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
@@ -184,13 +185,9 @@ class Decision:
         return self.screening == SUPERSEDED
 
 
-_NOTHING: Mapping[Text, Words] = MappingProxyType({})
+_NOTHING: Mapping[Sought, Words] = MappingProxyType({})
 
-#: In this order: first what protects; a word to the author while they can be reached; then who else is to know.
-_FIRST_TO_LAST: tuple[type[Action], ...] = (
-    Delete, Warn, Ban, Kick, Timeout, Escalate, Flag, Notice, TellOwner,
-)  # fmt: skip
-_ORDER = {kind.kind: place for place, kind in enumerate(_FIRST_TO_LAST)}
+_ORDER = {action.kind: place for place, action in enumerate(ACTIONS)}
 
 
 def decide(
@@ -200,7 +197,7 @@ def decide(
     *,
     at: datetime,
     past: Past | None = None,
-    searched: Mapping[Text, Words] = _NOTHING,
+    searched: Mapping[Sought, Words] = _NOTHING,
 ) -> Decision:
     """Pure. `at` is when the decision falls (aware); `past` is what the author did just before; `searched` see
     `Situation`. Where something was left unread and what was read asks for nothing, the message is Unscreened."""

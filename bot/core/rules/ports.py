@@ -6,12 +6,12 @@ crosses a port.
 
 from typing import Protocol
 
-from bot.core.rules.conditions import Text, Words
+from bot.core.rules.conditions import Sought, Words
 
 
 class Searcher(Protocol):
     """Looks for what only an engine that may take for ever understands (`Policy.to_search`)."""
 
-    async def find(self, text: Text, content: str) -> Words:
-        """As `Text.find`. Raises TimeoutError where it took too long and was given up."""
+    async def find(self, text: Sought, content: str) -> Words:
+        """As `Sought.find`. Raises TimeoutError where it took too long and was given up."""
         ...

@@ -17,9 +17,6 @@ _STATEMENTS = "SQL texts stand beside their use; they move to storage/sql"
 
 #: What is not mended yet, and why. It may only shrink: who mends a thing strikes its line out.
 WAITING = {
-    "adapters/chat/discord/acting/executor.py": "one method an action, and what is read before each",
-    "adapters/chat/discord/acting/executor.py:Hands": "as its file",
-    "adapters/chat/discord/acting/executor.py:Hands._act": "one case an action",
     "adapters/chat/discord/connection.py:DiscordChat": _CONNECTION,
     "adapters/chat/discord/connection.py:DiscordChat.__init__": _CONNECTION,
     "adapters/chat/discord/moderators/cards.py": _CARDS,
@@ -35,13 +32,9 @@ WAITING = {
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
     "adapters/chat/telegram/receiving/reading.py": "one function a kind of update",
-    "adapters/reports/pages/words.py:Words": "becomes one class a report section",
     "bot/app/application.py:application": "the parts in the order in which they are tied",
     "bot/app/runner.py:moderate": "the whole life of the process on a page",
     "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
-    "bot/core/reporting/report.py": "becomes one folder a report section",
-    "bot/core/reporting/report.py:Report": "becomes one folder a report section",
-    "bot/core/rules/conditions.py": "becomes one declared thing a condition",
     "storage/codec.py": "becomes a folder: messages, decisions, actions, communities",
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,

@@ -64,7 +64,7 @@ def test_who_changed_it_reaches_the_journal() -> None:
         store = MemoryStore()
         policies = Policies(store=store.communities, build=lambda _: Policy(version="1", rules=()), clock=store.clock)
         await put_settings(policies, replace(CAFE, mode=Watch.LIVE), by="하늘")
-        (made,) = await store.journal.amendments("1", NOW, later(1))
+        (made,) = await store.journal.amendments(CAFE.ref, NOW, later(1))
         assert (made.by, made.setting, made.after) == ("하늘", "mode", "live")
 
     asyncio.run(scenario())

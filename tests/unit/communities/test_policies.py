@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from bot.config import Config
-from bot.core.chat.message import Message, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.communities.community import Community
-from bot.core.communities.policies import FOLLOW, Key, Policies
+from bot.core.communities.policies import FOLLOW, Policies
 from bot.core.rules.policy import Watch
 from tests.builders import message, put_settings
 from tests.fakes import MemoryStore
@@ -28,7 +28,7 @@ def test_one_process_does_not_undo_what_another_has_changed() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         a, b = policies(store), policies(store)
-        heard: list[Key] = []
+        heard: list[CommunityRef] = []
         b.on_change = heard.append
         await b.load()
         following = asyncio.create_task(b.run())
@@ -36,16 +36,16 @@ def test_one_process_does_not_undo_what_another_has_changed() -> None:
         def go_live(now: Community) -> Community:
             return replace(now, moderators_channel=ROOM, mode=Watch.LIVE)
 
-        await a.change(Platform.TELEGRAM, GROUP, go_live, by="달")
-        await b.change(Platform.TELEGRAM, GROUP, lambda now: replace(now, report_channel="-77"), by="별")
+        await a.change(CommunityRef(Platform.TELEGRAM, GROUP), go_live, by="달")
+        await b.change(CommunityRef(Platform.TELEGRAM, GROUP), lambda now: replace(now, report_channel="-77"), by="별")
         (stored,) = await store.communities.all()
         assert (stored.moderators_channel, stored.mode, stored.report_channel) == (ROOM, Watch.LIVE, "-77")
-        await a.change(Platform.TELEGRAM, "-5", lambda now: replace(now, mode=Watch.LIVE), by="달")
+        await a.change(CommunityRef(Platform.TELEGRAM, "-5"), lambda now: replace(now, mode=Watch.LIVE), by="달")
         assert b.of(said("-5")).mode is Watch.WATCH
         await store.clock.advance(FOLLOW)
         assert b.of(said("-5")).mode is Watch.LIVE
-        assert heard == [(Platform.TELEGRAM, GROUP), (Platform.TELEGRAM, "-5")]
-        await a.move(Platform.TELEGRAM, "-5", "-1005")
+        assert heard == [CommunityRef(Platform.TELEGRAM, GROUP), CommunityRef(Platform.TELEGRAM, "-5")]
+        await a.move(CommunityRef(Platform.TELEGRAM, "-5"), "-1005")
         await store.clock.advance(FOLLOW)
         assert b.communities() == a.communities()
         assert b.of(said("-5")).mode is Watch.WATCH

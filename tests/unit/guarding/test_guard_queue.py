@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Platform
 from bot.core.guarding.lanes import MOST_FAULTS
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
+from tests.builders import home
 from tests.fakes import ManualClock, ScriptedGuard
 
 
@@ -34,7 +36,7 @@ def run(
 
 
 def ask(queue: GuardQueue, text: str, community: str = "c", *, fresh: bool = True) -> "asyncio.Future[Screening]":
-    return queue.submit(Exchange(prompt=text), community_id=community, fresh=fresh)
+    return queue.submit(Exchange(prompt=text), community=home(community), fresh=fresh)
 
 
 def test_communities_take_turns_and_a_backlog_waits() -> None:
@@ -49,6 +51,18 @@ def test_communities_take_turns_and_a_backlog_waits() -> None:
         figures = queue.figures
         assert (figures.fresh, figures.backlog, figures.turns) == (7, 1, 4)
         assert (figures.most_waiting, figures.most_judging, figures.waiting, figures.judging) == (8, 2, 0, 0)
+
+    run(scenario)
+
+
+def test_communities_of_two_platforms_with_one_id_take_turns() -> None:
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        def asked(text: str, platform: Platform) -> "asyncio.Future[Screening]":
+            return queue.submit(Exchange(prompt=text), community=home("7", platform))
+
+        raid = [asked(f"raid {n}", Platform.DISCORD) for n in range(4)]
+        await asyncio.gather(*raid, asked("quiet", Platform.TELEGRAM))
+        assert [exchange.prompt for exchange in guard.asked[0]] == ["raid 0", "quiet"]
 
     run(scenario)
 
@@ -253,7 +267,7 @@ def test_the_circuit_closes_although_nobody_waits() -> None:
         guard.trouble = Unavailable("restarting")
         queue = GuardQueue(guard=guard, clock=clock)
         serving = asyncio.create_task(queue.run())
-        asking = queue.submit(Exchange(prompt="안녕"), community_id="a")
+        asking = queue.submit(Exchange(prompt="안녕"), community=home("a"))
         await clock.advance(0)
         assert queue.is_away
         asking.cancel()
@@ -279,7 +293,7 @@ def test_what_looks_alike_but_is_another_text_is_judged_for_itself() -> None:
         assert getattr(await ask(queue, greeting, "victim"), "harm", None) == 0.0
         guard.answers["물음"] = 0.99
         await ask(queue, "물음", "attacker")
-        answer = await queue.submit(Exchange(prompt=None, response="물음"), community_id="victim")
+        answer = await queue.submit(Exchange(prompt=None, response="물음"), community=home("victim"))
         assert guard.count == 4 and isinstance(answer, Verdict)
 
     run(scenario)
@@ -377,8 +391,10 @@ def test_while_the_guard_is_away_the_stand_in_answers_at_once_who_will_have_it()
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         guard.trouble = Unavailable("down")
         strict = ask(queue, "나쁜 말")
-        some = [queue.submit(Exchange(prompt=text), community_id="c", provisional=True) for text in ("나쁜 말", "말")]
-        answer = queue.submit(Exchange(prompt="말", response="답"), community_id="c", provisional=True)
+        some = [
+            queue.submit(Exchange(prompt=text), community=home("c"), provisional=True) for text in ("나쁜 말", "말")
+        ]
+        answer = queue.submit(Exchange(prompt="말", response="답"), community=home("c"), provisional=True)
         await clock.advance(1)
         bad, good = [await one for one in some]
         assert isinstance(bad, Verdict) and isinstance(good, Verdict)
@@ -386,7 +402,7 @@ def test_while_the_guard_is_away_the_stand_in_answers_at_once_who_will_have_it()
         assert not strict.done() and not answer.done(), "one will not have it, and for one the stand-in has no word"
         await clock.advance(60)
         assert await answer == Unscreened(AWAY, guard.version)
-        late = queue.submit(Exchange(prompt=None, response="답"), community_id="c", provisional=True)
+        late = queue.submit(Exchange(prompt=None, response="답"), community=home("c"), provisional=True)
         await clock.advance(1)
         assert late.done(), "it has been away for long: nobody waits for a minute to hear so"
         guard.trouble = None
@@ -405,7 +421,7 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         for number in range(3):
             more += [ask(queue, f"말 {number}"), ask(queue, f"나쁜 말 {number}")]
             await clock.advance(1)
-        more.append(queue.submit(Exchange(prompt="급함"), community_id="c", urgent=True))
+        more.append(queue.submit(Exchange(prompt="급함"), community=home("c"), urgent=True))
         guard.hold.set()
         await asyncio.gather(*early, *more)
         order = [exchange.prompt for batch in guard.asked for exchange in batch][2:]

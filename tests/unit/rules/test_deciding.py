@@ -9,7 +9,7 @@ import pytest
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import TOO_SLOW, Task, Unscreened, Verdict
 from bot.core.rules.actions import Delete
-from bot.core.rules.conditions import Check, Condition, Past, Situation, Text, Why, Words
+from bot.core.rules.conditions import Check, Condition, Past, Rank, Situation, Sought, Text, Why, Words
 from bot.core.rules.decider import LONG, Decider
 from bot.core.rules.policy import Decision, Policy, Reason, Rule
 from tests.builders import GUARD, NOW, message
@@ -18,13 +18,12 @@ from tests.waiting import until
 VERDICT = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.1})
 
 
-@dataclass
-class Watching:
+@dataclass(frozen=True, eq=False)
+class Watching(Condition, key="watching", rank=Rank.WHAT):
     """A condition that notes where and for whom it was asked, and waits until it may go on."""
 
     asked: list[tuple[str, int]] = field(default_factory=list)
     may_go_on: threading.Event = field(default_factory=threading.Event)
-    bar: float | None = None
 
     def check(self, situation: Situation) -> Check:
         self.asked.append((situation.message.community_id, threading.get_ident()))
@@ -33,12 +32,6 @@ class Watching:
 
     async def was_asked(self, times: int) -> None:
         await until(lambda: len(self.asked) >= times)
-
-    def contradiction(self) -> str | None:
-        return None
-
-    def implies(self, other: Condition) -> bool:
-        return False
 
 
 def policy(*when: Condition) -> Policy:
@@ -99,7 +92,7 @@ def test_what_nobody_waits_for_is_not_begun_and_an_error_comes_back() -> None:
         await under_way
         assert left.cancelled() or ((await asyncio.wait([left])) and left.cancelled())
 
-        class Failing(Watching):
+        class Failing(Watching, key="failing", rank=Rank.WHAT):
             def check(self, situation: Situation) -> Check:
                 raise ZeroDivisionError
 
@@ -115,7 +108,7 @@ def test_slow_expressions_are_searched_elsewhere_and_what_was_given_up_is_unscre
     slow = Text(any_of=("/(?<!가)나/",))
 
     class Searching:
-        async def find(self, text: Text, content: str) -> Words:
+        async def find(self, text: Sought, content: str) -> Words:
             if "끝" in content:
                 raise TimeoutError
             return text.trusted().find(content)

@@ -46,11 +46,12 @@ from bot.core.rules.conditions import (
     Repeats,
     Role,
     Score,
+    Sought,
     Text,
     Why,
     Words,
-    readings_of,
 )
+from bot.core.rules.conditions.searching import readings_of
 from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
@@ -256,7 +257,7 @@ def test_conditions_hold_when_they_should() -> None:
     assert matches("@a @b", Mentions(at_least=2))
 
 
-def judged(text: str, score: float, *rules: Rule, searched: Mapping[Text, Words] | None = None) -> Decision:
+def judged(text: str, score: float, *rules: Rule, searched: Mapping[Sought, Words] | None = None) -> Decision:
     message = Message(
         ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
     )

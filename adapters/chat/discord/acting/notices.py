@@ -14,20 +14,16 @@ from bot.core.incidents.review import Call
 from bot.core.rules.actions import (
     Action,
     Answer,
-    Ban,
     CalledOff,
-    Delete,
     Gone,
-    Kick,
     Lift,
     Outcome,
     Refused,
     Restore,
     Timeout,
+    Warn,
 )
 from bot.core.text.catalogue import Texts
-
-_FELT = (Delete, Timeout, Kick, Ban, Restore, Lift)
 
 
 def notice(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
@@ -52,7 +48,7 @@ def done(incident: Incident, say: Texts) -> str:
     felt = [
         _deed(action, incident, say)
         for action, outcome in incident.outcomes
-        if isinstance(action, _FELT) and not isinstance(outcome, Refused | CalledOff)
+        if _is_felt(action) and not isinstance(outcome, Refused | CalledOff)
     ]
     return " · ".join(dict.fromkeys(felt)) or say["action.warn"]
 
@@ -60,7 +56,7 @@ def done(incident: Incident, say: Texts) -> str:
 def is_sanctioned(outcomes: Iterable[tuple[Action, Outcome | None]]) -> bool:
     """Whether they were put out or silenced, or will be: they cannot read or press anything in the server."""
     return any(
-        isinstance(action, Timeout | Kick | Ban) and not isinstance(outcome, Refused | CalledOff | Gone)
+        action.right and action.right.is_over_members and not isinstance(outcome, Refused | CalledOff | Gone)
         for action, outcome in outcomes
     )
 
@@ -75,12 +71,17 @@ def what(message: Message, say: Texts) -> str:
     return say("discord.your_message", place=place, at=discord.utils.format_dt(message.sent_at, "f"))
 
 
+def _is_felt(action: Action) -> bool:
+    """By whoever reads the notice: that is the warning itself."""
+    return (action.felt and not isinstance(action, Warn)) or isinstance(action, Restore | Lift)
+
+
 def _deed(action: Action, incident: Incident, say: Texts) -> str:
     if not isinstance(action, Timeout):
-        return say[f"discord.done.{action.kind}"]
+        return say[f"done.{action.kind}"]
     review = incident.review
     since = review.at if review and review.call is Call.TIMEOUT else incident.decided_at
-    return say("discord.done.timeout", until=discord.utils.format_dt(since + min(action.lasting, LONGEST_TIMEOUT), "f"))
+    return say("done.timeout", until=discord.utils.format_dt(since + min(action.lasting, LONGEST_TIMEOUT), "f"))
 
 
 def _reason(incident: Incident, say: Texts) -> str:

@@ -79,10 +79,10 @@ class Appeals:
         incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
         if incident is None:
             return "discord.appeal_not_yours"
-        community_id = incident.decision.message.community_id
-        if self.desk.community(Platform.DISCORD, community_id).moderators_channel is None:
+        community = incident.decision.message.community
+        if self.desk.community(community).moderators_channel is None:
             return "discord.nobody_to_tell"
-        is_first = await self.desk.appeal(Platform.DISCORD, community_id, incident_id, words)
+        is_first = await self.desk.appeal(community, incident_id, words)
         return "discord.appeal_sent" if is_first else "discord.appeal_already"
 
 

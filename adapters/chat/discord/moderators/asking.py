@@ -7,9 +7,10 @@ from typing import Any
 import discord
 
 from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.rights import Right
 from bot.core.incidents.card import Button
 from bot.core.incidents.incident import Incident
-from bot.core.moderators.permissions import Deed, Right, needed
+from bot.core.moderators.permissions import Deed, needed
 from bot.core.text.catalogue import Texts, texts
 
 Interaction = discord.Interaction[Any]

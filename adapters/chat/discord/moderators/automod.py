@@ -14,6 +14,7 @@ import structlog
 from adapters.chat.discord.errors import missing, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import moderates, places
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
@@ -117,7 +118,7 @@ class NativeAutoMod:
             self.complaints.well(str(guild.id), _PLACE)
 
     def is_on(self, guild_id: int) -> bool:
-        return self.desk.community(Platform.DISCORD, str(guild_id)).native_filter
+        return self.desk.community(guild_ref(guild_id)).native_filter
 
     def words(self, guild: discord.Guild) -> WordList:
         return word_list(self._policy(guild))

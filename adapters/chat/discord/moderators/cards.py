@@ -19,10 +19,11 @@ from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to, stands_above
 from adapters.chat.discord.receiving.reading import NAME
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.card import Button, Card, Tone, press_id
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Call, History
@@ -58,7 +59,7 @@ _STYLES = {
 class _Posted:
     """A card as it stands in a channel. `message_id` is known once it is posted."""
 
-    community_id: str
+    community: CommunityRef
     channel_id: int
     incidents: list[int]
     say: Texts
@@ -92,13 +93,13 @@ class CardBoard:
 
     async def show(self, planned: PlannedAction, say: Texts) -> Outcome:
         message = planned.message
-        channel = self.desk.community(Platform.DISCORD, message.community_id).moderators_channel
+        channel = self.desk.community(message.community).moderators_channel
         if channel is None:
             return Refused(say["discord.no_channel"])
         urgent = isinstance(planned.action, Escalate)
         spare = URGENT if urgent else 0
         with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
-            await self._recall(channel, message.community_id, say)
+            await self._recall(channel, message.community, say)
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or something was given up; or the card could not be written anew the last time;
             # or an earlier process has shown it, and died before it could say so.
@@ -109,7 +110,7 @@ class CardBoard:
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
             now, members = self.clock.monotonic(), {message.author.id: None}
-            card = _Posted(message.community_id, int(channel), [planned.incident_id], say, now, members, _future())
+            card = _Posted(message.community, int(channel), [planned.incident_id], say, now, members, _future())
             with self.notices.taken(int(channel), spare=spare):
                 if not urgent:
                     self._bursts[burst] = card
@@ -140,7 +141,7 @@ class CardBoard:
 
     async def _point_to_appeal(self, incident_id: int, card: _Posted) -> Outcome:
         """A card that was written anew is not noticed; an answer to it is."""
-        found = await self.desk.look_up(Platform.DISCORD, card.community_id, incident_id)
+        found = await self.desk.look_up(card.community, incident_id)
         if found is None or (appeal := found[0].appeal) is None:
             return Done(card.receipt)
         by = found[0].decision.message.author.name
@@ -155,11 +156,11 @@ class CardBoard:
 
         return await outcome_of(answered(), card.say, needs="send_messages")
 
-    async def _recall(self, channel: str, community_id: str, say: Texts) -> None:
+    async def _recall(self, channel: str, community: CommunityRef, say: Texts) -> None:
         """Find our own cards again, once a channel after a start."""
         recalling = self._recalled.get(channel)
         if recalling is None:
-            recalling = asyncio.create_task(self._find_cards(channel, community_id, say))
+            recalling = asyncio.create_task(self._find_cards(channel, community, say))
             self._recalled[channel] = recalling
         try:
             await asyncio.shield(recalling)
@@ -167,7 +168,7 @@ class CardBoard:
             self._recalled.pop(channel, None)
             raise
 
-    async def _find_cards(self, channel: str, community_id: str, say: Texts) -> None:
+    async def _find_cards(self, channel: str, community: CommunityRef, say: Texts) -> None:
         room = self.client.get_partial_messageable(int(channel))
         try:
             recent = [message async for message in room.history(limit=RECALLED)]
@@ -177,7 +178,7 @@ class CardBoard:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
             if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
-                card = _Posted(community_id, int(channel), ids, say, float("-inf"), _members(message), _future())
+                card = _Posted(community, int(channel), ids, say, float("-inf"), _members(message), _future())
                 card.message_id.set_result(message.id)
                 for incident_id in ids:
                     self._posted.setdefault(incident_id, card)
@@ -192,7 +193,7 @@ class CardBoard:
 
     async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
         try:
-            found = await self.desk.look_up(Platform.DISCORD, planned.message.community_id, planned.incident_id)
+            found = await self.desk.look_up(planned.message.community, planned.incident_id)
             if found is None:
                 card.message_id.cancel()
                 return Gone()
@@ -223,7 +224,7 @@ class CardBoard:
     def _pings(self, incident: Incident) -> str:
         message = incident.decision.message
         guild = self.client.get_guild(int(message.community_id))
-        called = self.desk.community(Platform.DISCORD, message.community_id).urgent
+        called = self.desk.community(message.community).urgent
         if not called:
             return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
         return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
@@ -242,7 +243,7 @@ class CardBoard:
         card.rewriting = None  # what happens from here on needs another one
         try:
             async with card.writing:
-                if found := await self.desk.look_up(Platform.DISCORD, card.community_id, card.incidents[0]):
+                if found := await self.desk.look_up(card.community, card.incidents[0]):
                     embed, view = self._shown(*found, card.say, card.incidents, card.members)
                     channel = self.client.get_partial_messageable(card.channel_id)
                     await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
@@ -269,7 +270,7 @@ class CardBoard:
             return
         await interaction.response.defer(ephemeral=True, thinking=button.call is None)
         try:
-            found = await self.desk.look_up(Platform.DISCORD, str(interaction.guild_id), incident_id)
+            found = await self.desk.look_up(guild_ref(interaction.guild_id), incident_id)
             if found is None:
                 await answer(interaction, say["card.not_found"])
             elif button.call is None:
@@ -291,19 +292,18 @@ class CardBoard:
 
     async def _call(self, interaction: Interaction, button: Button, call: Call, ids: list[int], say: Texts) -> None:
         """For every incident on the card, those left out that this call may not be made on."""
-        guild_id, user = str(interaction.guild_id), interaction.user
+        here, user = guild_ref(interaction.guild_id), interaction.user
         called: list[tuple[Incident, History]] = []
         refused: dict[str, None] = {}
         for incident_id in ids:
-            found = await self.desk.look_up(Platform.DISCORD, guild_id, incident_id)
+            found = await self.desk.look_up(here, incident_id)
             if found is None:
                 continue
             if no := self._refusal(interaction, button, found[0], say):
                 refused[no] = None
                 continue
             done = await self.desk.call(
-                Platform.DISCORD,
-                guild_id,
+                here,
                 incident_id,
                 call,
                 moderator_id=str(user.id),

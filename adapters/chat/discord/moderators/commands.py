@@ -18,9 +18,10 @@ from adapters.chat.discord.moderators.flags import Flags
 from adapters.chat.discord.moderators.reports import DAY_VALUES, SPANS, Asked, Reporting, choices
 from adapters.chat.discord.moderators.setup import MENU_LASTS, ROOM_NEEDS, ROOMS, SettingUp, unheard
 from adapters.chat.discord.receiving.reading import places, read
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.moderators.permissions import Deed
 from bot.core.moderators.ports import Desk
@@ -306,7 +307,7 @@ class Commands:
             ("moderators", _channel(settings.moderators_channel, say)),
             ("urgent", _called(interaction, settings, say)),
             ("report", _channel(settings.report_channel, say)),
-            ("schedule", schedule_line(self.desk.schedule(Platform.DISCORD, str(interaction.guild_id)), say)),
+            ("schedule", schedule_line(self.desk.schedule(guild_ref(interaction.guild_id)), say)),
             ("exempt", " ".join(_exempt(settings)) or "-"),
             ("thresholds", ", ".join(f"{rule} {score:g}" for rule, score in settings.thresholds.items()) or "-"),
             ("paused", discord.utils.format_dt(paused, "R") if paused else "-"),
@@ -352,7 +353,7 @@ class Commands:
         """Every bot and webhook that has spoken here."""
         if refusal(interaction, Deed.BOTS, say_to(interaction)):
             return []
-        seen = self.desk.bots(Platform.DISCORD, str(interaction.guild_id))
+        seen = self.desk.bots(guild_ref(interaction.guild_id))
         return _offered({bot.id: f"{bot.name or bot.id} ({bot.messages})" for bot, _ in seen}, typed)
 
     async def _choose_bot(
@@ -384,7 +385,7 @@ class Commands:
         """The other bots of this server, and what was chosen for each."""
         settings = self._community(interaction)
         lines = []
-        for bot, judged in self.desk.bots(Platform.DISCORD, settings.id)[:MOST_SHOWN]:
+        for bot, judged in self.desk.bots(settings.ref)[:MOST_SHOWN]:
             name = plain(bot.name) or f"<@{bot.id}>"
             state = say["bots.on" if judged else "bots.off"]
             line = say("bots.line", state=state, name=name, messages=bot.messages, answers=bot.answers)
@@ -465,7 +466,7 @@ class Commands:
 
     async def _explain(self, interaction: Interaction, incident_id: int, say: Texts) -> str:
         """What was decided and why comes first: the text may be long."""
-        found = await self.desk.look_up(Platform.DISCORD, str(interaction.guild_id), incident_id)
+        found = await self.desk.look_up(guild_ref(interaction.guild_id), incident_id)
         if found is None:
             return say["card.not_found"]
         incident, history = found
@@ -479,14 +480,13 @@ class Commands:
     async def _store(self, interaction: Interaction, edit: Callable[[Community], Community]) -> None:
         name = interaction.guild.name if interaction.guild else ""
         await self.desk.change(
-            Platform.DISCORD,
-            str(interaction.guild_id),
+            guild_ref(interaction.guild_id),
             lambda now: replace(edit(now), name=name or now.name),
             by=interaction.user.display_name,
         )
 
     def _community(self, interaction: Interaction) -> Community:
-        return self.desk.community(Platform.DISCORD, str(interaction.guild_id))
+        return self.desk.community(guild_ref(interaction.guild_id))
 
 
 class _LongText(discord.ui.Modal):

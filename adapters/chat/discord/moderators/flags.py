@@ -9,9 +9,10 @@ import structlog
 
 from adapters.chat.discord.moderators.asking import Interaction, answer, as_said, plain, say_to
 from adapters.chat.discord.receiving.reading import read
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.incidents.card import masked
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts, texts
@@ -44,7 +45,7 @@ class Flags:
 
     async def flag(self, interaction: Interaction, message: discord.Message) -> None:
         say, guild_id, member = say_to(interaction), interaction.guild_id or 0, interaction.user.id
-        channel = self.desk.community(Platform.DISCORD, str(guild_id)).moderators_channel
+        channel = self.desk.community(guild_ref(guild_id)).moderators_channel
         if channel is None:
             await answer(interaction, say["discord.nobody_to_tell"])
             return

@@ -8,6 +8,7 @@ import structlog
 
 from adapters.chat.discord.errors import OUT_OF_REACH
 from adapters.chat.discord.moderators.asking import said_in
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.chat.message import Platform
@@ -29,7 +30,7 @@ class Greeting:
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """In its system channel, or to its owner. Who has taken us out and brings us back is welcomed again."""
-        settings = self.desk.community(Platform.DISCORD, str(guild.id))
+        settings = self.desk.community(guild_ref(guild.id))
         if settings.welcomed and settings.left_at is None:
             return
         language = self.desk.policy(said_in(str(guild.id), "")).language
@@ -46,7 +47,7 @@ class Greeting:
     async def catch_up(self) -> None:
         """Servers that were joined or left while nobody listened. One that is only unavailable counts as here."""
         for guild in list(self.client.guilds):
-            settings = self.desk.community(Platform.DISCORD, str(guild.id))
+            settings = self.desk.community(guild_ref(guild.id))
             if not guild.unavailable and (settings.left_at or not (settings.welcomed or settings.has_settings)):
                 await self.on_guild_join(guild)
         here = {str(guild.id) for guild in self.client.guilds}
@@ -55,13 +56,13 @@ class Greeting:
                 await self._left(int(community.id))
 
     async def _left(self, guild_id: int) -> None:
-        settings = self.desk.community(Platform.DISCORD, str(guild_id))
+        settings = self.desk.community(guild_ref(guild_id))
         if settings.left_at is None and (settings.welcomed or settings.has_settings):
             await self._note(guild_id, left_at=self.clock.now())
 
     async def _note(self, guild_id: int, **changes: Any) -> None:
         try:
-            await self.desk.change(Platform.DISCORD, str(guild_id), lambda now: replace(now, **changes), by="")
+            await self.desk.change(guild_ref(guild_id), lambda now: replace(now, **changes), by="")
         except BotError as error:
             _log.warning("not noted who has us", guild=guild_id, error=type(error).__name__)
 

@@ -11,9 +11,9 @@ import structlog
 
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Platform
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 
@@ -93,7 +93,7 @@ class Complaints:
             _log.warning("could not tell the owner", community=community_id, error=type(error).__name__)
 
     def _room(self, community_id: str) -> int | None:
-        room = self.desk.community(Platform.DISCORD, community_id).moderators_channel
+        room = self.desk.community(guild_ref(community_id)).moderators_channel
         return int(room) if room else None
 
     def _is_news(self, community_id: str, problem: str, place: str) -> bool:

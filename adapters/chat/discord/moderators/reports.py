@@ -9,9 +9,9 @@ from discord import app_commands
 
 from adapters.chat.discord.errors import TOO_LARGE
 from adapters.chat.discord.moderators.posting import attached, told
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Platform
 from bot.core.chat.post import Edition
 from bot.core.communities.community import Community
 from bot.core.moderators.ports import Desk
@@ -52,10 +52,10 @@ class Reporting:
 
     async def show(self, interaction: Interaction, say: Texts, asked: Asked) -> None:
         """Only to who asked; after the interaction was deferred."""
-        id_ = str(interaction.guild_id)
-        period = asked.period(self.clock, self.desk.schedule(Platform.DISCORD, id_).timezone)
+        here = guild_ref(interaction.guild_id)
+        period = asked.period(self.clock, self.desk.schedule(here).timezone)
         try:
-            edition = await self.desk.report(Platform.DISCORD, id_, period, unmasked=asked.names)
+            edition = await self.desk.report(here, period, unmasked=asked.names)
         except BotError:
             await interaction.followup.send(say["card.try_again"], ephemeral=True)
             return
@@ -91,8 +91,8 @@ class Reporting:
         given = {"report_day": day, "report_hour": hour, "daily_digest": daily, "alert_at": alert}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if changes:
-            await self.desk.change(community.platform, community.id, lambda now: replace(now, **changes), by=by)
-        return schedule_line(self.desk.schedule(community.platform, community.id), say)
+            await self.desk.change(community.ref, lambda now: replace(now, **changes), by=by)
+        return schedule_line(self.desk.schedule(community.ref), say)
 
 
 DAY_VALUES = (*DAYS, "off")

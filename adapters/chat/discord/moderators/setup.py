@@ -9,8 +9,8 @@ import structlog
 
 from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, said_in, say_to
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.moderators.permissions import Deed
 from bot.core.moderators.ports import Desk
@@ -66,7 +66,7 @@ class SettingUp:
             return
         await interaction.response.defer()
         assert guild is not None
-        before = getattr(self.desk.community(Platform.DISCORD, str(guild.id)), key)
+        before = getattr(self.desk.community(guild_ref(guild.id)), key)
         is_new = channel_id is not None and str(channel_id) != before
         if is_new and (problem := await self._try(interaction, guild, key, channel_id or 0, say)):
             await answer(interaction, problem)
@@ -111,18 +111,17 @@ class SettingUp:
         """Whom urgent cards name; whom that would not reach is said."""
         called, guild = tuple(str(one.id) for one in chosen), interaction.guild
         if await self.set(interaction, say, 0, lambda now: replace(now, urgent=called)) and guild:
-            room = self.desk.community(Platform.DISCORD, str(guild.id)).moderators_channel
+            room = self.desk.community(guild_ref(guild.id)).moderators_channel
             if deaf := unheard(guild, room, chosen, say):
                 await answer(interaction, "\n".join(deaf))
 
     async def _store(self, interaction: Interaction, say: Texts, page: int, edit: Edit) -> bool:
         guild = interaction.guild
         assert guild is not None
-        before = self.desk.community(Platform.DISCORD, str(guild.id))
+        before = self.desk.community(guild_ref(guild.id))
         try:
             after = await self.desk.change(
-                Platform.DISCORD,
-                str(guild.id),
+                guild_ref(guild.id),
                 lambda now: replace(edit(now), name=guild.name),
                 by=interaction.user.display_name,
             )
@@ -143,7 +142,7 @@ class SettingUp:
     def _page(self, interaction: Interaction, say: Texts, page: int) -> discord.ui.View:
         guild = interaction.guild
         assert guild is not None
-        now = self.desk.community(Platform.DISCORD, str(guild.id))
+        now = self.desk.community(guild_ref(guild.id))
         view = discord.ui.View(timeout=MENU_LASTS)
         if page == 0:
             view.add_item(_RoomMenu(self, say, guild, ROOMS[0], now.moderators_channel))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
@@ -25,6 +26,8 @@ from bot.core.rules.actions import (
     Ban,
     Delete,
     Done,
+    Escalate,
+    Flag,
     Gone,
     Kick,
     Lift,
@@ -47,6 +50,8 @@ IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is 
 #: Answers that mean: it is not there any more.
 _GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
          "user not found", "member not found", "message to edit not found")  # fmt: skip
+
+_Sanction = Timeout | Kick | Ban | Lift
 
 _MAY_NOT_WRITE = ("rights to send", "chat_write_forbidden", "topic_closed", "chat_restricted")
 
@@ -72,12 +77,11 @@ class Hands:
         """Raises `ChatMigrated` where the group has another id by now."""
         say = texts(planned.language)
         chat_id, author_id = int(planned.message.community_id), planned.message.author.id
-        harmless = isinstance(planned.action, Restore | Lift | Retract | Notice | TellOwner | Answer)
         # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
         of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
         # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
         pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
-        if not harmless and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
+        if planned.action.felt and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)
@@ -97,8 +101,8 @@ class Hands:
         return author_id in {chat_id, *STAND_INS} or bool((await self.members.staff(chat_id)).role(author_id))
 
     async def _perform(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
-        message = planned.message
-        match planned.action:
+        message, action = planned.message, planned.action
+        match action:
             case Delete():
                 if self.clock.now() - _first_sent(planned) > DELETABLE:
                     return Refused(say["telegram.too_old"])
@@ -133,17 +137,20 @@ class Hands:
                 incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
-                        return await self._bar_channel(planned, chat_id, say)
-                    return await self._sanction(planned, incident, chat_id, say)
+                        return await self._bar_channel(action, int(message.author.id), chat_id, say)
+                    return await self._sanction(action, int(message.author.id), incident, chat_id, say)
+            case Flag() | Escalate():
+                return Refused(action.kind)  # whoever has the cards shows them
             case _:
-                return Refused(planned.action.kind)
+                assert_never(action)
 
     # ---- sanctions --------------------------------------------------------------------------------------------------
 
-    async def _sanction(self, planned: PlannedAction, incident: Incident | None, chat_id: int, say: Texts) -> Outcome:
-        user_id = int(planned.message.author.id)
-        match planned.action:
-            case Timeout(lasting=lasting):
+    async def _sanction(
+        self, action: _Sanction, user_id: int, incident: Incident | None, chat_id: int, say: Texts
+    ) -> Outcome:
+        match action:
+            case Timeout(lasting):
                 until = self._until(lasting, incident)
                 return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
                     chat_id, user_id, until, say
@@ -154,6 +161,8 @@ class Hands:
                 await self.bot.ban_chat_member(chat_id, user_id)
             case Lift():
                 return await self._lift(chat_id, user_id, incident, say)
+            case _:
+                assert_never(action)
         return Done()
 
     def _until(self, lasting: timedelta, incident: Incident | None) -> datetime | None:
@@ -192,18 +201,19 @@ class Hands:
             await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
         return Done()
 
-    async def _bar_channel(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
+    async def _bar_channel(self, action: _Sanction, channel_id: int, chat_id: int, say: Texts) -> Outcome:
         """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
-        channel_id = int(planned.message.author.id)
-        match planned.action:
+        match action:
             case Ban():
                 await self.bot.ban_chat_sender_chat(chat_id, channel_id)
                 return Done()
             case Lift():
                 await self.bot.unban_chat_sender_chat(chat_id, channel_id)
                 return Done()
-            case _:
+            case Timeout() | Kick():
                 return Refused(say["telegram.channel"])
+            case _:
+                assert_never(action)
 
     async def _say(self, chat_id: int, text: str, place: Place) -> Outcome:
         async with self.limiter.turn(chat_id, Lane.NOTICE):

@@ -22,7 +22,7 @@ from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Kick, Outcome, Refused, Retract, Timeout
+from bot.core.rules.actions import Action, CalledOff, Done, Outcome, Refused, Retract, Timeout, Warn
 from bot.core.text.catalogue import Texts
 
 NOTICE_STAYS = timedelta(seconds=30)
@@ -243,9 +243,10 @@ def _measure(action: Action, say: Texts) -> str:
     match action:
         case Timeout(lasting=lasting):
             return say("telegram.muted_for", span=span(min(lasting, LONGEST_MUTE), say))
-        case Delete() | Kick() | Ban():
-            return say[f"action.{action.kind}"]
-    return ""
+        case Warn():
+            return ""  # they are just reading it
+        case _:
+            return say[f"action.{action.kind}"] if action.felt else ""
 
 
 def span(lasting: timedelta, say: Texts) -> str:

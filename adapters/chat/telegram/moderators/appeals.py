@@ -85,8 +85,8 @@ class Appeals:
         return [incident_id] if is_awaited else []
 
     async def _file(self, incident: Incident, words: str, say: Texts) -> str:
-        community = self.desk.community(Platform.TELEGRAM, incident.decision.message.community_id)
-        if not await self.desk.appeal(Platform.TELEGRAM, community.id, incident.id, words):
+        community = self.desk.community(incident.decision.message.community)
+        if not await self.desk.appeal(community.ref, incident.id, words):
             return say["telegram.appeal_already"]
         return say["telegram.appeal_kept" if community.moderators_channel is None else "telegram.appeal_sent"]
 

@@ -11,7 +11,7 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.text import LONGEST, cut
-from bot.core.moderators.permissions import Right
+from bot.core.chat.rights import Right
 from bot.core.text.catalogue import Texts
 
 #: Names are Telegram's: a-z; the Korean ones are understood, too.

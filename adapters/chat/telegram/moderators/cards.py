@@ -24,11 +24,12 @@ from adapters.chat.telegram.errors import mapped
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.refs import group_ref
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, Card, Tone, press_id, pressed
 from bot.core.incidents.incident import Incident, PlannedAction
@@ -60,7 +61,7 @@ class _Shown:
     """A card in a chat. `more`: later incidents that are folded into it."""
 
     chat_id: int
-    community_id: str
+    community: CommunityRef
     incident_id: int
     at: float
     message_id: int | None = None
@@ -83,8 +84,8 @@ class Cards:
     moves: Moves
     desk: Desk
     clock: Clock
-    _newest: dict[tuple[int, str], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
-    _latest: Bounded[tuple[int, str, str], _Shown] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _newest: dict[tuple[int, CommunityRef], _Shown] = field(default_factory=dict)  # of a community, whoever's it is
+    _latest: Bounded[tuple[int, CommunityRef, str], _Shown] = field(default_factory=lambda: Bounded(REMEMBERED))
     _by_incident: Bounded[int, _Shown] = field(default_factory=lambda: Bounded(REMEMBERED))
     _complaints: Bounded[tuple[str, str], None] = field(default_factory=lambda: Bounded(REMEMBERED))
     _nobody_there: dict[str, float] = field(default_factory=dict)  # community without a room -> when to ask its owner
@@ -98,7 +99,7 @@ class Cards:
         """For Flag and Escalate. Where there is no moderators' chat that we may write to, the group's owner gets the
         card in private; where they never talked to us, the group is told that its moderators see nothing."""
         message, say = planned.message, texts(planned.language)
-        community = self.desk.community(Platform.TELEGRAM, message.community_id)
+        community = self.desk.community(message.community)
         outcome: Outcome = Refused(say["telegram.no_moderators_chat"])
         if community.moderators_channel is not None:
             outcome = await self._show_in(int(community.moderators_channel), planned, say)
@@ -121,7 +122,7 @@ class Cards:
         shown = self._by_incident.get(planned.incident_id)
         if shown is None or shown.chat_id != chat_id:
             lane = Lane.URGENT if is_urgent else Lane.CARD
-            shown = self._card_for((chat_id, message.community_id, message.author.id), planned.incident_id, lane)
+            shown = self._card_for((chat_id, message.community, message.author.id), planned.incident_id, lane)
         try:
             if is_urgent and shown.message_id is not None:  # who is called need not wait until the card names it, too
                 await self._call(shown, planned, say)
@@ -129,9 +130,7 @@ class Cards:
             await self._put(shown, planned.incident_id)
             if is_urgent:
                 await self._call(shown, planned, say)
-            elif (
-                found := await self.desk.look_up(Platform.TELEGRAM, message.community_id, planned.incident_id)
-            ) and found[0].appeal:
+            elif (found := await self.desk.look_up(message.community, planned.incident_id)) and found[0].appeal:
                 await self._point_to(shown, found[0], say)
         except ChatMigrated as error:
             await self.moves.move(chat_id, error.new_chat_id)
@@ -153,7 +152,7 @@ class Cards:
         except (BotError, TelegramError) as error:
             _log.warning("nowhere to show cards", community=community.id, error=type(error).__name__)
 
-    def _card_for(self, key: tuple[int, str, str], incident_id: int, lane: Lane) -> _Shown:
+    def _card_for(self, key: tuple[int, CommunityRef, str], incident_id: int, lane: Lane) -> _Shown:
         """The card that this member's last incident is on, as long as it is fresh, or any other where the chat takes no
         more now; else a new one."""
         now, last = self.clock.monotonic(), self._latest.get(key)
@@ -161,7 +160,7 @@ class Cards:
             last = self._newest.get(key[:2])
         if last is None or not _takes_more(last, now):
             last = self._latest[key] = _Shown(
-                chat_id=key[0], community_id=key[1], incident_id=incident_id, at=now, lane=lane
+                chat_id=key[0], community=key[1], incident_id=incident_id, at=now, lane=lane
             )  # fmt: skip
             self._newest[key[:2]] = last
         self._by_incident[incident_id] = last
@@ -196,7 +195,7 @@ class Cards:
 
     async def _send(self, shown: _Shown) -> None:
         named = len(shown.more)
-        found = await self.desk.look_up(Platform.TELEGRAM, shown.community_id, shown.incident_id)
+        found = await self.desk.look_up(shown.community, shown.incident_id)
         if found is None:
             return
         text, entities, keyboard = self.content(*found, more=shown.more)
@@ -209,12 +208,12 @@ class Cards:
 
     async def _call(self, shown: _Shown, planned: PlannedAction, say: Texts) -> None:
         """Those who are named for it, or the owner; once for what one card holds."""
-        now, community_id = self.clock.monotonic(), planned.message.community_id
+        now, about = self.clock.monotonic(), planned.message.community
         if shown.chat_id > 0 or (shown.called_at is not None and now - shown.called_at <= FOLD):
             return
         shown.called_at = now
-        community = self.desk.community(Platform.TELEGRAM, community_id)
-        admins = await self.members.administrators(int(community_id))
+        community = self.desk.community(about)
+        admins = await self.members.administrators(int(about.id))
         people = community.urgent or tuple(str(one.user.id) for one in admins if one.status == ChatMember.OWNER)
         known = {str(one.user.id): one.user for one in admins}
         text, entities = say("telegram.urgent", id=planned.incident_id, people=""), []
@@ -249,7 +248,7 @@ class Cards:
 
     async def complain(self, community_id: str, problem: str, say: Texts) -> None:
         """Tell the moderators once that something cannot be done; again where it could be done in between."""
-        key, chat = (community_id, problem), self.desk.community(Platform.TELEGRAM, community_id).moderators_channel
+        key, chat = (community_id, problem), self.desk.community(group_ref(community_id)).moderators_channel
         if chat is None or key in self._complaints:
             return
         self._complaints[key] = None
@@ -311,7 +310,7 @@ class Cards:
     async def _write(self, shown: _Shown) -> bool:
         """Whether the card tells by now what came of everything."""
         named = len(shown.more)
-        found = await self.desk.look_up(Platform.TELEGRAM, shown.community_id, shown.incident_id)
+        found = await self.desk.look_up(shown.community, shown.incident_id)
         if found is None or shown.message_id is None:
             return True
         is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, Retract))
@@ -366,13 +365,13 @@ class Cards:
     async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
         """What the presser is told."""
         group = await self.desk.whose(Platform.TELEGRAM, incident_id)
-        found = group and await self.desk.look_up(Platform.TELEGRAM, group, incident_id)
+        found = group and await self.desk.look_up(group, incident_id)
         if not group or not found:
             return self.limiter.say["card.not_found"]
         incident, history = found
         policy = self.desk.policy(incident.decision.message)
         say, presser = texts(policy.language), query.from_user
-        rights = await self.members.rights(int(group), presser.id)
+        rights = await self.members.rights(int(group.id), presser.id)
         if not may(rights, button, incident):
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
         self._follow(query, group, incident_id)
@@ -381,7 +380,7 @@ class Cards:
         if button is Button.REVEAL or button.call is None:
             return revealed(incident, say)
         called = await self.desk.call(
-            Platform.TELEGRAM, group, incident_id, button.call,
+            group, incident_id, button.call,
             moderator_id=str(presser.id), moderator_name=presser.full_name,
         )  # fmt: skip
         review = called[0].review if called else None
@@ -389,11 +388,11 @@ class Cards:
             return say("card.already", by=review.moderator_name, call=review_line(review, say, policy.timezone))
         return say("card.taken", call=say[f"call.{button.call}"])
 
-    def _follow(self, query: CallbackQuery, community_id: str, incident_id: int) -> None:
+    def _follow(self, query: CallbackQuery, community: CommunityRef, incident_id: int) -> None:
         """From now on this card follows its incident, also when an earlier process posted it."""
         if query.message and incident_id not in self._by_incident:
             self._by_incident[incident_id] = _Shown(
-                chat_id=query.message.chat.id, community_id=community_id, incident_id=incident_id,
+                chat_id=query.message.chat.id, community=community, incident_id=incident_id,
                 at=self.clock.monotonic(), message_id=query.message.message_id,
             )  # fmt: skip
 

@@ -42,6 +42,7 @@ from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.reports import Reporting
 from adapters.chat.telegram.moderators.setup import Setup, refused, spoken
 from adapters.chat.telegram.receiving.reading import GROUPS
+from adapters.chat.telegram.refs import group_ref
 from bot.core.answers.bot import Bot as OtherBot
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -216,8 +217,8 @@ class Commands:
             groups = [str(group) for group in self.members.groups_of(asked.user_id)]
         if asked.name in ("why", "history") and asked.numbered:
             whose = await self.desk.whose(Platform.TELEGRAM, asked.numbered[0])
-            if whose and (asked.in_private or whose in groups):
-                return [whose]
+            if whose and (asked.in_private or whose.id in groups):
+                return [whose.id]
         return groups
 
     async def _let_choose(self, asked: Asked, groups: Sequence[str]) -> None:
@@ -228,7 +229,7 @@ class Commands:
         self._waiting[self._number] = asked
         keys = []
         for group in groups[:20]:
-            name = self.desk.community(Platform.TELEGRAM, group).name or await self.setup.title(group)
+            name = self.desk.community(group_ref(group)).name or await self.setup.title(group)
             keys.append([InlineKeyboardButton(name, callback_data=f"for:{self._number}:{group}")])
         text = asked.say["telegram.who_are_you" if asked.is_anonymous else "telegram.which_group"]
         await self.answers.say(asked, text, InlineKeyboardMarkup(keys))
@@ -315,7 +316,7 @@ class Commands:
         target, say = asked.message.reply_to_message, asked.say
         if target is None or not asked.in_group or not _is_somebodys(target, self.me) or asked.user is None:
             return say["telegram.usage.flag"]
-        if self.desk.community(Platform.TELEGRAM, str(asked.chat_id)).moderators_channel is None:
+        if self.desk.community(group_ref(asked.chat_id)).moderators_channel is None:
             return say["telegram.no_moderators_chat"]
         is_taken = self.flags.take(asked.user, target, say)
         with suppress(BadRequest, Forbidden, BotError):
@@ -371,7 +372,7 @@ class Commands:
         """An incident's card, in the moderators' room or in private: never in front of the group."""
         if asked.numbered is None:
             return asked.say["telegram.usage.why"]
-        found = await self.desk.look_up(Platform.TELEGRAM, asked.group, asked.numbered[0])
+        found = await self.desk.look_up(group_ref(asked.group), asked.numbered[0])
         if asked.chat_id == int(asked.group):
             return asked.say["telegram.not_here"]
         if found is None:
@@ -387,7 +388,7 @@ class Commands:
     async def _history(self, asked: Asked) -> str | None:
         if asked.numbered is None:
             return asked.say["telegram.usage.history"]
-        found = await self.desk.look_up(Platform.TELEGRAM, asked.group, asked.numbered[0])
+        found = await self.desk.look_up(group_ref(asked.group), asked.numbered[0])
         if asked.chat_id == int(asked.group):
             return asked.say["telegram.not_here"]
         if found is None:
@@ -407,7 +408,7 @@ class Commands:
         def edit(now: Community) -> Community:
             return replace(now, exempt_roles=now.exempt_roles | {id_} if is_on else now.exempt_roles - {id_})
 
-        await self.desk.change(Platform.TELEGRAM, asked.group, edit, by=asked.by)
+        await self.desk.change(group_ref(asked.group), edit, by=asked.by)
         return asked.say("telegram.exempted" if is_on else "telegram.no_longer_exempt", name=name)
 
     async def _whom(self, asked: Asked, target: TelegramMessage) -> tuple[str, str] | None:
@@ -416,7 +417,7 @@ class Commands:
             for row in target.reply_markup.inline_keyboard if target.reply_markup else ():
                 for button in row:
                     press = pressed(button.callback_data) if isinstance(button.callback_data, str) else None
-                    found = press and await self.desk.look_up(Platform.TELEGRAM, asked.group, press[1])
+                    found = press and await self.desk.look_up(group_ref(asked.group), press[1])
                     if found:
                         author = found[0].decision.message.author
                         return author.id, author.name or author.id
@@ -446,13 +447,13 @@ class Commands:
             await self.setup.tell_room(community, key, by=asked.by, **facts)
 
     def _at(self, moment: datetime, community: Community) -> str:
-        timezone = self.desk.schedule(community.platform, community.id).timezone
+        timezone = self.desk.schedule(community.ref).timezone
         return moment.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")
 
     async def _bots(self, asked: Asked) -> str:
         """The other bots of the group; "on 1", "off 1" or "owner 1 CHAT" chooses for one of them."""
-        community = self.desk.community(Platform.TELEGRAM, asked.group)
-        seen = self.desk.bots(Platform.TELEGRAM, community.id)
+        community = self.desk.community(group_ref(asked.group))
+        seen = self.desk.bots(community.ref)
         if asked.rest:
             if (chosen := _BOT_CHOICE.fullmatch(asked.rest.lower())) is None:
                 return asked.say["bots.usage"]
@@ -469,8 +470,8 @@ class Commands:
                     return replace(now, bot_owners={**now.bot_owners, bot.id: chat_id})
                 return replace(now, bots={**now.bots, bot.id: what in ("on", "켜기")})
 
-            community = await self.desk.change(Platform.TELEGRAM, community.id, edit, by=asked.by)
-            seen = self.desk.bots(Platform.TELEGRAM, community.id)
+            community = await self.desk.change(community.ref, edit, by=asked.by)
+            seen = self.desk.bots(community.ref)
         return "\n".join(_listed(seen, community, asked.say))
 
     async def _may_be_told(self, asked: Asked, chat_id: int) -> bool:
@@ -482,7 +483,7 @@ class Commands:
     async def _report(self, asked: Asked) -> str | None:
         rights = await rights_of(asked, int(asked.group), self.members)
         reporting = Reporting(desk=self.desk, clock=self.clock, posting=self.posting)
-        community = self.desk.community(Platform.TELEGRAM, asked.group)
+        community = self.desk.community(group_ref(asked.group))
         words = asked.rest.lower().split()
         if (deed := reporting.deed(words, community)) and not may(rights, deed):
             return refused(rights, asked.say)
@@ -490,9 +491,7 @@ class Commands:
 
     def _language(self, message: TelegramMessage) -> Texts:
         """The group's language; in private the person's."""
-        if message.chat.type in GROUPS and (
-            language := self.desk.community(Platform.TELEGRAM, str(message.chat.id)).language
-        ):
+        if message.chat.type in GROUPS and (language := self.desk.community(group_ref(message.chat.id)).language):
             return texts(language)
         return texts(spoken(message.from_user.language_code if message.from_user else None))
 

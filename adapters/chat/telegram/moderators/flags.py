@@ -12,11 +12,12 @@ from telegram.error import TelegramError
 
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.refs import group_ref
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 
@@ -42,7 +43,7 @@ class _Flagged:
 
 @dataclass(slots=True, eq=False)
 class _Post:
-    community_id: str
+    community: CommunityRef
     at: float
     say: Texts
     room: int | None = None
@@ -61,7 +62,7 @@ class Flags:
     clock: Clock
     _last: Bounded[tuple[int, int], float] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, member
     _flagged: Bounded[tuple[int, int], _Flagged] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
-    _posts: Bounded[str, _Post] = field(default_factory=lambda: Bounded(REMEMBERED))  # of a community, the newest
+    _posts: Bounded[CommunityRef, _Post] = field(default_factory=lambda: Bounded(REMEMBERED))  # the newest
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
@@ -72,7 +73,7 @@ class Flags:
         self._last[chat_id, by.id] = now
         key = (chat_id, target.message_id)
         if (flagged := self._flagged.get(key)) is None:
-            who, post = target.sender_chat or target.from_user, self._post(str(chat_id), now, say)
+            who, post = target.sender_chat or target.from_user, self._post(group_ref(chat_id), now, say)
             author = getattr(who, "full_name", None) or getattr(who, "title", None) or ""
             flagged = self._flagged[key] = _Flagged(author, target.link or "", by.full_name, post)
             post.flagged.append(flagged)
@@ -81,10 +82,10 @@ class Flags:
             self._show(flagged.post)
         return True
 
-    def _post(self, community_id: str, now: float, say: Texts) -> _Post:
-        post = self._posts.get(community_id)
+    def _post(self, community: CommunityRef, now: float, say: Texts) -> _Post:
+        post = self._posts.get(community)
         if post is None or (now - post.at > FOLD and not post.is_served):
-            post = self._posts[community_id] = _Post(community_id, now, say)
+            post = self._posts[community] = _Post(community, now, say)
         return post
 
     def _show(self, post: _Post) -> None:
@@ -106,12 +107,12 @@ class Flags:
                     post.is_news = True
                     await self.clock.sleep(max(REWRITE, error.retry_after or 0))
         except (BotError, TelegramError) as error:
-            _log.warning("reports by members not shown", community=post.community_id, error=type(error).__name__)
+            _log.warning("reports by members not shown", community=post.community.id, error=type(error).__name__)
         finally:
             post.is_served = False
 
     async def _write(self, post: _Post) -> None:
-        room = self.desk.community(Platform.TELEGRAM, post.community_id).moderators_channel
+        room = self.desk.community(post.community).moderators_channel
         if room is None:
             return
 

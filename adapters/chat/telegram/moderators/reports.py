@@ -6,7 +6,6 @@ from typing import Any
 
 from adapters.chat.telegram.moderators.posting import Posting
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.moderators.permissions import Deed
 from bot.core.moderators.ports import Desk
@@ -50,15 +49,15 @@ class Reporting:
         for in the moderators' chat."""
         if (change := _change(words, community)) is not None:
             if change:
-                await self.desk.change(community.platform, community.id, lambda now: replace(now, **change), by=by)
-            return schedule_line(self.desk.schedule(community.platform, community.id), say)
+                await self.desk.change(community.ref, lambda now: replace(now, **change), by=by)
+            return schedule_line(self.desk.schedule(community.ref), say)
         names = [word for word in words if word in _NAMES]
         words = [word for word in words if word not in (*_NAMES, "range", "기간")]
         if names and (str(chat_id) != community.moderators_channel or str(chat_id) == community.id):
             return say["telegram.names_not_here"]
-        timezone = self.desk.schedule(community.platform, community.id).timezone
+        timezone = self.desk.schedule(community.ref).timezone
         period = _period(words, self.clock, timezone)
-        edition = period and await self.desk.report(Platform.TELEGRAM, community.id, period, unmasked=bool(names))
+        edition = period and await self.desk.report(community.ref, period, unmasked=bool(names))
         if not edition:
             return say["telegram.usage.report"]
         await self.posting.post(chat_id, edition)

@@ -24,12 +24,14 @@ from adapters.chat.telegram.moderators.asking import Answers, Asked, rights_of
 from adapters.chat.telegram.moderators.cards import Cards
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.reading import GROUPS
+from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.permissions import Deed, Right, may
+from bot.core.moderators.permissions import Deed, may
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Watch
@@ -78,16 +80,16 @@ class Setup:
         if (choice := _CHOICE.fullmatch(query.data or "")) is None:
             return False
         group, what, value = choice.groups()
-        say = texts(self.desk.community(Platform.TELEGRAM, group).language or spoken(query.from_user.language_code))
+        say = texts(self.desk.community(group_ref(group)).language or spoken(query.from_user.language_code))
         deed = Deed.SCHEDULE if what in ("report", "daily") else Deed.SET_UP
         rights = await self.members.rights(int(group), query.from_user.id)
         if not may(rights, deed):
             await self.answer_press(query, refused(rights, say))
             return True
         try:
-            before = self.desk.community(Platform.TELEGRAM, group)
+            before = self.desk.community(group_ref(group))
             community = await self.desk.change(
-                Platform.TELEGRAM, group, lambda now: _chosen(now, what, value), by=query.from_user.full_name
+                group_ref(group), lambda now: _chosen(now, what, value), by=query.from_user.full_name
             )
         except Unavailable:
             await self.answer_press(query, say["card.try_again"])
@@ -130,7 +132,7 @@ class Setup:
                 return refused(rights, say) if place == int(asked.group) else say["telegram.only_admins_of_both"]
         if purpose == "mods" and room == int(asked.group):
             return say["telegram.not_the_group_itself"]
-        before = self.desk.community(Platform.TELEGRAM, asked.group)
+        before = self.desk.community(group_ref(asked.group))
         name = await self.title(asked.group)
         if purpose == "mods":
             community = await self.change(asked, moderators_channel=str(room))
@@ -163,7 +165,7 @@ class Setup:
 
     async def change(self, asked: Asked, **changes: Any) -> Community:
         edit: Callable[[Community], Community] = lambda now: replace(now, **changes)  # noqa: E731
-        return await self.desk.change(Platform.TELEGRAM, asked.group, edit, by=asked.by)
+        return await self.desk.change(group_ref(asked.group), edit, by=asked.by)
 
     # ---- what befalls the bot itself -------------------------------------------------------------------------------
 
@@ -173,7 +175,7 @@ class Setup:
             return
         if change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE:
             await self._welcome(change)
-        community = self.desk.community(Platform.TELEGRAM, str(change.chat.id))
+        community = self.desk.community(group_ref(change.chat.id))
         if change.new_chat_member.status in _OUTSIDE:
             await self.tell_room(community, "telegram.removed", by=change.from_user.full_name)
             return
@@ -187,7 +189,7 @@ class Setup:
     async def _welcome(self, change: ChatMemberUpdated) -> None:
         await self.clock.sleep(SETTLES)
         chat_id = str(change.chat.id)
-        community = self.desk.community(Platform.TELEGRAM, chat_id)
+        community = self.desk.community(group_ref(chat_id))
         is_room = any(one.moderators_channel == chat_id for one in self.desk.communities(Platform.TELEGRAM))
         if community.welcomed or is_room:
             return
@@ -195,7 +197,7 @@ class Setup:
         async with self.limiter.turn(change.chat.id, Lane.NOTICE):
             await self.bot.send_message(change.chat.id, say["telegram.welcome"])
         name = change.chat.title or ""
-        await self.desk.change(Platform.TELEGRAM, chat_id, lambda now: replace(now, name=name, welcomed=True), by="")
+        await self.desk.change(group_ref(chat_id), lambda now: replace(now, name=name, welcomed=True), by="")
 
     # ---- what is shown ----------------------------------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class Setup:
             return chat_id
 
     async def overview(self, group: str, say: Texts) -> str:
-        community = self.desk.community(Platform.TELEGRAM, group)
+        community = self.desk.community(group_ref(group))
         policy = self.desk.policy(about(community, self.clock))
         return say(
             "telegram.overview",
@@ -220,11 +222,11 @@ class Setup:
             language=say[f"in_language.{policy.language}"],
             moderators=await self.title(community.moderators_channel),
             report=await self.title(community.report_channel),
-            schedule=schedule_line(self.desk.schedule(Platform.TELEGRAM, community.id), say),
+            schedule=schedule_line(self.desk.schedule(community.ref), say),
         )
 
     async def _menu(self, group: str, say: Texts) -> Menu:
-        community = self.desk.community(Platform.TELEGRAM, group)
+        community = self.desk.community(group_ref(group))
         policy = self.desk.policy(about(community, self.clock))
         chosen = {"preset": community.preset, "mode": community.mode or policy.mode, "language": policy.language}
 
@@ -236,7 +238,7 @@ class Setup:
             link = f"https://t.me/{self.username}?startgroup={purpose}_{community.id}"
             return InlineKeyboardButton(say[f"telegram.choose_{purpose}"], url=link)
 
-        schedule = self.desk.schedule(Platform.TELEGRAM, community.id)
+        schedule = self.desk.schedule(community.ref)
         weekly, daily = "monday" if schedule.weekday is None else "off", "off" if schedule.daily else "on"
         keyboard = InlineKeyboardMarkup(
             [
@@ -255,7 +257,7 @@ class Setup:
 
     async def _urgent_menu(self, group: str, say: Texts) -> Menu:
         """The group's admins, and which of them are called when something cannot wait."""
-        community, rows = self.desk.community(Platform.TELEGRAM, group), []
+        community, rows = self.desk.community(group_ref(group)), []
         admins: Sequence[ChatMember] = await self.members.administrators(int(group))
         for admin in admins:
             is_called = str(admin.user.id) in community.urgent

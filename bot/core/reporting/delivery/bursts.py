@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Bell, patiently
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.incidents.incident import Settlement
@@ -15,8 +15,6 @@ from bot.core.incidents.ports import IncidentLog
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Kind, Schedule
 from bot.core.reporting.ports import Deliveries
-
-Key = tuple[Platform, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +30,13 @@ class BurstWatch:
     planned: Bell
     pause: float = 2.0  # seconds between two looks
     _heard: Bell = field(default_factory=Bell)
-    _fresh: set[Key] = field(default_factory=set)
-    _bursting: set[Key] = field(default_factory=set)
+    _fresh: set[CommunityRef] = field(default_factory=set)
+    _bursting: set[CommunityRef] = field(default_factory=set)
 
     def settled(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:
             if settlement.decision.rule is not None:
-                message = settlement.decision.message
-                self._fresh.add((message.ref.platform, message.community_id))
+                self._fresh.add(settlement.decision.message.community)
                 self._heard.ring()
 
     async def run(self) -> None:
@@ -48,22 +45,22 @@ class BurstWatch:
             await self._heard.wait(3600)
             fresh = list(self._fresh)
             self._fresh.clear()
-            for key in fresh:
-                await patiently(partial(self._look, key), self.clock)
+            for community in fresh:
+                await patiently(partial(self._look, community), self.clock)
             if fresh:
                 await self.clock.sleep(self.pause)
 
-    async def _look(self, key: Key) -> None:
-        burst, now = self.schedule_of(self.policies.community(*key)).burst, self.clock.now()
+    async def _look(self, community: CommunityRef) -> None:
+        burst, now = self.schedule_of(self.policies.community(community)).burst, self.clock.now()
         if not burst.incidents:
             return
-        if await self.incidents.count(now - burst.within, now, *key) < burst.incidents:
-            self._bursting.discard(key)
-        elif key not in self._bursting:
+        if await self.incidents.count(community, now - burst.within, now) < burst.incidents:
+            self._bursting.discard(community)
+        elif community not in self._bursting:
             alert = Delivery(
-                platform=key[0], community_id=key[1], kind=Kind.ALERT, period=f"{now:%Y-%m-%dT%H:%MZ}", due=now,
+                community=community, kind=Kind.ALERT, period=f"{now:%Y-%m-%dT%H:%MZ}", due=now,
                 size=1 << 40,  # ahead of everything that can wait
             )  # fmt: skip
             await self.deliveries.plan([alert], apart=max(burst.apart, timedelta(minutes=1)))
-            self._bursting.add(key)
+            self._bursting.add(community)
             self.planned.ring()

@@ -70,7 +70,7 @@ class Courier:
             self.planned.ring()
 
     async def _deliver(self, one: Delivery) -> None:
-        community = self.policies.community(one.platform, one.community_id)
+        community = self.policies.community(one.community)
         channels = _channels(community, one.kind)
         if not channels:
             return await self._close(one, State.SKIPPED, reason=NOWHERE)
@@ -89,10 +89,10 @@ class Courier:
             raise
 
     async def _edition(self, one: Delivery, community: Community) -> Edition:
-        policy = self.policies.of_community(one.platform, one.community_id)
+        policy = self.policies.of_community(one.community)
         today = f"{one.due.astimezone(ZoneInfo(policy.timezone)):%Y-%m-%d}"
         name = today if one.kind is Kind.ALERT else one.period
-        edition = await self.editor.edition(one.platform, one.community_id, name, with_pdf=one.kind is Kind.WEEK)
+        edition = await self.editor.edition(one.community, name, with_pdf=one.kind is Kind.WEEK)
         if edition is None:
             raise Broken(f"there is no period {name}")
         if one.kind is Kind.ALERT:
@@ -112,7 +112,7 @@ class Courier:
             except BotError as error:  # what is broken is the platform, not the report
                 return await self._later(one, error)
             except Exception as error:
-                _log.error("report failed", community=one.community_id, period=one.period, reason=raised(error))
+                _log.error("report failed", community=one.community.id, period=one.period, reason=raised(error))
                 return await self._close(one, State.UNCONFIRMED, reason=DEFECT + type(error).__name__)
             if not isinstance(outcome, Gone | Refused):
                 break
@@ -128,7 +128,7 @@ class Courier:
         return None
 
     def _platform(self, one: Delivery) -> Poster:
-        if (platform := self.platforms.get(one.platform)) is None:
+        if (platform := self.platforms.get(one.community.platform)) is None:
             raise Unavailable("this process has lost the platform")
         return platform
 
@@ -138,13 +138,13 @@ class Courier:
             return await self._close(one, State.FAILED, reason=AWAY)
         asked = getattr(error, "retry_after", None) or 0
         until = now + timedelta(seconds=max(AGAIN.after(one.attempts + 1), asked))
-        _log.warning("report postponed", community=one.community_id, period=one.period, reason=str(error))
+        _log.warning("report postponed", community=one.community.id, period=one.period, reason=str(error))
         await patiently(partial(self.deliveries.postpone, one.id, until, reason=str(error)), self.clock)
         return None
 
     async def _close(self, one: Delivery, state: State, *, receipt: str = "", reason: str = "") -> None:
         if state is not State.SENT:
-            _log.warning("report not sent", community=one.community_id, period=one.period, state=state, reason=reason)
+            _log.warning("report not sent", community=one.community.id, period=one.period, state=state, reason=reason)
         await patiently(partial(self.deliveries.record, one.id, state, receipt=receipt, reason=reason), self.clock)
 
 

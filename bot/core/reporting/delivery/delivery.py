@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.delivery.schedule import Kind
 
 
@@ -26,11 +26,10 @@ FINAL = (State.SENT, State.FAILED, State.SKIPPED, State.UNCONFIRMED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """There is one for each platform, community, kind and period. `period` is a `Period.name`; an alert's is the
+    """There is one for each community, kind and period. `period` is a `Period.name`; an alert's is the
     minute, in UTC. `size` is how many messages the community has a week: the largest go first."""
 
-    platform: Platform
-    community_id: str
+    community: CommunityRef
     kind: Kind
     period: str
     due: datetime

@@ -8,15 +8,13 @@ from functools import partial
 
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Bell, patiently
-from bot.core.chat.message import Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Communities
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Chronicle, Deliveries, Timetable
-
-Key = tuple[Platform, str]
 
 PLACE = "reports"  # the bookmark: all that was due up to that instant is planned
 
@@ -36,11 +34,11 @@ class Scheduler:
     bookmarks: Bookmarks
     clock: Clock
     planned: Bell  # the courier's
-    _changed: "asyncio.Queue[Key]" = field(default_factory=asyncio.Queue)
-    _armed: dict[Key, datetime] = field(default_factory=dict)
+    _changed: "asyncio.Queue[CommunityRef]" = field(default_factory=asyncio.Queue)
+    _armed: dict[CommunityRef, datetime] = field(default_factory=dict)
 
-    def changed(self, key: Key) -> None:
-        self._changed.put_nowait(key)
+    def changed(self, community: CommunityRef) -> None:
+        self._changed.put_nowait(community)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,10 +53,10 @@ class Scheduler:
 
     async def _follow(self) -> None:
         while True:
-            keys = {await self._changed.get()}
+            changed = {await self._changed.get()}
             while not self._changed.empty():
-                keys.add(self._changed.get_nowait())
-            await patiently(partial(self._arm, keys), self.clock)
+                changed.add(self._changed.get_nowait())
+            await patiently(partial(self._arm, changed), self.clock)
 
     async def _begin(self) -> None:
         """What came due while no process was there, and the first alarm of everybody."""
@@ -71,7 +69,7 @@ class Scheduler:
             return datetime.fromisoformat(place)
         return min([self.clock.now(), *(one.due for one in await self.deliveries.latest(1))])
 
-    async def _plan(self, ringing: Mapping[Key, datetime]) -> None:
+    async def _plan(self, ringing: Mapping[CommunityRef, datetime]) -> None:
         """What has come due since the given instants. First written down, then set anew: who dies in between, finds it
         by the bookmark."""
         now, known = self.clock.now(), await self._known()
@@ -81,38 +79,39 @@ class Scheduler:
         def due() -> list[Delivery]:
             return [
                 Delivery(
-                    platform=platform,
-                    community_id=id_,
+                    community=community,
                     kind=due.kind,
                     period=due.period.name,
                     due=due.at,
-                    size=sizes.get(id_, 0),
+                    size=sizes.get(community, 0),
                 )
-                for (platform, id_), since in ringing.items()
-                if (platform, id_) in known
-                for due in self.schedule_of(known[platform, id_]).overdue(since, now)
+                for community, since in ringing.items()
+                if community in known
+                for due in self.schedule_of(known[community]).overdue(since, now)
             ]
 
         await self.deliveries.plan(await asyncio.to_thread(due))
         await self._set(ringing.keys(), known, now)
         self.planned.ring()
 
-    async def _arm(self, keys: Collection[Key]) -> None:
-        await self._set(keys, await self._known(), self.clock.now())
+    async def _arm(self, some: Collection[CommunityRef]) -> None:
+        await self._set(some, await self._known(), self.clock.now())
 
-    async def _set(self, keys: Collection[Key], known: Mapping[Key, Community], now: datetime) -> None:
+    async def _set(
+        self, some: Collection[CommunityRef], known: Mapping[CommunityRef, Community], now: datetime
+    ) -> None:
         """Wake for whatever these get next. One that is not yet planned holds the bookmark back."""
 
-        def following() -> dict[Key, datetime | None]:
-            return {key: self.schedule_of(known[key]).next(now) if key in known else None for key in keys}
+        def following() -> dict[CommunityRef, datetime | None]:
+            return {one: self.schedule_of(known[one]).next(now) if one in known else None for one in some}
 
         alarms = await asyncio.to_thread(following)
         await self.timetable.arm(alarms)
-        for key, at in alarms.items():
-            self._armed.pop(key, None)
+        for community, at in alarms.items():
+            self._armed.pop(community, None)
             if at is not None:
-                self._armed[key] = at
+                self._armed[community] = at
         await self.bookmarks.put(PLACE, min([now, *self._armed.values()]).isoformat())
 
-    async def _known(self) -> dict[Key, Community]:
-        return {(community.platform, community.id): community for community in await self.communities.all()}
+    async def _known(self) -> dict[CommunityRef, Community]:
+        return {community.ref: community for community in await self.communities.all()}

@@ -1,0 +1,80 @@
+"""An incident -> a word to the member whose message it is about, in private or, where that is closed, for a moment in
+the channel."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import discord
+
+from adapters.chat.discord.acting.notices import is_sanctioned, notice
+from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
+from adapters.chat.discord.errors import outcome_of
+from adapters.chat.discord.limits import Room
+from adapters.chat.discord.moderators.appeals import appeal_view
+from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Unavailable
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderation.ports import Outbox
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import Gone, Outcome, Refused, Retract
+from bot.core.text.catalogue import Texts
+
+SHORT_REPLY_STAYS = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warnings:
+    client: discord.Client
+    desk: Desk
+    outbox: Outbox
+    private: PrivateMessages
+    notices: Room  # by channel
+    clock: Clock
+
+    async def warn(self, planned: PlannedAction, say: Texts) -> Outcome:
+        if WEBHOOK in planned.message.extra or planned.message.author.bot:
+            return Refused(say["discord.no_member"])
+        community, author = planned.message.community, planned.message.author.id
+        self.private.make_room(community.id, author, planned.message.sent_at)
+        found = await self.desk.look_up(community, planned.incident_id)
+        if found is None:
+            return Gone()
+        incident = found[0]
+        written = self.private.send(
+            community.id,
+            author,
+            notice(incident, self.client.get_guild(int(community.id)), say),
+            nonce=f"{planned.id}-warn",
+            view=appeal_view(planned.incident_id, author, say),
+        )
+        try:
+            return await outcome_of(written, say, needs="send_messages")
+        except ClosedDoor as door:
+            # Who was put out or silenced would not see it, and only the others would; a name has no channel.
+            if door.gone or NAME in planned.message.extra or is_sanctioned(incident.outcomes):
+                return Refused(say["discord.closed_dm"])
+            with self.notices.taken(int(planned.message.ref.channel_id)):
+                return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
+
+    async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
+        """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
+        author = planned.message.author.id
+        posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
+            say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
+            allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
+            view=appeal_view(planned.incident_id, author, say),
+            nonce=f"{planned.id}-brief",
+        )
+        receipt = f"{posted.channel.id}/{posted.id}"
+        await self._retract_later(planned.incident_id, receipt)
+        return receipt
+
+    async def _retract_later(self, incident_id: int, receipt: str) -> None:
+        """Patiently, and on record: the reply is there, and must neither stay nor be posted again."""
+        due = self.clock.now() + SHORT_REPLY_STAYS
+        while True:
+            try:
+                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+            except Unavailable:
+                await self.clock.sleep(1.0)

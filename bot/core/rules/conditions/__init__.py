@@ -1,0 +1,35 @@
+"""What a rule may ask about a message: typed conditions, each of which says why it does or does not hold.
+
+A condition is declared once, in the file of its subject; how a rule writes it, when it is asked and what it relies on
+follow from that. docs/adding/condition.md.
+"""
+
+from bot.core.rules.conditions import author, contents, conversation, text, verdict
+from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
+from bot.core.rules.conditions.condition import Check, Condition, Fact, Past, Rank, Situation, Why, Written
+from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
+from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
+from bot.core.rules.conditions.searching import Group, Sought, Words
+from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
+from bot.core.rules.conditions.verdict import Category, IsUnscreened, Pair, PairIs, Score
+
+__all__ = [
+    "CONDITIONS", "NOT_SEARCHED", "ByBot", "ByStaff", "Category", "Channel", "Check", "Condition", "Edited", "Fact",
+    "Filtered", "Group", "IsUnscreened", "Link", "Mentions", "NewAuthor", "NoText", "Offences", "Overrides", "Pair",
+    "PairIs", "Paired", "Past", "Rank", "Repeats", "Role", "Score", "Situation", "Sought", "Text", "Why", "Words",
+    "Written",
+]  # fmt: skip
+
+#: Every condition, in the order in which a rule asks them.
+CONDITIONS: tuple[type[Condition], ...] = tuple(
+    sorted(
+        (
+            *verdict.CONDITIONS,
+            *conversation.CONDITIONS,
+            *author.CONDITIONS,
+            *contents.CONDITIONS,
+            *text.CONDITIONS,
+        ),
+        key=lambda condition: condition.rank,
+    )
+)

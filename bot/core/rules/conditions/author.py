@@ -1,0 +1,78 @@
+"""Conditions on who wrote the message, and where."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from annotated_types import MinLen
+
+from bot.core.rules.conditions.condition import Check, Condition, Rank, Situation, Why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel(Condition, key="channels", rank=Rank.CIRCUMSTANCE):
+    """It was said in one of these channels, or in what lies within one (threads, the channels of a category)."""
+
+    any_of: Annotated[frozenset[str], MinLen(1)]  # ids or names
+
+    def check(self, situation: Situation) -> Check:
+        message = situation.message
+        channel = min(self.any_of & message.places, default=message.ref.channel_id)
+        return channel in self.any_of, Why("channel", {"channel": channel})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Channel) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role(Condition, key="roles", rank=Rank.CIRCUMSTANCE):
+    any_of: Annotated[frozenset[str], MinLen(1)]
+
+    def check(self, situation: Situation) -> Check:
+        if situation.message.author.unmet:
+            return True, Why("unmet")  # perhaps: they will be met before anything is done
+        held = sorted(self.any_of & situation.message.author.roles)
+        return bool(held), Why("role" if held else "other_role", {"role": ", ".join(held)})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Role) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAuthor(Condition, key="new_author", rank=Rank.CIRCUMSTANCE):
+    """The author's account or membership is younger than `under`; false where the platform does not tell."""
+
+    under: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        author, sent = situation.message.author, situation.message.sent_at
+        if author.unmet:
+            return True, Why("unmet")
+        if author.since is None:
+            return False, Why("author_age_unknown")
+        young = sent - author.since < self.under
+        return young, Why("author_new" if young else "author_old", {"days": (sent - author.since).days})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, NewAuthor) and self.under <= other.under
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByBot(Condition, key="by_bot", rank=Rank.CIRCUMSTANCE):
+    bot: bool
+
+    def check(self, situation: Situation) -> Check:
+        bot = situation.message.author.bot
+        return bot is self.bot, Why("by_bot" if bot else "by_person")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByStaff(Condition, key="by_staff", rank=Rank.CIRCUMSTANCE):
+    """Of the community's own staff, whom no other rule looks at: accounts are stolen, and theirs are the worst."""
+
+    def check(self, situation: Situation) -> Check:
+        staff = situation.message.author.is_staff
+        return staff, Why("by_staff" if staff else "not_staff")
+
+
+CONDITIONS = (Channel, Role, NewAuthor, ByBot, ByStaff)

@@ -1,0 +1,73 @@
+"""Conditions on what stands around the message: what its author said before, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from annotated_types import Ge, MinLen
+
+from bot.core.chat.message import Pairing
+from bot.core.rules.conditions.condition import Check, Condition, Fact, Rank, Situation, Why, Written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offences(Condition, key="offences", rank=Rank.CONDUCT):
+    """In this channel something that the author said made a rule act at least `at_least` times in the last `within`,
+    this message not counted. Never holds for late messages."""
+
+    at_least: Annotated[int, Ge(1), Written("times")]
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Why("late")
+        since = situation.message.sent_at - self.within
+        times = sum(moment >= since for moment in situation.past.offences)
+        facts: dict[str, Fact] = {
+            "times": times, "bar": self.at_least, "minutes": int(self.within.total_seconds() // 60)
+        }  # fmt: skip
+        return times >= self.at_least, Why("offences" if times >= self.at_least else "few_offences", facts)
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Offences) and self.at_least >= other.at_least and self.within <= other.within
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired(Condition, key="pairing", rank=Rank.CONDUCT):
+    """How sure it is what the message answers."""
+
+    any_of: Annotated[frozenset[Pairing], MinLen(1)]
+
+    def check(self, situation: Situation) -> Check:
+        pairing = situation.message.pairing
+        if pairing is None:
+            return False, Why("answers_nobody")
+        return pairing in self.any_of, Why("paired", {"pairing": pairing})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Paired) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeats(Condition, key="repeats", rank=Rank.CONDUCT):
+    """The same author sent the same text at least `at_least` times (this one included) in the last `within`.
+    Never holds for late messages: a backlog is not a flood."""
+
+    at_least: Annotated[int, Ge(2), Written("times")]
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Why("late")
+        times = 1
+        if situation.past.repeats:
+            since = situation.message.sent_at - self.within
+            times += sum(moment >= since for moment in situation.past.repeats)
+        facts = {"times": times, "bar": self.at_least, "seconds": int(self.within.total_seconds())}
+        return times >= self.at_least, Why("repeats" if times >= self.at_least else "few_repeats", facts)
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Repeats) and self.at_least >= other.at_least and self.within <= other.within
+
+
+CONDITIONS = (Offences, Paired, Repeats)

@@ -1,0 +1,137 @@
+"""Patterns and a text -> which words were found, in which of the normalised views that the text can be read in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import chain
+
+from bot.core.text.expressions import Found, NotLinear
+from bot.core.text.patterns import Patterns, Signs, compiled, signs_of
+from bot.core.text.views import readings, views
+
+#: What was found of a `Sought`: which words, in which view; None: nothing.
+Words = Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Patterns that ship with the product, under a name for people."""
+
+    name: str
+    any_of: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Own patterns, those of a shipped group, or both. Patterns are plain text, or a regular expression between
+    slashes. What `unless` matches is cut out first: the innocent reading wins, but only where it stands."""
+
+    any_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    group: Group | None = None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it takes time in proportion to the text."""
+        return _compiled(self) is not None
+
+    def find(self, text: str) -> Words:
+        """Which words were found, in which view of the text; every view is read with and without its spaces. Raises
+        NotLinear."""
+        return self.find_in(readings_of(text))
+
+    def find_in(self, readings: "Readings") -> Words:
+        both = _compiled(self)
+        if both is None:
+            raise NotLinear
+        sought, innocent = both
+        if not sought.may_stand_in(readings.signs):
+            return None
+        for reading in readings.each:
+            if not (found := reading.search(sought)):
+                continue
+            if innocent and not (found := reading.without(innocent).search(sought)):
+                continue
+            return {"found": found.text, "view": reading.view}
+        return None
+
+    def trusted(self) -> "Sought":
+        """The same, with the own patterns taken for reviewed ones: only for who can be killed."""
+        group = self.group or Group(name="", any_of=())
+        return Sought(group=Group(name="", any_of=self.any_of + group.any_of, unless=self.unless + group.unless))
+
+    def finds_all_of(self, other: "Sought") -> bool:
+        """Whether whatever the other finds is found by this one, too."""
+        return other._sought() <= self._sought() and self._innocent() <= other._innocent()
+
+    def _sought(self) -> frozenset[str]:
+        return frozenset(self.any_of + (self.group.any_of if self.group else ()))
+
+    def _innocent(self) -> frozenset[str]:
+        return frozenset(self.unless + (self.group.unless if self.group else ()))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: Sought) -> tuple[Patterns, Patterns | None] | None:
+    """What is sought and what is innocent; None where only an engine that may take for ever understands it."""
+    group = text.group or Group(name="", any_of=())
+    try:
+        innocent = compiled(text.unless, group.unless) if text.unless or group.unless else None
+        return compiled(text.any_of, group.any_of), innocent
+    except NotLinear:
+        return None
+
+
+#: Stands where an innocent reading was cut out, so that what is left and right of it does not grow together.
+_CUT = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+class _Reading:
+    """One view of a text, with and without its spaces."""
+
+    __slots__ = ("close", "open", "view")
+
+    def __init__(self, view: str, text: str) -> None:
+        self.view, self.open, self.close = view, text, text.replace(" ", "")
+
+    def search(self, sought: Patterns) -> Found | None:
+        found = sought.search(self.open)
+        return found if found or len(self.close) == len(self.open) else sought.search(self.close)
+
+    def without(self, innocent: Patterns) -> "_Reading":
+        """Every innocent reading cut out, those that only show without spaces included."""
+        letters = list(self.open)
+        places = [place for place, letter in enumerate(letters) if letter != " "]
+        spans: list[Sequence[int]] = [range(found.start, found.end) for found in innocent.finditer(self.open)]
+        spans += [places[found.start : found.end] for found in innocent.finditer(self.close)]
+        for place in chain.from_iterable(spans):
+            letters[place] = _CUT
+        return _Reading(self.view, "".join(letters))
+
+
+class Readings:
+    """Every view of everything that a text can be read as, and the signs of all of them; read when first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def each(self) -> tuple[_Reading, ...]:
+        return tuple(_Reading(view, seen) for one in readings(self._text) for view, seen in views(one))
+
+    @cached_property
+    def signs(self) -> Signs | None:
+        """None for a long text: gathering them takes longer than searching, and most patterns' signs stand in it."""
+        if len(self._text) > 2_000:
+            return None
+        texts = {text for reading in self.each for text in (reading.open, reading.close)}
+        return signs_of("\n".join(texts))
+
+
+def readings_of(text: str) -> Readings:
+    return _remembered(text) if len(text) <= 500 else Readings(text)
+
+
+#: The same few texts come again and again; long ones are read once, and not kept alive.
+_remembered = lru_cache(maxsize=1024)(Readings)

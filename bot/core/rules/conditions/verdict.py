@@ -1,0 +1,148 @@
+"""Conditions on what the guard said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import Ge, Le, MinLen
+
+from bot.core.guarding.verdict import YES, Task, Unscreened
+from bot.core.rules.conditions.author import ByBot
+from bot.core.rules.conditions.condition import Check, Condition, Fact, Rank, Situation, Why, Written
+
+Probability = Annotated[float, Ge(0), Le(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsUnscreened(Condition, key="unscreened", rank=Rank.WHAT):
+    """The guard gave no verdict to rely on."""
+
+    def check(self, situation: Situation) -> Check:
+        if isinstance(situation.screening, Unscreened):
+            return True, Why("unscreened", {"reason": situation.screening.reason})
+        return False, Why("screened")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category(Condition, key="categories", rank=Rank.WHAT, relies_on_verdict=True):
+    """The guard named one of these harm categories (guards without categories never do)."""
+
+    any_of: Annotated[frozenset[str], MinLen(1)]
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        named = sorted(self.any_of & screening.categories)
+        return bool(named), Why("category" if named else "other_category", {"named": ", ".join(named)})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Category) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Condition, key="score", rank=Rank.HOW_SURE, relies_on_verdict=True):
+    """The guard's score for a task is at least `at_least` and, where given, below `below` (both 0..1)."""
+
+    task: Task = Task.PROMPT_HARM
+    at_least: Probability
+    below: Probability | None = None
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        if self.task is Task.PROMPT_HARM and situation.answer:
+            return False, Why("prompt_of_another")  # how harmful it is what the bot was asked: see Pair
+        score = screening.scores.get(self.task)
+        if score is None:
+            return False, Why("task_not_judged", {"task": self.task})
+        facts: dict[str, Fact] = {"task": self.task, "score": score, "bar": self.at_least}
+        if score < self.at_least:
+            return False, Why("score_below", facts)
+        if self.below is not None and score >= self.below:
+            return False, Why("score_above", facts | {"bar": self.below})
+        return True, Why("score_reached", facts)
+
+    def contradiction(self) -> str | None:
+        if self.below is not None and self.below <= self.at_least:
+            return f"at_least {self.at_least:g} and below {self.below:g} leave nothing between them"
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, Score)
+            and self.task is other.task
+            and self.at_least >= other.at_least
+            and (other.below is None or (self.below is not None and self.below <= other.below))
+        )
+
+
+class PairIs(StrEnum):
+    """What may be said of a bot's answer together with what it was asked."""
+
+    HARMFUL_ANSWER = "harmful_answer"
+    ANSWERED_HARM = "answered_harm"  # a harmful prompt that was not refused
+    REFUSED_HARM = "refused_harm"
+    OVER_REFUSAL = "over_refusal"  # a harmless prompt that was refused
+
+
+#: For each PairIs the task whose score counts, and what else must be so: task -> yes or no.
+_PAIRS: Mapping[PairIs, tuple[Task, Mapping[Task, bool]]] = {
+    PairIs.HARMFUL_ANSWER: (Task.RESPONSE_HARM, {}),
+    PairIs.ANSWERED_HARM: (Task.PROMPT_HARM, {Task.RESPONSE_REFUSAL: False}),
+    PairIs.REFUSED_HARM: (Task.PROMPT_HARM, {Task.RESPONSE_REFUSAL: True}),
+    PairIs.OVER_REFUSAL: (Task.RESPONSE_REFUSAL, {Task.PROMPT_HARM: False}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
+    """The message is a bot's answer and, together with what was asked, what `is_` says; the score of the task that
+    matters is at least `at_least` (0..1). What the guard has not judged, or nobody could see, does not hold."""
+
+    is_: Annotated[PairIs, Written("is")]
+    at_least: Probability = YES
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if not situation.answer:
+            return False, Why("no_answer")
+        if isinstance(screening, Unscreened):
+            return False, Why("no_verdict", {"reason": screening.reason})
+        task, others = _PAIRS[self.is_]
+        for one in (task, *others):
+            if one not in screening.scores:
+                return False, Why("task_not_judged", {"task": one})
+        for other, yes in others.items():
+            if (screening.scores[other] >= YES) is not yes:
+                facts: dict[str, Fact] = {"task": other, "score": screening.scores[other], "bar": YES}
+                return False, Why("score_below" if yes else "score_above", facts)
+        score = screening.scores[task]
+        reached = score >= self.at_least
+        return reached, Why(
+            "score_reached" if reached else "score_below", {"task": task, "score": score, "bar": self.at_least}
+        )
+
+    def contradiction(self) -> str | None:
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        if isinstance(other, Pair):
+            return self.is_ is other.is_ and self.at_least >= other.at_least
+        if isinstance(other, Score):
+            counts = _PAIRS[self.is_][0] is other.task is not Task.PROMPT_HARM
+            return counts and self.at_least >= other.at_least and other.below is None
+        return isinstance(other, ByBot) and other.bot
+
+
+CONDITIONS = (IsUnscreened, Category, Score, Pair)
