@@ -65,7 +65,7 @@ BOT_SAID = Message(
     text="답",
 )  # fmt: skip
 
-actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+actions = st.sampled_from(RULE_ACTIONS).map(some)
 names = st.sampled_from(["a", "b", "member", "vip"])
 conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),
