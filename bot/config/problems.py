@@ -105,7 +105,7 @@ def _among_rules(config: Config, say: Texts) -> Iterator[str]:
 
 def warnings(config: Config, say: Texts) -> list[str]:
     """A sentence about everything that works, but not as well as it could."""
-    renamed = [say("check.renamed", old=old, new=new) for old, new in config.renamed]
+    renamed = [one.told(say) for one in config.renamed]
     slow = [
         say("check.slow_regex", rule=rule.name, pattern=pattern)
         for rule in config.rules
