@@ -55,7 +55,7 @@ from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, d
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
 from tests.builders import message as built
-from tests.builders import verdict
+from tests.builders import some, verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
