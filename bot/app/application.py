@@ -94,6 +94,7 @@ async def application(
         platforms = connect(core)
         connected = {platform.platform: platform for platform in platforms}
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
+        news = operations.news(config, stores, alarm, clock)
         sending = reporting.sending(config, stores, policies, editor, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:
@@ -119,6 +120,7 @@ async def application(
                 queue.run,
                 policies.run,
                 alarm.run,
+                news.run,
                 *((scheduler.run, *sending.services) if connected else ()),
                 *serve(core),
             ),

@@ -16,6 +16,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
 from bot.core.operations.health import VitalSigns
+from bot.core.operations.news import News
 from bot.core.operations.ports import ApiKeys
 from bot.core.text.catalogue import texts
 from storage.database import Database
@@ -50,6 +51,16 @@ async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]
 def health(guard: Guard, queue: GuardQueue, stores: Stores) -> VitalSigns:
     replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
     return VitalSigns(queue=queue, inbox=stores.inbox, replicas=replicas)
+
+
+def news(config: Config, stores: Stores, alarm: Alarm, clock: Clock) -> News:
+    return News(
+        changes={one.old: one.told for one in config.renamed},
+        platforms=tuple(alarm.platforms),
+        tell=alarm.tell,
+        bookmarks=stores.bookmarks,
+        clock=clock,
+    )
 
 
 def alarm(

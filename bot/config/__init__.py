@@ -2,6 +2,7 @@
 
 sections   every section and key, with its meaning, unit and default
 rules      a [[rules]] table, own or shipped (presets/) -> the core's rule
+conditions what stands below `when`, from the conditions that the core declares
 values     what one key may hold
 loading    reads, checks, refuses in one sentence
 problems   the sentences

@@ -78,7 +78,7 @@ def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
             yield say("check.no_action", rule=rule.name)
         if why := rule.contradiction():
             yield say("check.contradiction", rule=rule.name, why=why)
-        for text in written.texts:
+        for text in rule.sought:
             if not text.group and not text.any_of:
                 yield say("check.empty_text", rule=rule.name)
             for pattern in (*text.any_of, *text.unless):
@@ -103,11 +103,11 @@ def _among_rules(config: Config, say: Texts) -> Iterator[str]:
 
 def warnings(config: Config, say: Texts) -> list[str]:
     """A sentence about everything that works, but not as well as it could."""
-    renamed = [say("check.renamed", old=old, new=new) for old, new in config.renamed]
+    renamed = [one.told(say) for one in config.renamed]
     slow = [
         say("check.slow_regex", rule=rule.name, pattern=pattern)
         for rule in config.rules
-        for text in rule.texts
+        for text in rule.rule().sought
         for pattern in (*text.any_of, *text.unless)
         if not is_linear(pattern)
     ]

@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bot.core.text.catalogue import Texts
+
 
 class Renamed(NamedTuple):
     """A key, with the tables that it stands in, and what it is called now."""
 
     old: str
     new: str
+
+    def told(self, say: Texts) -> str:
+        return say("check.renamed", old=self.old, new=self.new)
 
 
 #: One line for each key that was ever called otherwise; those who have it in their file are told (check.renamed).

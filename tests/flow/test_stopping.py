@@ -116,7 +116,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_to_the_next(tmp_p
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
-        async with running(url, chat) as jikimi:
+        async with opened(url, chat) as jikimi:
             working = asyncio.create_task(jikimi.run(stopping=stopping))
             chat.hear(*(f"{number}" for number in range(40)))
             await chat.begun.wait()
@@ -136,7 +136,7 @@ def test_what_hangs_is_left_when_the_time_is_over(tmp_path: Path, monkeypatch: p
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
-        async with running(url, chat) as jikimi:
+        async with opened(url, chat) as jikimi:
             working = asyncio.create_task(jikimi.run(stopping=stopping))
             chat.hear("1")
             await chat.begun.wait()

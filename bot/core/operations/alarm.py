@@ -73,16 +73,16 @@ class Alarm:
 
     async def _is_away(self, name: str, since: datetime) -> None:
         if name != GUARD:
-            await self._tell(_plain(f"alarm.{name}_away"))
+            await self.tell(_plain(f"alarm.{name}_away"))
             return
         began = await patiently(partial(self.journal.guard_went, since), self.clock)
         sentence = _plain("alarm.guard_away_stood_in" if self.is_stood_in_for else "alarm.guard_away")
-        await self._tell(sentence, among=await self._not_told(began, "away"))
+        await self.tell(sentence, among=await self._not_told(began, "away"))
 
     async def _is_back(self, name: str, now: datetime) -> None:
         """However long it takes: a return that nobody wrote down would make the outage last for ever."""
         if name != GUARD:
-            await self._tell(_plain(f"alarm.{name}_back"))
+            await self.tell(_plain(f"alarm.{name}_back"))
             return
         began = await patiently(partial(self.journal.guard_came_back, now), self.clock)
         if began is None:
@@ -95,14 +95,15 @@ class Alarm:
             theirs = aside.get(community.ref)
             return _back(theirs, say, is_stood_in_for=self.is_stood_in_for) if theirs else say["alarm.guard_back"]
 
-        await self._tell(sentence, among=among)
+        await self.tell(sentence, among=among)
 
     async def _not_told(self, began: datetime, word: str) -> set[Platform]:
         first = self.journal.is_first_to_tell
         asked = [(platform, partial(first, began, word, platform)) for platform in self.platforms]
         return {platform for platform, ask in asked if await patiently(ask, self.clock)}
 
-    async def _tell(self, sentence: Sentence, among: Collection[Platform] | None = None) -> None:
+    async def tell(self, sentence: Sentence, among: Collection[Platform] | None = None) -> None:
+        """Every community's moderators, or those of some platforms."""
         async with asyncio.TaskGroup() as group:
             for community in self.policies.communities():
                 if among is None or community.platform in among:

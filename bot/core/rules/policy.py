@@ -1,6 +1,6 @@
 """Rules are data; `decide` is the only code that acts on them: message + screening + policy -> Decision."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -79,6 +79,11 @@ class Rule:
         return any(condition.relies_on_verdict for condition in self.when)
 
     @property
+    def sought(self) -> Iterator[Sought]:
+        """Everything that it searches a text for."""
+        return (sought for condition in self.when if (sought := condition.sought))
+
+    @property
     def is_about_offences(self) -> bool:
         """It acts because of earlier offences: what it acts on is none itself."""
         return any(isinstance(condition, Offences) for condition in self.when)
@@ -123,8 +128,7 @@ class Policy:
     to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        texts = (condition.sought for rule in self.rules for condition in rule.when)
-        slow = {sought: None for sought in texts if sought and not sought.is_linear}
+        slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
 
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:

@@ -18,7 +18,7 @@ from tests.waiting import until
 VERDICT = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.1})
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Watching(Condition, key="watching", rank=Rank.WHAT):
     """A condition that notes where and for whom it was asked, and waits until it may go on."""
 

@@ -71,6 +71,7 @@ class Written:
     name: str
 
 
+@dataclass(frozen=True)
 class Condition(ABC):
     """A frozen dataclass. Its fields are what a rule writes below `key`: `true` where it has none, the value itself
     where it has one that must be given, and else a table; `Annotated` says what bounds they have (annotated_types).

@@ -1,0 +1,44 @@
+"""What is called otherwise since the version before -> moderators are told, once."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import patiently
+from bot.core.chat.message import Platform
+from bot.core.chat.ports import Bookmarks
+from bot.core.communities.community import Community
+from bot.core.operations.alarm import Sentence
+from bot.core.text.catalogue import Texts
+
+PLACE = "news"  # the bookmark of each platform: the changes that its moderators know of
+
+
+class Tell(Protocol):
+    """See `Alarm.tell`."""
+
+    def __call__(self, sentence: Sentence, among: Collection[Platform]) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """`changes`: a name without spaces -> what is said of it. A process that dies while it tells begins anew."""
+
+    changes: Mapping[str, Callable[[Texts], str]]
+    platforms: Collection[Platform]
+    tell: Tell
+    bookmarks: Bookmarks
+    clock: Clock
+
+    async def run(self) -> None:
+        for platform in self.platforms:
+            name = f"{PLACE}/{platform}"
+            known = (await patiently(partial(self.bookmarks.place, name), self.clock) or "").split()
+            if unknown := [change for change in self.changes if change not in known]:
+                await self.tell(partial(self._said, unknown), {platform})
+                await patiently(partial(self.bookmarks.put, name, " ".join([*known, *unknown])), self.clock)
+
+    def _said(self, unknown: Collection[str], _: Community, say: Texts) -> str:
+        return "\n".join([say["alarm.renamed"], *(self.changes[change](say) for change in unknown)])
