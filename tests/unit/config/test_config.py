@@ -15,8 +15,8 @@ from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.rules.actions import Delete, Flag, Timeout
-from bot.core.rules.conditions import Pair, PairIs
+from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
+from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
 from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import NOW, message, verdict
@@ -72,6 +72,14 @@ def _is_table(node: ast.AST) -> TypeGuard[ast.ClassDef]:
 
 def _is_plain(field: ast.AnnAssign) -> bool:
     return not ast.unparse(field.target).startswith("_")
+
+
+def test_the_example_explains_every_condition_and_every_action() -> None:
+    written = EXAMPLE.read_text("utf-8")
+    for condition in CONDITIONS:
+        assert re.search(rf"^#.* {condition.key} = ", written, re.MULTILINE), condition.key
+    for action in RULE_ACTIONS:
+        assert re.search(rf'"{action.kind}( 10m)?"', written), action.kind
 
 
 def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, d
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
 from tests.builders import message as built
-from tests.builders import verdict
+from tests.builders import some, verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
@@ -65,7 +65,7 @@ BOT_SAID = Message(
     text="답",
 )  # fmt: skip
 
-actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+actions = st.sampled_from(RULE_ACTIONS).map(some)
 names = st.sampled_from(["a", "b", "member", "vip"])
 conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),
