@@ -1,7 +1,4 @@
-"""A community <-> the columns that name it, in every table: nothing else knows which they are.
-
-Where many rows are given as one parameter (`Database.sql`), a community's key is their first two values.
-"""
+"""A community <-> the columns that name it, in every table: beside statements written out, nothing else knows them."""
 
 from sqlalchemy import ColumnElement, FromClause, and_
 

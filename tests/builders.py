@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Platform
 from bot.core.communities.community import Community
@@ -29,6 +29,14 @@ EVERYWHERE = tuple(Platform)
 async def put_settings(place: Settable, community: Community, by: str = "") -> None:
     """Store these settings in place of whatever there was."""
     await place.change(community.ref, lambda _: community, by=by)
+
+
+def some(action: type[Action]) -> Action:
+    """One of these, with some parameters."""
+    samples = {timedelta: timedelta(minutes=10), str: "1/2", bool: True}
+    hints = get_type_hints(action)
+    parameters: dict[str, Any] = {name: samples[hints[name]] for name in action.__match_args__}
+    return action(**parameters)
 
 
 def later(seconds: float) -> datetime:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -48,7 +48,7 @@ class RehearsalChat:
         self._prompts = Bounded[tuple[str, str], str](PROMPTS)  # what people said last, for the bots that answer
         self._withdrawn: set[tuple[str, str]] = set()
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Raises `Broken` at a bad line, after the lines before it were taken."""
         number = 0
         began: tuple[datetime, float] | None = None

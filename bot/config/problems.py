@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from bot.config.rules import preset
+from bot.config.rules import ACTION_CHOICES, preset
 from bot.config.sections import Config
 from bot.core.text.catalogue import Texts
 from bot.core.text.patterns import is_linear, objection
@@ -55,7 +55,9 @@ def _why(problem: ErrorDetails, hidden: str | None, say: Texts) -> str:
             return say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
         case _ if kind in _KINDS:
             return say("check.kind", given=given, kind=say[f"check.{_KINDS[kind]}"])
-        case "duration" | "action" | "timezone" | "address" | "listen" | "channel":
+        case "action":
+            return say("check.action", given=facts["given"], choices=", ".join(ACTION_CHOICES))
+        case "duration" | "timezone" | "address" | "listen" | "channel":
             return say(f"check.{kind}", given=hidden or facts["given"])
         case _:
             return say("check.other", why=problem["msg"])

@@ -22,11 +22,18 @@ def _action(value: object) -> object:
     """The kind and, after a space, the one field that must be given, if there is one: "delete", "timeout 10m"."""
     kind, space, given = value.partition(" ") if isinstance(value, str) else ("", "", "")
     action = _RULE_ACTIONS.get(kind)
-    asked = [one for one in fields(action) if one.default is MISSING] if action else []
-    if action is None or bool(space) is not bool(asked):
+    if action is None or bool(space) is not bool(_asked(action)):
         raise refused("action", value)
-    parameters: dict[str, Any] = {one.name: duration(given.strip()) for one in asked}
+    parameters: dict[str, Any] = {name: duration(given.strip()) for name in _asked(action)}
     return action(**parameters)
+
+
+def _asked(action: type[Action]) -> list[str]:
+    return [one.name for one in fields(action) if one.default is MISSING]
+
+
+#: How each action is written.
+ACTION_CHOICES = [f'"{action.kind} 10m"' if _asked(action) else action.kind for action in RULE_ACTIONS]
 
 
 class ReasonText(Table):

@@ -41,6 +41,7 @@ class ScriptedDesk:
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
+        self.in_force = Policy(rules=())
 
     def community(self, ref: CommunityRef) -> Community:
         return self.settings.get(ref.id) or Community.blank(ref)
@@ -52,7 +53,7 @@ class ScriptedDesk:
         return Config().schedule_of(self.community(community))
 
     def policy(self, message: Message) -> Policy:
-        return Policy(rules=())
+        return self.in_force
 
     async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         self.changed_by.append(by)

@@ -90,7 +90,7 @@ async def catch_up(servers: int, spoken_in: int, said: int) -> None:
                 message = backend.create_message(channel, who, f"{'나쁜' if bad else '좋은'} 말 {number}")
                 if bad:
                     harmful.add(message.id)
-        wire.clock.ahead = timedelta(0)
+        wire.clock.elapsed = 0.0
         for one in backend.guilds.values():
             one.members[place.me].joined_at = "2020-01-01T00:00:00+00:00"
         as_the_real_one(wire)
@@ -147,7 +147,8 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from collections.abc import Sequence
 
     from adapters.chat.discord.connection import DiscordChat
-    from bot.app.application import Core, application
+    from bot.app.application import application
+    from bot.app.parts import Core
     from bot.config import Config, preset
     from bot.core.chat.message import Platform
     from bot.core.communities.community import Community

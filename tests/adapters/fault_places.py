@@ -57,7 +57,9 @@ class Place(Protocol):
     """One community on one network, with its moderators' channel."""
 
     community: Community
-    faults: Mapping[str, Fault]
+
+    @property
+    def faults(self) -> Mapping[str, Fault]: ...
 
     @property
     def config(self) -> str:

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ from tests.adapters.discord_cafe import Cafe
 from tests.builders import put_settings
 from tests.servers.discord import BUCKETS, DiscordWire
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
-from tests.servers.fault_proxy import FaultProxy
+from tests.servers.fault_proxy import FaultProxy, Mode
 from tests.servers.guard import GuardServer
 from tests.servers.postgres import Postgres
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
@@ -49,7 +49,9 @@ class Room(Protocol):
     """One community's channel. `gone`: when each message was deleted (time.monotonic())."""
 
     community: Community
-    gone: Mapping[str, float]
+
+    @property
+    def gone(self) -> Mapping[str, float]: ...
 
     def write(self, text: str, author: int) -> str: ...
 
@@ -85,8 +87,14 @@ class DiscordRoom:
         return sum(m.author_id == self._cafe.me for m in self._wire.backend.messages[self._cafe.mods].values())
 
     def _watch(self, event: str, payload: Any) -> None:
-        ids = {"MESSAGE_DELETE": lambda: [payload["id"]], "MESSAGE_DELETE_BULK": lambda: payload["ids"]}.get(event)
-        for id_ in ids() if ids and payload["channel_id"] == str(self._cafe.general) else ():
+        match event:
+            case "MESSAGE_DELETE":
+                ids = [payload["id"]]
+            case "MESSAGE_DELETE_BULK":
+                ids = payload["ids"]
+            case _:
+                return
+        for id_ in ids if payload["channel_id"] == str(self._cafe.general) else ():
             self.gone.setdefault(str(id_), time.monotonic())
 
 
@@ -393,9 +401,9 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     the process dies each time (tests/adapters/poisoned.py); whoever supervises it starts it again."""
     from tests.adapters.poisoned import POISONS
 
-    report = Report(name="poison")
+    report, deaths = Report(name="poison"), list[int]()
     async with stand(postgres, folder, rules='"delete"', entry="tests.adapters.poisoned") as here:
-        supervising = asyncio.create_task(_supervise(here, deaths := []))
+        supervising = asyncio.create_task(_supervise(here, deaths))
         harmful: dict[str, set[str]] = {name: set() for name in NETWORKS}
         short = seconds < 10  # one way to die, then: each takes a handful of starts to be found
         chosen = [word for word, kind in POISONS.items() if not (short and kind == "deed dies")]
@@ -466,7 +474,7 @@ async def overload(postgres: Postgres, folder: Path, *, seconds: float) -> Repor
 
 
 #: What can be away, and how; a process is stopped once for each.
-AWAY: Mapping[str, Sequence[str]] = {
+AWAY: Mapping[str, Sequence[Mode]] = {
     "nothing": ("pass",),
     **dict.fromkeys(("the database", "the guard", "Discord", "Telegram"), ("reset", "swallow")),
 }
@@ -524,13 +532,13 @@ async def _standing(here: Stand, away: str) -> Mapping[str, int]:
     return {network: len(set(room.left()) - excused) for network, room in here.loud.items()}
 
 
-async def _write_and_cut(here: Stand, seconds: float, proxy: FaultProxy, mode: str) -> None:
+async def _write_and_cut(here: Stand, seconds: float, proxy: FaultProxy, mode: Mode) -> None:
     """In each loud room 8 harmful messages a second; after a quarter of the time what is behind `proxy` is away."""
     for tick in range(round(seconds * 8)):
         for room in here.loud.values():
             room.write(f"나쁜 말 {tick}{' 경고감' if tick == round(seconds * 4) else ''}", 7)
         if tick == round(seconds * 2):
-            proxy.mode = mode  # type: ignore[assignment]
+            proxy.mode = mode
             if mode == "reset":
                 proxy.reset_all()
         await asyncio.sleep(1 / 8)
@@ -596,7 +604,7 @@ def _http(status: int, kind: str, body: str) -> bytes:
 
 
 #: By name: the course and its usual length in seconds, as people run it and in the tests.
-COURSES: Mapping[str, tuple[Callable[..., Awaitable[Report]], float, float]] = {
+COURSES: Mapping[str, tuple[Callable[..., Coroutine[Any, Any, Report]], float, float]] = {
     "raid": (raid, 60.0, 8.0),
     "platform-hangs": (platform_hangs, 60.0, 6.0),
     "poison": (poison, 20.0, 4.0),

@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession
 
 from bot.app import operations
-from bot.app.application import Core, application
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.app.runner import Service
 from bot.config import Config, HttpSettings, RuleSettings, StorageSettings
 from bot.core.chat.message import CommunityRef, Platform

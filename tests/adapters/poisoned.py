@@ -6,7 +6,6 @@ python -m tests.adapters.poisoned run --config FILE
 import math
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -34,7 +33,7 @@ class PoisonedGuard:
     tasks = frozenset({Task.PROMPT_HARM})
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        screenings = []
+        screenings: list[Screening] = []
         for exchange in exchanges:
             text = exchange.prompt or ""
             match next((kind for word, kind in POISONS.items() if word in text), None):
@@ -76,7 +75,7 @@ def spoilt(chat: type[Any]) -> None:
 
 
 if __name__ == "__main__":
-    guards.guard = poisoned  # type: ignore[assignment]
+    guards.guard = poisoned
     for chat in (DiscordChat, TelegramChat):
         spoilt(chat)
-    sys.exit(main())
+    main()

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
-from bot.app.application import Core, application
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.config import Config, StorageSettings
 from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict

@@ -105,13 +105,13 @@ class Stage:
 
         return await asyncio.gather(*(do(planned) for planned in claimed))
 
-    async def with_moderators(self, **settings: object) -> Chat:
+    async def with_moderators(self, **settings: Any) -> Chat:
         """A moderators' chat for GROUP, whose owner (user 1) and admin (user 2) are in it."""
         room = self.server.group(MODERATORS, title="운영진 방")
         self.server.admin(self.server.chats[GROUP], 2, "지수")
         await put_settings(
             self.policies,
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings),  # type: ignore[arg-type]
+            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings),
         )
         return room
 

@@ -143,6 +143,7 @@ def test_d54_messages_in_archived_threads_are_deleted() -> None:
         thread = place.wire.backend.create_thread(place.general, "제목", place.minji)
         await heard.until()
         message = await harmful(place, heard, channel=thread.id)
+        assert thread.thread_metadata
         thread.thread_metadata.archived = True
         assert await heard.chat.perform(place.planned(Delete(), message)) == Done()
 

@@ -124,7 +124,7 @@ def test_a_button_that_names_somebody_elses_incident_appeals_nothing() -> None:
     play(scene)
 
 
-def test_what_is_written_is_answered_before_the_records_are() -> None:
+def test_what_is_written_is_answered_before_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         _, dm, notice = await warned(place, heard)
         gate, mine = asyncio.Event(), place.desk.mine
@@ -133,7 +133,7 @@ def test_what_is_written_is_answered_before_the_records_are() -> None:
             await gate.wait()
             return await mine(*which)
 
-        place.desk.mine = slow  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "mine", slow)
         press = place.wire.click(place.minji, dm, notice.id, carried(notice))
         await until(lambda: press.modal)  # opened without a look into the records
         record = place.wire.submit(place.minji, dm, press.modal, "억울해요")
@@ -145,7 +145,7 @@ def test_what_is_written_is_answered_before_the_records_are() -> None:
     play(scene)
 
 
-def test_who_cannot_be_heard_is_told_so() -> None:
+def test_who_cannot_be_heard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         _, dm, notice = await warned(place, heard)
         settings = place.desk.settings.pop(str(place.guild))
@@ -155,7 +155,7 @@ def test_who_cannot_be_heard_is_told_so() -> None:
         async def away(*which: Any) -> bool:
             raise Unavailable("database")
 
-        place.desk.appeal = away  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "appeal", away)
         assert await write(place, dm, notice, "억울해요") == texts("ko")["card.try_again"]
 
     play(scene)

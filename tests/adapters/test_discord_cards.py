@@ -90,7 +90,7 @@ def test_d61_who_is_no_moderator_is_turned_away_at_the_press() -> None:
     play(scene)
 
 
-def test_d56_a_press_is_answered_before_the_work_is_done() -> None:
+def test_d56_a_press_is_answered_before_the_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard)
         gate = asyncio.Event()
@@ -100,7 +100,7 @@ def test_d56_a_press_is_answered_before_the_work_is_done() -> None:
             await gate.wait()
             return await look_up(*which)
 
-        place.desk.look_up = slow  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "look_up", slow)
         record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
         await until(lambda: record.responded)
         assert not place.desk.calls
@@ -150,14 +150,14 @@ def test_a_press_on_a_card_of_another_server_finds_nothing() -> None:
     play(scene)
 
 
-def test_when_the_records_are_away_the_presser_is_asked_to_come_back() -> None:
+def test_when_the_records_are_away_the_presser_is_asked_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard)
 
         async def away(*which: Any) -> Any:
             raise Unavailable("database")
 
-        place.desk.look_up = away  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "look_up", away)
         place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
         await until(lambda: answers(place) == [texts("en")["card.try_again"]])
 
@@ -340,9 +340,11 @@ def test_nobody_sanctions_who_stands_as_high_as_they_do() -> None:
         high = backend.create_role(place.guild, "위", position=5).id
         card = await shown(place, heard, by=place.join("높은 회원", high))
         weak = place.join("낮은 운영진", low)
-        for count, button in enumerate((Button.BAN, Button.TIMEOUT), 1):
+        told: list[str] = []
+        for button in (Button.BAN, Button.TIMEOUT):
             place.wire.click(weak, place.mods, card.id, press_id(button, 1))
-            await until(lambda count=count: answers(place) == [texts("en")["discord.not_above"]] * count)
+            told.append(texts("en")["discord.not_above"])
+            await until(lambda: answers(place) == told)
         assert not place.desk.calls
         place.wire.click(place.owner, place.mods, card.id, press_id(Button.BAN, 1))
         await until(lambda: place.desk.calls == [(1, Call.BAN, str(place.owner))])

@@ -173,7 +173,7 @@ def test_edits_made_meanwhile_are_read_with_what_was_said() -> None:
             place.wire.clock.advance(-7200)
             old = place.write("옛 글")
             untouched = place.write("손대지 않은 글")
-            place.wire.clock.ahead = timedelta(0)
+            place.wire.clock.elapsed = 0.0
             away_since(place, 0.5)
             place.wire.backend.edit_message(place.general, old.id, {"content": "고친 나쁜 글"})
             place.write("새 글")

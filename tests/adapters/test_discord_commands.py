@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
+import pytest
 
 from adapters.chat.discord.errors import missing
 from adapters.chat.discord.moderators.commands import needed
@@ -238,7 +239,7 @@ def test_d37_the_check_names_what_is_missing_and_where() -> None:
     play(scene)
 
 
-def test_a_sentence_is_judged_without_a_trace() -> None:
+def test_a_sentence_is_judged_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         judged: list[Message] = []
 
@@ -247,7 +248,7 @@ def test_a_sentence_is_judged_without_a_trace() -> None:
             found = Finding("abuse", matched=True, why=Why("by_person"))
             return replace(decision(message, Delete()), findings=(found,))
 
-        place.desk.judge = judge  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "judge", judge)
         answer = await told(place, place.wire.command(place.dal, place.general, "jikimi test", text="나쁜 말"))
         assert "delete" in answer and "0.90" in answer
         assert [(m.text, m.community_id) for m in judged] == [("나쁜 말", str(place.guild))]
@@ -259,7 +260,7 @@ def test_a_sentence_is_judged_without_a_trace() -> None:
     play(scene)
 
 
-def test_a_long_text_is_written_in_a_window() -> None:
+def test_a_long_text_is_written_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         judged: list[str] = []
 
@@ -267,7 +268,7 @@ def test_a_long_text_is_written_in_a_window() -> None:
             judged.append(message.text)
             return replace(decision(message, Delete()), findings=())
 
-        place.desk.judge = judge  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "judge", judge)
         place.wire.locale = "ko"
         asked = place.wire.command(place.dal, place.general, "jikimi test")
         await until(lambda: asked.modal)
@@ -381,7 +382,7 @@ def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
     play(scene)
 
 
-def test_thresholds_and_pauses_are_set() -> None:
+def test_thresholds_and_pauses_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         def policy(_: Message) -> Policy:
             bar = settings(place).thresholds.get("abuse", 0.9)
@@ -389,7 +390,7 @@ def test_thresholds_and_pauses_are_set() -> None:
             scored = Rule(name="abuse", when=(score,), then=(Delete(),), reason=REASON)
             return Policy(rules=(scored, Rule(name="flood", when=(), then=(Delete(),), reason=REASON)))
 
-        place.desk.policy = policy  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "policy", policy)
         ask = place.wire.command
         abuse, flood = (rule_name(name, say) for name in ("abuse", "flood"))
         assert await choices(place, "jikimi threshold", "rule") == [{"name": f"{abuse} · 0.9", "value": "abuse"}]
@@ -429,14 +430,14 @@ def test_roles_and_channels_are_exempted_and_no_longer() -> None:
     play(scene)
 
 
-def test_who_changed_the_settings_is_told_by_name() -> None:
+def test_who_changed_the_settings_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         names: list[str] = []
 
         async def change(*which: object, by: str) -> None:
             names.append(by)
 
-        place.desk.change = change  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "change", change)
         await told(place, place.wire.command(place.owner, place.general, "jikimi pause", minutes=5))
         menu = await set_up(place, 1)
         preset = carried(menu)[0]

@@ -111,7 +111,7 @@ def test_a_process_that_dies_while_catching_up_leaves_nothing_unread(monkeypatch
                         break  # killed: the newest are kept, the older ones not yet
             assert not read >= set(map(str, range(100)))
             await chat.client.close()
-            await batches.aclose()  # type: ignore[attr-defined]
+            await batches.aclose()
             async with listening(place) as heard:
                 await until(lambda: read | set(heard.texts) >= set(map(str, range(100))))
 
@@ -139,7 +139,7 @@ def test_a_backlog_is_bounded_by_age_and_by_count_newest_first(monkeypatch: pyte
             place.wire.clock.advance(-timedelta(days=1, minutes=1).total_seconds())
             place.wire.backend.guilds[place.guild].members[place.me].joined_at = "2020-01-01T00:00:00+00:00"
             place.write("너무 오래된 글", channel=place.mods)
-            place.wire.clock.ahead = timedelta(0)
+            place.wire.clock.elapsed = 0.0
             place.write("어제의 글", channel=place.mods)
             for number in range(50):
                 place.write(f"{number}")
@@ -166,6 +166,7 @@ def test_d53_active_and_archived_threads_are_caught_up_on() -> None:
             )
             place.write("비공개 글", channel=private.id)
             for thread in (archived, private):
+                assert thread.thread_metadata
                 thread.thread_metadata.archived = True
                 place.wire.backend.guilds[place.guild].thread_ids.remove(thread.id)
             async with listening(place) as heard:
@@ -263,7 +264,7 @@ def test_what_overflows_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
             async with asyncio.timeout(10):
                 while not heard >= set(map(str, range(60))):
                     heard |= {m.text for m in await anext(batches)}
-            await batches.aclose()  # type: ignore[attr-defined]
+            await batches.aclose()
 
     asyncio.run(scenario())
 
@@ -356,7 +357,7 @@ def test_the_chat_is_closed_with_its_messages() -> None:
             await until(chat.client.is_ready)
             place.write("하나")
             await place_ready
-            await batches.aclose()  # type: ignore[attr-defined]
+            await batches.aclose()
             assert chat.client.is_closed()
 
     asyncio.run(scenario())

@@ -15,7 +15,8 @@ from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.discord.moderators import cards
 from adapters.chat.discord.receiving import catching_up
 from adapters.chat.discord.refs import guild_ref
-from bot.app.application import Core, Jikimi, application
+from bot.app.application import Jikimi, application
+from bot.app.parts import Core
 from bot.config import Config, preset
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Kind, Platform

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import discord
 import pytest
@@ -174,9 +175,9 @@ def test_members_of_one_server_are_edited_a_few_at_a_time_and_the_others_come_ba
         outcomes = await asyncio.gather(
             *(heard.chat.perform(replace(quiet, message=message)) for message in messages), return_exceptions=True
         )
-        later = [outcome.retry_after for outcome in outcomes if isinstance(outcome, Unavailable)]
+        later = [outcome.retry_after or 0.0 for outcome in outcomes if isinstance(outcome, Unavailable)]
         assert outcomes.count(Done()) == 4 and len(later) == 20
-        assert later == sorted(later) and len({round(seconds or 0) for seconds in later}) == 20
+        assert later == sorted(later) and len({round(seconds) for seconds in later}) == 20
         assert await heard.chat.perform(place.planned(Delete(), messages[0])) == Done()
 
     play(scene)
@@ -224,7 +225,7 @@ def test_cards_of_many_servers_leave_room_for_deletions_after_a_start() -> None:
             room = place.wire.backend.create_channel(guild, "운영진").id
             settings = Community(platform=Platform.DISCORD, id=str(guild), moderators_channel=str(room))
             place.desk.settings[str(guild)] = settings
-            await until(lambda guild=guild: heard.chat.client.get_guild(guild))  # type: ignore[misc]
+            await until(partial(heard.chat.client.get_guild, guild))
             flags.append(place.planned(Flag(), replace(message, community_id=str(guild)), incident=number))
         place.wire.latency = 0.5
         showing = [asyncio.create_task(heard.chat.perform(flag)) for flag in flags]

@@ -10,7 +10,8 @@ import pytest
 from simcord.enums import MessageType
 
 from adapters.chat.discord.refs import guild_ref
-from bot.app.application import Core, application
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Kind, Message, Pairing

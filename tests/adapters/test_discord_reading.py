@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import discord
@@ -221,7 +222,7 @@ def test_a_thread_lies_in_its_channel_and_that_in_its_category() -> None:
             voice = backend.create_channel(place.guild, "내 방", type=2, parent_id=category).id
             thread = backend.create_thread(channel, "공지", place.dal).id
             for where in (channel, thread, voice):
-                await until(lambda where=where: heard.chat.client.get_channel(where))
+                await until(partial(heard.chat.client.get_channel, where))
                 place.write("글", channel=where)
             said = {m.ref.channel_id: m.within for m in await heard.until(4) if m.text == "글"}
             assert said[str(channel)] == {"거래", "장터", str(category)}

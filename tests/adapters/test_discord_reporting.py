@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Attachment, Edition
 from bot.core.text.catalogue import texts
@@ -31,7 +33,7 @@ async def shown(place: Cafe, who: int, name: str = "report", **options: Any) -> 
     return place.wire.backend.get_message(place.general, record.message_id)
 
 
-def test_a_moderator_gets_a_report_that_nobody_else_sees() -> None:
+def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         asked: list[tuple[str, str | None, bool]] = []
         report = place.desk.report
@@ -40,7 +42,7 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees() -> None:
             asked.append((community.id, period, unmasked))
             return await report(community, period, unmasked=unmasked)
 
-        place.desk.report = desk  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "report", desk)
         message = await shown(place, place.dal, first="2026-05-01", last="2026-05-14")
         assert "2026-05-01..2026-05-14" in message.content
         assert next(iter(message.attachments))["filename"] == "report.png"
@@ -57,7 +59,7 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees() -> None:
     play(scene)
 
 
-def test_a_report_too_large_for_an_answer_gets_lighter() -> None:
+def test_a_report_too_large_for_an_answer_gets_lighter(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         async def desk(*_: Any, **__: Any) -> Edition:
             def file(name: str, size: int) -> Attachment:
@@ -65,7 +67,7 @@ def test_a_report_too_large_for_an_answer_gets_lighter() -> None:
 
             return Edition(text="t", picture=file("p.png", 9), files=(file("w.html", 9), file("w.pdf", 99)))
 
-        place.desk.report = desk  # type: ignore[method-assign]
+        monkeypatch.setattr(place.desk, "report", desk)
         place.wire.trouble("*", "/webhooks/", 413)
         message = await shown(place, place.dal)
         assert [one["filename"] for one in message.attachments] == ["p.png", "w.html"]

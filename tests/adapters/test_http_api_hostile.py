@@ -191,8 +191,9 @@ def test_a_client_that_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pyte
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:
-            _, writer = wire = await connect(api)
-            wire[0]._transport.pause_reading()
+            _, writer = await connect(api)
+            assert isinstance(writer.transport, asyncio.ReadTransport)
+            writer.transport.pause_reading()
             with pytest.raises(ConnectionError):
                 while True:
                     writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)

@@ -144,12 +144,31 @@ def everybody(place: Cafe) -> dict[str, tuple[int, frozenset[Right]]]:
 async def heard_alone(place: Cafe, channel: int, record: Any) -> str:
     """What the presser alone is told in the end; nothing where a window opens for them."""
 
-    def first() -> int | None:
+    def told() -> list[int]:
         own = record.message_id not in (None, record.source_message_id) and not record.loading
-        return int(record.message_id) if own else next(iter(record.followup_ids), None)
+        return [record.message_id] if own else [*record.followup_ids]
 
-    await until(lambda: record.modal or first())
-    return "" if record.modal else str(place.wire.backend.get_message(channel, first()).content)
+    await until(lambda: record.modal or told())
+    return "" if record.modal else str(place.wire.backend.get_message(channel, told()[0]).content)
+
+
+async def responded(record: Any) -> None:
+    await until(lambda: record.responded)
+
+
+async def window_of(record: Any) -> Any:
+    """The window that a press or a command opens."""
+    await until(lambda: record.modal)
+    return record.modal
+
+
+async def more_answers(place: Cafe, before: int) -> None:
+    await until(lambda: len(answers(place)) > before)
+
+
+async def changed_or_told(place: Cafe, before: int, record: Any, menu: int) -> None:
+    """A choice in a menu has changed a setting, or its answer is another message than the menu."""
+    await until(lambda: len(place.desk.changed_by) > before or record.message_id not in (None, menu))
 
 
 def test_everybody_presses_everything_on_discord() -> None:
@@ -165,7 +184,7 @@ def test_everybody_presses_everything_on_discord() -> None:
         menus = {one["name"] for one in backend.commands[None].values() if one.get("type", 1) == 3}
         assert menus == set(MENUS)
         await card_with(Button.RIGHT, place, heard, 1)
-        wrong = []
+        wrong: list[tuple[object, ...]] = []
         for (who, (user, rights)), channel in product(people.items(), (place.general, place.mods)):
             target = place.write("말", channel=channel).id
             presses = [(name, deed, options) for name, (options, deed) in COMMANDS.items()]
@@ -182,7 +201,7 @@ def test_everybody_presses_everything_on_discord() -> None:
             if allowed and button.call:
                 await until(lambda: place.desk.calls)
             else:
-                await until(lambda before=told_before: len(answers(place)) > before)
+                await more_answers(place, told_before)
             if bool(place.desk.calls) is not (allowed and button.call is not None):
                 wrong.append((who, button, place.desk.calls[:]))
         assert not wrong
@@ -204,16 +223,12 @@ def test_everybody_chooses_in_every_menu_on_discord() -> None:
                 values = {8: [str(place.general)], 7: [str(place.dal)]}.get(kind, [VALUES.get(key, "")])
                 menu, before = pages[page], len(place.desk.changed_by)
                 record = place.wire.select(user, place.general, menu.id, f"jikimi-set:{key}", values, kind=kind)
-                await until(
-                    lambda record=record, menu=menu, before=before: (
-                        len(place.desk.changed_by) > before or record.message_id not in (None, menu.id)
-                    )
-                )
+                await changed_or_told(place, before, record, menu.id)
                 if (len(place.desk.changed_by) > before) is not may(rights, deed):
                     wrong.append((who, key))
             page_button = carried(pages[0])[-1]
             record = place.wire.click(user, place.general, pages[0].id, page_button)
-            await until(lambda record=record: record.responded)
+            await responded(record)
             if (record.message_id == pages[0].id) is not may(rights, Deed.SET_UP):
                 wrong.append((who, page_button))
             if bool(await choices(place, "jikimi bots", "bot", by=user)) is not may(rights, Deed.BOTS):
@@ -232,19 +247,17 @@ def test_everybody_sends_every_window_off_on_discord() -> None:
         _, channel, notice = await warned(place, heard)
         assert channel == here
         appeal, mine = (button["custom_id"] for row in notice.components for button in row["components"])
-        wrong = []
+        wrong: list[tuple[object, ...]] = []
         for who, (user, rights) in people.items():
-            opened_ = wire.command(place.dal, here, "jikimi test")
-            await until(lambda opened_=opened_: opened_.modal)
-            told = await heard_alone(place, here, wire.submit(user, here, opened_.modal, "말"))
+            asked = await window_of(wire.command(place.dal, here, "jikimi test"))
+            told = await heard_alone(place, here, wire.submit(user, here, asked, "말"))
             if told.startswith(refusals(say)) is may(rights, Deed.TEST):
                 wrong.append((who, "window", told))
-            window = wire.click(place.minji, here, notice.id, appeal)
-            await until(lambda window=window: window.modal)
+            window = await window_of(wire.click(place.minji, here, notice.id, appeal))
             for what, record in (
                 ("appeal button", wire.click(user, here, notice.id, appeal)),
                 ("outcome button", wire.click(user, here, notice.id, mine)),
-                ("appeal window", wire.submit(user, here, window.modal, "억울해요")),
+                ("appeal window", wire.submit(user, here, window, "억울해요")),
                 ("/appeal", wire.command(user, here, "appeal", incident=1)),
             ):
                 if (told := await heard_alone(place, here, record)) != say["discord.appeal_not_yours"]:
@@ -268,7 +281,7 @@ def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discor
         other = backend.create_guild("옆집")
         there, neighbour = backend.create_channel(other.id, "잡담").id, other.owner_id
         await until(lambda: heard.chat.client.get_channel(there))
-        before, wrong = settings(place), []
+        before, wrong = settings(place), list[tuple[object, ...]]()
         keys = [{"type": 2, "style": 2, "label": button, "custom_id": press_id(button, 1)} for button in Button]
         card = [{"type": 1, "components": keys[at : at + 5]} for at in range(0, len(keys), 5)]
         dms = {who: backend.get_dm_channel(who).id for who in (place.owner, place.dal, place.minji, neighbour)}
@@ -329,7 +342,7 @@ async def test_everybody_presses_every_button_on_telegram(here: Stage) -> None:
     assert elsewhere
     await here.carry_out(await said(here), Delete(), Flag())
     (card,) = cards(room)
-    wrong = []
+    wrong: list[tuple[object, ...]] = []
     for (who, (user, rights)), button in product(people.items(), Button):
         now = await here.store.incidents.get(group_ref(GROUP), 1)
         assert now
@@ -481,7 +494,7 @@ async def town(here: Stage) -> Town:
 async def test_nobody_is_shown_on_telegram_what_they_may_not_see(here: Stage) -> None:
     """Every command that shows something, by everybody in every place where they can write."""
     assert {Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.EXPLAIN, Deed.HISTORY, Deed.REPORT} <= set(SHOWN.values())
-    there, wrong = await town(here), []
+    there, wrong = await town(here), list[tuple[object, ...]]()
     for person, (name, place), (words, deed) in product(there.people(), there.places.items(), SHOWN.items()):
         if (chat := there.where(person, place)) is None:
             continue
@@ -514,7 +527,7 @@ async def chosen(there: Town, person: Person, asked: dict[str, Any], group: int)
 async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: Stage) -> None:
     """Links are words that anybody types: to the set-up, to an appeal, to a room; and the question who an anonymous
     admin is, answered by everybody."""
-    there, wrong = await town(here), []
+    there, wrong = await town(here), list[tuple[object, ...]]()
     bare = replace(here.desk.community(group_ref(GROUP)), moderators_channel=None)
 
     async def is_bound() -> bool:
@@ -570,7 +583,7 @@ def test_everybody_presses_the_set_up_menu_on_telegram(what: str) -> None:
         before = here.desk.community(group_ref(GROUP))
         for user, allowed in sorted(people.items(), key=lambda one: one[1]):
             id_ = here.server.press(menu, user, f"setup:{GROUP}:{what}")
-            await here.server.until(lambda id_=id_: id_ in here.server.answers)
+            await here.server.answered(id_)
             changed = here.desk.community(group_ref(GROUP)) != before
             assert changed is allowed, user
             if changed:

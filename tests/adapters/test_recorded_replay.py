@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from adapters.evaluation.recorded_outputs import RecordedOutput
-from bot.app.application import Core, Jikimi, application
+from bot.app.application import Jikimi, application
+from bot.app.parts import Core
 from bot.config import Config, preset
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Done

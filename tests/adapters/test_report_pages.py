@@ -63,10 +63,17 @@ def prints() -> None:
 @pytest.mark.usefixtures("prints")
 def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
     from pypdf import PdfReader
+    from pypdf.generic import DictionaryObject, PdfObject
+
+    def entries(of: PdfObject) -> DictionaryObject:
+        found = of.get_object()
+        assert isinstance(found, DictionaryObject)
+        return found
 
     pages = PdfReader(io.BytesIO(edition.files[1].content)).pages
     text = re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
-    used = {font.get_object()["/BaseFont"] for page in pages for font in page["/Resources"]["/Font"].values()}
+    fonts = [entries(entries(page["/Resources"])["/Font"]) for page in pages]
+    used = {str(entries(font)["/BaseFont"]) for named in fonts for font in named.values()}
     assert used and all("Noto-Sans-KR" in name for name in used), used  # another one would show signs that it lacks
     assert "\ufffd" not in text
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text

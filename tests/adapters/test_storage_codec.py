@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ from bot.core.chat.message import (
     Platform,
 )
 from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, TellOwner, Timeout, Unconfirmed
+from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
 from bot.core.rules.conditions import Why
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
@@ -71,9 +71,12 @@ MESSAGES = st.builds(
 )
 WHYS = st.builds(Why, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
 MICROSECONDS = st.integers(0, 10**15).map(lambda number: timedelta(microseconds=number))
+PARAMETERS: dict[type, st.SearchStrategy[Any]] = {timedelta: MICROSECONDS, str: TEXT, bool: st.booleans()}
 ACTION: st.SearchStrategy[Action] = st.one_of(
-    *(st.builds(Timeout, MICROSECONDS) if kind is Timeout else st.builds(kind) for kind in ACTIONS),
-    st.builds(TellOwner, TEXT),
+    *(
+        st.builds(action, **{name: PARAMETERS[get_type_hints(action)[name]] for name in action.__match_args__})
+        for action in ACTIONS
+    )
 )
 GUARDS = st.builds(GuardVersion, name=TEXT, model=TEXT, dialect=TEXT, calibration=TEXT)
 SCREENINGS: st.SearchStrategy[Screening] = st.builds(Unscreened, reason=TEXT, guard=GUARDS) | st.builds(

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.core.base.errors import Broken
+from bot.core.chat.message import Message
 from bot.core.rules.actions import Action, Delete, Done, Outcome, Unconfirmed, Warn
 from storage.database import Database
 from tests.adapters.storage_process import STEPS
@@ -66,7 +67,7 @@ def test_the_next_process_goes_on_where_the_killed_one_was(url: str, step: str) 
             here = store(database, ManualClock())
             both = [message("1"), message("2")]
             assert list(await here.inbox.keep(both)) == ["keep" not in taken] * 2
-            claimed = []
+            claimed: list[Message] = []
             while some := await here.inbox.claim(10, fresh_since=NOW):  # half of what it died of, then the other half
                 claimed += some
                 await here.inbox.settle([settlement(one) for one in some])

@@ -153,7 +153,7 @@ def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
-def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path) -> None:
+def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On SQLite: 2 waits for the disk, 1 does not."""
 
     async def scenario() -> None:
@@ -168,8 +168,8 @@ def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path) -
                     yield connection
 
             here = store(database, ManualClock())
-            Database.write = watched  # type: ignore[method-assign]
-            try:
+            with monkeypatch.context() as watching:
+                watching.setattr(Database, "write", watched)
                 await here.inbox.keep([message("1"), message("2")])
                 await here.inbox.claim(10, fresh_since=NOW)
                 await here.inbox.settle([settlement(message("1"), Delete())])
@@ -178,8 +178,6 @@ def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path) -
                 assert await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE) == []
                 await here.inbox.settle([settlement(message("2"), Delete(), Warn())])
                 await here.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
-            finally:
-                Database.write = real  # type: ignore[method-assign]
             assert waits == [2, 1, 2, 1, 2, 2]
 
     asyncio.run(scenario())

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,8 @@ from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRA
 HOUR = 3600.0
 
 
-async def said(here: Stage, text: str = "나쁜 말", author: int = 7, **more: object) -> Message:
-    here.server.post(here.group, author, text, **more)  # type: ignore[arg-type]
+async def said(here: Stage, text: str = "나쁜 말", author: int = 7, **more: Any) -> Message:
+    here.server.post(here.group, author, text, **more)
     return (await here.hear(len(here.heard) + 1))[-1]
 
 
@@ -299,7 +300,8 @@ async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: St
     again = (await here.hear(2))[-1]
     assert await here.carry_out(again, Lift()) == [Done()]
     assert here.group.banned_senders == set()
-    for number, action in enumerate((Kick(), Timeout(timedelta(minutes=5)))):
+    bars: tuple[Action, ...] = (Kick(), Timeout(timedelta(minutes=5)))
+    for number, action in enumerate(bars):
         (outcome,) = await here.carry_out(replaced(again, number), action)
         assert isinstance(outcome, Refused)
     assert {call.method for call in here.server.calls} & {"banChatMember", "restrictChatMember"} == set()
@@ -451,10 +453,10 @@ async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
 # ---- limits ---------------------------------------------------------------------------------------------------------
 
 
-async def outcome_or_wait(here: Stage, message: Message, *actions: object) -> list[Outcome | Unavailable]:
-    await here.open_incident(message, *actions)  # type: ignore[arg-type]
+async def outcome_or_wait(here: Stage, message: Message, *actions: Action) -> list[Outcome | BaseException]:
+    await here.open_incident(message, *actions)
     claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
-    return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)  # type: ignore[return-value]
+    return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
 
 
 @played

@@ -24,7 +24,7 @@ async def test_t42_an_album_is_judged_as_one_message_with_all_captions_and_ids(h
     items = here.server.album(here.group, 7, None, "첫 설명", "둘째 설명")
     (album,) = judged(await here.hear(3))
     ids = [str(item["message_id"]) for item in items]
-    assert (album.text, album.ref.message_id, album.media) == ("첫 설명\n둘째 설명", ids[0], {Media.PHOTO})
+    assert (album.text, album.ref.message_id, album.media) == ("첫 설명\n둘째 설명", ids[0], frozenset({Media.PHOTO}))
     assert album.extra["items"] == ",".join(ids)
     assert len({message.ref for message in here.heard}) == 3
     await here.server.until(lambda: not here.server.updates)

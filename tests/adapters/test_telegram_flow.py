@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from adapters.chat.telegram import TelegramChat
 from bot.app.application import Jikimi, application
 from bot.cli.invite import telegram
 from bot.config import Config, StorageSettings, TelegramSettings
@@ -20,6 +21,7 @@ from bot.core.base.clock import Clock
 from bot.core.chat.message import Pairing, Platform
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Refused, Retract
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
@@ -52,7 +54,9 @@ async def running(
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
-            await jikimi.platforms[0].close()  # type: ignore[attr-defined]
+            (chat,) = jikimi.platforms
+            assert isinstance(chat, TelegramChat)
+            await chat.close()
 
 
 async def set_up(url: str) -> None:
@@ -67,7 +71,7 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'jikimi.db'}"
 
 
-async def incidents(jikimi: Jikimi):  # type: ignore[no-untyped-def]
+async def incidents(jikimi: Jikimi) -> Sequence[Incident]:
     return await jikimi.incidents.between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
 
 
@@ -144,6 +148,16 @@ def test_edits_and_albums_and_channels_end_well(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+async def live(url: str, server: TelegramServer, seconds: float) -> None:
+    """A process that is killed so long after it has asked for updates."""
+    polls = server.polls
+    process = await start(url, server.url)
+    await server.until(lambda: server.polls > polls, patience=60)
+    await asyncio.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
 def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: Path) -> None:
     """Updates keep coming while the process is killed again and again."""
 
@@ -161,12 +175,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: P
 
             talking = asyncio.create_task(talk())
             for life in (0.35, 0.6, 0.8, 0.5):
-                polls = server.polls
-                process = await start(url, server.url)
-                await server.until(lambda polls=polls: server.polls > polls, patience=60)
-                await asyncio.sleep(life)
-                process.send_signal(signal.SIGKILL)
-                await process.wait()
+                await live(url, server, life)
             await talking
             process = await start(url, server.url)
             await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), patience=60)

@@ -310,8 +310,9 @@ async def test_b11_a_press_while_the_database_is_away_is_answered(here: Stage) -
     async def away(*_: object) -> Incident | None:
         raise Unavailable("the database is away")
 
-    here.store.incidents.get = away  # type: ignore[method-assign]
-    assert await press(here, cards(room)[0], 2, Button.BAN) == say["card.try_again"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(here.store.incidents, "get", away)
+        assert await press(here, cards(room)[0], 2, Button.BAN) == say["card.try_again"]
 
 
 # ---- appeals --------------------------------------------------------------------------------------------------------
@@ -379,7 +380,7 @@ async def test_b16_an_emergency_calls_the_owner_or_whom_the_menu_says(here: Stag
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     for data in ("urgent:menu", "urgent:on2", "urgent:on2", "urgent:on1", "urgent:off1"):
         id_ = here.server.press(menu, 1, f"setup:{GROUP}:{data}")
-        await here.server.until(lambda id_=id_: id_ in here.server.answers)
+        await here.server.answered(id_)
     assert settings(here).urgent == ("2",)
     await here.server.until(lambda: "✓ 지수" in labels(private.messages[menu["message_id"]]))
     await here.carry_out(await said(here, author=8), Escalate(), Flag())

@@ -290,7 +290,8 @@ async def test_t24_from_an_error(here: Stage) -> None:
     here.server.migrate(old, -1000055, service="none")
     assert await here.carry_out(message, Kick()) == [Done()]
     assert here.server.chats[-1000055].members[7]["status"] == "left"
-    assert (await here.store.incidents.get(group_ref("-1000055"), 1)).decision.message.community_id == "-1000055"  # type: ignore[union-attr]
+    incident = await here.store.incidents.get(group_ref("-1000055"), 1)
+    assert incident and incident.decision.message.community_id == "-1000055"
     here.server.post(here.server.chats[-1000055], 8, "새말")
     await here.hear(2)
     await here.open_incident(replace(message, ref=replace(message.ref, revision=1)), Delete())

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.telegram import TelegramChat
 from adapters.chat.telegram.refs import group_ref
-from bot.app.application import Core, application
+from bot.app.application import application
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.chat.message import Kind, Message, Pairing, Platform
 from bot.core.communities.community import Community
@@ -173,7 +175,9 @@ class Product:
         self._work.cancel()
         with suppress(asyncio.CancelledError):
             await self._work
-        await self.jikimi.platforms[0].close()  # type: ignore[attr-defined]
+        (chat,) = self.jikimi.platforms
+        assert isinstance(chat, TelegramChat)
+        await chat.close()
         await self._open.__aexit__(None, None, None)
 
     async def incidents(self, count: int) -> list[Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.chat.message import Kind, Link, LinkKind, Media, Origin, OriginKind
+from adapters.chat.telegram.receiving.pairing import Pairs
+from bot.core.chat.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
 from tests.adapters.telegram_stage import GROUP, Stage, played, stage
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
 
@@ -265,7 +266,8 @@ async def test_media_without_a_word_are_messages_with_facts(here: Stage) -> None
 @played
 async def test_links_are_told_however_they_are_written(here: Stage) -> None:
     text = "🔥 토토777.한국 그리고 t.me/+AbCdEf12, 여기 @toto_channel 민지"
-    marks = [("url", "토토777.한국", {}), ("url", "t.me/+AbCdEf12", {}),
+    marks: list[tuple[str, str, dict[str, object]]] = [
+             ("url", "토토777.한국", {}), ("url", "t.me/+AbCdEf12", {}),
              ("text_link", "여기", {"url": "tg://resolve?domain=toto_vip"}), ("mention", "@toto_channel", {}),
              ("text_mention", "민지", {"user": user(9)})]  # fmt: skip
     entities = [
@@ -317,7 +319,7 @@ async def test_what_stands_elsewhere_is_marked(here: Stage) -> None:
 def test_what_cannot_be_read_is_read_plainly() -> None:
     async def scenario() -> None:
         async with stage() as here:
-            here.chat._pairs = _Defective()  # type: ignore[assignment]
+            here.chat._pairs = _Defective(clock=here.store.clock, inbox=here.store.inbox)
             here.server.post(here.group, 7, "나쁜 말", message_thread_id=5)
             here.server.post(here.group, 8, caption="설명", photo=[FILE | {"width": 9, "height": 9}])
             heard = await here.hear(2)
@@ -329,11 +331,8 @@ def test_what_cannot_be_read_is_read_plainly() -> None:
     asyncio.run(scenario())
 
 
-class _Defective:
-    async def begin(self) -> None:
-        pass
-
-    def complete(self, *_: object) -> Any:
+class _Defective(Pairs):
+    def complete(self, *_: object) -> Message:
         raise RuntimeError("a defect of ours")
 
 

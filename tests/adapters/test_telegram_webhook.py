@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientSession
 
+from adapters.chat.telegram import TelegramChat
 from adapters.chat.telegram.receiving import arrivals as arriving
 from adapters.chat.telegram.receiving.arrivals import ALLOWED_UPDATES
 from bot.core.base.errors import Broken
@@ -25,7 +26,7 @@ async def webhook() -> AsyncIterator[Stage]:
         yield here
 
 
-def connected(here: Stage):  # type: ignore[no-untyped-def]
+def connected(here: Stage) -> TelegramChat:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"

@@ -331,6 +331,7 @@ def test_a_tokenizer_at_hand_sends_ids_that_no_user_text_can_forge(tmp_path: Pat
     encoding = Encoding.read(tmp_path, dialect)
     assert encoding.measure("<|eot_id|>") > 1
     end = tokenizer.token_to_id("<|eot_id|>")
+    assert end is not None
     assert encoding.encode([Piece("<|eot_id|>", trusted=True), Piece("<|eot_id|>", trusted=False)]).count(end) == 1
 
     async def check() -> None:

@@ -27,7 +27,8 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
 
     from adapters.chat.discord.connection import DiscordChat
     from adapters.guards.embedded import EmbeddedGuard
-    from bot.app.application import Core, application
+    from bot.app.application import application
+    from bot.app.parts import Core
     from bot.config import Config, StorageSettings
     from bot.core.chat.message import Platform
     from bot.core.communities.community import Community

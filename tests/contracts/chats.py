@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from adapters.chat.rehearsal import RehearsalChat
 from adapters.chat.telegram import TelegramChat
@@ -44,7 +44,7 @@ class Transcript:
                 self._write(file, edited, "edit")
         return RehearsalChat(str(self.path), texts("ko"), SystemClock())
 
-    def _write(self, file: object, text: str, kind: str) -> None:
+    def _write(self, file: TextIO, text: str, kind: str) -> None:
         row = {
             "at": f"2026-05-15T12:00:{self.lines:02}+09:00",
             "community": "카페",
@@ -54,7 +54,7 @@ class Transcript:
             "text": text,
             "kind": kind,
         }
-        print(json.dumps(row), file=file)  # type: ignore[arg-type]
+        print(json.dumps(row), file=file)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from bot.core.answers.bot import KNOWN_AFTER, Bot
 from bot.core.chat.message import Author, Message, Pairing
@@ -12,10 +13,11 @@ from tests.builders import NOW, home, message, settlement
 from tests.contracts.stores import Opens
 
 PROSE = "그 질문에는 이렇게 답할 수 있습니다. 먼저 차근차근 살펴보고 나서 정리해 보세요."
+ROBOT = Author(id="robot", name="챗봇", bot=True)
 
 
-def said(number: int, text: str, pairing: Pairing | None = None, **author: object) -> Message:
-    by = Author(**({"id": "robot", "name": "챗봇", "bot": True} | author))  # type: ignore[arg-type]
+def said(number: int, text: str, pairing: Pairing | None = None, **author: Any) -> Message:
+    by = replace(ROBOT, **author)
     return replace(message(str(number), text), author=by, pairing=pairing)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ HERE = (Platform.DISCORD, Platform.TELEGRAM)
 
 
 def weekly(
-    community: str = "cafe", period: str = "2026-W20", platform: Platform = Platform.DISCORD, **more: object
+    community: str = "cafe", period: str = "2026-W20", platform: Platform = Platform.DISCORD, **more: Any
 ) -> Delivery:
     given = Delivery(community=CommunityRef(platform, community), kind=Kind.WEEK, period=period, due=NOW)
-    return replace(given, **more)  # type: ignore[arg-type]
+    return replace(given, **more)
 
 
 async def claim(store: Store, limit: int = 10, *, at: float = 0, platforms: Sequence[Platform] = HERE) -> list[str]:

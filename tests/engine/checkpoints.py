@@ -344,7 +344,7 @@ def _loss(model: LlamaForCausalLM, examples: Sequence[tuple[list[int], int]], pa
     shared = next(place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
     width = max(len(whole) for whole, _ in examples)
     ids = torch.tensor([whole + [pad] * (width - len(whole)) for whole, _ in examples])
-    rows, places, targets = [], [], []
+    rows, places, targets = list[int](), list[int](), list[int]()
     for row, (whole, start) in enumerate(examples):
         rows += [row] * (len(whole) - start)
         places += range(start - 1 - shared, len(whole) - 1 - shared)

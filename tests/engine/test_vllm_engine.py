@@ -218,6 +218,7 @@ def test_gemma_shaped_shieldgemma(run: Run) -> None:
         for exchange, one, other in zip(exchanges, judged, expected, strict=True):
             assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
             assert (Task.RESPONSE_HARM in _scores(one)) == (exchange.response is not None)
+            assert isinstance(one, Verdict) and isinstance(other, Verdict)
             assert one.categories == other.categories
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
@@ -45,7 +45,7 @@ class ScriptedPlatform:
         self.announced: list[tuple[str, str]] = []
         self.published: list[tuple[str, Edition, str]] = []  # channel, what, mark
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         for batch in self.batches:
             yield batch
             self.confirmed += 1
@@ -69,7 +69,7 @@ class ScriptedPlatform:
 
     async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
         answer = self.answers.get("publish", Done())
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         self.published.append((channel_id, edition, mark))
         return answer

@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from adapters.chat import rehearsal as rehearsal_chat
 from adapters.chat.rehearsal import RehearsalChat
 from adapters.system_clock import SystemClock
@@ -25,7 +27,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Outcome
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
-from storage.database import AsyncConnection, Database
+from storage.database import Database
 
 
 class Boundaries:
@@ -95,7 +97,7 @@ def watch_transactions(boundaries: Boundaries) -> None:
             boundaries.cross()  # everything is written, nothing is committed
         boundaries.cross()
 
-    Database.write = watched  # type: ignore[method-assign]
+    Database.write = watched  # type: ignore[method-assign]  # in a process that is there for this
 
 
 if __name__ == "__main__":

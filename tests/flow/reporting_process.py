@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bot.app import reporting
@@ -31,7 +31,7 @@ class JournallingChat:
     def __init__(self, journal: str, dies: str) -> None:
         self._journal, self._dies, self._posts = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND), dies, 0
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         await asyncio.Event().wait()
         yield []
 

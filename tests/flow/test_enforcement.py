@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Bell
 from bot.core.chat.message import Platform
@@ -219,7 +221,9 @@ def test_what_is_under_way_is_finished_when_it_is_to_stop_and_nothing_more_is_be
     asyncio.run(scenario())
 
 
-def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim() -> None:
+def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The claim found no room, and when it answered there was room: that is no reason to end."""
     go_on = asyncio.Event()
 
@@ -239,7 +243,7 @@ def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim
                     await asyncio.sleep(0)
             return claimed
 
-        scene.store.outbox.claim = slowly  # type: ignore[method-assign]
+        monkeypatch.setattr(scene.store.outbox, "claim", slowly)
         for name in ("1", "2", "3"):
             await scene.decide(name, Delete())
         closing.set()

@@ -1,7 +1,7 @@
 """One message all the way, over fakes: it arrives, is judged, decided, acted on, recorded and summarised."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ POLICY = Policy(
 class ListeningPlatform(ScriptedPlatform):
     """One that is still connected when everything was said."""
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         async for batch in super().messages():
             yield batch
         await asyncio.Event().wait()
@@ -292,7 +292,7 @@ def test_an_answer_of_a_bot_is_judged_as_an_answer() -> None:
 
 def test_a_broken_platform_ends_the_run_after_what_was_kept_is_done() -> None:
     class Revoked(ScriptedPlatform):
-        async def messages(self):  # type: ignore[no-untyped-def]
+        async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
             yield [message("1", "욕")]
             raise Broken("the token was revoked")
 

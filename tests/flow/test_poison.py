@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import DEFECT, Screener
 from bot.core.rules.actions import Delete, Flag
 from bot.core.rules.conditions import Score
-from bot.core.rules.policy import Policy, Reason, Rule
+from bot.core.rules.policy import Decision, Policy, Reason, Rule, decide
 from tests.builders import NOW, later, message
 from tests.contracts.conftest import opens, url  # noqa: F401
 from tests.contracts.stores import Opens, Store
@@ -83,12 +84,10 @@ def shown_once_as_a_defect(incidents: Sequence[Incident]) -> None:
 
 
 def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    decide = screening.decide
-
-    def fails(about: Message, *args: object, **named: object) -> object:
+    def fails(about: Message, *args: Any, **named: Any) -> Decision:
         if about.text == "독":
             raise ZeroDivisionError
-        return decide(about, *args, **named)  # type: ignore[arg-type]
+        return decide(about, *args, **named)
 
     monkeypatch.setattr(screening, "decide", fails)
 
@@ -107,7 +106,10 @@ def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.Monke
     asyncio.run(scenario())
 
 
-def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(opens: Opens) -> None:  # noqa: F811
+def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(
+    opens: Opens,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Suspects are handed out in halves. A claim that found the first half in hand, and answered when it was settled,
     used to end the stage."""
 
@@ -131,7 +133,8 @@ def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(opens: O
                 await claims.wait()
                 await settle(settlements)
 
-            store.inbox.claim, store.inbox.settle = claim_slowly, settle_meanwhile  # type: ignore[method-assign]
+            monkeypatch.setattr(store.inbox, "claim", claim_slowly)
+            monkeypatch.setattr(store.inbox, "settle", settle_meanwhile)
             closing.set()
             async with asyncio.TaskGroup() as group:
                 queue = group.create_task(stages.queue.run())

@@ -170,18 +170,19 @@ def test_what_was_missed_while_the_process_was_down_is_caught_up_once() -> None:
     play(scene)
 
 
-def test_who_dies_after_the_bell_has_rung_plans_what_it_rang_for_and_nothing_twice() -> None:
+def test_who_dies_after_the_bell_has_rung_plans_what_it_rang_for_and_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def scene(office: Office) -> None:
         async with office.open():
             pass
         began = await office.store.bookmarks.place(PLACE)
         await office.clock.advance(12 * HOUR)
-        office.store.deliveries.plan, plan = dies, office.store.deliveries.plan  # type: ignore[method-assign]
-        with pytest.raises(AssertionError, match="died"):
+        with monkeypatch.context() as until_then, pytest.raises(AssertionError, match="died"):
+            until_then.setattr(office.store.deliveries, "plan", dies)
             async with office.open():
                 pass
         assert office.sent == [] and await office.store.bookmarks.place(PLACE) == began
-        office.store.deliveries.plan = plan  # type: ignore[method-assign]
         async with office.open():
             assert office.sent == ["news: cafe 2026-W47 ko"]
         await office.store.bookmarks.put(PLACE, str(began))  # the plan was made, and nothing more
@@ -286,7 +287,7 @@ def test_without_a_report_channel_it_goes_to_the_moderators_and_without_both_now
     play(scene)
 
 
-def test_a_channel_that_is_gone_leaves_the_moderators() -> None:
+def test_a_channel_that_is_gone_leaves_the_moderators(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(office: Office) -> None:
         asked: list[str] = []
 
@@ -294,7 +295,7 @@ def test_a_channel_that_is_gone_leaves_the_moderators() -> None:
             asked.append(channel_id)
             return Gone() if channel_id == "news" else Refused("attach_files")
 
-        office.chat.publish = publish  # type: ignore[method-assign]
+        monkeypatch.setattr(office.chat, "publish", publish)
         async with office.open():
             await office.wait(12 * HOUR, step=12 * HOUR)
         assert asked == ["news", "mods"]
@@ -346,7 +347,7 @@ def test_a_report_that_cannot_be_drawn_stops_nothing_else() -> None:
     play(scene)
 
 
-def test_a_process_that_dies_while_it_posts_leaves_no_second_post() -> None:
+def test_a_process_that_dies_while_it_posts_leaves_no_second_post(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(office: Office) -> None:
         begun = asyncio.Event()
 
@@ -355,15 +356,12 @@ def test_a_process_that_dies_while_it_posts_leaves_no_second_post() -> None:
             begun.set()
             await asyncio.Event().wait()
 
-        office.chat.publish, scripted = publish, office.chat.publish  # type: ignore[method-assign]
-        async with office.open():
-            await office.wait(12 * HOUR, step=12 * HOUR)
-            await begun.wait()
-            from bot.core.reporting.delivery import delivering
-
-            delivering.GRACE, before = 0.01, delivering.GRACE
-        delivering.GRACE = before
-        office.chat.publish = scripted  # type: ignore[method-assign]
+        with monkeypatch.context() as until_then:
+            until_then.setattr(office.chat, "publish", publish)
+            async with office.open():
+                await office.wait(12 * HOUR, step=12 * HOUR)
+                await begun.wait()
+                until_then.setattr("bot.core.reporting.delivery.delivering.GRACE", 0.01)
         async with office.open():
             await office.wait(3 * HOUR)
         assert len(office.sent) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ class Chat(ScriptedPlatform):
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
         self.connected = True
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         try:
             while (arrived := await self.arriving.get()) is not None:
                 if isinstance(arrived, Exception):

@@ -21,12 +21,12 @@ def edit(number: int, at: float = 0.0, *, id: str = "m") -> Message:  # noqa: A0
 
 
 class Stage:
-    def __init__(self, store: MemoryStore, clock: ManualClock, **more: int) -> None:
+    def __init__(self, store: MemoryStore, clock: ManualClock, in_flight: int = 1024) -> None:
         self.store, self.clock, self.guard = store, clock, ScriptedGuard()
         self.queue = GuardQueue(guard=self.guard, clock=clock)
         self.screener = Screener(
             inbox=store.inbox, queue=self.queue, policy_of=lambda _: Policy(rules=()), clock=clock, arrived=Bell(),
-            planned=Bell(), bots=Bots(roll=store.bot_roll), poll=0.005, **more,
+            planned=Bell(), bots=Bots(roll=store.bot_roll), poll=0.005, in_flight=in_flight,
         )  # fmt: skip
 
     @property
@@ -44,8 +44,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def at_work(store: MemoryStore, clock: ManualClock, **more: int) -> AsyncIterator[Stage]:
-    stage = Stage(store, clock, **more)
+async def at_work(store: MemoryStore, clock: ManualClock, in_flight: int = 1024) -> AsyncIterator[Stage]:
+    stage = Stage(store, clock, in_flight)
     tasks = [asyncio.create_task(stage.queue.run()), asyncio.create_task(stage.screener.run())]
     try:
         yield stage

@@ -5,7 +5,6 @@ Everything that simcord keeps (permissions, hierarchy, error codes, audit log) a
 """
 
 import asyncio
-import collections
 import io
 import json
 import re
@@ -18,9 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import discord
-from aiohttp import web
+from aiohttp import BodyPartReader, web
+from simcord._clock import Clock
 from simcord.backend import Backend, serializers
 from simcord.backend.errors import BackendError
+from simcord.backend.models import Message
+from simcord.enums import MessageType
 from simcord.http import (
     router,
     routes,  # noqa: F401  (registers every route)
@@ -87,17 +89,11 @@ class Trouble:
     code: int = 0
 
 
-class WallClock:
+class WallClock(Clock):
     """simcord's clock: the real time, which a test may move on."""
 
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def advance(self, seconds: float) -> None:
-        self.ahead += timedelta(seconds=seconds)
+        return datetime.now(UTC) + timedelta(seconds=self.elapsed)
 
 
 class _ToAChannel(dict[str, Any]):
@@ -118,11 +114,19 @@ class _Backend(Backend):
         return super()._auto_mod_blocks(channel, author_id, content)
 
     def create_system_message(
-        self, channel_id: int, kind: int, author_id: int, *, target_channel_id: int | None = None, **more: Any
-    ) -> Any:
+        self,
+        channel_id: int,
+        message_type: MessageType,
+        author_id: int,
+        *,
+        target_channel_id: int | None = None,
+        **more: Any,
+    ) -> Message:
         """What tells a channel of a thread points to it (discord-api-docs#5256)."""
-        made = super().create_system_message(channel_id, kind, author_id, target_channel_id=target_channel_id, **more)
-        if kind == discord.MessageType.thread_created.value and target_channel_id:
+        made = super().create_system_message(
+            channel_id, message_type, author_id, target_channel_id=target_channel_id, **more
+        )
+        if message_type == MessageType.THREAD_CREATED and target_channel_id:
             made.reference = _ToAChannel(
                 channel_id=str(target_channel_id), guild_id=str(self.channels[channel_id].guild_id)
             )
@@ -250,7 +254,7 @@ class DiscordWire:
             shown = [dict(serializers.channel_payload(self.backend, channel)) for channel in chosen]
             data["resolved"] = {"channels": {channel["id"]: channel | {"permissions": "0"} for channel in shown}}
         if kind == 7:
-            guild = self.backend.guilds[self.backend.get_channel(channel_id).guild_id]
+            guild = self.backend.guilds[self._guild_of(channel_id)]
             of_role = {int(value): int(value) in guild.roles for value in values}
             picked = [Picked("role" if is_role else "user", id_) for id_, is_role in of_role.items()]
             data["resolved"] = self._resolved(guild.id, picked)
@@ -284,7 +288,7 @@ class DiscordWire:
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
         if picked := [value for value in options.values() if isinstance(value, Picked)]:
-            data["resolved"] = self._resolved(self.backend.get_channel(channel_id).guild_id, picked)
+            data["resolved"] = self._resolved(self._guild_of(channel_id), picked)
         if target is not None:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))
@@ -300,6 +304,11 @@ class DiscordWire:
         for word in reversed(rest):
             given = [{"name": word, "type": 1, "options": given}]
         return self._interact(user_id, channel_id, 4, {"id": command["id"], "name": first, "type": 1, "options": given})
+
+    def _guild_of(self, channel_id: int) -> int:
+        guild_id = self.backend.get_channel(channel_id).guild_id
+        assert guild_id is not None, "a channel of people's own"
+        return guild_id
 
     def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
         roles, channels, users, members = {}, {}, {}, {}
@@ -364,8 +373,8 @@ class DiscordWire:
             self.lost -= 1
             assert request.transport
             request.transport.abort()
-        told = self._told(request.method, path)
-        return web.Response(status=204, headers=told) if answer is None else _json(answer, headers=told)
+        limits = self._told(request.method, path)
+        return web.Response(status=204, headers=limits) if answer is None else _json(answer, headers=limits)
 
     def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
         """Which of AutoMod's documented limits a rule does not keep (fact D67)."""
@@ -579,11 +588,11 @@ async def _content(request: web.Request) -> tuple[Any, list[Any]]:
     body, files = None, []
     if request.content_type.startswith("multipart/"):
         async for part in await request.multipart():
-            assert not isinstance(part, collections.abc.Sequence)
-            if part.name == "payload_json":  # type: ignore[union-attr]
-                body = json.loads(await part.text())  # type: ignore[union-attr]
-            elif part.filename:  # type: ignore[union-attr]
-                files.append(_Upload(part.filename, await part.read(decode=False)))  # type: ignore[union-attr]
+            assert isinstance(part, BodyPartReader)
+            if part.name == "payload_json":
+                body = json.loads(await part.text())
+            elif part.filename:
+                files.append(_Upload(part.filename, await part.read(decode=False)))
     elif request.can_read_body:
         body = await request.json()
     return body, files

@@ -6,13 +6,15 @@ import struct
 from collections import deque
 from typing import Literal, Self
 
+Mode = Literal["pass", "reset", "swallow"]
+
 
 class FaultProxy:
     """Stands in front of `port`; its own port is `proxy.port`. Change the attributes at any time."""
 
     def __init__(self, port: int) -> None:
         self._upstream = port
-        self.mode: Literal["pass", "reset", "swallow"] = "pass"
+        self.mode: Mode = "pass"
         self.delay = 0.0  # seconds before each piece of an answer
         self.cut_after: int | None = None  # bytes of an answer
         self.lose: bytes | None = None  # the next answer that holds these never arrives: its connection ends instead

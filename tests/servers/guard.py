@@ -113,7 +113,7 @@ def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -
     text = "".join(token for token, _ in places)
     if not truncated:
         places.append(("<|eot_id|>", {"<|eot_id|>": 1.0}))  # reported as a token, left out of the text
-    content = [
+    content: list[dict[str, Any]] = [
         {
             "token": token,
             "logprob": _log(likely.get(token, 1.0)),

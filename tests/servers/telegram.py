@@ -170,9 +170,9 @@ class TelegramServer:
             if self.round_trip:
                 await asyncio.sleep(self.round_trip)
             if self.odd.get(method):
-                status, body = self.odd[method].popleft()
+                status, odd = self.odd[method].popleft()
                 call.error = "odd"
-                return web.Response(status=status, body=body)
+                return web.Response(status=status, body=odd)
             if self.faults.get(method):
                 raise self.faults[method].popleft()
             result = await getattr(self, f"_{snake(method)}")(call.arguments)
@@ -207,6 +207,10 @@ class TelegramServer:
         async with asyncio.timeout(patience):
             while not condition():  # noqa: ASYNC110 - it may be about anything
                 await asyncio.sleep(0.005)
+
+    async def answered(self, press: str) -> None:
+        """Wait for a press to have got its answer."""
+        await self.until(lambda: press in self.answers)
 
     def fail(self, method: str, *refusals: Refusal) -> None:
         self.faults.setdefault(method, deque()).extend(refusals)
@@ -710,7 +714,7 @@ def checked(method: str, form: Any) -> Json:
     assert all(link in str(raw) for link in attached), f"{method}: a file that nothing refers to"
     valid = model.model_validate(raw | {key: "attached" for key in uploads if key in model.model_fields})
     _no_unknown_keys(valid, method)
-    arguments = valid.model_dump(mode="python", exclude_unset=True)
+    arguments: Json = valid.model_dump(mode="python", exclude_unset=True)
     for item in raw.get("media", ()) if attached else ():
         place = raw["media"].index(item)
         arguments["media"][place]["media"] = attached[item["media"]]

@@ -1,7 +1,7 @@
 """The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -166,7 +166,7 @@ class DiscordChat:
         if member_names:
             hear_member_updates(self.client, self.on_member_join)
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Raises `Broken` where the token or a switch in Discord's developer portal has to be put right."""
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _: self._arrivals.end())

@@ -1,7 +1,7 @@
 """Telegram as a chat platform: updates come in and are confirmed only once their messages are kept; actions go out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, TypeVar
@@ -119,7 +119,7 @@ class TelegramChat:
 
     # ---- coming in --------------------------------------------------------------------------------------------------
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Without end; raises `Broken` where the token is refused (401), or another process has asked for the same
         updates (409) for minutes."""
         await self._begin()

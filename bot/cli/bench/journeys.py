@@ -3,7 +3,7 @@ bot."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -87,7 +87,7 @@ class Firehose:
     def __init__(self, messages: int, source: Iterator[Message]) -> None:
         self._left, self._source = messages, source
 
-    async def messages(self) -> AsyncIterator[Sequence[Message]]:
+    async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         while batch := list(islice(self._source, min(ARRIVING, self._left))):
             self._left -= len(batch)
             yield batch

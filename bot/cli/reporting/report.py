@@ -77,20 +77,20 @@ def _chosen(
     names = {community.ref: community.name for community in settings}
     found = (
         [ref for ref in known if wanted and wanted == names.get(ref)]
-        or [ref for ref in known if wanted in (ref.id, _in_full(ref))]
+        or [ref for ref in known if wanted in (ref.id, f"{ref.platform}:{ref.id}")]
         or [ref for ref in known if not wanted and len(known) == 1]
     )
     if not found:
-        there = ", ".join(ref.id for ref in known) or say["report.none"]
-        raise Broken(say("report.no_community", given=wanted or "-", known=there))
+        raise Broken(say("report.no_community", given=wanted or "-", known=_told_apart(known) or say["report.none"]))
     if len(found) > 1:
-        raise Broken(say("report.which_platform", given=wanted or "-", known=", ".join(map(_in_full, found))))
+        raise Broken(say("report.which_platform", given=wanted, known=_told_apart(found)))
     return next((community for community in settings if community.ref == found[0]), Community.blank(found[0]))
 
 
-def _in_full(ref: CommunityRef) -> str:
-    """As it is typed where two platforms have the same id."""
-    return f"{ref.platform}:{ref.id}"
+def _told_apart(some: Sequence[CommunityRef]) -> str:
+    """By id, and by platform where two have the same."""
+    ids = [ref.id for ref in some]
+    return ", ".join(ref.id if ids.count(ref.id) == 1 else f"{ref.platform}:{ref.id}" for ref in some)
 
 
 def _period(name: str | None, timezone: str, say: Texts) -> Period:

@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from bot.core.chat.message import Author, Message, Platform
@@ -15,9 +15,9 @@ class MessageSource(Protocol):
 
     platform: Platform
 
-    def messages(self) -> AsyncIterator[Sequence[Message]]:
+    def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Yield what has arrived, in order, in batches as they come. Asking for the next batch says that the
-        last one is kept: only then may the platform be told that we have it."""
+        last one is kept: only then may the platform be told that we have it. Closing this says nothing about it."""
         ...
 
     async def meet(self, message: Message) -> Author:

@@ -4,12 +4,13 @@ with nothing else (RE2), letters and boundaries meant as Unicode means them."""
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from itertools import islice
-from re import _constants as ops  # type: ignore[attr-defined]  # see patterns.py
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 import re2
+
+ops, parser = import_module("re._constants"), import_module("re._parser")  # see patterns.py
 
 MOST_SPANS = 500  # of one expression in one text: each may cost a walk through the rest of it
 

@@ -7,15 +7,15 @@ few signs (pairs of neighbouring letters, or single letters); a text without any
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from itertools import pairwise
-
-# The standard library's own parser of regular expressions: private, but the same from Python 3.11 to 3.14. Whatever
-# it says that is not understood below only costs speed: such patterns are always searched for.
-from re import _constants as ops  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Protocol
 
 from bot.core.text.expressions import Expression, Found, NotLinear
+
+# The standard library's own parser of regular expressions: private, but the same from Python 3.11 to 3.14. Whatever
+# it says that is not understood below only costs speed: such patterns are always searched for.
+ops, parser = import_module("re._constants"), import_module("re._parser")
 
 Signs = frozenset[str]
 

@@ -5,8 +5,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from math import log
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 import pytest
@@ -23,6 +23,8 @@ from bot.core.moderation.recent import Recollection
 from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides, Situation, Text
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
+
+parser = import_module("re._parser")  # see bot/core/text/patterns.py
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 STEEPEST = 1.2  # of the log-log slope; squared work has 2

@@ -2,6 +2,7 @@
 cancellation is never lost."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -22,7 +23,8 @@ class Port:
 
 
 def test_a_pause_doubles_up_to_the_longest_and_what_was_asked_for_goes_before() -> None:
-    longest, shortest = (Backoff(first=0.5, longest=3.0, chance=lambda at=at: at) for at in (1.0, 0.0))
+    longest = Backoff(first=0.5, longest=3.0, chance=lambda: 1.0)
+    shortest = replace(longest, chance=lambda: 0.0)
     assert [longest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     assert [shortest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.25, 0.5, 1.0, 1.5, 1.5]
     assert longest.after(4, asked=70.0) == 70.0 and longest.after(4, asked=0.0) == 3.0

@@ -1,6 +1,7 @@
 """A configuration is taken whole, or refused with one sentence that names the file, the key and what to change."""
 
 import ast
+import inspect
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -10,13 +11,13 @@ from typing import TypeGuard
 
 import pytest
 
-from bot.config import BotSettings, Config, load, preset, renamed, rules, sections, warnings
+from bot.config import BotSettings, Config, conditions, load, preset, renamed, rules, sections, warnings
 from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
-from bot.core.rules.actions import Delete, Flag, Timeout
-from bot.core.rules.conditions import Pair, PairIs
+from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
+from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
 from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import NOW, message, verdict
@@ -53,14 +54,14 @@ def test_the_example_names_every_key_and_holds_the_defaults() -> None:
 def test_the_example_names_every_condition() -> None:
     written = EXAMPLE.read_text("utf-8")
     assert [
-        key for key in rules.When.model_fields if not re.search(rf"^#   (.*, )?{key} = ", written, re.MULTILINE)
+        key for key in conditions.When.model_fields if not re.search(rf"^#   (.*, )?{key} = ", written, re.MULTILINE)
     ] == []
 
 
 def test_every_key_says_what_it_means() -> None:
     """Each field of a table is followed by a docstring of its own, as sections are documented."""
     for module in (sections, rules):
-        for table in (one for one in ast.parse(Path(module.__file__).read_text("utf-8")).body if _is_table(one)):
+        for table in filter(_is_table, ast.parse(inspect.getsource(module)).body):
             for field, after in pairwise([*table.body, None]):
                 if isinstance(field, ast.AnnAssign) and _is_plain(field):
                     assert isinstance(after, ast.Expr), f"{table.name}: {ast.unparse(field)}"
@@ -72,6 +73,14 @@ def _is_table(node: ast.AST) -> TypeGuard[ast.ClassDef]:
 
 def _is_plain(field: ast.AnnAssign) -> bool:
     return not ast.unparse(field.target).startswith("_")
+
+
+def test_the_example_explains_every_condition_and_every_action() -> None:
+    written = EXAMPLE.read_text("utf-8")
+    for condition in CONDITIONS:
+        assert re.search(rf"^#.* {condition.key} = ", written, re.MULTILINE), condition.key
+    for action in RULE_ACTIONS:
+        assert re.search(rf'"{action.kind}( 10m)?"', written), action.kind
 
 
 def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
@@ -143,7 +152,7 @@ def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
     assert "SESAME" not in refusal(tmp_path, '[telegram]\napi_url = "https:/u:SESAME@h"')
 
 
-def load_text(tmp_path: Path, content: str):  # type: ignore[no-untyped-def]
+def load_text(tmp_path: Path, content: str) -> Config:
     path = tmp_path / "fine.toml"
     path.write_text(content, "utf-8")
     return load(path, texts("en"), {})
@@ -259,7 +268,7 @@ def test_a_wide_pair_makes_a_narrow_one_pointless(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
 def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> None:
-    rules = [text.rule() for text in preset(name)]  # type: ignore[arg-type]
+    rules = [text.rule() for text in preset(name)]
     for place, rule in enumerate(rules):
         assert rule.when and rule.then and rule.contradiction() is None
         assert not any(earlier.makes_pointless(rule) for earlier in rules[:place]), rule.name
@@ -276,7 +285,7 @@ def test_shipped_presets_have_no_pointless_or_impossible_rules(name: str) -> Non
     ],
 )
 def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: str) -> None:
-    policy = Policy(rules=tuple(one.rule() for one in preset(name)))  # type: ignore[arg-type]
+    policy = Policy(rules=tuple(one.rule() for one in preset(name)))
     decision = decide(message(text=text), verdict(0.0), policy, at=NOW)
     assert decision.actions == (() if name == "gentle" else (Flag(),))
     advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)

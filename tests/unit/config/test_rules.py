@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.config import RuleSettings
-from bot.config.rules import When
+from bot.config.conditions import When
 from bot.core.chat.message import Pairing
 from bot.core.guarding.verdict import Task
 from bot.core.rules.actions import RULE_ACTIONS, Delete, TellOwner, Timeout

@@ -117,7 +117,8 @@ def test_comparing_two_guards() -> None:
 
 def test_what_is_not_defined_is_none() -> None:
     nothing = measure([], [])
-    assert nothing.f1.value is nothing.f1.interval is nothing.auroc.value is nothing.calibration_error.value is None
+    assert nothing.f1.value is None and nothing.f1.interval is None
+    assert nothing.auroc.value is None and nothing.calibration_error.value is None
     harmless_only = measure([False, False], [0.1, 0.2])
     assert harmless_only.recall.value is None
     assert harmless_only.recall.interval is None

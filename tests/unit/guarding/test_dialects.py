@@ -35,7 +35,9 @@ from adapters.guards.dialects.user_text import harmless, pair_windows, windows
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
 
-TEMPLATES = json.loads(files("adapters.guards.dialects").joinpath("templates.json").read_text(encoding="utf-8"))
+TEMPLATES: dict[str, dict[str, str]] = json.loads(
+    files("adapters.guards.dialects").joinpath("templates.json").read_text(encoding="utf-8")
+)
 T = {key: entry["text"] for key, entry in TEMPLATES.items()}
 REFERENCE = Path(__file__).parents[4] / "shared" / "data" / "guard_templates.json"
 

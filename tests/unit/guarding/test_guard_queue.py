@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,12 @@ from tests.fakes import ManualClock, ScriptedGuard
 
 
 def run(
-    scenario: Callable[[GuardQueue, ScriptedGuard, ManualClock], Coroutine[None, None, None]], **options: object
+    scenario: Callable[[GuardQueue, ScriptedGuard, ManualClock], Coroutine[None, None, None]], **options: Any
 ) -> None:
     async def main() -> None:
         guard, clock = ScriptedGuard(), ManualClock()
-        queue = GuardQueue(**({"guard": guard, "clock": clock, "batch": 2, "lanes": 1} | options))  # type: ignore[arg-type]
+        given: dict[str, Any] = {"guard": guard, "clock": clock, "batch": 2, "lanes": 1} | options
+        queue = GuardQueue(**given)
         serving = asyncio.create_task(queue.run())
         try:
             await scenario(queue, guard, clock)
@@ -324,7 +326,7 @@ def test_an_odd_answer_to_one_text_is_that_texts_trouble(odd: float | Exception)
     run(scenario)
 
 
-def test_too_few_answers_are_nobodys() -> None:
+def test_too_few_answers_are_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         judge = guard.judge
 
@@ -332,7 +334,7 @@ def test_too_few_answers_are_nobodys() -> None:
             found = await judge(exchanges)
             return found[:-1] if any(exchange.prompt == "독" for exchange in exchanges) else found
 
-        guard.judge = short  # type: ignore[method-assign]
+        monkeypatch.setattr(guard, "judge", short)
         poison, fine = ask(queue, "독"), ask(queue, "글")
         assert isinstance(await fine, Verdict)
         assert await poison == Unscreened("defect: the guard fails (ValueError)", guard.version)
@@ -340,25 +342,25 @@ def test_too_few_answers_are_nobodys() -> None:
     run(scenario)
 
 
-def test_a_guard_that_fails_on_everything_is_away_and_no_text_is_to_blame() -> None:
+def test_a_guard_that_fails_on_everything_is_away_and_no_text_is_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         judge = guard.judge
 
         async def fails(exchanges: Sequence[Exchange]) -> Sequence[Screening]:
             raise RuntimeError("a defect of the engine")
 
-        guard.judge = fails  # type: ignore[method-assign]
+        monkeypatch.setattr(guard, "judge", fails)
         waiting = [ask(queue, f"글 {n}") for n in range(6)]
         await clock.advance(30)
         assert queue.is_away and not any(answer.done() for answer in waiting)
-        guard.judge = judge  # type: ignore[method-assign]
+        monkeypatch.setattr(guard, "judge", judge)
         await clock.advance(31)
         assert all(isinstance(answer, Verdict) for answer in await asyncio.gather(*waiting))
 
     run(scenario)
 
 
-def test_a_text_that_the_guard_hangs_on_does_not_keep_it_away() -> None:
+def test_a_text_that_the_guard_hangs_on_does_not_keep_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         judge = guard.judge
 
@@ -367,7 +369,7 @@ def test_a_text_that_the_guard_hangs_on_does_not_keep_it_away() -> None:
                 await asyncio.Event().wait()
             return await judge(exchanges)
 
-        guard.judge = hangs  # type: ignore[method-assign]
+        monkeypatch.setattr(guard, "judge", hangs)
         poison, others = ask(queue, "독"), [ask(queue, f"글 {n}") for n in range(5)]
         for _ in range(200):
             await asyncio.sleep(0.005)  # the patience of this queue, in real time

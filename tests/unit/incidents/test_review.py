@@ -110,7 +110,7 @@ def test_the_platform_comes_to_the_state_of_the_last_call(
     data: st.DataObject, actions: Sequence[Action], calls: Sequence[Call]
 ) -> None:
     place, left = decided(*actions), list(calls)
-    while left or data.draw(st.booleans()):
+    while bool(left) or data.draw(st.booleans()):
         numbers = st.integers(0, max(0, len(place.steps) - 1))
         match data.draw(st.sampled_from(["call", "begin", "finish"])):
             case "call" if left:

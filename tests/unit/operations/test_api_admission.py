@@ -1,6 +1,7 @@
 """Who is let in, and how much of the service each key gets."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,6 +9,7 @@ from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.problems import Problem
 from adapters.http_api.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
+from bot.core.operations.keys import ApiKey
 from tests.adapters.http_api_stage import KEY, WRITTEN
 from tests.fakes import ManualClock, MemoryApiKeys
 
@@ -73,7 +75,7 @@ def test_a_flood_of_wrong_keys_asks_the_database_once_a_second() -> None:
     class Counting(MemoryApiKeys):
         asked = 0
 
-        async def all(self):  # type: ignore[no-untyped-def]
+        async def all(self) -> Sequence[ApiKey]:
             self.asked += 1
             return await super().all()
 

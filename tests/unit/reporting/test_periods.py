@@ -1,5 +1,6 @@
 """Periods tile the calendar of every time zone, whatever its clocks do."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,12 +17,13 @@ ZONES = st.sampled_from(
     ]
 )  # fmt: skip
 DATES = st.dates(date(2005, 1, 3), date(2045, 12, 31))
-MAKERS = st.sampled_from([day, week, month])
+Maker = Callable[[date, str], Period]
+MAKERS: st.SearchStrategy[Maker] = st.sampled_from([day, week, month])
 
 
 @given(DATES, ZONES, MAKERS)
-def test_one_period_ends_where_the_next_begins(of: date, zone: str, maker) -> None:  # type: ignore[no-untyped-def]
-    period: Period = maker(of, zone)
+def test_one_period_ends_where_the_next_begins(of: date, zone: str, maker: Maker) -> None:
+    period = maker(of, zone)
     before = period.before()
     assert before.until == period.first and before.end == period.start
     assert before.span is period.span and before.timezone == zone
@@ -36,7 +38,7 @@ def test_a_moment_lies_in_the_day_that_its_calendar_shows(moment: datetime, zone
 
 
 @given(DATES, ZONES, MAKERS)
-def test_a_period_is_found_again_by_its_name(of: date, zone: str, maker) -> None:  # type: ignore[no-untyped-def]
+def test_a_period_is_found_again_by_its_name(of: date, zone: str, maker: Maker) -> None:
     period = maker(of, zone)
     assert parse(period.name, zone) == period
 

@@ -1,8 +1,5 @@
 """Whatever knows the actions knows every one that is declared."""
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 
 from adapters.chat.discord.moderators.asking import PERMISSION
@@ -10,12 +7,9 @@ from adapters.chat.discord.moderators.commands import needed
 from bot.core.incidents.review import Call, Step, consequences
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Declared, Done, Lift, Restore, Retract, Warn, Weight
 from bot.core.text.catalogue import LANGUAGES, texts
+from tests.builders import some
 
-ARGUMENTS: dict[str, Any] = {"lasting": timedelta(minutes=10), "receipt": "1/2", "accepted": True}
-
-EVERY: list[Action] = [
-    kind(**{name: ARGUMENTS[name] for name in kind.__match_args__ if name in ARGUMENTS}) for kind in ACTIONS
-]
+EVERY = [some(action) for action in ACTIONS]
 
 
 def test_what_declares_itself_an_action_is_one() -> None:

@@ -10,6 +10,10 @@ def test_what_declares_itself_a_condition_is_one() -> None:
     assert len({condition.key for condition in CONDITIONS}) == len(CONDITIONS)
 
 
+def test_each_can_be_asked() -> None:
+    assert not [condition.key for condition in CONDITIONS if condition.__abstractmethods__]
+
+
 def test_what_says_most_about_a_message_is_asked_first() -> None:
     keys = [condition.key for condition in CONDITIONS]
     assert keys.index("text") < keys.index("score") < keys.index("repeats") < keys.index("channels")

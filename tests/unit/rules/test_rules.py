@@ -46,6 +46,7 @@ from bot.core.rules.conditions import (
     Repeats,
     Role,
     Score,
+    Sought,
     Text,
     Why,
     Words,
@@ -55,7 +56,7 @@ from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, d
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
 from tests.builders import message as built
-from tests.builders import verdict
+from tests.builders import some, verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
@@ -65,7 +66,7 @@ BOT_SAID = Message(
     text="답",
 )  # fmt: skip
 
-actions = st.sampled_from(RULE_ACTIONS).map(lambda kind: kind(timedelta(minutes=10)) if kind is Timeout else kind())
+actions = st.sampled_from(RULE_ACTIONS).map(some)
 names = st.sampled_from(["a", "b", "member", "vip"])
 conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Score, task=st.sampled_from(Task), at_least=st.floats(0, 1)),
@@ -251,7 +252,7 @@ def test_conditions_hold_when_they_should() -> None:
     assert matches("@a @b", Mentions(at_least=2))
 
 
-def judged(text: str, score: float, *rules: Rule, searched: Mapping[Text, Words] | None = None) -> Decision:
+def judged(text: str, score: float, *rules: Rule, searched: Mapping[Sought, Words] | None = None) -> Decision:
     message = Message(
         ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
     )

@@ -21,7 +21,10 @@ def test_both_languages_have_the_same_keys_and_facts() -> None:
 
 
 def test_no_sentence_stands_twice_and_both_languages_have_the_same_pages() -> None:
-    pages = {language: sorted(files("bot.wording").joinpath(language).iterdir()) for language in LANGUAGES}
+    pages = {
+        language: sorted(files("bot.wording").joinpath(language).iterdir(), key=lambda page: page.name)
+        for language in LANGUAGES
+    }
     assert [page.name for page in pages["ko"]] == [page.name for page in pages["en"]]
     for language, of_this in pages.items():
         keys = [key for page in of_this for key in tomllib.loads(page.read_text("utf-8"))]
