@@ -29,7 +29,7 @@ from bot.core.chat.message import (
 )
 from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Done, Gone, Outcome, Refused, Unconfirmed
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage.tables import AnyRow, plain, writable
 
@@ -508,15 +508,15 @@ def _read_screening(stored: _Screening) -> Screening:
     )
 
 
-def _write_why(why: Why) -> _Why:
+def _write_why(why: Explanation) -> _Why:
     return _Why(
         code=why.code,
         facts={key: writable(fact) if isinstance(fact, str) else fact for key, fact in why.facts.items()},
     )
 
 
-def _read_why(stored: _Why) -> Why:
-    return Why(stored.code, stored.facts)
+def _read_why(stored: _Why) -> Explanation:
+    return Explanation(stored.code, stored.facts)
 
 
 def _write_action(action: Action) -> _Action:

@@ -323,7 +323,7 @@ tellings = Table(
     Column("platform", Text, primary_key=True),
 )
 
-#: One row for each setting that somebody changed (bot.core.communities.journal.Amendment).
+#: One row for each setting that somebody changed (bot.core.communities.journal.AuditEntry).
 amendments = Table(
     "amendments",
     metadata,

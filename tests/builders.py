@@ -9,7 +9,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Action
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Reason
 
 
@@ -83,7 +83,9 @@ def decision(
         message=about,
         screening=screening or verdict(0.9 if matched else 0.1),
         policy_version="p1",
-        findings=(Finding("insult", matched, Why("score_reached" if matched else "score_below", {"bar": 0.8})),),
+        findings=(
+            Finding("insult", matched, Explanation("score_reached" if matched else "score_below", {"bar": 0.8})),
+        ),
         actions=actions,
         rule="insult" if actions else None,
         reason=Reason(ko="욕설", en="Insult") if actions else None,

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from adapters.reports.pages import ReportPages
 from adapters.system_clock import SystemClock
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.reporting.building import report_on
 from bot.core.reporting.periods import parse
 from storage.database import Database
 from storage.reports import made_up_year
-from storage.reports.chronicle import SqlChronicle
+from storage.reports.queries import SqlReportQueries
 from tests.servers.browser import opened, photograph
 
 
-async def edition(url: str, language: str) -> Edition:
+async def edition(url: str, language: str) -> Post:
     await made_up_year.write_year(url, SystemClock())
     async with Database.open(url, SystemClock()) as database:
         week = parse(made_up_year.LAST_WEEK, made_up_year.ZONE.key)
-        report = await report_on(SqlChronicle(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY.id, week)
+        report = await report_on(SqlReportQueries(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY.id, week)
     return ReportPages().edition(report, language)
 
 

@@ -16,7 +16,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, Kind, Message, MessageRef, Pairing, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Done, Gone, Outcome
 from bot.core.text.catalogue import Texts
@@ -84,7 +84,7 @@ class RehearsalChat:
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         return Done()
 
     async def _lines(self) -> AsyncIterator[Sequence[bytes]]:

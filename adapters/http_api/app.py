@@ -41,7 +41,7 @@ from adapters.http_api.shapes import (
 from adapters.http_api.streaming import Stream
 from bot.core.base.errors import BotError, raised
 from bot.core.guarding.verdict import Task
-from bot.core.operations.ports import Vitals
+from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import Texts
 
 PATIENCE = 2.0  # seconds that the database has to answer a health check
@@ -58,7 +58,7 @@ class Routes:
 
     admission: Admission
     judging: Judging
-    vitals: Vitals
+    vitals: HealthSource
     metrics: Metrics
     say: Texts
     _count: "_Count" = field(init=False)
@@ -150,7 +150,7 @@ class Routes:
 class _Count:
     """Asks the database at most once a second, however many want to know: no key is needed for it."""
 
-    vitals: Vitals
+    vitals: HealthSource
     _asked_at: float = -AS_OF
     _answer: "asyncio.Task[int | None] | None" = None
 

@@ -14,7 +14,7 @@ from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened
 from bot.core.moderators.ports import Desk
-from bot.core.operations.ports import Vitals
+from bot.core.operations.ports import HealthSource
 from bot.core.rules.policy import Decision, Mode
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
@@ -30,7 +30,7 @@ class Judging:
     """`deadline`: seconds within which a decision is worth anything to who asks."""
 
     desk: Desk
-    vitals: Vitals
+    vitals: HealthSource
     clock: Clock
     deadline: float
     _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Judging:
     ) -> Sequence[Decision]:
         """One decision for each pair. Raises Problem where the guard is away or too slow, Left where `leaving` came
         first; nobody then waits for the guard's answer any more."""
-        pulse = self.vitals.pulse()
+        pulse = self.vitals.health()
         messages = [self._message(visitor, number, pair, request_id) for number, pair in enumerate(pairs)]
         judging = asyncio.create_task(self._all(messages))
         gone = asyncio.create_task(leaving)
@@ -59,7 +59,7 @@ class Judging:
                 return judging.result()
             if gone.done():
                 raise Left
-            away = self.vitals.pulse().guard_is_away
+            away = self.vitals.health().guard_is_away
             raise Problem("guard_away" if away else "too_long", retry_after=RETRY_AFTER)
         finally:
             self._under_way.discard(judging)
@@ -68,7 +68,7 @@ class Judging:
 
     def expect_guard(self) -> None:
         """Raises Problem while it is away."""
-        if self.vitals.pulse().guard_is_away:
+        if self.vitals.health().guard_is_away:
             raise Problem("guard_away", retry_after=RETRY_AFTER)
 
     def stop(self) -> None:

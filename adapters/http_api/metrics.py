@@ -13,8 +13,8 @@ from prometheus_client.core import (
 )
 
 from bot.core.guarding.figures import Histogram as Seconds
-from bot.core.operations.health import Pulse
-from bot.core.operations.ports import Vitals
+from bot.core.operations.health import HealthSnapshot
+from bot.core.operations.ports import HealthSource
 
 _COUNTS = {
     "asked": "Exchanges that were brought to the guard queue",
@@ -39,7 +39,7 @@ _COUNTS = {
 class Metrics:
     """Its own registry: what other libraries count stays out. Labels name parts and outcomes, never people or texts."""
 
-    def __init__(self, vitals: Vitals) -> None:
+    def __init__(self, vitals: HealthSource) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every count would double the text
         self._registry = CollectorRegistry()
         self._registry.register(_Collector(vitals, self))
@@ -60,20 +60,20 @@ class Metrics:
 
 
 class _Collector:
-    def __init__(self, vitals: Vitals, metrics: Metrics) -> None:
+    def __init__(self, vitals: HealthSource, metrics: Metrics) -> None:
         self._vitals, self._metrics = vitals, metrics
 
     def describe(self) -> Iterator[Metric]:
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        pulse = self._vitals.pulse()
+        pulse = self._vitals.health()
         yield from _queue(pulse)
         yield from _flow(pulse, self._metrics.waiting)
         yield from _guard(pulse)
 
 
-def _queue(pulse: Pulse) -> Iterator[Metric]:
+def _queue(pulse: HealthSnapshot) -> Iterator[Metric]:
     figures = pulse.queue
     for name, meaning in _COUNTS.items():
         yield CounterMetricFamily(f"jikimi_queue_{name}", meaning, value=getattr(figures, name))
@@ -85,7 +85,7 @@ def _queue(pulse: Pulse) -> Iterator[Metric]:
     yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)
 
 
-def _flow(pulse: Pulse, waiting: int | None) -> Iterator[Metric]:
+def _flow(pulse: HealthSnapshot, waiting: int | None) -> Iterator[Metric]:
     up = waiting is not None
     yield GaugeMetricFamily("jikimi_database_up", "1 while the database answers", value=up)
     if waiting is not None:
@@ -103,7 +103,7 @@ def _flow(pulse: Pulse, waiting: int | None) -> Iterator[Metric]:
     yield actions
 
 
-def _guard(pulse: Pulse) -> Iterator[Metric]:
+def _guard(pulse: HealthSnapshot) -> Iterator[Metric]:
     guard = pulse.guard
     facts = {"name": guard.name, "model": guard.model, "dialect": guard.dialect, "calibration": guard.calibration}
     yield InfoMetricFamily("jikimi_guard", "The guard that judges", value=facts)

@@ -19,7 +19,7 @@ from adapters.http_api.metrics import Metrics
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.moderators.ports import Desk
-from bot.core.operations.ports import ApiKeys, Vitals
+from bot.core.operations.ports import ApiKeys, HealthSource
 from bot.core.text.catalogue import Texts
 
 HEAD_WITHIN = 10.0  # seconds for the head of a request, from connecting or from the last answer
@@ -44,7 +44,7 @@ class HttpApi:
         *,
         desk: Desk,
         keys: ApiKeys,
-        vitals: Vitals,
+        vitals: HealthSource,
         clock: Clock,
         say: Texts,
         listen: str,

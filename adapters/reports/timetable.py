@@ -20,7 +20,7 @@ LOOK = 60  # seconds after which the clock is looked at again: a machine may hav
 logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
-class ApschedulerAlarms:
+class ApschedulerAlarmClock:
     def __init__(self) -> None:
         late_is_due, once = None, True
         self._scheduler = AsyncIOScheduler(
@@ -29,7 +29,7 @@ class ApschedulerAlarms:
         self._set_for: dict[CommunityRef, datetime] = {}
         self._rung: asyncio.Queue[Mapping[CommunityRef, datetime]] = asyncio.Queue()
 
-    async def __aenter__(self) -> "ApschedulerAlarms":
+    async def __aenter__(self) -> "ApschedulerAlarmClock":
         self._scheduler.add_job(_look, IntervalTrigger(seconds=LOOK))
         self._scheduler.start()
         return self

@@ -10,14 +10,14 @@ from functools import cache
 from threading import Lock, Thread, Timer
 
 from bot.core.base.errors import BotError, Broken, Unavailable
-from bot.core.chat.post import Edition
-from bot.core.reporting.ports import ReportPress
+from bot.core.chat.post import Post
+from bot.core.reporting.ports import ReportRenderer
 from bot.core.reporting.report import Report
 
 IDLE = 60.0  # seconds after which the processes are given up: what they have loaded takes a lot of memory
 MOST = 1000  # reports after which fresh processes take over (max_tasks_per_child hangs on Python 3.11)
 
-OpenPress = Callable[..., ReportPress]
+OpenPress = Callable[..., ReportRenderer]
 
 
 class ReportWorkers:
@@ -30,7 +30,7 @@ class ReportWorkers:
         self._waiting = self._drawn = 0
         self._closing: Timer | None = None
 
-    def press(self, *, unmasked: bool = False) -> ReportPress:
+    def press(self, *, unmasked: bool = False) -> ReportRenderer:
         return _Press(self, unmasked)
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class ReportWorkers:
         if pool:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def draw(self, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Edition:
+    def draw(self, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Post:
         try:
             return self._begin(unmasked, report, language, with_pdf).result()
         except BrokenExecutor:  # a worker was killed, for its memory for instance
@@ -49,7 +49,7 @@ class ReportWorkers:
         finally:
             self._ended()
 
-    def _begin(self, unmasked: bool, report: Report, language: str, with_pdf: bool) -> "Future[Edition]":
+    def _begin(self, unmasked: bool, report: Report, language: str, with_pdf: bool) -> "Future[Post]":
         with self._lock:
             self._cancel_closing()
             self._waiting += 1
@@ -82,11 +82,11 @@ class _Press:
     def __init__(self, workers: ReportWorkers, unmasked: bool) -> None:
         self._workers, self._unmasked = workers, unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         return self._workers.draw(self._unmasked, report, language, with_pdf)
 
 
-def _draw(open_press: OpenPress, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Edition:
+def _draw(open_press: OpenPress, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Post:
     """In a worker. A defect in drawing is that report's own, and takes nothing else down."""
     try:
         edition = open_press(unmasked=unmasked).edition(report, language, with_pdf=with_pdf)

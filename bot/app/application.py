@@ -13,21 +13,21 @@ from bot.app.parts import Core, Stores
 from bot.app.runner import Lost, Service, moderate
 from bot.config import Config
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.ports import Incidents
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.intake import Kept
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.screening import Screener, Settled
-from bot.core.moderators.desk import FrontDesk
+from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
-from bot.core.operations.health import VitalSigns
-from bot.core.reporting.building import Editor, Reporter
+from bot.core.operations.health import HealthMonitor
+from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.rules.policy import Watch
 from storage.database import Database
 
@@ -37,7 +37,7 @@ class Jikimi:
     """The application: its parts for those who look, `run` for those who let it work."""
 
     inbox: Inbox
-    incidents: IncidentLog
+    incidents: Incidents
     queue: GuardQueue
     screener: Screener
     enforcer: Enforcer
@@ -77,7 +77,7 @@ async def application(
     """Everything connected, the database open and up to date. `mode` overrides the configured one."""
     clock = clock or SystemClock()
     async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
-        stores, planned, to_deliver = Stores.over(database), Bell(), Bell()
+        stores, planned, to_deliver = Stores.over(database), Wakeup(), Wakeup()
         scheduler = await reporting.scheduler(config, stores, clock, to_deliver, opened)
         policies = Policies(
             store=stores.communities,
@@ -121,13 +121,13 @@ def _core(
     config: Config,
     stores: Stores,
     clock: Clock,
-    planned: Bell,
+    planned: Wakeup,
     judging: moderation.Judging,
-    editor: Editor,
-    health: VitalSigns,
+    editor: ReportBuilder,
+    health: HealthMonitor,
 ) -> Core:
     reviewer = Reviewer(incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned)
-    desk = FrontDesk(
+    desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
         incidents=stores.incidents,

@@ -10,14 +10,14 @@ from bot.app.parts import Stores
 from bot.config import Config
 from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
-from bot.core.moderation.recent import Recollection
+from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.screening import Screener, Settled
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.rules.actions import Outcome
@@ -35,13 +35,13 @@ class Judging:
     policies: Policies
     bots: Bots
     decider: Decider
-    recollection: Recollection
+    recollection: RecentActivity
 
 
 async def judging(
     queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack
 ) -> Judging:
-    bots, recollection = Bots(roll=stores.bots), Recollection()
+    bots, recollection = Bots(roll=stores.bots), RecentActivity()
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
@@ -56,7 +56,7 @@ def screener(
     stores: Stores,
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
-    planned: Bell,
+    planned: Wakeup,
     *,
     moment: Callable[[Message], datetime] | None,
     told: Sequence[Settled],
@@ -74,7 +74,7 @@ def screener(
         queue=judging.queue,
         policy_of=judging.policies.of,
         clock=clock,
-        arrived=Bell(),
+        arrived=Wakeup(),
         planned=planned,
         bots=judging.bots,
         meet=meet,
@@ -95,7 +95,7 @@ def enforcer(
     policies: Policies,
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
-    planned: Bell,
+    planned: Wakeup,
     *,
     told: Callable[[PlannedAction, Outcome], None],
 ) -> Enforcer:

@@ -15,7 +15,7 @@ from bot.core.guarding.ports import Guard, Replicated
 from bot.core.guarding.queue import GuardQueue
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
-from bot.core.operations.health import VitalSigns
+from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.ports import ApiKeys
 from bot.core.text.catalogue import texts
@@ -48,9 +48,9 @@ async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]
         yield SqlApiKeys(database), SqlCommunities(database)
 
 
-def health(guard: Guard, queue: GuardQueue, stores: Stores) -> VitalSigns:
+def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:
     replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
-    return VitalSigns(queue=queue, inbox=stores.inbox, replicas=replicas)
+    return HealthMonitor(queue=queue, inbox=stores.inbox, replicas=replicas)
 
 
 def news(config: Config, stores: Stores, alarm: Alarm, clock: Clock) -> News:

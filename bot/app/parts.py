@@ -10,20 +10,20 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.incidents.ports import Incidents, Reviews
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.operations.ports import ApiKeys, Vitals
-from bot.core.reporting.ports import Chronicle, Deliveries
+from bot.core.operations.ports import ApiKeys, HealthSource
+from bot.core.reporting.ports import Deliveries, ReportQueries
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
-from storage.records.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidents
 from storage.records.reviews import SqlReviews
-from storage.reports.chronicle import SqlChronicle
 from storage.reports.deliveries import SqlDeliveries
+from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
@@ -36,14 +36,14 @@ class Stores:
 
     inbox: Inbox
     outbox: Outbox
-    incidents: IncidentLog
+    incidents: Incidents
     reviews: Reviews
     bots: BotRoll
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
     keys: ApiKeys
-    chronicle: Chronicle
+    chronicle: ReportQueries
     deliveries: Deliveries
 
     @classmethod
@@ -51,14 +51,14 @@ class Stores:
         return cls(
             inbox=SqlInbox(database),
             outbox=SqlOutbox(database),
-            incidents=SqlIncidentLog(database),
+            incidents=SqlIncidents(database),
             reviews=SqlReviews(database),
             bots=SqlBotRoll(database),
             communities=SqlCommunities(database),
             journal=SqlJournal(database),
             bookmarks=SqlBookmarks(database),
             keys=SqlApiKeys(database),
-            chronicle=SqlChronicle(database),
+            chronicle=SqlReportQueries(database),
             deliveries=SqlDeliveries(database),
         )
 
@@ -73,9 +73,9 @@ class Core:
     bookmarks: Bookmarks
     inbox: Inbox
     outbox: Outbox
-    incidents: IncidentLog
+    incidents: Incidents
     reviewer: Reviewer
     policies: Policies
     queue: GuardQueue
     keys: ApiKeys
-    vitals: Vitals
+    vitals: HealthSource

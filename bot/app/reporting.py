@@ -9,28 +9,28 @@ from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Platform
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.moderators.ports import ChatPlatform
-from bot.core.reporting.building import Editor
+from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
-from bot.core.reporting.delivery.delivering import Courier
+from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.scheduling import Scheduler
-from bot.core.reporting.ports import Chronicle, Deliveries, ReportPress, Timetable
+from bot.core.reporting.ports import AlarmClock, Deliveries, ReportQueries, ReportRenderer
 from bot.core.text.catalogue import Texts
 from storage.database import Database
-from storage.reports.chronicle import SqlChronicle
 from storage.reports.deliveries import SqlDeliveries
+from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
 
 
 @asynccontextmanager
-async def chronicle(config: Config) -> AsyncIterator[tuple[Chronicle, Communities]]:
+async def chronicle(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities]]:
     """What reports are made from, without anything that could act."""
     async with Database.visit(config.storage.url, SystemClock()) as database:
-        yield SqlChronicle(database), SqlCommunities(database)
+        yield SqlReportQueries(database), SqlCommunities(database)
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def delivered(config: Config) -> AsyncIterator[Deliveries]:
 
 
 @contextmanager
-def _presses(workers: int) -> Iterator[Callable[..., ReportPress]]:
+def _presses(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
     """Draw in processes of their own, which start with the first report."""
     from adapters.reports.workers import ReportWorkers
 
@@ -52,10 +52,10 @@ def _presses(workers: int) -> Iterator[Callable[..., ReportPress]]:
         drawing.close()
 
 
-def _timetable() -> AbstractAsyncContextManager[Timetable]:
-    from adapters.reports.timetable import ApschedulerAlarms
+def _timetable() -> AbstractAsyncContextManager[AlarmClock]:
+    from adapters.reports.timetable import ApschedulerAlarmClock
 
-    return ApschedulerAlarms()
+    return ApschedulerAlarmClock()
 
 
 def no_pdf(say: Texts) -> str:
@@ -65,13 +65,13 @@ def no_pdf(say: Texts) -> str:
     return no_pdf(say)
 
 
-def report_press(*, unmasked: bool = False) -> ReportPress:
+def report_press(*, unmasked: bool = False) -> ReportRenderer:
     from adapters.reports.pages import ReportPages
 
     return ReportPages(unmasked=unmasked)
 
 
-async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Bell, opened: AsyncExitStack) -> Scheduler:
+async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Wakeup, opened: AsyncExitStack) -> Scheduler:
     return Scheduler(
         communities=stores.communities,
         schedule_of=config.schedule_of,
@@ -84,16 +84,16 @@ async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Bell,
     )
 
 
-def editor(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> Editor:
+def editor(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> ReportBuilder:
     presses = opened.enter_context(_presses(config.report.workers))
-    return Editor(chronicle=stores.chronicle, policies=policies, press=presses, clock=clock)
+    return ReportBuilder(chronicle=stores.chronicle, policies=policies, press=presses, clock=clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """Those who send reports: what is due, and what is news."""
 
-    courier: Courier
+    courier: DeliveryWorker
     bursts: BurstWatch
 
     @property
@@ -105,12 +105,12 @@ def sending(
     config: Config,
     stores: Stores,
     policies: Policies,
-    editor: Editor,
+    editor: ReportBuilder,
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
-    planned: Bell,
+    planned: Wakeup,
 ) -> Sending:
-    courier = Courier(
+    courier = DeliveryWorker(
         deliveries=stores.deliveries,
         editor=editor,
         policies=policies,

@@ -57,12 +57,12 @@ async def moderate(
     async def hear() -> None:
         await hearing.run()
         heard_all.set()
-        screener.arrived.ring()
+        screener.arrived.wake()
 
     async def screen() -> None:
         await screener.run(heard_all)
         settled_all.set()
-        enforcer.planned.ring()
+        enforcer.planned.wake()
 
     try:
         async with asyncio.TaskGroup() as stages:
@@ -74,7 +74,7 @@ async def moderate(
             for stage in (screening, *serving):
                 stage.cancel()
             if told.done():
-                enforcer.planned.ring()
+                enforcer.planned.wake()
                 await asyncio.wait([acting, *serving], timeout=DRAINING)
             for stage in (acting, heard):
                 stage.cancel()

@@ -16,7 +16,7 @@ from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
 from storage.database import Database
-from storage.flow.one_by_one import OneByOne
+from storage.flow.one_by_one import NaiveStore
 
 if TYPE_CHECKING:
     from adapters.guards.embedded.phrases import TrickRate
@@ -55,10 +55,10 @@ def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
 
 
 @asynccontextmanager
-async def one_by_one(config: Config) -> AsyncIterator[OneByOne]:
+async def one_by_one(config: Config) -> AsyncIterator[NaiveStore]:
     """A database that is written to as a naive bot would."""
     async with Database.open(config.storage.url, SystemClock()) as database:
-        yield OneByOne(database)
+        yield NaiveStore(database)
 
 
 async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:

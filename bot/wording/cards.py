@@ -9,7 +9,7 @@ from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
-from bot.core.rules.actions import AWAY, DEFECT, Action, Flag, Outcome, Refused, Retract
+from bot.core.rules.actions import AWAY, DEFECT, Action, DeletePost, Flag, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because, deeds, reasons, rule_name
 
@@ -124,7 +124,7 @@ def _sure(message: Message, say: Texts) -> str:
 
 
 def _done(incident: Incident, say: Texts) -> str:
-    shown = [(action, outcome) for action, outcome in incident.outcomes if not isinstance(action, Flag | Retract)]
+    shown = [(action, outcome) for action, outcome in incident.outcomes if not isinstance(action, Flag | DeletePost)]
     return " · ".join(outcome_line(action, outcome, say) for action, outcome in shown)
 
 

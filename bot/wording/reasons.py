@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bot.core.rules.actions import Action
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision
 from bot.core.text.catalogue import Texts
 
@@ -14,7 +14,7 @@ def rule_name(rule: str, say: Texts) -> str:
     return called if called == rule else f"{called} ({rule})"
 
 
-def because(why: Why, say: Texts) -> str:
+def because(why: Explanation, say: Texts) -> str:
     """A rule's reason as a sentence."""
     facts = {
         name: say[f"{name}.{value}"] if name in ("task", "view", "pairing") else value

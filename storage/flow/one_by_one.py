@@ -9,7 +9,7 @@ from storage.database import Database
 from storage.tables import actions, incidents, messages
 
 
-class OneByOne:
+class NaiveStore:
     """The same database, driver, tables and durability as the inbox, without its grouping."""
 
     def __init__(self, database: Database) -> None:

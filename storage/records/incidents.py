@@ -23,7 +23,7 @@ _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 _NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
 
 
-class SqlIncidentLog:
+class SqlIncidents:
     def __init__(self, database: Database) -> None:
         self._database = database
 

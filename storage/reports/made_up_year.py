@@ -17,7 +17,7 @@ from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
 from storage.community_key import community_columns
@@ -224,8 +224,8 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
         ),
         policy_version="3f9c1a7b20de" if moment < START + timedelta(weeks=51, days=2) else "8d04e6b91f53",
         findings=(
-            Finding(rule, True, Why("always")),
-            Finding("trade-links", trial, Why("always"), Mode.SHADOW),
+            Finding(rule, True, Explanation("always")),
+            Finding("trade-links", trial, Explanation("always"), Mode.SHADOW),
         ),
         actions=wanted,
         rule=rule,

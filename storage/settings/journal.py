@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
-from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.communities.journal import amendments as differences
 from storage.community_key import community_columns, of_community
 from storage.database import Database
@@ -51,7 +51,7 @@ class SqlJournal:
         async with self._database.read() as connection:
             return await outages_between(connection, start, end)
 
-    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[AuditEntry]:
         async with self._database.read() as connection:
             return await amendments_between(connection, community, start, end)
 
@@ -67,14 +67,14 @@ async def outages_between(connection: AsyncConnection, start: datetime, end: dat
 
 async def amendments_between(
     connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime
-) -> Sequence[Amendment]:
+) -> Sequence[AuditEntry]:
     table = amendments.c
     made = (
         select(table.at, table.by, table.setting, table.before, table.after)
         .where(of_community(amendments, community), table.at >= start, table.at < end)
         .order_by(table.at, table.id)
     )
-    return [Amendment(**row._mapping) for row in await connection.execute(made)]
+    return [AuditEntry(**row._mapping) for row in await connection.execute(made)]
 
 
 async def note(connection: AsyncConnection, before: Community, after: Community, *, by: str, at: datetime) -> None:

@@ -14,7 +14,7 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Appeal, Call, History, Review
@@ -118,7 +118,7 @@ class ScriptedDesk:
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
-    ) -> Edition | None:
+    ) -> Post | None:
         try:
             of = parse(period or "2026-W20", "Asia/Seoul")
         except ValueError:

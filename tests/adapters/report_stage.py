@@ -8,7 +8,7 @@ from bot.core.reporting.periods import parse
 from bot.core.reporting.report import Report
 from storage.database import Database
 from storage.reports import made_up_year
-from storage.reports.chronicle import SqlChronicle
+from storage.reports.queries import SqlReportQueries
 from tests.fakes import ManualClock
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
@@ -20,6 +20,6 @@ def made_up(folder: Path) -> Report:
     async def made() -> Report:
         await made_up_year.write_year(url, ManualClock(), weeks=5)
         async with Database.open(url, ManualClock()) as database:
-            return await report_on(SqlChronicle(database), made_up_year.COMMUNITY, "게임 라운지 🎮 $1", PERIOD)
+            return await report_on(SqlReportQueries(database), made_up_year.COMMUNITY, "게임 라운지 🎮 $1", PERIOD)
 
     return asyncio.run(made())

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
@@ -18,10 +18,10 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
-from bot.core.moderators.desk import FrontDesk
-from bot.core.reporting.building import Editor
+from bot.core.moderators.desk import CoreDesk
+from bot.core.reporting.building import ReportBuilder
 from bot.core.rules.actions import Action, Outcome
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, put_settings, verdict
@@ -29,7 +29,7 @@ from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPres
 from tests.servers.telegram import TOKEN, Chat, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002
-_WHY = Why("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})
+_WHY = Explanation("score_reached", {"task": "prompt_harm", "score": 0.9, "bar": 0.8})
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Stage:
     server: TelegramServer
     chat: TelegramChat
     store: MemoryStore
-    desk: FrontDesk
+    desk: CoreDesk
     policies: Policies
     heard: list[Message] = field(default_factory=list)
     _listening: "asyncio.Task[None] | None" = None
@@ -138,10 +138,10 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         server.group(GROUP)
         store, config = MemoryStore(), Config()
         policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
-        reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Bell())
+        reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Wakeup())
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
-        editor = Editor(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
-        desk = FrontDesk(
+        editor = ReportBuilder(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
+        desk = CoreDesk(
             policies=policies,
             reviewer=reviewer,
             incidents=store.incidents,
@@ -161,7 +161,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             await here.stop()
 
 
-def connect(url: str, desk: FrontDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
+def connect(url: str, desk: CoreDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
     return TelegramChat(
         **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
     )

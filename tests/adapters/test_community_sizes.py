@@ -12,7 +12,7 @@ from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
-from storage.reports.chronicle import SqlChronicle
+from storage.reports.queries import SqlReportQueries
 from tests.builders import NOW, home, message, settlement
 from tests.fakes import ManualClock
 
@@ -27,7 +27,7 @@ def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.Fix
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
-            inbox, chronicle = SqlInbox(database), SqlChronicle(database)
+            inbox, chronicle = SqlInbox(database), SqlReportQueries(database)
             said = [
                 message(f"{community}-{n}", community=community) for community, n in zip("aab", range(3), strict=True)
             ]
@@ -54,7 +54,7 @@ def test_figures_of_two_platforms_with_one_id_do_not_meet(
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
-            inbox, chronicle = SqlInbox(database), SqlChronicle(database)
+            inbox, chronicle = SqlInbox(database), SqlReportQueries(database)
             server, group = home("7", Platform.DISCORD), home("7", Platform.TELEGRAM)
             said = [message("1", community="7", platform=one.platform) for one in (server, group)]
             said.append(message("2", community="7", platform=Platform.TELEGRAM))

@@ -16,16 +16,16 @@ from bot.core.chat.message import Message
 from bot.core.rules.actions import (
     Ban,
     Delete,
+    DeletePost,
     Done,
     Flag,
     Gone,
     Kick,
-    Lift,
     Refused,
     Restore,
-    Retract,
     Timeout,
     Unconfirmed,
+    Unsanction,
     Warn,
 )
 from bot.core.rules.policy import Reason
@@ -169,7 +169,7 @@ def test_d29_a_time_out_is_lifted_and_lifting_twice_is_harmless() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
         await heard.chat.perform(place.planned(Timeout(timedelta(minutes=10)), message))
-        lift = place.planned(Lift(), message)
+        lift = place.planned(Unsanction(), message)
         assert await heard.chat.perform(lift) == Done()
         assert await heard.chat.perform(lift) == Done()
         calls = place.wire.made("PATCH", f"/members/{place.minji}")
@@ -185,7 +185,7 @@ def test_d33_a_ban_takes_the_last_hour_along_and_is_lifted() -> None:
         assert place.minji in place.wire.backend.guilds[place.guild].bans
         (call,) = place.wire.made("PUT", f"/bans/{place.minji}")
         assert call.query == {"delete_message_seconds": "3600"} and call.reason
-        assert await heard.chat.perform(place.planned(Lift(), message)) == Done()
+        assert await heard.chat.perform(place.planned(Unsanction(), message)) == Done()
         assert place.minji not in place.wire.backend.guilds[place.guild].bans
 
     play(scene)
@@ -394,7 +394,7 @@ def test_who_takes_no_direct_messages_is_told_briefly_without_the_reason() -> No
         said = there(place)[-1]
         assert f"<@{place.minji}>" in said and "욕설" not in said and "나쁜 말" not in said
         ((incident, retract, due),) = place.outbox.planned  # on record: a process that dies leaves nothing standing
-        assert (incident, retract) == (1, Retract(told.receipt))
+        assert (incident, retract) == (1, DeletePost(told.receipt))
         assert timedelta(seconds=20) < due - datetime.now(UTC) <= timedelta(seconds=30)
 
     play(scene)
@@ -405,7 +405,7 @@ def test_a_notice_is_retracted() -> None:
         message = await harmful(place, heard)
         warned = await heard.chat.perform(place.planned(Warn(), message))
         assert isinstance(warned, Done)
-        retract = place.planned(Retract(warned.receipt), message)
+        retract = place.planned(DeletePost(warned.receipt), message)
         assert await heard.chat.perform(retract) == Done()
         assert await heard.chat.perform(retract) == Gone()
 
@@ -460,7 +460,7 @@ def test_a_long_message_is_restored_whole_and_taken_away_whole() -> None:
         assert isinstance(outcome, Done)
         contents = [one.content for one in place.wire.backend.messages[place.general].values()]
         assert len(contents) == 2 and "".join(contents).startswith(message.text)
-        assert await heard.chat.perform(place.planned(Retract(outcome.receipt), message)) == Done()
+        assert await heard.chat.perform(place.planned(DeletePost(outcome.receipt), message)) == Done()
         assert not place.wire.backend.messages[place.general]
 
     play(scene)

@@ -17,7 +17,7 @@ from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Finding
 from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
@@ -42,7 +42,8 @@ async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜
     place.desk.incidents[number] = Incident(
         id=number,
         decision=replace(
-            decision(message, Delete(), Flag()), findings=(Finding("insult", matched=True, why=Why("by_person")),)
+            decision(message, Delete(), Flag()),
+            findings=(Finding("insult", matched=True, why=Explanation("by_person")),),
         ),
         decided_at=datetime.now(UTC),
         outcomes=((Delete(), Done()), (Flag(), None)),

@@ -18,7 +18,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Task
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete
-from bot.core.rules.conditions import Score, Why
+from bot.core.rules.conditions import Explanation, Score
 from bot.core.rules.policy import Decision, Finding, Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
@@ -245,7 +245,7 @@ def test_a_sentence_is_judged_without_a_trace(monkeypatch: pytest.MonkeyPatch) -
 
         async def judge(message: Message) -> Decision:
             judged.append(message)
-            found = Finding("abuse", matched=True, why=Why("by_person"))
+            found = Finding("abuse", matched=True, why=Explanation("by_person"))
             return replace(decision(message, Delete()), findings=(found,))
 
         monkeypatch.setattr(place.desk, "judge", judge)
@@ -366,7 +366,7 @@ def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         place.write("나쁜 말")
         (message,) = await heard.until()
-        why = (Finding("abuse", matched=True, why=Why("by_person")),)
+        why = (Finding("abuse", matched=True, why=Explanation("by_person")),)
         incident = Incident(
             id=3,
             decision=replace(decision(message, Delete()), findings=why),

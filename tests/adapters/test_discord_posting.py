@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening
 
@@ -19,9 +19,9 @@ def file(name: str, size: int = 10) -> Attachment:
     return Attachment(name=name, content=b"x" * size, description=f"what {name} shows")
 
 
-def edition(**sizes: int) -> Edition:
+def edition(**sizes: int) -> Post:
     files = tuple(file(f"w.{kind}", sizes.get(kind, 10)) for kind in ("html", "pdf", "csv"))
-    return Edition(text="세 문장.", picture=file("w.png", sizes.get("png", 10)), files=files)
+    return Post(text="세 문장.", picture=file("w.png", sizes.get("png", 10)), files=files)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from adapters.system_clock import SystemClock
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from storage.database import Database
-from storage.records.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.discord_cafe import Cafe, cafe, until
 from tests.adapters.test_discord_flow import EVER
@@ -74,7 +74,7 @@ def test_killed_twice_under_load_nothing_is_missed_and_moderators_are_told_once(
             process.terminate()
             assert await process.wait() == 0
             async with Database.open(f"sqlite:///{tmp_path}/db", SystemClock()) as database:
-                incidents = await SqlIncidentLog(database).between(*EVER)
+                incidents = await SqlIncidents(database).between(*EVER)
             assert len(incidents) == 60
             assert sorted(folded) == sorted(incident.id for incident in incidents)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.chat.message import CommunityRef
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.text.catalogue import texts
 from tests.adapters.discord_cafe import Cafe, Heard, cafe, listening, until
 
@@ -61,11 +61,11 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.Mon
 
 def test_a_report_too_large_for_an_answer_gets_lighter(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        async def desk(*_: Any, **__: Any) -> Edition:
+        async def desk(*_: Any, **__: Any) -> Post:
             def file(name: str, size: int) -> Attachment:
                 return Attachment(name=name, content=b"x" * size, description=name)
 
-            return Edition(text="t", picture=file("p.png", 9), files=(file("w.html", 9), file("w.pdf", 99)))
+            return Post(text="t", picture=file("p.png", 9), files=(file("w.html", 9), file("w.pdf", 99)))
 
         monkeypatch.setattr(place.desk, "report", desk)
         place.wire.trouble("*", "/webhooks/", 413)

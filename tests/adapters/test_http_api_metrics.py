@@ -16,7 +16,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.guarding.ports import replica_figures
 from bot.core.guarding.verdict import Route, Verdict
 from bot.core.incidents.incident import PlannedAction
-from bot.core.operations.health import VitalSigns
+from bot.core.operations.health import HealthMonitor
 from bot.core.rules.actions import Delete, Done, Refused
 from bot.core.rules.policy import Reason
 from tests.adapters.http_api_stage import free_port, stage
@@ -79,7 +79,7 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
         async with servers, stage(tmp_path, guard, deadline="1s") as api:
             await api.check("무해한 말")
             vitals = api.core.vitals
-            assert isinstance(vitals, VitalSigns)
+            assert isinstance(vitals, HealthMonitor)
             harmless = settlement(message("1"))
             skipped = replace(harmless.decision, screening=Verdict(guard=guard.version, route=Route.SKIPPED))
             vitals.settled([replace(harmless, decision=skipped), settlement(message("2"), Delete())])

@@ -19,8 +19,8 @@ from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answ
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
-from bot.core.chat.post import Edition
-from bot.core.communities.journal import Amendment
+from bot.core.chat.post import Post
+from bot.core.communities.journal import AuditEntry
 from bot.core.guarding.verdict import Route
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.report import Report, compose
@@ -38,13 +38,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @pytest.fixture(scope="module")
-def edition(report: Report) -> Edition:
+def edition(report: Report) -> Post:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # matplotlib warns of a missing glyph
         return ReportPages().edition(report, "ko")
 
 
-def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Edition, report: Report) -> None:
+def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Post, report: Report) -> None:
     page = edition.files[0].content.decode()
     told = pairs(report.figures.pairs)
     assert len(told) == 3 and told[0][0] == "" and worst_answers(report.live)
@@ -61,7 +61,7 @@ def prints() -> None:
 
 
 @pytest.mark.usefixtures("prints")
-def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
+def test_the_pdf_can_be_read(edition: Post, report: Report) -> None:
     from pypdf import PdfReader
     from pypdf.generic import DictionaryObject, PdfObject
 
@@ -79,13 +79,13 @@ def test_the_pdf_can_be_read(edition: Edition, report: Report) -> None:
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
 
 
-def test_the_picture_is_made_for_a_phone(edition: Edition) -> None:
+def test_the_picture_is_made_for_a_phone(edition: Post) -> None:
     content = edition.picture.content
     assert content.startswith(b"\x89PNG")
     assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (1080, 1500)
 
 
-def test_the_file_names_every_incident_and_no_member(edition: Edition, report: Report) -> None:
+def test_the_file_names_every_incident_and_no_member(edition: Post, report: Report) -> None:
     rows = list(csv.reader(io.StringIO(edition.files[2].content.decode("utf-8-sig"))))
     assert [int(row[0]) for row in rows[1:]] == [entry.id for entry in report.figures.entries]
     for entry in report.figures.entries:
@@ -168,8 +168,8 @@ def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(r
 def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
     about: dict[str, Any] = {"at": PERIOD.start, "by": "하늘", "before": ""}
     made = (
-        Amendment(**about, setting="bots.9001", after="False"),
-        Amendment(**about, setting="report_day", after="sunday"),
+        AuditEntry(**about, setting="bots.9001", after="False"),
+        AuditEntry(**about, setting="report_day", after="sunday"),
     )  # fmt: skip
     figures = replace(report.figures, amendments=made)
     page = ReportPages().edition(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
@@ -218,7 +218,7 @@ def test_moderators_may_see_names(report: Report) -> None:
     assert "이름은 가렸습니다" in masked and "이름은 가렸습니다" not in named
 
 
-def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Edition) -> None:
+def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Post) -> None:
     page = edition.files[0].content.decode()
     assert "11-18 04:07부터 1시간 15분" in page
     assert "11-18 00:07 하늘: ‘상처 주는 말’ 기준 0.75 → 0.8" in page
@@ -241,7 +241,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shown(report: Report, edition: Edition) -> Mapping[str, bytes]:
+def shown(report: Report, edition: Post) -> Mapping[str, bytes]:
     """Pages, and the picture for the chat, by the name of what they show."""
     nothing = Figures(start=PERIOD.start, end=PERIOD.end)
     calm = replace(report.figures, entries=(), outages=(), amendments=())
@@ -295,7 +295,7 @@ def test_pictures_that_differ_are_told_apart(shown: Mapping[str, bytes]) -> None
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_the_page_is_whole_accessible_and_asks_nobody(
-    browser: Any, edition: Edition, tmp_path: Path, scheme: Any, width: int
+    browser: Any, edition: Post, tmp_path: Path, scheme: Any, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -317,7 +317,7 @@ def test_the_page_is_whole_accessible_and_asks_nobody(
 
 
 @pytest.fixture
-def page(browser: Any, edition: Edition) -> Iterator[Any]:
+def page(browser: Any, edition: Post) -> Iterator[Any]:
     page = browser.new_page()
     page.set_content(edition.files[0].content.decode())
     yield page

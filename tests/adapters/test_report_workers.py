@@ -14,7 +14,7 @@ import pytest
 from adapters.reports import workers as report_workers
 from adapters.reports.workers import ReportWorkers
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import Report, compose
@@ -26,7 +26,7 @@ WEEK = parse("2026-W47", "Asia/Seoul")
 class Press(ScriptedPress):
     """Draws, or does what the community's name says."""
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         match report.community:
             case "defect":
                 raise ZeroDivisionError

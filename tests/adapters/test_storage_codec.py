@@ -25,7 +25,7 @@ from bot.core.chat.message import (
 )
 from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
 from storage.tables import Instant, microseconds
@@ -69,7 +69,7 @@ MESSAGES = st.builds(
     filtered=st.none() | TEXT,
     extra=st.dictionaries(TEXT, TEXT, max_size=3),
 )
-WHYS = st.builds(Why, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
+WHYS = st.builds(Explanation, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
 MICROSECONDS = st.integers(0, 10**15).map(lambda number: timedelta(microseconds=number))
 PARAMETERS: dict[type, st.SearchStrategy[Any]] = {timedelta: MICROSECONDS, str: TEXT, bool: st.booleans()}
 ACTION: st.SearchStrategy[Action] = st.one_of(

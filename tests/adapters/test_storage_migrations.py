@@ -17,8 +17,8 @@ from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete
 from storage import codec, migrations
 from storage.database import Database, parsed
-from storage.records.incidents import SqlIncidentLog
-from storage.reports.chronicle import SqlChronicle
+from storage.records.incidents import SqlIncidents
+from storage.reports.queries import SqlReportQueries
 from storage.tables import microseconds
 from tests.builders import NOW, decision, home, message
 from tests.fakes import ManualClock
@@ -92,7 +92,7 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
         counted = [tally(one.id, "channel", "general", 1) for one in (SERVER, GROUP)]
         await left_by(url, step, [*on_record(1, SERVER), *on_record(2, GROUP), *counted])
         async with Database.open(url, ManualClock()) as database:
-            incidents, chronicle = SqlIncidentLog(database), SqlChronicle(database)
+            incidents, chronicle = SqlIncidents(database), SqlReportQueries(database)
             assert list(await chronicle.communities()) == [SERVER, GROUP]
             assert await incidents.whose(Platform.TELEGRAM, 2) == GROUP
             for number, one in enumerate((SERVER, GROUP), 1):
@@ -126,7 +126,7 @@ def test_what_two_platforms_had_counted_together_is_told_apart_as_far_as_it_is_k
         rows = [*on_record(1, here), *on_record(2, there), *on_record(3, there), *on_record(4, GROUP)]
         await left_by(url, "0014", [*rows, *robots, *together])
         async with Database.open(url, ManualClock()) as database:
-            chronicle = SqlChronicle(database)
+            chronicle = SqlReportQueries(database)
             ours, theirs, other = [await chronicle.figures(one, TODAY.start, TODAY.end) for one in (here, there, GROUP)]
         assert (ours.seen, ours.judged, ours.latency) == (1, 1, {2.0: 1})
         assert (theirs.seen, theirs.judged, theirs.latency) == (2, 2, {2.0: 2})

@@ -16,17 +16,17 @@ from bot.core.rules.actions import (
     Action,
     Ban,
     Delete,
+    DeletePost,
     Done,
     Gone,
     Kick,
-    Lift,
+    NotifyOwner,
     Outcome,
     Refused,
     Restore,
-    Retract,
-    TellOwner,
     Timeout,
     Unconfirmed,
+    Unsanction,
     Warn,
 )
 from bot.core.text.catalogue import texts
@@ -201,7 +201,7 @@ async def muted(here: Stage, who: int, lasting: timedelta = timedelta(minutes=5)
 
 
 async def lifted(here: Stage, incident: int) -> list[Outcome]:
-    await here.store.outbox.plan(incident, [Lift()], due=datetime.now(UTC))
+    await here.store.outbox.plan(incident, [Unsanction()], due=datetime.now(UTC))
     return await here.do_planned()
 
 
@@ -282,10 +282,10 @@ async def test_t30_a_ban_is_only_ever_a_ban(here: Stage) -> None:
 async def test_t31_undoing_a_ban_never_removes_somebody_who_is_present(here: Stage) -> None:
     message = await said(here)
     assert await here.carry_out(message, Ban()) == [Done()]
-    assert await here.carry_out(await said(here), Lift()) == [Done()]
+    assert await here.carry_out(await said(here), Unsanction()) == [Done()]
     (call,) = here.server.of("unbanChatMember")
     assert call.arguments["only_if_banned"] is True
-    assert await here.carry_out(await said(here, author=8), Lift()) == [Gone()]
+    assert await here.carry_out(await said(here, author=8), Unsanction()) == [Gone()]
     assert status(here, 8) == "member"
 
 
@@ -298,7 +298,7 @@ async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: St
     assert here.group.banned_senders == {-1006}
     here.server.as_channel(here.group, channel, "광고 2")
     again = (await here.hear(2))[-1]
-    assert await here.carry_out(again, Lift()) == [Done()]
+    assert await here.carry_out(again, Unsanction()) == [Done()]
     assert here.group.banned_senders == set()
     bars: tuple[Action, ...] = (Kick(), Timeout(timedelta(minutes=5)))
     for number, action in enumerate(bars):
@@ -357,7 +357,7 @@ async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
     assert "나쁜 말" not in here.group.messages[notice]["text"]
     assert await here.do_planned() == []
     retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
+    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
     assert await here.chat.perform(retract[0]) == Done()
     assert notice not in here.group.messages
 
@@ -383,7 +383,7 @@ async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_w
     (outcome,) = await here.carry_out(message, Warn())
     assert isinstance(outcome, Done)
     retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [planned.action for planned in retract] == [Retract(outcome.receipt)]
+    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
 
 
 @played
@@ -399,7 +399,7 @@ async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(
     with pytest.raises(asyncio.CancelledError):
         await warning
     retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [one.action for one in retract] == [Retract(f"{GROUP}/{max(here.group.messages)}")]
+    assert [one.action for one in retract] == [DeletePost(f"{GROUP}/{max(here.group.messages)}")]
 
 
 @played
@@ -533,7 +533,7 @@ async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_t
 
 @played
 async def test_b30_who_is_to_be_told_has_no_such_name_here(here: Stage) -> None:
-    (outcome,) = await here.carry_out(await said(here), TellOwner("#운영-알림"))
+    (outcome,) = await here.carry_out(await said(here), NotifyOwner("#운영-알림"))
     assert outcome == Refused("대화방 번호가 아님: #운영-알림")
 
 

@@ -12,7 +12,7 @@ from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Call
-from bot.core.moderators.desk import FrontDesk
+from bot.core.moderators.desk import CoreDesk
 from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
@@ -482,7 +482,7 @@ async def test_without_a_moderators_chat_an_appeal_says_so(here: Stage) -> None:
 async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     changed: list[str] = []
 
-    class Watched(FrontDesk):
+    class Watched(CoreDesk):
         async def change(
             self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str
         ) -> Community:

@@ -22,11 +22,11 @@ from bot.core.chat.message import Pairing, Platform
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
-from bot.core.rules.actions import Delete, Refused, Retract
+from bot.core.rules.actions import Delete, DeletePost, Refused
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from storage.database import Database
-from storage.records.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.telegram_process import HarmInBrackets, connected
 from tests.builders import NOW, put_settings
@@ -184,7 +184,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: P
             await process.wait()
             assert len([m for m in group.messages.values() if "좋은" in m.get("text", "")]) == 300
         async with Database.open(url, ManualClock()) as database:
-            found = await SqlIncidentLog(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+            found = await SqlIncidents(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
         judged = Counter(one.decision.message.ref.message_id for one in found)
         assert len(judged) == 100
         assert set(judged.values()) == {1}
@@ -213,7 +213,7 @@ def test_a_killed_process_judges_the_streamed_answer_that_it_held_back(tmp_path:
             process.send_signal(signal.SIGKILL)
             await process.wait()
         async with Database.open(url, ManualClock()) as database:
-            (found,) = await SqlIncidentLog(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
+            (found,) = await SqlIncidents(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
         message = found.decision.message
         assert (message.text, message.prompt, message.pairing) == (HARM, "질문", Pairing.CERTAIN), "judged the same"
 
@@ -311,7 +311,7 @@ def test_a_notice_is_taken_away_also_by_the_next_process(tmp_path: Path) -> None
             group = server.group(GROUP)
             async with running(url_in(tmp_path), server.url, clock=clock) as jikimi:
                 server.post(group, 7, HARM)
-                while not any(isinstance(a, Retract) for one in await incidents(jikimi) for a, _ in one.outcomes):  # noqa: ASYNC110
+                while not any(isinstance(a, DeletePost) for one in await incidents(jikimi) for a, _ in one.outcomes):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 (notice,) = (id_ for id_, message in group.messages.items() if "reply_markup" in message)
             async with running(url_in(tmp_path), server.url, clock=clock):

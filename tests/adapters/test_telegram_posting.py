@@ -8,7 +8,7 @@ import pytest
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Platform
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
 from tests.adapters.telegram_stage import GROUP, Stage, played
@@ -22,9 +22,9 @@ def file(name: str, size: int = 10) -> Attachment:
     return Attachment(name=name, content=b"x" * size, description=name)
 
 
-def edition(**sizes: int) -> Edition:
+def edition(**sizes: int) -> Post:
     files = tuple(file(f"w.{kind}", sizes.get(kind, 10)) for kind in ("html", "pdf", "csv"))
-    return Edition(text="세 문장.", picture=file("w.png", sizes.get("png", 10)), files=files)
+    return Post(text="세 문장.", picture=file("w.png", sizes.get("png", 10)), files=files)
 
 
 @played

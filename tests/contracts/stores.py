@@ -10,7 +10,7 @@ from sqlalchemy import text
 from bot.core.answers.ports import BotRoll
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.ports import Communities, Journal
-from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.incidents.ports import Incidents, Reviews
 from bot.core.moderation.ports import Inbox, Outbox
 from bot.core.operations.ports import ApiKeys
 from bot.core.reporting.ports import Deliveries
@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
-from storage.records.incidents import SqlIncidentLog
+from storage.records.incidents import SqlIncidents
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.api_keys import SqlApiKeys
@@ -32,7 +32,7 @@ from tests.fakes import ManualClock, MemoryStore
 class Store:
     inbox: Inbox
     outbox: Outbox
-    incidents: IncidentLog
+    incidents: Incidents
     reviews: Reviews
     communities: Communities
     journal: Journal
@@ -99,7 +99,7 @@ def store(database: Database, clock: ManualClock) -> Store:
     return Store(
         inbox=SqlInbox(database),
         outbox=SqlOutbox(database),
-        incidents=SqlIncidentLog(database),
+        incidents=SqlIncidents(database),
         reviews=SqlReviews(database),
         communities=SqlCommunities(database),
         journal=SqlJournal(database),

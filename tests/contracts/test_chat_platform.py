@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.core.chat.message import Kind, Message, Platform
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import ChatPlatform
-from bot.core.rules.actions import Action, Ban, Delete, Done, Gone, Lift, Timeout, Weight
+from bot.core.rules.actions import Action, Ban, Delete, Done, Gone, Timeout, Unsanction, Weight
 from bot.core.rules.policy import Reason
 from tests.contracts.chats import PLACES, Place
 
@@ -113,7 +113,7 @@ def test_repeating_what_is_repeatable_is_harmless(play: Play) -> None:
         chat = place.connect(["나쁜 말"])
 
         async def act(heard: list[Message]) -> None:
-            for action in (Delete(), Timeout(timedelta(minutes=5)), Lift(), Ban(), Lift()):
+            for action in (Delete(), Timeout(timedelta(minutes=5)), Unsanction(), Ban(), Unsanction()):
                 assert action.repeatable and action.weight >= Weight.MESSAGE
                 assert isinstance(await chat.perform(planned(action, heard[0])), Done | Gone)
                 assert isinstance(await chat.perform(planned(action, heard[0])), Done | Gone)
@@ -150,7 +150,7 @@ def test_an_announcement_is_made_or_passed_over(play: Play) -> None:
 
 
 def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
-    report = Edition(
+    report = Post(
         text="세 문장.",
         picture=Attachment(name="w.png", content=b"png", description="한 주의 그림"),
         files=tuple(Attachment(name=f"w.{kind}", content=b"-", description="보고") for kind in ("html", "pdf", "csv")),
@@ -172,7 +172,7 @@ def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
     play(scene)
 
 
-def lighter(edition: Edition) -> list[Edition]:
+def lighter(edition: Post) -> list[Post]:
     """An edition with all its files, with one less, and so on."""
     less = edition.lighter()
     return [edition, *(lighter(less) if less else ())]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Delete, Flag, Timeout
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from tests.builders import EVERYWHERE, NOW, home, later, message, settlement
 from tests.contracts.stores import Opens
@@ -55,12 +55,14 @@ def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
         ),
         policy_version="p7",
         findings=(
-            Finding("insult", True, Why("score_reached", {"task": "prompt_harm", "score": 0.5, "bar": 1}), Mode.LIVE),
-            Finding("links", False, Why("no_link"), Mode.SHADOW),
+            Finding(
+                "insult", True, Explanation("score_reached", {"task": "prompt_harm", "score": 0.5, "bar": 1}), Mode.LIVE
+            ),
+            Finding("links", False, Explanation("no_link"), Mode.SHADOW),
         ),
         actions=(Delete(), Timeout(timedelta(microseconds=1_500_001))),
         withheld=(Flag(),),
-        restraints=(Why("late"),),
+        restraints=(Explanation("late"),),
         rule="insult",
         reason=Reason(ko="욕설", en="Insult"),
         thresholds={"insult": 0.1},
@@ -70,7 +72,7 @@ def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
         message=message("2"),
         screening=Unscreened(reason="timeout", guard=guard),
         policy_version="p7",
-        findings=(Finding("trial", True, Why("always"), Mode.SHADOW),),
+        findings=(Finding("trial", True, Explanation("always"), Mode.SHADOW),),
     )
 
     async def scenario() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
-from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.rules.policy import Watch
 from tests.builders import NOW, later, put_settings
 from tests.contracts.stores import Opens
@@ -43,12 +43,12 @@ def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
             raised = replace(CAFE, thresholds={"abuse": 0.8}, exempt_channels=frozenset({"b", "a"}))
             await put_settings(store.communities, raised, by="민재")
             first = [
-                Amendment(at=NOW, by="하늘", setting="mode", before="", after="live"),
-                Amendment(at=NOW, by="하늘", setting="thresholds.abuse", before="", after="0.7"),
+                AuditEntry(at=NOW, by="하늘", setting="mode", before="", after="live"),
+                AuditEntry(at=NOW, by="하늘", setting="thresholds.abuse", before="", after="0.7"),
             ]
             second = [
-                Amendment(at=later(60), by="민재", setting="exempt_channels", before="", after="a, b"),
-                Amendment(at=later(60), by="민재", setting="thresholds.abuse", before="0.7", after="0.8"),
+                AuditEntry(at=later(60), by="민재", setting="exempt_channels", before="", after="a, b"),
+                AuditEntry(at=later(60), by="민재", setting="thresholds.abuse", before="0.7", after="0.8"),
             ]
             assert await store.journal.amendments(CAFE.ref, NOW, later(61)) == first + second
             assert await store.journal.amendments(CAFE.ref, later(1), later(61)) == second

@@ -19,11 +19,11 @@ from bot.core.rules.actions import (
     Done,
     Flag,
     Gone,
-    Lift,
     Outcome,
     Refused,
     Timeout,
     Unconfirmed,
+    Unsanction,
     Warn,
 )
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
@@ -294,7 +294,7 @@ def test_a_clock_that_is_put_back_holds_nothing(opens: Opens) -> None:
             await decide(store, message("1"), Delete())
             (one,) = await claim(store)
             await store.outbox.postpone(one, later(5))
-            await store.outbox.plan(one.incident_id, [Lift()], due=NOW)
+            await store.outbox.plan(one.incident_id, [Unsanction()], due=NOW)
             assert kinds(await claim(store, 10, -3600)) == ["delete", "lift"]
         async with opens() as store:  # nor over a restart
             assert kinds(await claim(store, 10, -1800)) == ["delete", "lift"]

@@ -16,15 +16,15 @@ from bot.core.rules.actions import (
     Ban,
     CalledOff,
     Delete,
+    DeletePost,
     Done,
     Flag,
-    Lift,
     Notice,
     Outcome,
     Refused,
     Restore,
-    Retract,
     Timeout,
+    Unsanction,
     Warn,
 )
 from bot.core.rules.policy import Watch
@@ -100,10 +100,10 @@ def test_what_is_called_wrong_while_it_is_being_done_is_undone_afterwards(opens:
                 await store.outbox.record([(ban, Refused("ban_members")), (delete, Done())])
             await store.outbox.record([(notice, Done("1/2")), (warn, Done())])
             undone = await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE)
-            assert [one.action for one in undone] == [Restore(), Retract("1/2")]
+            assert [one.action for one in undone] == [Restore(), DeletePost("1/2")]
             assert await done(store, number) == [
                 (Delete(), Done()), (Notice(), Done("1/2")), (Ban(), Refused("ban_members")), (Warn(), Done()),
-                (Restore(), None), (Retract("1/2"), None),
+                (Restore(), None), (DeletePost("1/2"), None),
             ]  # fmt: skip
 
     asyncio.run(scenario())
@@ -164,7 +164,7 @@ def test_a_later_call_overrules_and_both_stay_on_record(opens: Opens) -> None:
             assert opened and opened.review == wrong
             follows = [action for action, _ in opened.outcomes]
             assert follows == [
-                Delete(), Warn(), Ban(), Answer(accepted=False), Restore(), Lift(), Answer(accepted=True)
+                Delete(), Warn(), Ban(), Answer(accepted=False), Restore(), Unsanction(), Answer(accepted=True)
             ]  # fmt: skip
             assert await done(store, number) == list(opened.outcomes)
             record = await store.incidents.history(HERE, "minji")
@@ -181,7 +181,7 @@ def test_the_next_step_comes_when_the_one_before_is_done(opens: Opens) -> None:
             await store.outbox.record([(one, Done()) for one in first])
             assert await store.reviews.record(HERE, review(number, Call.TIMEOUT), due=NOW) is None
             warn, lift = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
-            assert (warn.action, lift.action) == (Warn(), Lift())
+            assert (warn.action, lift.action) == (Warn(), Unsanction())
             await store.outbox.record([(lift, Done())])
             (timeout,) = await store.outbox.claim(10, now=store.clock.now(), platforms=EVERYWHERE)
             assert timeout.action == Timeout(TIMEOUT)

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.reports.timetable import ApschedulerAlarms
+from adapters.reports.timetable import ApschedulerAlarmClock
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.reporting.ports import Timetable
+from bot.core.reporting.ports import AlarmClock
 from tests.fakes import ManualClock, MemoryTimetable
 
-Opens = Callable[[], AbstractAsyncContextManager[Timetable]]
+Opens = Callable[[], AbstractAsyncContextManager[AlarmClock]]
 CAFE, GROUP = CommunityRef(Platform.DISCORD, "1"), CommunityRef(Platform.TELEGRAM, "-100")
 
 
@@ -21,17 +21,17 @@ def now(seconds: float = 0) -> datetime:
 
 
 @asynccontextmanager
-async def in_memory() -> AsyncIterator[Timetable]:
+async def in_memory() -> AsyncIterator[AlarmClock]:
     yield MemoryTimetable(ManualClock(now()))
 
 
-@pytest.fixture(params=[in_memory, ApschedulerAlarms])
+@pytest.fixture(params=[in_memory, ApschedulerAlarmClock])
 def opens(request: pytest.FixtureRequest) -> Opens:
     opens: Opens = request.param
     return opens
 
 
-async def ring(timetable: Timetable) -> Mapping[CommunityRef, datetime]:
+async def wake(timetable: AlarmClock) -> Mapping[CommunityRef, datetime]:
     async with asyncio.timeout(30):
         return await anext(aiter(timetable.rings()))
 
@@ -41,9 +41,9 @@ def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> 
         missed = now(-3 * 86_400)
         async with opens() as timetable:
             await timetable.arm({GROUP: now(3600), CAFE: missed})
-            assert await ring(timetable) == {CAFE: missed}
+            assert await wake(timetable) == {CAFE: missed}
             await timetable.arm({CAFE: (again := now(-5))})
-            assert await ring(timetable) == {CAFE: again}
+            assert await wake(timetable) == {CAFE: again}
 
     asyncio.run(scenario())
 
@@ -55,7 +55,7 @@ def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_fo
             await timetable.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
             await timetable.arm({CAFE: now(3600), GROUP: None})
             await timetable.arm({nobody: (at := now(-1))})
-            assert await ring(timetable) == {nobody: at}
+            assert await wake(timetable) == {nobody: at}
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await anext(aiter(timetable.rings()))
@@ -69,6 +69,6 @@ def test_many_that_share_an_instant_ring_together(opens: Opens) -> None:
         many = {CommunityRef(Platform.DISCORD, str(number)): at for number in range(5_000)}
         async with opens() as timetable:
             await timetable.arm(many)
-            assert await ring(timetable) == many
+            assert await wake(timetable) == many
 
     asyncio.run(scenario())

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from bot.core.answers.bot import Bot
 from bot.core.base.errors import BotError
 from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Platform
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.communities.community import Community
-from bot.core.communities.journal import Amendment, Aside, Outage, amendments
+from bot.core.communities.journal import Aside, AuditEntry, Outage, amendments
 from bot.core.communities.ports import Changes
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement, Trace
@@ -43,7 +43,7 @@ class ScriptedPlatform:
         self.authors: dict[str, Author | Exception] = {}  # as they are met, by id
         self.met: list[MessageRef] = []
         self.announced: list[tuple[str, str]] = []
-        self.published: list[tuple[str, Edition, str]] = []  # channel, what, mark
+        self.published: list[tuple[str, Post, str]] = []  # channel, what, mark
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         for batch in self.batches:
@@ -67,7 +67,7 @@ class ScriptedPlatform:
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         answer = self.answers.get("publish", Done())
         if isinstance(answer, BaseException):
             raise answer
@@ -205,7 +205,7 @@ class MemoryStore:
         self.actions: dict[int, _Action] = {}
         self.inbox = MemoryInbox(self)
         self.outbox = MemoryOutbox(self)
-        self.incidents = MemoryIncidentLog(self)
+        self.incidents = MemoryIncidents(self)
         self.reviews = MemoryReviews(self)
         self.communities = MemoryCommunities(self)
         self.journal = MemoryJournal()
@@ -547,7 +547,7 @@ class MemoryOutbox:
             self.store.follow(action.planned.incident_id, self.store.clock.now())
 
 
-class MemoryIncidentLog:
+class MemoryIncidents:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
 
@@ -706,7 +706,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.away: list[Outage] = []
         self.told: set[tuple[datetime, str, Platform]] = set()
-        self.amended: dict[CommunityRef, list[Amendment]] = {}
+        self.amended: dict[CommunityRef, list[AuditEntry]] = {}
 
     async def guard_went(self, since: datetime) -> datetime:
         if not await self.guard_is_away():
@@ -729,7 +729,7 @@ class MemoryJournal:
     async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
         return [outage for outage in self.away if outage.begin < end and (outage.end is None or outage.end > start)]
 
-    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[AuditEntry]:
         theirs = self.amended.get(community, [])
         return sorted((one for one in theirs if start <= one.at < end), key=lambda one: one.at)
 
@@ -900,10 +900,10 @@ class ScriptedPress:
     def __init__(self, *, unmasked: bool = False) -> None:
         self.unmasked = unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         name = f"{report.community} {report.period.name}"
         formats = ("html", "pdf", "csv") if with_pdf else ("html", "csv")
-        return Edition(
+        return Post(
             text=f"{name} {language}" + (" unmasked" if self.unmasked else ""),
             picture=Attachment(name="report.png", content=_DOT, description=name),
             files=tuple(Attachment(name=f"report.{kind}", content=b"-", description=name) for kind in formats),

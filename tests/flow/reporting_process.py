@@ -16,9 +16,9 @@ from bot.app import reporting
 from bot.app.application import application
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import Author, Message, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
-from bot.core.reporting.ports import ReportPress
+from bot.core.reporting.ports import ReportRenderer
 from bot.core.rules.actions import Done, Outcome
 from tests.fakes import ScriptedGuard, ScriptedPress
 
@@ -43,7 +43,7 @@ class JournallingChat:
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         self._posts += 1
         self._cross("before")
         os.write(self._journal, f"{channel_id} {edition.text}\n".encode())
@@ -57,7 +57,7 @@ class JournallingChat:
 
 
 @contextmanager
-def blank_pages(workers: int) -> Iterator[Callable[..., ReportPress]]:
+def blank_pages(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
     yield ScriptedPress
 
 

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.core.base.errors import Unavailable
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Call
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
-from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Lift, Outcome, Restore, Warn
+from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Outcome, Restore, Unsanction, Warn
 from tests.builders import message, settlement
 from tests.fakes import MemoryStore, ScriptedPlatform
 
@@ -31,7 +31,7 @@ class SlowPlatform(ScriptedPlatform):
 
 class Scene:
     def __init__(self) -> None:
-        self.store, self.platform, planned = MemoryStore(), SlowPlatform(), Bell()
+        self.store, self.platform, planned = MemoryStore(), SlowPlatform(), Wakeup()
         self.reviewer = Reviewer(
             incidents=self.store.incidents, reviews=self.store.reviews, clock=self.store.clock, planned=planned
         )
@@ -99,7 +99,7 @@ def test_while_it_is_being_taken_away_it_comes_back_afterwards_and_not_before() 
             assert scene.performed == [Delete(), Ban()]
             scene.platform.finish.set()
             await scene.until(4)
-        assert scene.performed[2:] == [Restore(), Lift()]
+        assert scene.performed[2:] == [Restore(), Unsanction()]
         assert [outcome for _, outcome in await scene.outcomes()] == [Done()] * 4
 
     asyncio.run(scenario())

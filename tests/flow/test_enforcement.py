@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.enforcement import AGAIN, GIVEN_UP, LAST_WORD, Enforcer
@@ -49,7 +49,7 @@ class Scene:
             outbox=self.store.outbox,
             platforms={Platform.REHEARSAL: self.chat},
             clock=self.store.clock,
-            planned=Bell(),
+            planned=Wakeup(),
             backoff=replace(AGAIN, chance=lambda: 1.0),
             **more,
         )
@@ -58,7 +58,7 @@ class Scene:
         about = message(name, community=community)
         await self.store.inbox.keep([about])
         await self.store.inbox.settle([settlement(about, *actions)])
-        self.enforcer.planned.ring()
+        self.enforcer.planned.wake()
 
     async def outcomes(self, name: str) -> dict[str, Outcome | None]:
         (incident,) = await self.store.incidents.of([message(name).ref])
@@ -67,7 +67,7 @@ class Scene:
     async def pass_time(self, seconds: float, *, step: float = 1.0) -> None:
         for _ in range(int(seconds / step)):
             await self.store.clock.advance(step)
-            self.enforcer.planned.ring()
+            self.enforcer.planned.wake()
             await self.store.clock.advance(0)
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from bot.app.runner import moderate
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Author, Kind, Message, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
@@ -77,14 +77,14 @@ class Flow:
         self.settled: list[Settlement] = []
 
     async def run(self) -> None:
-        planned = Bell()
+        planned = Wakeup()
         queue = GuardQueue(guard=self.guard, clock=self.clock)
         screener = Screener(
             inbox=self.store.inbox,
             queue=queue,
             policy_of=lambda message: POLICY,
             clock=self.clock,
-            arrived=Bell(),
+            arrived=Wakeup(),
             planned=planned,
             bots=Bots(roll=self.store.bot_roll),
             meet=self.platform.meet,
@@ -177,18 +177,18 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
     """One claim finds the inbox empty, and each message that arrives brings about one more."""
 
     async def scenario() -> None:
-        store, clock, arrived = MemoryStore(), ManualClock(), Bell()
+        store, clock, arrived = MemoryStore(), ManualClock(), Wakeup()
         store.inbox = inbox = CountedClaims(store)
         queue = GuardQueue(guard=ScriptedGuard(), clock=clock)
         screener = Screener(
-            inbox=inbox, queue=queue, policy_of=lambda message: POLICY, clock=clock, arrived=arrived, planned=Bell(),
+            inbox=inbox, queue=queue, policy_of=lambda message: POLICY, clock=clock, arrived=arrived, planned=Wakeup(),
             bots=Bots(roll=store.bot_roll), poll=60.0,
         )  # fmt: skip
         async with asyncio.TaskGroup() as stages:
             working = [stages.create_task(queue.run()), stages.create_task(screener.run())]
             for number in range(5):
                 await inbox.keep([message(str(number))])
-                arrived.ring()
+                arrived.wake()
                 async with asyncio.timeout(10):
                     while not all(await inbox.settled([message(str(number)).ref])):  # noqa: ASYNC110
                         await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Screening, Task, Unscreened
@@ -41,8 +41,8 @@ class Stages:
             queue=self.queue,
             policy_of=lambda message: POLICY,
             clock=store.clock,
-            arrived=Bell(),
-            planned=Bell(),
+            arrived=Wakeup(),
+            planned=Wakeup(),
             bots=Bots(roll=store.bots),
             on_settled=self.settled.extend,
             poll=0.01,

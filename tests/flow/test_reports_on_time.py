@@ -11,14 +11,14 @@ import pytest
 
 from bot.config import Config
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
-from bot.core.reporting.building import Editor
+from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
-from bot.core.reporting.delivery.delivering import Courier
+from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
@@ -50,7 +50,7 @@ class SizedChronicle(QuietChronicle):
 class FailingPress(ScriptedPress):
     trouble: Exception | None = None
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         if FailingPress.trouble:
             raise FailingPress.trouble
         return super().edition(report, language, with_pdf=with_pdf)
@@ -70,18 +70,18 @@ class Office:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
-        store, clock, bell = self.store, self.clock, Bell()
+        store, clock, bell = self.store, self.clock, Wakeup()
         self.timetable = MemoryTimetable(clock)
         self.policies = Policies(store=store.communities, build=self.config.policy_of, clock=clock)
         await self.policies.load()
-        editor = Editor(chronicle=self.chronicle, policies=self.policies, press=FailingPress, clock=clock)
+        editor = ReportBuilder(chronicle=self.chronicle, policies=self.policies, press=FailingPress, clock=clock)
         schedule_of = self.config.schedule_of
         scheduler = Scheduler(
             communities=store.communities, schedule_of=schedule_of, timetable=self.timetable,
             deliveries=store.deliveries, chronicle=self.chronicle, bookmarks=store.bookmarks, clock=clock, planned=bell,
         )  # fmt: skip
         self.policies.on_change = scheduler.changed
-        courier = Courier(
+        courier = DeliveryWorker(
             deliveries=store.deliveries, editor=editor, policies=self.policies, schedule_of=schedule_of,
             platforms={self.chat.platform: self.chat}, clock=clock, planned=bell, at_once=1, poll=0.01,
         )  # fmt: skip
@@ -291,7 +291,7 @@ def test_a_channel_that_is_gone_leaves_the_moderators(monkeypatch: pytest.Monkey
     async def scene(office: Office) -> None:
         asked: list[str] = []
 
-        async def publish(channel_id: str, edition: Edition, *, mark: str) -> Any:
+        async def publish(channel_id: str, edition: Post, *, mark: str) -> Any:
             asked.append(channel_id)
             return Gone() if channel_id == "news" else Refused("attach_files")
 
@@ -351,7 +351,7 @@ def test_a_process_that_dies_while_it_posts_leaves_no_second_post(monkeypatch: p
     async def scene(office: Office) -> None:
         begun = asyncio.Event()
 
-        async def publish(channel_id: str, edition: Edition, *, mark: str) -> Any:
+        async def publish(channel_id: str, edition: Post, *, mark: str) -> Any:
             office.chat.published.append((channel_id, edition, mark))
             begun.set()
             await asyncio.Event().wait()

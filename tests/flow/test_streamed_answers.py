@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Author, Kind, Message
 from bot.core.guarding.queue import GuardQueue
 from bot.core.moderation.bots import Bots
@@ -25,8 +25,8 @@ class Stage:
         self.store, self.clock, self.guard = store, clock, ScriptedGuard()
         self.queue = GuardQueue(guard=self.guard, clock=clock)
         self.screener = Screener(
-            inbox=store.inbox, queue=self.queue, policy_of=lambda _: Policy(rules=()), clock=clock, arrived=Bell(),
-            planned=Bell(), bots=Bots(roll=store.bot_roll), poll=0.005, in_flight=in_flight,
+            inbox=store.inbox, queue=self.queue, policy_of=lambda _: Policy(rules=()), clock=clock, arrived=Wakeup(),
+            planned=Wakeup(), bots=Bots(roll=store.bot_roll), poll=0.005, in_flight=in_flight,
         )  # fmt: skip
 
     @property
@@ -35,7 +35,7 @@ class Stage:
 
     async def keep(self, *messages: Message) -> None:
         await self.store.inbox.keep(messages)
-        self.screener.arrived.ring()
+        self.screener.arrived.wake()
         await asyncio.sleep(0.05)
 
     async def wait(self, seconds: float) -> None:

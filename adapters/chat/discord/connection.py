@@ -13,7 +13,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from adapters.chat.discord.acting.executor import Hands
+from adapters.chat.discord.acting.executor import Executor
 from adapters.chat.discord.acting.private import PrivateMessages
 from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
@@ -50,7 +50,7 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.chat.ports import Bookmarks
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Inbox, Outbox
 from bot.core.moderators.ports import Desk
@@ -135,7 +135,7 @@ class DiscordChat:
         self._names = Names()
         warnings = Warnings(client=self.client, desk=desk, outbox=outbox, private=private, notices=notices, clock=clock)
         self._restoring = Restoring(client=self.client, clock=clock)
-        self._hands = Hands(
+        self._hands = Executor(
             client=self.client,
             cards=cards,
             complaints=complaints,
@@ -216,7 +216,7 @@ class DiscordChat:
         except (discord.DiscordException, OSError, TimeoutError) as error:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         await self._connection()
         return await self._posting.post(int(channel_id), edition, mark)
 

@@ -10,14 +10,14 @@ import structlog
 from telegram import Bot, CallbackQuery, Chat, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from adapters.chat.telegram.acting.executor import Hands
+from adapters.chat.telegram.acting.executor import Executor
 from adapters.chat.telegram.acting.notices import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import Answers
-from adapters.chat.telegram.moderators.cards import Cards
+from adapters.chat.telegram.moderators.cards import CardBoard
 from adapters.chat.telegram.moderators.commands import Commands
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.posting import Posting
@@ -35,7 +35,7 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, Kind, Message, Platform
 from bot.core.chat.ports import Bookmarks
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Inbox, Outbox
 from bot.core.moderators.ports import Desk
@@ -81,9 +81,11 @@ class TelegramChat:
         self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
-        self._cards = Cards(bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock)
+        self._cards = CardBoard(
+            bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock
+        )
         self._warnings = Warnings(bot=self._bot, limiter=limiter, outbox=outbox, desk=desk, clock=clock)
-        self._hands = Hands(
+        self._hands = Executor(
             bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, desk=desk, clock=clock,
             complain=self._cards.complain, warnings=self._warnings,
         )  # fmt: skip
@@ -269,7 +271,7 @@ class TelegramChat:
         except (BadRequest, Forbidden, ChatMigrated) as error:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         return await self._moves.follow(int(channel_id), partial(self._posting.post, edition=edition))
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from adapters.reports.pages import spreadsheet
 from adapters.reports.pages.words import Words
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.reporting.report import Report
 from bot.core.text.catalogue import Texts, texts
 
@@ -23,7 +23,7 @@ class ReportPages:
     def __init__(self, *, unmasked: bool = False) -> None:
         self._unmasked = unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
         from adapters.reports.pages.page import html, sections
         from adapters.reports.pages.picture import png
@@ -39,7 +39,7 @@ class ReportPages:
             contents["pdf"] = pdf(words, rows)
         contents["csv"] = spreadsheet.rows(words).encode("utf-8-sig")  # the mark by which spreadsheets know UTF-8
         title = words.say("report.picture_alt", **words.alternative)
-        return Edition(
+        return Post(
             text=" ".join(words.headline),
             picture=Attachment(name=f"{name}.png", content=png(words), description=title),
             files=tuple(

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from bot.core.reporting.figures import Deed, Entry
+from bot.core.reporting.figures import ActionRecord, Entry
 from bot.core.reporting.report import Report
 from bot.core.text.catalogue import Texts
 
@@ -12,7 +12,7 @@ class Names:
         self._figures = report.figures
         self._say = say
         self.are_masked = not unmasked
-        self._said: dict[tuple[Deed, ...], str] = {}  # thousands of incidents have the same few deeds
+        self._said: dict[tuple[ActionRecord, ...], str] = {}  # thousands of incidents have the same few deeds
 
     def member(self, author: str) -> str:
         if self.are_masked:

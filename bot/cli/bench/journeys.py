@@ -15,7 +15,7 @@ from bot.app.application import application
 from bot.cli.bench.shipped import shipped_messages
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import MOST_READ, Author, Message, MessageRef, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange
@@ -100,7 +100,7 @@ class Firehose:
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         return Done()
 
 

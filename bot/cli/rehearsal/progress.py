@@ -11,7 +11,7 @@ from bot.core.base.clock import Clock
 from bot.core.chat.message import Message, MessageRef
 from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Incident, Settlement
-from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.ports import Incidents
 from bot.core.moderation.ports import Inbox
 from bot.core.rules.policy import Decision
 
@@ -44,7 +44,7 @@ class Rehearsal:
     clock: Clock
     period: tuple[datetime, datetime] | None = None
     _inbox: Inbox | None = None
-    _incidents: IncidentLog | None = None
+    _incidents: Incidents | None = None
     _seen: set[int] = field(default_factory=set)  # hashes of refs: a transcript may be long
     _order: deque[Message] = field(default_factory=deque)
     _back: dict[MessageRef, Settlement | Incident | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Rehearsal:
     _began: float | None = None
     _ended: float = 0.0
 
-    def attach(self, inbox: Inbox, incidents: IncidentLog) -> None:
+    def attach(self, inbox: Inbox, incidents: Incidents) -> None:
         self._inbox, self._incidents = inbox, incidents
         self._began = self.clock.monotonic()
 

@@ -11,7 +11,7 @@ import typer
 from bot.cli.line import Line
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.reporting.periods import Period, Span, latest, parse
 from bot.core.text.catalogue import Texts
 
@@ -60,7 +60,7 @@ async def report(
     print(say("report.written", paths=", ".join(_write(edition, out))))
 
 
-def _write(edition: Edition, out: Path) -> list[str]:
+def _write(edition: Post, out: Path) -> list[str]:
     files = (edition.picture, *edition.files)
     out.mkdir(parents=True, exist_ok=True)
     for file in files:

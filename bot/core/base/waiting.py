@@ -18,13 +18,13 @@ Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
 
 
-class Bell:
+class Wakeup:
     """Wake-up or poll, whichever comes first: a ring that nobody hears is only a delay, never a loss."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self._rung.set()
 
     async def wait(self, at_most: float) -> None:

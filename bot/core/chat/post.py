@@ -13,7 +13,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edition:
+class Post:
     """A report as it is posted: three sentences, the picture that goes with them, and the files, the most useful
     first."""
 
@@ -24,12 +24,12 @@ class Edition:
     left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
     remark: str = ""  # one sentence for whoever asked for it: what could not be made here, and what to do
 
-    def fitting(self, most: int) -> "Edition":
+    def fitting(self, most: int) -> "Post":
         """Without the files of more than `most` bytes."""
         heavy = tuple(file for file in self.files if len(file.content) > most)
         return self._without(heavy)
 
-    def lighter(self) -> "Edition | None":
+    def lighter(self) -> "Post | None":
         """Without the file that is missed least of those that are left: the PDF, then the page, then any other."""
         for ending in (".pdf", ".html", ""):
             for file in self.files:
@@ -37,6 +37,6 @@ class Edition:
                     return self._without((file,))
         return None
 
-    def _without(self, files: tuple[Attachment, ...]) -> "Edition":
+    def _without(self, files: tuple[Attachment, ...]) -> "Post":
         kept = tuple(file for file in self.files if file not in files)
         return replace(self, files=kept, left_out=(*self.left_out, *(file.name for file in files)))

@@ -29,7 +29,7 @@ class Aside(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amendment:
+class AuditEntry:
     """One setting that was changed. `setting` is the field of `Community`, with the rule behind a dot for one of the
     thresholds; `before` and `after` are its values as text, empty where nothing was set."""
 
@@ -40,11 +40,11 @@ class Amendment:
     after: str
 
 
-def amendments(before: Community, after: Community, *, by: str, at: datetime) -> tuple[Amendment, ...]:
+def amendments(before: Community, after: Community, *, by: str, at: datetime) -> tuple[AuditEntry, ...]:
     """What differs, setting by setting."""
     old, new = _settings(before), _settings(after)
     return tuple(
-        Amendment(at=at, by=by, setting=name, before=old.get(name, ""), after=new.get(name, ""))
+        AuditEntry(at=at, by=by, setting=name, before=old.get(name, ""), after=new.get(name, ""))
         for name in sorted(old.keys() | new.keys())
         if old.get(name, "") != new.get(name, "")
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
-from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import AuditEntry, Outage
 
 
 class Changes(NamedTuple):
@@ -66,6 +66,6 @@ class Journal(Protocol):
         """Those that were going on at some moment in start <= t < end, whole, oldest first."""
         ...
 
-    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[Amendment]:
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[AuditEntry]:
         """Settings that a community changed in start <= t < end, oldest first."""
         ...

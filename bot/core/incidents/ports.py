@@ -14,7 +14,7 @@ from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
 
 
-class IncidentLog(Protocol):
+class Incidents(Protocol):
     """What was decided, for people to read."""
 
     async def between(

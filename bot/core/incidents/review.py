@@ -15,15 +15,15 @@ from bot.core.rules.actions import (
     Ban,
     CalledOff,
     Delete,
+    DeletePost,
     Done,
     Escalate,
     Gone,
     Kick,
-    Lift,
     Outcome,
     Restore,
-    Retract,
     Timeout,
+    Unsanction,
     Warn,
     Weight,
 )
@@ -100,7 +100,7 @@ class Step:
     @property
     def came_about(self) -> bool:
         """Whether things are now as it wants them."""
-        harmless = isinstance(self.action, Lift | Retract)
+        harmless = isinstance(self.action, Unsanction | DeletePost)
         return isinstance(self.outcome, Done) or (harmless and isinstance(self.outcome, Gone))
 
     @property
@@ -113,20 +113,22 @@ class Standing:
     """How things are, or should be: whether the message is taken away, and what its author is under."""
 
     hidden: bool = False
-    sanction: Action | None = None  # one that Lift undoes
+    sanction: Action | None = None  # one that Unsanction undoes
     restored: str = ""  # the receipt of what was posted in the message's place
 
     def after(self, action: Action, outcome: Outcome | None = None) -> "Standing":
         match action:
             case Restore():
                 return replace(self, hidden=False, restored=outcome.receipt if isinstance(outcome, Done) else "")
-            case Retract(receipt) if receipt == self.restored:
+            case DeletePost(receipt) if receipt == self.restored:
                 return replace(self, hidden=True, restored="")
-            case Lift():
+            case Unsanction():
                 return replace(self, sanction=None)
             case _ if action.undone_by is Restore:
                 return replace(self, hidden=True, restored="")
-            case _ if action.undone_by is Lift and (isinstance(action, Ban) or not isinstance(self.sanction, Ban)):
+            case _ if action.undone_by is Unsanction and (
+                isinstance(action, Ban) or not isinstance(self.sanction, Ban)
+            ):
                 return replace(self, sanction=action)
         return self
 
@@ -185,7 +187,7 @@ def consequences(
 
     def serves(action: Action) -> bool:
         match action:
-            case Lift():
+            case Unsanction():
                 return want.sanction is None
             case Restore():
                 return not want.hidden
@@ -193,7 +195,7 @@ def consequences(
                 return may_kick
             case Answer(accepted):
                 return accepted is is_wrong
-            case _ if action.undone_by is Lift:
+            case _ if action.undone_by is Unsanction:
                 return want.sanction == action
             case _ if action.undone_by is Restore:
                 return want.hidden
@@ -206,7 +208,7 @@ def consequences(
     then: list[Action] = []
     if done.hidden is not want.hidden:
         if want.hidden:
-            then.append(Retract(done.restored) if done.restored else Delete())
+            then.append(DeletePost(done.restored) if done.restored else Delete())
         else:
             then.append(Restore())
     then = [action for action in then if _is_next(action, kept, called)]
@@ -215,11 +217,11 @@ def consequences(
     if sanction and _is_next(sanction, kept, called):
         then.append(sanction)
     if is_wrong:
-        taken = {step.action.receipt for step in kept if isinstance(step.action, Retract)}
+        taken = {step.action.receipt for step in kept if isinstance(step.action, DeletePost)}
         then += [
-            Retract(step.outcome.receipt)
+            DeletePost(step.outcome.receipt)
             for step in kept
-            if step.action.undone_by is Retract and isinstance(step.outcome, Done)
+            if step.action.undone_by is DeletePost and isinstance(step.outcome, Done)
             if step.outcome.receipt and step.outcome.receipt not in taken
         ]
     if called is Call.ESCALATE:
@@ -233,12 +235,12 @@ def consequences(
 
 def _toward(want: Standing, done: Standing) -> Action:
     if want.sanction is None or (isinstance(done.sanction, Ban) and isinstance(want.sanction, Timeout)):
-        return Lift()
+        return Unsanction()
     return want.sanction
 
 
 def _is_about_member(action: Action) -> bool:
-    return isinstance(action, Lift) or action.undone_by is Lift
+    return isinstance(action, Unsanction) or action.undone_by is Unsanction
 
 
 def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool:
@@ -257,7 +259,7 @@ def _is_next(action: Action, steps: Sequence[Step], called: Call | None) -> bool
             for step in steps
             if isinstance(step.action, Restore)
             or step.action.undone_by is Restore
-            or (isinstance(step.action, Retract) and step.action.receipt in restored)
+            or (isinstance(step.action, DeletePost) and step.action.receipt in restored)
         ]
     if any(step.outcome is None for step in same):
         return False

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import IncidentLog, Reviews
+from bot.core.incidents.ports import Incidents, Reviews
 from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.core.rules.actions import Flag
 
@@ -23,10 +23,10 @@ class Reviewed:
 class Reviewer:
     """Who may press is the platform's to check, at every press."""
 
-    incidents: IncidentLog
+    incidents: Incidents
     reviews: Reviews
     clock: Clock
-    planned: Bell
+    planned: Wakeup
 
     async def call(
         self,
@@ -47,7 +47,7 @@ class Reviewer:
         )
         if earlier := await self.reviews.record(community, review, due=now):
             return Reviewed(incident=incident, earlier=earlier)
-        self.planned.ring()
+        self.planned.wake()
         return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
@@ -56,5 +56,5 @@ class Reviewer:
         appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
         is_first = await self.reviews.appeal(community, appeal, (Flag(),), due=now)
         if is_first:
-            self.planned.ring()
+            self.planned.wake()
         return is_first

@@ -10,7 +10,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
-from bot.core.base.waiting import Backoff, Bell, patiently
+from bot.core.base.waiting import Backoff, Wakeup, patiently
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import ActionExecutor, Outbox
@@ -40,7 +40,7 @@ class Enforcer:
     outbox: Outbox
     platforms: Mapping[Platform, ActionExecutor]
     clock: Clock
-    planned: Bell
+    planned: Wakeup
     under_way: UnderWay = field(default_factory=_shares)
     poll: float = 1.0  # seconds
     backoff: Backoff = AGAIN
@@ -92,7 +92,7 @@ class Enforcer:
             was_full = not self.under_way.room(lane)
             self.under_way.end(lane)
             if was_full or self._ending:
-                self.planned.ring()
+                self.planned.wake()
 
     async def _let_the_last_word_go_first(self, planned: PlannedAction) -> None:
         warning = self._last_words.get(planned.incident_id)

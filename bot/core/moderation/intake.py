@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import Message
 from bot.core.chat.ports import MessageSource
 from bot.core.moderation.ports import Inbox
@@ -12,7 +12,7 @@ Kept = Callable[[Sequence[Message], Sequence[bool]], Awaitable[None]]
 
 
 async def take_in(
-    platform: MessageSource, inbox: Inbox, clock: Clock, screening: Bell, on_kept: Kept | None = None
+    platform: MessageSource, inbox: Inbox, clock: Clock, screening: Wakeup, on_kept: Kept | None = None
 ) -> None:
     """Runs until the platform has no more messages; asking it for the next batch confirms the last."""
     async for messages in platform.messages():
@@ -21,6 +21,6 @@ async def take_in(
             return await inbox.keep(batch)
 
         new = await patiently(keep, clock)
-        screening.ring()
+        screening.wake()
         if on_kept:
             await on_kept(messages, new)

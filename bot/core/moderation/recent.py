@@ -17,7 +17,7 @@ Member = tuple[CommunityRef, str]  # and author
 Place = tuple[Member, str]  # and channel
 
 
-class Recollection:
+class RecentActivity:
     """Bounded by time and by number of members. Lost with the process: a flood that spans a restart counts anew."""
 
     def __init__(self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = 64) -> None:

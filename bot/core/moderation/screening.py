@@ -13,14 +13,14 @@ from bot.core.answers.bot import Bot
 from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
 from bot.core.base.errors import raised
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import Author, Kind, Message, MessageRef, as_read
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.ports import Inbox
-from bot.core.moderation.recent import Recollection
+from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.policy import Decision, Policy, decide, only_flagged, surrender
@@ -50,11 +50,11 @@ class Screener:
     queue: GuardQueue
     policy_of: Callable[[Message], Policy]
     clock: Clock
-    arrived: Bell
-    planned: Bell
+    arrived: Wakeup
+    planned: Wakeup
     bots: Bots
     meet: Meet | None = None
-    recollection: Recollection = field(default_factory=Recollection)
+    recollection: RecentActivity = field(default_factory=RecentActivity)
     streams: Streams = field(default_factory=Streams)
     decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
@@ -71,7 +71,7 @@ class Screener:
     _faulty: list[MessageRef] = field(default_factory=list)
     _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
     _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
-    _progress: Bell = field(default_factory=Bell)
+    _progress: Wakeup = field(default_factory=Wakeup)
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
         """Until cancelled; or, once `closing` is set, until nothing that was kept is left to do."""
@@ -185,7 +185,7 @@ class Screener:
                 return
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._aside.append(message.ref)
-                self._progress.ring()
+                self._progress.wake()
                 return
             if again and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
@@ -235,11 +235,11 @@ class Screener:
             error=raised(error),
         )
         self._faulty.append(ref)
-        self._progress.ring()
+        self._progress.wake()
 
     def _settle_soon(self, settlement: Settlement) -> None:
         self._decided.append(settlement)
-        self._progress.ring()
+        self._progress.wake()
 
     async def _settle_forever(self) -> None:
         while True:
@@ -254,7 +254,7 @@ class Screener:
                 await patiently(partial(self.inbox.fault, ref), self.clock)
             self._busy -= len(aside) + len(faulty)
             if faulty or (self._wants_room and (batch or aside)):
-                self.arrived.ring()
+                self.arrived.wake()
             if not (batch or aside or faulty):
                 await self._progress.wait(self.poll)
 
@@ -272,7 +272,7 @@ class Screener:
             return
         self._busy -= len(batch)
         if any(settlement.decision.actions for settlement in batch):
-            self.planned.ring()
+            self.planned.wake()
         for note in (self.bots.note, self.on_settled):
             try:
                 if note:

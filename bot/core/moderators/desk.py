@@ -6,18 +6,18 @@ from dataclasses import dataclass, field, replace
 from bot.core.answers.bot import Bot
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef, Message, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.ports import Incidents
 from bot.core.incidents.review import Call, History
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import exchange_of
-from bot.core.reporting.building import Editor
+from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
@@ -25,15 +25,15 @@ from bot.core.rules.policy import Decision, Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrontDesk:
+class CoreDesk:
     """The `Desk` of a running application."""
 
     policies: Policies
     reviewer: Reviewer
-    incidents: IncidentLog
+    incidents: Incidents
     queue: GuardQueue
     bots_seen: Bots
-    editor: Editor
+    editor: ReportBuilder
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
     decider: Decider = field(default_factory=Decider)
@@ -100,6 +100,6 @@ class FrontDesk:
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
-    ) -> Edition | None:
+    ) -> Post | None:
         edition = await self.editor.edition(community, period, unmasked=unmasked)
         return edition and replace(edition, text="\n".join(filter(None, (edition.text, edition.remark))))

@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.ports import MessageSource
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, History
@@ -90,7 +90,7 @@ class Desk(Protocol):
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
-    ) -> Edition | None:
+    ) -> Post | None:
         """A report on a community, made now, in its language: of last week, or of the period of that name
         (`Period.name`); None where there is no such period. `unmasked`: with members' names, for moderators only."""
         ...

@@ -23,7 +23,7 @@ class FlowFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
+class HealthSnapshot:
     """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open."""
 
     guard: GuardVersion
@@ -35,16 +35,16 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VitalSigns:
-    """The `Vitals` of a running application. `settled` and `done` are told what has happened."""
+class HealthMonitor:
+    """The `HealthSource` of a running application. `settled` and `done` are told what has happened."""
 
     queue: GuardQueue
     inbox: Inbox
     replicas: Callable[[], Sequence[ReplicaFigures]] = tuple
     flow: FlowFigures = field(default_factory=FlowFigures)
 
-    def pulse(self) -> Pulse:
-        return Pulse(
+    def health(self) -> HealthSnapshot:
+        return HealthSnapshot(
             guard=self.queue.guard.version,
             guard_is_away=self.queue.is_away,
             has_room=self.queue.room > 0,

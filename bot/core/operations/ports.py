@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.operations.health import Pulse
+from bot.core.operations.health import HealthSnapshot
 from bot.core.operations.keys import ApiKey
 
 
@@ -30,10 +30,10 @@ class ApiKeys(Protocol):
         ...
 
 
-class Vitals(Protocol):
+class HealthSource(Protocol):
     """How the application is doing, for health checks and metrics."""
 
-    def pulse(self) -> Pulse: ...
+    def health(self) -> HealthSnapshot: ...
 
     async def waiting(self) -> int:
         """See `Inbox.waiting`: asks the database."""

@@ -9,13 +9,13 @@ from functools import partial
 
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.policies import Policies
-from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.ports import Incidents
 from bot.core.moderation.ports import Inbox
 from bot.core.reporting.digest import Digest, summarise
 from bot.core.reporting.periods import Period, Span, latest, parse
-from bot.core.reporting.ports import Chronicle, ReportPress
+from bot.core.reporting.ports import ReportQueries, ReportRenderer
 from bot.core.reporting.report import EARLIER, Report, compose
 
 AT_ONCE = 32  # reports that are being drawn or wait for it
@@ -24,7 +24,7 @@ AT_ONCE = 32  # reports that are being drawn or wait for it
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
     inbox: Inbox
-    incidents: IncidentLog
+    incidents: Incidents
 
     async def digest(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Digest:
         """What was kept and decided in start <= t < end."""
@@ -37,13 +37,13 @@ class Reporter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Editor:
+class ReportBuilder:
     """Makes reports as communities read them. `press` opens a press that shows members' names (`unmasked=True`) or
     hides them."""
 
-    chronicle: Chronicle
+    chronicle: ReportQueries
     policies: Policies
-    press: Callable[..., ReportPress]
+    press: Callable[..., ReportRenderer]
     clock: Clock
     #: Of its own: the loop's threads look up addresses, and must not all wait for drawings.
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report"))
@@ -55,7 +55,7 @@ class Editor:
         *,
         unmasked: bool = False,
         with_pdf: bool = True,
-    ) -> Edition | None:
+    ) -> Post | None:
         """See `Desk.report`."""
         policy = self.policies.of_community(community)
         try:
@@ -69,7 +69,7 @@ class Editor:
         return replace(edition, language=policy.language)
 
 
-async def report_on(chronicle: Chronicle, community: CommunityRef, name: str, period: Period) -> Report:
+async def report_on(chronicle: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:
     """A community's period beside the ones before it."""
     figures = await chronicle.figures(community, period.start, period.end)
     earlier = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.answers.counting import PairCounts
-from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import ACTIONS, Done, Gone
@@ -19,13 +19,13 @@ from bot.core.rules.actions import ACTIONS, Done, Gone
 LONGEST_EXAMPLE = 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
-FELT = frozenset(action.kind for action in ACTIONS if action.felt)
+USER_VISIBLE = frozenset(action.kind for action in ACTIONS if action.felt)
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ActionRecord:
     """An action and its state: an outcome's kind, or "planned" or "started"; `reason` is why it was refused."""
 
     kind: str
@@ -38,7 +38,7 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ReviewOutcome:
     """The call that closed an incident's review."""
 
     call: Call
@@ -79,16 +79,16 @@ class Entry:
     categories: tuple[str, ...] = ()
     unscreened: bool = False
     late: bool = False  # judged too late to sanction anybody
-    deeds: tuple[Deed, ...] = ()
+    deeds: tuple[ActionRecord, ...] = ()
     withheld: tuple[str, ...] = ()  # kinds of actions that were held back
     policy: str = ""
-    ruling: Ruling | None = None
+    ruling: ReviewOutcome | None = None
     answer: Answer | None = None  # where a bot's answer was judged
     appealed: bool = False  # its author objected
 
     @property
     def is_acted(self) -> bool:
-        return any(deed.is_done and deed.kind in FELT for deed in self.deeds)
+        return any(deed.is_done and deed.kind in USER_VISIBLE for deed in self.deeds)
 
     @property
     def is_overturned(self) -> bool:
@@ -146,7 +146,7 @@ class Figures:
     entries: tuple[Entry, ...] = ()  # oldest first; those of shadow rules included
     backlog: Backlog = field(default_factory=Backlog)
     outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
-    amendments: tuple[Amendment, ...] = ()
+    amendments: tuple[AuditEntry, ...] = ()
 
     @property
     def live(self) -> tuple[Entry, ...]:

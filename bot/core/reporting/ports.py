@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.figures import Figures, Totals
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Outcome
 
 
-class Chronicle(Protocol):
+class ReportQueries(Protocol):
     """The record, boiled down for reports. Messages count by when they were sent, incidents by when they were
     decided, in start <= t < end; both instants lie on a quarter hour."""
 
@@ -67,15 +67,15 @@ class Deliveries(Protocol):
         ...
 
 
-class ReportPress(Protocol):
+class ReportRenderer(Protocol):
     """Makes of a report what people see."""
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Edition:
+    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         """Takes seconds, and is best called in a thread. Broken: a library is missing."""
         ...
 
 
-class Timetable(Protocol):
+class AlarmClock(Protocol):
     """Alarm clocks of this process, one a community: they only wake, and are gone with it."""
 
     async def arm(self, alarms: Mapping[CommunityRef, datetime | None]) -> None:
@@ -90,7 +90,7 @@ class Timetable(Protocol):
 class Poster(Protocol):
     """Where reports are posted."""
 
-    async def publish(self, channel_id: str, edition: Edition, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
         """Post a report: its text, its picture, and as many of its files as the platform takes. `mark` (at most 25
         characters) names this very post: a platform that knows it posted the same mark shortly before does not post
         it again. Done with a receipt, Gone where the channel is no more, Refused where it may not be written to."""

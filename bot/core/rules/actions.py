@@ -49,7 +49,7 @@ class Declared:
     weight: ClassVar[Weight]
     counted: ClassVar[Counted | None]
     right: ClassVar[Right | None]
-    undone_by: ClassVar["type[Restore | Lift | Retract] | None"]
+    undone_by: ClassVar["type[Restore | Unsanction | DeletePost] | None"]
     by_rules: ClassVar[bool]
     repeatable: ClassVar[bool]
     protects: ClassVar[bool]
@@ -64,7 +64,7 @@ class Declared:
         weight: Weight,
         counted: Counted | None = None,
         right: Right | None = None,
-        undone_by: "type[Restore | Lift | Retract] | None" = None,
+        undone_by: "type[Restore | Unsanction | DeletePost] | None" = None,
         by_rules: bool = False,
         repeatable: bool = True,
         protects: bool = False,
@@ -80,12 +80,12 @@ class Restore(Declared, kind="restore", weight=Weight.MESSAGE, repeatable=False)
 
 
 @dataclass(frozen=True)
-class Lift(Declared, kind="lift", weight=Weight.MEMBER):
+class Unsanction(Declared, kind="lift", weight=Weight.MEMBER):
     """Undo a Timeout or a Ban."""
 
 
 @dataclass(frozen=True)
-class Retract(Declared, kind="retract", weight=Weight.MODERATORS):
+class DeletePost(Declared, kind="retract", weight=Weight.MODERATORS):
     """Take away a notice of our own again. `receipt` is what Done said when it was posted."""
 
     receipt: str
@@ -108,7 +108,7 @@ class Warn(
 
 @dataclass(frozen=True)
 class Ban(
-    Declared, kind="ban", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.BAN, undone_by=Lift,
+    Declared, kind="ban", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.BAN, undone_by=Unsanction,
     by_rules=True,
 ):  # fmt: skip
     """Put the author out for good."""
@@ -121,7 +121,7 @@ class Kick(Declared, kind="kick", weight=Weight.MEMBER, counted=Counted.SANCTION
 
 @dataclass(frozen=True)
 class Timeout(
-    Declared, kind="timeout", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.MUTE, undone_by=Lift,
+    Declared, kind="timeout", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.MUTE, undone_by=Unsanction,
     by_rules=True,
 ):  # fmt: skip
     """Silence the author for a while."""
@@ -140,13 +140,13 @@ class Flag(Declared, kind="flag", weight=Weight.MODERATORS, counted=Counted.FLAG
 
 
 @dataclass(frozen=True)
-class Notice(Declared, kind="notice", weight=Weight.MESSAGE, undone_by=Retract, by_rules=True, repeatable=False):
+class Notice(Declared, kind="notice", weight=Weight.MESSAGE, undone_by=DeletePost, by_rules=True, repeatable=False):
     """Say the rule's reason in the channel, for everybody and to nobody: in place of what was deleted, or as a
     gentle word."""
 
 
 @dataclass(frozen=True)
-class TellOwner(Declared, kind="tell_owner", weight=Weight.MESSAGE, by_rules=True, repeatable=False):
+class NotifyOwner(Declared, kind="tell_owner", weight=Weight.MESSAGE, by_rules=True, repeatable=False):
     """Tell whoever runs the bot that wrote the message. `channel` is where they read; the policy knows it."""
 
     channel: str = ""
@@ -162,7 +162,19 @@ class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
 #: In the order in which they are done: first what protects; a word to the author while they can be reached; then who
 #: else is to know; last what people and time ask for.
 Action: TypeAlias = (
-    Delete | Warn | Ban | Kick | Timeout | Escalate | Flag | Notice | TellOwner | Restore | Lift | Retract | Answer
+    Delete
+    | Warn
+    | Ban
+    | Kick
+    | Timeout
+    | Escalate
+    | Flag
+    | Notice
+    | NotifyOwner
+    | Restore
+    | Unsanction
+    | DeletePost
+    | Answer
 )
 ACTIONS: tuple[type[Action], ...] = get_args(Action)
 RULE_ACTIONS = tuple(action for action in ACTIONS if action.by_rules)

@@ -10,19 +10,19 @@ from typing import NamedTuple
 from bot.core.answers.bot import Bot, is_answer
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, Screening, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Flag, TellOwner, Timeout, Weight
+from bot.core.rules.actions import ACTIONS, Action, Flag, NotifyOwner, Timeout, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     ByBot,
     ByStaff,
     Condition,
+    Explanation,
     IsUnscreened,
     Offences,
     Pair,
     Past,
     Situation,
     Sought,
-    Why,
     Words,
 )
 
@@ -148,7 +148,7 @@ class Finding(NamedTuple):
 
     rule: str
     matched: bool
-    why: Why
+    why: Explanation
     mode: Mode = Mode.LIVE
 
 
@@ -163,7 +163,7 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     actions: tuple[Action, ...] = ()
     withheld: tuple[Action, ...] = ()
-    restraints: tuple[Why, ...] = ()
+    restraints: tuple[Explanation, ...] = ()
     rule: str | None = None  # the first live rule that matched
     reason: Reason | None = None  # that rule's reason
     thresholds: Mapping[str, float] = field(default_factory=dict)  # of the rules that matched
@@ -239,7 +239,7 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     ]
     owner = policy.bot_owners.get(message.author.id)
     asked = [(rule, action) for rule in live for action in _addressed(_outside_cooldown(rule, situation, at), owner)]
-    guess = Why("guessed_pair") if answer and message.pairing is Pairing.GUESSED else None
+    guess = Explanation("guessed_pair") if answer and message.pairing is Pairing.GUESSED else None
     sure = _strongest(action for rule, action in asked if not (guess and rule.relies_on_a_verdict))
     wanted = _strongest(action for _, action in asked)
     restraints = tuple(_restraints(message, screening, policy, situation.late))
@@ -274,7 +274,7 @@ def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:
         message=message,
         screening=why,
         policy_version=policy.version,
-        findings=(Finding(name, True, Why("unscreened", {"reason": why.reason})),),
+        findings=(Finding(name, True, Explanation("unscreened", {"reason": why.reason})),),
         actions=(Flag(),),
         rule=name,
         language=policy.language,
@@ -290,55 +290,57 @@ def only_flagged(decision: Decision) -> Decision:
         decision,
         actions=(Flag(),),
         withheld=(*withheld, *decision.withheld),
-        restraints=(*decision.restraints, Why("second_look")),
+        restraints=(*decision.restraints, Explanation("second_look")),
     )
 
 
-def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) -> Why | None:
+def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) -> Explanation | None:
     """Why no rule applies to this message at all, or None. A bot's answer to somebody is looked at whatever roles the
     bot was given; its account is safe all the same. `staff`: asked for a rule that is about staff."""
     if message.author.myself:
-        return Why("myself")
+        return Explanation("myself")
     if message.author.is_staff and not staff and not (answer and message.pairing):
-        return Why("staff")
+        return Explanation("staff")
     if not staff and (role := _first(policy.exempt_roles & message.author.roles)):
-        return Why("exempt_role", {"role": role})
+        return Explanation("exempt_role", {"role": role})
     if channel := _first(policy.exempt_channels & message.places):
-        return Why("exempt_channel", {"channel": channel})
+        return Explanation("exempt_channel", {"channel": channel})
     return None
 
 
 def _examine(rule: Rule, situation: Situation) -> Finding:
     message = situation.message
     if rule.exempt_roles and (role := _first(rule.exempt_roles & message.author.roles)):
-        return Finding(rule.name, False, Why("exempt_role", {"role": role}), rule.mode)
+        return Finding(rule.name, False, Explanation("exempt_role", {"role": role}), rule.mode)
     if rule.exempt_channels and (channel := _first(rule.exempt_channels & message.places)):
-        return Finding(rule.name, False, Why("exempt_channel", {"channel": channel}), rule.mode)
-    first: Why | None = None
+        return Finding(rule.name, False, Explanation("exempt_channel", {"channel": channel}), rule.mode)
+    first: Explanation | None = None
     for condition in rule.when:
         holds, why = condition.check(situation)
         if not holds:
             return Finding(rule.name, False, why, rule.mode)
         first = first or why
-    return Finding(rule.name, True, first or Why("always"), rule.mode)
+    return Finding(rule.name, True, first or Explanation("always"), rule.mode)
 
 
-def _restraints(message: Message, screening: Screening, policy: Policy, late: bool) -> Iterable[tuple[Why, Weight]]:
+def _restraints(
+    message: Message, screening: Screening, policy: Policy, late: bool
+) -> Iterable[tuple[Explanation, Weight]]:
     """What holds the bot back, with the heaviest action that is still allowed."""
     if policy.mode is Watch.WATCH:
-        yield Why("watch_only"), Weight.MODERATORS
+        yield Explanation("watch_only"), Weight.MODERATORS
     if isinstance(screening, Unscreened):
-        yield Why("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
+        yield Explanation("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
     if late:
-        yield Why("late"), Weight.MESSAGE
+        yield Explanation("late"), Weight.MESSAGE
     if message.author.is_staff and not message.pairing:
-        yield Why("staff"), Weight.MODERATORS
+        yield Explanation("staff"), Weight.MODERATORS
     if message.author.bot:
-        yield Why("a_bot"), Weight.MESSAGE
+        yield Explanation("a_bot"), Weight.MESSAGE
     elif message.author.no_account:
-        yield Why("no_account"), Weight.MESSAGE
+        yield Explanation("no_account"), Weight.MESSAGE
     if message.author.unmet:
-        yield Why("unmet"), Weight.MODERATORS  # it may be staff, or whoever a rule exempts
+        yield Explanation("unmet"), Weight.MODERATORS  # it may be staff, or whoever a rule exempts
 
 
 def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
@@ -351,10 +353,10 @@ def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[A
 def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:
     """With the bot's owner found; where nobody knows who that is, nobody is told."""
     for action in actions:
-        if not isinstance(action, TellOwner):
+        if not isinstance(action, NotifyOwner):
             yield action
         elif owner:
-            yield TellOwner(owner)
+            yield NotifyOwner(owner)
 
 
 def _strongest(actions: Iterable[Action]) -> tuple[Action, ...]:

@@ -19,7 +19,7 @@ from bot.core.chat.links import link_to
 from bot.core.chat.message import Author, Message, MessageRef, Platform
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, Exchange
 from bot.core.incidents.card import masked
-from bot.core.moderation.recent import Recollection
+from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides, Situation, Text
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
@@ -67,7 +67,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,
     "readings": readings,
     "views": views,
-    "memory of repeats": lambda text: Recollection().hear(message(text)),
+    "memory of repeats": lambda text: RecentActivity().hear(message(text)),
     "mask": masked,
     "kind of link": link_to,
     "link": holds(Link()),

@@ -27,7 +27,7 @@ WAITING = {
     "adapters/chat/discord/receiving/catching_up.py:CatchingUp": "where each channel was left, and reading on",
     "adapters/chat/telegram/connection.py:TelegramChat": _CONNECTION,
     "adapters/chat/telegram/moderators/cards.py": _CARDS,
-    "adapters/chat/telegram/moderators/cards.py:Cards": _CARDS,
+    "adapters/chat/telegram/moderators/cards.py:CardBoard": _CARDS,
     "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",

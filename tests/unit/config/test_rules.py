@@ -10,7 +10,7 @@ from bot.config import RuleSettings
 from bot.config.conditions import When
 from bot.core.chat.message import Pairing
 from bot.core.guarding.verdict import Task
-from bot.core.rules.actions import RULE_ACTIONS, Delete, TellOwner, Timeout
+from bot.core.rules.actions import RULE_ACTIONS, Delete, NotifyOwner, Timeout
 from bot.core.rules.conditions import (
     CONDITIONS,
     ByBot,
@@ -99,7 +99,7 @@ def test_an_action_is_its_kind_and_what_it_must_be_given() -> None:
         rule = {"name": "x", "when": {"edited": True}, "then": list(written)}
         return RuleSettings.model_validate(rule).rule().then
 
-    assert then("delete", "tell_owner", "timeout 10m") == (Delete(), TellOwner(), Timeout(timedelta(minutes=10)))
+    assert then("delete", "tell_owner", "timeout 10m") == (Delete(), NotifyOwner(), Timeout(timedelta(minutes=10)))
     plain = [action.kind for action in RULE_ACTIONS if action is not Timeout]
     assert [type(action) for action in then(*plain)] == [one for one in RULE_ACTIONS if one is not Timeout]
     for odd in ("timeout", "timeout soon", "delete 10m", "restore", "", 5):

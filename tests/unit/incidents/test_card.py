@@ -17,11 +17,11 @@ from bot.core.rules.actions import (
     Done,
     Escalate,
     Flag,
-    Lift,
     Outcome,
     Refused,
     Restore,
     Timeout,
+    Unsanction,
 )
 from bot.core.text.catalogue import texts
 from bot.wording.cards import card_of
@@ -90,7 +90,7 @@ def test_a_closed_card_offers_what_may_be_needed_next() -> None:
     assert offered(incident((Delete(), Done()), review=right)) == {Button.WRONG, Button.TIMEOUT, Button.BAN}
     assert offered(incident((Delete(), Done()), silenced, review=timeout)) == {Button.WRONG, Button.BAN, Button.LIFT}
     assert offered(incident((Delete(), Done()), banned, review=ban)) == {Button.WRONG, Button.LIFT}
-    lifted = incident((Delete(), Done()), banned, (Lift(), Done()), (Restore(), Done("1")), review=wrong)
+    lifted = incident((Delete(), Done()), banned, (Unsanction(), Done()), (Restore(), Done("1")), review=wrong)
     assert offered(lifted) == {Button.RIGHT}
 
 

@@ -15,17 +15,17 @@ from bot.core.rules.actions import (
     Ban,
     CalledOff,
     Delete,
+    DeletePost,
     Done,
     Escalate,
     Flag,
     Kick,
-    Lift,
     Notice,
     Outcome,
     Refused,
     Restore,
-    Retract,
     Timeout,
+    Unsanction,
     Warn,
 )
 from tests.builders import NOW
@@ -79,14 +79,14 @@ class Place:
                 self.posted.append(f"r{place}")
                 self.stands = self.stands or isinstance(action, Restore)
                 return Done(f"r{place}")
-            case Retract(receipt):
+            case DeletePost(receipt):
                 self.posted.remove(receipt)
                 self.stands = self.stands and not isinstance(self.steps[int(receipt[1:])].action, Restore)
             case Timeout() if self.under != Ban():
                 self.under = action
             case Ban():
                 self.under = action
-            case Lift():
+            case Unsanction():
                 self.under = None
         return Done()
 
@@ -174,7 +174,7 @@ def test_who_accepts_an_appeal_after_a_ban_undoes_it() -> None:
     place.come_to_rest()
     place.appealed = True
     place.call(Call.WRONG)
-    assert performed(place)[-3:] == [Restore(), Lift(), Answer(accepted=True)]
+    assert performed(place)[-3:] == [Restore(), Unsanction(), Answer(accepted=True)]
     assert place.stands and place.under is None
 
 
@@ -192,7 +192,7 @@ def test_an_appeal_that_is_turned_down_changes_nothing_and_is_answered_once() ->
 def test_a_notice_that_still_stands_does_not_keep_a_message_from_being_restored() -> None:
     """It takes itself away after half a minute; nobody waits for that."""
     told = Step(action=Warn(), outcome=Done("notice"), begun=True, decided=True)
-    steps = [Step(action=Delete(), outcome=Done(), begun=True, decided=True), told, Step(action=Retract("notice"))]
+    steps = [Step(action=Delete(), outcome=Done(), begun=True, decided=True), told, Step(action=DeletePost("notice"))]
     assert consequences([Call.WRONG], steps, called=Call.WRONG).then == (Restore(),)
     assert consequences([Call.WRONG], steps).then == (Restore(),)
 
@@ -203,7 +203,7 @@ def test_what_was_wrongly_called_wrong_is_done_again() -> None:
     place.call(Call.WRONG)
     place.come_to_rest()
     place.call(Call.RIGHT)
-    assert performed(place) == [Delete(), LONG, Restore(), Lift(), Retract("r2"), LONG]
+    assert performed(place) == [Delete(), LONG, Restore(), Unsanction(), DeletePost("r2"), LONG]
     assert not place.stands and place.under == LONG
 
 
@@ -212,8 +212,8 @@ def test_a_ban_becomes_a_timeout_step_by_step() -> None:
     place.call(Call.BAN)
     place.come_to_rest()
     place.call(Call.TIMEOUT)
-    assert [step.action for step in place.steps if step.outcome is None] == [Warn(), Lift()]
-    assert performed(place)[-3:] == [Warn(), Lift(), Timeout(TIMEOUT)]
+    assert [step.action for step in place.steps if step.outcome is None] == [Warn(), Unsanction()]
+    assert performed(place)[-3:] == [Warn(), Unsanction(), Timeout(TIMEOUT)]
 
 
 def test_lifting_leaves_the_message_as_it_is() -> None:
@@ -221,7 +221,7 @@ def test_lifting_leaves_the_message_as_it_is() -> None:
     place.call(Call.TIMEOUT)
     place.come_to_rest()
     place.call(Call.LIFT)
-    assert performed(place)[-1] == Lift()
+    assert performed(place)[-1] == Unsanction()
     assert not place.stands and place.under is None
 
 

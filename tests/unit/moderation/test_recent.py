@@ -2,7 +2,7 @@
 
 from bot.core.chat.message import Platform
 from bot.core.incidents.incident import Trace
-from bot.core.moderation.recent import Recollection
+from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.actions import Delete
 from bot.core.rules.policy import Policy
 from tests.builders import NOW, decision, home, later, message
@@ -11,7 +11,7 @@ RULES = Policy(rules=())
 
 
 def test_a_member_of_another_platform_is_somebody_else_even_where_all_ids_are_the_same() -> None:
-    memory = Recollection()
+    memory = RecentActivity()
     here, there = (
         message("1", community="7", platform=platform, author="9") for platform in (Platform.DISCORD, Platform.TELEGRAM)
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.core.incidents.review import Call
-from bot.core.reporting.figures import Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.core.reporting.figures import ActionRecord, Backlog, Entry, Figures, ReviewOutcome, Totals
 from bot.core.reporting.headline import headline
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
@@ -26,9 +26,9 @@ def entry(
         rule="abuse",
         score=score,
         bar=0.8,
-        deeds=(Deed("delete", state, "no right" if state == "refused" else ""),),
+        deeds=(ActionRecord("delete", state, "no right" if state == "refused" else ""),),
         appealed=appealed,
-        ruling=Ruling(call, "하늘", at + timedelta(minutes=number)) if call else None,
+        ruling=ReviewOutcome(call, "하늘", at + timedelta(minutes=number)) if call else None,
     )
 
 

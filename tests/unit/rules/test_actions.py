@@ -5,7 +5,18 @@ import pytest
 from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.discord.moderators.commands import needed
 from bot.core.incidents.review import Call, Step, consequences
-from bot.core.rules.actions import ACTIONS, Action, CalledOff, Declared, Done, Lift, Restore, Retract, Warn, Weight
+from bot.core.rules.actions import (
+    ACTIONS,
+    Action,
+    CalledOff,
+    Declared,
+    DeletePost,
+    Done,
+    Restore,
+    Unsanction,
+    Warn,
+    Weight,
+)
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import some
 
@@ -22,7 +33,7 @@ def test_what_declares_itself_an_action_is_one() -> None:
 def test_people_can_read_what_is_done(action: type[Action], language: str) -> None:
     say = texts(language)
     assert f"action.{action.kind}" in say
-    if (action.felt and action is not Warn) or action in (Restore, Lift):
+    if (action.felt and action is not Warn) or action in (Restore, Unsanction):
         assert f"done.{action.kind}" in say
 
 
@@ -36,8 +47,8 @@ def test_what_a_rule_did_by_mistake_is_undone_as_it_says(action: Action) -> None
     done = Step(action=action, outcome=Done("7/8"), decided=True)
     undone = [type(step) for step in consequences([Call.WRONG], [done], called=Call.WRONG).then]
     assert undone == ([action.undone_by] if action.undone_by else [])
-    if action.undone_by is Retract:
-        assert consequences([Call.WRONG], [done], called=Call.WRONG).then == (Retract("7/8"),)
+    if action.undone_by is DeletePost:
+        assert consequences([Call.WRONG], [done], called=Call.WRONG).then == (DeletePost("7/8"),)
 
 
 @pytest.mark.parametrize("action", [action for action in EVERY if action.by_rules])

@@ -9,7 +9,7 @@ import pytest
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import TOO_SLOW, Task, Unscreened, Verdict
 from bot.core.rules.actions import Delete
-from bot.core.rules.conditions import Check, Condition, Past, Rank, Situation, Sought, Text, Why, Words
+from bot.core.rules.conditions import Check, Condition, Explanation, Past, Rank, Situation, Sought, Text, Words
 from bot.core.rules.decider import LONG, Decider
 from bot.core.rules.policy import Decision, Policy, Reason, Rule
 from tests.builders import GUARD, NOW, message
@@ -28,7 +28,7 @@ class Watching(Condition, key="watching", rank=Rank.WHAT):
     def check(self, situation: Situation) -> Check:
         self.asked.append((situation.message.community_id, threading.get_ident()))
         assert self.may_go_on.wait(30)
-        return True, Why("always")
+        return True, Explanation("always")
 
     async def was_asked(self, times: int) -> None:
         await until(lambda: len(self.asked) >= times)

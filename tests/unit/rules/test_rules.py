@@ -21,7 +21,7 @@ from bot.core.rules.actions import (
     Flag,
     Kick,
     Notice,
-    TellOwner,
+    NotifyOwner,
     Timeout,
     Warn,
     Weight,
@@ -32,6 +32,7 @@ from bot.core.rules.conditions import (
     Category,
     Channel,
     Condition,
+    Explanation,
     Filtered,
     IsUnscreened,
     Link,
@@ -48,7 +49,6 @@ from bot.core.rules.conditions import (
     Score,
     Sought,
     Text,
-    Why,
     Words,
 )
 from bot.core.rules.conditions.searching import readings_of
@@ -430,17 +430,17 @@ def test_how_harmful_a_prompt_is_says_nothing_against_the_bot_that_was_asked() -
 @pytest.mark.parametrize("pairing", [None, *Pairing])
 def test_on_a_guess_alone_nothing_but_a_look(pairing: Pairing | None) -> None:
     harmful = Rule(
-        name="harmful", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(Delete(), Notice(), TellOwner(), Escalate()),
+        name="harmful", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(Delete(), Notice(), NotifyOwner(), Escalate()),
         reason=REASON,
     )  # fmt: skip
     policy = Policy(rules=(harmful,), bot_owners={BOT_SAID.author.id: "owners"})
     decision = decide(replace(BOT_SAID, pairing=pairing), pair_scores(response_harm=0.99), policy, at=NOW)
     if pairing is Pairing.GUESSED:
         assert decision.actions == (Escalate(), Flag())
-        assert decision.withheld == (Delete(), Notice(), TellOwner("owners"))
-        assert Why("guessed_pair") in decision.restraints
+        assert decision.withheld == (Delete(), Notice(), NotifyOwner("owners"))
+        assert Explanation("guessed_pair") in decision.restraints
     else:
-        assert decision.actions == (Delete(), Escalate(), Notice(), TellOwner("owners"))
+        assert decision.actions == (Delete(), Escalate(), Notice(), NotifyOwner("owners"))
 
 
 def test_what_the_text_itself_says_is_no_guess() -> None:
@@ -457,7 +457,7 @@ def test_certainty_may_be_asked_for() -> None:
 
 
 def test_nobody_is_told_where_no_owner_is_known() -> None:
-    rule = Rule(name="r", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(TellOwner(), Flag()), reason=REASON)
+    rule = Rule(name="r", when=(Pair(is_=PairIs.HARMFUL_ANSWER),), then=(NotifyOwner(), Flag()), reason=REASON)
     assert decide(BOT_SAID, pair_scores(response_harm=0.9), Policy(rules=(rule,)), at=NOW).actions == (Flag(),)
 
 
@@ -512,6 +512,6 @@ def test_a_rule_about_staff_never_sanctions_them() -> None:
     said = replace(built("1", "말"), author=Author(id="1", roles=frozenset({"owner"})))
     found = decide(said, verdict(), Policy(rules=(hard,)), at=NOW)
     assert found.actions == (Flag(),)
-    assert found.withheld == (Delete(), Warn(), Ban()) and found.restraints == (Why("staff"),)
+    assert found.withheld == (Delete(), Warn(), Ban()) and found.restraints == (Explanation("staff"),)
     room = Policy(rules=(hard,), exempt_channels=frozenset({said.ref.channel_id}))
     assert not decide(said, verdict(), room, at=NOW).is_incident

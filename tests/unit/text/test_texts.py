@@ -39,7 +39,7 @@ def test_korean_is_korean() -> None:
 def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
     rules = Path(__file__).parents[3] / "bot" / "core" / "rules"
     sources = "".join(path.read_text("utf-8") for path in rules.rglob("*.py"))
-    codes = re.findall(r'Why\(\s*"(\w+)"|else "(\w+)"', sources)
+    codes = re.findall(r'Explanation\(\s*"(\w+)"|else "(\w+)"', sources)
     found = {code for pair in codes for code in pair if code}
     assert len(found) > 25
     for code in found:

@@ -25,19 +25,19 @@ from bot.core.rules.actions import (
     Answer,
     Ban,
     Delete,
+    DeletePost,
     Done,
     Escalate,
     Flag,
     Gone,
     Kick,
-    Lift,
     Notice,
+    NotifyOwner,
     Outcome,
     Refused,
     Restore,
-    Retract,
-    TellOwner,
     Timeout,
+    Unsanction,
     Warn,
 )
 from bot.core.text.catalogue import Texts, texts
@@ -59,7 +59,7 @@ class Cards(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Hands:
+class Executor:
     """Everything that the bot does to messages and members."""
 
     client: discord.Client
@@ -107,17 +107,17 @@ class Hands:
                 return await self._restore(planned, say)
             case Warn():
                 return await self.warnings.warn(planned, say)
-            case Timeout() | Kick() | Ban() | Lift():
+            case Timeout() | Kick() | Ban() | Unsanction():
                 with self.members.taken(int(planned.message.community_id)):
                     return await self._sanction(planned, action, say)
             case Notice():
                 said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
-            case TellOwner(channel):
+            case NotifyOwner(channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
             case Answer(accepted):
                 return await self._answer(planned, accepted, say)
-            case Retract(receipt):
+            case DeletePost(receipt):
                 return await self._retract(receipt, audit_reason(planned, say), say)
             case _:
                 assert_never(action)
@@ -183,7 +183,7 @@ class Hands:
 
     # ---- the member -------------------------------------------------------------------------------------------------
 
-    async def _sanction(self, planned: PlannedAction, action: Timeout | Kick | Ban | Lift, say: Texts) -> Outcome:
+    async def _sanction(self, planned: PlannedAction, action: Timeout | Kick | Ban | Unsanction, say: Texts) -> Outcome:
         reason, http = audit_reason(planned, say), self.client.http
         guild_id, user_id = int(planned.message.community_id), planned.message.author.id
         match action:
@@ -198,7 +198,7 @@ class Hands:
                 seconds = int(BAN_DELETES.total_seconds())
                 away = http.ban(user_id, guild_id, delete_message_seconds=seconds, reason=reason)
                 return await outcome_of(_without_receipt(away), say, needs="ban_members")
-            case Lift():
+            case Unsanction():
                 return await self._lift(guild_id, int(user_id), reason, say)
             case _:
                 assert_never(action)

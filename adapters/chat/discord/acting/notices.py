@@ -16,11 +16,11 @@ from bot.core.rules.actions import (
     Answer,
     CalledOff,
     Gone,
-    Lift,
     Outcome,
     Refused,
     Restore,
     Timeout,
+    Unsanction,
     Warn,
 )
 from bot.core.text.catalogue import Texts
@@ -73,7 +73,7 @@ def what(message: Message, say: Texts) -> str:
 
 def _is_felt(action: Action) -> bool:
     """By whoever reads the notice: that is the warning itself."""
-    return (action.felt and not isinstance(action, Warn)) or isinstance(action, Restore | Lift)
+    return (action.felt and not isinstance(action, Warn)) or isinstance(action, Restore | Unsanction)
 
 
 def _deed(action: Action, incident: Incident, say: Texts) -> str:

@@ -9,7 +9,7 @@ from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import NAME, PARENT, TITLE, WEBHOOK
 from bot.core.incidents.incident import PlannedAction
-from bot.core.rules.actions import Delete, Lift, Notice, Restore, TellOwner
+from bot.core.rules.actions import Delete, Notice, NotifyOwner, Restore, Unsanction
 from bot.core.text.catalogue import Texts
 
 
@@ -27,7 +27,7 @@ def obstacle(
     """What complaints there were about a right that we have by now are settled."""
     action, message = planned.action, planned.message
     sanctions = action.right is not None and action.right.is_over_members
-    if (sanctions or isinstance(action, Lift)) and WEBHOOK in message.extra:
+    if (sanctions or isinstance(action, Unsanction)) and WEBHOOK in message.extra:
         return Obstacle(say["discord.no_member"])
     if guild is None:
         return None
@@ -61,7 +61,7 @@ def _need(planned: PlannedAction) -> tuple[str, int] | None:
             return "manage_webhooks", int(message.extra.get(PARENT, here))
         case Notice():
             return "send_messages_in_threads" if PARENT in message.extra else "send_messages", here
-        case TellOwner(channel=channel):
+        case NotifyOwner(channel=channel):
             return "send_messages", int(channel)
         case action if action.right:
             return PERMISSION[action.right], here

@@ -17,7 +17,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Gone, Outcome, Refused, Retract
+from bot.core.rules.actions import DeletePost, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts
 
 SHORT_REPLY_STAYS = timedelta(seconds=30)
@@ -75,6 +75,6 @@ class Warnings:
         due = self.clock.now() + SHORT_REPLY_STAYS
         while True:
             try:
-                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+                return await self.outbox.plan(incident_id, [DeletePost(receipt)], due=due)
             except Unavailable:
                 await self.clock.sleep(1.0)

@@ -10,7 +10,7 @@ from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, may_have_arr
 from adapters.chat.pacing import Pace
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Outcome, Refused, Unconfirmed
 from bot.core.text.catalogue import Texts, texts
 
@@ -31,13 +31,13 @@ class Posting:
     def __post_init__(self) -> None:
         self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
 
-    async def post(self, channel_id: int, edition: Edition, mark: str) -> Outcome:
+    async def post(self, channel_id: int, edition: Post, mark: str) -> Outcome:
         """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is
         asked for again. Unconfirmed: it stays lost."""
         self.invalid.check()
         if lacking := self._lacking(channel_id):
             return Refused(missing(lacking, self.say))
-        lighter: Edition | None = edition.fitting(self._limit(channel_id))
+        lighter: Post | None = edition.fitting(self._limit(channel_id))
         while lighter:
             try:
                 return await self._post(channel_id, told(lighter), (lighter.picture, *lighter.files), mark)
@@ -91,7 +91,7 @@ def attached(parts: Iterable[Attachment]) -> list[discord.File]:
     return [discord.File(BytesIO(one.content), one.name, description=one.description[:1024]) for one in parts]
 
 
-def told(edition: Edition, *, everything: bool = False) -> str:
+def told(edition: Post, *, everything: bool = False) -> str:
     """The text, and how to get what could not be attached."""
     files = (edition.picture, *edition.files) if everything else ()
     names = (*edition.left_out, *(file.name for file in files))

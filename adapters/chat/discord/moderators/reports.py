@@ -12,7 +12,7 @@ from adapters.chat.discord.moderators.posting import attached, told
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
@@ -63,7 +63,7 @@ class Reporting:
             await interaction.followup.send(say("report.no_period", given=period), ephemeral=True)
             return
         limit = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        lighter: Edition | None = edition.fitting(limit)
+        lighter: Post | None = edition.fitting(limit)
         while lighter:
             try:
                 await interaction.followup.send(

@@ -25,20 +25,20 @@ from bot.core.rules.actions import (
     Answer,
     Ban,
     Delete,
+    DeletePost,
     Done,
     Escalate,
     Flag,
     Gone,
     Kick,
-    Lift,
     Notice,
+    NotifyOwner,
     Outcome,
     Refused,
     Restore,
-    Retract,
-    TellOwner,
     Timeout,
     Unconfirmed,
+    Unsanction,
     Warn,
 )
 from bot.core.text.catalogue import Texts, texts
@@ -51,13 +51,13 @@ IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is 
 _GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
          "user not found", "member not found", "message to edit not found")  # fmt: skip
 
-_Sanction = Timeout | Kick | Ban | Lift
+_Sanction = Timeout | Kick | Ban | Unsanction
 
 _MAY_NOT_WRITE = ("rights to send", "chat_write_forbidden", "topic_closed", "chat_restricted")
 
 
 @dataclass(slots=True, kw_only=True)
-class Hands:
+class Executor:
     """Everything that the bot does to messages and members."""
 
     bot: Bot
@@ -110,7 +110,7 @@ class Hands:
                     return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
                 await self._deletions.delete(chat_id, ids)
                 return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
-            case Retract(receipt=receipt):
+            case DeletePost(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 if int(where) != chat_id:  # the group is a supergroup by now
                     return Gone()
@@ -119,7 +119,7 @@ class Hands:
             case Notice():
                 reason = planned.reason.in_(say.language)
                 return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
-            case TellOwner(channel=channel):
+            case NotifyOwner(channel=channel):
                 if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):
                     return Refused(say("telegram.no_chat_of_that_name", given=channel))
                 return await self._say(int(channel), told(planned, say), Place())
@@ -133,7 +133,7 @@ class Hands:
                 return Done()
             case Restore():
                 return await self._restore(planned, chat_id, say)
-            case Timeout() | Kick() | Ban() | Lift():
+            case Timeout() | Kick() | Ban() | Unsanction():
                 incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
@@ -159,7 +159,7 @@ class Hands:
                 await self.bot.unban_chat_member(chat_id, user_id)
             case Ban():
                 await self.bot.ban_chat_member(chat_id, user_id)
-            case Lift():
+            case Unsanction():
                 return await self._lift(chat_id, user_id, incident, say)
             case _:
                 assert_never(action)
@@ -207,7 +207,7 @@ class Hands:
             case Ban():
                 await self.bot.ban_chat_sender_chat(chat_id, channel_id)
                 return Done()
-            case Lift():
+            case Unsanction():
                 await self.bot.unban_chat_sender_chat(chat_id, channel_id)
                 return Done()
             case Timeout() | Kick():

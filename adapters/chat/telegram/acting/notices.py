@@ -22,7 +22,7 @@ from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Action, CalledOff, Done, Outcome, Refused, Retract, Timeout, Warn
+from bot.core.rules.actions import Action, CalledOff, DeletePost, Done, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
 
 NOTICE_STAYS = timedelta(seconds=30)
@@ -205,7 +205,7 @@ class Warnings:
         due = self.clock.now() + NOTICE_STAYS
         while True:
             try:
-                return await self.outbox.plan(incident_id, [Retract(receipt)], due=due)
+                return await self.outbox.plan(incident_id, [DeletePost(receipt)], due=due)
             except Unavailable:
                 await self.clock.sleep(1.0)
 

@@ -36,7 +36,7 @@ from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Escalate, Outcome, Refused, Retract
+from bot.core.rules.actions import DeletePost, Done, Escalate, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import card_of, history_line, revealed, review_line
 
@@ -77,7 +77,7 @@ class _Shown:
 
 
 @dataclass(slots=True, kw_only=True)
-class Cards:
+class CardBoard:
     bot: Bot
     limiter: Limiter
     members: Members
@@ -313,7 +313,7 @@ class Cards:
         found = await self.desk.look_up(shown.community, shown.incident_id)
         if found is None or shown.message_id is None:
             return True
-        is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, Retract))
+        is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, DeletePost))
         text, entities, keyboard = self.content(*found, more=shown.more)
         if shown.as_shown == (text, keyboard):
             shown.named = max(shown.named, named)

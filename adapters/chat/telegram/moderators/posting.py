@@ -14,7 +14,7 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.post import Attachment, Edition
+from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Outcome, Refused, Unconfirmed
 from bot.core.text.catalogue import texts
 
@@ -45,7 +45,7 @@ class Posting:
     def __post_init__(self) -> None:
         self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
 
-    async def post(self, chat_id: int, edition: Edition) -> Outcome:
+    async def post(self, chat_id: int, edition: Post) -> Outcome:
         """Raises `ChatMigrated` where the group has another id by now."""
         edition = edition.fitting(LARGEST_FILE)
         text = _told(edition)
@@ -65,7 +65,7 @@ class Posting:
         await self._attach(chat_id, edition)
         return Done(f"{first.chat.id}/{first.message_id}")
 
-    async def _show(self, chat_id: int, edition: Edition, caption: str | None) -> Message:
+    async def _show(self, chat_id: int, edition: Post, caption: str | None) -> Message:
         picture = edition.picture
         more: dict[str, Any] = {
             "caption": caption,
@@ -90,8 +90,8 @@ class Posting:
             chat_id, 1, lambda: self.bot.send_message(chat_id, cut(_told(edition, picture.name), LONGEST))
         )
 
-    async def _attach(self, chat_id: int, edition: Edition) -> None:
-        lighter: Edition | None = edition
+    async def _attach(self, chat_id: int, edition: Post) -> None:
+        lighter: Post | None = edition
         while lighter and lighter.files:
             files = lighter.files
 
@@ -140,13 +140,13 @@ class _TooLarge(Exception):
     """Telegram does not take so much at once."""
 
 
-def _told(edition: Edition, *more: str) -> str:
+def _told(edition: Post, *more: str) -> str:
     """The text, and how to get what could not be attached."""
     if not (edition.left_out or more):
         return edition.text
     return f"{edition.text}\n\n{_left_out(edition, *more)}"
 
 
-def _left_out(edition: Edition, *more: str) -> str:
+def _left_out(edition: Post, *more: str) -> str:
     names = ", ".join((*more, *edition.left_out))
     return texts(edition.language)("delivery.left_out", files=names, command="/report day")

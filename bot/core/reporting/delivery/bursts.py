@@ -6,12 +6,12 @@ from datetime import timedelta
 from functools import partial
 
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.incidents.incident import Settlement
-from bot.core.incidents.ports import IncidentLog
+from bot.core.incidents.ports import Incidents
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Kind, Schedule
 from bot.core.reporting.ports import Deliveries
@@ -24,12 +24,12 @@ class BurstWatch:
 
     policies: Policies
     schedule_of: Callable[[Community], Schedule]
-    incidents: IncidentLog
+    incidents: Incidents
     deliveries: Deliveries
     clock: Clock
-    planned: Bell
+    planned: Wakeup
     pause: float = 2.0  # seconds between two looks
-    _heard: Bell = field(default_factory=Bell)
+    _heard: Wakeup = field(default_factory=Wakeup)
     _fresh: set[CommunityRef] = field(default_factory=set)
     _bursting: set[CommunityRef] = field(default_factory=set)
 
@@ -37,7 +37,7 @@ class BurstWatch:
         for settlement in settlements:
             if settlement.decision.rule is not None:
                 self._fresh.add(settlement.decision.message.community)
-                self._heard.ring()
+                self._heard.wake()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -63,4 +63,4 @@ class BurstWatch:
             )  # fmt: skip
             await self.deliveries.plan([alert], apart=max(burst.apart, timedelta(minutes=1)))
             self._bursting.add(community)
-            self.planned.ring()
+            self.planned.wake()

@@ -11,12 +11,12 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable, raised
-from bot.core.base.waiting import Backoff, Bell, patiently
+from bot.core.base.waiting import Backoff, Wakeup, patiently
 from bot.core.chat.message import Platform
-from bot.core.chat.post import Edition
+from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
-from bot.core.reporting.building import Editor
+from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind, Schedule
 from bot.core.reporting.ports import Deliveries, Poster
@@ -34,17 +34,17 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class Courier:
+class DeliveryWorker:
     """A report is posted at most once: from `Deliveries.start` on nobody can say whether it was, until it is written
     down. Making it comes before that, so most of what a crash interrupts is simply done again."""
 
     deliveries: Deliveries
-    editor: Editor
+    editor: ReportBuilder
     policies: Policies
     schedule_of: Callable[[Community], Schedule]
     platforms: Mapping[Platform, Poster]
     clock: Clock
-    planned: Bell
+    planned: Wakeup
     at_once: int = 6
     poll: float = 5.0  # seconds
     _busy: int = field(default=0)
@@ -67,7 +67,7 @@ class Courier:
             await self._deliver(one)
         finally:
             self._busy -= 1
-            self.planned.ring()
+            self.planned.wake()
 
     async def _deliver(self, one: Delivery) -> None:
         community = self.policies.community(one.community)
@@ -88,7 +88,7 @@ class Courier:
             sending.cancel()
             raise
 
-    async def _edition(self, one: Delivery, community: Community) -> Edition:
+    async def _edition(self, one: Delivery, community: Community) -> Post:
         policy = self.policies.of_community(one.community)
         today = f"{one.due.astimezone(ZoneInfo(policy.timezone)):%Y-%m-%d}"
         name = today if one.kind is Kind.ALERT else one.period
@@ -102,7 +102,7 @@ class Courier:
             return replace(edition, text=f"{alert}\n{edition.text}")
         return edition
 
-    async def _send(self, one: Delivery, channels: list[str], edition: Edition) -> None:
+    async def _send(self, one: Delivery, channels: list[str], edition: Post) -> None:
         if not await patiently(partial(self.deliveries.start, one.id), self.clock):
             return None
         outcome: Outcome = Gone()

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.core.base.clock import Clock
-from bot.core.base.waiting import Bell, patiently
+from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Communities
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Schedule
-from bot.core.reporting.ports import Chronicle, Deliveries, Timetable
+from bot.core.reporting.ports import AlarmClock, Deliveries, ReportQueries
 
 PLACE = "reports"  # the bookmark: all that was due up to that instant is planned
 
@@ -28,12 +28,12 @@ class Scheduler:
 
     communities: Communities
     schedule_of: Callable[[Community], Schedule]
-    timetable: Timetable
+    timetable: AlarmClock
     deliveries: Deliveries
-    chronicle: Chronicle
+    chronicle: ReportQueries
     bookmarks: Bookmarks
     clock: Clock
-    planned: Bell  # the courier's
+    planned: Wakeup  # the courier's
     _changed: "asyncio.Queue[CommunityRef]" = field(default_factory=asyncio.Queue)
     _armed: dict[CommunityRef, datetime] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Scheduler:
 
         await self.deliveries.plan(await asyncio.to_thread(due))
         await self._set(ringing.keys(), known, now)
-        self.planned.ring()
+        self.planned.wake()
 
     async def _arm(self, some: Collection[CommunityRef]) -> None:
         await self._set(some, await self._known(), self.clock.now())

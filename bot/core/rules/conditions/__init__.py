@@ -6,7 +6,7 @@ follow from that. docs/adding/condition.md.
 
 from bot.core.rules.conditions import author, contents, conversation, text, verdict
 from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
-from bot.core.rules.conditions.condition import Check, Condition, Fact, Past, Rank, Situation, Why, Written
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
 from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
 from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
 from bot.core.rules.conditions.searching import Group, Sought, Words
@@ -14,9 +14,38 @@ from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
 from bot.core.rules.conditions.verdict import Category, IsUnscreened, Pair, PairIs, Score
 
 __all__ = [
-    "CONDITIONS", "NOT_SEARCHED", "ByBot", "ByStaff", "Category", "Channel", "Check", "Condition", "Edited", "Fact",
-    "Filtered", "Group", "IsUnscreened", "Link", "Mentions", "NewAuthor", "NoText", "Offences", "Overrides", "Pair",
-    "PairIs", "Paired", "Past", "Rank", "Repeats", "Role", "Score", "Situation", "Sought", "Text", "Why", "Words",
+    "CONDITIONS",
+    "NOT_SEARCHED",
+    "ByBot",
+    "ByStaff",
+    "Category",
+    "Channel",
+    "Check",
+    "Condition",
+    "Edited",
+    "Explanation",
+    "Fact",
+    "Filtered",
+    "Group",
+    "IsUnscreened",
+    "Link",
+    "Mentions",
+    "NewAuthor",
+    "NoText",
+    "Offences",
+    "Overrides",
+    "Pair",
+    "PairIs",
+    "Paired",
+    "Past",
+    "Rank",
+    "Repeats",
+    "Role",
+    "Score",
+    "Situation",
+    "Sought",
+    "Text",
+    "Words",
     "Written",
 ]  # fmt: skip
 

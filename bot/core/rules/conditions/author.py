@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from bot.core.rules.conditions.condition import Check, Condition, Rank, Situation, Why
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Rank, Situation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Channel(Condition, key="channels", rank=Rank.CIRCUMSTANCE):
     def check(self, situation: Situation) -> Check:
         message = situation.message
         channel = min(self.any_of & message.places, default=message.ref.channel_id)
-        return channel in self.any_of, Why("channel", {"channel": channel})
+        return channel in self.any_of, Explanation("channel", {"channel": channel})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Channel) and self.any_of <= other.any_of
@@ -30,9 +30,9 @@ class Role(Condition, key="roles", rank=Rank.CIRCUMSTANCE):
 
     def check(self, situation: Situation) -> Check:
         if situation.message.author.unmet:
-            return True, Why("unmet")  # perhaps: they will be met before anything is done
+            return True, Explanation("unmet")  # perhaps: they will be met before anything is done
         held = sorted(self.any_of & situation.message.author.roles)
-        return bool(held), Why("role" if held else "other_role", {"role": ", ".join(held)})
+        return bool(held), Explanation("role" if held else "other_role", {"role": ", ".join(held)})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Role) and self.any_of <= other.any_of
@@ -47,11 +47,11 @@ class NewAuthor(Condition, key="new_author", rank=Rank.CIRCUMSTANCE):
     def check(self, situation: Situation) -> Check:
         author, sent = situation.message.author, situation.message.sent_at
         if author.unmet:
-            return True, Why("unmet")
+            return True, Explanation("unmet")
         if author.since is None:
-            return False, Why("author_age_unknown")
+            return False, Explanation("author_age_unknown")
         young = sent - author.since < self.under
-        return young, Why("author_new" if young else "author_old", {"days": (sent - author.since).days})
+        return young, Explanation("author_new" if young else "author_old", {"days": (sent - author.since).days})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, NewAuthor) and self.under <= other.under
@@ -63,7 +63,7 @@ class ByBot(Condition, key="by_bot", rank=Rank.CIRCUMSTANCE):
 
     def check(self, situation: Situation) -> Check:
         bot = situation.message.author.bot
-        return bot is self.bot, Why("by_bot" if bot else "by_person")
+        return bot is self.bot, Explanation("by_bot" if bot else "by_person")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class ByStaff(Condition, key="by_staff", rank=Rank.CIRCUMSTANCE):
 
     def check(self, situation: Situation) -> Check:
         staff = situation.message.author.is_staff
-        return staff, Why("by_staff" if staff else "not_staff")
+        return staff, Explanation("by_staff" if staff else "not_staff")
 
 
 CONDITIONS = (Channel, Role, NewAuthor, ByBot, ByStaff)

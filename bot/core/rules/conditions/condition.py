@@ -16,7 +16,7 @@ from bot.core.rules.conditions.searching import Readings, Sought, Words, reading
 Fact = str | float | int
 
 
-class Why(NamedTuple):
+class Explanation(NamedTuple):
     """A reason as a code and its facts; the text catalogues turn it into a sentence."""
 
     code: str
@@ -51,7 +51,7 @@ class Situation:
         object.__setattr__(self, "readings", readings_of(self.message.read))
 
 
-Check = tuple[bool, Why]
+Check = tuple[bool, Explanation]
 
 
 class Rank(IntEnum):

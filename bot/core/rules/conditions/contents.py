@@ -9,9 +9,9 @@ from annotated_types import Ge
 
 from bot.core.chat.links import host_of
 from bot.core.chat.message import Kind, LinkKind, Message
-from bot.core.rules.conditions.condition import Check, Condition, Rank, Situation, Why
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Rank, Situation
 
-_NO_LINK: Check = (False, Why("no_link"))
+_NO_LINK: Check = (False, Explanation("no_link"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Link(Condition, key="link", rank=Rank.CONDUCT):
         for address in _addresses(situation.message):
             host = host_of(address)  # a link nobody can read is not an allowed one
             if not any(host == name or host.endswith(f".{name}") for name in self.allowed):
-                return True, Why("link", {"host": host})
+                return True, Explanation("link", {"host": host})
         return _NO_LINK
 
     def implies(self, other: Condition) -> bool:
@@ -40,7 +40,7 @@ class Mentions(Condition, key="mentions", rank=Rank.CONDUCT):
 
     def check(self, situation: Situation) -> Check:
         mentions = situation.message.mentions
-        return mentions >= self.at_least, Why("mentions", {"mentions": mentions, "bar": self.at_least})
+        return mentions >= self.at_least, Explanation("mentions", {"mentions": mentions, "bar": self.at_least})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Mentions) and self.at_least >= other.at_least
@@ -50,7 +50,7 @@ class Mentions(Condition, key="mentions", rank=Rank.CONDUCT):
 class Edited(Condition, key="edited", rank=Rank.CIRCUMSTANCE):
     def check(self, situation: Situation) -> Check:
         edited = situation.message.kind is Kind.EDIT
-        return edited, Why("edited" if edited else "not_edited")
+        return edited, Explanation("edited" if edited else "not_edited")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,9 @@ class Filtered(Condition, key="filtered", rank=Rank.CIRCUMSTANCE):
 
     def check(self, situation: Situation) -> Check:
         found = situation.message.filtered
-        return (False, Why("not_filtered")) if found is None else (True, Why("filtered", {"found": found}))
+        return (
+            (False, Explanation("not_filtered")) if found is None else (True, Explanation("filtered", {"found": found}))
+        )
 
 
 CONDITIONS = (Link, Mentions, Edited, Filtered)

@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, MinLen
 
 from bot.core.chat.message import Pairing
-from bot.core.rules.conditions.condition import Check, Condition, Fact, Rank, Situation, Why, Written
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,13 @@ class Offences(Condition, key="offences", rank=Rank.CONDUCT):
 
     def check(self, situation: Situation) -> Check:
         if situation.late:
-            return False, Why("late")
+            return False, Explanation("late")
         since = situation.message.sent_at - self.within
         times = sum(moment >= since for moment in situation.past.offences)
         facts: dict[str, Fact] = {
             "times": times, "bar": self.at_least, "minutes": int(self.within.total_seconds() // 60)
         }  # fmt: skip
-        return times >= self.at_least, Why("offences" if times >= self.at_least else "few_offences", facts)
+        return times >= self.at_least, Explanation("offences" if times >= self.at_least else "few_offences", facts)
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Offences) and self.at_least >= other.at_least and self.within <= other.within
@@ -41,8 +41,8 @@ class Paired(Condition, key="pairing", rank=Rank.CONDUCT):
     def check(self, situation: Situation) -> Check:
         pairing = situation.message.pairing
         if pairing is None:
-            return False, Why("answers_nobody")
-        return pairing in self.any_of, Why("paired", {"pairing": pairing})
+            return False, Explanation("answers_nobody")
+        return pairing in self.any_of, Explanation("paired", {"pairing": pairing})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Paired) and self.any_of <= other.any_of
@@ -58,13 +58,13 @@ class Repeats(Condition, key="repeats", rank=Rank.CONDUCT):
 
     def check(self, situation: Situation) -> Check:
         if situation.late:
-            return False, Why("late")
+            return False, Explanation("late")
         times = 1
         if situation.past.repeats:
             since = situation.message.sent_at - self.within
             times += sum(moment >= since for moment in situation.past.repeats)
         facts = {"times": times, "bar": self.at_least, "seconds": int(self.within.total_seconds())}
-        return times >= self.at_least, Why("repeats" if times >= self.at_least else "few_repeats", facts)
+        return times >= self.at_least, Explanation("repeats" if times >= self.at_least else "few_repeats", facts)
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Repeats) and self.at_least >= other.at_least and self.within <= other.within

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from bot.core.rules.conditions.condition import Check, Condition, Rank, Situation, Why
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Rank, Situation
 from bot.core.rules.conditions.searching import Sought
 from bot.core.text.views import overrides
 
-_NOT_FOUND: Check = (False, Why("text_not_found"))
-NOT_SEARCHED = Why("text_not_searched")
+_NOT_FOUND: Check = (False, Explanation("text_not_found"))
+NOT_SEARCHED = Explanation("text_not_searched")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Text(Sought, Condition, key="text", rank=Rank.WHAT):
         if not self.is_linear and self not in situation.searched:
             return False, NOT_SEARCHED
         found = self.find_in(situation.readings) if self.is_linear else situation.searched[self]
-        return _NOT_FOUND if found is None else (True, Why("text_found", found))
+        return _NOT_FOUND if found is None else (True, Explanation("text_found", found))
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Text) and other.finds_all_of(self)
@@ -42,7 +42,7 @@ class NoText(Condition, key="no_text", rank=Rank.ABSENCE):
         holds, why = self.text.check(situation)
         if why is NOT_SEARCHED:
             return False, why
-        return not holds, Why("text_forbids", why.facts) if holds else why
+        return not holds, Explanation("text_forbids", why.facts) if holds else why
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, NoText) and other.text.implies(self.text)
@@ -54,7 +54,7 @@ class Overrides(Condition, key="overrides", rank=Rank.CIRCUMSTANCE):
 
     def check(self, situation: Situation) -> Check:
         count = overrides(situation.message.read)
-        return bool(count), Why("overrides", {"count": count}) if count else Why("no_overrides")
+        return bool(count), Explanation("overrides", {"count": count}) if count else Explanation("no_overrides")
 
 
 CONDITIONS = (Text, Overrides, NoText)

@@ -9,7 +9,7 @@ from annotated_types import Ge, Le, MinLen
 
 from bot.core.guarding.verdict import YES, Task, Unscreened
 from bot.core.rules.conditions.author import ByBot
-from bot.core.rules.conditions.condition import Check, Condition, Fact, Rank, Situation, Why, Written
+from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
 
 Probability = Annotated[float, Ge(0), Le(1)]
 
@@ -20,8 +20,8 @@ class IsUnscreened(Condition, key="unscreened", rank=Rank.WHAT):
 
     def check(self, situation: Situation) -> Check:
         if isinstance(situation.screening, Unscreened):
-            return True, Why("unscreened", {"reason": situation.screening.reason})
-        return False, Why("screened")
+            return True, Explanation("unscreened", {"reason": situation.screening.reason})
+        return False, Explanation("screened")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,9 @@ class Category(Condition, key="categories", rank=Rank.WHAT, relies_on_verdict=Tr
     def check(self, situation: Situation) -> Check:
         screening = situation.screening
         if isinstance(screening, Unscreened):
-            return False, Why("no_verdict", {"reason": screening.reason})
+            return False, Explanation("no_verdict", {"reason": screening.reason})
         named = sorted(self.any_of & screening.categories)
-        return bool(named), Why("category" if named else "other_category", {"named": ", ".join(named)})
+        return bool(named), Explanation("category" if named else "other_category", {"named": ", ".join(named)})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, Category) and self.any_of <= other.any_of
@@ -56,18 +56,18 @@ class Score(Condition, key="score", rank=Rank.HOW_SURE, relies_on_verdict=True):
     def check(self, situation: Situation) -> Check:
         screening = situation.screening
         if isinstance(screening, Unscreened):
-            return False, Why("no_verdict", {"reason": screening.reason})
+            return False, Explanation("no_verdict", {"reason": screening.reason})
         if self.task is Task.PROMPT_HARM and situation.answer:
-            return False, Why("prompt_of_another")  # how harmful it is what the bot was asked: see Pair
+            return False, Explanation("prompt_of_another")  # how harmful it is what the bot was asked: see Pair
         score = screening.scores.get(self.task)
         if score is None:
-            return False, Why("task_not_judged", {"task": self.task})
+            return False, Explanation("task_not_judged", {"task": self.task})
         facts: dict[str, Fact] = {"task": self.task, "score": score, "bar": self.at_least}
         if score < self.at_least:
-            return False, Why("score_below", facts)
+            return False, Explanation("score_below", facts)
         if self.below is not None and score >= self.below:
-            return False, Why("score_above", facts | {"bar": self.below})
-        return True, Why("score_reached", facts)
+            return False, Explanation("score_above", facts | {"bar": self.below})
+        return True, Explanation("score_reached", facts)
 
     def contradiction(self) -> str | None:
         if self.below is not None and self.below <= self.at_least:
@@ -116,20 +116,20 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
     def check(self, situation: Situation) -> Check:
         screening = situation.screening
         if not situation.answer:
-            return False, Why("no_answer")
+            return False, Explanation("no_answer")
         if isinstance(screening, Unscreened):
-            return False, Why("no_verdict", {"reason": screening.reason})
+            return False, Explanation("no_verdict", {"reason": screening.reason})
         task, others = _PAIRS[self.is_]
         for one in (task, *others):
             if one not in screening.scores:
-                return False, Why("task_not_judged", {"task": one})
+                return False, Explanation("task_not_judged", {"task": one})
         for other, yes in others.items():
             if (screening.scores[other] >= YES) is not yes:
                 facts: dict[str, Fact] = {"task": other, "score": screening.scores[other], "bar": YES}
-                return False, Why("score_below" if yes else "score_above", facts)
+                return False, Explanation("score_below" if yes else "score_above", facts)
         score = screening.scores[task]
         reached = score >= self.at_least
-        return reached, Why(
+        return reached, Explanation(
             "score_reached" if reached else "score_below", {"task": task, "score": score, "bar": self.at_least}
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.core.reporting.figures import Entry, Ruling
+from bot.core.reporting.figures import Entry, ReviewOutcome
 from bot.core.reporting.shares import middle
 
 
@@ -21,7 +21,7 @@ class Load:
 
 def loads(entries: Iterable[Entry]) -> tuple[Load, ...]:
     """Who closed how many reviews of these incidents, the busiest first."""
-    theirs: dict[str, list[tuple[Entry, Ruling]]] = defaultdict(list)
+    theirs: dict[str, list[tuple[Entry, ReviewOutcome]]] = defaultdict(list)
     for entry in entries:
         if entry.ruling:
             theirs[entry.ruling.moderator].append((entry, entry.ruling))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.operation.health import figures
 from bot.core.communities import journal
-from bot.core.communities.journal import Amendment, Outage
+from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.reporting.rankings import Line
 from bot.core.rules.actions import Refused, Unconfirmed
 
@@ -59,7 +59,7 @@ class Health(Section):
     def policies(self) -> tuple[tuple[str, datetime, int], ...]:
         return figures.policies(self.report.figures.entries)
 
-    def amendment(self, amendment: Amendment) -> str:
+    def amendment(self, amendment: AuditEntry) -> str:
         setting, _, about = amendment.setting.partition(".")
         key, names = f"report.setting.{setting}", self.words.names
         known = key in self.say

@@ -30,13 +30,13 @@ from bot.core.reporting.figures import Answer, Figures, Totals
 from bot.core.reporting.periods import day
 from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
-from bot.core.rules.conditions import Why
+from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Finding, Mode, Reason
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.reviews import SqlReviews
-from storage.reports.chronicle import SqlChronicle
+from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
 from storage.tables import metadata, microseconds
@@ -175,8 +175,8 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
         )
     )
     findings = (
-        Finding("insult", story.live, Why("always")),
-        Finding("trade", story.shadow, Why("always"), Mode.SHADOW),
+        Finding("insult", story.live, Explanation("always")),
+        Finding("trade", story.shadow, Explanation("always"), Mode.SHADOW),
     )
     decision = replace(
         builders.decision(about, screening=verdict),
@@ -381,7 +381,7 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
         async with Database.open(url, ManualClock()) as database:
             settled = await record(database, community, stories)
             await befall(database, community, troubles)
-            chronicle = SqlChronicle(database)
+            chronicle = SqlReportQueries(database)
             for name in (community, f"{community}-moved"):
                 figures = await chronicle.figures(builders.home(name), PERIOD.start, PERIOD.end)
                 totals = await chronicle.totals(builders.home(name), PERIOD.start, PERIOD.end)
@@ -423,12 +423,12 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             await record(database, "cafe", stories)
-            before = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
+            before = await SqlReportQueries(database).figures(builders.home(), PERIOD.start, PERIOD.end)
             async with database.write() as connection:
                 for statement in UNDO:
                     await connection.execute(text(statement))
         async with Database.open(url, ManualClock()) as database:
-            after = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
+            after = await SqlReportQueries(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         assert replace(after, late=before.late) == before
 
     asyncio.run(scenario())
@@ -441,7 +441,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
         prompt="나쁜 질문",
     )
     scored = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.99, Task.RESPONSE_HARM: 0.6})
-    why = Why("score_reached", {"task": "response_harm", "score": 0.6, "bar": 0.55})
+    why = Explanation("score_reached", {"task": "response_harm", "score": 0.6, "bar": 0.55})
     decision = replace(builders.decision(about, Flag(), screening=scored), findings=(Finding("insult", True, why),))
 
     async def scenario() -> None:
@@ -449,7 +449,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
             inbox = SqlInbox(database)
             await inbox.keep([about])
             await inbox.settle([Settlement(decision=decision, decided_at=PERIOD.start)])
-            figures = await SqlChronicle(database).figures(builders.home(), PERIOD.start, PERIOD.end)
+            figures = await SqlReportQueries(database).figures(builders.home(), PERIOD.start, PERIOD.end)
         (entry,) = figures.entries
         assert entry.score == 0.6 and entry.answer == Answer(harm=0.6, prompt="나○ 질○", text="아○ 나○ 답")
         assert worst_answers(figures.live) == (entry,)

@@ -19,7 +19,17 @@ from bot.core.communities.journal import Outage
 from bot.core.guarding.verdict import Route, Task, Unscreened
 from bot.core.incidents.card import masked
 from bot.core.incidents.review import Call
-from bot.core.reporting.figures import FELT, LONGEST_EXAMPLE, Answer, Backlog, Deed, Entry, Figures, Ruling, Totals
+from bot.core.reporting.figures import (
+    LONGEST_EXAMPLE,
+    USER_VISIBLE,
+    ActionRecord,
+    Answer,
+    Backlog,
+    Entry,
+    Figures,
+    ReviewOutcome,
+    Totals,
+)
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
 from bot.core.rules.policy import Decision
 from storage import codec
@@ -45,7 +55,7 @@ _CATEGORIES_POSTGRESQL = """
 """
 
 
-class SqlChronicle:
+class SqlReportQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -98,7 +108,7 @@ class SqlChronicle:
         live = (*_decided(community, start, end), incidents.c.rule.is_not(None))
         closed = incidents.outerjoin(reviews, _CLOSING)
         felt = exists().where(
-            actions.c.incident == incidents.c.id, actions.c.kind.in_(FELT), actions.c.state.in_(_DONE)
+            actions.c.incident == incidents.c.id, actions.c.kind.in_(USER_VISIBLE), actions.c.state.in_(_DONE)
         )
         by_rule = (
             select(
@@ -226,18 +236,18 @@ async def _entries(
         .where(*decided)
         .order_by(actions.c.incident, actions.c.position)
     )
-    known: dict[Deed, Deed] = {}
-    deeds: dict[int, list[Deed]] = defaultdict(list)
+    known: dict[ActionRecord, ActionRecord] = {}
+    deeds: dict[int, list[ActionRecord]] = defaultdict(list)
     async for some in taken.partitions(1000):
         for row in some:
-            deed = Deed(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
+            deed = ActionRecord(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
             deeds[row.incident].append(known.setdefault(deed, deed))
     closed = await connection.execute(
         select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
         .select_from(incidents.join(reviews, _CLOSING))
         .where(*decided)
     )
-    rulings = {row.incident: Ruling(Call(row.call), row.moderator_name, row.at) for row in closed}
+    rulings = {row.incident: ReviewOutcome(Call(row.call), row.moderator_name, row.at) for row in closed}
     objections = select(appeals.c.incident).select_from(incidents.join(appeals)).where(*decided)
     appealed = set((await connection.execute(objections)).scalars())
     found = await connection.stream(
@@ -274,7 +284,9 @@ class _Alike:
         found: _Value = self._known.setdefault(value, value)
         return found
 
-    def entry(self, row: AnyRow, deeds: tuple[Deed, ...], ruling: Ruling | None, *, appealed: bool) -> Entry:
+    def entry(
+        self, row: AnyRow, deeds: tuple[ActionRecord, ...], ruling: ReviewOutcome | None, *, appealed: bool
+    ) -> Entry:
         gist = codec.read_gist(row.decision, row.body)
         entry = Entry(
             id=row.id,
