@@ -42,7 +42,7 @@ FAULTS: Mapping[str, Sequence[str]] = {
     "telegram": (*OURS, "429", "500", "network", "pollers", "rights", "removed"),
 }
 LONG = {("telegram", "network"): 60.0}  # seconds; the others last 20
-SETTLES = 180.0  # seconds that everything may take to be done in the end
+SETTLES = 600.0  # seconds that everything may take to be done in the end: cards and warnings keep to what networks take
 UNSAID = 2.0  # seconds before a cut in which an answer, or the record of it, may have been lost
 
 
