@@ -1,6 +1,7 @@
 """Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,6 +116,25 @@ async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> Non
     other = await said(here, "남의 말", author=8)
     await here.carry_out(other, Flag())
     assert len(cards(room)) == 2
+
+
+@played
+async def test_however_many_come_at_once_every_card_names_all_that_it_took(here: Stage) -> None:
+    """None of them has been named yet when the next one asks whether the card takes more."""
+    room = await here.with_moderators()
+    messages = [await said(here, f"나쁜 말 {number}") for number in range(30)]
+    for message in messages:
+        await here.open_incident(message, Flag())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapters.chat.telegram.moderators.cards.MOST_FOLDED", 9)
+        assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
+        await here.server.until(lambda: len(named(room)) == 30)
+    assert len(cards(room)) == 3
+
+
+def named(room: Chat) -> set[str]:
+    """The numbers of the incidents that stand on a card."""
+    return {number for card in cards(room) for number in re.findall(r"(?:사건 |#)(\d+)", card["text"])}
 
 
 @played

@@ -163,6 +163,8 @@ class CardBoard:
                 chat_id=key[0], community=key[1], incident_id=incident_id, at=now, lane=lane
             )  # fmt: skip
             self._newest[key[:2]] = last
+        elif incident_id not in (last.incident_id, *last.more):
+            last.more.append(incident_id)  # its place is taken before anybody waits: no card takes more than it names
         self._by_incident[incident_id] = last
         return last
 
@@ -172,8 +174,6 @@ class CardBoard:
     async def _put(self, shown: _Shown, incident_id: int) -> None:
         """Returns once the card names the incident."""
         async with shown.sending:
-            if incident_id != shown.incident_id and incident_id not in shown.more:
-                shown.more.append(incident_id)
             if shown.message_id is None:
                 await self._send(shown)
         if incident_id in shown.more:
@@ -421,7 +421,7 @@ def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -
     title = f"{_SIGNS[card.tone]} {card.title}"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
     if more:
-        lines.append(" ".join(f"#{id_}" for id_ in more[-MOST_FOLDED:]))
+        lines.append(" ".join(f"#{id_}" for id_ in more))
     if link := message_link(incident):
         lines.append(link)
     below = "\n".join(lines)
