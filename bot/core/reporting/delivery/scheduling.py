@@ -34,11 +34,13 @@ class Scheduler:
     bookmarks: Bookmarks
     clock: Clock
     planned: Wakeup  # the courier's
-    _changed: "asyncio.Queue[CommunityRef]" = field(default_factory=asyncio.Queue)
+    _changed: set[CommunityRef] = field(default_factory=set)  # each once, also where nobody runs this
+    _some_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: dict[CommunityRef, datetime] = field(default_factory=dict)
 
     def changed(self, community: CommunityRef) -> None:
-        self._changed.put_nowait(community)
+        self._changed.add(community)
+        self._some_changed.set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -53,9 +55,10 @@ class Scheduler:
 
     async def _follow(self) -> None:
         while True:
-            changed = {await self._changed.get()}
-            while not self._changed.empty():
-                changed.add(self._changed.get_nowait())
+            await self._some_changed.wait()
+            self._some_changed.clear()
+            changed = set(self._changed)
+            self._changed.clear()
             await patiently(partial(self._arm, changed), self.clock)
 
     async def _begin(self) -> None:
