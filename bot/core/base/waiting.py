@@ -1,4 +1,4 @@
-"""A bell one stage rings for the next: work has come; how long to wait after a failure; and patience with a port that
+"""A wake-up from one stage to the next: work has come; how long to wait after a failure; and patience with a port that
 is away for a while."""
 
 import asyncio
@@ -19,22 +19,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Wakeup:
-    """Wake-up or poll, whichever comes first: a ring that nobody hears is only a delay, never a loss."""
+    """Wake-up or poll, whichever comes first: one that nobody hears is only a delay, never a loss."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        self._rung.set()
+        self._woken.set()
 
     async def wait(self, at_most: float) -> None:
-        """Return when rung since the last wait, or after `at_most` seconds."""
+        """Return when woken since the last wait, or after `at_most` seconds."""
         try:
             async with asyncio.timeout(at_most):
-                await self._rung.wait()
+                await self._woken.wait()
         except TimeoutError:
             pass
-        self._rung.clear()
+        self._woken.clear()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
