@@ -33,7 +33,6 @@ WAITING = {
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
     "adapters/chat/telegram/receiving/reading.py": "one function a kind of update",
     "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
-    "storage/codec.py": "becomes a folder: messages, decisions, actions, communities",
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,
     "storage/flow/inbox.py:SqlInbox": _STATEMENTS,

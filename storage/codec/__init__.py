@@ -1,0 +1,33 @@
+"""Domain values <-> the JSON that is stored: what does not fit its shape exactly is refused, never guessed.
+
+The classes derived from `Stored` are the stored format. A change to one of them that could not read an older record
+needs a new number in `v` and a reader for the old one.
+"""
+
+from storage.codec.actions import read_action, write_action
+from storage.codec.decisions import read_decision, write_decision
+from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist
+from storage.codec.messages import read_message, write_body
+from storage.codec.outcomes import read_outcome, write_outcome
+from storage.codec.rows import key, plain_ref, read_ref, write_refs, write_rows
+
+__all__ = [
+    "Cause",
+    "Gist",
+    "count_actions",
+    "key",
+    "plain_ref",
+    "read_action",
+    "read_cause",
+    "read_decision",
+    "read_gist",
+    "read_message",
+    "read_outcome",
+    "read_ref",
+    "write_action",
+    "write_body",
+    "write_decision",
+    "write_outcome",
+    "write_refs",
+    "write_rows",
+]

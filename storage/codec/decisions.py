@@ -1,0 +1,97 @@
+"""A decision <-> what is stored of it: everything but the message, which has a row of its own."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bot.core.chat.message import Message
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.policy import Decision, Finding, Mode, Reason
+from storage.codec.actions import StoredAction, restore_action, store_action
+from storage.codec.screenings import StoredScreening, read_screening, write_screening
+from storage.codec.stored import Stored, fitting
+from storage.tables import writable
+
+
+class StoredWhy(Stored):
+    code: str
+    facts: dict[str, str | bool | int | float] = Field(default_factory=dict)
+
+
+class _Finding(Stored):
+    rule: str
+    matched: bool
+    why: StoredWhy
+    mode: Mode = Mode.LIVE
+
+
+class StoredReason(Stored):
+    ko: str
+    en: str
+
+
+class _Decision(Stored):
+    v: Literal[1]
+    screening: StoredScreening
+    policy_version: str
+    language: str
+    findings: tuple[_Finding, ...] = ()
+    actions: tuple[StoredAction, ...] = ()
+    withheld: tuple[StoredAction, ...] = ()
+    restraints: tuple[StoredWhy, ...] = ()
+    rule: str | None = None
+    reason: StoredReason | None = None
+    thresholds: dict[str, float] = Field(default_factory=dict)
+
+
+def write_decision(decision: Decision) -> str:
+    """Everything but the message, which has a row of its own."""
+    with fitting("decision"):
+        stored = _Decision(
+            v=1,
+            screening=write_screening(decision.screening),
+            policy_version=decision.policy_version,
+            language=decision.language,
+            findings=tuple(
+                _Finding(rule=finding.rule, matched=finding.matched, why=write_why(finding.why), mode=finding.mode)
+                for finding in decision.findings
+            ),
+            actions=tuple(map(store_action, decision.actions)),
+            withheld=tuple(map(store_action, decision.withheld)),
+            restraints=tuple(map(write_why, decision.restraints)),
+            rule=decision.rule,
+            reason=None if decision.reason is None else StoredReason(ko=decision.reason.ko, en=decision.reason.en),
+            thresholds=dict(decision.thresholds),
+        )
+    return stored.model_dump_json(exclude_defaults=True)
+
+
+def read_decision(stored: str, message: Message) -> Decision:
+    with fitting("decision"):
+        decision = _Decision.model_validate_json(stored)
+    return Decision(
+        message=message,
+        screening=read_screening(decision.screening),
+        policy_version=decision.policy_version,
+        language=decision.language,
+        findings=tuple(
+            Finding(finding.rule, finding.matched, read_why(finding.why), finding.mode) for finding in decision.findings
+        ),
+        actions=tuple(map(restore_action, decision.actions)),
+        withheld=tuple(map(restore_action, decision.withheld)),
+        restraints=tuple(map(read_why, decision.restraints)),
+        rule=decision.rule,
+        reason=None if decision.reason is None else Reason(ko=decision.reason.ko, en=decision.reason.en),
+        thresholds=decision.thresholds,
+    )
+
+
+def write_why(why: Explanation) -> StoredWhy:
+    return StoredWhy(
+        code=why.code,
+        facts={key: writable(fact) if isinstance(fact, str) else fact for key, fact in why.facts.items()},
+    )
+
+
+def read_why(stored: StoredWhy) -> Explanation:
+    return Explanation(stored.code, stored.facts)
