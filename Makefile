@@ -27,8 +27,8 @@ coverage: test
 # With the courses at their full length, about an hour.
 test-all: test
 	@for course in raid platform-hangs poison overload sigterm-while-away odd-answers; do \
-		$(BIN)/python -m tests.adapters.fault_course $$course || exit 1; done
-	@$(BIN)/python -m tests.adapters.fault_course
+		$(BIN)/python -m tests.courses.faults $$course || exit 1; done
+	@$(BIN)/python -m tests.courses.faults
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -69,4 +69,4 @@ demo-report: $(VENV)/.ready-dev
 # The README's pictures of the report, and those that the tests compare with.
 pictures: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.demo_report build/demo docs
-	@RENEW_PICTURES=1 $(BIN)/python -m pytest tests/adapters/test_report_pages.py -k picture
+	@RENEW_PICTURES=1 $(BIN)/python -m pytest tests/adapters/reports/test_pages.py -k picture

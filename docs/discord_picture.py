@@ -30,7 +30,7 @@ sys.path.insert(0, str(HERE.parent))
 from adapters.guards.embedded import EmbeddedGuard  # noqa: E402
 from bot.app.application import Core, application  # noqa: E402
 from bot.config import Config, StorageSettings  # noqa: E402
-from tests.adapters.discord_cafe import Cafe, cafe, until  # noqa: E402
+from tests.adapters.discord.cafe import Cafe, cafe, until  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 SAID = "시1발 진짜 다 뒤져라 병신새끼들아"

@@ -23,7 +23,7 @@ from adapters.guards.embedded import EmbeddedGuard
 from adapters.system_clock import SystemClock
 from bot.app.application import application
 from bot.config import Config, StorageSettings
-from tests.adapters.telegram_process import connected
+from tests.adapters.telegram.process import connected
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, TelegramServer, user
 
 HERE = Path(__file__).parent

@@ -27,15 +27,15 @@ from bot.core.moderators.permissions import NEEDED, Deed, may
 from bot.core.operations.keys import written
 from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.core.text.catalogue import texts
-from tests.adapters.discord_cafe import Cafe, Heard, until
-from tests.adapters.http_api_stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
-from tests.adapters.http_api_stage import stage as api_stage
-from tests.adapters.telegram_stage import GROUP, MODERATORS, Stage, played
-from tests.adapters.test_discord_appeals import warned
-from tests.adapters.test_discord_cards import answers, opened
-from tests.adapters.test_discord_commands import carried, choices, play, set_up, settings
-from tests.adapters.test_telegram_cards import cards, press, said
-from tests.adapters.test_telegram_hostile import served
+from tests.adapters.discord.cafe import Cafe, Heard, until
+from tests.adapters.discord.moderators.test_appeals import warned
+from tests.adapters.discord.moderators.test_cards import answers, opened
+from tests.adapters.discord.moderators.test_commands import carried, choices, play, set_up, settings
+from tests.adapters.http_api.stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
+from tests.adapters.http_api.stage import stage as api_stage
+from tests.adapters.telegram.moderators.test_cards import cards, press, said
+from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
+from tests.adapters.telegram.test_hostile import served
 from tests.builders import NOW, put_settings
 from tests.fakes import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat

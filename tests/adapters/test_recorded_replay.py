@@ -18,8 +18,8 @@ from bot.app.parts import Core
 from bot.config import Config, preset
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Done
-from tests.adapters.discord_cafe import cafe
-from tests.adapters.telegram_process import connected
+from tests.adapters.discord.cafe import cafe
+from tests.adapters.telegram.process import connected
 from tests.servers.recorded_guard import RULES, RecordedGuard, called_for, recorded
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.waiting import until

@@ -16,7 +16,7 @@ from tests.benches.telegram import FINE, HARM, quantile
 from tests.builders import put_settings
 
 if TYPE_CHECKING:
-    from tests.adapters.discord_cafe import Cafe
+    from tests.adapters.discord.cafe import Cafe
 
 CHANNELS = 20
 BURST = 60
@@ -84,7 +84,7 @@ class Measured:
 
 
 async def measure(name: str, seconds: int, rate: int) -> Measured:
-    from tests.adapters.discord_cafe import cafe
+    from tests.adapters.discord.cafe import cafe
 
     async with cafe() as place:
         wire, backend = place.wire, place.wire.backend

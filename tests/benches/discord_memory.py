@@ -15,7 +15,7 @@ async def connection(api_url: str, gateway_url: str) -> None:
     from adapters.chat.discord.connection import DiscordChat
     from adapters.system_clock import SystemClock
     from bot.core.text.catalogue import texts
-    from tests.adapters.discord_cafe import ScriptedDesk
+    from tests.adapters.discord.cafe import ScriptedDesk
     from tests.fakes import MemoryBookmarks, MemoryStore
     from tests.servers.discord import TOKEN
 

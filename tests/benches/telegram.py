@@ -21,7 +21,7 @@ async def jikimi(database: str, api_url: str, token: str) -> None:
     from bot.app.application import application
     from bot.config import Config, StorageSettings
     from bot.core.rules.policy import Watch
-    from tests.adapters.telegram_process import connected
+    from tests.adapters.telegram.process import connected
 
     config = Config(storage=StorageSettings(url=database))
     async with application(config, EmbeddedGuard(), connected(api_url, token), mode=Watch.LIVE) as jikimi:

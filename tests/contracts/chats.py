@@ -13,9 +13,9 @@ from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import texts
-from tests.adapters import telegram_stage
-from tests.adapters.discord_cafe import Cafe, cafe, until
-from tests.adapters.telegram_stage import Stage
+from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.telegram import stage as telegram_stage
+from tests.adapters.telegram.stage import Stage
 
 
 class Place(Protocol):

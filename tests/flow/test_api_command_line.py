@@ -23,7 +23,7 @@ from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from storage.database import Database
 from storage.settings.communities import SqlCommunities
-from tests.adapters.http_api_stage import free_port
+from tests.adapters.http_api.stage import free_port
 from tests.builders import put_settings
 from tests.flow.test_command_line import jikimi
 from tests.servers.postgres import Postgres

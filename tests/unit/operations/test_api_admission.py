@@ -10,7 +10,7 @@ from adapters.http_api.problems import Problem
 from adapters.http_api.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
 from bot.core.operations.keys import ApiKey
-from tests.adapters.http_api_stage import KEY, WRITTEN
+from tests.adapters.http_api.stage import KEY, WRITTEN
 from tests.fakes import ManualClock, MemoryApiKeys
 
 

@@ -1,0 +1,394 @@
+"""Incidents -> cards in the moderators' channel, and what becomes of their buttons, over TCP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+import pytest
+
+from adapters.chat.discord.moderators import cards
+from adapters.chat.discord.moderators.cards import CROWD
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message
+from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import Call
+from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.policy import Finding
+from bot.core.text.catalogue import texts
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.builders import decision, put_settings
+
+Scene = Callable[[Cafe, Heard], Awaitable[None]]
+
+
+def play(scene: Scene) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place) as heard:
+            await scene(place, heard)
+
+    asyncio.run(scenario())
+
+
+async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜 말", **more: Any) -> Message:
+    """An incident about a message that was just written, its deletion done."""
+    count = len(heard.messages)
+    place.write(text, **more)
+    message = (await heard.until(count + 1))[count]
+    place.desk.incidents[number] = Incident(
+        id=number,
+        decision=replace(
+            decision(message, Delete(), Flag()),
+            findings=(Finding("insult", matched=True, why=Explanation("by_person")),),
+        ),
+        decided_at=datetime.now(UTC),
+        outcomes=((Delete(), Done()), (Flag(), None)),
+    )
+    return message
+
+
+async def shown(place: Cafe, heard: Heard, number: int = 1, **more: Any) -> Any:
+    """The card of an incident, as it stands in the moderators' channel."""
+    message = await opened(place, heard, number, **more)
+    outcome = await heard.chat.perform(place.planned(Flag(), message, incident=number))
+    assert isinstance(outcome, Done)
+    return place.wire.backend.messages[place.mods][int(outcome.receipt.split("/")[1])]
+
+
+def answers(place: Cafe) -> list[str]:
+    """What the presser alone was told."""
+    told = place.wire.backend.messages[place.mods].values()
+    return [message.content for message in told if message.flags & 1 << 6]
+
+
+def labels(card: Any) -> list[str]:
+    return [button["label"] for row in card.components for button in row["components"]]
+
+
+def test_a_card_has_its_buttons_and_every_button_its_incident() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 7)
+        assert labels(card) == ["맞음", "틀림 (되돌리기)", "채팅 금지", "차단", "긴급 호출", "내용 보기", "이력"]
+        ids = [button["custom_id"] for row in card.components for button in row["components"]]
+        assert ids[0] == "jikimi:right:7" and len(set(ids)) == len(ids)
+        assert all(len(carried) <= 64 for carried in ids)
+
+    play(scene)
+
+
+def test_d61_who_is_no_moderator_is_turned_away_at_the_press() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        record = place.wire.click(place.minji, place.mods, card.id, press_id(Button.BAN, 1))
+        await until(lambda: record.responded)
+        await until(lambda: answers(place) == [texts("en")["card.not_allowed"]])
+        assert not place.desk.calls
+
+    play(scene)
+
+
+def test_d56_a_press_is_answered_before_the_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        gate = asyncio.Event()
+        look_up = place.desk.look_up
+
+        async def slow(*which: Any) -> Any:
+            await gate.wait()
+            return await look_up(*which)
+
+        monkeypatch.setattr(place.desk, "look_up", slow)
+        record = place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        await until(lambda: record.responded)
+        assert not place.desk.calls
+        gate.set()
+        await until(lambda: place.desk.calls == [(1, Call.RIGHT, str(place.dal))])
+        await until(lambda: "긴급 호출" not in labels(place.wire.backend.get_message(place.mods, card.id)))
+
+    play(scene)
+
+
+def test_d60_who_presses_second_is_told_who_was_first() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        other = place.join("별", place.staff_role)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        place.wire.click(other, place.mods, card.id, press_id(Button.TIMEOUT, 1))
+        await until(lambda: len(place.desk.calls) == 2)
+        first = place.desk.incidents[1].review
+        assert first is not None
+        await until(lambda: [first.moderator_name in told for told in answers(place)] == [True])
+
+    play(scene)
+
+
+def test_the_text_is_shown_to_the_one_who_asks_and_to_nobody_else() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        assert "나쁜 말" not in str(card.embeds)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.REVEAL, 1))
+        await until(lambda: any("나쁜 말" in told for told in answers(place)))
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.HISTORY, 1))
+        await until(lambda: any("2 incidents" in told for told in answers(place)))
+
+    play(scene)
+
+
+def test_a_press_on_a_card_of_another_server_finds_nothing() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+        incident = place.desk.incidents[1]
+        elsewhere = replace(incident.decision.message, community_id="1")
+        place.desk.incidents[1] = replace(incident, decision=replace(incident.decision, message=elsewhere))
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.TIMEOUT, 1))
+        await until(lambda: answers(place) == [texts("en")["card.not_found"]])
+        assert not place.desk.calls
+
+    play(scene)
+
+
+def test_when_the_records_are_away_the_presser_is_asked_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard)
+
+        async def away(*which: Any) -> Any:
+            raise Unavailable("database")
+
+        monkeypatch.setattr(place.desk, "look_up", away)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.RIGHT, 1))
+        await until(lambda: answers(place) == [texts("en")["card.try_again"]])
+
+    play(scene)
+
+
+def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 1)
+        for number in (2, 3):
+            assert (await shown(place, heard, number)).id == card.id
+        stranger = await shown(place, heard, 4, by=place.join("새봄"))
+        assert stranger.id != card.id
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2 #3")
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.WRONG, 1))
+        await until(lambda: [number for number, _, _ in place.desk.calls] == [1, 2, 3])
+
+    play(scene)
+
+
+def test_an_incident_stays_with_the_card_that_it_was_put_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where that could not be written anew at once, and would take nothing more when it can."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card, message = await shown(place, heard, 1), await opened(place, heard, 2)
+
+        async def away(*which: Any) -> Any:
+            raise Unavailable("database")
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(place.desk, "look_up", away)
+            with pytest.raises(Unavailable):
+                await heard.chat.perform(place.planned(Flag(), message, incident=2))
+        monkeypatch.setattr(cards, "BURST", 0.0)
+        outcome = await heard.chat.perform(place.planned(Flag(), message, incident=2))
+        assert outcome == Done(f"{place.mods}/{card.id}")
+        footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]
+        assert footers == ["#1 #2"]
+
+    play(scene)
+
+
+def test_in_a_raid_members_share_a_card_that_says_so() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        people = [place.join(f"회원 {number}") for number in range(CROWD + 5)]
+        for number, who in enumerate(people, 1):
+            message = await opened(place, heard, number, by=who)
+            while True:
+                try:
+                    outcome = await heard.chat.perform(place.planned(Flag(), message, incident=number))
+                except Unavailable:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+            assert isinstance(outcome, Done)
+        posted = list(place.wire.backend.messages[place.mods].values())
+        assert len(posted) == CROWD + 1
+        (embed,) = posted[-1].embeds
+        fields = {field["name"]: field["value"] for field in embed["fields"]}
+        assert fields["회원"].split() == [f"<@{who}>" for who in people[CROWD:]]
+        assert "회원 5명" in fields["여러 회원"] and "모든 사건" in fields["여러 회원"]
+        place.wire.click(place.dal, place.mods, posted[-1].id, press_id(Button.RIGHT, CROWD + 1))
+        await until(lambda: len(place.desk.calls) == 5)
+
+    play(scene)
+
+
+def test_an_escalation_pings_who_is_named_for_it_and_nobody_else() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        settings = place.desk.settings[str(place.guild)]
+        await put_settings(place.desk, replace(settings, urgent=(str(place.dal), str(place.staff_role))))
+        message = await opened(place, heard)
+        assert isinstance(await heard.chat.perform(place.planned(Escalate(), message)), Done)
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert posted.body["content"] == f"<@{place.dal}> <@&{place.staff_role}>"
+        assert posted.body["nonce"] == "1-escalate"
+        assert "everyone" not in posted.body["allowed_mentions"]["parse"]
+
+    play(scene)
+
+
+def test_d23_a_card_is_posted_with_the_incident_as_its_nonce() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        await shown(place, heard, 5)
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert (posted.body["nonce"], posted.body["enforce_nonce"]) == ("5-flag", True)
+        assert len(posted.body["nonce"]) <= 25
+
+    play(scene)
+
+
+def test_without_a_moderators_channel_a_card_is_refused() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        place.desk.settings.clear()
+        outcome = await heard.chat.perform(place.planned(Flag(), message))
+        assert outcome == Refused(texts("ko")["discord.no_channel"])
+
+    play(scene)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_card_that_cannot_be_posted_is_not_counted_as_shown(status: int) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        place.wire.trouble("POST", f"/channels/{place.mods}/messages", 503 if status == 500 else status)
+        flag = place.planned(Flag(), message)
+        if status == 403:
+            assert isinstance(await heard.chat.perform(flag), Refused)
+        else:
+            with pytest.raises(Unavailable):
+                await heard.chat.perform(flag)
+        assert isinstance(await heard.chat.perform(flag), Done)
+
+    play(scene)
+
+
+def test_no_view_is_kept_for_a_card() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        for number in range(3):
+            await shown(place, heard, number, by=place.join(str(number)))
+        assert not heard.chat.client.persistent_views
+
+    play(scene)
+
+
+def test_after_a_restart_an_incident_that_was_shown_is_not_shown_again() -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            async with listening(place) as heard:
+                card = await shown(place, heard, 1)
+                await shown(place, heard, 2)
+                message = heard.messages[0]
+            async with listening(place) as heard:
+                again = [place.planned(Flag(), message, incident=number) for number in (1, 2, 1, 2)]
+                outcomes = await asyncio.gather(*map(heard.chat.perform, again))
+                assert outcomes == [Done(f"{place.mods}/{card.id}")] * 4
+                assert len(place.wire.made("POST", f"/channels/{place.mods}/messages")) == 1
+                looked = place.wire.made("GET", f"/channels/{place.mods}/messages")
+                assert len(looked) <= 3  # once in each process, and once to catch up
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("button", "right"),
+    [
+        (Button.RIGHT, "manage_messages"),
+        (Button.REVEAL, "manage_messages"),
+        (Button.TIMEOUT, "moderate_members"),
+        (Button.BAN, "ban_members"),
+    ],
+)
+def test_a_button_takes_the_right_that_discord_would_ask_for(button: Button, right: str) -> None:
+    """The bot's own permissions are nobody else's: who may only delete bans nobody through it."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        say, card = texts("en"), await shown(place, heard)
+        every = {"manage_messages", "moderate_members", "kick_members", "ban_members"}
+        without = discord.Permissions(**dict.fromkeys(every - {right}, True))
+        alone = discord.Permissions(**{right: True})
+        roles = [
+            place.wire.backend.create_role(place.guild, "역할", permissions=one.value).id for one in (without, alone)
+        ]
+        lacks, holds = (place.join(str(number), role) for number, role in enumerate(roles))
+        place.wire.click(lacks, place.mods, card.id, press_id(button, 1))
+        await until(lambda: answers(place) == [say("discord.needs_right", permissions=say[f"permission.{right}"])])
+        assert not place.desk.calls
+        place.wire.click(holds, place.mods, card.id, press_id(button, 1))
+        await until(lambda: place.desk.calls or "나쁜 말" in answers(place)[-1])
+
+    play(scene)
+
+
+def test_nobody_sanctions_who_stands_as_high_as_they_do() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        backend = place.wire.backend
+        powers = discord.Permissions(ban_members=True, moderate_members=True).value
+        low = backend.create_role(place.guild, "아래", permissions=powers).id
+        high = backend.create_role(place.guild, "위", position=5).id
+        card = await shown(place, heard, by=place.join("높은 회원", high))
+        weak = place.join("낮은 운영진", low)
+        told: list[str] = []
+        for button in (Button.BAN, Button.TIMEOUT):
+            place.wire.click(weak, place.mods, card.id, press_id(button, 1))
+            told.append(texts("en")["discord.not_above"])
+            await until(lambda: answers(place) == told)
+        assert not place.desk.calls
+        place.wire.click(place.owner, place.mods, card.id, press_id(Button.BAN, 1))
+        await until(lambda: place.desk.calls == [(1, Call.BAN, str(place.owner))])
+
+    play(scene)
+
+
+def test_what_a_call_on_a_whole_card_may_not_touch_is_left_out() -> None:
+    """Every number in the footer is looked up in this server, and its author compared."""
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        card = await shown(place, heard, 1)
+        await shown(place, heard, 2)
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2")
+        incident = place.desk.incidents[2]
+        elsewhere = replace(incident.decision.message, community_id="1")
+        place.desk.incidents[2] = replace(incident, decision=replace(incident.decision, message=elsewhere))
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.TIMEOUT, 1))
+        await until(lambda: place.desk.calls)
+        await heard.nothing_more()
+        assert place.desk.calls == [(1, Call.TIMEOUT, str(place.dal))]
+
+    play(scene)
+
+
+def test_without_anybody_named_an_escalation_calls_the_owner() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message = await opened(place, heard)
+        await heard.chat.perform(place.planned(Escalate(), message))
+        (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
+        assert posted.body["content"] == f"<@{place.owner}>"
+
+    play(scene)
+
+
+def test_of_a_long_message_the_reasons_and_every_word_are_shown() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        text = "나쁜 말 " + "가나다라 " * 390 + "[끝 말](https://evil.example/x)"
+        card = await shown(place, heard, text=text)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.REVEAL, 1))
+        await until(lambda: len(answers(place)) == 2)
+        first, second = answers(place)
+        assert first.startswith(texts("en")["why.by_person"]) and max(len(first), len(second)) <= 2000
+        assert "\\[끝 말](https://evil.example/x)" in first + second  # no link, whatever it looks like
+
+    play(scene)

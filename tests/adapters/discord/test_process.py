@@ -1,0 +1,94 @@
+"""`jikimi run` as a process of its own on Discord: killed at any moment, it leaves nothing unjudged."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from adapters.system_clock import SystemClock
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from storage.database import Database
+from storage.records.incidents import SqlIncidents
+from storage.settings.communities import SqlCommunities
+from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.discord.test_flow import EVER
+from tests.builders import put_settings
+from tests.servers.discord import TOKEN
+
+
+async def prepared(place: Cafe, folder: Path) -> Path:
+    """A configuration file, and a database in which the server has its moderators' channel."""
+    async with Database.open(f"sqlite:///{folder}/db", SystemClock()) as database:
+        await put_settings(
+            SqlCommunities(database),
+            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods)),
+        )
+    config = folder / "config.toml"
+    config.write_text(
+        f"""
+        [storage]
+        url = "sqlite:///{folder}/db"
+        [defaults]
+        mode = "live"
+        [discord]
+        token = "{TOKEN}"
+        api_url = "{place.wire.api_url}"
+        gateway_url = "{place.wire.gateway_url}"
+        [[rules]]
+        name = "banned-word"
+        when.text = {{ any_of = ["금지어"] }}
+        then = ["delete", "flag"]
+        """
+    )
+    return config
+
+
+async def begin(config: Path) -> asyncio.subprocess.Process:
+    arguments = ("-W", "ignore", "-m", "bot", "run", "--config", str(config))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+
+
+def test_killed_twice_under_load_nothing_is_missed_and_moderators_are_told_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            config = await prepared(place, tmp_path)
+            authors = [place.join(f"회원 {number}") for number in range(20)]
+            process = await begin(config)
+            await until(lambda: place.wire.identified == 1, 60)
+            await asyncio.sleep(3)
+            for number in range(600):  # a hundred a second, every tenth harmful
+                text = f"금지어 {number}" if number % 10 == 0 else f"좋은 말 {number}"
+                place.write(text, by=authors[number // 10 % 20])
+                if number in (150, 350):
+                    process.kill()
+                    await process.wait()
+                if number in (200, 400):
+                    process = await begin(config)
+                await asyncio.sleep(0.01)
+            written = place.wire.backend.messages[place.general]
+            await until(lambda: not any("금지어" in m.content for m in written.values()), 60)
+            assert len(written) == 540
+            folded = await told(place, 60)
+            process.terminate()
+            assert await process.wait() == 0
+            async with Database.open(f"sqlite:///{tmp_path}/db", SystemClock()) as database:
+                incidents = await SqlIncidents(database).between(*EVER)
+            assert len(incidents) == 60
+            assert sorted(folded) == sorted(incident.id for incident in incidents)
+
+    asyncio.run(scenario())
+
+
+async def told(place: Cafe, count: int) -> list[int]:
+    """The incidents that the cards in the moderators' channel name, once there are so many."""
+
+    def named() -> list[int]:
+        posted = place.wire.backend.messages[place.mods].values()  # cards, and the alert that so many are a burst
+        footers = [card.embeds[0]["footer"]["text"] for card in posted if card.embeds]
+        return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]
+
+    await until(lambda: len(named()) >= count, 90)
+    await asyncio.sleep(2)
+    return named()

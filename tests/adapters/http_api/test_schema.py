@@ -1,0 +1,63 @@
+"""The API against its own description: schemathesis asks what it allows and what it forbids, and finds nothing."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from tests.adapters.http_api.stage import WRITTEN, stage
+
+ROOT = Path(__file__).parents[3]
+HOOKS = "tests.adapters.http_api.schemathesis_lines"
+
+#: A body within the described shape may still be too large, and one beyond it is refused for that first. A stream is
+#: answered before its later lines have come: what is wrong with those is said in the answer's last line.
+SETTINGS = """
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 413, 415]
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", 403, 413]
+[[operations]]
+include-path = "/v1/check/stream"
+[operations.checks.negative_data_rejection]
+expected-statuses = [200, 400, 401, 403, 404, 405, 413, 415]
+"""
+
+
+def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path, per_second=100_000) as api:
+            (tmp_path / "schemathesis.toml").write_text(SETTINGS)
+            process = await asyncio.create_subprocess_exec(
+                Path(sys.executable).parent / "schemathesis", "--config-file", tmp_path / "schemathesis.toml",
+                "--no-color", "run", f"{api.url}/openapi.json", "-H", f"Authorization: Bearer {WRITTEN}",
+                "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1",
+                "--report", "json", "--report-json-path", tmp_path / "found.json",
+                cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+            said, _ = await process.communicate()
+            text = "\n".join(line[:300] for line in said.decode(errors="replace").splitlines())
+            assert process.returncode == 0, text
+            assert "5 selected / 5 total" in text and "Tested: 5" in text, text
+
+    asyncio.run(scenario())
+
+
+def test_the_document_names_every_route_and_status(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            document = json.loads((await api.get("/openapi.json"))[1])
+            assert document["openapi"] == "3.1.0"
+            assert set(document["paths"]) == {
+                "/v1/check", "/v1/check/stream", "/v1/moderations", "/healthz", "/readyz", "/openapi.json"
+            }  # fmt: skip
+            for path in ("/v1/check", "/v1/moderations"):
+                answers = document["paths"][path]["post"]["responses"]
+                assert set(answers) >= {"200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503"}
+                assert "Retry-After" in answers["503"]["headers"]
+            null = document["components"]["schemas"]["UnscreenedAnswer"]["properties"]["flagged"]
+            assert null["type"] == "null", "unscreened is its own answer"
+
+    asyncio.run(scenario())

@@ -1,0 +1,361 @@
+"""The report as people get it: opened in a real browser, read back from the PDF, drawn with every sign there."""
+
+import csv
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.reports.pages import ReportPages, no_pdf
+from adapters.reports.pages.look import font_for, glyphs, showable
+from adapters.reports.pages.sections import ROWS
+from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answers
+from adapters.reports.pages.sections.moderation.quality import Quality
+from adapters.reports.pages.sections.moderation.quality.figures import opinions
+from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
+from bot.core.chat.post import Post
+from bot.core.communities.journal import AuditEntry
+from bot.core.guarding.verdict import Route
+from bot.core.reporting.figures import Figures
+from bot.core.reporting.report import Report, compose
+from bot.core.text.catalogue import texts, texts_beside
+from tests.adapters.reports.stage import PERIOD, made_up
+from tests.servers.browser import CHROMIUM, opened, photograph, small, unlike
+
+OURS = ("report.", "rule_name.")
+PICTURES = Path(__file__).parent / "pictures"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return made_up(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def edition(report: Report) -> Post:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # matplotlib warns of a missing glyph
+        return ReportPages().edition(report, "ko")
+
+
+def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Post, report: Report) -> None:
+    page = edition.files[0].content.decode()
+    told = pairs(report.figures.pairs)
+    assert len(told) == 3 and told[0][0] == "" and worst_answers(report.live)
+    for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
+        assert words in page
+    assert "(보○○ 지○○ 질○)" in page and "보기로 지어낸" not in page
+    assert sum(counts.judged for _, counts in told[1:]) == told[0][1].judged == report.totals.answers
+
+
+@pytest.fixture
+def prints() -> None:
+    if missing := no_pdf(texts("en")):
+        pytest.skip(missing)
+
+
+@pytest.mark.usefixtures("prints")
+def test_the_pdf_can_be_read(edition: Post, report: Report) -> None:
+    from pypdf import PdfReader
+    from pypdf.generic import DictionaryObject, PdfObject
+
+    def entries(of: PdfObject) -> DictionaryObject:
+        found = of.get_object()
+        assert isinstance(found, DictionaryObject)
+        return found
+
+    pages = PdfReader(io.BytesIO(edition.files[1].content)).pages
+    text = re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
+    fonts = [entries(entries(page["/Resources"])["/Font"]) for page in pages]
+    used = {str(entries(font)["/BaseFont"]) for named in fonts for font in named.values()}
+    assert used and all("Noto-Sans-KR" in name for name in used), used  # another one would show signs that it lacks
+    assert "\ufffd" not in text
+    assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
+
+
+def test_the_picture_is_made_for_a_phone(edition: Post) -> None:
+    content = edition.picture.content
+    assert content.startswith(b"\x89PNG")
+    assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (1080, 1500)
+
+
+def test_the_file_names_every_incident_and_no_member(edition: Post, report: Report) -> None:
+    rows = list(csv.reader(io.StringIO(edition.files[2].content.decode("utf-8-sig"))))
+    assert [int(row[0]) for row in rows[1:]] == [entry.id for entry in report.figures.entries]
+    for entry in report.figures.entries:
+        assert entry.bot or entry.author_name not in edition.files[2].content.decode()
+    assert "보기로 지어낸" not in edition.files[0].content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("\r=1+1", "'=1+1"),
+        ("\n=cmd", "'=cmd"),
+        (" \t@x", "'@x"),
+        ("＝1+1", "'＝1+1"),
+        ("|calc", "'|calc"),
+        ("foo;=1+1;", "'foo;=1+1;"),
+        ('"=1"', '\'"=1"'),
+        ("수다 1-2", "수다 1-2"),
+    ],
+)
+def test_formulas_stay_text(report: Report, name: str, cell: str) -> None:
+    entry = replace(report.figures.entries[0], channel="17", channel_name=name)
+    made = compose("c", PERIOD, replace(report.figures, entries=(entry,)), [])
+    rows = list(csv.reader(io.StringIO(ReportPages().edition(made, "en", with_pdf=False).files[1].content.decode())))
+    assert cell in rows[1]
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_empty_and_first_weeks_have_words_of_their_own(language: str) -> None:
+    nothing = Figures(start=PERIOD.start, end=PERIOD.end)
+    empty = ReportPages().edition(compose("cafe", PERIOD, nothing, []), language)
+    quiet = ReportPages().edition(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
+    assert empty.text != quiet.text and "%" not in empty.text + quiet.text
+    assert ("첫 보고" if language == "ko" else "first report") in quiet.text
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> None:
+    def page(**routes: int) -> str:
+        counted = {Route(name): number for name, number in routes.items()}
+        made = compose("cafe", PERIOD, Figures(start=PERIOD.start, end=PERIOD.end, seen=9, routes=counted), [])
+        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+
+    title = "둘째 판정기에 묻지 않은 메시지" if language == "ko" else "second guard did not see"
+    assert title not in page(second=9)
+    shown = page(skipped=5000, cleared=97, missed=3)
+    assert title in shown
+    for fact in ("5,000건은", "100건을", "3건이", "150건쯤", "51~423건") if language == "ko" else (
+        "5,000 were", "Of 100", "found 3", "about 150", "51 to 423"
+    ):  # fmt: skip
+        assert fact in shown
+    assert ("150건쯤" if language == "ko" else "about 150") not in page(skipped=5000, cleared=19), (
+        "of a small sample nothing is estimated"
+    )
+    assert ("표본이 없어" if language == "ko" else "Without a sample") in page(skipped=5000)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(report: Report, language: str) -> None:
+    say = texts_beside(Quality.__module__, language)
+
+    def page(**changes: Any) -> str:
+        entries = tuple(replace(entry, **changes) for entry in report.figures.entries)
+        made = compose("cafe", PERIOD, replace(report.figures, entries=entries), [])
+        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+
+    own = compose("cafe", PERIOD, report.figures, [])
+    found = opinions(own.live)
+    assert found.appeals.whole and found.upheld_appeals  # the made-up year has some
+    shown = ReportPages().edition(own, language, with_pdf=False).files[0].content.decode()
+    assert say["upheld_appeals"] in shown and f"#{found.upheld_appeals[0]}" in shown
+    assert say["appealed_none"] not in shown and say["appeals_waiting"] not in shown
+    none = page(appealed=False)
+    assert say["appealed_none"] in none and say["upheld_appeals"] not in none
+    waiting = page(appealed=True, ruling=None)
+    assert say["appeals_waiting"] in waiting and "%" in page(appealed=True)
+
+
+def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
+    about: dict[str, Any] = {"at": PERIOD.start, "by": "하늘", "before": ""}
+    made = (
+        AuditEntry(**about, setting="bots.9001", after="False"),
+        AuditEntry(**about, setting="report_day", after="sunday"),
+    )  # fmt: skip
+    figures = replace(report.figures, amendments=made)
+    page = ReportPages().edition(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
+    assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
+    assert "주간 보고 요일" in page and "일요일" in page
+
+
+def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
+    assert showable("거래 🎁 $100") == "거래 $100"
+    assert showable("🎁") == "?"
+    assert len(font_for("가🎁")) < len(font_for("가나다라마바사")) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("find", "missing"),
+    [("adapters.reports.pages.find_spec", "WeasyPrint"), ("ctypes.util.find_library", "Pango")],
+)
+def test_without_what_a_pdf_needs_all_else_of_the_report_is_there_and_says_so(
+    find: str, missing: str, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, lambda name: None)
+    made = ReportPages().edition(report, "ko")
+    assert [file.name.rpartition(".")[2] for file in made.files] == ["html", "csv"] and made.picture.content
+    assert missing in made.remark and "PDF" in made.remark and "pip install -e '.[pdf]'" in made.remark
+    assert ReportPages().edition(report, "ko", with_pdf=False).remark == ""
+
+
+@pytest.mark.usefixtures("prints")
+def test_a_quiet_week_is_short(report: Report) -> None:
+    from pypdf import PdfReader
+
+    calm = replace(report.figures, entries=(), outages=(), amendments=(), seen=12)
+    quiet = ReportPages().edition(compose("cafe", PERIOD, calm, report.earlier), "ko")
+    page = quiet.files[0].content.decode()
+    assert "규칙에 걸린 사건이 없어" in page and "요일과 시간" not in page and 'id="list"' not in page
+    assert len(PdfReader(io.BytesIO(quiet.files[1].content)).pages) <= 2
+
+
+def test_moderators_may_see_names(report: Report) -> None:
+    masked, named = (
+        ReportPages(unmasked=unmasked).edition(report, "ko", with_pdf=False).files[0].content.decode()
+        for unmasked in (False, True)
+    )
+    repeater = next(entry for entry in report.live if entry.author == repeaters(report.live)[0].name)
+    assert repeater.author_name in named and repeater.author_name not in masked
+    assert "이름은 가렸습니다" in masked and "이름은 가렸습니다" not in named
+
+
+def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Post) -> None:
+    page = edition.files[0].content.decode()
+    assert "11-18 04:07부터 1시간 15분" in page
+    assert "11-18 00:07 하늘: ‘상처 주는 말’ 기준 0.75 → 0.8" in page
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_typeface_has_every_sign_of_our_own_words(language: str) -> None:
+    said = [texts_beside(section.__module__, language).sentences for row in ROWS for section in row]
+    ours = {key: one for sentences in said for key, one in sentences.items() if key.startswith(OURS) or "." not in key}
+    signs = set("".join(ours.values()))
+    assert {sign for sign in signs if ord(sign) not in glyphs()} <= {"\n"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("There is no chromium on this machine.")
+    with opened() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shown(report: Report, edition: Post) -> Mapping[str, bytes]:
+    """Pages, and the picture for the chat, by the name of what they show."""
+    nothing = Figures(start=PERIOD.start, end=PERIOD.end)
+    calm = replace(report.figures, entries=(), outages=(), amendments=())
+
+    def page(report: Report, language: str = "ko") -> bytes:
+        return ReportPages().edition(report, language, with_pdf=False).files[0].content
+
+    return {
+        "chat": edition.picture.content,
+        "chat-quiet": ReportPages()
+        .edition(compose("고양이 카페", PERIOD, calm, []), "ko", with_pdf=False)
+        .picture.content,
+        "page": edition.files[0].content,
+        "page-en": page(report, "en"),
+        "page-empty": page(compose("고양이 카페", PERIOD, nothing, [])),
+        "page-first": page(compose("고양이 카페", PERIOD, calm, [])),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        ("chat", 0, ""),
+        ("chat-quiet", 0, ""),
+        ("page", 1280, "light"),
+        ("page", 1280, "dark"),
+        ("page", 390, "light"),
+        ("page", 390, "dark"),
+        ("page-en", 1280, "light"),
+        ("page-empty", 390, "light"),
+        ("page-first", 1280, "dark"),
+    ],
+)
+def test_it_looks_as_in_the_picture(
+    browser: Any, shown: Mapping[str, bytes], name: str, width: int, scheme: str
+) -> None:
+    """`make pictures` takes new ones: look at what has changed before you commit them."""
+    content = shown[name]
+    if width:
+        content = photograph(browser, content, width=width, height=width * 2, scheme=scheme)
+    path = PICTURES / ("-".join(filter(None, (name, str(width or ""), scheme))) + ".png")
+    if os.environ.get("RENEW_PICTURES"):
+        path.write_bytes(small(content))
+    assert unlike(small(content), path.read_bytes()) <= 0.02
+
+
+def test_pictures_that_differ_are_told_apart(shown: Mapping[str, bytes]) -> None:
+    assert unlike(small(shown["chat"]), small(shown["chat"])) == 0
+    assert unlike(small(shown["chat"]), small(shown["chat-quiet"])) > 0.1
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_page_is_whole_accessible_and_asks_nobody(
+    browser: Any, edition: Post, tmp_path: Path, scheme: Any, width: int
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    (tmp_path / "report.html").write_bytes(edition.files[0].content)
+    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
+    asked: list[str] = []
+    troubles: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    address = (tmp_path / "report.html").as_uri()
+    page.goto(address)
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px \"Noto Sans KR\"', '지킴이'))")
+    found = Axe().run(page).response["violations"]
+    assert [violation["id"] for violation in found if violation["impact"] in ("serious", "critical")] == []
+    assert [url for url in asked if not url.startswith("data:")] == [address] and not troubles
+    assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
+    page.close()
+
+
+@pytest.fixture
+def page(browser: Any, edition: Post) -> Iterator[Any]:
+    page = browser.new_page()
+    page.set_content(edition.files[0].content.decode())
+    yield page
+    page.close()
+
+
+def test_tables_sort_and_the_list_filters(page: Any) -> None:
+    first = "#list tbody tr:first-child td:first-child"
+    newest = page.inner_text(first)
+    page.click("#list thead button >> nth=0")
+    assert int(page.inner_text(first)[1:]) < int(newest[1:])
+    page.fill("#filter", "개인정보")
+    shown = page.locator("#list tbody tr:not([hidden])")
+    assert 0 < shown.count() < page.locator("#list tbody tr").count()
+    assert all("개인정보" in text for text in shown.all_inner_texts())
+    messages = "section[aria-labelledby=channels] table"
+    page.click(f"{messages} thead button >> nth=2")
+    counts = page.locator(f"{messages} tbody td:nth-child(3)").all_inner_texts()
+    numbers = [int(count.replace(",", "")) for count in counts]
+    assert numbers == sorted(numbers) and len(set(numbers)) > 3
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "[aria-labelledby=rules]",
+        ".heat",
+        "[aria-labelledby=funnel]",
+        "[aria-labelledby=quality]",
+        "[aria-labelledby=moderators]",
+    ],
+)
+def test_a_number_leads_to_the_incidents_that_it_counts(page: Any, where: str) -> None:
+    numbers = page.locator(f"{where} a[data-on]")
+    for place in {0, numbers.count() // 2, numbers.count() - 1}:
+        numbers.nth(place).click()
+        rows = page.locator("#list tbody tr:not([hidden])").count()
+        assert rows == int(numbers.nth(place).inner_text().replace(",", ""))
+        assert f"{rows}건" in page.inner_text("#chosen")
+    page.click("#chosen button")
+    assert page.locator("#list tbody tr[hidden]").count() == 0

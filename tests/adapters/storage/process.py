@@ -1,0 +1,51 @@
+"""A process that works on a database until it is killed: `python -m tests.adapters.storage.process URL STEP`.
+
+It prints "done" once STEP has been taken (each step includes those before it), or, for "write", how many messages it
+has kept, line by line, without end.
+"""
+
+import asyncio
+import sys
+from itertools import count
+
+from bot.core.incidents.incident import PlannedAction
+from bot.core.rules.actions import Delete, Done, Warn
+from storage.database import Database
+from tests.builders import EVERYWHERE, NOW, message, settlement
+from tests.contracts.stores import Store, store
+from tests.fakes import ManualClock
+
+STARTED: list[PlannedAction] = []
+STEPS = ("open", "keep", "claim", "settle", "start", "record")
+
+
+async def take(store: Store, step: str) -> None:
+    match step:
+        case "keep":
+            await store.inbox.keep([message("1"), message("2")])
+        case "claim":
+            await store.inbox.claim(2, fresh_since=NOW)
+        case "settle":
+            await store.inbox.settle([settlement(message("1"), Delete(), Warn())])
+        case "start":
+            STARTED.extend(await store.outbox.claim(2, now=NOW, platforms=EVERYWHERE))
+        case "record":
+            await store.outbox.record([(STARTED[0], Done())])
+
+
+async def main(url: str, last: str) -> None:
+    clock = ManualClock()
+    async with Database.open(url, clock) as database:
+        here = store(database, clock)
+        if last == "write":
+            for number in count(1):
+                await here.inbox.keep([message(f"{number}-{part}") for part in range(3)])
+                print(number * 3, flush=True)
+        for step in STEPS[: STEPS.index(last) + 1]:
+            await take(here, step)
+        print("done", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,649 @@
+"""What the bot does on Telegram, and what Telegram says to it; over TCP."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.system_clock import SystemClock
+from bot.core.base.errors import Broken, Unavailable
+from bot.core.chat.message import Message
+from bot.core.rules.actions import (
+    Action,
+    Ban,
+    Delete,
+    DeletePost,
+    Done,
+    Gone,
+    Kick,
+    NotifyOwner,
+    Outcome,
+    Refused,
+    Restore,
+    Timeout,
+    Unconfirmed,
+    Unsanction,
+    Warn,
+)
+from bot.core.text.catalogue import texts
+from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
+from tests.builders import EVERYWHERE
+from tests.fakes import MemoryOutbox
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
+
+HOUR = 3600.0
+
+
+async def said(here: Stage, text: str = "나쁜 말", author: int = 7, **more: Any) -> Message:
+    here.server.post(here.group, author, text, **more)
+    return (await here.hear(len(here.heard) + 1))[-1]
+
+
+def status(here: Stage, who: int = 7) -> str:
+    return str(here.group.members[who]["status"])
+
+
+# ---- deleting -------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_a_message_is_deleted(here: Stage) -> None:
+    message = await said(here)
+    assert await here.carry_out(message, Delete()) == [Done()]
+    assert here.group.messages == {}
+
+
+@played
+async def test_deleting_what_is_gone_is_gone(here: Stage) -> None:
+    message = await said(here)
+    here.group.messages.clear()
+    assert await here.carry_out(message, Delete()) == [Gone()]
+
+
+@played
+async def test_t26_a_message_older_than_48_hours_is_refused_without_asking(here: Stage) -> None:
+    message = await said(here, date=time.time() - 48 * HOUR - 1)
+    (outcome,) = await here.carry_out(message, Delete())
+    assert isinstance(outcome, Refused)
+    assert "48" in outcome.reason
+    assert here.server.of("deleteMessage", "deleteMessages") == []
+
+
+@played
+async def test_t26_for_an_edit_the_48_hours_count_from_the_first_sending(here: Stage) -> None:
+    here.server.edit(here.server.message(here.group, 7, "처음", date=time.time() - 49 * HOUR), text="이제 나쁨")
+    (edit,) = await here.hear(1)
+    (outcome,) = await here.carry_out(edit, Delete())
+    assert isinstance(outcome, Refused)
+
+
+@played
+async def test_t27_a_burst_goes_in_deletemessages(here: Stage) -> None:
+    for number in range(60):
+        here.server.post(here.group, 7, f"나쁜 말 {number}")
+    messages = list(await here.hear(60))
+    for message in messages:
+        await here.open_incident(message, Delete())
+    assert await here.do_planned() == [Done()] * 60
+    assert len(here.server.of("deleteMessage", "deleteMessages")) <= 2
+    assert here.group.messages == {}
+
+
+@played
+async def test_t27_more_than_a_hundred_go_in_several_calls(here: Stage) -> None:
+    for number in range(230):
+        here.server.post(here.group, 7, f"나쁜 말 {number}")
+    for message in list(await here.hear(230)):
+        await here.open_incident(message, Delete())
+    assert await here.do_planned() == [Done()] * 230
+    sizes = [len(call.arguments["message_ids"]) for call in here.server.of("deleteMessages")]
+    assert len(sizes) <= 4
+    assert max(sizes) == 100
+
+
+@played
+async def test_t42_an_album_is_deleted_whole(here: Stage) -> None:
+    here.server.album(here.group, 7, "나쁜 말", None, None)
+    *_, album = await here.hear(3)
+    assert await here.carry_out(album, Delete()) == [Done()]
+    assert here.group.messages == {}
+
+
+@played
+async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: Stage) -> None:
+    room = await here.with_moderators()
+    first, second = await said(here), await said(here)
+    assert await here.carry_out(first, Delete()) == [Done()]
+    here.server.set_member(here.group, BOT_ID, "administrator", rights=[])
+    (outcome,) = await here.carry_out(second, Delete())
+    delete, ban = (
+        f"‘{right}’ 권한이 없습니다. 그룹 관리 › 관리자 › 지킴이에서 켜 주세요."
+        for right in ("메시지 삭제", "사용자 차단")
+    )
+    assert outcome == Refused(delete)
+    for _ in range(2):
+        (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
+        assert outcome == Refused(ban)
+    await here.server.until(lambda: len(room.messages) >= 3)
+    told = [message["text"] for message in room.messages.values()]
+    (demoted,) = [text for text in told if "권한을 줄였습니다" in text]
+    assert delete in demoted and ban in demoted, "b27: told at once, not when something fails"
+    told.remove(demoted)
+    assert told == [f"조치를 하지 못했습니다. {problem}" for problem in (delete, ban)]
+    for rights in (["can_delete_messages"], []):  # b27: and told again where it is lost again
+        here.server.set_member(here.group, BOT_ID, "administrator", rights=rights)
+        await here.hear(len(here.heard))
+    await here.server.until(lambda: not here.server.updates)
+    (outcome,) = await here.carry_out(await said(here), Delete())
+    assert outcome == Refused(delete)
+    await here.server.until(lambda: [m["text"] for m in room.messages.values()].count(told[0]) == 2)
+
+
+@played
+async def test_a_bot_that_was_removed_and_added_again(here: Stage) -> None:
+    first, second = await said(here), await said(here)
+    here.server.set_member(here.group, BOT_ID, "kicked")
+    assert await here.carry_out(first, Delete()) == [Refused("지킴이가 그 대화방에 없음")]
+    here.server.set_member(here.group, BOT_ID, "administrator")
+    assert await here.carry_out(second, Delete()) == [Done()]
+
+
+# ---- sanctions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [(timedelta(seconds=5), 31), (timedelta(minutes=10), 600), (timedelta(days=400), 365 * 86400)],
+)
+def test_t28_mutes_stay_between_30_seconds_and_366_days(asked: timedelta, given: float) -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            outcomes = await here.carry_out(await said(here), Timeout(asked))
+            until = here.group.members[7]["until_date"]
+            assert outcomes == [Done(str(int(until)))], "the receipt knows our mute again"
+            assert status(here) == "restricted"
+            assert given - 5 < until - time.time() <= given
+
+    asyncio.run(scenario())
+
+
+def test_t28_in_a_basic_group_mutes_are_refused() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            here.server.chats[GROUP].type = "group"
+            (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
+            assert isinstance(outcome, Refused)
+            assert "슈퍼그룹" in outcome.reason
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_t29_lifting_a_mute_gives_every_permission_back(here: Stage) -> None:
+    incident = await muted(here, 8)
+    assert here.server.of("restrictChatMember")[-1].arguments["use_independent_chat_permissions"] is True
+    assert await lifted(here, incident) == [Done()]
+    assert status(here, 8) == "member"
+    assert all(here.server.of("restrictChatMember")[-1].arguments["permissions"].values())
+
+
+async def muted(here: Stage, who: int, lasting: timedelta = timedelta(minutes=5)) -> int:
+    """The number of the incident for which somebody is muted now."""
+    incident = await here.open_incident(await said(here, author=who), Timeout(lasting))
+    (outcome,) = await here.do_planned()
+    assert isinstance(outcome, Done)
+    return incident
+
+
+async def lifted(here: Stage, incident: int) -> list[Outcome]:
+    await here.store.outbox.plan(incident, [Unsanction()], due=datetime.now(UTC))
+    return await here.do_planned()
+
+
+@played
+async def test_b21_a_mute_never_shortens_what_another_admin_imposed(here: Stage) -> None:
+    message = await said(here)
+    for until in (0, int(time.time()) + 86400):
+        here.group.members[7] = member(user(7), "restricted") | {"can_send_messages": True, "until_date": until}
+        (outcome,) = await here.carry_out(replaced(message, until), Timeout(timedelta(minutes=10)))
+        assert isinstance(outcome, Refused)
+        assert here.group.members[7]["until_date"] == until
+    here.group.members[7] = member(user(7), "restricted") | {"until_date": int(time.time()) + 60}
+    (outcome,) = await here.carry_out(replaced(message, 1), Timeout(timedelta(minutes=10)))
+    assert isinstance(outcome, Done), "what ends earlier than ours does not keep us from it"
+
+
+@played
+async def test_b21_undoing_lifts_only_what_this_incident_imposed(here: Stage) -> None:
+    incident = await muted(here, 7)
+    here.group.members[7] = member(user(7), "restricted") | {"until_date": 0}  # a moderator did so since
+    (outcome,) = await lifted(here, incident)
+    assert isinstance(outcome, Refused)
+    assert status(here) == "restricted"
+    older, newer = await muted(here, 8), await muted(here, 8, timedelta(hours=1))
+    (outcome,) = await lifted(here, older)
+    assert isinstance(outcome, Refused), "the newer incident's mute goes on"
+    assert await lifted(here, newer) == [Done()]
+    assert status(here, 8) == "member"
+
+
+@played
+async def test_b21_who_was_banned_again_by_an_admin_stays_banned(here: Stage) -> None:
+    message = await said(here)
+    incident = await here.open_incident(message, Ban())
+    assert await here.do_planned() == [Done()]
+    here.server.set_member(here.group, 7, "kicked", by=1)
+    await said(here, "다른 말", author=9)
+    (outcome,) = await lifted(here, incident)
+    assert isinstance(outcome, Refused)
+    assert status(here) == "kicked"
+
+
+@played
+async def test_b40_a_mute_counts_from_when_it_was_decided(here: Stage) -> None:
+    await here.open_incident(await said(here), Timeout(timedelta(minutes=10)))
+    here.chat._hands.clock = Later(minutes=4)
+    assert isinstance((await here.do_planned())[0], Done)
+    assert here.group.members[7]["until_date"] - time.time() <= 600, "not for 10 minutes from then on"
+    await here.open_incident(await said(here, author=8), Timeout(timedelta(minutes=10)))
+    here.chat._hands.clock = Later(minutes=90)
+    (outcome,) = await here.do_planned()
+    assert isinstance(outcome, Refused)
+    assert status(here, 8) == "member"
+
+
+class Later(SystemClock):
+    def __init__(self, **ahead: float) -> None:
+        self._ahead = timedelta(**ahead)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead.total_seconds()
+
+
+@played
+async def test_t30_a_ban_is_only_ever_a_ban(here: Stage) -> None:
+    bad, other = await said(here), await said(here, "다른 말")
+    assert await here.carry_out(bad, Kick()) == [Done()]
+    assert str(other.ref.message_id) in {str(id_) for id_ in here.group.messages}, "a kick must not revoke messages"
+    assert here.server.of("banChatMember") == []
+    assert await here.carry_out(await said(here, author=8), Ban()) == [Done()]
+    assert status(here, 8) == "kicked"
+
+
+@played
+async def test_t31_undoing_a_ban_never_removes_somebody_who_is_present(here: Stage) -> None:
+    message = await said(here)
+    assert await here.carry_out(message, Ban()) == [Done()]
+    assert await here.carry_out(await said(here), Unsanction()) == [Done()]
+    (call,) = here.server.of("unbanChatMember")
+    assert call.arguments["only_if_banned"] is True
+    assert await here.carry_out(await said(here, author=8), Unsanction()) == [Gone()]
+    assert status(here, 8) == "member"
+
+
+@played
+async def test_t20_a_channel_is_barred_by_its_own_call_and_let_in_again(here: Stage) -> None:
+    channel = Chat(-1006, "channel", "광고 채널")
+    here.server.as_channel(here.group, channel, "광고")
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Ban()) == [Done()]
+    assert here.group.banned_senders == {-1006}
+    here.server.as_channel(here.group, channel, "광고 2")
+    again = (await here.hear(2))[-1]
+    assert await here.carry_out(again, Unsanction()) == [Done()]
+    assert here.group.banned_senders == set()
+    bars: tuple[Action, ...] = (Kick(), Timeout(timedelta(minutes=5)))
+    for number, action in enumerate(bars):
+        (outcome,) = await here.carry_out(replaced(again, number), action)
+        assert isinstance(outcome, Refused)
+    assert {call.method for call in here.server.calls} & {"banChatMember", "restrictChatMember"} == set()
+
+
+def replaced(message: Message, by: int = 1) -> Message:
+    return replace(message, ref=replace(message.ref, revision=message.ref.revision + 1 + by))
+
+
+@pytest.mark.parametrize("who", [1, 2, BOT_ID, ANONYMOUS_ADMIN["id"], CHANNEL_BOT["id"], TELEGRAM["id"], GROUP, -1005])
+def test_t18_t19_t21_nobody_of_the_staff_and_no_stand_in_is_ever_sanctioned(who: int) -> None:
+    """Even where a decision asks for it, e.g. one that was made before somebody became an admin."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            here.group.linked_chat_id = -1005
+            here.server.admin(here.group, 2)
+            message = await said(here)
+            about = replace(message, author=replace(message.author, id=str(who)))
+            await here.open_incident(about, Delete(), Timeout(timedelta(minutes=5)), Kick(), Ban())
+            outcomes = await here.do_planned()
+            assert {type(outcome) for outcome in outcomes} == {Refused}
+            moderating = ("banChatMember", "restrictChatMember", "unbanChatMember", "banChatSenderChat")
+            assert here.server.of(*moderating) == []
+
+    asyncio.run(scenario())
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+@played
+async def test_a_warning_goes_to_the_private_chat_where_there_is_one(here: Stage) -> None:
+    room = here.server.private(7)
+    assert await here.carry_out(await said(here), Warn(), Delete()) == [Done(), Done()]
+    (warning,) = room.messages.values()
+    assert "욕설" in warning["text"]
+    assert "‘동네 모임’" in warning["text"], "which group"
+    assert "삭제" in warning["text"], "what was done"
+    ((button,),) = warning["reply_markup"]["inline_keyboard"]
+    assert button["url"] == "https://t.me/jikimi_bot?start=appeal_1"
+    assert here.group.messages == {}
+
+
+@played
+async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
+    here.server.private(7, started=False)
+    message = await said(here)
+    (outcome,) = await here.carry_out(message, Warn())
+    assert isinstance(outcome, Done)
+    notice = max(here.group.messages)
+    assert outcome.receipt == f"{GROUP}/{notice}"
+    assert "나쁜 말" not in here.group.messages[notice]["text"]
+    assert await here.do_planned() == []
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
+    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
+    assert await here.chat.perform(retract[0]) == Done()
+    assert notice not in here.group.messages
+
+
+class AwayOnce(MemoryOutbox):
+    """Cannot be reached the first time that something is to be planned."""
+
+    away = True
+
+    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
+        if self.away:
+            self.away = False
+            raise Unavailable("database is restarting")
+        await super().plan(incident_id, actions, due=due)
+
+
+@played
+async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_was_posted(here: Stage) -> None:
+    message = await said(here)
+    await here.stop()
+    here.store.outbox = AwayOnce(here.store)
+    here.chat = connect(here.server.url, here.desk, here.store)
+    (outcome,) = await here.carry_out(message, Warn())
+    assert isinstance(outcome, Done)
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
+    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
+
+
+@played
+async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(here: Stage) -> None:
+    await here.open_incident(await said(here), Warn())
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    here.server.hold("sendMessage", GROUP)
+    warning = asyncio.create_task(here.chat.perform(planned))
+    await here.server.until(lambda: [c for c in here.server.calls if c.arguments.get("chat_id") == GROUP
+                                     and c.method == "sendMessage"])  # fmt: skip
+    warning.cancel()
+    here.server.release("sendMessage")
+    with pytest.raises(asyncio.CancelledError):
+        await warning
+    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
+    assert [one.action for one in retract] == [DeletePost(f"{GROUP}/{max(here.group.messages)}")]
+
+
+@played
+async def test_who_floods_is_warned_once(here: Stage) -> None:
+    room = here.server.private(7)
+    messages = [await said(here) for _ in range(5)]
+    for message in messages:
+        await here.open_incident(message, Warn())
+    assert await here.do_planned() == [Done()] * 5
+    assert len(room.messages) == 1
+
+
+@played
+async def test_a_warning_whose_answer_is_lost_is_not_given_twice(here: Stage) -> None:
+    here.server.private(7)
+    message = await said(here)
+    here.server.fail("sendMessage", Refusal(502, "Bad Gateway"))
+    assert await here.carry_out(message, Warn()) == [Unconfirmed()]
+
+
+@played
+async def test_t33_a_restored_message_is_what_we_stored_quoted_and_names_its_author(here: Stage) -> None:
+    message = await said(here, "괜찮은 말 😀")
+    await here.open_incident(message, Delete(), Restore())
+    await here.do_planned()
+    restored = here.group.messages[max(here.group.messages)]
+    assert restored["text"] == "민지 님의 메시지를 되살렸습니다.\n괜찮은 말 😀"
+    named, entity = here.server.of("sendMessage")[-1].arguments["entities"]
+    assert (named["type"], named["offset"], named["length"], named["user"]["id"]) == ("text_mention", 0, 2, 7)
+    quoted = restored["text"].encode("utf-16-le")[entity["offset"] * 2 :][: entity["length"] * 2].decode("utf-16-le")
+    assert (entity["type"], quoted) == ("blockquote", "괜찮은 말 😀")
+
+
+@played
+async def test_t35_a_very_long_message_is_restored_as_far_as_telegram_takes_it(here: Stage) -> None:
+    message = await said(here, "😀" * 2048)
+    await here.open_incident(message, Restore())
+    assert isinstance((await here.do_planned())[0], Done)
+
+
+@played
+async def test_t43_notices_stay_in_the_topic(here: Stage) -> None:
+    message = await said(here, message_thread_id=5, is_topic_message=True)
+    await here.open_incident(message, Warn(), Restore())
+    await here.do_planned()
+    assert {call.arguments.get("message_thread_id") for call in here.server.of("sendMessage")} <= {5, None}
+    assert [call.arguments["message_thread_id"] for call in here.server.of("sendMessage")
+            if call.arguments["chat_id"] == GROUP] == [5, 5]  # fmt: skip
+
+
+# ---- limits ---------------------------------------------------------------------------------------------------------
+
+
+async def outcome_or_wait(here: Stage, message: Message, *actions: Action) -> list[Outcome | BaseException]:
+    await here.open_incident(message, *actions)
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
+    return await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
+
+
+@played
+async def test_t45_t49_b14_after_a_raid_there_are_few_notices_and_deletions_do_not_wait(here: Stage) -> None:
+    here.server.group_limit = 20
+    for number in range(60):
+        here.server.post(here.group, user(500 + number, f"회원{number}"), f"나쁜 말 {number}")
+    for message in list(await here.hear(60)):
+        await here.open_incident(message, Delete(), Warn())
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
+    results = await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
+    by_kind = {
+        kind: [r for planned, r in zip(claimed, results, strict=True) if planned.action.kind == kind]
+        for kind in ("delete", "warn")
+    }
+    assert by_kind["delete"] == [Done()] * 60
+    told = [result for result in by_kind["warn"] if isinstance(result, Done)]
+    assert len(told) == 10, "the others wait until the raid is over"
+    assert len({done.receipt for done in told}) == 2, "who is told in the group shares a notice"
+    waits = [result.retry_after for result in by_kind["warn"] if isinstance(result, Unavailable)]
+    assert len(waits) == 50
+    assert all(wait and 0 < wait <= 31 for wait in waits)
+    assert not [call for call in here.server.calls if "Too Many" in call.error]
+    here.server.post(here.group, 1, "/check")
+    await here.server.until(lambda: any("권한" in m.get("text", "") for m in here.group.messages.values()))
+
+
+@played
+async def test_b14_after_a_raid_who_can_be_told_in_private_is_and_others_are_not_told_late(here: Stage) -> None:
+    here.server.private(519)
+    for number in range(20):
+        here.server.post(here.group, user(500 + number, f"회원{number}"), "나쁜 말")
+    for message in list(await here.hear(20)):
+        await here.open_incident(message, Warn())
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms=EVERYWHERE)
+    await asyncio.gather(*(here.chat.perform(planned) for planned in claimed), return_exceptions=True)
+    here.chat._warnings.clock = Later(minutes=1)
+    posts = len(here.group.messages)
+    outcomes = [await here.chat.perform(planned) for planned in claimed[-2:]]
+    assert outcomes == [Refused("제때 알릴 수 없어 알리지 않음"), Done()]
+    assert len(here.group.messages) == posts
+    assert len(here.server.chats[519].messages) == 1
+
+
+@played
+async def test_b13_the_words_of_a_newcomers_name_are_not_repeated(here: Stage) -> None:
+    newcomer = user(77, "텔레 @toto777 씨발년")
+    here.server.post(here.group, newcomer, None, new_chat_members=[newcomer])
+    (message,) = await here.hear(1)
+    await here.carry_out(replace(message, is_name=True), Delete(), Warn())
+    (notice,) = here.group.messages.values()
+    assert "새 회원 한 명의 이름: 삭제" in notice["text"]
+    assert not {"텔", "@", "씨"} & set(notice["text"])
+
+
+@played
+async def test_a_mute_is_told_as_long_as_telegram_makes_it(here: Stage) -> None:
+    await here.carry_out(await said(here), Timeout(timedelta(days=900)), Warn())
+    (notice,) = (one for one in here.group.messages.values() if "이유" in one.get("text", ""))
+    assert "365일 채팅 금지" in notice["text"]
+
+
+@played
+async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_that_they_are_meant(here: Stage) -> None:
+    here.server.post(here.group, user(78, "놀이터 @toto777"), "나쁜 말")
+    (message,) = await here.hear(1)
+    await here.carry_out(message, Delete(), Timeout(timedelta(minutes=10)), Warn())
+    (notice,) = here.group.messages.values()
+    assert notice["text"] == "놀○○ @t○○○○○○ 님의 메시지: 삭제, 10분 채팅 금지. 이유: 욕설"
+    (entity,) = notice["entities"]
+    assert (entity["type"], entity["offset"], entity["length"], entity["user"]["id"]) == ("text_mention", 0, 12, 78)
+    assert notice["reply_markup"]["inline_keyboard"][0][0]["url"].endswith("?start=appeal_1")
+
+
+@played
+async def test_b30_who_is_to_be_told_has_no_such_name_here(here: Stage) -> None:
+    (outcome,) = await here.carry_out(await said(here), NotifyOwner("#운영-알림"))
+    assert outcome == Refused("대화방 번호가 아님: #운영-알림")
+
+
+@played
+async def test_b33_not_being_allowed_to_write_is_no_missing_right_to_ban(here: Stage) -> None:
+    message = await said(here)
+    here.server.fail("sendMessage", Refusal(400, "Bad Request: not enough rights to send text messages to the chat"))
+    (outcome,) = await here.carry_out(message, Restore())
+    assert isinstance(outcome, Refused)
+    assert "글을 쓸 수 없음" in outcome.reason
+
+
+@played
+async def test_t46_t48_a_429_stops_one_lane_of_one_chat(here: Stage) -> None:
+    other = here.server.group(-1003, title="다른 방")
+    message = await said(here)
+    here.server.post(other, 8, "나쁜 말")
+    elsewhere = (await here.hear(2))[-1]
+    here.server.fail("sendMessage", Refusal(403, "Forbidden: bot can't initiate conversation with a user"))
+    here.server.fail("sendMessage", Refusal(429, "Too Many Requests: retry after 40", retry_after=40))
+    deleted, warned = await outcome_or_wait(here, message, Delete(), Warn())
+    assert deleted == Done()
+    assert isinstance(warned, Unavailable)
+    assert warned.retry_after == 40
+    again = await said(here, author=9)
+    calls = len(here.server.of("sendMessage"))
+    deleted, waiting = await outcome_or_wait(here, again, Warn(), Delete())
+    assert isinstance(waiting, Unavailable)
+    assert deleted == Done(), "a notice that must wait keeps no deletion waiting"
+    assert [c for c in here.server.of("sendMessage")[calls:] if c.arguments["chat_id"] == GROUP] == []
+    assert all(isinstance(outcome, Done) for outcome in await outcome_or_wait(here, elsewhere, Delete(), Warn()))
+
+
+@played
+async def test_t46_a_429_on_a_deletion_says_when_to_come_again(here: Stage) -> None:
+    message = await said(here)
+    here.server.fail("deleteMessage", Refusal(429, "Too Many Requests: retry after 7", retry_after=7))
+    (waiting,) = await outcome_or_wait(here, message, Delete())
+    assert isinstance(waiting, Unavailable)
+    assert waiting.retry_after == 7
+
+
+@played
+async def test_t47_asking_about_members_takes_nothing_from_the_notices(here: Stage) -> None:
+    for number in range(30):
+        await here.chat._members.member(GROUP, number)
+    here.server.private(7)
+    assert await here.carry_out(await said(here), Warn()) == [Done()]
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_trouble_on_telegrams_side_is_for_later(code: int) -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            message = await said(here)
+            here.server.fail("deleteMessage", Refusal(code, "Internal Server Error"))
+            (waiting,) = await outcome_or_wait(here, message, Delete())
+            assert isinstance(waiting, Unavailable)
+            (planned,) = [action.planned for action in here.store.actions.values()]
+            assert await here.chat.perform(planned) == Done()
+
+    asyncio.run(scenario())
+
+
+def test_a_cut_connection_is_for_later() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            message = await said(here)
+            await here.stop()
+            async with FaultProxy(here.server.port) as proxy:
+                proxy.mode = "reset"
+                chat = connect(proxy.url, here.desk, here.store)
+                await here.open_incident(message, Delete())
+                (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+                with pytest.raises(Unavailable):
+                    await chat.perform(planned)
+                proxy.mode = "pass"
+                assert await chat.perform(planned) == Done()
+                await chat.close()
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_a_revoked_token_ends_the_work(here: Stage) -> None:
+    message = await said(here)
+    await here.open_incident(message, Delete())
+    (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    here.server.token = "42:another"
+    with pytest.raises(Broken, match="401"):
+        await here.chat.perform(planned)
+
+
+@played
+async def test_t69_under_a_channels_post_a_notice_answers_the_post(here: Stage) -> None:
+    post = here.server.from_linked_channel(here.group, Chat(-1005, "channel", "우리 채널"), "오늘의 시황")
+    here.server.post_in(post, 7, "나쁜 댓글")
+    here.server.post_in(here.server.topic(here.group), 8, "나쁜 주제 글")
+    _, comment, in_topic = await here.hear(3)
+    await here.carry_out(comment, Delete(), Warn())
+    await here.carry_out(in_topic, Delete(), Warn())
+    notices = [call.arguments for call in here.server.of("sendMessage") if call.arguments["chat_id"] == GROUP]
+    assert notices[0]["reply_parameters"]["message_id"] == post["message_id"]
+    assert "message_thread_id" not in notices[0]
+    assert notices[1]["message_thread_id"] == int(in_topic.extra["topic"])
+
+
+@played
+async def test_what_is_deleted_of_a_poll_is_only_the_notice_and_moderators_are_told(here: Stage) -> None:
+    here.server.post(here.group, 7, poll_option_added={"option_persistent_id": "3", "option_text": "토토사이트"})
+    (message,) = await here.hear(1)
+    assert await here.carry_out(message, Delete()) == [Refused(texts("ko")["telegram.stays"])]
+    assert here.group.messages == {}

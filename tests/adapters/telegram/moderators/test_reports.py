@@ -1,0 +1,112 @@
+"""/report on Telegram, over TCP: who may ask, what they get and where, and when reports come."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapters.chat.telegram.refs import group_ref
+from bot.core.text.catalogue import texts
+from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
+from tests.servers.telegram import Chat
+
+say = texts("ko")
+
+
+def told(room: Chat) -> str:
+    return str(room.messages[max(room.messages)].get("text", ""))
+
+
+async def ask(here: Stage, text: str) -> None:
+    """As the group's owner; until there is an answer, whichever."""
+    answered = len(here.server.of("sendMessage", "sendMediaGroup"))
+    here.server.post(here.group, 1, text)
+    await here.server.until(lambda: len(here.server.of("sendMessage", "sendMediaGroup")) > answered)
+
+
+@played
+async def test_an_admin_gets_the_report_in_the_group(here: Stage) -> None:
+    here.listen()
+    for words in ("", " 어제", " 2026-W20", " range 2026-05-01 2026-05-14"):  # 16 of 20 messages a minute
+        await ask(here, f"/report{words}")
+    captions = [call.arguments["caption"] for call in here.server.of("sendPhoto")]
+    assert all(caption.startswith(str(GROUP)) for caption in captions)
+    assert "2026-W20" in captions[2] and "2026-05-01..2026-05-14" in captions[3]
+    assert not any("unmasked" in caption for caption in captions)
+
+
+@played
+async def test_a_member_gets_none_and_reports_the_message_that_they_answer(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.listen()
+    bad = here.server.post(here.group, 8, "나쁜 말")
+    here.server.post(here.group, 7, "/report week")
+    here.server.post(here.group, 7, "/report", reply_to_message=bad)
+    await here.server.until(lambda: room.messages and told(here.group) == say["telegram.thanks"])
+    assert here.server.of("sendPhoto") == []
+
+
+@played
+async def test_names_are_shown_in_the_moderators_chat_only(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.server.admin(room, 2, "지수")
+    here.listen()
+    await ask(here, "/report week names")
+    assert told(here.group) == say["telegram.names_not_here"]
+    here.server.post(room, 2, "/보고 지난주 이름")
+    await here.server.until(lambda: here.server.of("sendPhoto"))
+    (call,) = here.server.of("sendPhoto")
+    assert call.arguments["chat_id"] == MODERATORS and "unmasked" in call.arguments["caption"]
+    here.server.post(room, 9, "/report week names")  # in the room, and no admin of the group
+    here.server.post(room, 2, "/report when")
+    await here.server.until(lambda: any("주간 보고" in one.get("text", "") for one in room.messages.values()))
+    assert len(here.server.of("sendPhoto")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("off", {"report_day": "off"}),
+        ("on", {"report_day": "monday"}),
+        ("at fri 18", {"report_day": "friday", "report_hour": 18}),
+        ("시각 금 18시", {"report_day": "friday", "report_hour": 18}),
+        ("at 7:00", {"report_hour": 7}),
+        ("daily on", {"daily_digest": True}),
+        ("alert 50", {"alert_at": 50}),
+        ("alert off", {"alert_at": 0}),
+        ("when", {}),
+    ],
+)
+def test_an_admin_says_when_reports_come(words: str, changes: dict[str, Any]) -> None:
+    @played
+    async def scene(here: Stage) -> None:
+        before = here.policies.community(group_ref(GROUP))
+        here.listen()
+        await ask(here, f"/report {words}")
+        assert here.policies.community(group_ref(GROUP)) == replace(before, **changes)
+        assert "Asia/Seoul" in told(here.group)
+
+    scene()
+
+
+@played
+async def test_what_makes_no_sense_is_explained(here: Stage) -> None:
+    here.listen()
+    await ask(here, "/report 2026-02-30")
+    assert told(here.group) == say["telegram.usage.report"]
+
+
+@played
+async def test_the_menu_switches_reports(here: Stage) -> None:
+    room = await here.with_moderators()
+    message = here.server.message(room, here.server.me, "설정")
+    here.listen()
+
+    async def choose(choice: str, holds: str) -> None:
+        here.server.press(message, 1, f"setup:{GROUP}:{choice}")
+        await here.server.until(lambda: here.policies.community(group_ref(GROUP)).report_day == holds)
+
+    for choice, holds in (("report:off", "off"), ("report:monday", "monday")):
+        await choose(choice, holds)
+    here.server.press(message, 1, f"setup:{GROUP}:daily:on")
+    await here.server.until(lambda: here.policies.community(group_ref(GROUP)).daily_digest)
