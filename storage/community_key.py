@@ -10,7 +10,7 @@ CommunityKey = tuple[str, str]
 
 
 def community_key(community: CommunityRef) -> CommunityKey:
-    return community.platform.value, plain(community.id)
+    return community.platform, plain(community.id)
 
 
 def community_columns(community: CommunityRef) -> dict[str, str]:

@@ -8,6 +8,7 @@ from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pla
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Settlement
+from bot.core.operations.keys import API
 from bot.core.rules.actions import Action
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Reason
@@ -23,7 +24,8 @@ class Settable(Protocol):
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
 GUARD = GuardVersion(name="scripted")
-EVERYWHERE = tuple(Platform)
+DISCORD, TELEGRAM, REHEARSAL = map(Platform, ("discord", "telegram", "rehearsal"))
+EVERYWHERE = (DISCORD, TELEGRAM, REHEARSAL, API)
 
 
 async def put_settings(place: Settable, community: Community, by: str = "") -> None:
@@ -50,7 +52,7 @@ def message(
     revision: int = 0,
     channel: str = "general",
     community: str = "cafe",
-    platform: Platform = Platform.REHEARSAL,
+    platform: Platform = REHEARSAL,
     author: str = "minji",
     sent_at: datetime = NOW,
     **more: Any,
@@ -65,7 +67,7 @@ def message(
     )
 
 
-def home(id: str = "cafe", platform: Platform = Platform.REHEARSAL) -> CommunityRef:  # noqa: A002
+def home(id: str = "cafe", platform: Platform = REHEARSAL) -> CommunityRef:  # noqa: A002
     """The community of `message(community=id, platform=platform)`."""
     return CommunityRef(platform, id)
 

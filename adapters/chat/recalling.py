@@ -18,7 +18,7 @@ async def recall(turns: Turns, platform: Platform, inbox: Inbox, clock: Clock) -
     except Unavailable:
         return  # only guesses are the worse for it
     for message in recent:
-        if message.ref.platform is platform and message.text:
+        if message.ref.platform == platform and message.text:
             turns.hear(message.ref.channel_id, _turn(message))
 
 

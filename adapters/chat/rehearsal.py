@@ -21,6 +21,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Done, Gone, Outcome
 from bot.core.text.catalogue import Texts
 
+REHEARSAL = Platform("rehearsal")
 BATCH = 256  # lines that arrive together when nobody waits for the recorded time
 PROMPTS = 5_000  # messages remembered as what a bot may answer
 
@@ -36,7 +37,7 @@ class RehearsalChat:
     """Reads `path` ("-": standard input; a person who types there may write plain lines). A message's revision
     is how often it was edited or deleted until then, so the same transcript gives the same ones in every run."""
 
-    platform = Platform.REHEARSAL
+    platform = REHEARSAL
 
     def __init__(self, path: str, say: Texts, clock: Clock, *, speed: float | None = None) -> None:
         self._path = path
@@ -122,7 +123,7 @@ class RehearsalChat:
             self._prompts[key] = text
         prompt = self._prompts.get((channel_id, reply_to)) if reply_to and bot else None
         return Message(
-            ref=MessageRef(Platform.REHEARSAL, channel_id, row["message"], self._changes.get(key, 0)),
+            ref=MessageRef(REHEARSAL, channel_id, row["message"], self._changes.get(key, 0)),
             community_id=row["community"],
             author=Author(id=row["author"], name=row["author"], roles=frozenset(row.get("roles", ())), bot=bot),
             sent_at=row["at"].astimezone(UTC),

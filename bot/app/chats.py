@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from adapters.chat.rehearsal import RehearsalChat
+from adapters.chat.rehearsal import REHEARSAL, RehearsalChat
 from bot.app.parts import Core
 from bot.config import Config
 from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import Texts
 
@@ -50,6 +51,7 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
 
 #: Chat networks by name, as configured. Each brings its libraries with it only when it is wanted.
 CHATS: dict[str, Callable[[Core, Texts], ChatPlatform]] = {"discord": _discord, "telegram": _telegram}
+PLATFORMS = (*map(Platform, CHATS), REHEARSAL)
 
 
 async def discord_invitation(config: Config, say: Texts) -> str:

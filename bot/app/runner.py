@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from adapters.chat.rehearsal import REHEARSAL
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, raised
 from bot.core.chat.message import Platform
@@ -119,11 +120,11 @@ class _Hearing:
 
     async def _lose(self, platform: Platform, error: BotError) -> None:
         self.broken.append(error)
-        if platform is not Platform.REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
+        if platform != REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
             _log.error("platform lost", platform=platform, reason=str(error))
         if self._heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
             return
-        left = {name: chat for name, chat in self.enforcer.platforms.items() if name is not platform}
+        left = {name: chat for name, chat in self.enforcer.platforms.items() if name != platform}
         self.enforcer.platforms = left
         if self.on_lost:
             await self.on_lost(platform)

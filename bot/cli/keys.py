@@ -13,7 +13,7 @@ from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.operations.keys import ApiKey, digest, written
+from bot.core.operations.keys import API, ApiKey, digest, written
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def revoke(key_id: str, config: "Config", say: Texts) -> None:
 async def _platform(community: str, communities: "Communities", say: Texts) -> Platform:
     """Where the community is: a slip of the pen must not give a key to the default policy."""
     if community == OWN:
-        return Platform.API
+        return API
     everybody = await communities.all()
     found = [one.platform for one in everybody if one.id == community]
     if not found:

@@ -250,7 +250,7 @@ class Config(Table):
 
     def policy_of(self, community: Community | None, mode: Watch | None = None) -> Policy:
         """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
-        defaults, asked = self.defaults, community or Community(platform=Platform.REHEARSAL, id="")
+        defaults, asked = self.defaults, community or Community(platform=Platform(""), id="")
         taken = {one.name for one in self.rules} | set(defaults.disabled_rules)
         shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)
         chosen = (*self.rules, *(one for one in shipped if one.name not in taken))

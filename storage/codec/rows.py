@@ -19,7 +19,7 @@ def write_refs(refs: Iterable[MessageRef]) -> str:
 
 def key(ref: MessageRef) -> tuple[str, str, str, int]:
     """Values for the columns tables.REF; the first three name the message, whichever revision."""
-    return ref.platform.value, plain(ref.channel_id), plain(ref.message_id), ref.revision
+    return ref.platform, plain(ref.channel_id), plain(ref.message_id), ref.revision
 
 
 def plain_ref(ref: MessageRef) -> MessageRef:

@@ -26,7 +26,8 @@ from storage.flow import tallies
 from storage.tables import actions, amendments, appeals, bots, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
-COMMUNITY = CommunityRef(Platform.REHEARSAL, "서울 게임 라운지")
+PLATFORM = Platform("rehearsal")
+COMMUNITY = CommunityRef(PLATFORM, "서울 게임 라운지")
 _HOME = community_columns(COMMUNITY)
 ZONE = ZoneInfo("Asia/Seoul")
 START = datetime(2025, 11, 24, tzinfo=ZONE).astimezone(UTC)
@@ -210,7 +211,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
     trial = channel == "거래" and chance.random() < 0.5
     decision = Decision(
         message=Message(
-            ref=MessageRef(Platform.REHEARSAL, channel, str(number)),
+            ref=MessageRef(PLATFORM, channel, str(number)),
             community_id=COMMUNITY.id,
             author=Author(id=author, name=BOTS.get(author) or _name(author), bot=by_bot),
             sent_at=moment,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benches.telegram import FINE, HARM, quantile
-from tests.builders import put_settings
+from tests.builders import DISCORD, put_settings
 
 if TYPE_CHECKING:
     from tests.adapters.discord.cafe import Cafe
@@ -30,7 +30,6 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
     from bot.app.application import application
     from bot.app.parts import Core
     from bot.config import Config, StorageSettings
-    from bot.core.chat.message import Platform
     from bot.core.communities.community import Community
     from bot.core.moderators.ports import Desk
     from bot.core.rules.policy import Watch
@@ -50,7 +49,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
 
     config = Config(storage=StorageSettings(url=database))
     async with application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as jikimi:
-        await put_settings(desks[0], Community(platform=Platform.DISCORD, id=guild, moderators_channel=mods))
+        await put_settings(desks[0], Community(platform=DISCORD, id=guild, moderators_channel=mods))
         await jikimi.run()
 
 

@@ -43,7 +43,7 @@ from storage.flow.tallies import CHANNEL
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
-from tests.builders import message, put_settings, settlement
+from tests.builders import DISCORD, TELEGRAM, message, put_settings, settlement
 from tests.fakes import ScriptedGuard
 from tests.flow.reporting_process import blank_pages
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
@@ -72,7 +72,7 @@ async def seed(url: str, rooms: Sequence[tuple[Platform, str, str]]) -> None:
                 communities,
                 Community(platform=platform, id=id_, name=f"모임 {id_}", report_channel=channel, report_day="monday"),
             )
-            home = {"platform": platform.value, "community": id_}
+            home = {"platform": platform, "community": id_}
             rows = [
                 home | {"quarter": at, "what": CHANNEL, "name": channel, "number": max(1, size // 14)}
                 for at in (WEEK.start + timedelta(hours=12 * half + 3) for half in range(14))
@@ -97,10 +97,10 @@ async def bench(count: int, url: str) -> int:
             if number % 2:
                 guild = discord.backend.create_guild(f"서버 {number}").id
                 channel = discord.backend.create_channel(guild, "보고").id
-                rooms.append((Platform.DISCORD, str(guild), str(channel)))
+                rooms.append((DISCORD, str(guild), str(channel)))
             else:
                 group = telegram.group(-1_000_000 - number)
-                rooms.append((Platform.TELEGRAM, str(group.id), str(group.id)))
+                rooms.append((TELEGRAM, str(group.id), str(group.id)))
         await seed(url, rooms)
         discord.global_limit, telegram.global_limit, telegram.group_limit = 50, 30, 20
         config = Config(

@@ -3,15 +3,15 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.operations.keys import ApiKey, digest
-from tests.builders import NOW, later
+from tests.builders import DISCORD, NOW, TELEGRAM, later
 from tests.contracts.stores import Opens
 
 KEY = ApiKey(
     id="a1",
     digest=digest("secret"),
-    community=CommunityRef(Platform.DISCORD, "100"),
+    community=CommunityRef(DISCORD, "100"),
     name="도우미 봇",
     created_at=NOW,
 )
@@ -57,10 +57,10 @@ def test_the_latest_use_counts(opens: Opens) -> None:
 def test_keys_follow_a_community_that_moves(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            other = replace(KEY, id="b2", community=CommunityRef(Platform.TELEGRAM, "100"))
+            other = replace(KEY, id="b2", community=CommunityRef(TELEGRAM, "100"))
             await store.keys.add(KEY)
             await store.keys.add(other)
-            await store.communities.move(CommunityRef(Platform.TELEGRAM, "100"), "-100100")
+            await store.communities.move(CommunityRef(TELEGRAM, "100"), "-100100")
             assert [(key.id, key.community.id) for key in await store.keys.all()] == [("a1", "100"), ("b2", "-100100")]
 
     asyncio.run(scenario())

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.chat.message import Kind, Message, Platform
+from bot.core.chat.message import Kind, Message
 from bot.core.chat.post import Attachment, Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.rules.actions import Action, Ban, Delete, Done, Gone, Timeout, Unsanction, Weight
 from bot.core.rules.policy import Reason
+from tests.builders import DISCORD, REHEARSAL
 from tests.contracts.chats import PLACES, Place
 
 Play = Callable[[Callable[[Place], Awaitable[None]]], None]
@@ -63,7 +64,7 @@ def test_who_wrote_a_message_can_be_met(play: Play) -> None:
 
         async def meet(heard: list[Message]) -> None:
             unmet = replace(heard[0], author=replace(heard[0].author, roles=frozenset(), unmet=True))
-            if heard[0].ref.platform is Platform.DISCORD:  # the others say with every message who wrote it
+            if heard[0].ref.platform == DISCORD:  # the others say with every message who wrote it
                 heard[0] = unmet
             met = await chat.meet(heard[0])
             assert (met.id, met.unmet, met.is_staff) == (heard[0].author.id, False, False)
@@ -80,7 +81,7 @@ def test_what_is_said_arrives_once_in_order_and_complete(play: Play) -> None:
         assert [message.text for message in messages] == ["하나", "둘", "셋"]
         assert len({message.ref for message in messages}) == 3
         for message in messages:
-            assert message.ref.platform is chat.platform
+            assert message.ref.platform == chat.platform
             assert message.kind is Kind.NEW
             assert message.sent_at.utcoffset() == timedelta(0)
             assert message.community_id and message.ref.channel_id and message.author.id
@@ -163,7 +164,7 @@ def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
             here = heard[0].ref.channel_id
             outcomes = [await chat.publish(here, edition, mark=str(n)) for n, edition in enumerate(lighter(report))]
             assert all(isinstance(outcome, Done) for outcome in outcomes)
-            if chat.platform is not Platform.REHEARSAL:
+            if chat.platform != REHEARSAL:
                 assert all(isinstance(outcome, Done) and outcome.receipt.startswith(here) for outcome in outcomes)
                 assert await chat.publish("-100999999", report, mark="9") == Gone()
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import Author, CommunityRef, Message, Pairing, Platform
+from bot.core.chat.message import Author, CommunityRef, Message, Pairing
 from bot.core.communities.journal import Aside
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.moderation.tally import Tally
@@ -11,10 +11,10 @@ from bot.core.moderation.turns import UnderWay
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.rules.actions import Delete, Flag
-from tests.builders import EVERYWHERE, NOW, home, later, message, settlement
+from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
-SERVER, GROUP = home("7", Platform.DISCORD), home("7", Platform.TELEGRAM)
+SERVER, GROUP = home("7", DISCORD), home("7", TELEGRAM)
 
 
 def said(community: CommunityRef, id: str = "1", **more: object) -> Message:  # noqa: A002
@@ -53,8 +53,8 @@ def test_incidents_and_histories(opens: Opens) -> None:
                 await opened(store, GROUP, "2"),
             )
             assert await store.incidents.get(GROUP, ours) is None
-            assert await store.incidents.whose(Platform.TELEGRAM, theirs) == GROUP
-            assert await store.incidents.whose(Platform.DISCORD, theirs) is None
+            assert await store.incidents.whose(TELEGRAM, theirs) == GROUP
+            assert await store.incidents.whose(DISCORD, theirs) is None
             called = Review(incident_id=ours, call=Call.WRONG, moderator_id="1", moderator_name="지수", at=NOW)
             assert await store.reviews.record(GROUP, called, due=NOW) is None
             assert not await store.reviews.appeal(GROUP, Appeal(incident_id=ours, words="", at=NOW), [Flag()], due=NOW)

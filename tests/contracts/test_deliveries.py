@@ -12,15 +12,13 @@ from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.reporting.delivery.delivery import FINAL, Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
-from tests.builders import NOW, later, put_settings
+from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
 from tests.contracts.stores import Opens, Store
 
-HERE = (Platform.DISCORD, Platform.TELEGRAM)
+HERE = (DISCORD, TELEGRAM)
 
 
-def weekly(
-    community: str = "cafe", period: str = "2026-W20", platform: Platform = Platform.DISCORD, **more: Any
-) -> Delivery:
+def weekly(community: str = "cafe", period: str = "2026-W20", platform: Platform = DISCORD, **more: Any) -> Delivery:
     given = Delivery(community=CommunityRef(platform, community), kind=Kind.WEEK, period=period, due=NOW)
     return replace(given, **more)
 
@@ -30,14 +28,14 @@ async def claim(store: Store, limit: int = 10, *, at: float = 0, platforms: Sequ
     return [one.community.id for one in claimed]
 
 
-async def one(store: Store, community: str = "cafe", platform: Platform = Platform.DISCORD) -> Delivery:
+async def one(store: Store, community: str = "cafe", platform: Platform = DISCORD) -> Delivery:
     (found,) = await store.deliveries.latest(10, CommunityRef(platform, community))
     return found
 
 
 def test_there_is_one_for_each_platform_community_kind_and_period(opens: Opens) -> None:
     others = [
-        weekly(platform=Platform.TELEGRAM), weekly("other"), weekly(kind=Kind.DAY), weekly(period="2026-W21"),
+        weekly(platform=TELEGRAM), weekly("other"), weekly(kind=Kind.DAY), weekly(period="2026-W21"),
     ]  # fmt: skip
 
     async def scenario() -> None:
@@ -59,9 +57,9 @@ def test_the_largest_go_first_and_nobody_gets_what_another_has(opens: Opens) -> 
             sizes = {"small": 5, "large": 5000, "quiet": 0, "middle": 70}
             await store.deliveries.plan([weekly(name, size=size) for name, size in sizes.items()])
             await store.deliveries.plan([weekly("tomorrow", due=later(60), size=9999)])
-            await store.deliveries.plan([weekly("elsewhere", platform=Platform.TELEGRAM, size=9999)])
-            assert await claim(store, 1, platforms=[Platform.DISCORD]) == ["large"]
-            claims = await asyncio.gather(*(claim(store, 1, platforms=[Platform.DISCORD]) for _ in range(5)))
+            await store.deliveries.plan([weekly("elsewhere", platform=TELEGRAM, size=9999)])
+            assert await claim(store, 1, platforms=[DISCORD]) == ["large"]
+            claims = await asyncio.gather(*(claim(store, 1, platforms=[DISCORD]) for _ in range(5)))
             assert sorted(name for claimed in claims for name in claimed) == ["middle", "quiet", "small"]
             assert await claim(store, at=60) == ["tomorrow", "elsewhere"]
 
@@ -128,8 +126,8 @@ def test_who_comes_late_gets_the_latest_only(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             await store.deliveries.plan([weekly(), weekly("sending"), weekly("other", kind=Kind.DAY)])
-            await claim(store, 9, platforms=[Platform.TELEGRAM])
-            held = await store.deliveries.claim(9, now=NOW, platforms=[Platform.DISCORD])
+            await claim(store, 9, platforms=[TELEGRAM])
+            held = await store.deliveries.claim(9, now=NOW, platforms=[DISCORD])
             for one_ in held:
                 if one_.community.id != "sending":
                     await store.deliveries.postpone(one_.id, NOW, reason="away")
@@ -149,7 +147,7 @@ def test_alerts_keep_their_distance(opens: Opens) -> None:
 
     async def scenario() -> None:
         async with opens() as store:
-            await put_settings(store.communities, Community(platform=Platform.DISCORD, id="cafe"))
+            await put_settings(store.communities, Community(platform=DISCORD, id="cafe"))
             hour = timedelta(hours=1)
             planned = [await store.deliveries.plan([alert(minute)], apart=hour) for minute in (0, 1, 59, 60, 61)]
             assert [list(one) for one in planned] == [[True], [False], [False], [True], [False]]
@@ -162,12 +160,12 @@ def test_alerts_keep_their_distance(opens: Opens) -> None:
 def test_a_group_that_moves_takes_its_deliveries_along(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            await store.deliveries.plan([weekly("-5", platform=Platform.TELEGRAM), weekly("-5")])
+            await store.deliveries.plan([weekly("-5", platform=TELEGRAM), weekly("-5")])
             for _ in range(2):
-                await store.communities.move(CommunityRef(Platform.TELEGRAM, "-5"), "-1005")
-            assert list(await store.deliveries.plan([weekly("-1005", platform=Platform.TELEGRAM)])) == [False]
-            assert await one(store, "-5", Platform.DISCORD)
-            assert await claim(store, platforms=[Platform.TELEGRAM]) == ["-1005"]
+                await store.communities.move(CommunityRef(TELEGRAM, "-5"), "-1005")
+            assert list(await store.deliveries.plan([weekly("-1005", platform=TELEGRAM)])) == [False]
+            assert await one(store, "-5", DISCORD)
+            assert await claim(store, platforms=[TELEGRAM]) == ["-1005"]
 
     asyncio.run(scenario())
 
@@ -190,7 +188,7 @@ def test_incidents_are_counted(opens: Opens) -> None:
             await store.inbox.settle([settlement(shadow, decided_at=later(1), incident=True)])
             counts = [
                 await store.incidents.count(community, later(1), later(2))
-                for community in (home(), CommunityRef(Platform.DISCORD, "cafe"), home("x"))
+                for community in (home(), CommunityRef(DISCORD, "cafe"), home("x"))
             ]
             assert counts == [2, 0, 0]
 

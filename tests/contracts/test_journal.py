@@ -3,14 +3,14 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.rules.policy import Watch
-from tests.builders import NOW, later, put_settings
+from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
 from tests.contracts.stores import Opens
 
-CAFE = Community(platform=Platform.TELEGRAM, id="-5", name="카페", mode=Watch.LIVE, thresholds={"abuse": 0.7})
+CAFE = Community(platform=TELEGRAM, id="-5", name="카페", mode=Watch.LIVE, thresholds={"abuse": 0.7})
 
 
 def test_an_outage_lasts_until_somebody_sees_the_guard_return(opens: Opens) -> None:
@@ -52,9 +52,9 @@ def test_who_changed_which_setting_is_on_record(opens: Opens) -> None:
             ]
             assert await store.journal.amendments(CAFE.ref, NOW, later(61)) == first + second
             assert await store.journal.amendments(CAFE.ref, later(1), later(61)) == second
-            assert await store.journal.amendments(CommunityRef(Platform.TELEGRAM, "other"), NOW, later(61)) == []
+            assert await store.journal.amendments(CommunityRef(TELEGRAM, "other"), NOW, later(61)) == []
             await store.communities.move(CAFE.ref, "-1005")
-            moved = CommunityRef(Platform.TELEGRAM, "-1005")
+            moved = CommunityRef(TELEGRAM, "-1005")
             assert await store.journal.amendments(CAFE.ref, NOW, later(61)) == []
             assert await store.journal.amendments(moved, NOW, later(61)) == first + second
 
@@ -66,12 +66,12 @@ def test_of_several_processes_one_tells_of_an_outage(opens: Opens) -> None:
         async with opens() as store:
             began = await store.journal.guard_went(NOW)
             assert began == await store.journal.guard_went(later(1)) == NOW
-            asked = [store.journal.is_first_to_tell(began, "away", Platform.DISCORD) for _ in range(2)]
+            asked = [store.journal.is_first_to_tell(began, "away", DISCORD) for _ in range(2)]
             assert [await one for one in asked] == [True, False]
-            assert await store.journal.is_first_to_tell(began, "away", Platform.TELEGRAM)
+            assert await store.journal.is_first_to_tell(began, "away", TELEGRAM)
             ended = [await store.journal.guard_came_back(later(number)) for number in (60, 61)]
-            assert ended == [NOW, NOW] and await store.journal.is_first_to_tell(NOW, "back", Platform.DISCORD)
+            assert ended == [NOW, NOW] and await store.journal.is_first_to_tell(NOW, "back", DISCORD)
         async with opens() as store:
-            assert not await store.journal.is_first_to_tell(NOW, "back", Platform.DISCORD)
+            assert not await store.journal.is_first_to_tell(NOW, "back", DISCORD)
 
     asyncio.run(scenario())

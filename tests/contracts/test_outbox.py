@@ -26,7 +26,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from tests.builders import EVERYWHERE, NOW, later, message, settlement
+from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
@@ -138,12 +138,12 @@ async def crowd(store: Store, number: int, *actions: Action, community: str = "r
 def test_a_process_claims_only_for_the_platforms_that_it_has(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            await decide(store, on(Platform.DISCORD, "d"), Delete())
-            await decide(store, on(Platform.TELEGRAM, "t"), Delete(), Warn())
+            await decide(store, on(DISCORD, "d"), Delete())
+            await decide(store, on(TELEGRAM, "t"), Delete(), Warn())
             assert await store.outbox.claim(10, now=NOW, platforms=()) == []
-            assert names(await claim(store, 10, 0, Platform.TELEGRAM)) == ["t", "t"]
-            assert await claim(store, 10, 0, Platform.TELEGRAM) == []
-            assert names(await claim(store, 10, 0, Platform.DISCORD)) == ["d"]
+            assert names(await claim(store, 10, 0, TELEGRAM)) == ["t", "t"]
+            assert await claim(store, 10, 0, TELEGRAM) == []
+            assert names(await claim(store, 10, 0, DISCORD)) == ["d"]
 
     asyncio.run(scenario())
 
@@ -167,7 +167,7 @@ def test_communities_take_turns_over_all_claims(opens: Opens) -> None:
                 await crowd(store, 5, Delete(), community=community)
             turns = [one.message.community_id for _ in range(9) for one in await claim(store, 2)]
             assert [turns[place : place + 5] for place in (0, 5, 10)] == [list("abcde")] * 3
-            assert await claim(store, 2, 0, Platform.DISCORD) == []
+            assert await claim(store, 2, 0, DISCORD) == []
 
     asyncio.run(scenario())
 
@@ -203,7 +203,7 @@ def test_a_hanging_platform_and_a_raid_hold_their_share_and_no_more(opens: Opens
             await crowd(store, 3000, kind)
             share = 8 if kind == Delete() else 6
             assert len(await begin()) == share, "a quarter is kept for what protects"
-            hung = [on(Platform.DISCORD, f"{number}", community=f"c{number % 40}") for number in range(200)]
+            hung = [on(DISCORD, f"{number}", community=f"c{number % 40}") for number in range(200)]
             await store.inbox.keep(hung)
             await store.inbox.settle([settlement(one, kind) for one in hung])
             assert len(await begin()) == 4 * share

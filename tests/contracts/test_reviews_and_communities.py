@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, MessageRef
 from bot.core.communities.community import Community
 from bot.core.incidents.review import TIMEOUT, Appeal, Call, History, Review
 from bot.core.rules.actions import (
@@ -28,10 +28,10 @@ from bot.core.rules.actions import (
     Warn,
 )
 from bot.core.rules.policy import Watch
-from tests.builders import EVERYWHERE, NOW, home, later, message, put_settings, settlement
+from tests.builders import DISCORD, EVERYWHERE, NOW, REHEARSAL, TELEGRAM, home, later, message, put_settings, settlement
 from tests.contracts.stores import Opens, Store
 
-HERE, GROUP = home(), CommunityRef(Platform.TELEGRAM, "-5")
+HERE, GROUP = home(), CommunityRef(TELEGRAM, "-5")
 
 
 async def incident(store: Store, number: str = "1", *planned: Action) -> int:
@@ -246,7 +246,7 @@ def test_a_members_record(opens: Opens) -> None:
             await store.reviews.record(HERE, review(second, Call.WRONG), due=NOW)
             record = await store.incidents.history(HERE, "minji")
             assert record == History(incidents=3, upheld=1, overturned=1, last_at=NOW)
-            for elsewhere in ((CommunityRef(Platform.DISCORD, "cafe"), "minji"), (HERE, "other")):
+            for elsewhere in ((CommunityRef(DISCORD, "cafe"), "minji"), (HERE, "other")):
                 assert await store.incidents.history(*elsewhere) == History(
                     incidents=0, upheld=0, overturned=0, last_at=None
                 )
@@ -255,7 +255,7 @@ def test_a_members_record(opens: Opens) -> None:
 
 
 CAFE = Community(
-    platform=Platform.TELEGRAM,
+    platform=TELEGRAM,
     id="-5",
     name="카페",
     mode=Watch.LIVE,
@@ -270,7 +270,7 @@ CAFE = Community(
 def test_settings_come_back_as_they_were_put(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            other = Community(platform=Platform.DISCORD, id="-5", preset="strict")
+            other = Community(platform=DISCORD, id="-5", preset="strict")
             await put_settings(store.communities, replace(CAFE, name="옛 이름"))
             for community in (CAFE, other):
                 await put_settings(store.communities, community)
@@ -305,7 +305,7 @@ def test_what_was_stored_since_a_version_and_nothing_else(opens: Opens) -> None:
             settings = store.communities
             assert await settings.since(0) == ([], 0)
             for id_ in ("-5", "-7", "-9"):
-                await put_settings(settings, Community(platform=Platform.TELEGRAM, id=id_, preset="strict"))
+                await put_settings(settings, Community(platform=TELEGRAM, id=id_, preset="strict"))
             everything, number = await settings.since(0)
             assert ([one.id for one in everything], number) == (["-5", "-7", "-9"], 3)
             assert [one.version for one in everything] == sorted({one.version for one in everything})
@@ -315,7 +315,7 @@ def test_what_was_stored_since_a_version_and_nothing_else(opens: Opens) -> None:
             await settings.change(GROUP, lambda now: replace(now, preset="gentle"), by="달")
             changed, _ = await settings.since(newest)
             assert [(one.id, one.preset, one.version) for one in changed] == [("-5", "gentle", newest + 1)]
-            await settings.move(CommunityRef(Platform.TELEGRAM, "-7"), "-1007")
+            await settings.move(CommunityRef(TELEGRAM, "-7"), "-1007")
             changed, number = await settings.since(newest + 1)
             assert ([one.id for one in changed], number) == (["-1007"], 3)
 
@@ -344,18 +344,18 @@ def test_another_communitys_incident_is_not_there(opens: Opens) -> None:
         async with opens() as store:
             number = await incident(store)
             appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
-            for elsewhere in (home("other"), CommunityRef(Platform.DISCORD, "cafe")):
+            for elsewhere in (home("other"), CommunityRef(DISCORD, "cafe")):
                 assert await store.incidents.get(elsewhere, number) is None
                 assert await store.reviews.record(elsewhere, review(number, Call.BAN), due=NOW) is None
                 assert not await store.reviews.appeal(elsewhere, appeal, [Flag()], due=NOW)
             opened = await store.incidents.get(HERE, number)
             assert opened and opened.review is None and opened.appeal is None
             assert opened.outcomes == ((Delete(), None),)
-            assert await store.incidents.mine(Platform.REHEARSAL, "minji", number) == opened
-            assert await store.incidents.mine(Platform.REHEARSAL, "other", number) is None
-            assert await store.incidents.mine(Platform.DISCORD, "minji", number) is None
-            assert await store.incidents.whose(Platform.REHEARSAL, number) == HERE
-            assert await store.incidents.whose(Platform.DISCORD, number) is None
+            assert await store.incidents.mine(REHEARSAL, "minji", number) == opened
+            assert await store.incidents.mine(REHEARSAL, "other", number) is None
+            assert await store.incidents.mine(DISCORD, "minji", number) is None
+            assert await store.incidents.whose(REHEARSAL, number) == HERE
+            assert await store.incidents.whose(DISCORD, number) is None
 
     asyncio.run(scenario())
 
@@ -363,10 +363,8 @@ def test_another_communitys_incident_is_not_there(opens: Opens) -> None:
 def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            posted = replace(
-                message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"), text="남아 있는 글"
-            )
-            others = Community(platform=Platform.TELEGRAM, id="-7", moderators_channel="-5", report_channel="x")
+            posted = replace(message("1", community="-5"), ref=MessageRef(TELEGRAM, "-5", "1"), text="남아 있는 글")
+            others = Community(platform=TELEGRAM, id="-7", moderators_channel="-5", report_channel="x")
             for community in (CAFE, others):
                 await put_settings(store.communities, community)
             await store.inbox.keep([posted])
@@ -378,7 +376,7 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
             assert await store.inbox.settled([posted.ref]) == [True]
             (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message == replace(posted, community_id="-1005")
-            assert (await store.incidents.history(CommunityRef(Platform.TELEGRAM, "-1005"), "minji")).incidents == 1
+            assert (await store.incidents.history(CommunityRef(TELEGRAM, "-1005"), "minji")).incidents == 1
             assert {community.id: community for community in await store.communities.all()} == {
                 "-1005": replace(
                     CAFE, id="-1005", moderators_channel="-1005", exempt_channels=frozenset({"-1005", "x"})
@@ -392,13 +390,13 @@ def test_a_group_that_moves_takes_everything_along(opens: Opens) -> None:
 def test_what_is_under_way_while_a_group_moves_is_settled_and_moves_along(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
-            posted = replace(message("1", community="-5"), ref=MessageRef(Platform.TELEGRAM, "-5", "1"))
+            posted = replace(message("1", community="-5"), ref=MessageRef(TELEGRAM, "-5", "1"))
             await store.inbox.keep([posted])
             (claimed,) = await store.inbox.claim(10, fresh_since=NOW)
             await store.communities.move(GROUP, "-1005")
             await store.inbox.settle([settlement(claimed, Delete())])
             assert await store.inbox.settled([posted.ref]) == [True]
-            assert (await store.incidents.history(CommunityRef(Platform.TELEGRAM, "-1005"), "minji")).incidents == 1
+            assert (await store.incidents.history(CommunityRef(TELEGRAM, "-1005"), "minji")).incidents == 1
             (planned,) = await store.outbox.claim(10, now=NOW, platforms=EVERYWHERE)
             assert planned.message.community_id == "-1005"
 
@@ -409,8 +407,8 @@ def test_settings_that_the_new_id_has_already_win(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             for id_, preset in (("-5", "gentle"), ("-1005", "strict")):
-                await put_settings(store.communities, Community(platform=Platform.TELEGRAM, id=id_, preset=preset))
+                await put_settings(store.communities, Community(platform=TELEGRAM, id=id_, preset=preset))
             await store.communities.move(GROUP, "-1005")
-            assert await store.communities.all() == [Community(platform=Platform.TELEGRAM, id="-1005", preset="strict")]
+            assert await store.communities.all() == [Community(platform=TELEGRAM, id="-1005", preset="strict")]
 
     asyncio.run(scenario())

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.reports.timetable import ApschedulerAlarmClock
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.ports import AlarmClock
+from tests.builders import DISCORD, TELEGRAM
 from tests.fakes import ManualClock, MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[AlarmClock]]
-CAFE, GROUP = CommunityRef(Platform.DISCORD, "1"), CommunityRef(Platform.TELEGRAM, "-100")
+CAFE, GROUP = CommunityRef(DISCORD, "1"), CommunityRef(TELEGRAM, "-100")
 
 
 def now(seconds: float = 0) -> datetime:
@@ -50,7 +51,7 @@ def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> 
 
 def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_for(opens: Opens) -> None:
     async def scenario() -> None:
-        nobody = CommunityRef(Platform.DISCORD, "nobody")
+        nobody = CommunityRef(DISCORD, "nobody")
         async with opens() as timetable:
             await timetable.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
             await timetable.arm({CAFE: now(3600), GROUP: None})
@@ -66,7 +67,7 @@ def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_fo
 def test_many_that_share_an_instant_ring_together(opens: Opens) -> None:
     async def scenario() -> None:
         at = now(-60)
-        many = {CommunityRef(Platform.DISCORD, str(number)): at for number in range(5_000)}
+        many = {CommunityRef(DISCORD, str(number)): at for number in range(5_000)}
         async with opens() as timetable:
             await timetable.arm(many)
             assert await wake(timetable) == many

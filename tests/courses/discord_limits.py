@@ -18,6 +18,7 @@ from pathlib import Path
 from bot.core.base.errors import Unavailable
 from bot.core.rules.actions import Delete, Done
 from tests.adapters.discord.cafe import Cafe, cafe, listening
+from tests.builders import DISCORD
 from tests.servers.discord import BUCKETS, DiscordWire
 
 LATENCY, GLOBAL_LIMIT = 0.05, 50
@@ -150,7 +151,6 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
     from bot.app.application import application
     from bot.app.parts import Core
     from bot.config import Config, preset
-    from bot.core.chat.message import Platform
     from bot.core.communities.community import Community
     from bot.core.rules.policy import Watch
     from bot.core.text.catalogue import texts
@@ -178,7 +178,7 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
     )
     async with application(config, Ears(), connect) as jikimi:
         for guild, mods in json.loads((Path(folder) / "servers").read_text("utf-8")).items():
-            settings = Community(platform=Platform.DISCORD, id=guild, moderators_channel=str(mods), mode=Watch.LIVE)
+            settings = Community(platform=DISCORD, id=guild, moderators_channel=str(mods), mode=Watch.LIVE)
             await put_settings(cores[0].desk, settings)
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await cores[0].bookmarks.put("discord all", hour_ago.isoformat())

@@ -24,12 +24,11 @@ from rich.table import Table
 
 from adapters.system_clock import SystemClock
 from bot.config import preset
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from storage.database import Database
 from storage.settings.communities import SqlCommunities
 from tests.adapters.discord.cafe import Cafe
-from tests.builders import put_settings
+from tests.builders import DISCORD, TELEGRAM, put_settings
 from tests.servers.discord import BUCKETS, DiscordWire
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
 from tests.servers.fault_proxy import FaultProxy, Mode
@@ -70,9 +69,7 @@ class DiscordRoom:
         self.gone: dict[str, float] = {}
         self._wire = wire
         wire.backend.subscribers.append(self._watch)
-        self.community = Community(
-            platform=Platform.DISCORD, id=str(self._cafe.guild), moderators_channel=str(self._cafe.mods)
-        )
+        self.community = Community(platform=DISCORD, id=str(self._cafe.guild), moderators_channel=str(self._cafe.mods))
 
     def write(self, text: str, author: int) -> str:
         if author not in self._people:
@@ -104,7 +101,7 @@ class TelegramRoom:
     def __init__(self, server: TelegramServer, group: int, room: int) -> None:
         self._server, self._group, self._room = server, server.group(group), server.group(room, title="운영진 방")
         self._people = set[int]()
-        self.community = Community(platform=Platform.TELEGRAM, id=str(group), moderators_channel=str(room))
+        self.community = Community(platform=TELEGRAM, id=str(group), moderators_channel=str(room))
 
     def write(self, text: str, author: int) -> str:
         author += abs(self._group.id) * 10_000

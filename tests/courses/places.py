@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe
+from tests.builders import DISCORD, TELEGRAM
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
 from tests.servers.discord import DiscordWire
 from tests.servers.fault_proxy import FaultProxy
@@ -103,9 +103,7 @@ class DiscordPlace:
         self._gone: dict[str, float] = {}
         self._edits: list[tuple[str, str]] = []
         wire.backend.subscribers.append(self._watch)
-        self.community = Community(
-            platform=Platform.DISCORD, id=str(self._cafe.guild), moderators_channel=str(self._cafe.mods)
-        )
+        self.community = Community(platform=DISCORD, id=str(self._cafe.guild), moderators_channel=str(self._cafe.mods))
         self.faults: dict[str, Fault] = {
             "gateway": self._gateway, "session": self._session, "429": self._limited, "500": self._failing,
             "network": lambda: away(proxy),
@@ -215,7 +213,7 @@ class TelegramPlace:
         self._room = server.group(MODERATORS, title="운영진 방")
         server.group_limit = 20
         self._hears = True
-        self.community = Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS))
+        self.community = Community(platform=TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS))
         self.faults: dict[str, Fault] = {
             "429": self._limited, "500": self._failing, "network": lambda: away(proxy), "rights": self._without_rights,
             "removed": self._removed,

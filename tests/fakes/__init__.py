@@ -22,18 +22,19 @@ from bot.core.incidents.incident import Incident, PlannedAction, Settlement, Tra
 from bot.core.incidents.review import Appeal, Call, History, Review, Step, consequences
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.operations.keys import ApiKey
+from bot.core.operations.keys import API, ApiKey
 from bot.core.reporting.delivery.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.core.reporting.figures import Figures, Totals
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed, Weight
 from bot.core.rules.policy import Reason
+from tests.builders import REHEARSAL
 
 
 class ScriptedPlatform:
     """A chat platform that delivers what it is given and remembers what it was told to do."""
 
-    platform = Platform.REHEARSAL
+    platform = REHEARSAL
 
     def __init__(self, *batches: Sequence[Message]) -> None:
         self.batches = batches
@@ -324,7 +325,7 @@ class MemoryInbox:
         self.leased: set[MessageRef] = set()
         self.aside: dict[MessageRef, datetime] = {}
         self.unjudged: set[MessageRef] = set()
-        self.served = CommunityRef(Platform.API, "")  # the first of all
+        self.served = CommunityRef(API, "")  # the first of all
 
     async def keep(self, messages: Sequence[Message]) -> Sequence[bool]:
         fresh = []
@@ -697,7 +698,7 @@ class MemoryCommunities:
         self.version += 1
         for ref, settings in list(self.settings.items()):
             other = settings.moved(old.id, new.id)
-            if ref.platform is old.platform and other != settings:
+            if ref.platform == old.platform and other != settings:
                 del self.settings[ref]
                 self.settings.setdefault(other.ref, replace(other, version=self.version))
 

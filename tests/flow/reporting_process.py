@@ -15,18 +15,19 @@ from contextlib import contextmanager
 from bot.app import reporting
 from bot.app.application import application
 from bot.config import Config, StorageSettings
-from bot.core.chat.message import Author, Message, Platform
+from bot.core.chat.message import Author, Message
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.reporting.ports import ReportRenderer
 from bot.core.rules.actions import Done, Outcome
+from tests.builders import DISCORD
 from tests.fakes import ScriptedGuard, ScriptedPress
 
 FATAL = 3
 
 
 class JournallingChat:
-    platform = Platform.DISCORD
+    platform = DISCORD
 
     def __init__(self, journal: str, dies: str) -> None:
         self._journal, self._dies, self._posts = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND), dies, 0

@@ -19,12 +19,11 @@ from typer.testing import CliRunner, Result
 from adapters.system_clock import SystemClock
 from bot.cli.app import build
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from storage.database import Database
 from storage.settings.communities import SqlCommunities
 from tests.adapters.http_api.stage import free_port
-from tests.builders import put_settings
+from tests.builders import DISCORD, TELEGRAM, put_settings
 from tests.flow.test_command_line import jikimi
 from tests.servers.postgres import Postgres
 
@@ -121,13 +120,13 @@ def test_a_key_is_for_a_community_that_there_is(tmp_path: Path) -> None:
             for community in communities:
                 await put_settings(SqlCommunities(database), community)
 
-    found = Community(platform=Platform.TELEGRAM, id="12345", name="달빛")
+    found = Community(platform=TELEGRAM, id="12345", name="달빛")
     asyncio.run(settle(found))
     assert "12345 (달빛)" in str(keys(tmp_path, "create", "bot", "--community", "1").exception)
     assert (
         json.loads(keys(tmp_path, "create", "bot", "--community", "12345", "--json").stdout)["platform"] == "telegram"
     )
-    asyncio.run(settle(replace(found, platform=Platform.DISCORD)))
+    asyncio.run(settle(replace(found, platform=DISCORD)))
     assert "--platform" in str(keys(tmp_path, "create", "bot", "--community", "12345").exception)
     done = keys(tmp_path, "create", "bot", "--community", "우리 가게", "--platform", "api", "--json")
     assert json.loads(done.stdout)["community"] == "우리 가게"

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Call
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Outcome, Restore, Unsanction, Warn
-from tests.builders import message, settlement
+from tests.builders import REHEARSAL, message, settlement
 from tests.fakes import MemoryStore, ScriptedPlatform
 
 
@@ -37,7 +37,7 @@ class Scene:
         )
         self.enforcer = Enforcer(
             outbox=self.store.outbox,
-            platforms={Platform.REHEARSAL: self.platform},
+            platforms={REHEARSAL: self.platform},
             clock=self.store.clock,
             planned=planned,
             poll=0.005,
@@ -53,11 +53,11 @@ class Scene:
 
     async def call_wrong(self) -> None:
         assert await self.reviewer.call(
-            CommunityRef(Platform.REHEARSAL, "cafe"), 1, Call.WRONG, moderator_id="dal", moderator_name="달"
+            CommunityRef(REHEARSAL, "cafe"), 1, Call.WRONG, moderator_id="dal", moderator_name="달"
         )
 
     async def outcomes(self) -> list[tuple[Action, Outcome | None]]:
-        incident = await self.store.incidents.get(CommunityRef(Platform.REHEARSAL, "cafe"), 1)
+        incident = await self.store.incidents.get(CommunityRef(REHEARSAL, "cafe"), 1)
         assert incident
         return list(incident.outcomes)
 

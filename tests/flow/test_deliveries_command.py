@@ -10,12 +10,13 @@ import pytest
 from adapters.system_clock import SystemClock
 from bot.cli.reporting.deliveries import deliveries
 from bot.config import Config, StorageSettings
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
+from tests.builders import DISCORD
 
 DUE = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -31,11 +32,11 @@ def test_what_was_sent_failed_and_skipped_is_listed_with_its_reason(
         async with Database.open(config.storage.url, SystemClock()) as database:
             store = SqlDeliveries(database)
             planned = [
-                Delivery(community=CommunityRef(Platform.DISCORD, id_), kind=Kind.WEEK, period="2026-W47", due=DUE)
+                Delivery(community=CommunityRef(DISCORD, id_), kind=Kind.WEEK, period="2026-W47", due=DUE)
                 for id_ in ("1", "2", "3")
             ]
             await store.plan(planned)
-            first, second, _ = await store.claim(3, now=DUE, platforms=[Platform.DISCORD])
+            first, second, _ = await store.claim(3, now=DUE, platforms=[DISCORD])
             await store.record(first.id, State.SENT, receipt="5/6")
             await store.record(second.id, State.SKIPPED, reason="nowhere")
         await deliveries(config, texts("ko"), community=None, limit=9, as_json=False)

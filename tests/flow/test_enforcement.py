@@ -11,12 +11,11 @@ import pytest
 
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Platform
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.enforcement import AGAIN, GIVEN_UP, LAST_WORD, Enforcer
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
-from tests.builders import message, settlement
+from tests.builders import REHEARSAL, message, settlement
 from tests.fakes import MemoryStore, ScriptedPlatform
 
 Perform = Callable[[PlannedAction], Awaitable[Outcome]]
@@ -47,7 +46,7 @@ class Scene:
         self.store, self.chat = MemoryStore(), Acting(perform)
         self.enforcer = Enforcer(
             outbox=self.store.outbox,
-            platforms={Platform.REHEARSAL: self.chat},
+            platforms={REHEARSAL: self.chat},
             clock=self.store.clock,
             planned=Wakeup(),
             backoff=replace(AGAIN, chance=lambda: 1.0),
@@ -262,7 +261,7 @@ def test_a_platform_that_is_not_here_loses_nothing() -> None:
             await scene.decide("1", Delete())
             await scene.pass_time(5)
             assert await scene.outcomes("1") == {"delete": None}
-            scene.enforcer.platforms = {Platform.REHEARSAL: scene.chat}
+            scene.enforcer.platforms = {REHEARSAL: scene.chat}
             await scene.pass_time(5)
             assert await scene.outcomes("1") == {"delete": Done()}
 

@@ -10,7 +10,7 @@ import pytest
 from bot.app.runner import moderate
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.chat.message import Author, Kind, Message
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
@@ -25,7 +25,7 @@ from bot.core.rules.actions import Delete, Done, Flag, Gone, Refused, Unconfirme
 from bot.core.rules.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.core.rules.policy import Mode, Policy, Reason, Rule
 from bot.core.text.catalogue import texts
-from tests.builders import NOW, later, message, put_settings
+from tests.builders import NOW, REHEARSAL, later, message, put_settings
 from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
 
 REASON = Reason(ko="욕설", en="abuse")
@@ -96,7 +96,7 @@ class Flow:
         alarm = Alarm(
             answers={"guard": queue.answers},
             policies=policies,
-            platforms={Platform.REHEARSAL: self.platform},
+            platforms={REHEARSAL: self.platform},
             journal=self.store.journal,
             inbox=self.store.inbox,
             clock=self.clock,
@@ -104,7 +104,7 @@ class Flow:
         )
         enforcer = Enforcer(
             outbox=self.store.outbox,
-            platforms={Platform.REHEARSAL: self.platform},
+            platforms={REHEARSAL: self.platform},
             clock=self.clock,
             planned=planned,
             poll=0.01,
@@ -350,7 +350,7 @@ def test_moderators_are_told_once_that_the_guard_is_away() -> None:
         for name, channel in (("cafe", "staff"), ("other", "mods"), ("quiet", None)):
             await put_settings(
                 flow.store.communities,
-                Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel, language="ko"),
+                Community(platform=REHEARSAL, id=name, moderators_channel=channel, language="ko"),
             )
         running = asyncio.create_task(flow.run())
         while not running.done():

@@ -9,11 +9,10 @@ import pytest
 from bot.cli.reporting.report import report
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
-from tests.builders import message, settlement
+from tests.builders import DISCORD, TELEGRAM, message, settlement
 from tests.fakes import ManualClock
 
 
@@ -28,8 +27,8 @@ def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: py
     async def scenario() -> None:
         async with Database.open(config.storage.url, ManualClock()) as database:
             inbox = SqlInbox(database)
-            said = [message(str(n), community="7", platform=Platform.DISCORD) for n in range(41)]
-            said.append(message("1", community="7", platform=Platform.TELEGRAM))
+            said = [message(str(n), community="7", platform=DISCORD) for n in range(41)]
+            said.append(message("1", community="7", platform=TELEGRAM))
             await inbox.keep(said)
             await inbox.settle([settlement(one) for one in said])
         with pytest.raises(Broken, match="discord:7, telegram:7"):

@@ -12,7 +12,7 @@ import pytest
 from bot.config import Config
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
@@ -24,7 +24,7 @@ from bot.core.reporting.delivery.schedule import Kind
 from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
-from tests.builders import home, message, put_settings, settlement
+from tests.builders import REHEARSAL, TELEGRAM, home, message, put_settings, settlement
 from tests.fakes import (
     ManualClock,
     MemoryStore,
@@ -131,7 +131,7 @@ def play(scene: Callable[[Office], Awaitable[None]]) -> None:
         office = Office()
         await put_settings(
             office.store.communities,
-            Community(platform=Platform.REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods"),
+            Community(platform=REHEARSAL, id="cafe", report_channel="news", moderators_channel="mods"),
         )
         await scene(office)
 
@@ -411,7 +411,7 @@ def test_a_burst_of_incidents_is_told_once_and_to_the_moderators() -> None:
 
 def test_what_is_planned_for_another_process_is_left_to_it() -> None:
     async def scene(office: Office) -> None:
-        far = Delivery(community=CommunityRef(Platform.TELEGRAM, "-1"), kind=Kind.WEEK, period="2026-W47", due=SUNDAY)
+        far = Delivery(community=CommunityRef(TELEGRAM, "-1"), kind=Kind.WEEK, period="2026-W47", due=SUNDAY)
         await office.store.deliveries.plan([far])
         async with office.open():
             await office.wait(HOUR)

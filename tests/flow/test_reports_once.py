@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.system_clock import SystemClock
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
@@ -24,7 +24,7 @@ from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
-from tests.builders import put_settings
+from tests.builders import DISCORD, put_settings
 from tests.servers.postgres import Postgres
 
 MANY = 30
@@ -44,7 +44,7 @@ def process(url: str, journal: Path, dies: str = "") -> Iterator["subprocess.Pop
 
 async def set_up(url: str, communities: int) -> None:
     """Communities whose report has been due since yesterday."""
-    keys = [(Platform.DISCORD, str(number)) for number in range(communities)]
+    keys = [(DISCORD, str(number)) for number in range(communities)]
     async with Database.open(url, SystemClock()) as database:
         for platform, id_ in keys:
             await put_settings(
@@ -126,14 +126,12 @@ def test_two_connections_never_get_the_same(postgres: Postgres) -> None:
         async with Database.open(url, SystemClock()) as one, Database.open(url, SystemClock()) as two:
             stores = SqlDeliveries(one), SqlDeliveries(two)
             wanted = [
-                Delivery(community=CommunityRef(Platform.DISCORD, str(id_)), kind=Kind.WEEK, period="2026-W47", due=now)
+                Delivery(community=CommunityRef(DISCORD, str(id_)), kind=Kind.WEEK, period="2026-W47", due=now)
                 for id_ in range(MANY)
             ]
             planned = await asyncio.gather(*(store.plan(wanted) for store in stores))
             assert sorted(map(sum, planned)) == [0, MANY]
-            claims = await asyncio.gather(
-                *(store.claim(3, now=now, platforms=[Platform.DISCORD]) for store in stores * MANY)
-            )
+            claims = await asyncio.gather(*(store.claim(3, now=now, platforms=[DISCORD]) for store in stores * MANY))
             given = [delivery.id for claimed in claims for delivery in claimed]
             assert len(given) == len(set(given)) == MANY
             started = [[await store.start(number) for number in given] for store in stores]

@@ -21,7 +21,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Done, Outcome
 from bot.core.rules.policy import Watch
 from storage.database import Database
-from tests.builders import message
+from tests.builders import DISCORD, REHEARSAL, TELEGRAM, message
 from tests.fakes import ManualClock, ScriptedGuard, ScriptedPlatform
 from tests.flow.test_api_command_line import configured, running
 from tests.servers.fault_proxy import FaultProxy
@@ -33,7 +33,7 @@ BAD = "나쁜 말"
 class Chat(ScriptedPlatform):
     """Goes on until it is told to end or to fail; what it does takes until `go_on` is set."""
 
-    def __init__(self, platform: Platform = Platform.REHEARSAL) -> None:
+    def __init__(self, platform: Platform = REHEARSAL) -> None:
         super().__init__()
         self.platform = platform
         self.arriving: asyncio.Queue[Sequence[Message] | Exception | None] = asyncio.Queue()
@@ -92,7 +92,7 @@ async def states(url: str) -> set[str]:
 @pytest.mark.parametrize("failure", [Broken("the token was revoked"), KeyError("an odd answer")])
 def test_one_platforms_end_is_not_the_others(tmp_path: Path, failure: Exception) -> None:
     async def scenario() -> None:
-        lost, lives = Chat(Platform.DISCORD), Chat(Platform.TELEGRAM)
+        lost, lives = Chat(DISCORD), Chat(TELEGRAM)
         lost.go_on.set()
         lives.go_on.set()
         async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", lost, lives) as jikimi:

@@ -43,12 +43,12 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
-from adapters.chat.discord.refs import guild_ref
+from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from bot.core.chat.message import Author, Message, Platform
+from bot.core.chat.message import Author, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
@@ -80,7 +80,7 @@ class DiscordChat:
     all shards; otherwise `shard_count` says of how many. `member_names`: names are judged, too. `inbox` tells at a
     start what was said just before."""
 
-    platform = Platform.DISCORD
+    platform = DISCORD
 
     def __init__(
         self,

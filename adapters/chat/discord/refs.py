@@ -2,6 +2,8 @@
 
 from bot.core.chat.message import CommunityRef, Platform
 
+DISCORD = Platform("discord")
+
 
 def guild_ref(guild_id: int | str | None) -> CommunityRef:
-    return CommunityRef(Platform.DISCORD, str(guild_id))
+    return CommunityRef(DISCORD, str(guild_id))

@@ -28,12 +28,13 @@ from adapters.chat.telegram.receiving.arrivals import Arrivals, Contest, Polling
 from adapters.chat.telegram.receiving.joins import Joins
 from adapters.chat.telegram.receiving.pairing import Pairs
 from adapters.chat.telegram.receiving.reading import GROUPS, read, read_plainly
+from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.requests import AiohttpRequest
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from bot.core.chat.message import Author, Kind, Message, Platform
+from bot.core.chat.message import Author, Kind, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
@@ -53,7 +54,7 @@ class TelegramChat:
     """One bot account. Updates are polled for, or posted to `webhook_url` where that is given. `say` speaks to whoever
     runs the bot; groups are spoken to in their own language. `inbox` tells at a start what was said just before."""
 
-    platform = Platform.TELEGRAM
+    platform = TELEGRAM
 
     def __init__(
         self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
@@ -226,7 +227,7 @@ class TelegramChat:
         task.add_done_callback(self._tasks.discard)
 
     def _is_room(self, chat_id: int) -> bool:
-        return any(one.moderators_channel == str(chat_id) for one in self._desk.communities(Platform.TELEGRAM))
+        return any(one.moderators_channel == str(chat_id) for one in self._desk.communities(TELEGRAM))
 
     def _tell_of_a_contest(self) -> None:
         _log.error("another process asks for this bot's updates", platform="telegram")

@@ -2,6 +2,8 @@
 
 from bot.core.chat.message import CommunityRef, Platform
 
+TELEGRAM = Platform("telegram")
+
 
 def group_ref(chat_id: int | str) -> CommunityRef:
-    return CommunityRef(Platform.TELEGRAM, str(chat_id))
+    return CommunityRef(TELEGRAM, str(chat_id))

@@ -13,8 +13,8 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.core.chat.message import CommunityRef, Platform
-from bot.core.operations.keys import ApiKey, digest, written
+from bot.core.chat.message import CommunityRef
+from bot.core.operations.keys import API, ApiKey, digest, written
 from bot.core.text.catalogue import Texts
 
 ROUNDS = 2  # of each, in turn, so that what else the machine does hits both
@@ -84,8 +84,6 @@ async def _prepared(folder: Path) -> tuple[str, str, Path]:
     async with operations.api_keys(Config(storage=StorageSettings(url=url))) as (keys, _):
         now = tools.clock().now()
         await keys.add(
-            ApiKey(
-                id="bench", digest=digest("bench"), community=CommunityRef(Platform.API, "api"), name="", created_at=now
-            )
+            ApiKey(id="bench", digest=digest("bench"), community=CommunityRef(API, "api"), name="", created_at=now)
         )
     return f"http://{listen}", written("bench", "bench"), config

@@ -24,6 +24,7 @@ from bot.core.moderation.screening import exchange_of
 from bot.core.rules.actions import Done, Outcome
 from bot.core.rules.policy import Policy, Watch, decide
 
+BENCH = Platform("bench")
 ARRIVING = 256  # messages that a platform hands over at once
 
 
@@ -61,7 +62,7 @@ def chat() -> Iterator[Message]:
         for row in rows:
             number += 1
             yield Message(
-                ref=MessageRef(Platform.REHEARSAL, f"{row['community']}/{row['channel']}", str(number)),
+                ref=MessageRef(BENCH, f"{row['community']}/{row['channel']}", str(number)),
                 community_id=row["community"],
                 author=Author(id=f"{row['author']}{number % 997}", name=row["author"], bot=row.get("bot", False)),
                 sent_at=start + timedelta(milliseconds=number),
@@ -82,7 +83,7 @@ def long_ones(messages: int) -> list[Message]:
 class Firehose:
     """A chat platform that always has the next messages ready and does what it is told at once."""
 
-    platform = Platform.REHEARSAL
+    platform = BENCH
 
     def __init__(self, messages: int, source: Iterator[Message]) -> None:
         self._left, self._source = messages, source

@@ -128,7 +128,7 @@ async def served(
     engine = RawEngine(model, dialect=dialect, mode=mode, load_format=load_format, **options)
 
     async def screen(text: str) -> None:
-        home = CommunityRef(Platform.REHEARSAL, str(hash(text) % 7))
+        home = CommunityRef(Platform("bench"), str(hash(text) % 7))
         screening = await queue.submit(Exchange(prompt=text), community=home)
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)

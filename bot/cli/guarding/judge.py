@@ -114,7 +114,7 @@ async def _decide(
         (screening,) = await chosen.judge([exchange])
     now = datetime.now(UTC)
     message = Message(
-        ref=MessageRef(Platform.REHEARSAL, "-", "-"),
+        ref=MessageRef(Platform("-"), "-", "-"),
         community_id="-",
         author=Author(id="-", bot=response is not None),
         sent_at=now,

@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
 
@@ -62,7 +62,9 @@ async def _latest(delivered: "Deliveries", limit: int, id_: str | None) -> Seque
     """Of the communities of that id: every line says which platform's it is."""
     if id_ is None:
         return await delivered.latest(limit)
-    found = [one for platform in Platform for one in await delivered.latest(limit, CommunityRef(platform, id_))]
+    from bot.app import chats
+
+    found = [one for platform in chats.PLATFORMS for one in await delivered.latest(limit, CommunityRef(platform, id_))]
     return sorted(found, key=lambda one: (one.due, one.id), reverse=True)[:limit]
 
 

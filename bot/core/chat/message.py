@@ -3,13 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
-
-class Platform(StrEnum):
-    DISCORD = "discord"
-    TELEGRAM = "telegram"
-    REHEARSAL = "rehearsal"
-    API = "api"  # what is asked over HTTP for a community that is on no chat platform
+#: The name of a chat network, which its package gives it (adapters/chat). Stored with all that came from there, so what
+#: is read back may be one that nobody speaks any more.
+Platform = NewType("Platform", str)
 
 
 class Kind(StrEnum):

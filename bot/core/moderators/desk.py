@@ -42,7 +42,7 @@ class CoreDesk:
         return self.policies.community(ref)
 
     def communities(self, platform: Platform) -> Sequence[Community]:
-        return [community for community in self.policies.communities() if community.platform is platform]
+        return [community for community in self.policies.communities() if community.platform == platform]
 
     def schedule(self, community: CommunityRef) -> Schedule:
         return self.schedule_of(self.policies.community(community))

@@ -130,7 +130,7 @@ class Alarm:
     async def lost(self, platform: Platform) -> None:
         """A platform is lost to this process: its moderators are told, as far as it still takes what we say."""
         for community in self.policies.communities():
-            if community.platform is platform and community.moderators_channel:
+            if community.platform == platform and community.moderators_channel:
                 sentence = texts(community.language or self.language)["alarm.platform_lost"]
                 try:
                     await self.platforms[platform].announce(community.moderators_channel, sentence)

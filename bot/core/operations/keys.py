@@ -5,8 +5,10 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Platform
 
+#: Where a community is that is on no chat network: it is asked about over HTTP alone.
+API = Platform("api")
 _BEGINNING = "jikimi"  # so that people and secret scanners know what they have found
 
 

@@ -25,7 +25,7 @@ from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Warn
 from bot.core.rules.policy import Decision, Policy, Reason
 from bot.core.text.catalogue import texts
-from tests.builders import decision
+from tests.builders import DISCORD, decision
 from tests.fakes import MemoryBookmarks, ScriptedPress
 from tests.servers.discord import TOKEN, DiscordWire
 
@@ -157,7 +157,7 @@ class Cafe:
         self.minji, self.dal = self.join("민지"), self.join("달", self.staff_role)
         self.me: int = backend.bot_user.id
         self.desk.settings[str(self.guild)] = Community(
-            platform=Platform.DISCORD, id=str(self.guild), moderators_channel=str(self.mods)
+            platform=DISCORD, id=str(self.guild), moderators_channel=str(self.mods)
         )
 
     def join(self, name: str, *roles: int, bot: bool = False, announce: bool = False) -> int:

@@ -19,7 +19,7 @@ from bot.app.application import Jikimi, application
 from bot.app.parts import Core
 from bot.config import Config, preset
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Kind, Platform
+from bot.core.chat.message import Kind
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
 from bot.core.incidents.card import Button, press_id
@@ -29,7 +29,7 @@ from bot.core.rules.actions import Delete, Done, Flag
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe, until
-from tests.builders import put_settings
+from tests.builders import DISCORD, put_settings
 from tests.fakes import ScriptedGuard
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
@@ -108,9 +108,7 @@ async def at_work(
     async with application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk
         server, mods = str(place.guild), str(place.mods)
-        await put_settings(
-            desk, Community(platform=Platform.DISCORD, id=server, moderators_channel=mods, mode=Watch(mode))
-        )
+        await put_settings(desk, Community(platform=DISCORD, id=server, moderators_channel=mods, mode=Watch(mode)))
         work = asyncio.create_task(jikimi.run())
         at = At(place, jikimi, desk)
         try:

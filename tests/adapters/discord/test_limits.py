@@ -16,11 +16,12 @@ from adapters.chat.discord.connection import NOTICES
 from adapters.chat.discord.errors import InvalidAnswers
 from adapters.chat.discord.limits import BURST, FAIR, PER_SECOND, Limiter, Rank, Room, rank_of
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.builders import DISCORD
 from tests.fakes import ManualClock
 from tests.servers.discord import BUCKETS
 
@@ -223,7 +224,7 @@ def test_cards_of_many_servers_leave_room_for_deletions_after_a_start() -> None:
         for number in range(40):
             guild = place.wire.backend.create_guild(f"서버 {number}").id
             room = place.wire.backend.create_channel(guild, "운영진").id
-            settings = Community(platform=Platform.DISCORD, id=str(guild), moderators_channel=str(room))
+            settings = Community(platform=DISCORD, id=str(guild), moderators_channel=str(room))
             place.desk.settings[str(guild)] = settings
             await until(partial(heard.chat.client.get_guild, guild))
             flags.append(place.planned(Flag(), replace(message, community_id=str(guild)), incident=number))

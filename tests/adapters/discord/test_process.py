@@ -5,14 +5,13 @@ import sys
 from pathlib import Path
 
 from adapters.system_clock import SystemClock
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from storage.database import Database
 from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.discord.cafe import Cafe, cafe, until
 from tests.adapters.discord.test_flow import EVER
-from tests.builders import put_settings
+from tests.builders import DISCORD, put_settings
 from tests.servers.discord import TOKEN
 
 
@@ -21,7 +20,7 @@ async def prepared(place: Cafe, folder: Path) -> Path:
     async with Database.open(f"sqlite:///{folder}/db", SystemClock()) as database:
         await put_settings(
             SqlCommunities(database),
-            Community(platform=Platform.DISCORD, id=str(place.guild), moderators_channel=str(place.mods)),
+            Community(platform=DISCORD, id=str(place.guild), moderators_channel=str(place.mods)),
         )
     config = folder / "config.toml"
     config.write_text(

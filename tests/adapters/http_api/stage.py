@@ -15,19 +15,15 @@ from bot.app.application import application
 from bot.app.parts import Core
 from bot.app.runner import Service
 from bot.config import Config, HttpSettings, RuleSettings, StorageSettings
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
 from bot.core.operations.keys import ApiKey, digest, written
-from tests.builders import NOW, put_settings
+from tests.builders import DISCORD, NOW, put_settings
 from tests.fakes import ScriptedGuard
 
-KEY = ApiKey(
-    id="a1", digest=digest("secret"), community=CommunityRef(Platform.DISCORD, "100"), name="도우미", created_at=NOW
-)
-OTHER = ApiKey(
-    id="b2", digest=digest("hidden"), community=CommunityRef(Platform.DISCORD, "200"), name="다른 봇", created_at=NOW
-)
+KEY = ApiKey(id="a1", digest=digest("secret"), community=CommunityRef(DISCORD, "100"), name="도우미", created_at=NOW)
+OTHER = ApiKey(id="b2", digest=digest("hidden"), community=CommunityRef(DISCORD, "200"), name="다른 봇", created_at=NOW)
 WRITTEN = written("a1", "secret")
 WRITTEN_OTHER = written("b2", "hidden")
 
@@ -103,7 +99,7 @@ async def stage(folder: Path, guard: Guard | None = None, language: str = "ko", 
         (core,) = cores
         await core.keys.add(KEY)
         await core.keys.add(OTHER)
-        await put_settings(core.desk, Community(platform=Platform.DISCORD, id="100", language=language))
+        await put_settings(core.desk, Community(platform=DISCORD, id="100", language=language))
         running = asyncio.ensure_future(jikimi.run())
         async with ClientSession(f"http://127.0.0.1:{port}") as session:
             playing = Stage(guard=guard, core=core, session=session, port=port, running=running)

@@ -29,16 +29,21 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
 from storage import codec
 from storage.tables import Instant, microseconds
-from tests.builders import decision, message
+from tests.builders import EVERYWHERE, decision, message
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # no halves of surrogate pairs
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ORIGINS = st.none() | st.builds(Origin, st.sampled_from(OriginKind), TEXT, TEXT)
+PLATFORMS = (*EVERYWHERE, Platform("one that nobody speaks any more"))
 MESSAGES = st.builds(
     Message,
     ref=st.builds(
-        MessageRef, st.sampled_from(Platform), TEXT, TEXT, st.integers(min_value=-(2**63), max_value=2**63 - 1)
+        MessageRef,
+        st.sampled_from(PLATFORMS),
+        TEXT,
+        TEXT,
+        st.integers(min_value=-(2**63), max_value=2**63 - 1),
     ),
     community_id=TEXT,
     author=st.builds(

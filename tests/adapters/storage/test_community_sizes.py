@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.chat.message import Platform
 from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.reports.queries import SqlReportQueries
-from tests.builders import NOW, home, message, settlement
+from tests.builders import DISCORD, NOW, TELEGRAM, home, message, settlement
 from tests.fakes import ManualClock
 
 _numbers = count(1)
@@ -55,10 +54,10 @@ def test_figures_of_two_platforms_with_one_id_do_not_meet(
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             inbox, chronicle = SqlInbox(database), SqlReportQueries(database)
-            server, group = home("7", Platform.DISCORD), home("7", Platform.TELEGRAM)
+            server, group = home("7", DISCORD), home("7", TELEGRAM)
             said = [message("1", community="7", platform=one.platform) for one in (server, group)]
-            said.append(message("2", community="7", platform=Platform.TELEGRAM))
-            await inbox.keep([*said, message("3", community="7", platform=Platform.TELEGRAM)])
+            said.append(message("2", community="7", platform=TELEGRAM))
+            await inbox.keep([*said, message("3", community="7", platform=TELEGRAM)])
             await inbox.settle([settlement(said[0], Delete()), *map(settlement, said[1:])])
             assert list(await chronicle.communities()) == [server, group]
             assert await chronicle.sizes(today.start, today.end) == {server: 1, group: 2}

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete
 from storage import codec, migrations
@@ -20,14 +20,14 @@ from storage.database import Database, parsed
 from storage.records.incidents import SqlIncidents
 from storage.reports.queries import SqlReportQueries
 from storage.tables import microseconds
-from tests.builders import NOW, decision, home, message
+from tests.builders import DISCORD, NOW, TELEGRAM, decision, home, message
 from tests.fakes import ManualClock
 from tests.servers.postgres import Postgres
 
 STEPS = sorted(step.revision for step in ScriptDirectory(str(Path(str(migrations.__file__)).parent)).walk_revisions())
 TODAY = day(NOW.date(), "UTC")
 QUARTER = microseconds(NOW)
-SERVER, GROUP = home("7", Platform.DISCORD), home("-100", Platform.TELEGRAM)
+SERVER, GROUP = home("7", DISCORD), home("-100", TELEGRAM)
 
 _numbers = count(1)
 
@@ -64,7 +64,7 @@ async def left_by(url: str, step: str, rows: list[tuple[str, dict[str, Any]]]) -
 def on_record(number: int, community: CommunityRef, author: str = "minji") -> list[tuple[str, dict[str, Any]]]:
     """A settled message with its incident and action."""
     about = message(str(number), community=community.id, platform=community.platform, author=author)
-    place = {"platform": community.platform.value, "community": community.id}
+    place = {"platform": community.platform, "community": community.id}
     at = microseconds(NOW)
     return [
         ("messages", place | {
@@ -94,7 +94,7 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
         async with Database.open(url, ManualClock()) as database:
             incidents, chronicle = SqlIncidents(database), SqlReportQueries(database)
             assert list(await chronicle.communities()) == [SERVER, GROUP]
-            assert await incidents.whose(Platform.TELEGRAM, 2) == GROUP
+            assert await incidents.whose(TELEGRAM, 2) == GROUP
             for number, one in enumerate((SERVER, GROUP), 1):
                 found = await incidents.get(one, number)
                 assert found and found.decision.message.community == one
@@ -108,10 +108,10 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
 
 def test_what_two_platforms_had_counted_together_is_told_apart_as_far_as_it_is_known(url: str) -> None:
     """Before the step 0015, tallies named communities by their id alone."""
-    here, there = home("7", Platform.DISCORD), home("7", Platform.TELEGRAM)
+    here, there = home("7", DISCORD), home("7", TELEGRAM)
     robots = [
         ("bots", {
-            "platform": one.platform.value, "community": "7", "bot": f"robot of {one.platform}", "name": "",
+            "platform": one.platform, "community": "7", "bot": f"robot of {one.platform}", "name": "",
             "messages": 5, "answers": 5, "prose": 5,
         })
         for one in (here, there)

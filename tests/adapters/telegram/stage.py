@@ -11,7 +11,7 @@ from adapters.chat.telegram import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
@@ -24,7 +24,7 @@ from bot.core.rules.actions import Action, Outcome
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Reason
 from bot.core.text.catalogue import texts
-from tests.builders import EVERYWHERE, put_settings, verdict
+from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
 from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
 from tests.servers.telegram import TOKEN, Chat, TelegramServer
 
@@ -111,7 +111,7 @@ class Stage:
         self.server.admin(self.server.chats[GROUP], 2, "지수")
         await put_settings(
             self.policies,
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings),
+            Community(platform=TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), **settings),
         )
         return room
 

@@ -18,7 +18,7 @@ from bot.app.application import Jikimi, application
 from bot.cli.invite import telegram
 from bot.config import Config, StorageSettings, TelegramSettings
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Pairing, Platform
+from bot.core.chat.message import Pairing
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
@@ -29,7 +29,7 @@ from storage.database import Database
 from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.telegram.process import HarmInBrackets, connected
-from tests.builders import NOW, put_settings
+from tests.builders import NOW, TELEGRAM, put_settings
 from tests.fakes import HurriedClock, ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
@@ -63,7 +63,7 @@ async def set_up(url: str) -> None:
     async with Database.open(url, ManualClock()) as database:
         await put_settings(
             SqlCommunities(database),
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS)),
+            Community(platform=TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS)),
         )
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button
 from bot.core.incidents.incident import Incident
@@ -19,7 +18,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.moderators.test_cards import cards, command, labels, press, said
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import put_settings
+from tests.builders import TELEGRAM, put_settings
 from tests.fakes import MemoryBookmarks, ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, Chat, Refusal, kinds, member, user
 
@@ -145,7 +144,7 @@ def test_b7_commands_in_the_moderators_room_are_about_its_group() -> None:
             room = await here.with_moderators()
             assert "까지 지켜보기만" in (await command(here, room, 1, "/pause 2h"))["text"]
             assert settings(here).paused_until is not None
-            assert settings(here, MODERATORS) == Community(platform=Platform.TELEGRAM, id=str(MODERATORS))
+            assert settings(here, MODERATORS) == Community(platform=TELEGRAM, id=str(MODERATORS))
             assert "삭제" in (await command(here, room, 1, "/test 나쁜 말"))["text"]
             assert "동네 모임" in (await command(here, room, 1, "/status"))["text"]
             assert f"setup_{GROUP}" in str((await command(here, room, 1, "/setup"))["reply_markup"])
@@ -158,7 +157,7 @@ async def test_b7_a_room_of_several_groups_asks_which_one_is_meant(here: Stage) 
     room = await here.with_moderators()
     other = here.server.group(-1005, title="옆 모임", owner=99)
     await put_settings(here.policies, Community(
-        platform=Platform.TELEGRAM, id=str(other.id), moderators_channel=str(MODERATORS)
+        platform=TELEGRAM, id=str(other.id), moderators_channel=str(MODERATORS)
     ))  # fmt: skip
     asked = await command(here, room, 1, "/pause 2h")
     assert labels(asked) == ["동네 모임", "옆 모임"]
@@ -190,7 +189,7 @@ async def test_a_room_is_not_welcomed_as_a_group_is(here: Stage) -> None:
     await here.server.until(lambda: by_bot(room))
     await here.server.until(lambda: not here.chat._tasks)
     assert len(by_bot(room)) == 1
-    assert settings(here, MODERATORS) == Community(platform=Platform.TELEGRAM, id=str(MODERATORS))
+    assert settings(here, MODERATORS) == Community(platform=TELEGRAM, id=str(MODERATORS))
 
 
 @played
@@ -394,7 +393,7 @@ async def test_b16_a_members_burst_calls_once(here: Stage) -> None:
     messages = [await said(here, f"죽여버린다 {number}") for number in range(10)]
     for message in messages:
         await here.open_incident(message, Escalate())
-    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms={Platform.TELEGRAM})
+    claimed = await here.store.outbox.claim(1000, now=datetime.now(UTC), platforms={TELEGRAM})
     outcomes: list[Outcome | BaseException] = await asyncio.gather(
         *(here.chat.perform(planned) for planned in claimed), return_exceptions=True
     )

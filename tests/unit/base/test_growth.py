@@ -16,13 +16,14 @@ from adapters.guards.dialects.user_text import harmless
 from adapters.guards.embedded import EmbeddedGuard
 from bot.config import preset
 from bot.core.chat.links import link_to
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, Exchange
 from bot.core.incidents.card import masked
 from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides, Situation, Text
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
+from tests.builders import REHEARSAL
 
 parser = import_module("re._parser")  # see bot/core/text/patterns.py
 
@@ -45,9 +46,7 @@ def shipped() -> dict[str, Group]:
 
 
 def message(text: str) -> Message:
-    return Message(
-        ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="1"), sent_at=NOW, text=text
-    )
+    return Message(ref=MessageRef(REHEARSAL, "a", "1"), community_id="c", author=Author(id="1"), sent_at=NOW, text=text)
 
 
 def holds(condition: Condition) -> Callable[[str], object]:

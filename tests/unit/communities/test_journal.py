@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.policies import Policies
@@ -13,10 +12,10 @@ from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, texts
-from tests.builders import NOW, later, put_settings
+from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
 from tests.fakes import MemoryJournal, MemoryStore
 
-CAFE = Community(platform=Platform.DISCORD, id="1")
+CAFE = Community(platform=DISCORD, id="1")
 
 
 def test_a_change_is_told_setting_by_setting() -> None:
@@ -35,7 +34,7 @@ def test_a_change_is_told_setting_by_setting() -> None:
 
 def test_every_setting_has_a_name_in_reports() -> None:
     changed = Community(
-        platform=Platform.TELEGRAM, id="2", name="고양이", language="en", timezone="UTC", preset="strict",
+        platform=TELEGRAM, id="2", name="고양이", language="en", timezone="UTC", preset="strict",
         mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
         paused_until=NOW, welcomed=True, native_filter=True, report_day="sunday", report_hour=9, daily_digest=True,

@@ -14,13 +14,12 @@ import pytest
 from bot.config import BotSettings, Config, conditions, load, preset, renamed, rules, sections, warnings
 from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
 from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
 from bot.core.rules.policy import Policy, Watch, decide
 from bot.core.text.catalogue import LANGUAGES, texts
-from tests.builders import NOW, message, verdict
+from tests.builders import DISCORD, NOW, message, verdict
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
@@ -248,7 +247,7 @@ def test_own_rules_replace_shipped_ones_of_the_same_name(tmp_path: Path) -> None
 def test_a_pairs_bar_is_moved_like_a_scores() -> None:
     config = load(None, texts("en"), {})
     community = Community(
-        platform=Platform.DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
+        platform=DISCORD, id="1", thresholds={"doubtful-answer": 0.8}, bots={"7": True},
         bot_owners={"7": "mine"},
     )  # fmt: skip
     policy = config.model_copy(update={"bots": BotSettings(owners={"7": "70", "8": "80"})}).policy_of(community)
@@ -307,7 +306,7 @@ def test_a_schedule_is_what_the_community_has_set_and_the_defaults(tmp_path: Pat
     path = tmp_path / "mine.toml"
     path.write_text('report = {day = "off", hour = 7, daily = true, alert_at = 9, alert_within = "5m"}', "utf-8")
     config = load(path, texts("en"), {})
-    unset = Community(platform=Platform.DISCORD, id="1")
+    unset = Community(platform=DISCORD, id="1")
     schedule = config.schedule_of(unset)
     assert (schedule.weekday, schedule.hour, schedule.daily, schedule.timezone) == (None, 7, True, "Asia/Seoul")
     assert (schedule.burst.incidents, schedule.burst.within) == (9, timedelta(minutes=5))

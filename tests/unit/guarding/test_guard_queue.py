@@ -14,7 +14,7 @@ from bot.core.guarding.lanes import MOST_FAULTS
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
-from tests.builders import home
+from tests.builders import DISCORD, TELEGRAM, home
 from tests.fakes import ManualClock, ScriptedGuard
 
 
@@ -60,8 +60,8 @@ def test_communities_of_two_platforms_with_one_id_take_turns() -> None:
         def asked(text: str, platform: Platform) -> "asyncio.Future[Screening]":
             return queue.submit(Exchange(prompt=text), community=home("7", platform))
 
-        raid = [asked(f"raid {n}", Platform.DISCORD) for n in range(4)]
-        await asyncio.gather(*raid, asked("quiet", Platform.TELEGRAM))
+        raid = [asked(f"raid {n}", DISCORD) for n in range(4)]
+        await asyncio.gather(*raid, asked("quiet", TELEGRAM))
         assert [exchange.prompt for exchange in guard.asked[0]] == ["raid 0", "quiet"]
 
     run(scenario)

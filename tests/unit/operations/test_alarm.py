@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.rules.policy import Policy
 from bot.core.text.catalogue import texts
-from tests.builders import put_settings
+from tests.builders import REHEARSAL, put_settings
 from tests.fakes import ManualClock, MemoryStore, ScriptedPlatform
 
 AWAY, BACK = texts("ko")["alarm.database_away"], texts("ko")["alarm.database_back"]
@@ -47,15 +46,13 @@ def run(scenario: Callable[[Scene], Coroutine[None, None, None]]) -> None:
     async def main() -> None:
         scene, store = Scene(), MemoryStore()
         for name, channel in (("cafe", "staff"), ("quiet", None)):
-            await put_settings(
-                store.communities, Community(platform=Platform.REHEARSAL, id=name, moderators_channel=channel)
-            )
+            await put_settings(store.communities, Community(platform=REHEARSAL, id=name, moderators_channel=channel))
         policies = Policies(store=store.communities, build=lambda _: Policy(rules=()), clock=scene.clock)
         await policies.load()
         alarm = Alarm(
             answers={"database": scene.answers},
             policies=policies,
-            platforms={Platform.REHEARSAL: scene.platform},
+            platforms={REHEARSAL: scene.platform},
             journal=store.journal,
             inbox=store.inbox,
             clock=scene.clock,
@@ -117,7 +114,7 @@ def test_what_was_surely_not_said_is_said_later_and_what_may_have_been_said_is_n
 def test_of_two_processes_one_tells_that_the_guard_is_away_and_one_that_it_is_back() -> None:
     async def main() -> None:
         scene, store = Scene(), MemoryStore()
-        cafe = Community(platform=Platform.REHEARSAL, id="cafe", moderators_channel="staff")
+        cafe = Community(platform=REHEARSAL, id="cafe", moderators_channel="staff")
         await put_settings(store.communities, cafe)
         policies = Policies(store=store.communities, build=lambda _: Policy(rules=()), clock=scene.clock)
         await policies.load()
@@ -125,7 +122,7 @@ def test_of_two_processes_one_tells_that_the_guard_is_away_and_one_that_it_is_ba
             Alarm(
                 answers={GUARD: scene.answers},
                 policies=policies,
-                platforms={Platform.REHEARSAL: scene.platform},
+                platforms={REHEARSAL: scene.platform},
                 journal=store.journal,
                 inbox=store.inbox,
                 clock=scene.clock,

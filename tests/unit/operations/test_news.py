@@ -8,6 +8,7 @@ from bot.core.communities.community import Community
 from bot.core.operations.alarm import Sentence
 from bot.core.operations.news import News
 from bot.core.text.catalogue import Texts, texts
+from tests.builders import DISCORD, TELEGRAM
 from tests.fakes import ManualClock, MemoryBookmarks
 
 Told = list[tuple[Platform, str]]
@@ -31,7 +32,7 @@ def test_each_change_is_told_once_on_each_platform() -> None:
         return told
 
     head = texts("en")["alarm.renamed"]
-    discord, telegram = Platform.DISCORD, Platform.TELEGRAM
+    discord, telegram = DISCORD, TELEGRAM
     assert start([discord]) == []
     assert start([discord], "a.b") == [(discord, f"{head}\na.b in en")]
     assert start([discord, telegram], "a.b") == [(telegram, f"{head}\na.b in en")]

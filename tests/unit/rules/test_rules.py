@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.config import preset
 from bot.core.chat.links import link_to
-from bot.core.chat.message import MOST_READ, STAFF, Author, Message, MessageRef, Pairing, Platform
+from bot.core.chat.message import MOST_READ, STAFF, Author, Message, MessageRef, Pairing
 from bot.core.guarding.verdict import TOO_LONG, TOO_SLOW, GuardVersion, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import (
     RULE_ACTIONS,
@@ -55,14 +55,14 @@ from bot.core.rules.conditions.searching import readings_of
 from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, decide
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
+from tests.builders import DISCORD, REHEARSAL, TELEGRAM, some, verdict
 from tests.builders import message as built
-from tests.builders import some, verdict
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 GUARD = GuardVersion(name="scripted")
 REASON = Reason(ko="이유", en="reason")
 BOT_SAID = Message(
-    ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="bot", bot=True), sent_at=NOW,
+    ref=MessageRef(REHEARSAL, "a", "1"), community_id="c", author=Author(id="bot", bot=True), sent_at=NOW,
     text="답",
 )  # fmt: skip
 
@@ -100,7 +100,7 @@ verdicts = st.dictionaries(st.sampled_from(Task), st.floats(0, 1)).map(
 screenings: st.SearchStrategy[Screening] = st.one_of(verdicts, st.just(Unscreened("guard is away", GUARD)))
 messages = st.builds(
     Message,
-    ref=st.builds(MessageRef, st.just(Platform.REHEARSAL), names, st.just("1")),
+    ref=st.builds(MessageRef, st.just(REHEARSAL), names, st.just("1")),
     community_id=st.just("c"),
     author=st.builds(Author, id=st.just("u"), roles=st.frozensets(names), bot=st.booleans()),
     sent_at=st.sampled_from([NOW, NOW - timedelta(days=1)]),
@@ -218,7 +218,7 @@ def test_a_pointless_rule_really_is(message: Message, screening: Screening, earl
 
 def decided(text: str, *when: Condition, past: Past | None = None, sent_at: datetime = NOW) -> Decision:
     message = Message(
-        ref=MessageRef(Platform.REHEARSAL, "a", "1"),
+        ref=MessageRef(REHEARSAL, "a", "1"),
         community_id="c",
         author=Author(id="u"),
         sent_at=sent_at,
@@ -254,7 +254,7 @@ def test_conditions_hold_when_they_should() -> None:
 
 def judged(text: str, score: float, *rules: Rule, searched: Mapping[Sought, Words] | None = None) -> Decision:
     message = Message(
-        ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
+        ref=MessageRef(REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
     )
     verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: score})
     return decide(message, verdict, Policy(rules=rules), at=NOW, searched=searched or {})
@@ -314,7 +314,7 @@ def test_long_texts_are_not_kept_alive() -> None:
 
 def test_what_the_platform_marks_as_a_link_is_one_however_it_reads() -> None:
     message = Message(
-        ref=MessageRef(Platform.TELEGRAM, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW,
+        ref=MessageRef(TELEGRAM, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW,
         text="토토777.한국 여기", links=(link_to("토토777.한국"),),
     )  # fmt: skip
     rule = Rule(name="r", when=(Link(),), then=(Delete(),), reason=REASON)
@@ -329,7 +329,7 @@ def test_what_the_platform_marks_as_a_link_is_one_however_it_reads() -> None:
 def test_what_the_platforms_own_filter_has_stopped_is_told_with_its_word() -> None:
     rule = Rule(name="r", when=(Filtered(),), then=(Delete(),), reason=REASON)
     passed = Message(
-        ref=MessageRef(Platform.DISCORD, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="낱말"
+        ref=MessageRef(DISCORD, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="낱말"
     )
     verdict = Verdict(guard=GUARD, scores={})
     assert not decide(passed, verdict, Policy(rules=(rule,)), at=NOW).is_incident
@@ -369,7 +369,7 @@ def test_the_longest_time_out_counts_and_deeds_that_protect_come_first() -> None
         return Rule(name=name, when=(ByBot(bot=False),), then=then, reason=REASON)
 
     message = Message(
-        ref=MessageRef(Platform.REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="x"
+        ref=MessageRef(REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="x"
     )
     policy = Policy(
         rules=(

@@ -13,8 +13,8 @@ import discord
 
 from adapters.chat.discord.acting.notices import standing
 from adapters.chat.discord.moderators.asking import Interaction, answer, say_to
+from adapters.chat.discord.refs import DISCORD
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Platform
 from bot.core.incidents.review import LONGEST_APPEAL
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
@@ -54,7 +54,7 @@ class Appeals:
         say, member_id = say_to(interaction), str(interaction.user.id)
         await interaction.response.defer(ephemeral=True, thinking=True)
         try:
-            incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+            incident = await self.desk.mine(DISCORD, member_id, incident_id)
         except BotError:
             await answer(interaction, say["card.try_again"])
             return
@@ -76,7 +76,7 @@ class Appeals:
 
     async def _appeal(self, incident_id: int, words: str, member_id: str) -> str:
         """The key of what the member is told."""
-        incident = await self.desk.mine(Platform.DISCORD, member_id, incident_id)
+        incident = await self.desk.mine(DISCORD, member_id, incident_id)
         if incident is None:
             return "discord.appeal_not_yours"
         community = incident.decision.message.community

@@ -6,7 +6,8 @@ from typing import Any
 
 import discord
 
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from adapters.chat.discord.refs import DISCORD
+from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.rights import Right
 from bot.core.incidents.card import Button
 from bot.core.incidents.incident import Incident
@@ -103,7 +104,7 @@ def as_said(interaction: Interaction, text: str) -> Message:
 def said_in(community_id: str, text: str, interaction: Interaction | None = None) -> Message:
     return Message(
         ref=MessageRef(
-            Platform.DISCORD,
+            DISCORD,
             str(interaction.channel_id) if interaction else community_id,
             str(interaction.id) if interaction else "0",
         ),

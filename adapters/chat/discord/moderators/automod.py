@@ -14,11 +14,11 @@ import structlog
 from adapters.chat.discord.errors import missing, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import moderates, places
-from adapters.chat.discord.refs import guild_ref
+from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Delete, Done, Outcome, Refused
 from bot.core.rules.conditions import ByBot, Text
@@ -172,7 +172,7 @@ class NativeAutoMod:
 
     def _policy(self, guild: discord.Guild) -> Policy:
         anybody = Message(
-            ref=MessageRef(Platform.DISCORD, str(guild.id), "0"),
+            ref=MessageRef(DISCORD, str(guild.id), "0"),
             community_id=str(guild.id),
             author=Author(id="0"),
             sent_at=self.clock.now(),

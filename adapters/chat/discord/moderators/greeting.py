@@ -8,10 +8,9 @@ import structlog
 
 from adapters.chat.discord.errors import OUT_OF_REACH
 from adapters.chat.discord.moderators.asking import said_in
-from adapters.chat.discord.refs import guild_ref
+from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Platform
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts
 
@@ -51,7 +50,7 @@ class Greeting:
             if not guild.unavailable and (settings.left_at or not (settings.welcomed or settings.has_settings)):
                 await self.on_guild_join(guild)
         here = {str(guild.id) for guild in self.client.guilds}
-        for community in self.desk.communities(Platform.DISCORD):
+        for community in self.desk.communities(DISCORD):
             if community.id not in here and community.id.isdecimal() and self._is_ours(int(community.id)):
                 await self._left(int(community.id))
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import discord
 
 from adapters.chat.discord.receiving.reading import text_of
+from adapters.chat.discord.refs import DISCORD
 from adapters.chat.recalling import PIECES, recall
 from bot.core.answers.pairing import Hints, Turn, Turns
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Kind, Message, Platform
+from bot.core.chat.message import Kind, Message
 from bot.core.moderation.ports import Inbox
 
 FETCH = 5.0  # seconds for a message that Discord did not send along
@@ -25,7 +26,7 @@ class Pairs:
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""
         if self.inbox is not None:
-            await recall(self._turns, Platform.DISCORD, self.inbox, self.clock)
+            await recall(self._turns, DISCORD, self.inbox, self.clock)
 
     def needs_a_look(self, source: discord.Message) -> bool:
         """Whether something must be fetched before it is known what a bot's message answers."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 
+from adapters.chat.discord.refs import DISCORD
 from bot.core.chat.links import link_to
 from bot.core.chat.message import (
     STAFF,
@@ -21,7 +22,6 @@ from bot.core.chat.message import (
     MessageRef,
     Origin,
     OriginKind,
-    Platform,
 )
 
 ATTACHED = 64 * 1024  # bytes read of a text file
@@ -69,7 +69,7 @@ def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
     assert message.guild is not None
     title = message.type is discord.MessageType.channel_name_change
     return Message(
-        ref=MessageRef(Platform.DISCORD, str(message.channel.id), str(message.id), revision(message)),
+        ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
         author=_author(message),
         sent_at=message.edited_at or message.created_at,
@@ -92,7 +92,7 @@ def read_title(thread: discord.Thread) -> Message:
     """The title that a thread or forum post was opened with; later ones come as messages of type 4."""
     assert thread.created_at is not None
     return Message(
-        ref=MessageRef(Platform.DISCORD, str(thread.id), f"title:{thread.id}"),
+        ref=MessageRef(DISCORD, str(thread.id), f"title:{thread.id}"),
         community_id=str(thread.guild.id),
         author=Author(id=str(thread.owner_id), unmet=True),
         sent_at=thread.created_at,
@@ -106,7 +106,7 @@ def read_title(thread: discord.Thread) -> Message:
 def read_name(member: discord.Member, at: datetime) -> Message:
     """The name under which others see a member. A name has no number of its own: it counts as said when it is seen."""
     return Message(
-        ref=MessageRef(Platform.DISCORD, str(member.guild.id), f"name:{member.id}", round(at.timestamp() * 1000)),
+        ref=MessageRef(DISCORD, str(member.guild.id), f"name:{member.id}", round(at.timestamp() * 1000)),
         community_id=str(member.guild.id),
         author=author_of(member, member.guild),
         sent_at=at,
@@ -121,7 +121,7 @@ def read_filtered(execution: discord.AutoModAction, at: datetime) -> Message:
     nth = f"automod:{execution.rule_id}:{execution.user_id}"
     channel = execution.guild.get_channel_or_thread(execution.channel_id or 0)
     return Message(
-        ref=MessageRef(Platform.DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
+        ref=MessageRef(DISCORD, str(execution.channel_id), nth, round(at.timestamp() * 1000)),
         community_id=str(execution.guild_id),
         author=Author(id=str(execution.user_id), unmet=True),
         sent_at=at,
@@ -135,7 +135,7 @@ def read_filtered(execution: discord.AutoModAction, at: datetime) -> Message:
 def read_deletion(guild_id: int, channel_id: int, message_id: int, at: datetime) -> Message:
     """Discord says neither who wrote the message nor who took it away."""
     return Message(
-        ref=MessageRef(Platform.DISCORD, str(channel_id), str(message_id), DELETED),
+        ref=MessageRef(DISCORD, str(channel_id), str(message_id), DELETED),
         community_id=str(guild_id),
         author=Author(id=""),
         sent_at=at,

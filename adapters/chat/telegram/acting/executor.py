@@ -15,9 +15,9 @@ from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, message_ids
+from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Platform
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
@@ -134,7 +134,7 @@ class Executor:
             case Restore():
                 return await self._restore(planned, chat_id, say)
             case Timeout() | Kick() | Ban() | Unsanction():
-                incident = await self.desk.mine(Platform.TELEGRAM, message.author.id, planned.incident_id)
+                incident = await self.desk.mine(TELEGRAM, message.author.id, planned.incident_id)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
                         return await self._bar_channel(action, int(message.author.id), chat_id, say)

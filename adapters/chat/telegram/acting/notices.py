@@ -13,11 +13,12 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.limits import LONGEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.receiving.reading import is_channel
+from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderation.ports import Outbox
@@ -73,7 +74,7 @@ class Warnings:
 
     async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts, asked_at: float) -> Outcome:
         author = planned.message.author
-        incident = await self.desk.mine(Platform.TELEGRAM, author.id, planned.incident_id)
+        incident = await self.desk.mine(TELEGRAM, author.id, planned.incident_id)
         done = measures(incident, say)
         if not is_channel(author.id):
             self._hold_back(chat_id)

@@ -10,9 +10,9 @@ from telegram import Message as TelegramMessage
 from adapters.chat.telegram.acting.notices import measures
 from adapters.chat.telegram.limits import Lane
 from adapters.chat.telegram.moderators.asking import Answers, Asked
+from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Platform
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
 from bot.core.moderators.ports import Desk
@@ -39,7 +39,7 @@ class Appeals:
             await self._say(asked, asked.say["telegram.usage.appeal"])
             return
         incident_id, words = asked.numbered
-        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
+        incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), incident_id)
         if incident is None:
             await self._say(asked, asked.say["telegram.usage.appeal"])
         elif words:
@@ -53,7 +53,7 @@ class Appeals:
         """/why NUMBER by the author of the message: what was done, and what became of it; never who did it."""
         if asked.numbered is None or not asked.in_private:
             return False
-        incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), asked.numbered[0])
+        incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), asked.numbered[0])
         if incident is None:
             return False
         await self._say(asked, self.case(incident, asked.say))
@@ -67,7 +67,7 @@ class Appeals:
         asked = Asked("appeal", "", message, say, person)
         words = (message.text or message.caption or "").strip()
         for incident_id in self._about(asked):
-            incident = await self.desk.mine(Platform.TELEGRAM, str(asked.speaker_id), incident_id)
+            incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), incident_id)
             if incident is not None and words:
                 self._asked_for.pop(asked.speaker_id, None)
                 await self._say(asked, await self._file(incident, words, say))

@@ -24,12 +24,12 @@ from adapters.chat.telegram.errors import mapped
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moving import Moves
-from adapters.chat.telegram.refs import group_ref
+from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, Card, Tone, press_id, pressed
 from bot.core.incidents.incident import Incident, PlannedAction
@@ -364,7 +364,7 @@ class CardBoard:
 
     async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
         """What the presser is told."""
-        group = await self.desk.whose(Platform.TELEGRAM, incident_id)
+        group = await self.desk.whose(TELEGRAM, incident_id)
         found = group and await self.desk.look_up(group, incident_id)
         if not group or not found:
             return self.limiter.say["card.not_found"]

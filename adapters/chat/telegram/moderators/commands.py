@@ -42,12 +42,12 @@ from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.reports import Reporting
 from adapters.chat.telegram.moderators.setup import Setup, refused, spoken
 from adapters.chat.telegram.receiving.reading import GROUPS
-from adapters.chat.telegram.refs import group_ref
+from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.answers.bot import Bot as OtherBot
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.community import Community
 from bot.core.incidents.card import pressed
@@ -211,12 +211,12 @@ class Commands:
         """The communities that a command may be about."""
         here = str(asked.chat_id)
         if asked.in_group:
-            known = self.desk.communities(Platform.TELEGRAM)
+            known = self.desk.communities(TELEGRAM)
             groups = [one.id for one in known if one.moderators_channel == here != one.id] or [here]
         else:
             groups = [str(group) for group in self.members.groups_of(asked.user_id)]
         if asked.name in ("why", "history") and asked.numbered:
-            whose = await self.desk.whose(Platform.TELEGRAM, asked.numbered[0])
+            whose = await self.desk.whose(TELEGRAM, asked.numbered[0])
             if whose and (asked.in_private or whose.id in groups):
                 return [whose.id]
         return groups
@@ -354,7 +354,7 @@ class Commands:
         if not asked.rest:
             return asked.say["telegram.usage.test"]
         message = Message(
-            ref=MessageRef(Platform.TELEGRAM, asked.group, "test"),
+            ref=MessageRef(TELEGRAM, asked.group, "test"),
             community_id=asked.group,
             author=Author(id="0"),
             sent_at=self.clock.now(),

@@ -24,11 +24,11 @@ from adapters.chat.telegram.moderators.asking import Answers, Asked, rights_of
 from adapters.chat.telegram.moderators.cards import CardBoard
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.reading import GROUPS
-from adapters.chat.telegram.refs import group_ref
+from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Author, Message, MessageRef, Platform
+from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.moderators.permissions import Deed, may
@@ -190,7 +190,7 @@ class Setup:
         await self.clock.sleep(SETTLES)
         chat_id = str(change.chat.id)
         community = self.desk.community(group_ref(chat_id))
-        is_room = any(one.moderators_channel == chat_id for one in self.desk.communities(Platform.TELEGRAM))
+        is_room = any(one.moderators_channel == chat_id for one in self.desk.communities(TELEGRAM))
         if community.welcomed or is_room:
             return
         say = texts(community.language or spoken(change.from_user.language_code))
@@ -304,6 +304,6 @@ def spoken(code: str | None) -> str:
 def about(community: Community, clock: Clock) -> Message:
     """Stands for any message of this community."""
     return Message(
-        ref=MessageRef(Platform.TELEGRAM, community.id, "0"), community_id=community.id, author=Author(id="0"),
+        ref=MessageRef(TELEGRAM, community.id, "0"), community_id=community.id, author=Author(id="0"),
         sent_at=clock.now(),
     )  # fmt: skip

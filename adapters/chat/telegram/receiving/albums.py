@@ -9,10 +9,11 @@ from datetime import timedelta
 
 from telegram import Update
 
+from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Kind, Message, MessageRef, Platform
+from bot.core.chat.message import Kind, Message, MessageRef
 from bot.core.moderation.ports import Inbox
 
 MOST = 10  # items in an album
@@ -44,7 +45,7 @@ class Albums:
         except Unavailable:
             return
         for message in recent:
-            if message.ref.platform is Platform.TELEGRAM and (group := message.extra.get("album")):
+            if message.ref.platform == TELEGRAM and (group := message.extra.get("album")):
                 first = message.ref.message_id
                 items = message.extra["items"].split(",")
                 silent = replace(message, text="", links=(), mentions=0)
@@ -68,7 +69,7 @@ class Albums:
         revision = message.ref.revision or (0 if item == album.first else int(item))
         return replace(
             grown,
-            ref=MessageRef(Platform.TELEGRAM, chat, album.first, revision),
+            ref=MessageRef(TELEGRAM, chat, album.first, revision),
             kind=message.kind,
             sent_at=message.sent_at if message.kind is Kind.EDIT else grown.sent_at,
             more_to_come=message.kind is Kind.NEW,
@@ -80,7 +81,7 @@ class Albums:
         known."""
         channel, number = message.ref.channel_id, int(message.ref.message_id)
         near = range(max(1, number - MOST + 1), number + MOST)
-        refs = [MessageRef(Platform.TELEGRAM, channel, str(first), item) for first in near for item in near]
+        refs = [MessageRef(TELEGRAM, channel, str(first), item) for first in near for item in near]
         try:
             settled = await self.inbox.settled(refs) if self.inbox else [False] * len(refs)
         except Unavailable:

@@ -14,9 +14,10 @@ from telegram import MessageEntity, Update
 from adapters.chat.recalling import recall
 from adapters.chat.telegram.moderators.asking import KOREAN
 from adapters.chat.telegram.moderators.commands import FOR_ADMINS
+from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.answers.pairing import ANYBODY, Hints, Turn, Turns
 from bot.core.base.clock import Clock
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.moderation.ports import Inbox
 
 _COMMAND = re.compile(r"/(\w+)(?:@(\w+))?\s*")
@@ -32,7 +33,7 @@ class Pairs:
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""
         if self.inbox is not None:
-            await recall(self._turns, Platform.TELEGRAM, self.inbox, self.clock)
+            await recall(self._turns, TELEGRAM, self.inbox, self.clock)
 
     def complete(self, update: Update, message: Message) -> Message:
         """The message as it is to be kept. Everything that is said must come through here, in order."""

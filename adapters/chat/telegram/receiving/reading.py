@@ -29,6 +29,7 @@ from telegram import (
     Message as TelegramMessage,
 )
 
+from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.chat.links import link_to
 from bot.core.chat.message import (
     Author,
@@ -40,7 +41,6 @@ from bot.core.chat.message import (
     MessageRef,
     Origin,
     OriginKind,
-    Platform,
 )
 
 #: Stand-ins that Telegram puts in `from`; nobody may ever be sanctioned under these ids.
@@ -94,7 +94,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
     said_in_all = "\n".join((text, *(link.target for link in links)))
     message = Message(
         ref=MessageRef(
-            Platform.TELEGRAM,
+            TELEGRAM,
             str(source.chat.id),
             str(source.message_id),
             revision(moment, said_in_all) if edited else 0,
@@ -127,7 +127,7 @@ def read_plainly(update: Update) -> Sequence[Message]:
     number = int(edited_at.timestamp()) << 20 if edited_at else 0
     return (
         Message(
-            ref=MessageRef(Platform.TELEGRAM, chat, str(source.message_id), number),
+            ref=MessageRef(TELEGRAM, chat, str(source.message_id), number),
             community_id=chat,
             author=Author(id=str(speaker.id), bot=isinstance(speaker, User) and speaker.is_bot),
             sent_at=(edited_at or source.date).astimezone(UTC),
@@ -145,7 +145,7 @@ def newcomer(
     that tells of it; without one it may still come, and there is nothing to delete till then."""
     told = extra is not None
     return Message(
-        ref=MessageRef(Platform.TELEGRAM, str(chat.id), f"joined:{user.id}", int(at.timestamp()) << 1 | told),
+        ref=MessageRef(TELEGRAM, str(chat.id), f"joined:{user.id}", int(at.timestamp()) << 1 | told),
         community_id=str(chat.id),
         author=_person(user, staff, me),
         sent_at=at,

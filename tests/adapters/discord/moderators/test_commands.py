@@ -13,7 +13,7 @@ from adapters.chat.discord.errors import missing
 from adapters.chat.discord.moderators.commands import needed
 from adapters.chat.discord.refs import guild_ref
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Task
 from bot.core.incidents.incident import Incident
@@ -23,7 +23,7 @@ from bot.core.rules.policy import Decision, Finding, Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
-from tests.builders import decision
+from tests.builders import DISCORD, decision
 from tests.servers.discord import Picked
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
@@ -526,7 +526,7 @@ def test_servers_joined_or_left_while_away_are_noticed_at_the_start() -> None:
     async def scenario() -> None:
         async with cafe() as place:
             new, gone = place.wire.backend.create_guild("새 서버"), str(1 << 60)
-            place.desk.settings[gone] = Community(platform=Platform.DISCORD, id=gone, welcomed=True)
+            place.desk.settings[gone] = Community(platform=DISCORD, id=gone, welcomed=True)
             async with listening(place):
                 await until(lambda: place.desk.community(guild_ref(new.id)).welcomed)
                 await until(lambda: place.desk.community(guild_ref(gone)).left_at)

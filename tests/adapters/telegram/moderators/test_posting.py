@@ -7,12 +7,11 @@ import pytest
 
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Platform
 from bot.core.chat.post import Attachment, Post
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
 from tests.adapters.telegram.stage import GROUP, Stage, played
-from tests.builders import put_settings
+from tests.builders import TELEGRAM, put_settings
 from tests.servers.telegram import BOT_ID, Refusal, Upload, kinds, member
 
 EVERYTHING = {"pdf": 2000, "html": 2000, "csv": 2000}
@@ -117,7 +116,7 @@ async def test_what_telegram_answers_becomes_an_outcome(here: Stage) -> None:
 @played
 async def test_a_group_that_became_a_supergroup_is_followed(here: Stage) -> None:
     old = here.server.group(-5, "group")
-    await put_settings(here.policies, Community(platform=Platform.TELEGRAM, id="-5", report_channel="-5"))
+    await put_settings(here.policies, Community(platform=TELEGRAM, id="-5", report_channel="-5"))
     new = here.server.migrate(old, -1005, service="none")
     assert await here.chat.publish("-5", edition(), mark="1") == Done("-1005/1")
     assert len(new.messages) == 4

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from bot.core.answers.streaming import Streams
-from bot.core.chat.message import Kind, Media, Message, MessageRef, Platform
+from bot.core.chat.message import Kind, Media, Message, MessageRef
 from bot.core.rules.actions import Delete, Done
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
-from tests.builders import NOW, later, message, settlement
+from tests.builders import NOW, TELEGRAM, later, message, settlement
 
 
 def judged(heard: list[Message]) -> list[Message]:
@@ -135,4 +135,4 @@ def test_a_persons_edit_of_what_is_still_held_is_judged_at_once() -> None:
 
 def test_refs_of_albums_are_no_refs_of_edits() -> None:
     """An edit's revision counts seconds since 1970, an item's is a message's number."""
-    assert MessageRef(Platform.TELEGRAM, str(GROUP), "1", 2**31).revision < int(time.time()) << 20
+    assert MessageRef(TELEGRAM, str(GROUP), "1", 2**31).revision < int(time.time()) << 20

@@ -12,7 +12,7 @@ from adapters.chat.telegram.refs import group_ref
 from bot.app.application import application
 from bot.app.parts import Core
 from bot.config import Config
-from bot.core.chat.message import Kind, Message, Pairing, Platform
+from bot.core.chat.message import Kind, Message, Pairing
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Done
 from bot.core.rules.policy import Watch
@@ -20,7 +20,7 @@ from tests.adapters.discord.receiving.test_pairing import Strict
 from tests.adapters.discord.test_flow import EVER
 from tests.adapters.telegram.process import connected
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played
-from tests.builders import put_settings, settlement
+from tests.builders import TELEGRAM, put_settings, settlement
 from tests.servers.telegram import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}
@@ -166,7 +166,7 @@ class Product:
         owner = {str(ROBOT["id"]): str(OWNERS)}
         await put_settings(
             self.desk,
-            Community(platform=Platform.TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), bot_owners=owner),
+            Community(platform=TELEGRAM, id=str(GROUP), moderators_channel=str(MODERATORS), bot_owners=owner),
         )
         self._work = asyncio.create_task(self.jikimi.run())
         return self
