@@ -58,26 +58,42 @@ USUAL = Backoff(first=0.1, longest=30.0)
 async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock, backoff: Backoff = USUAL) -> Result:
     """Repeat a call that must succeed in the end while the port says `Unavailable`. However many wait for the same,
     the log has one line when it fails first and one when it succeeds again: the disk may be what is full."""
-    failures, name, waiting = 0, _name(call), _waiting.setdefault(clock, {})
-    while True:
-        try:
-            result = await call()
-        except Unavailable as error:
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError from error  # somebody wanted us to stop, and the port was louder
-            if name not in waiting:
-                waiting[name] = clock.monotonic()
-                _log.warning("waiting for a port", call=name, reason=str(error))
-            failures += 1
-            await clock.sleep(backoff.after(failures, asked=error.retry_after))
-        else:
-            if (since := waiting.pop(name, None)) is not None:
-                _log.info("port answers again", call=name, seconds=round(clock.monotonic() - since, 1))
-            return result
+    failures, name, outages = 0, _name(call), _outages.setdefault(clock, {})
+    mine: _Outage | None = None
+    try:
+        while True:
+            try:
+                result = await call()
+            except Unavailable as error:
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise asyncio.CancelledError from error  # somebody wanted us to stop, and the port was louder
+                if name not in outages:
+                    outages[name] = _Outage(clock.monotonic())
+                    _log.warning("waiting for a port", call=name, reason=str(error))
+                if mine is not outages[name]:
+                    mine = outages[name]
+                    mine.waiting += 1
+                failures += 1
+                await clock.sleep(backoff.after(failures, asked=error.retry_after))
+            else:
+                if outage := outages.pop(name, None):
+                    _log.info("port answers again", call=name, seconds=round(clock.monotonic() - outage.since, 1))
+                return result
+    finally:
+        if mine:
+            mine.waiting -= 1
+            if not mine.waiting and outages.get(name) is mine:  # nobody is left to say that it is over
+                del outages[name]
 
 
-#: What is waited for, and since when, of each clock.
-_waiting: WeakKeyDictionary[Clock, dict[str, float]] = WeakKeyDictionary()
+@dataclass(slots=True)
+class _Outage:
+    since: float
+    waiting: int = 0
+
+
+#: Of what is waited for, by the name of the call, of each clock.
+_outages: WeakKeyDictionary[Clock, dict[str, _Outage]] = WeakKeyDictionary()
 
 
 def _name(call: Callable[[], object]) -> str:

@@ -80,3 +80,30 @@ def test_a_port_that_answers_a_cancellation_with_trouble_does_not_keep_it_away()
             await waiting
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_who_breaks_off_waits_no_more_and_the_next_outage_is_told_again(others: int) -> None:
+    """As long as somebody else waits for the same, it is the same outage."""
+
+    async def scenario() -> None:
+        port, clock = Port(), ManualClock()
+
+        def wait() -> "asyncio.Task[int]":
+            return asyncio.create_task(patiently(partial(port.call, 1), clock))
+
+        staying = [wait() for _ in range(others)]
+        leaving = wait()
+        await clock.advance(10)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        staying.append(wait())
+        await clock.advance(10)
+        port.away = False
+        await clock.advance(60)
+        await asyncio.gather(*staying)
+
+    with capture_logs() as lines:
+        asyncio.run(scenario())
+    begun, over = "waiting for a port", "port answers again"
+    assert [line["event"] for line in lines] == ([begun, over] if others else [begun, begun, over])
