@@ -144,7 +144,6 @@ def _core(
         desk=desk,
         bookmarks=stores.bookmarks,
         inbox=stores.inbox,
-        outbox=stores.outbox,
         incidents=stores.incidents,
         reviewer=reviewer,
         policies=judging.policies,

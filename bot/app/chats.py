@@ -18,7 +18,6 @@ def _discord(core: Core, say: Texts) -> ChatPlatform:
     return DiscordChat(
         chosen.token.get_secret_value(),
         desk=core.desk,
-        outbox=core.outbox,
         bookmarks=core.bookmarks,
         clock=core.clock,
         say=say,
@@ -38,7 +37,6 @@ def _telegram(core: Core, say: Texts) -> ChatPlatform:
     return TelegramChat(
         token=chosen.token.get_secret_value(),
         desk=core.desk,
-        outbox=core.outbox,
         inbox=core.inbox,
         bookmarks=core.bookmarks,
         clock=core.clock,

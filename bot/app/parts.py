@@ -72,7 +72,6 @@ class Core:
     desk: Desk
     bookmarks: Bookmarks
     inbox: Inbox
-    outbox: Outbox
     incidents: Incidents
     reviewer: Reviewer
     policies: Policies

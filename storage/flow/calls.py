@@ -1,31 +1,35 @@
 """Moderators' calls and what was done so far -> what is still to be done, in the transaction that learns of either."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.review import Call, Step, consequences
-from bot.core.rules.actions import Action, CalledOff, Flag
+from bot.core.rules.actions import Action, CalledOff
 from storage import codec
 from storage.community_key import community_columns, community_of, read_community
 from storage.tables import actions, appeals, incidents, reviews
 
 
 async def follow_calls(
-    connection: AsyncConnection, held: Collection[int], now: datetime, *, shown: Collection[int] = ()
+    connection: AsyncConnection,
+    held: Collection[int],
+    now: datetime,
+    *,
+    then: Mapping[int, Mapping[Action, timedelta]] | None = None,
 ) -> None:
     """After something came of these actions, which this transaction has locked: what calls on their incidents make of
-    that. `shown`: incidents that moderators are to see once more."""
+    that. `then`: by incident, what follows whatever was called, and how long from now."""
     called = exists().where(reviews.c.incident == actions.c.incident)
     found = select(actions.c.incident).where(actions.c.id.in_(list(held)), called).distinct()
     reviewed = set((await connection.execute(found)).scalars())
-    for incident_id in sorted({*reviewed, *shown}):  # always in this order: each is locked
+    for incident_id in sorted({*reviewed, *(then or ())}):  # always in this order: each is locked
         if incident_id in reviewed:
             await follow(connection, incident_id, now, due=now, held=held)
-        if incident_id in shown:
-            await add_actions(connection, incident_id, (Flag(),), due=now, now=now)
+        for action, pause in (then or {}).get(incident_id, {}).items():
+            await add_actions(connection, incident_id, (action,), due=now + pause, now=now)
 
 
 async def follow(

@@ -3,7 +3,7 @@ come back with their outcome."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import Action, Escalate, Flag, Outcome, Refused, Unconfirmed
+from bot.core.rules.actions import Action, Outcome, Unconfirmed
 from storage import codec
 from storage.community_key import community_key, read_community
 from storage.database import UNREPEATABLE, Database
 from storage.flow import suspects
-from storage.flow.calls import add_actions, follow_calls
+from storage.flow.calls import follow_calls
 from storage.flow.leasing import leased
 from storage.tables import MESSAGE, AnyRow, actions, incidents, messages
 
@@ -83,9 +84,6 @@ _FIRST_OF_EACH_POSTGRESQL = f"""
     WHERE id IN (SELECT first.id FROM {{given}} CROSS JOIN LATERAL ({_FIRST_OF_LANE}) AS first) ORDER BY attempts, id
 """
 
-#: Actions that show moderators what was given up; of themselves there is nothing more to show.
-SHOWING = (Flag.kind, Escalate.kind)
-
 DIED = "died"  # the defect of what its process died of, three times
 
 
@@ -112,10 +110,6 @@ class SqlOutbox:
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         await self._record(results)
         self._in_hand.difference_update(planned.id for planned, _ in results)
-
-    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
-        async with self._database.write() as connection:
-            await add_actions(connection, incident_id, actions, due=due, now=self._database.clock.now())
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
         await self._postpone([(planned, until, defect)])
@@ -245,34 +239,33 @@ class SqlOutbox:
         """Whoever holds an action speaks of its last attempt; so may somebody who was thought dead, as long as nobody
         has tried it since; and who holds it where a database that crashed has forgotten the attempt."""
         now = self._database.clock.now()
-        told: dict[int, list[tuple[int, Outcome]]] = defaultdict(list)
+        told: dict[int, list[tuple[PlannedAction, Outcome]]] = defaultdict(list)
         for planned, outcome in results:
-            told[planned.id].append((planned.attempts, outcome))
+            told[planned.id].append((planned, outcome))
         open_ = or_(actions.c.finished_at.is_(None), actions.c.state == Unconfirmed.kind)
         of_results = (actions.c.id.in_([planned.id for planned, _ in results]), open_)
         async with self._database.write() as connection:
             # Locked, always in this order: see SqlReviews.
             found = await connection.execute(
-                select(actions.c.id, actions.c.incident, actions.c.kind, actions.c.attempts, actions.c.args)
+                select(actions.c.id, actions.c.incident, actions.c.attempts)
                 .where(*of_results)
                 .order_by(actions.c.id)
                 .with_for_update()
             )
-            outcomes, given_up = dict[int, Outcome](), set[int]()
+            outcomes, then = dict[int, Outcome](), defaultdict[int, dict[Action, timedelta]](dict)
             for row in found:
-                of_this = (outcome for attempt, outcome in told[row.id] if attempt >= row.attempts)
-                if (first := next(of_this, None)) is None:
-                    continue
-                outcomes[row.id] = first
-                if isinstance(first, Refused) and first.given_up and row.kind not in SHOWING:
-                    given_up.add(row.incident)
+                for planned, outcome in told[row.id]:
+                    if planned.attempts >= row.attempts:
+                        outcomes[row.id] = outcome
+                        then[row.incident].update(aftermath(planned.action, outcome))
+                        break
             rows = []
             for id_, outcome in outcomes.items():
                 state, reason = codec.write_outcome(outcome)
                 rows.append({"action": id_, "to": state, "why": reason, "now": now})
             if rows:
                 await connection.execute(_RECORD, rows)
-            await follow_calls(connection, outcomes, now, shown=given_up)
+            await follow_calls(connection, outcomes, now, then=then)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:

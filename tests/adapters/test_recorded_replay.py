@@ -68,11 +68,7 @@ def test_on_discord(tmp_path: Path) -> None:
             robot = place.join("답변봇", bot=True)
 
             def connect(core: Core) -> list[object]:
-                return [
-                    place.chat(
-                        desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox
-                    )
-                ]
+                return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox)]
 
             async with application(config(tmp_path), guard, connect) as jikimi:  # type: ignore[arg-type]
                 work = asyncio.create_task(jikimi.run())

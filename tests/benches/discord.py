@@ -42,7 +42,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
         desks.append(core.desk)
         return [
             DiscordChat(
-                TOKEN, desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
+                TOKEN, desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
                 api_url=api_url, gateway_url=gateway_url,
             )
         ]  # fmt: skip

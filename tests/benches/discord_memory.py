@@ -16,11 +16,11 @@ async def connection(api_url: str, gateway_url: str) -> None:
     from adapters.system_clock import SystemClock
     from bot.core.text.catalogue import texts
     from tests.adapters.discord.cafe import ScriptedDesk
-    from tests.fakes import MemoryBookmarks, MemoryStore
+    from tests.fakes import MemoryBookmarks
     from tests.servers.discord import TOKEN
 
     chat = DiscordChat(
-        TOKEN, desk=ScriptedDesk(), outbox=MemoryStore().outbox, bookmarks=MemoryBookmarks(), clock=SystemClock(),
+        TOKEN, desk=ScriptedDesk(), bookmarks=MemoryBookmarks(), clock=SystemClock(),
         say=texts("ko"), api_url=api_url, gateway_url=gateway_url,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.review import BRIEFLY, Appeal, Call, Review
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import (
     AWAY,
@@ -16,9 +17,11 @@ from bot.core.rules.actions import (
     Action,
     Ban,
     Delete,
+    DeletePost,
     Done,
     Flag,
     Gone,
+    Notice,
     Outcome,
     Refused,
     Timeout,
@@ -288,13 +291,39 @@ def test_an_outage_is_no_fault_and_what_is_given_up_after_it_is_shown(opens: Ope
     asyncio.run(scenario())
 
 
+def test_what_is_posted_to_be_seen_once_is_taken_away_by_whoever_comes_then(opens: Opens) -> None:
+    """Also where the incident is called wrong meanwhile, or the process dies."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            await decide(store, message("1"), Warn(), Notice())
+            warn, notice = await claim(store)
+            await store.outbox.record([(warn, Done("1/2", brief=True)), (notice, Done("1/3"))])
+            await store.outbox.record([(warn, Done("1/2", brief=True))])
+            assert await outcomes(store) == [
+                (Warn(), Done("1/2")), (Notice(), Done("1/3")), (DeletePost("1/2"), None),
+            ]  # fmt: skip
+            wrong = Review(
+                incident_id=warn.incident_id, call=Call.WRONG, moderator_id="2", moderator_name="지수", at=NOW
+            )
+            await store.reviews.record(warn.message.community, wrong, due=NOW)
+            (undone,) = await claim(store, 10, BRIEFLY.total_seconds() - 1)
+            assert undone.action == DeletePost("1/3")
+        async with opens() as store:
+            taken = await claim(store, 10, BRIEFLY.total_seconds())
+            assert DeletePost("1/2") in [one.action for one in taken]
+
+    asyncio.run(scenario())
+
+
 def test_a_clock_that_is_put_back_holds_nothing(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             await decide(store, message("1"), Delete())
             (one,) = await claim(store)
             await store.outbox.postpone(one, later(5))
-            await store.outbox.plan(one.incident_id, [Unsanction()], due=NOW)
+            appeal = Appeal(incident_id=one.incident_id, words="", at=NOW)
+            await store.reviews.appeal(one.message.community, appeal, [Unsanction()], due=NOW)
             assert kinds(await claim(store, 10, -3600)) == ["delete", "lift"]
         async with opens() as store:  # nor over a restart
             assert kinds(await claim(store, 10, -1800)) == ["delete", "lift"]

@@ -226,8 +226,8 @@ def test_planned_later_means_not_before(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             number = await incident(store)
-            await store.outbox.plan(number, [Flag()], due=later(60))
-            await store.outbox.plan(number, [], due=later(60))
+            appeal = Appeal(incident_id=number, words="억울해요", at=NOW)
+            assert await store.reviews.appeal(HERE, appeal, [Flag()], due=later(60))
             planned = await store.outbox.claim(10, now=later(59), platforms=EVERYWHERE)
             assert [one.action for one in planned] == [Delete()]
             (flag,) = await store.outbox.claim(10, now=later(60), platforms=EVERYWHERE)

@@ -164,7 +164,7 @@ async def product(folder: str, api_url: str, gateway_url: str) -> None:
         cores.append(core)
         return [
             DiscordChat(
-                TOKEN, desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
+                TOKEN, desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, say=texts("ko"),
                 api_url=api_url, gateway_url=gateway_url,
             )
         ]  # fmt: skip

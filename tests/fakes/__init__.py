@@ -19,14 +19,14 @@ from bot.core.communities.journal import Aside, AuditEntry, Outage, amendments
 from bot.core.communities.ports import Changes
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement, Trace
-from bot.core.incidents.review import Appeal, Call, History, Review, Step, consequences
+from bot.core.incidents.review import Appeal, Call, History, Review, Step, aftermath, consequences
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API, ApiKey
 from bot.core.reporting.delivery.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.core.reporting.figures import Figures, Totals
 from bot.core.reporting.report import Report
-from bot.core.rules.actions import Action, CalledOff, Delete, Done, Flag, Outcome, Refused, Unconfirmed, Weight
+from bot.core.rules.actions import Action, CalledOff, Delete, Done, Outcome, Unconfirmed, Weight
 from bot.core.rules.policy import Reason
 from tests.builders import REHEARSAL
 
@@ -527,16 +527,11 @@ class MemoryOutbox:
             action = self.store.actions[planned.id]
             is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
             if is_open and action.planned.attempts <= planned.attempts:
-                action.outcome = outcome
+                action.outcome = replace(outcome, brief=False) if isinstance(outcome, Done) else outcome
                 self.store.follow(action.planned.incident_id, self.store.clock.now())
-                shows = planned.action.kind in ("flag", "escalate")
-                if isinstance(outcome, Refused) and outcome.given_up and not shows:
-                    self.store.plan(self.store.opened_as(planned.incident_id), (Flag(),), self.store.clock.now())
-
-    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
-        for incident in self.store.opened.values():
-            if incident.id == incident_id:
-                self.store.plan(incident, actions, due)
+                for follows, pause in aftermath(planned.action, outcome).items():
+                    due = self.store.clock.now() + pause
+                    self.store.plan(self.store.opened_as(planned.incident_id), (follows,), due)
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
         self.in_hand.discard(planned.id)

@@ -52,7 +52,7 @@ from bot.core.chat.message import Author, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
-from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Outcome
 from bot.core.text.catalogue import Texts, texts
@@ -87,7 +87,6 @@ class DiscordChat:
         token: str,
         *,
         desk: Desk,
-        outbox: Outbox,
         bookmarks: Bookmarks,
         clock: Clock,
         say: Texts,
@@ -133,7 +132,7 @@ class DiscordChat:
         appeals = Appeals(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
-        warnings = Warnings(client=self.client, desk=desk, outbox=outbox, private=private, notices=notices, clock=clock)
+        warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)
         self._restoring = Restoring(client=self.client, clock=clock)
         self._hands = Executor(
             client=self.client,

@@ -38,7 +38,7 @@ from bot.core.chat.message import Author, Kind, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
-from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Escalate, Flag, Outcome
 from bot.core.text.catalogue import Texts, texts
@@ -57,7 +57,7 @@ class TelegramChat:
     platform = TELEGRAM
 
     def __init__(
-        self, *, token: str, desk: Desk, outbox: Outbox, clock: Clock, say: Texts,
+        self, *, token: str, desk: Desk, clock: Clock, say: Texts,
         api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
         inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
     ) -> None:  # fmt: skip
@@ -85,9 +85,9 @@ class TelegramChat:
         self._cards = CardBoard(
             bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock
         )
-        self._warnings = Warnings(bot=self._bot, limiter=limiter, outbox=outbox, desk=desk, clock=clock)
+        self._warnings = Warnings(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
         self._hands = Executor(
-            bot=self._bot, limiter=limiter, members=self._members, outbox=outbox, desk=desk, clock=clock,
+            bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=self._cards.complain, warnings=self._warnings,
         )  # fmt: skip
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)

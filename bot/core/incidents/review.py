@@ -4,7 +4,7 @@ A call says how things should be; what was done says how they are. What follows 
 one at a time for the message and one for the member: the step after it is found when its outcome is known.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,9 +18,11 @@ from bot.core.rules.actions import (
     DeletePost,
     Done,
     Escalate,
+    Flag,
     Gone,
     Kick,
     Outcome,
+    Refused,
     Restore,
     Timeout,
     Unsanction,
@@ -32,6 +34,9 @@ LONGEST_APPEAL = 500  # characters
 
 #: How long the button silences a member.
 TIMEOUT = timedelta(minutes=10)
+
+#: How long what is posted to be seen once stays there.
+BRIEFLY = timedelta(seconds=30)
 
 #: Of two moderators who close a review within so short a time, the second has not seen the first one's call.
 AT_ONCE = timedelta(seconds=10)
@@ -139,6 +144,16 @@ class Consequences:
 
     then: tuple[Action, ...] = ()
     called_off: frozenset[int] = frozenset()
+
+
+def aftermath(action: Action, outcome: Outcome) -> Mapping[Action, timedelta]:
+    """What follows from an outcome whatever moderators say, and how long after it."""
+    match outcome:
+        case Done(receipt, brief=True):
+            return {DeletePost(receipt): BRIEFLY}
+        case Refused() if outcome.given_up and not isinstance(action, Flag | Escalate):
+            return {Flag(): timedelta(0)}  # moderators see what was not done; where their card was not, they cannot
+    return {}
 
 
 def standing(steps: Iterable[Step]) -> Standing:

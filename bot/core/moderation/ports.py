@@ -14,7 +14,7 @@ from bot.core.communities.journal import Aside
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
-from bot.core.rules.actions import Action, Outcome
+from bot.core.rules.actions import Outcome
 
 
 class Inbox(Protocol):
@@ -91,14 +91,10 @@ class Outbox(Protocol):
         ...
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
-        """Write down what came of planned actions, and plan its undoing where the incident was called wrong
-        meanwhile. Repeating a record changes nothing; nor does one of an attempt after which somebody else made
-        another. One that was closed as `Unconfirmed` gets the outcome that its process brings after all. Where
-        something was given up, a Flag is planned, so that moderators see it."""
-        ...
-
-    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
-        """Add actions to an incident, to be claimed at or after `due`."""
+        """Write down what came of planned actions and plan what follows, in one transaction: its `aftermath`, and its
+        undoing where the incident was called wrong meanwhile. Repeating a record changes nothing; nor does one of an
+        attempt after which somebody else made another. One that was closed as `Unconfirmed` gets the outcome that its
+        process brings after all."""
         ...
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
@@ -112,5 +108,6 @@ class ActionExecutor(Announcer, Protocol):
     """Where actions land."""
 
     async def perform(self, planned: PlannedAction) -> Outcome:
-        """Carry out one action. Repeating a repeatable action must be harmless."""
+        """Carry out one action. Repeating a repeatable action must be harmless. What follows from the outcome is
+        planned by who records it."""
         ...

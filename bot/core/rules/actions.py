@@ -182,10 +182,13 @@ RULE_ACTIONS = tuple(action for action in ACTIONS if action.by_rules)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`receipt` is whatever the platform needs to find again what it posted (a card, a notice)."""
+    """`receipt` is whatever the platform needs to find again what it posted (a card, a notice). `brief`: that stands
+    where others see it, too, and only to be seen once: it is to be taken away again. Not kept on record: what follows
+    from it is."""
 
     kind: ClassVar[str] = "done"
     receipt: str = ""
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

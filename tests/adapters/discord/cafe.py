@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 import discord
@@ -127,23 +126,12 @@ class ScriptedDesk:
         return ScriptedPress(unmasked=unmasked).edition(report, "ko")
 
 
-@dataclass
-class PlannedLater:
-    """What the chat has asked for by itself, and when it is due."""
-
-    planned: list[tuple[int, Action, datetime]] = field(default_factory=list)
-
-    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
-        self.planned += [(incident_id, action, due) for action in actions]
-
-
 @dataclass(kw_only=True)
 class Cafe:
     """`general` and `mods` are channels; `minji` is a member, `dal` a moderator, `owner` the owner (user ids)."""
 
     wire: DiscordWire
     desk: ScriptedDesk = field(default_factory=ScriptedDesk)
-    outbox: PlannedLater = field(default_factory=PlannedLater)
     bookmarks: MemoryBookmarks = field(default_factory=MemoryBookmarks)
 
     def __post_init__(self) -> None:
@@ -173,7 +161,6 @@ class Cafe:
             more.pop("token", TOKEN),
             **{
                 "desk": self.desk,
-                "outbox": self.outbox,
                 "bookmarks": self.bookmarks,
                 "clock": SystemClock(),
                 "say": texts("ko"),

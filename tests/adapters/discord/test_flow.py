@@ -103,7 +103,7 @@ async def at_work(
 
     def connect(core: Core) -> list[DiscordChat]:
         cores.append(core)
-        return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, **chat)]
+        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, **chat)]
 
     async with application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk

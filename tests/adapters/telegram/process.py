@@ -45,7 +45,6 @@ def connected(api_url: str, token: str, clock: Clock | None = None) -> Callable[
             TelegramChat(
                 token=token,
                 desk=core.desk,
-                outbox=core.outbox,
                 inbox=core.inbox,
                 clock=clock or SystemClock(),
                 say=texts("en"),

@@ -162,6 +162,4 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
 
 
 def connect(url: str, desk: CoreDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
-    return TelegramChat(
-        **more, token=token, desk=desk, outbox=store.outbox, clock=SystemClock(), say=texts("ko"), api_url=url
-    )
+    return TelegramChat(**more, token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url)

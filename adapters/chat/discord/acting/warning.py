@@ -1,8 +1,7 @@
 """An incident -> a word to the member whose message it is about, in private or, where that is closed, for a moment in
 the channel."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -12,25 +11,18 @@ from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.appeals import appeal_view
 from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
-from bot.core.base.clock import Clock
-from bot.core.base.errors import Unavailable
 from bot.core.incidents.incident import PlannedAction
-from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import DeletePost, Gone, Outcome, Refused
+from bot.core.rules.actions import Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts
-
-SHORT_REPLY_STAYS = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warnings:
     client: discord.Client
     desk: Desk
-    outbox: Outbox
     private: PrivateMessages
     notices: Room  # by channel
-    clock: Clock
 
     async def warn(self, planned: PlannedAction, say: Texts) -> Outcome:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
@@ -55,10 +47,11 @@ class Warnings:
             if door.gone or NAME in planned.message.extra or is_sanctioned(incident.outcomes):
                 return Refused(say["discord.closed_dm"])
             with self.notices.taken(int(planned.message.ref.channel_id)):
-                return await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
+                told = await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
+                return replace(told, brief=True) if isinstance(told, Done) else told
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
-        """Who takes no direct messages is told in the channel, without the reason, for half a minute."""
+        """Who takes no direct messages is told in the channel, without the reason, and for a moment."""
         author = planned.message.author.id
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
             say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
@@ -66,15 +59,4 @@ class Warnings:
             view=appeal_view(planned.incident_id, author, say),
             nonce=f"{planned.id}-brief",
         )
-        receipt = f"{posted.channel.id}/{posted.id}"
-        await self._retract_later(planned.incident_id, receipt)
-        return receipt
-
-    async def _retract_later(self, incident_id: int, receipt: str) -> None:
-        """Patiently, and on record: the reply is there, and must neither stay nor be posted again."""
-        due = self.clock.now() + SHORT_REPLY_STAYS
-        while True:
-            try:
-                return await self.outbox.plan(incident_id, [DeletePost(receipt)], due=due)
-            except Unavailable:
-                await self.clock.sleep(1.0)
+        return f"{posted.channel.id}/{posted.id}"

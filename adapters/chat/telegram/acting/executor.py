@@ -19,7 +19,6 @@ from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
 from bot.core.incidents.incident import Incident, PlannedAction
-from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import (
     Answer,
@@ -63,7 +62,6 @@ class Executor:
     bot: Bot
     limiter: Limiter
     members: Members
-    outbox: Outbox
     desk: Desk
     clock: Clock
     complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter

@@ -4,7 +4,7 @@ group, which many share and which takes itself away."""
 import asyncio
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,12 +21,10 @@ from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message
 from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
-from bot.core.moderation.ports import Outbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Action, CalledOff, DeletePost, Done, Outcome, Refused, Timeout, Warn
+from bot.core.rules.actions import Action, CalledOff, Done, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
 
-NOTICE_STAYS = timedelta(seconds=30)
 ONE_WARNING = timedelta(minutes=1)  # a member who floods is told once
 SOON = 20.0  # seconds after which nobody in the group knows any more what a notice is about
 APART = 4.0  # seconds between two notices in a chat: what comes meanwhile goes onto the next one
@@ -50,7 +48,6 @@ class _Wanted:
 class Warnings:
     bot: Bot
     limiter: Limiter
-    outbox: Outbox
     desk: Desk
     clock: Clock
     username: str = ""  # the bot's, for the button that leads to an appeal
@@ -93,8 +90,10 @@ class Warnings:
         told = asyncio.ensure_future(self._notice(planned, chat_id, line, say))
         try:
             return await asyncio.shield(told)
-        except asyncio.CancelledError:  # we are stopping, but what is posted must be taken away again
-            await asyncio.gather(told, return_exceptions=True)
+        except asyncio.CancelledError:  # we are stopping, but what is posted goes on record, to be taken away again
+            (outcome,) = await asyncio.gather(told, return_exceptions=True)
+            if isinstance(outcome, Done):
+                return outcome
             raise
 
     def _asked(self, planned_id: int, chat_id: int) -> float:
@@ -182,6 +181,8 @@ class Warnings:
                     outcome = error
                 for wanted in batch:
                     _settle(wanted.told, outcome)
+                    if isinstance(outcome, Done):
+                        outcome = replace(outcome, brief=False)  # whoever is named first takes it away
                 if isinstance(outcome, Done):
                     await self.clock.sleep(APART)
         finally:
@@ -197,18 +198,7 @@ class Warnings:
                 chat_id, text, entities=entities, **place.arguments, disable_notification=True,
                 reply_markup=self._appeal(*((one.planned, one.say) for one in batch)),
             )  # fmt: skip
-        receipt = f"{chat_id}/{sent.message_id}"
-        await self._retract_later(batch[0].planned.incident_id, receipt)
-        return Done(receipt)
-
-    async def _retract_later(self, incident_id: int, receipt: str) -> None:
-        """Patiently: the notice is there, and must neither stay nor be posted again."""
-        due = self.clock.now() + NOTICE_STAYS
-        while True:
-            try:
-                return await self.outbox.plan(incident_id, [DeletePost(receipt)], due=due)
-            except Unavailable:
-                await self.clock.sleep(1.0)
+        return Done(f"{chat_id}/{sent.message_id}", brief=True)
 
 
 _WHO = "\x00"  # no text holds it

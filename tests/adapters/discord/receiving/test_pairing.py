@@ -262,11 +262,7 @@ class Product:
     async def __aenter__(self) -> "Product":
         def connect(core: Core) -> list[Any]:
             self.desk = core.desk
-            return [
-                self.place.chat(
-                    desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox
-                )
-            ]
+            return [self.place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox)]
 
         self._open = application(self.config, self.guard, connect)
         self.jikimi = await self._open.__aenter__()

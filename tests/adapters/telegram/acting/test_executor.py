@@ -2,21 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from adapters.chat.telegram.refs import group_ref
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message
+from bot.core.incidents.review import Call
 from bot.core.rules.actions import (
     Action,
     Ban,
     Delete,
-    DeletePost,
     Done,
     Gone,
     Kick,
@@ -32,7 +32,6 @@ from bot.core.rules.actions import (
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
-from tests.fakes import MemoryOutbox
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
@@ -201,7 +200,7 @@ async def muted(here: Stage, who: int, lasting: timedelta = timedelta(minutes=5)
 
 
 async def lifted(here: Stage, incident: int) -> list[Outcome]:
-    await here.store.outbox.plan(incident, [Unsanction()], due=datetime.now(UTC))
+    await here.desk.call(group_ref(GROUP), incident, Call.LIFT, moderator_id="1", moderator_name="방장")
     return await here.do_planned()
 
 
@@ -353,37 +352,10 @@ async def test_else_a_short_notice_that_takes_itself_away(here: Stage) -> None:
     (outcome,) = await here.carry_out(message, Warn())
     assert isinstance(outcome, Done)
     notice = max(here.group.messages)
-    assert outcome.receipt == f"{GROUP}/{notice}"
+    assert outcome == Done(f"{GROUP}/{notice}", brief=True)
     assert "나쁜 말" not in here.group.messages[notice]["text"]
-    assert await here.do_planned() == []
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
-    assert await here.chat.perform(retract[0]) == Done()
+    assert await here.do_planned() == [Done()]
     assert notice not in here.group.messages
-
-
-class AwayOnce(MemoryOutbox):
-    """Cannot be reached the first time that something is to be planned."""
-
-    away = True
-
-    async def plan(self, incident_id: int, actions: Sequence[Action], *, due: datetime) -> None:
-        if self.away:
-            self.away = False
-            raise Unavailable("database is restarting")
-        await super().plan(incident_id, actions, due=due)
-
-
-@played
-async def test_a_notice_is_taken_away_also_where_the_database_was_away_when_it_was_posted(here: Stage) -> None:
-    message = await said(here)
-    await here.stop()
-    here.store.outbox = AwayOnce(here.store)
-    here.chat = connect(here.server.url, here.desk, here.store)
-    (outcome,) = await here.carry_out(message, Warn())
-    assert isinstance(outcome, Done)
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [planned.action for planned in retract] == [DeletePost(outcome.receipt)]
 
 
 @played
@@ -396,10 +368,7 @@ async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(
                                      and c.method == "sendMessage"])  # fmt: skip
     warning.cancel()
     here.server.release("sendMessage")
-    with pytest.raises(asyncio.CancelledError):
-        await warning
-    retract = await here.store.outbox.claim(10, now=datetime.now(UTC) + timedelta(minutes=1), platforms=EVERYWHERE)
-    assert [one.action for one in retract] == [DeletePost(f"{GROUP}/{max(here.group.messages)}")]
+    assert await warning == Done(f"{GROUP}/{max(here.group.messages)}", brief=True), "so that it goes on record"
 
 
 @played
@@ -476,6 +445,7 @@ async def test_t45_t49_b14_after_a_raid_there_are_few_notices_and_deletions_do_n
     told = [result for result in by_kind["warn"] if isinstance(result, Done)]
     assert len(told) == 10, "the others wait until the raid is over"
     assert len({done.receipt for done in told}) == 2, "who is told in the group shares a notice"
+    assert len([done for done in told if done.brief]) == 2, "and each is taken away once"
     waits = [result.retry_after for result in by_kind["warn"] if isinstance(result, Unavailable)]
     assert len(waits) == 50
     assert all(wait and 0 < wait <= 31 for wait in waits)
