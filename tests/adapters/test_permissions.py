@@ -37,7 +37,7 @@ from tests.adapters.telegram.moderators.test_cards import cards, press, said
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
 from tests.adapters.telegram.test_hostile import served
 from tests.builders import NOW, put_settings
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
 from tests.unit.incidents.test_card import called, incident
 

@@ -16,7 +16,7 @@ async def connection(api_url: str, gateway_url: str) -> None:
     from adapters.system_clock import SystemClock
     from bot.core.text.catalogue import texts
     from tests.adapters.discord.cafe import ScriptedDesk
-    from tests.fakes import MemoryBookmarks
+    from tests.fakes.chat import MemoryBookmarks
     from tests.servers.discord import TOKEN
 
     chat = DiscordChat(

@@ -44,7 +44,7 @@ from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from tests.builders import DISCORD, TELEGRAM, message, put_settings, settlement
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.flow.reporting_process import blank_pages
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
 from tests.servers.discord import DiscordWire

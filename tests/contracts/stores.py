@@ -25,7 +25,8 @@ from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
-from tests.fakes import ManualClock, MemoryStore
+from tests.fakes.clock import ManualClock
+from tests.fakes.store import MemoryStore
 
 
 @dataclass(frozen=True, kw_only=True)

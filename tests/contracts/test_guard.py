@@ -14,7 +14,8 @@ from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Exchange, Task, Verdict
-from tests.fakes import ManualClock, ScriptedGuard
+from tests.fakes.clock import ManualClock
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]

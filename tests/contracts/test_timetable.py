@@ -11,7 +11,8 @@ from adapters.reports.timetable import ApschedulerAlarmClock
 from bot.core.chat.message import CommunityRef
 from bot.core.reporting.ports import AlarmClock
 from tests.builders import DISCORD, TELEGRAM
-from tests.fakes import ManualClock, MemoryTimetable
+from tests.fakes.clock import ManualClock
+from tests.fakes.reporting import MemoryTimetable
 
 Opens = Callable[[], AbstractAsyncContextManager[AlarmClock]]
 CAFE, GROUP = CommunityRef(DISCORD, "1"), CommunityRef(TELEGRAM, "-100")

@@ -21,7 +21,8 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.reporting.ports import ReportRenderer
 from bot.core.rules.actions import Done, Outcome
 from tests.builders import DISCORD
-from tests.fakes import ScriptedGuard, ScriptedPress
+from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.reporting import ScriptedPress
 
 FATAL = 3
 

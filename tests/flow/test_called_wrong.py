@@ -13,7 +13,8 @@ from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Outcome, Restore, Unsanction, Warn
 from tests.builders import REHEARSAL, message, settlement
-from tests.fakes import MemoryStore, ScriptedPlatform
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.store import MemoryStore
 
 
 class SlowPlatform(ScriptedPlatform):

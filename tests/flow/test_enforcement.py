@@ -16,7 +16,8 @@ from bot.core.moderation.enforcement import AGAIN, GIVEN_UP, LAST_WORD, Enforcer
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
 from tests.builders import REHEARSAL, message, settlement
-from tests.fakes import MemoryStore, ScriptedPlatform
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.store import MemoryStore
 
 Perform = Callable[[PlannedAction], Awaitable[Outcome]]
 

@@ -26,7 +26,11 @@ from bot.core.rules.conditions import ByBot, IsUnscreened, Repeats, Score
 from bot.core.rules.policy import Mode, Policy, Reason, Rule
 from bot.core.text.catalogue import texts
 from tests.builders import NOW, REHEARSAL, later, message, put_settings
-from tests.fakes import ManualClock, MemoryInbox, MemoryStore, ScriptedGuard, ScriptedPlatform
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.clock import ManualClock
+from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.moderation import MemoryInbox
+from tests.fakes.store import MemoryStore
 
 REASON = Reason(ko="욕설", en="abuse")
 POLICY = Policy(

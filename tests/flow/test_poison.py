@@ -24,7 +24,7 @@ from bot.core.rules.policy import Decision, Policy, Reason, Rule, decide
 from tests.builders import NOW, later, message
 from tests.contracts.conftest import opens, url  # noqa: F401
 from tests.contracts.stores import Opens, Store
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 
 HARMFUL = Score(task=Task.PROMPT_HARM, at_least=0.9, below=None)
 POLICY = Policy(rules=(Rule(name="abuse", when=(HARMFUL,), then=(Delete(), Flag()), reason=Reason(ko="", en="")),))

@@ -13,7 +13,7 @@ from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from tests.builders import DISCORD, TELEGRAM, message, settlement
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 
 def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,14 +25,10 @@ from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
 from tests.builders import REHEARSAL, TELEGRAM, home, message, put_settings, settlement
-from tests.fakes import (
-    ManualClock,
-    MemoryStore,
-    MemoryTimetable,
-    QuietChronicle,
-    ScriptedPlatform,
-    ScriptedPress,
-)
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.clock import ManualClock
+from tests.fakes.reporting import MemoryTimetable, QuietChronicle, ScriptedPress
+from tests.fakes.store import MemoryStore
 
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR, DAY = 3600.0, 86_400.0

@@ -22,7 +22,9 @@ from bot.core.rules.actions import Done, Outcome
 from bot.core.rules.policy import Watch
 from storage.database import Database
 from tests.builders import DISCORD, REHEARSAL, TELEGRAM, message
-from tests.fakes import ManualClock, ScriptedGuard, ScriptedPlatform
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.clock import ManualClock
+from tests.fakes.guarding import ScriptedGuard
 from tests.flow.test_api_command_line import configured, running
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres

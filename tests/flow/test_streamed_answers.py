@@ -12,7 +12,9 @@ from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import Screener
 from bot.core.rules.policy import Policy
 from tests.builders import later, message
-from tests.fakes import ManualClock, MemoryStore, ScriptedGuard
+from tests.fakes.clock import ManualClock
+from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.store import MemoryStore
 
 
 def edit(number: int, at: float = 0.0, *, id: str = "m") -> Message:  # noqa: A002

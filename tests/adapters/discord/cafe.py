@@ -25,7 +25,8 @@ from bot.core.rules.actions import Action, Warn
 from bot.core.rules.policy import Decision, Policy, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import DISCORD, decision
-from tests.fakes import MemoryBookmarks, ScriptedPress
+from tests.fakes.chat import MemoryBookmarks
+from tests.fakes.reporting import ScriptedPress
 from tests.servers.discord import TOKEN, DiscordWire
 
 Permissions = discord.Permissions

@@ -16,7 +16,7 @@ from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
 from tests.adapters.discord.cafe import Cafe, cafe, listening, until
 from tests.builders import message
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.discord import DiscordWire
 
 

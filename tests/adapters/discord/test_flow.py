@@ -30,7 +30,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe, until
 from tests.builders import DISCORD, put_settings
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
 

@@ -22,7 +22,7 @@ from bot.core.rules.actions import Delete, Done, Flag, Gone, Kick, Notice, Outco
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import DISCORD
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.discord import BUCKETS
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]

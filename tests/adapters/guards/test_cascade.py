@@ -10,7 +10,7 @@ from adapters.guards.cascade import CascadeGuard
 from bot.core.base.errors import Unavailable
 from bot.core.evaluation.quality import CascadeFigures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Task, Unscreened, Verdict
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 
 FIRST = GuardVersion(name="first")
 

@@ -12,7 +12,7 @@ from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piec
 from adapters.guards.vllm_server import FAILURES, REFUSED, Encoding, VllmServers
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.guard import SURE, GuardServer
 from tests.waiting import until

@@ -20,7 +20,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
 from bot.core.operations.keys import ApiKey, digest, written
 from tests.builders import DISCORD, NOW, put_settings
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 
 KEY = ApiKey(id="a1", digest=digest("secret"), community=CommunityRef(DISCORD, "100"), name="도우미", created_at=NOW)
 OTHER = ApiKey(id="b2", digest=digest("hidden"), community=CommunityRef(DISCORD, "200"), name="다른 봇", created_at=NOW)

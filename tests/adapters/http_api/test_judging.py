@@ -11,7 +11,7 @@ from openai import AsyncOpenAI, AuthenticationError
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.waiting import until
 
 GUARD = GuardVersion(name="scripted", model="1")

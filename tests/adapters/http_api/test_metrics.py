@@ -21,7 +21,7 @@ from bot.core.rules.actions import Delete, Done, Refused
 from bot.core.rules.policy import Reason
 from tests.adapters.http_api.stage import free_port, stage
 from tests.builders import message, settlement
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.waiting import until
 
 

@@ -16,7 +16,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from tests.adapters.http_api.stage import WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import NOW
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.waiting import until
 
 

@@ -9,7 +9,7 @@ from bot.core.reporting.report import Report
 from storage.database import Database
 from storage.reports import made_up_year
 from storage.reports.queries import SqlReportQueries
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 

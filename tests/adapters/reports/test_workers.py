@@ -18,7 +18,7 @@ from bot.core.chat.post import Post
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import Report, compose
-from tests.fakes import ScriptedPress
+from tests.fakes.reporting import ScriptedPress
 
 WEEK = parse("2026-W47", "Asia/Seoul")
 

@@ -13,7 +13,7 @@ from bot.core.rules.actions import Delete, Done, Warn
 from storage.database import Database
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Store, store
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 STARTED: list[PlannedAction] = []
 STEPS = ("open", "keep", "claim", "settle", "start", "record")

@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.reports.queries import SqlReportQueries
 from tests.builders import DISCORD, NOW, TELEGRAM, home, message, settlement
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 _numbers = count(1)
 

@@ -19,7 +19,7 @@ from storage.database import Database
 from tests.adapters.storage.process import STEPS
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
 
 _numbers = count(1)

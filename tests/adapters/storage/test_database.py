@@ -24,7 +24,7 @@ from storage.database import Database, newest_step
 from storage.tables import metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres
 

@@ -21,7 +21,7 @@ from storage.records.incidents import SqlIncidents
 from storage.reports.queries import SqlReportQueries
 from storage.tables import microseconds
 from tests.builders import DISCORD, NOW, TELEGRAM, decision, home, message
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
 
 STEPS = sorted(step.revision for step in ScriptDirectory(str(Path(str(migrations.__file__)).parent)).walk_revisions())

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.base.errors import Broken
 from storage.database import Database
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 
 def symlink(file: Path, other: Path) -> None:

@@ -41,7 +41,7 @@ from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
 from storage.tables import metadata, microseconds
 from tests import builders
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past

@@ -25,7 +25,9 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
-from tests.fakes import MemoryStore, QuietChronicle, ScriptedGuard, ScriptedPress
+from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.reporting import QuietChronicle, ScriptedPress
+from tests.fakes.store import MemoryStore
 from tests.servers.telegram import TOKEN, Chat, TelegramServer
 
 GROUP, MODERATORS = -1001, -1002

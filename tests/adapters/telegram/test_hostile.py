@@ -19,7 +19,8 @@ from bot.core.text.catalogue import texts
 from tests.adapters.telegram.moderators.test_cards import cards, command, labels, press, said
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import TELEGRAM, put_settings
-from tests.fakes import MemoryBookmarks, ScriptedGuard
+from tests.fakes.chat import MemoryBookmarks
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, Chat, Refusal, kinds, member, user
 
 say = texts("ko")

@@ -7,7 +7,7 @@ import pytest
 from adapters.chat.telegram.limits import KEPT_IN_ROOM, Lane, Limiter
 from bot.core.base.errors import Unavailable
 from bot.core.text.catalogue import texts
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 ROOM = -1002
 

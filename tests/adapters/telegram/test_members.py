@@ -11,7 +11,7 @@ from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.members import ASKS, Members
 from adapters.chat.telegram.requests import AiohttpRequest
 from bot.core.text.catalogue import texts
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.telegram import BOT_ID, TOKEN, Refusal, TelegramServer, member
 
 

@@ -16,7 +16,7 @@ from bot.core.rules.actions import Delete, Done
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import MODERATORS, Stage, played, stage
 from tests.builders import EVERYWHERE
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.telegram import TOKEN, Refusal, TelegramServer
 
 PAGE = b"<html><body>captive portal</body></html>"

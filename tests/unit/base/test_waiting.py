@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 
 
 class Port:

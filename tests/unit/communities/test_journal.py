@@ -13,7 +13,8 @@ from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
-from tests.fakes import MemoryJournal, MemoryStore
+from tests.fakes.communities import MemoryJournal
+from tests.fakes.store import MemoryStore
 
 CAFE = Community(platform=DISCORD, id="1")
 

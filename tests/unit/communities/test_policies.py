@@ -9,7 +9,7 @@ from bot.core.communities.community import Community
 from bot.core.communities.policies import FOLLOW, Policies
 from bot.core.rules.policy import Watch
 from tests.builders import TELEGRAM, message, put_settings
-from tests.fakes import MemoryStore
+from tests.fakes.store import MemoryStore
 
 GROUP, ROOM = "-1001", "-1002"
 

@@ -17,7 +17,7 @@ from bot.core.base.errors import Broken
 from bot.core.evaluation.calibration import Calibration, CannotFit, Mismatch, Scale, fit, log_loss
 from bot.core.evaluation.measures import calibration_error
 from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 
 SCALE = Scale(temperature=2.5, bias=1.5, rows=100, raw_loss=0.7, loss=0.5)
 SCRIPTED = ScriptedGuard.version

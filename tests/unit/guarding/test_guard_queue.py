@@ -15,7 +15,8 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
 from tests.builders import DISCORD, TELEGRAM, home
-from tests.fakes import ManualClock, ScriptedGuard
+from tests.fakes.clock import ManualClock
+from tests.fakes.guarding import ScriptedGuard
 
 
 def run(

@@ -10,7 +10,9 @@ from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.rules.policy import Policy
 from bot.core.text.catalogue import texts
 from tests.builders import REHEARSAL, put_settings
-from tests.fakes import ManualClock, MemoryStore, ScriptedPlatform
+from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.clock import ManualClock
+from tests.fakes.store import MemoryStore
 
 AWAY, BACK = texts("ko")["alarm.database_away"], texts("ko")["alarm.database_back"]
 

@@ -11,7 +11,8 @@ from adapters.http_api.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
 from bot.core.operations.keys import ApiKey
 from tests.adapters.http_api.stage import KEY, WRITTEN
-from tests.fakes import ManualClock, MemoryApiKeys
+from tests.fakes.clock import ManualClock
+from tests.fakes.operations import MemoryApiKeys
 
 
 def test_a_share_fills_up_again_and_says_when() -> None:

@@ -9,7 +9,8 @@ from bot.core.operations.alarm import Sentence
 from bot.core.operations.news import News
 from bot.core.text.catalogue import Texts, texts
 from tests.builders import DISCORD, TELEGRAM
-from tests.fakes import ManualClock, MemoryBookmarks
+from tests.fakes.chat import MemoryBookmarks
+from tests.fakes.clock import ManualClock
 
 Told = list[tuple[Platform, str]]
 

@@ -12,7 +12,7 @@ from adapters.chat.discord.receiving.arrivals import Arrivals
 from bot.core.base.errors import Unavailable
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import message
-from tests.fakes import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.servers.discord import Call
 
 SERVERS, CHANNELS, SPOKEN_IN, SAID = 12, 10, 3, 5

@@ -24,7 +24,8 @@ from bot.core.rules.policy import Policy, Watch
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import NOW, message, put_settings
-from tests.fakes import MemoryStore, ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.store import MemoryStore
 
 Scenario = Callable[[Cafe, Heard, int], Awaitable[None]]
 

@@ -19,7 +19,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
-from tests.fakes import ScriptedGuard
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
 
 

@@ -1,0 +1,100 @@
+"""What communities have set and who changed it, in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.chat.message import CommunityRef, Message, Platform
+from bot.core.communities.community import Community
+from bot.core.communities.journal import AuditEntry, Outage, amendments
+from bot.core.communities.ports import Changes
+from tests.fakes.operations import MemoryApiKeys
+from tests.fakes.record import Record
+from tests.fakes.reporting import MemoryDeliveries
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.away: list[Outage] = []
+        self.told: set[tuple[datetime, str, Platform]] = set()
+        self.amended: dict[CommunityRef, list[AuditEntry]] = {}
+
+    async def guard_went(self, since: datetime) -> datetime:
+        if not await self.guard_is_away():
+            self.away.append(Outage(since))
+        return min(outage.begin for outage in self.away if outage.end is None)
+
+    async def guard_came_back(self, at: datetime) -> datetime | None:
+        self.away = [outage if outage.end else replace(outage, end=at) for outage in self.away]
+        return max((outage.begin for outage in self.away), default=None)
+
+    async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
+        telling = (began, word, platform)
+        is_first = telling not in self.told
+        self.told.add(telling)
+        return is_first
+
+    async def guard_is_away(self) -> bool:
+        return any(outage.end is None for outage in self.away)
+
+    async def outages(self, start: datetime, end: datetime) -> Sequence[Outage]:
+        return [outage for outage in self.away if outage.begin < end and (outage.end is None or outage.end > start)]
+
+    async def amendments(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[AuditEntry]:
+        theirs = self.amended.get(community, [])
+        return sorted((one for one in theirs if start <= one.at < end), key=lambda one: one.at)
+
+
+class MemoryCommunities:
+    def __init__(
+        self, store: Record, journal: MemoryJournal, keys: MemoryApiKeys, deliveries: MemoryDeliveries
+    ) -> None:
+        self.store, self.journal, self.keys, self.deliveries = store, journal, keys, deliveries
+        self.settings: dict[CommunityRef, Community] = {}
+        self.version = 0
+
+    async def all(self) -> Sequence[Community]:
+        return [community for _, community in sorted(self.settings.items())]
+
+    async def since(self, version: int) -> Changes:
+        newer = [community for community in self.settings.values() if community.version > version]
+        return Changes(sorted(newer, key=lambda community: community.version), len(self.settings))
+
+    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
+        before = self.settings.get(community, Community.blank(community))
+        after = replace(edit(before), platform=community.platform, id=community.id)
+        if after == before:
+            return before
+        made = amendments(before, after, by=by, at=self.store.clock.now())
+        self.journal.amended.setdefault(community, []).extend(made)
+        self.version += 1
+        self.settings[community] = replace(after, version=self.version)
+        return self.settings[community]
+
+    async def move(self, community: CommunityRef, new_id: str) -> None:
+        old, new = community, replace(community, id=new_id)
+
+        def moved(message: Message) -> Message:
+            return replace(message, community_id=new_id) if message.community == old else message
+
+        store = self.store
+        store.messages = {ref: moved(message) for ref, message in store.messages.items()}
+        store.opened = {
+            ref: replace(opened, decision=replace(opened.decision, message=moved(opened.decision.message)))
+            for ref, opened in store.opened.items()
+        }
+        for action in store.actions.values():
+            action.planned = replace(action.planned, message=moved(action.planned.message))
+        amended = self.journal.amended
+        amended.setdefault(new, []).extend(amended.pop(old, []))
+        for key in [key for key in self.keys.keys.values() if key.community == old]:
+            self.keys.keys[key.id] = replace(key, community=new)
+        for number, one in self.deliveries.all.items():
+            if one.community == old:
+                self.deliveries.all[number] = replace(one, community=new)
+        self.version += 1
+        for ref, settings in list(self.settings.items()):
+            other = settings.moved(old.id, new.id)
+            if ref.platform == old.platform and other != settings:
+                del self.settings[ref]
+                self.settings.setdefault(other.ref, replace(other, version=self.version))

@@ -1,0 +1,113 @@
+"""Incidents and what people say to them, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.incidents.incident import Incident, Trace
+from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.rules.actions import Action, Weight
+from tests.fakes.record import Record
+
+
+class MemoryIncidents:
+    def __init__(self, store: Record) -> None:
+        self.store = store
+
+    async def between(
+        self, start: datetime, end: datetime, community: CommunityRef | None = None
+    ) -> Sequence[Incident]:
+        found = [
+            self.store.incident(opened)
+            for opened in self.store.opened.values()
+            if start <= opened.decided_at < end and community in (None, opened.decision.message.community)
+        ]
+        return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
+
+    async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
+        found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
+        return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
+
+    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+        traces: dict[tuple[CommunityRef, str], list[Trace]] = {}
+        for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
+            about, rule = opened.decision.message, opened.decision.rule
+            if opened.decided_at >= since and rule is not None:
+                acted = any(action.weight >= Weight.MESSAGE for action in opened.decision.actions)
+                trace = Trace(
+                    about.community, about.author.id, about.ref.channel_id,
+                    about.sent_at, opened.decided_at, rule, acted,
+                )  # fmt: skip
+                traces.setdefault((about.community, about.author.id), []).append(trace)
+        newest = [trace for theirs in traces.values() for trace in theirs[-each:]]
+        return sorted(newest, key=lambda trace: trace.decided_at)
+
+    async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
+        opened = self.store.opened_in(community, incident_id)
+        return opened and self.store.incident(opened)
+
+    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
+        found = (
+            opened.decision.message.community
+            for opened in self.store.opened.values()
+            if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
+        )
+        return next(found, None)
+
+    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+        found = (
+            self.store.incident(opened)
+            for opened in self.store.opened.values()
+            if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
+            and opened.decision.message.author.id == author_id
+        )
+        return next(found, None)
+
+    async def history(self, community: CommunityRef, author_id: str) -> History:
+        theirs = [
+            opened
+            for opened in self.store.opened.values()
+            if opened.decision.message.community == community and opened.decision.message.author.id == author_id
+        ]
+        calls = [opened.review.call for opened in theirs if opened.review]
+        return History(
+            incidents=len(theirs),
+            upheld=sum(call is not Call.WRONG for call in calls),
+            overturned=calls.count(Call.WRONG),
+            last_at=max((opened.decided_at for opened in theirs), default=None),
+        )
+
+    async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
+        return sum(
+            start <= min(opened.decided_at, opened.decision.message.sent_at) <= opened.decided_at <= end
+            and opened.decision.rule is not None
+            for opened in self.store.opened.values()
+            if opened.decision.message.community == community
+        )
+
+
+class MemoryReviews:
+    def __init__(self, store: Record) -> None:
+        self.store = store
+
+    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
+        opened = self.store.opened_in(community, review.incident_id)
+        if opened is None:
+            return None
+        if review.call.closes:
+            if opened.review and not review.overrules(opened.review):
+                return opened.review
+            if not (opened.review and review.call is Call.UPHOLD):
+                self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+        self.store.reviewed.setdefault(opened.id, []).append(review)
+        self.store.follow(opened.id, due, review.call)
+        return None
+
+    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+        opened = self.store.opened_in(community, appeal.incident_id)
+        if opened is None or opened.appeal:
+            return False
+        self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
+        self.store.plan(opened, then, due)
+        return True

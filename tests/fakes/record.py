@@ -1,0 +1,139 @@
+"""What the stores in memory share: messages, incidents, actions, and what a process died of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import CommunityRef, Message, MessageRef
+from bot.core.incidents.incident import Incident, PlannedAction, Settlement
+from bot.core.incidents.review import Call, Review, Step, consequences
+from bot.core.rules.actions import Action, CalledOff, Outcome
+from bot.core.rules.policy import Reason
+from tests.fakes.clock import ManualClock
+
+
+@dataclass(kw_only=True)
+class ActionRow:
+    planned: PlannedAction
+    outcome: Outcome | None = None
+    started: bool = False
+    not_before: datetime | None = None
+    started_at: datetime | None = None
+    defect: str = ""
+
+    def is_due(self, now: datetime, *, jumped: bool) -> bool:
+        """`jumped`: the clock may have been put back."""
+        if self.outcome is not None or self.started:
+            return False
+        fell_asleep = max(filter(None, (self.planned.planned_at, self.started_at)), default=now)
+        return self.not_before is None or self.not_before <= now or (jumped and fell_asleep > now)
+
+
+Named = TypeVar("Named", Message, ActionRow)
+
+
+class Record:
+    """What the stores that belong together hold: messages, incidents, actions."""
+
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
+        self.messages: dict[MessageRef, Message] = {}
+        self.leased: set[MessageRef] = set()
+        self.settled: set[MessageRef] = set()
+        self.opened: dict[MessageRef, Incident] = {}  # as decided; `ActionRow` knows what came of it
+        self.reviewed: dict[int, list[Review]] = {}  # of an incident, in order
+        self.actions: dict[int, ActionRow] = {}
+        self.bots: dict[CommunityRef, dict[str, Bot]] = {}
+        self.suspects = Suspects(self)
+
+    def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
+        decision = incident.decision
+        for action in actions:
+            planned = PlannedAction(
+                id=len(self.actions) + 1,
+                incident_id=incident.id,
+                action=action,
+                message=decision.message,
+                rule=decision.rule or "",
+                reason=decision.reason or Reason(ko="", en=""),
+                language=decision.language,
+                planned_at=self.clock.now(),
+            )
+            self.actions[planned.id] = ActionRow(planned=planned, not_before=due)
+
+    def count_bot(self, settlement: Settlement) -> None:
+        message = settlement.decision.message
+        if settlement.decision.tells_of_a_bot:
+            home = self.messages[message.ref].community  # it may have moved since
+            seen = self.bots.setdefault(home, {})
+            seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
+
+    def opened_as(self, incident_id: int) -> Incident:
+        return next(opened for opened in self.opened.values() if opened.id == incident_id)
+
+    def opened_in(self, community: CommunityRef, incident_id: int) -> Incident | None:
+        found = (
+            opened
+            for opened in self.opened.values()
+            if opened.id == incident_id and opened.decision.message.community == community
+        )
+        return next(found, None)
+
+    def follow(self, incident_id: int, due: datetime, called: Call | None = None) -> None:
+        """What moderators' calls make of what was done so far."""
+        opened = self.opened_as(incident_id)
+        taken = [action for action in self.actions.values() if action.planned.incident_id == incident_id]
+        decided = len(opened.decision.actions)
+        steps = [
+            Step(action=one.planned.action, outcome=one.outcome, begun=one.started, decided=place < decided)
+            for place, one in enumerate(taken)
+        ]
+        calls = [review.call for review in self.reviewed.get(incident_id, [])]
+        if calls:
+            follows = consequences(calls, steps, called=called, appealed=opened.appeal is not None)
+            for place in follows.called_off:
+                taken[place].outcome = CalledOff()
+            self.plan(opened, follows.then, due)
+
+    def incident(self, opened: Incident) -> Incident:
+        taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
+        return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
+
+
+class Suspects:
+    """What a process died of: circles by message or action, and how many faults each has."""
+
+    def __init__(self, store: "Record") -> None:
+        self.store = store
+        self.circles: dict[MessageRef | int, int] = {}
+        self.faults: Counter[MessageRef | int] = Counter()
+
+    def in_hand(self) -> list[MessageRef | int]:
+        started = (id_ for id_, action in self.store.actions.items() if action.started and action.outcome is None)
+        return [*self.store.leased, *started]
+
+    def on_trial(self, one: MessageRef | int) -> bool:
+        return one in self.circles and self.faults[one] < 3
+
+    def die(self) -> None:
+        in_hand = self.in_hand()
+        suspects = set(filter(self.on_trial, in_hand))
+        for one in in_hand:
+            self.circles[one] = len(suspects if one in suspects else in_hand)
+            self.faults[one] += self.circles[one] == 1
+
+    def among(self, free: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+        """Of what is free -> the suspects that may be handed out now, and those that nobody suspects."""
+        working = [one for one in free if self.faults[_name(one)] < 3]
+        suspects = [one for one in working if _name(one) in self.circles]
+        smallest = min((self.circles[_name(one)] for one in suspects), default=0)
+        alike = [one for one in suspects if self.circles[_name(one)] == smallest]
+        busy = any(map(self.on_trial, self.in_hand()))
+        return [] if busy else alike[: -(-smallest // 2)], [one for one in working if one not in suspects]
+
+
+def _name(one: "Message | ActionRow") -> MessageRef | int:
+    return one.ref if isinstance(one, Message) else one.planned.id
