@@ -140,6 +140,15 @@ _NOT_KOREAN = re.compile(r"[^가-힣ㄱ-ㅎㅏ-ㅣ]+")
 _LOOSE_SYLLABLE = re.compile(
     f"([{_LEADS}])([ㅏ-ㅣ])((?:{'|'.join(_DOUBLE_TAIL)}|[ㄱ-ㄷㄹ-ㅂㅄ-ㅈㅊㅋ-ㅎ])(?![ㅏ-ㅣ]))?"
 )
+#: NFKC would glue the first two letters of a syllable of half-width jamo and leave the third.
+_HALF_WIDTH = re.compile("[\uffa1-\uffbe\uffc2-\uffdc]+")
+_TYPED_JAMO = str.maketrans(
+    {
+        chr(code): unicodedata.lookup(unicodedata.name(chr(code)).removeprefix("HALFWIDTH "))
+        for code in (*range(0xFFA1, 0xFFBF), *range(0xFFC2, 0xFFDD))
+        if unicodedata.name(chr(code), "")
+    }
+)
 _LOOSE_VOWEL = re.compile(r"(?<=[가-힣])[ㅏ-ㅣ]+(?=[가-힣])")
 _OPEN = "아애야얘어에여예오와왜외요우워웨위유으의이"
 _STRETCHED = re.compile(f"[가-힣][{_OPEN}]+")
@@ -194,8 +203,14 @@ def _fold(text: str) -> str:
     """Styled, circled, full- and half-width letters as plain ones. Typed jamo are spared: NFKC would glue them."""
     if text.isascii() or not _STYLED.search(text):
         return text
+    text = _HALF_WIDTH.sub(_typed_apart, text)
     text = _STYLED.sub(lambda match: unicodedata.normalize("NFKC", match[0].translate(_FOREIGN)), text)
     return " ".join(_MARKS.sub("", text).translate(_CONJOINING).split())
+
+
+def _typed_apart(match: re.Match[str]) -> str:
+    """Half-width jamo as the syllables that they spell."""
+    return _LOOSE_SYLLABLE.sub(_syllable, match[0].translate(_TYPED_JAMO))
 
 
 def _opened(text: str) -> str:

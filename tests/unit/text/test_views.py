@@ -49,6 +49,8 @@ ANY_TEXT = st.text(
         ("\u202e발시", "plain", "시발"),
         ("\u202e발시\u202c 놈", "plain", "시발 놈"),
         ("ﾶￜ발", "plain", "씨발"),
+        ("ﾲￊﾷﾵￜﾤ ﾤￜ", "plain", "병신 니"),
+        ("ﾡￂﾴ", "plain", "값"),
         ("𝓯𝓾𝓬𝓴 ⓨⓞⓤ", "plain", "fuck you"),
         ("fuсk", "plain", "fuck"),  # the с is Cyrillic
         ("ㅋㅋㅋㅋㅋㅋ", "plain", "ㅋㅋ"),
