@@ -73,7 +73,7 @@ def home(id: str = "cafe", platform: Platform = REHEARSAL) -> CommunityRef:  # n
 
 
 def verdict(score: float = 0.0) -> Verdict:
-    return Verdict(guard=GUARD, scores={Task.PROMPT_HARM: score})
+    return Verdict.of_scores({Task.PROMPT_HARM: score}, guard=GUARD)
 
 
 def decision(

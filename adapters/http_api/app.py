@@ -40,7 +40,7 @@ from adapters.http_api.shapes import (
 )
 from adapters.http_api.streaming import Stream
 from bot.core.base.errors import BotError, raised
-from bot.core.guarding.verdict import Task
+from bot.core.guarding.verdict import YES, Part, Task
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import Texts
 
@@ -237,14 +237,18 @@ class _Front:
 
 
 def _moderated(answer: CheckAnswer) -> ModerationResult:
-    score = answer.scores.get(Task.PROMPT_HARM)
-    judged: Mapping[str, float] = {} if score is None else {str(Task.PROMPT_HARM): score}
-    others = dict.fromkeys(OPENAI_CATEGORIES)
+    found = answer.kinds.get(Part.PROMPT, {})
+    scores: dict[str, float | None] = {
+        name: max((found[kind] for kind in kinds if kind in found), default=None)
+        for name, kinds in OPENAI_CATEGORIES.items()
+    }
+    if (score := answer.scores.get(Task.PROMPT_HARM)) is not None:
+        scores[Task.PROMPT_HARM] = score
     return ModerationResult(
         flagged=bool(answer.flagged),
-        categories={**others, **{name: value >= 0.5 for name, value in judged.items()}},
-        category_scores={**others, **judged},
-        category_applied_input_types={**{name: [] for name in others}, **{name: ["text"] for name in judged}},
+        categories={name: None if score is None else score >= YES for name, score in scores.items()},
+        category_scores=scores,
+        category_applied_input_types={name: [] if score is None else ["text"] for name, score in scores.items()},
     )
 
 

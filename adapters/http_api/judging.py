@@ -1,7 +1,7 @@
 """A prompt, perhaps with a response, and who asks -> the core's decision, in time or not at all."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,7 +116,8 @@ def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
         "request_id": request_id,
         "flagged": flagged(decision),
         "unscreened": screening.reason if isinstance(screening, Unscreened) else None,
-        "scores": {str(task): round(score, 6) for task, score in verdict.scores.items()} if verdict else {},
+        "scores": _rounded(verdict.scores) if verdict else {},
+        "kinds": {part: _rounded(kinds) for part, kinds in verdict.kinds.items()} if verdict else {},
         "categories": sorted(verdict.categories) if verdict else [],
         "rules": [
             RuleShape(
@@ -131,6 +132,10 @@ def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
         "windows": verdict.windows if verdict else 1,
         "policy": decision.policy_version,
     }
+
+
+def _rounded(scores: Mapping[Any, float]) -> dict[str, float]:
+    return {str(what): round(score, 6) for what, score in scores.items()}
 
 
 def checked(decision: Decision, request_id: str) -> CheckAnswer:

@@ -1,8 +1,11 @@
 """What is asked and answered over HTTP, as types: they check requests, write answers and make the OpenAPI document."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from bot.core.guarding.kinds import HarmKind
 
 LONGEST_TEXT = 100_000  # characters
 MOST_INPUTS = 32  # of one moderation
@@ -93,7 +96,11 @@ class CheckAnswer(_Answered):
         description="Probabilities by task (prompt_harm, response_refusal, response_harm); what the guard cannot judge "
         "is absent."
     )
-    categories: list[str] = Field(description="Harm categories that the guard named, if it names any.")
+    kinds: dict[str, dict[str, float]] = Field(
+        description="By part of the exchange (prompt, response) the probability of each kind of harm that the guard "
+        "looks for; of one that only says how harmful something is, that of unspecified."
+    )
+    categories: list[str] = Field(description="Categories of the guard's own that it named, if it names any.")
     rules: list[RuleShape]
     guard: GuardShape
     windows: int = Field(description="How many overlapping windows a long text was judged in; the worst counts.")
@@ -107,17 +114,30 @@ class StreamLine(CheckAnswer):
     final: bool = Field(description="The last line: the response has ended, or a verdict has flagged it.")
 
 
-#: OpenAI's own categories. No guard of ours judges by these, so each is null: not judged, which is not false.
-OPENAI_CATEGORIES = (
-    "harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
-    "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic",
-)  # fmt: skip
+#: OpenAI's own categories and the kinds of harm that each stands for. Where the guard that judges knows none of them,
+#: and in those without any, it is null: not judged, which is not false.
+OPENAI_CATEGORIES: Mapping[str, frozenset[HarmKind]] = {
+    "harassment": frozenset({HarmKind.ABUSE, HarmKind.BULLYING}),
+    "harassment/threatening": frozenset({HarmKind.THREAT}),
+    "hate": frozenset({HarmKind.HATE}),
+    "hate/threatening": frozenset(),
+    "illicit": frozenset({HarmKind.DANGEROUS, HarmKind.FRAUD}),
+    "illicit/violent": frozenset(),
+    "self-harm": frozenset({HarmKind.SELF_HARM}),
+    "self-harm/instructions": frozenset(),
+    "self-harm/intent": frozenset(),
+    "sexual": frozenset({HarmKind.SEXUAL, HarmKind.SEXUAL_HARASSMENT}),
+    "sexual/minors": frozenset({HarmKind.GROOMING}),
+    "violence": frozenset({HarmKind.VIOLENCE}),
+    "violence/graphic": frozenset(),
+}
 
 
 class ModerationResult(_Answered):
     flagged: bool = Field(description="Whether a live rule of the community matched.")
     categories: dict[str, bool | None] = Field(
-        description="prompt_harm: a score of 0.5 or more. OpenAI's own categories are null: not judged."
+        description="prompt_harm, and those of OpenAI's own categories whose kinds the guard knows: whether the score "
+        "is 0.5 or more. The others are null: not judged."
     )
     category_scores: dict[str, float | None]
     category_applied_input_types: dict[str, list[Literal["text"]]]

@@ -7,6 +7,9 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision
 from bot.core.text.catalogue import Texts
 
+#: Facts whose values have names in both languages.
+_CALLED = frozenset({"kind", "task", "view", "pairing"})
+
 
 def rule_name(rule: str, say: Texts) -> str:
     """What moderators call a rule: the shipped ones have names in both languages beside the one that commands take."""
@@ -16,10 +19,7 @@ def rule_name(rule: str, say: Texts) -> str:
 
 def because(why: Explanation, say: Texts) -> str:
     """A rule's reason as a sentence."""
-    facts = {
-        name: say[f"{name}.{value}"] if name in ("task", "view", "pairing") else value
-        for name, value in why.facts.items()
-    }
+    facts = {name: say[f"{name}.{value}"] if name in _CALLED else value for name, value in why.facts.items()}
     return say(f"why.{why.code}", **facts)
 
 

@@ -1,8 +1,11 @@
 """What a guard said, or why it said nothing, <-> its part of a stored decision."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
-from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from storage.codec.stored import Stored
 from storage.tables import writable
 
@@ -14,11 +17,21 @@ class _Guard(Stored):
     calibration: str = ""
 
 
+class _Judgement(Stored):
+    part: Part
+    kind: HarmKind
+    p: float
+    guard: str
+
+
 class StoredScreening(Stored):
-    """A verdict, or, where `unscreened` gives a reason, none."""
+    """A verdict, or, where `unscreened` gives a reason, none. Earlier versions stored `scores`, of no kind."""
 
     guard: _Guard
     unscreened: str | None = None
+    found: tuple[_Judgement, ...] = ()
+    refusal: float | None = None
+    quotes: float | None = None
     scores: dict[Task, float] = Field(default_factory=dict)
     categories: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
@@ -33,7 +46,12 @@ def write_screening(screening: Screening) -> StoredScreening:
         return StoredScreening(guard=guard, unscreened=screening.reason)
     return StoredScreening(
         guard=guard,
-        scores=dict(screening.scores),
+        found=tuple(
+            _Judgement(part=one.part, kind=one.kind, p=one.probability, guard=writable(one.guard))
+            for one in screening.found
+        ),
+        refusal=screening.refusal,
+        quotes=screening.quotes,
         categories=tuple(sorted(screening.categories)),
         evidence=tuple(map(writable, screening.evidence)),
         windows=screening.windows,
@@ -48,11 +66,16 @@ def read_screening(stored: StoredScreening) -> Screening:
     )
     if stored.unscreened is not None:
         return Unscreened(reason=stored.unscreened, guard=guard)
-    return Verdict(
+    verdict = Verdict.of_scores(
+        stored.scores,
         guard=guard,
-        scores=stored.scores,
+        quotes=stored.quotes,
         categories=frozenset(stored.categories),
         evidence=stored.evidence,
         windows=stored.windows,
         route=stored.route,
     )
+    if stored.scores:
+        return verdict
+    found = tuple(Judgement(one.part, one.kind, one.p, one.guard) for one in stored.found)
+    return replace(verdict, found=found, refusal=stored.refusal)

@@ -219,9 +219,8 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
             prompt="(보기로 지어낸 질문)" if by_bot else None,
             pairing=Pairing.CERTAIN if by_bot else None,
         ),
-        screening=Verdict(
-            guard=GuardVersion(name="embedded"),
-            scores={Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)},
+        screening=Verdict.of_scores(
+            {Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)}, guard=GuardVersion(name="embedded")
         ),
         policy_version="3f9c1a7b20de" if moment < START + timedelta(weeks=51, days=2) else "8d04e6b91f53",
         findings=(

@@ -46,9 +46,9 @@ def test_a_decision_is_read_as_it_was_made(opens: Opens) -> None:
     guard = GuardVersion(name="wildguard-ko", model="m1", dialect="d1", calibration="c1")
     full = Decision(
         message=message("1", "시1발"),
-        screening=Verdict(
+        screening=Verdict.of_scores(
+            {Task.PROMPT_HARM: 1 / 3, Task.RESPONSE_HARM: 0.0},
             guard=guard,
-            scores={Task.PROMPT_HARM: 1 / 3, Task.RESPONSE_HARM: 0.0},
             categories=frozenset({"hate", "profanity"}),
             evidence=("시1발",),
             windows=2,

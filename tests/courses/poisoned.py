@@ -51,7 +51,7 @@ class PoisonedGuard:
                     score = 0.97
                 case _:
                     score = 0.97 if "나쁜" in text else 0.01
-            screenings.append(Verdict(guard=self.version, scores={Task.PROMPT_HARM: score}))
+            screenings.append(Verdict.of_scores({Task.PROMPT_HARM: score}, guard=self.version))
         return screenings
 
 

@@ -45,5 +45,5 @@ class ScriptedGuard:
             raise answer
         if isinstance(answer, float):
             task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
-            return Verdict(guard=self.version, scores={task: answer})
+            return Verdict.of_scores({task: answer}, guard=self.version)
         return answer

@@ -65,7 +65,7 @@ class HarmInBrackets:
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         await asyncio.sleep(0)
-        return [Verdict(guard=self.version, scores={Task.PROMPT_HARM: _harm(x.prompt or "")}) for x in exchanges]
+        return [Verdict.of_scores({Task.PROMPT_HARM: _harm(x.prompt or "")}, guard=self.version) for x in exchanges]
 
 
 def _harm(text: str) -> float:

@@ -105,7 +105,7 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
     assert [message["message"] for message in messages] == [json.loads(row)["message"] for row in LINES]
     for message in messages:
         assert set(message) == {"message", "revision", "screening", "decision", "ms"}
-        assert set(message["screening"]) == {"guard", "scores", "unscreened"}
+        assert set(message["screening"]) == {"guard", "scores", "kinds", "unscreened"}
         assert set(message["decision"]) == {"actions", "rule", "findings"}
         assert all(set(finding) == {"rule", "matched", "why"} for finding in message["decision"]["findings"])
         assert all(0 <= score <= 1 for score in message["screening"]["scores"].values())

@@ -48,7 +48,7 @@ class RecordedGuard:
     def _judge(self, exchange: Exchange) -> Screening:
         prompt = (exchange.prompt or "").strip()
         if exchange.response is None:
-            return Verdict(guard=self.version, scores={Task.PROMPT_HARM: 0.0})
+            return Verdict.of_scores({Task.PROMPT_HARM: 0.0}, guard=self.version)
         row = self._rows.get((prompt, exchange.response.strip()))
         if row is None or row.labels is None:
             self.unknown.append(exchange)
@@ -59,7 +59,7 @@ class RecordedGuard:
         }
         if (unsafe := self._unsafe[row.prompt]) is not None:
             scores[Task.PROMPT_HARM] = float(unsafe)
-        return Verdict(guard=self.version, scores=scores)
+        return Verdict.of_scores(scores, guard=self.version)
 
 
 def unsafe_prompts(rows: Iterable[RecordedOutput]) -> dict[str, bool | None]:

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
-from adapters.guards.dialects.question import Answer, Form, Question
+from adapters.guards.dialects.question import Answer, Form, Label, Question
 from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
-from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
 
 #: Below this sum of the label probabilities the model is not answering the question it was trained on.
@@ -25,6 +27,13 @@ NOT_JUDGED = "the guard cannot judge this kind of exchange"
 _PARSER_VERSION = 1
 
 
+class Category(NamedTuple):
+    """What a guard calls a category, and which kind of harm that is."""
+
+    name: str
+    kind: HarmKind = HarmKind.UNSPECIFIED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialect:
     """One guard. Prompt harm always comes from a form that judges the prompt alone, refusal and response harm from one
@@ -37,7 +46,7 @@ class Dialect:
     window: int  # tokens of user text judged at once; longer texts are judged in overlapping windows
     forms: tuple[Form, ...]
     sections: tuple[str, ...]  # line openings of the prompts that user text must not forge
-    categories: Mapping[str, str]  # code or name as it stands in verdicts -> name
+    categories: Mapping[str, Category]  # by code, or name, as it stands in verdicts
     unverified: tuple[str, ...] = ()  # what was not checked on the guard's own tokenizer
 
     @property
@@ -85,20 +94,24 @@ class Dialect:
     def combine(self, answered: Iterable[tuple[Question, Answer]], guard: GuardVersion) -> Screening:
         """The verdict: for each task the highest score of any window and policy (raw, uncalibrated). One answer that
         cannot be relied on makes the whole exchange Unscreened."""
-        scores: dict[Task, float] = {}
+        kinds: dict[tuple[Part, HarmKind], float] = {}
         categories: set[str] = set()
+        refusal: float | None = None
         count = 0
         for question, answer in answered:
             judged = self._judge(question.form, answer)
             if isinstance(judged, str):
                 return Unscreened(reason=judged, guard=guard)
-            for task, score in judged[0].items():
-                scores[task] = max(score, scores.get(task, 0.0))
-            categories |= judged[1]
+            for what, score in judged.kinds.items():
+                kinds[what] = max(score, kinds.get(what, 0.0))
+            if judged.refusal is not None:
+                refusal = max(judged.refusal, refusal or 0.0)
+            categories |= judged.categories
             count = max(count, question.window + 1)
-        if not scores:
+        if not kinds and refusal is None:
             return Unscreened(reason=NOT_JUDGED, guard=guard)
-        return Verdict(guard=guard, scores=scores, categories=frozenset(categories), windows=count)
+        found = tuple(Judgement(*what, score, guard.name) for what, score in kinds.items())
+        return Verdict(guard=guard, found=found, refusal=refusal, categories=frozenset(categories), windows=count)
 
     def anomalies(self, form: Form, text: str) -> tuple[str, ...]:
         """What is odd about a raw answer that parses, in stable phrases to count. Never a reason to trust it less."""
@@ -115,8 +128,8 @@ class Dialect:
             found.append("a category that this guard does not have")
         return tuple(found)
 
-    def _judge(self, form: Form, answer: Answer) -> tuple[dict[Task, float], frozenset[str]] | str:
-        """Scores and categories of one answer, or the reason to distrust it."""
+    def _judge(self, form: Form, answer: Answer) -> "_Judged | str":
+        """What one answer says, or the reason to distrust it."""
         match = form.answer.match(answer.text) if answer.text is not None else None
         if answer.text is not None:
             # An answer of one token always ends at its limit; a longer one that does may lack its end ("S1" of "S10").
@@ -128,26 +141,52 @@ class Dialect:
             readings = tuple(field.reading({match[field.name]: 1.0}) for field in form.fields)
         if len(readings) != len(form.fields):
             return UNPARSEABLE
-        scores: dict[Task, float] = {}
-        categories: set[str] = set()
+        listed = self._known(match.groupdict().get("categories") or "") if match else frozenset()
+        judged = _Judged({}, None, frozenset())
         for field, reading in zip(form.fields, readings, strict=True):
             mass = sum(reading.get(label.name, 0.0) for label in field.labels)
             if not mass >= MIN_LABEL_MASS:  # also where it is not a number
                 return LOW_LABEL_MASS
             if field.task is None:
                 continue
-            positive = sum(reading.get(label.name, 0.0) for label in field.labels if label.positive)
-            scores[field.task] = min(1.0, positive / mass)
+            share = {label: reading.get(label.name, 0.0) / mass for label in field.labels if label.positive}
+            score = min(1.0, sum(share.values()))
+            if field.task is Task.RESPONSE_REFUSAL:
+                judged = judged._replace(refusal=score)
+                continue
+            part = Part.PROMPT if field.task is Task.PROMPT_HARM else Part.RESPONSE
             likeliest = max(field.labels, key=lambda label: reading.get(label.name, 0.0))
-            if likeliest.positive and field.task is not Task.RESPONSE_REFUSAL:
-                categories |= {likeliest.category} if likeliest.category else set()
-                categories |= self._known(match.groupdict().get("categories") or "") if match else set()
-        return scores, frozenset(categories)
+            named = (listed | ({likeliest.category} if likeliest.category else set())) if likeliest.positive else set()
+            judged = judged._replace(categories=judged.categories | named)
+            judged.kinds.update({(part, kind): one for kind, one in self._kinds(share, score, named).items()})
+        return judged
+
+    def _kinds(self, share: Mapping[Label, float], score: float, named: Collection[str]) -> Mapping[HarmKind, float]:
+        """Each with its probability. Labels that are categories have one each; of a list, each has that of the label
+        before it. What is harmful, and no single kind accounts for it, is unspecified."""
+        kinds: dict[HarmKind, float] = defaultdict(float)
+        for label, one in share.items():
+            if label.category:
+                kinds[self.categories[label.category].kind] += one
+        if not any(label.category for label in share):
+            kinds |= {self.categories[category].kind: score for category in named}
+        if score > max((min(1.0, one) for one in kinds.values()), default=-1.0):
+            kinds[HarmKind.UNSPECIFIED] = score
+        return {kind: min(1.0, one) for kind, one in kinds.items()}
 
     def _known(self, listed: str) -> frozenset[str]:
         """The guard's own categories in a list that it wrote, by code or by name."""
-        keys = {spelling.casefold(): key for key, name in self.categories.items() for spelling in (key, name)}
+        keys = {spelling.casefold(): key for key, one in self.categories.items() for spelling in (key, one.name)}
         return frozenset(keys[item] for item in _items(listed) if item in keys)
+
+
+class _Judged(NamedTuple):
+    """What one answer says: of each part and kind the probability (raw, uncalibrated), that of a refusal where it was
+    asked about, and what the guard calls what it found."""
+
+    kinds: dict[tuple[Part, HarmKind], float]
+    refusal: float | None
+    categories: frozenset[str]
 
 
 def _items(listed: str) -> frozenset[str]:
@@ -176,7 +215,8 @@ def capability(dialect: Dialect) -> dict[str, Any]:
         "model": dialect.model,
         "korean": dialect.korean,
         "tasks": [task.value for task in Task if task in dialect.tasks],
-        "categories": dict(dialect.categories),
+        "categories": {key: category.name for key, category in dialect.categories.items()},
+        "kinds": sorted({category.kind for category in dialect.categories.values()} | {HarmKind.UNSPECIFIED}),
         "context": dialect.context,
         "window": dialect.window,
         "dialect": dialect.hash,

@@ -7,12 +7,14 @@ the answer, and stay at 8,000 tokens where more would fit, since nobody has meas
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
-from adapters.guards.dialects.dialect import Dialect, capability
+from adapters.guards.dialects.dialect import Category, Dialect, capability
 from adapters.guards.dialects.question import Field, Form, Label
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Task
 
 _TEMPLATES: dict[str, str] = {
@@ -26,6 +28,14 @@ _NO_YES = (Label(" no"), Label(" yes", positive=True))
 _SAFE_UNSAFE = (Label("safe"), Label("unsafe", positive=True))
 _GENERATE = (("add_generation_prompt", True),)
 _END_OF_LINE = r"[^\S\n]*(?=\n|\Z)"
+
+
+def _categories(names: Mapping[str, str], kinds: Mapping[str, HarmKind]) -> dict[str, Category]:
+    """By code; those without a kind are harm of no kind that we know."""
+    if unknown := kinds.keys() - set(names.values()):
+        raise ValueError(f"not the guard's own words: {sorted(unknown)}")
+    return {code: Category(name, kinds.get(name, HarmKind.UNSPECIFIED)) for code, name in names.items()}
+
 
 # --- WildGuard's three lines: wildguard-ko, wildguard, ksafeguard ----------------------------------------------------
 
@@ -157,14 +167,26 @@ _KSAFEGUARD = Dialect(
 
 # --- Llama Guard's categories: llama-guard-3, polyguard --------------------------------------------------------------
 
-_MLCOMMONS = dict(
-    line.rstrip(".").split(": ")
-    for line in re.findall(r"^S\d+: .+$", _TEMPLATES["polyguard.system"], flags=re.MULTILINE)
+_MLCOMMONS_KINDS = {
+    "Violent Crimes": HarmKind.VIOLENCE,
+    "Non-Violent Crimes": HarmKind.DANGEROUS,
+    "Sex Crimes": HarmKind.SEXUAL,
+    "Child Exploitation": HarmKind.GROOMING,
+    "Defamation": HarmKind.ABUSE,
+    "Privacy": HarmKind.DOXXING,
+    "Indiscriminate Weapons": HarmKind.DANGEROUS,
+    "Hate": HarmKind.HATE,
+    "Self-Harm": HarmKind.SELF_HARM,
+    "Sexual Content": HarmKind.SEXUAL,
+    "Code Interpreter Abuse": HarmKind.DANGEROUS,
+}
+_MLCOMMONS = _categories(
+    dict(re.findall(r"^(S\d+): (.+?)\.?$", _TEMPLATES["polyguard.system"], flags=re.MULTILINE)), _MLCOMMONS_KINDS
 )
 _CODES = r"S\d{1,2}(?:,S\d{1,2})*"
 
 
-def _llama_guard_3(size: str, categories: dict[str, str], context_notes: tuple[str, ...]) -> Dialect:
+def _llama_guard_3(size: str, categories: dict[str, Category], context_notes: tuple[str, ...]) -> Dialect:
     return Dialect(
         name=f"llama-guard-3-{size}",
         model=f"meta-llama/Llama-Guard-3-{size.upper()}",
@@ -191,7 +213,7 @@ def _llama_guard_3(size: str, categories: dict[str, str], context_notes: tuple[s
 _LLAMA_GUARD_3_8B = _llama_guard_3("8b", _MLCOMMONS, ())
 _LLAMA_GUARD_3_1B = _llama_guard_3(
     "1b",
-    {code: name for code, name in _MLCOMMONS.items() if code != "S14"},
+    {code: category for code, category in _MLCOMMONS.items() if code != "S14"},
     ("line breaks and the space before the end of the prompt",),
 )
 
@@ -237,10 +259,10 @@ _POLYGUARD = Dialect(
 # --- ShieldGemma: one policy a pass, the highest score counts --------------------------------------------------------
 
 _SHIELDGEMMA_POLICIES = {
-    "dangerous_content": "Dangerous Content",
-    "harassment": "Harassment",
-    "hate_speech": "Hate Speech",
-    "sexually_explicit": "Sexually Explicit Information",
+    "dangerous_content": Category("Dangerous Content", HarmKind.DANGEROUS),
+    "harassment": Category("Harassment", HarmKind.ABUSE),
+    "hate_speech": Category("Hate Speech", HarmKind.HATE),
+    "sexually_explicit": Category("Sexually Explicit Information", HarmKind.SEXUAL),
 }
 
 
@@ -316,6 +338,15 @@ _QWEN3GUARD_CATEGORIES = tuple(
         flags=re.MULTILINE,
     )
 )
+_QWEN3GUARD_KINDS = {
+    "Violent": HarmKind.VIOLENCE,
+    "Non-violent Illegal Acts": HarmKind.DANGEROUS,
+    "Sexual Content or Sexual Acts": HarmKind.SEXUAL,
+    "PII": HarmKind.DOXXING,
+    "Suicide & Self-Harm": HarmKind.SELF_HARM,
+    "Unethical Acts": HarmKind.ABUSE,
+    "Jailbreak": HarmKind.DANGEROUS,
+}
 _QWEN3GUARD_LINES = r"\A\s*Safety: (?P<safety>Safe|Unsafe|Controversial)\nCategories: (?P<categories>[^\n]+)"
 
 
@@ -347,7 +378,9 @@ def _qwen3guard(name: str, *, strict: bool) -> Dialect:
             ),
         ),
         sections=("USER", "ASSISTANT", "Safety", "Categories", "Refusal"),
-        categories={category: category for category in _QWEN3GUARD_CATEGORIES},
+        categories=_categories(
+            dict(zip(_QWEN3GUARD_CATEGORIES, _QWEN3GUARD_CATEGORIES, strict=True)), _QWEN3GUARD_KINDS
+        ),
         unverified=("template", "that the first pieces of the three grades differ"),
     )
 
@@ -358,13 +391,13 @@ _QWEN3GUARD_LOOSE = _qwen3guard("qwen3guard-loose", strict=False)  # Controversi
 # --- Kanana Safeguard: one control token -----------------------------------------------------------------------------
 
 _KANANA_CATEGORIES = {
-    "S1": "Hate",
-    "S2": "Harassment",
-    "S3": "Sexual Content",
-    "S4": "Crime",
-    "S5": "Child Sexual Abuse",
-    "S6": "Self-Harm",
-    "S7": "Misinformation",
+    "S1": Category("Hate", HarmKind.HATE),
+    "S2": Category("Harassment", HarmKind.ABUSE),
+    "S3": Category("Sexual Content", HarmKind.SEXUAL),
+    "S4": Category("Crime", HarmKind.DANGEROUS),
+    "S5": Category("Child Sexual Abuse", HarmKind.GROOMING),
+    "S6": Category("Self-Harm", HarmKind.SELF_HARM),
+    "S7": Category("Misinformation"),
 }
 _KANANA_LABELS = (
     Label("<SAFE>"),
@@ -421,6 +454,23 @@ _NEMOTRON_CATEGORIES = (
     "Illegal Activity",
     "Immoral/Unethical",
 )
+_NEMOTRON_KINDS = {
+    "Violence": HarmKind.VIOLENCE,
+    "Sexual": HarmKind.SEXUAL,
+    "Criminal Planning/Confessions": HarmKind.DANGEROUS,
+    "Guns and Illegal Weapons": HarmKind.DANGEROUS,
+    "Controlled/Regulated Substances": HarmKind.DANGEROUS,
+    "Suicide and Self Harm": HarmKind.SELF_HARM,
+    "Sexual (minor)": HarmKind.GROOMING,
+    "Hate/Identity Hate": HarmKind.HATE,
+    "PII/Privacy": HarmKind.DOXXING,
+    "Harassment": HarmKind.ABUSE,
+    "Threat": HarmKind.THREAT,
+    "Profanity": HarmKind.ABUSE,
+    "Fraud/Deception": HarmKind.FRAUD,
+    "Malware": HarmKind.DANGEROUS,
+    "Illegal Activity": HarmKind.DANGEROUS,
+}
 _SPACED_SAFE_UNSAFE = (Label(" safe"), Label(" unsafe", positive=True))
 _USER_SAFETY = Field("user_safety", "User Safety:", _SPACED_SAFE_UNSAFE, PROMPT_HARM)
 _RESPONSE_SAFETY = Field("response_safety", "\nResponse Safety:", _SPACED_SAFE_UNSAFE, RESPONSE_HARM)
@@ -452,7 +502,7 @@ _NEMOTRON_3 = Dialect(
         )
     ),
     sections=("User Safety", "Response Safety", "Safety Categories"),
-    categories={category: category for category in _NEMOTRON_CATEGORIES},
+    categories=_categories({one: one for one in _NEMOTRON_CATEGORIES}, _NEMOTRON_KINDS),
     unverified=("chat template and its argument", "output lines", "names of the categories"),
 )
 

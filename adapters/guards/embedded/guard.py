@@ -59,9 +59,9 @@ class EmbeddedGuard:
     def _verdict(self, by_task: Mapping[Task, Score]) -> Verdict | Unscreened:
         if not by_task:
             return Unscreened(reason="nothing to judge", guard=self.version)
-        return Verdict(
+        return Verdict.of_scores(
+            {task: score.probability for task, score in by_task.items()},
             guard=self.version,
-            scores={task: score.probability for task, score in by_task.items()},
             evidence=tuple(piece for score in by_task.values() for piece in self._evidence(score)),
             windows=max(score.windows for score in by_task.values()),
         )

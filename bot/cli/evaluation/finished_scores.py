@@ -61,9 +61,9 @@ class FinishedScores:
     def _screening(self, row: Mapping[str, Any]) -> Screening:
         if "unscreened" in row:
             return Unscreened(str(row["unscreened"]), self._guard)
-        return Verdict(
+        return Verdict.of_scores(
+            {Task(task): float(score) for task, score in row["scores"].items()},
             guard=self._guard,
-            scores={Task(task): float(score) for task, score in row["scores"].items()},
             route=Route(row["route"]) if "route" in row else None,
         )
 

@@ -11,7 +11,7 @@ import typer
 from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
-from bot.core.guarding.verdict import Exchange, Screening, Unscreened
+from bot.core.guarding.verdict import YES, Exchange, Screening, Unscreened
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ async def judge(
     else:
         for task, score in screening.scores.items():
             print(say("judge.score", task=say[f"task.{task}"], score=score))
+        likely = ((score, kind) for kinds in screening.kinds.values() for kind, score in kinds.items() if score >= YES)
+        for score, kind in sorted(likely, reverse=True):
+            print(say("judge.score", task=say[f"kind.{kind}"], score=score))
         if screening.windows > 1:
             print(say("judge.windows", windows=screening.windows))
         if screening.evidence:

@@ -1,5 +1,6 @@
 """Screenings, decisions and settlements -> the JSON that programs read."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -14,9 +15,14 @@ from bot.wording.reasons import because
 
 def screening_json(screening: Screening) -> dict[str, Any]:
     if isinstance(screening, Unscreened):
-        return {"guard": screening.guard.name, "scores": {}, "unscreened": screening.reason}
-    scores = {str(task): round(score, 6) for task, score in screening.scores.items()}
-    return {"guard": screening.guard.name, "scores": scores, "unscreened": None}
+        return {"guard": screening.guard.name, "scores": {}, "kinds": {}, "unscreened": screening.reason}
+    kinds = {str(part): _rounded(of_part) for part, of_part in screening.kinds.items()}
+    scores = _rounded(screening.scores)
+    return {"guard": screening.guard.name, "scores": scores, "kinds": kinds, "unscreened": None}
+
+
+def _rounded(scores: Mapping[Any, float]) -> dict[str, float]:
+    return {str(what): round(score, 6) for what, score in scores.items()}
 
 
 def decision_json(decision: Decision, say: Texts) -> dict[str, Any]:

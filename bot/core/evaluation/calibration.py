@@ -75,10 +75,8 @@ class Calibration:
         """The verdict with calibrated scores, marked with the fingerprint; what is not a verdict as it is."""
         if not isinstance(screening, Verdict):
             return replace(screening, guard=self.mark(screening.guard))
-        scores = {
-            task: self.scales[task](score) if task in self.scales else score for task, score in screening.scores.items()
-        }
-        return replace(screening, scores=scores, guard=self.mark(screening.guard))
+        calibrated = screening.scaled(lambda task, score: self.scales[task](score) if task in self.scales else score)
+        return replace(calibrated, guard=self.mark(screening.guard))
 
     def mark(self, guard: GuardVersion) -> GuardVersion:
         return replace(guard, calibration=self.fingerprint)

@@ -1,9 +1,12 @@
 """What a guard is asked, and what it said or why it said nothing."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from bot.core.guarding.kinds import HarmKind
 
 
 class Task(StrEnum):
@@ -14,8 +17,16 @@ class Task(StrEnum):
     RESPONSE_HARM = "response_harm"
 
 
-#: Tasks whose score says how harmful something is (a refusal is not harm).
-HARM = (Task.PROMPT_HARM, Task.RESPONSE_HARM)
+class Part(StrEnum):
+    """Of an exchange: what a person says, to people or to an LLM bot; what the bot answers."""
+
+    PROMPT = "prompt"
+    RESPONSE = "response"
+
+    @property
+    def task(self) -> Task:
+        """That scores how harmful it is."""
+        return Task.PROMPT_HARM if self is Part.PROMPT else Task.RESPONSE_HARM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +59,72 @@ class Route(StrEnum):
     STOOD_IN = "stood_in"  # no cascade: the guard was away, and the embedded one judged in its place
 
 
+class Judgement(NamedTuple):
+    """One thing that a guard has found, or has looked for and hardly found."""
+
+    part: Part
+    kind: HarmKind
+    probability: float  # 0..1
+    guard: str  # its name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Scores a guard gave. `scores` holds probabilities (0..1) for exactly the tasks that were judged: a task
-    that the guard cannot do is absent, never guessed. `evidence` is what weighed most, in the guard's own
-    words; it may quote the message and is stored only with an incident."""
+    """What guards found, at most once for each part, kind and guard. A part that was not judged has no judgement, a
+    task that the guard cannot do is absent: neither is ever guessed. `guard` is who answers for it. `evidence` is what
+    weighed most, in the guard's own words; it may quote the message and is stored only with an incident."""
 
     guard: GuardVersion
-    scores: Mapping[Task, float] = field(default_factory=dict)
-    categories: frozenset[str] = frozenset()
+    found: tuple[Judgement, ...] = ()
+    refusal: float | None = None  # that the response refuses what the prompt asks, 0..1
+    quotes: float | None = None  # that the text quotes or reports somebody rather than says it itself, 0..1
+    categories: frozenset[str] = frozenset()  # as the guard itself calls them
     evidence: tuple[str, ...] = ()
     windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
     route: Route | None = None  # None: the guard judged, and is no cascade
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, self.scores.values())):
+        given = (*(one.probability for one in self.found), self.refusal or 0.0, self.quotes or 0.0)
+        if not all(map(math.isfinite, given)):
             raise ValueError("a score is not a number")
+
+    @classmethod
+    def of_scores(cls, scores: Mapping[Task, float], *, guard: GuardVersion, **others: Any) -> Self:
+        """Of a guard that says how harmful a part is, and of which kind not."""
+        found = tuple(
+            Judgement(part, HarmKind.UNSPECIFIED, scores[part.task], guard.name) for part in Part if part.task in scores
+        )
+        return cls(guard=guard, found=found, refusal=scores.get(Task.RESPONSE_REFUSAL), **others)
+
+    @property
+    def scores(self) -> Mapping[Task, float]:
+        """The probability for exactly the tasks that were judged; of harm, that any kind of it holds."""
+        scores: dict[Task, float] = {}
+        for one in self.found:
+            scores[one.part.task] = max(one.probability, scores.get(one.part.task, 0.0))
+        return scores if self.refusal is None else {**scores, Task.RESPONSE_REFUSAL: self.refusal}
+
+    @property
+    def kinds(self) -> Mapping[Part, Mapping[HarmKind, float]]:
+        """Of each part that was judged the probability of every kind looked for, the highest of all guards."""
+        kinds: dict[Part, dict[HarmKind, float]] = {}
+        for one in self.found:
+            of_part = kinds.setdefault(one.part, {})
+            of_part[one.kind] = max(one.probability, of_part.get(one.kind, 0.0))
+        return kinds
 
     @property
     def harm(self) -> float | None:
         """The worst harm score, of an answer and what was asked alike; None where no harm task was judged."""
-        return max((self.scores[task] for task in HARM if task in self.scores), default=None)
+        return max((one.probability for one in self.found), default=None)
+
+    def scaled(self, scale: Callable[[Task, float], float]) -> "Verdict":
+        """With each score put through `scale`, that of harm by its part's task."""
+        return replace(
+            self,
+            found=tuple(one._replace(probability=scale(one.part.task, one.probability)) for one in self.found),
+            refusal=None if self.refusal is None else scale(Task.RESPONSE_REFUSAL, self.refusal),
+        )
 
     def again(self) -> "Verdict":
         """The same for another message with the same text: one draw of the sample stays one, while what the second

@@ -51,7 +51,7 @@ class Ears(ScriptedGuard):
     def _answer(self, exchange: Exchange) -> Screening:
         task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
         bad = "나쁜" in (exchange.response or exchange.prompt or "")
-        return Verdict(guard=self.version, scores={task: 0.99 if bad else 0.01})
+        return Verdict.of_scores({task: 0.99 if bad else 0.01}, guard=self.version)
 
 
 class At:

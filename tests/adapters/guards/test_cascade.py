@@ -58,7 +58,7 @@ def test_the_sample_counts_what_would_have_been_missed() -> None:
 
 
 def test_what_the_first_guard_could_not_judge_is_never_skipped() -> None:
-    nothing = Verdict(guard=FIRST, scores={Task.RESPONSE_REFUSAL: 0.0})
+    nothing = Verdict.of_scores({Task.RESPONSE_REFUSAL: 0.0}, guard=FIRST)
     first = First({"이상한 말": Unscreened("nothing to judge", FIRST), "거절": nothing})
     second = Second({"이상한 말": 0.7})
     (odd, other) = asyncio.run(CascadeGuard(first, second, threshold=0.5, sample=0.0).judge(ask("이상한 말", "거절")))
@@ -67,7 +67,7 @@ def test_what_the_first_guard_could_not_judge_is_never_skipped() -> None:
 
 
 def test_refusal_comes_only_from_a_guard_that_can_tell() -> None:
-    answer = Verdict(guard=ScriptedGuard.version, scores={Task.RESPONSE_REFUSAL: 0.9, Task.RESPONSE_HARM: 0.1})
+    answer = Verdict.of_scores({Task.RESPONSE_REFUSAL: 0.9, Task.RESPONSE_HARM: 0.1}, guard=ScriptedGuard.version)
     first, second = First({"나쁜 대답": 0.6}), Second({"나쁜 대답": answer})
     cascade = CascadeGuard(first, second, threshold=0.5, sample=0.0)
     assert cascade.tasks == frozenset(Task)

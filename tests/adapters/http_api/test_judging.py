@@ -9,7 +9,8 @@ import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
 from bot.core.base.errors import Unavailable
-from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Task, Unscreened, Verdict
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
 from tests.fakes.guarding import ScriptedGuard
 from tests.waiting import until
@@ -19,7 +20,7 @@ GUARD = GuardVersion(name="scripted", model="1")
 
 def test_a_verdict_names_scores_rules_and_reasons_in_the_communitys_language(tmp_path: Path) -> None:
     async def scenario() -> None:
-        verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.2, Task.RESPONSE_HARM: 0.9}, windows=3)
+        verdict = Verdict.of_scores({Task.PROMPT_HARM: 0.2, Task.RESPONSE_HARM: 0.9}, guard=GUARD, windows=3)
         guard = ScriptedGuard({"나쁜 답": verdict, "나쁜 말": 0.9})
         async with stage(tmp_path, guard) as api:
             status, answer = await api.check("안녕", "나쁜 답")
@@ -311,6 +312,22 @@ def test_openais_own_client_reads_the_answer(tmp_path: Path) -> None:
                 with pytest.raises(AuthenticationError) as error:
                     await stranger.moderations.create(input="a")
                 assert error.value.code == "unauthorized"
+
+    asyncio.run(scenario())
+
+
+def test_kinds_of_harm_are_openais_categories(tmp_path: Path) -> None:
+    found = (Judgement(Part.PROMPT, HarmKind.HATE, 0.9, "scripted"), Judgement(Part.PROMPT, HarmKind.THREAT, 0.2, ""))
+
+    async def scenario() -> None:
+        async with stage(tmp_path, ScriptedGuard({"나쁜 말": Verdict(guard=GUARD, found=found)})) as api:
+            checked, content = await api.post("/v1/check", {"prompt": "나쁜 말"})
+            assert checked.status == 200 and content["kinds"] == {"prompt": {"hate": 0.9, "threat": 0.2}}
+            async with AsyncOpenAI(base_url=f"{api.url}/v1", api_key=WRITTEN, max_retries=0) as client:
+                (result,) = (await client.moderations.create(input="나쁜 말")).results
+                assert (result.categories.hate, result.categories.harassment_threatening) == (True, False)
+                assert (result.category_scores.hate, result.category_scores.harassment_threatening) == (0.9, 0.2)
+                assert result.categories.sexual is None, "not judged, which is not false"
 
     asyncio.run(scenario())
 

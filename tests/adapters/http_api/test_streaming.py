@@ -27,7 +27,7 @@ class Listening(ScriptedGuard):
         text = exchange.response or exchange.prompt or ""
         if "이상한" in text:
             return Unscreened("unparseable", self.version)
-        return Verdict(guard=self.version, scores={Task.RESPONSE_HARM: 0.9 if "나쁜" in text else 0.1})
+        return Verdict.of_scores({Task.RESPONSE_HARM: 0.9 if "나쁜" in text else 0.1}, guard=self.version)
 
 
 class Talk:

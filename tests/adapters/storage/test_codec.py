@@ -1,5 +1,6 @@
 """The stored form of domain values: what goes in comes out, and what does not fit is refused by name."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -23,7 +24,8 @@ from bot.core.chat.message import (
     Pairing,
     Platform,
 )
-from bot.core.guarding.verdict import GuardVersion, Route, Screening, Task, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Decision, Finding, Mode, Reason
@@ -87,7 +89,9 @@ GUARDS = st.builds(GuardVersion, name=TEXT, model=TEXT, dialect=TEXT, calibratio
 SCREENINGS: st.SearchStrategy[Screening] = st.builds(Unscreened, reason=TEXT, guard=GUARDS) | st.builds(
     Verdict,
     guard=GUARDS,
-    scores=st.dictionaries(st.sampled_from(Task), FLOATS),
+    found=st.lists(st.builds(Judgement, st.sampled_from(Part), st.sampled_from(HarmKind), FLOATS, TEXT)).map(tuple),
+    refusal=st.none() | FLOATS,
+    quotes=st.none() | FLOATS,
     categories=st.frozensets(TEXT, max_size=3),
     evidence=st.lists(TEXT, max_size=3).map(tuple),
     windows=st.integers(1, 100),
@@ -121,6 +125,17 @@ def row(about: Message, body: str | None) -> Any:
         kind=about.kind.value,
         sent_at=about.sent_at,
         body=body,
+    )
+
+
+def test_a_verdict_of_an_earlier_version_is_read() -> None:
+    stored = codec.write_decision(decision(message()))
+    old = json.loads(stored)
+    old["screening"] |= {"scores": {"prompt_harm": 0.9, "response_refusal": 0.2}, "categories": ["S1"]}
+    old["screening"].pop("found", None)
+    screening = codec.read_decision(json.dumps(old), message()).screening
+    assert screening == Verdict.of_scores(
+        {Task.PROMPT_HARM: 0.9, Task.RESPONSE_REFUSAL: 0.2}, guard=screening.guard, categories=frozenset({"S1"})
     )
 
 

@@ -167,12 +167,7 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
     verdict = (
         Unscreened("guard away", GUARD)
         if story.score is None
-        else Verdict(
-            guard=GUARD,
-            scores=scores(story),
-            categories=frozenset(story.categories),
-            route=story.route,
-        )
+        else Verdict.of_scores(scores(story), guard=GUARD, categories=frozenset(story.categories), route=story.route)
     )
     findings = (
         Finding("insult", story.live, Explanation("always")),
@@ -440,7 +435,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
         author=Author(id="robot", bot=True),
         prompt="나쁜 질문",
     )
-    scored = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.99, Task.RESPONSE_HARM: 0.6})
+    scored = Verdict.of_scores({Task.PROMPT_HARM: 0.99, Task.RESPONSE_HARM: 0.6}, guard=GUARD)
     why = Explanation("score_reached", {"task": "response_harm", "score": 0.6, "bar": 0.55})
     decision = replace(builders.decision(about, Flag(), screening=scored), findings=(Finding("insult", True, why),))
 

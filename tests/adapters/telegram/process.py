@@ -26,7 +26,7 @@ class HarmInBrackets:
     tasks = frozenset({Task.PROMPT_HARM, Task.RESPONSE_HARM})
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        return [Verdict(guard=self.version, scores=_scores(exchange)) for exchange in exchanges]
+        return [Verdict.of_scores(_scores(exchange), guard=self.version) for exchange in exchanges]
 
 
 def _scores(exchange: Exchange) -> dict[Task, float]:

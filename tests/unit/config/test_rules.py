@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from bot.config import RuleSettings
 from bot.config.conditions import When
 from bot.core.chat.message import Pairing
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Task
 from bot.core.rules.actions import RULE_ACTIONS, Delete, NotifyOwner, Timeout
 from bot.core.rules.conditions import (
@@ -22,6 +23,7 @@ from bot.core.rules.conditions import (
     Filtered,
     Group,
     IsUnscreened,
+    Kind,
     Link,
     Mentions,
     NewAuthor,
@@ -46,6 +48,11 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
         "score",
         {"task": "response_harm", "at_least": 0.5, "below": 0.7},
         Score(task=Task.RESPONSE_HARM, at_least=0.5, below=0.7),
+    ),
+    (
+        "kind",
+        {"any_of": ["threat", "self_harm"], "at_least": 0.8},
+        Kind(any_of=frozenset({HarmKind.THREAT, HarmKind.SELF_HARM}), at_least=0.8),
     ),
     ("pair", {"is": "over_refusal"}, Pair(is_=PairIs.OVER_REFUSAL)),
     ("text", {"any_of": ["나", "/가+/"], "unless": ["다"]}, Text(any_of=("나", "/가+/"), unless=("다",))),

@@ -159,5 +159,5 @@ def test_a_calibration_for_another_guard_is_a_warning_and_raw_scores(other: Guar
     assert [(entry["log_level"], entry["different"]) for entry in logs] == [("warning", str(mismatch))]
     assert "jikimi calibrate" in logs[0]["event"]
     (verdict,) = asyncio.run(guard.judge([Exchange(prompt="나쁜 말")]))
-    assert verdict == Verdict(guard=SCRIPTED, scores={Task.PROMPT_HARM: 0.9})
+    assert verdict == Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=SCRIPTED)
     assert guard.version == SCRIPTED

@@ -33,12 +33,12 @@ def test_recorded_texts_become_verdicts_of_the_pair_form() -> None:
         pair = next(q for q in dialect.questions(exchange) if q.form.judges == "response")
         assert isinstance(pair, Question)
         assert row.labels is not None
-        assert dialect.combine([(pair, Answer(text=row.raw))], guard) == Verdict(
-            guard=guard,
-            scores={
+        assert dialect.combine([(pair, Answer(text=row.raw))], guard) == Verdict.of_scores(
+            {
                 Task.RESPONSE_REFUSAL: float(row.labels["response_refusal"] == "yes"),
                 Task.RESPONSE_HARM: float(row.labels["harmful_response"] == "yes"),
             },
+            guard=guard,
         )
 
 

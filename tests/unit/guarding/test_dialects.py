@@ -33,7 +33,8 @@ from adapters.guards.dialects import (
 )
 from adapters.guards.dialects.user_text import harmless, pair_windows, windows
 from bot.core.base.errors import Broken
-from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Exchange, GuardVersion, Part, Task, Unscreened, Verdict
 
 TEMPLATES: dict[str, dict[str, str]] = json.loads(
     files("adapters.guards.dialects").joinpath("templates.json").read_text(encoding="utf-8")
@@ -444,7 +445,44 @@ GOOD = [
 @pytest.mark.parametrize(("name", "form", "text", "scores", "categories"), GOOD)
 def test_good_answers(name: str, form: str, text: str, scores: Mapping[Task, float], categories: set[str]) -> None:
     verdict = DIALECTS[name].combine([(ask(name, form), Answer(text=text))], VERSION)
-    assert verdict == Verdict(guard=VERSION, scores=scores, categories=frozenset(categories))
+    assert isinstance(verdict, Verdict)
+    assert (verdict.scores, set(verdict.categories)) == (scores, categories)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "text", "kinds"),
+    [
+        ("wildguard-ko", "prompt", "Harmful request: yes", {HarmKind.UNSPECIFIED: 1.0}),
+        ("llama-guard-3-8b", "prompt", "unsafe\nS1,S10", {HarmKind.VIOLENCE: 1.0, HarmKind.HATE: 1.0}),
+        ("llama-guard-3-8b", "prompt", "unsafe\nS13", {HarmKind.UNSPECIFIED: 1.0}),
+        ("llama-guard-3-8b", "prompt", "safe", {HarmKind.UNSPECIFIED: 0.0}),
+        ("shieldgemma", "response.harassment", "No", {HarmKind.ABUSE: 0.0}),
+        ("qwen3guard", "prompt", "Safety: Unsafe\nCategories: Suicide & Self-Harm", {HarmKind.SELF_HARM: 1.0}),
+        (
+            "nemotron-3-content-safety",
+            "prompt",
+            "User Safety: unsafe\nSafety Categories: Threat",
+            {HarmKind.THREAT: 1.0},
+        ),
+    ],
+)
+def test_categories_become_kinds(name: str, form: str, text: str, kinds: Mapping[HarmKind, float]) -> None:
+    question = ask(name, form)
+    verdict = DIALECTS[name].combine([(question, Answer(text=text))], VERSION)
+    assert isinstance(verdict, Verdict)
+    assert verdict.kinds[Part(question.form.judges)] == kinds
+
+
+def test_labels_that_are_categories_have_a_probability_each() -> None:
+    reading = {"<SAFE>": 0.3, "<UNSAFE-S1>": 0.4, "<UNSAFE-S6>": 0.3}
+    verdict = DIALECTS["kanana-safeguard"].combine(
+        [(ask("kanana-safeguard", "prompt"), Answer(readings=(reading,)))], VERSION
+    )
+    assert isinstance(verdict, Verdict)
+    found = {kind: one for kind, one in verdict.kinds[Part.PROMPT].items() if one}
+    # That it is harmful at all is surer than any single kind.
+    assert found == pytest.approx({HarmKind.HATE: 0.4, HarmKind.SELF_HARM: 0.3, HarmKind.UNSPECIFIED: 0.7})
+    assert verdict.scores == pytest.approx({Task.PROMPT_HARM: 0.7})
 
 
 BAD = [
@@ -519,9 +557,11 @@ def test_the_highest_policy_counts() -> None:
     assert len(questions) == 4
     said = dict.fromkeys((q.form.name for q in questions), 0.1) | {"prompt.hate_speech": 0.7}
     answers = [(q, Answer(readings=({"Yes": said[q.form.name], "No": 1 - said[q.form.name]},))) for q in questions]
-    assert dialect.combine(answers, VERSION) == Verdict(
-        guard=VERSION, scores={Task.PROMPT_HARM: 0.7}, categories=frozenset({"hate_speech"})
-    )
+    verdict = dialect.combine(answers, VERSION)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.scores, set(verdict.categories)) == ({Task.PROMPT_HARM: 0.7}, {"hate_speech"})
+    assert verdict.kinds[Part.PROMPT][HarmKind.HATE] == 0.7
+    assert verdict.kinds[Part.PROMPT][HarmKind.ABUSE] == 0.1
 
 
 def test_anomalies_are_values() -> None:

@@ -107,7 +107,7 @@ def test_the_same_text_is_judged_once_until_it_is_forgotten() -> None:
 def test_a_sample_is_one_whoever_wrote_the_same_text_and_a_skip_is_one_each_time() -> None:
     async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
         for text, route in (("표본", Route.MISSED), ("건너뜀", Route.SKIPPED)):
-            guard.answers[text] = Verdict(guard=guard.version, scores={Task.PROMPT_HARM: 0.9}, route=route)
+            guard.answers[text] = Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=guard.version, route=route)
         both = [ask(queue, "표본"), ask(queue, "표본"), ask(queue, "건너뜀"), ask(queue, "건너뜀")]
         answers = [*await asyncio.gather(*both), await ask(queue, "표본"), await ask(queue, "건너뜀")]
         assert Counter(getattr(answer, "route", None) for answer in answers) == {

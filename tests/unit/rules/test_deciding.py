@@ -15,7 +15,7 @@ from bot.core.rules.policy import Decision, Policy, Reason, Rule
 from tests.builders import GUARD, NOW, message
 from tests.waiting import until
 
-VERDICT = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.1})
+VERDICT = Verdict.of_scores({Task.PROMPT_HARM: 0.1}, guard=GUARD)
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ rules = st.builds(
 )
 policies = st.builds(Policy, rules=st.lists(rules, max_size=6).map(tuple), mode=st.sampled_from(Watch))
 verdicts = st.dictionaries(st.sampled_from(Task), st.floats(0, 1)).map(
-    lambda scores: Verdict(guard=GUARD, scores=scores)
+    lambda scores: Verdict.of_scores(scores, guard=GUARD)
 )
 screenings: st.SearchStrategy[Screening] = st.one_of(verdicts, st.just(Unscreened("guard is away", GUARD)))
 messages = st.builds(
@@ -226,7 +226,7 @@ def decided(text: str, *when: Condition, past: Past | None = None, sent_at: date
         mentions=text.count("@"),
     )
     rule = Rule(name="r", when=when, then=(Delete(), Warn()), reason=REASON, cooldown=timedelta(minutes=10))
-    verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: 0.9}, categories=frozenset({"S1"}))
+    verdict = Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=GUARD, categories=frozenset({"S1"}))
     return decide(message, verdict, Policy(rules=(rule,)), at=NOW, past=past)
 
 
@@ -256,7 +256,7 @@ def judged(text: str, score: float, *rules: Rule, searched: Mapping[Sought, Word
     message = Message(
         ref=MessageRef(REHEARSAL, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text=text
     )
-    verdict = Verdict(guard=GUARD, scores={Task.PROMPT_HARM: score})
+    verdict = Verdict.of_scores({Task.PROMPT_HARM: score}, guard=GUARD)
     return decide(message, verdict, Policy(rules=rules), at=NOW, searched=searched or {})
 
 
@@ -319,7 +319,7 @@ def test_what_the_platform_marks_as_a_link_is_one_however_it_reads() -> None:
     )  # fmt: skip
     rule = Rule(name="r", when=(Link(),), then=(Delete(),), reason=REASON)
     allowing = replace(rule, when=(Link(allowed=frozenset({"토토777.한국"})),))
-    verdict = Verdict(guard=GUARD, scores={})
+    verdict = Verdict.of_scores({}, guard=GUARD)
     assert decide(message, verdict, Policy(rules=(rule,)), at=NOW).is_incident
     assert not decide(message, verdict, Policy(rules=(allowing,)), at=NOW).is_incident
     called = replace(message, text="@minji 안녕", links=(link_to("tg://user?id=7"),))
@@ -331,7 +331,7 @@ def test_what_the_platforms_own_filter_has_stopped_is_told_with_its_word() -> No
     passed = Message(
         ref=MessageRef(DISCORD, "a", "1"), community_id="c", author=Author(id="u"), sent_at=NOW, text="낱말"
     )
-    verdict = Verdict(guard=GUARD, scores={})
+    verdict = Verdict.of_scores({}, guard=GUARD)
     assert not decide(passed, verdict, Policy(rules=(rule,)), at=NOW).is_incident
     decision = decide(replace(passed, filtered="낱말"), verdict, Policy(rules=(rule,)), at=NOW)
     assert decision.actions == (Delete(),)
@@ -386,7 +386,7 @@ def test_the_longest_time_out_counts_and_deeds_that_protect_come_first() -> None
 
 
 def pair_scores(**scores: float) -> Verdict:
-    return Verdict(guard=GUARD, scores={Task(name): score for name, score in scores.items()})
+    return Verdict.of_scores({Task(name): score for name, score in scores.items()}, guard=GUARD)
 
 
 def about_pair(is_: PairIs, screening: Screening, *, bot: bool = True, at_least: float = 0.9) -> tuple[bool, str]:

@@ -11,7 +11,7 @@ from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
 from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
-from bot.core.rules.conditions.verdict import Category, IsUnscreened, Pair, PairIs, Score
+from bot.core.rules.conditions.verdict import Category, IsUnscreened, Kind, Pair, PairIs, Score
 
 __all__ = [
     "CONDITIONS",
@@ -28,6 +28,7 @@ __all__ = [
     "Filtered",
     "Group",
     "IsUnscreened",
+    "Kind",
     "Link",
     "Mentions",
     "NewAuthor",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Le, MinLen
 
-from bot.core.guarding.verdict import YES, Task, Unscreened
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import YES, Part, Task, Unscreened
 from bot.core.rules.conditions.author import ByBot
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
 
@@ -70,9 +71,7 @@ class Score(Condition, key="score", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return True, Explanation("score_reached", facts)
 
     def contradiction(self) -> str | None:
-        if self.below is not None and self.below <= self.at_least:
-            return f"at_least {self.at_least:g} and below {self.below:g} leave nothing between them"
-        return None
+        return _nothing_between(self.at_least, self.below)
 
     def implies(self, other: Condition) -> bool:
         return (
@@ -81,6 +80,53 @@ class Score(Condition, key="score", rank=Rank.HOW_SURE, relies_on_verdict=True):
             and self.at_least >= other.at_least
             and (other.below is None or (self.below is not None and self.below <= other.below))
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
+    """The message, or what a bot answers, is harmful in one of these ways; the probability of that one is at least
+    `at_least` and, where given, below `below` (both 0..1). A guard that does not know a kind never finds it."""
+
+    any_of: Annotated[frozenset[HarmKind], MinLen(1)]
+    at_least: Probability
+    below: Probability | None = None
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        screening = situation.screening
+        if isinstance(screening, Unscreened):
+            return False, Explanation("no_verdict", {"reason": screening.reason})
+        found = screening.kinds.get(Part.RESPONSE if situation.answer else Part.PROMPT, {})
+        likely = sorted(((found[kind], kind) for kind in self.any_of if kind in found), reverse=True)
+        if not likely:
+            return False, Explanation("kind_not_judged", {"kind": min(self.any_of)})
+        score, kind = likely[0]
+        facts: dict[str, Fact] = {"kind": kind, "score": score, "bar": self.at_least}
+        if score < self.at_least:
+            return False, Explanation("kind_below", facts)
+        if self.below is not None and score >= self.below:
+            return False, Explanation("kind_above", facts | {"bar": self.below})
+        return True, Explanation("kind_reached", facts)
+
+    def contradiction(self) -> str | None:
+        return _nothing_between(self.at_least, self.below)
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, Kind)
+            and self.any_of <= other.any_of
+            and self.at_least >= other.at_least
+            and other.below is None
+        )
+
+
+def _nothing_between(at_least: float, below: float | None) -> str | None:
+    if below is None or below > at_least:
+        return None
+    return f"at_least {at_least:g} and below {below:g} leave nothing between them"
 
 
 class PairIs(StrEnum):
@@ -145,4 +191,4 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return isinstance(other, ByBot) and other.bot
 
 
-CONDITIONS = (IsUnscreened, Category, Score, Pair)
+CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair)

@@ -247,7 +247,7 @@ class Strict(ScriptedGuard):
                 Task.RESPONSE_HARM: 0.99 if "나쁜" in response else 0.01,
                 Task.RESPONSE_REFUSAL: 0.99 if "거절" in response else 0.01,
             }
-        return Verdict(guard=self.version, scores=scores)
+        return Verdict.of_scores(scores, guard=self.version)
 
 
 class Product:

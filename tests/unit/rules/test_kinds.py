@@ -1,0 +1,72 @@
+"""Rules that ask for kinds of harm."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Judgement, Part, Task, Unscreened, Verdict
+from bot.core.rules.conditions import Kind, Situation
+from tests.builders import GUARD, message
+
+FOUND = Verdict(
+    guard=GUARD,
+    found=(
+        Judgement(Part.PROMPT, HarmKind.THREAT, 0.8, "embedded"),
+        Judgement(Part.PROMPT, HarmKind.ABUSE, 0.3, "embedded"),
+        Judgement(Part.PROMPT, HarmKind.ABUSE, 0.6, "wildguard-ko"),
+        Judgement(Part.RESPONSE, HarmKind.SEXUAL, 0.9, "embedded"),
+    ),
+    refusal=0.25,
+)
+
+
+def said(condition: Kind, *, answer: bool = False) -> tuple[bool, str]:
+    holds, why = condition.check(Situation(message=message(), screening=FOUND, answer=answer))
+    return holds, why.code
+
+
+def kind(*any_of: HarmKind, at_least: float, below: float | None = None) -> Kind:
+    return Kind(any_of=frozenset(any_of), at_least=at_least, below=below)
+
+
+def test_the_likeliest_of_the_kinds_counts() -> None:
+    assert said(kind(HarmKind.ABUSE, HarmKind.THREAT, at_least=0.8)) == (True, "kind_reached")
+    assert said(kind(HarmKind.ABUSE, at_least=0.8)) == (False, "kind_below")
+    assert said(kind(HarmKind.ABUSE, at_least=0.6)) == (True, "kind_reached"), "the surer of two guards"
+    assert said(kind(HarmKind.THREAT, at_least=0.5, below=0.8)) == (False, "kind_above")
+    assert said(kind(HarmKind.GROOMING, at_least=0)) == (False, "kind_not_judged")
+
+
+def test_of_an_answer_the_answer_counts() -> None:
+    assert said(kind(HarmKind.SEXUAL, at_least=0.5), answer=True) == (True, "kind_reached")
+    assert said(kind(HarmKind.SEXUAL, at_least=0.5)) == (False, "kind_not_judged")
+    assert said(kind(HarmKind.THREAT, at_least=0.5), answer=True) == (False, "kind_not_judged")
+
+
+def test_without_a_verdict_no_kind_is_found() -> None:
+    situation = Situation(message=message(), screening=Unscreened("away", GUARD))
+    assert kind(HarmKind.ABUSE, at_least=0).check(situation)[1].code == "no_verdict"
+
+
+def test_what_it_implies() -> None:
+    narrow, wide = kind(HarmKind.ABUSE, at_least=0.9), kind(HarmKind.ABUSE, HarmKind.HATE, at_least=0.5)
+    assert narrow.implies(wide) and not wide.implies(narrow)
+    assert not narrow.implies(kind(HarmKind.ABUSE, at_least=0.5, below=0.95))
+    assert kind(HarmKind.ABUSE, at_least=0.5, below=0.5).contradiction()
+
+
+def test_that_any_kind_holds_is_what_the_tasks_say() -> None:
+    assert FOUND.scores == {Task.PROMPT_HARM: 0.8, Task.RESPONSE_HARM: 0.9, Task.RESPONSE_REFUSAL: 0.25}
+    assert FOUND.harm == 0.9
+    halved = FOUND.scaled(lambda task, score: score / 2 if task is Task.PROMPT_HARM else score)
+    assert halved.kinds[Part.PROMPT] == {HarmKind.THREAT: 0.4, HarmKind.ABUSE: 0.3}
+    assert (halved.kinds[Part.RESPONSE], halved.refusal) == ({HarmKind.SEXUAL: 0.9}, 0.25)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_is_a_number(score: float) -> None:
+    with pytest.raises(ValueError):
+        replace(FOUND, refusal=score)
+    with pytest.raises(ValueError):
+        Verdict.of_scores({Task.PROMPT_HARM: score}, guard=GUARD)
