@@ -13,9 +13,11 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.ports import Incidents, Reviews
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderators.network import Context
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import ApiKeys, HealthSource
 from bot.core.reporting.ports import Deliveries, ReportQueries
+from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
@@ -78,3 +80,7 @@ class Core:
     queue: GuardQueue
     keys: ApiKeys
     vitals: HealthSource
+
+    def context(self, say: Texts) -> Context:
+        """What a chat network is connected with."""
+        return Context(desk=self.desk, inbox=self.inbox, bookmarks=self.bookmarks, clock=self.clock, say=say)

@@ -19,10 +19,11 @@ def declare(line: Line) -> None:
 
 def check_config(file: Path, say: Texts) -> None:
     """Raises `Broken` where it cannot be loaded."""
-    from bot.app import reporting
+    from bot.app import chats, reporting
     from bot.config import load, warnings
 
-    checked = load(file, say)
+    checked = load(file, say, chats.NETWORKS)
+    chats.wanted(checked, say)
     for warning in warnings(checked, say):
         print(f"{file}: {warning}")
     print(

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -31,7 +31,7 @@ def declare(line: Line) -> None:
         name: Annotated[str, typer.Argument(help=say["help.keys_name"], show_default=False)],
         community: Annotated[str, typer.Option("--community", help=say["help.keys_community"])] = OWN,
         platform: Annotated[
-            Literal["discord", "telegram", "api"] | None,
+            str | None,
             typer.Option("--platform", help=say["help.keys_platform"], show_default=False),
         ] = None,
         config: Annotated[Path | None, line.config] = None,
@@ -59,8 +59,11 @@ async def create(
     """The key alone goes to stdout, so that it can be piped to where it is kept."""
     from rich.console import Console
 
-    from bot.app import operations, tools
+    from bot.app import chats, operations, tools
 
+    known = (*(one.platform for one in chats.NETWORKS), API)
+    if platform is not None and platform not in known:
+        raise Broken(say("run.unknown_platform", name=platform, names=", ".join(known)))
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     async with operations.api_keys(config) as (keys, communities):
         key = ApiKey(

@@ -40,6 +40,7 @@ class Line:
 
     def settings(self, path: Path | None) -> "Config":
         """What a command was given with `config`, else what lies here, else the defaults."""
+        from bot.app.chats import NETWORKS
         from bot.config import load
 
-        return load(path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None), self.say)
+        return load(path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None), self.say, NETWORKS)

@@ -14,8 +14,6 @@ from bot.core.text.catalogue import Texts
 if TYPE_CHECKING:
     from bot.config import Config
 
-PLATFORMS = ("discord", "telegram")
-
 STOPPED = 15  # seconds from the signal to the end of the process
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,26 +28,24 @@ async def run(config: "Config", say: Texts) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
     from bot.app import chats, guards, operations, reporting
     from bot.app.application import application
+    from bot.config import token_variable
 
-    wanted = [name for name in PLATFORMS if getattr(config, name).token.get_secret_value()]
+    wanted = chats.wanted(config, say)
     http = config.http.listen or config.http.metrics_listen
     if not wanted and not http:
-        raise Broken(say["run.how_to_begin"].strip())
-    for name in wanted:
-        if name not in chats.CHATS:
-            raise Broken(say("run.not_yet", platform=name.title()))
-    if config.discord.shard_ids and not config.discord.shard_count:
-        raise Broken(say["run.shard_count"])
+        sections = [one.platform for one in chats.NETWORKS]
+        tokens, variables = (f"[{one}] token" for one in sections), map(token_variable, sections)
+        raise Broken(say("run.how_to_begin", tokens=", ".join(tokens), variables=", ".join(variables)).strip())
     async with (
         guards.guard(config, say) as guard,
         application(
             config,
             guard,
-            lambda core: [chats.CHATS[name](core, say) for name in wanted],
+            lambda core: [network.connect(core.context(say)) for network in wanted],
             serve=lambda core: [operations.http_api(core)] if http else (),
         ) as jikimi,
     ):
-        places = ", ".join([*map(str.title, wanted), *([f"HTTP ({http})"] if http else ())])
+        places = ", ".join([*(say[f"{one.platform}.title"] for one in wanted), *([f"HTTP ({http})"] if http else ())])
         if remark := reporting.no_pdf(say):
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)

@@ -1,6 +1,7 @@
 """What a user can set: a TOML file and the environment -> one frozen `Config`, and from it policies and schedules.
 
 sections   every section and key, with its meaning, unit and default
+networks   the sections that chat networks declare
 rules      a [[rules]] table, own or shipped (presets/) -> the core's rule
 conditions what stands below `when`, from the conditions that the core declares
 values     what one key may hold
@@ -9,33 +10,32 @@ problems   the sentences
 renamed    what keys were called in versions before
 """
 
-from bot.config.loading import load
+from bot.config.loading import load, token_variable
+from bot.config.networks import chosen
 from bot.config.problems import warnings
 from bot.config.rules import RuleSettings, preset
 from bot.config.sections import (
     BotSettings,
     CommunityDefaults,
     Config,
-    DiscordSettings,
     GuardSettings,
     HttpSettings,
     ReportSettings,
     StorageSettings,
-    TelegramSettings,
 )
 
 __all__ = [
     "BotSettings",
     "CommunityDefaults",
     "Config",
-    "DiscordSettings",
     "GuardSettings",
     "HttpSettings",
     "ReportSettings",
     "RuleSettings",
     "StorageSettings",
-    "TelegramSettings",
+    "chosen",
     "load",
     "preset",
+    "token_variable",
     "warnings",
 ]

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,26 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from bot.config import problems
+from bot.config.networks import with_sections
 from bot.config.sections import Config
 from bot.config.values import Table
 from bot.core.base.errors import Broken
+from bot.core.moderators.network import Network
 from bot.core.text.catalogue import Texts
 
 
-def load(path: Path | None, say: Texts, environment: Mapping[str, str] = os.environ) -> Config:
-    """None means all defaults. Raises `Broken`."""
+def load(
+    path: Path | None, say: Texts, networks: Sequence[type[Network]], environment: Mapping[str, str] = os.environ
+) -> Config:
+    """None means all defaults. `networks`: those that may be configured. Raises `Broken`."""
+    model = with_sections(tuple(networks))
     name = str(path) if path else "config"
     content = _read(path, say) if path else {}
-    _take_tokens(content, environment)
+    _take_tokens(content, model, environment)
     try:
-        config = Config.model_validate(content)
+        config = model.model_validate(content)
     except ValidationError as error:
-        key, why = problems.explained(error.errors(include_url=False)[0], say)
+        key, why = problems.explained(error.errors(include_url=False)[0], model, say)
         raise Broken(say("check.problem", path=name, key=key, why=why)) from None  # it quotes what was given
     if problem := problems.in_rules(config, say):
         raise Broken(say("check.problem", path=name, key="rules", why=problem))
@@ -44,10 +49,14 @@ def _read(path: Path, say: Texts) -> dict[str, Any]:
         raise Broken(say("check.not_toml", path=path, problem=error)) from None
 
 
-def _take_tokens(content: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """JIKIMI_SECTION_TOKEN goes before what the file says."""
-    for section, field in Config.model_fields.items():
-        token, table = environment.get(f"JIKIMI_{section.upper()}_TOKEN"), content.get(section, {})
+def token_variable(section: str) -> str:
+    """Of the environment: goes before what the file says."""
+    return f"JIKIMI_{section.upper()}_TOKEN"
+
+
+def _take_tokens(content: dict[str, Any], model: type[Config], environment: Mapping[str, str]) -> None:
+    for section, field in model.model_fields.items():
+        token, table = environment.get(token_variable(section)), content.get(section, {})
         if token and _has_token(field) and isinstance(table, dict):
             content[section] = {**table, "token": token}
 

@@ -28,20 +28,20 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def explained(problem: ErrorDetails, say: Texts) -> tuple[str, str]:
-    """The key, and what is wrong with what stands there."""
+def explained(problem: ErrorDetails, model: type[Config], say: Texts) -> tuple[str, str]:
+    """The key, and what is wrong with what stands there. `model`: what was to be read."""
     location = problem["loc"]
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return key, _why(problem, "***" if _is_confidential(location) else None, say)
+    return key, _why(problem, model, "***" if _is_confidential(model, location) else None, say)
 
 
-def _why(problem: ErrorDetails, hidden: str | None, say: Texts) -> str:
+def _why(problem: ErrorDetails, model: type[Config], hidden: str | None, say: Texts) -> str:
     kind, facts = problem["type"], problem.get("ctx", {})
     given = hidden or json.dumps(problem["input"], ensure_ascii=False, default=str)
     match kind:
         case "extra_forbidden":
             *table, name = problem["loc"]
-            close = difflib.get_close_matches(str(name), _keys(table), n=1)
+            close = difflib.get_close_matches(str(name), _keys(model, table), n=1)
             return say("check.unknown_key", hint=say("check.unknown_hint", name=close[0]) if close else "")
         case "literal_error":
             return say("check.choice", given=given, choices=facts["expected"].replace(" or ", ", "))
@@ -116,21 +116,21 @@ def warnings(config: Config, say: Texts) -> list[str]:
     return renamed + slow
 
 
-def _is_confidential(location: Sequence[str | int]) -> bool:
+def _is_confidential(model: type[Config], location: Sequence[str | int]) -> bool:
     """Whether what stands there may hold a password: a key that does, or a section with such a key."""
-    fields = list(_fields(location))
+    fields = list(_fields(model, location))
     return any(map(_hides, fields)) or (bool(fields) and any(map(_hides, _below(fields[-1]).values())))
 
 
-def _keys(location: Sequence[str | int]) -> list[str]:
+def _keys(model: type[Config], location: Sequence[str | int]) -> list[str]:
     """The known keys of the table at a location."""
-    fields = list(_fields(location))
-    return list(_below(fields[-1]) if fields else _named(Config))
+    fields = list(_fields(model, location))
+    return list(_below(fields[-1]) if fields else _named(model))
 
 
-def _fields(location: Sequence[str | int]) -> Iterator[FieldInfo]:
+def _fields(model: type[Config], location: Sequence[str | int]) -> Iterator[FieldInfo]:
     """From the whole configuration down to a location, as far as it is known."""
-    known = _named(Config)
+    known = _named(model)
     for part in location:
         if isinstance(part, int):
             continue

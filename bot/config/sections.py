@@ -119,44 +119,6 @@ class CommunityDefaults(Table):
     """Names of the preset's rules that are switched off."""
 
 
-class DiscordSettings(Table):
-    """[discord]"""
-
-    token: Token = SecretStr("")
-    """The bot's token; empty: Discord is off."""
-
-    api_url: Annotated[str, CONFIDENTIAL] = "https://discord.com/api/v10"
-    """Base URL of the REST API, for a proxy or a test server."""
-
-    gateway_url: Annotated[str, CONFIDENTIAL] = ""
-    """URL of the gateway; empty: the one that Discord names."""
-
-    shard_ids: list[int] = []
-    """The shards of this process; empty: all."""
-
-    shard_count: Annotated[int, Field(ge=0)] = 0
-    """The shards of all processes together, needed with `shard_ids`; 0: Discord decides."""
-
-    member_names: bool = False
-    """Whether members' names are judged, too; needs the SERVER MEMBERS INTENT."""
-
-
-class TelegramSettings(Table):
-    """[telegram]"""
-
-    token: Token = SecretStr("")
-    """The bot's token; empty: Telegram is off."""
-
-    api_url: Annotated[Address, CONFIDENTIAL] = "https://api.telegram.org"
-    """Base URL of the Bot API, for an own Bot API server."""
-
-    webhook_url: Annotated[str, CONFIDENTIAL] = ""
-    """The public https:// address to which Telegram brings updates; empty: they are polled for."""
-
-    webhook_listen: str = "127.0.0.1:8443"
-    """HOST:PORT at which what comes to `webhook_url` arrives."""
-
-
 class BotSettings(Table):
     """[bots]: what other bots say, LLM bots above all."""
 
@@ -218,13 +180,12 @@ class ReportSettings(Table):
 
 
 class Config(Table):
-    """Everything a user can set. `policy` is what the defaults make of a community that has set nothing."""
+    """Everything a user can set, beside the sections of chat networks (`networks`). `policy` is what the defaults make
+    of a community that has set nothing."""
 
     storage: StorageSettings = StorageSettings()
     guard: GuardSettings = GuardSettings()
     defaults: CommunityDefaults = CommunityDefaults()
-    discord: DiscordSettings = DiscordSettings()
-    telegram: TelegramSettings = TelegramSettings()
     bots: BotSettings = BotSettings()
     http: HttpSettings = HttpSettings()
     report: ReportSettings = ReportSettings()

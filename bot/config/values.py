@@ -65,6 +65,7 @@ Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, BeforeValidator(_address)]
 Listen = Annotated[str, BeforeValidator(_listen)]
+Count = Annotated[int, Field(ge=0)]
 ChannelId = Annotated[str, BeforeValidator(_channel)]
 Names = Annotated[list[str], Field(min_length=1)]
 

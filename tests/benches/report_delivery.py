@@ -22,13 +22,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import SecretStr
 from sqlalchemy import insert
 
+from adapters.chat.discord import Discord
+from adapters.chat.telegram import Telegram
 from adapters.system_clock import SystemClock
-from bot.app import chats, reporting
+from bot.app import reporting
 from bot.app.application import application
-from bot.config import Config, DiscordSettings, ReportSettings, StorageSettings, TelegramSettings
+from bot.config import Config, ReportSettings, StorageSettings
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.reporting.delivery.delivery import Delivery, State
@@ -105,15 +106,15 @@ async def bench(count: int, url: str) -> int:
         discord.global_limit, telegram.global_limit, telegram.group_limit = 50, 30, 20
         config = Config(
             storage=StorageSettings(url=url),
-            discord=DiscordSettings(
-                token=SecretStr(DISCORD_TOKEN), api_url=discord.api_url, gateway_url=discord.gateway_url
-            ),
-            telegram=TelegramSettings(token=SecretStr(TELEGRAM_TOKEN), api_url=telegram.url),
             report=ReportSettings(day="off", alert_at=0),
         )  # fmt: skip
+        networks = (
+            Discord(token=DISCORD_TOKEN, api_url=discord.api_url, gateway_url=discord.gateway_url),
+            Telegram(token=TELEGRAM_TOKEN, api_url=telegram.url),
+        )
         say, before, began = texts("ko"), _cpu(), time.monotonic()
         async with application(
-            config, ScriptedGuard(), lambda core: [connect(core, say) for connect in chats.CHATS.values()]
+            config, ScriptedGuard(), lambda core: [one.connect(core.context(say)) for one in networks]
         ) as jikimi:
             running = asyncio.create_task(jikimi.run())
             while _posted(discord, telegram) < count and not running.done():  # noqa: ASYNC110

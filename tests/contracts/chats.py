@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from adapters.chat.rehearsal import RehearsalChat
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import texts

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from adapters.chat.discord.connection import DiscordChat
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from bot.__main__ import main
 from bot.app import guards
 from bot.core.base.errors import Broken

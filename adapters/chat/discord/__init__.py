@@ -2,3 +2,61 @@
 
 discord.py lives in this package and nowhere else.
 """
+
+from dataclasses import dataclass, field
+
+from adapters.chat.discord.refs import DISCORD
+from bot.core.moderators.network import Context, Count, Network
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.text.catalogue import Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discord(Network, platform=DISCORD):
+    api_url: str = field(default="https://discord.com/api/v10", repr=False)
+    """Base URL of the REST API, for a proxy or a test server."""
+
+    gateway_url: str = field(default="", repr=False)
+    """URL of the gateway; empty: the one that Discord names."""
+
+    shard_ids: tuple[int, ...] = ()
+    """The shards of this process; empty: all."""
+
+    shard_count: Count = 0
+    """The shards of all processes together, needed with `shard_ids`; 0: Discord decides."""
+
+    member_names: bool = False
+    """Whether members' names are judged, too; needs the SERVER MEMBERS INTENT."""
+
+    def objection(self, say: Texts) -> str | None:
+        return say["discord.shard_count"] if self.shard_ids and not self.shard_count else None
+
+    def connect(self, context: Context) -> ChatPlatform:
+        from adapters.chat.discord.connection import DiscordChat
+
+        return DiscordChat(
+            self.token,
+            desk=context.desk,
+            bookmarks=context.bookmarks,
+            clock=context.clock,
+            say=context.say,
+            api_url=self.api_url,
+            gateway_url=self.gateway_url,
+            shard_ids=self.shard_ids,
+            shard_count=self.shard_count or None,
+            member_names=self.member_names,
+            inbox=context.inbox,
+        )
+
+    def steps(self, say: Texts) -> str:
+        from adapters.chat.discord.moderators.commands import needed
+
+        names = say["discord.steps_names" if self.member_names else "discord.steps_no_names"]
+        asked = needed(member_names=self.member_names)
+        rights = (f"  {say[f'permission.{one}']}: {say[f'permission_for.{one}']}" for one in asked)
+        return "\n".join((say("discord.steps", names=names).strip(), "", *rights))
+
+    async def link(self, say: Texts) -> str:
+        from adapters.chat.discord.moderators.invitation import invitation
+
+        return await invitation(self.token, say, api_url=self.api_url, member_names=self.member_names)

@@ -2,12 +2,46 @@
 
 import logging
 import os
+from dataclasses import dataclass, field
 
-from adapters.chat.telegram.connection import TelegramChat
-
-__all__ = ["TelegramChat"]
+from adapters.chat.telegram.refs import TELEGRAM
+from bot.core.moderators.network import Address, Context, Network
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.text.catalogue import Texts
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # python-telegram-bot: durations as timedelta, its future default
 
 # python-telegram-bot logs whole updates where it cannot read one.
 logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telegram(Network, platform=TELEGRAM):
+    api_url: Address = field(default="https://api.telegram.org", repr=False)
+    """Base URL of the Bot API, for an own Bot API server."""
+
+    webhook_url: str = field(default="", repr=False)
+    """The public https:// address to which Telegram brings updates; empty: they are polled for."""
+
+    webhook_listen: str = "127.0.0.1:8443"
+    """HOST:PORT at which what comes to `webhook_url` arrives."""
+
+    def connect(self, context: Context) -> ChatPlatform:
+        from adapters.chat.telegram.connection import TelegramChat
+
+        return TelegramChat(
+            token=self.token,
+            desk=context.desk,
+            inbox=context.inbox,
+            bookmarks=context.bookmarks,
+            clock=context.clock,
+            say=context.say,
+            api_url=self.api_url,
+            webhook_url=self.webhook_url,
+            webhook_listen=self.webhook_listen,
+        )
+
+    async def link(self, say: Texts) -> str:
+        from adapters.chat.telegram.moderators.commands import invitation
+
+        return await invitation(self.token, self.api_url, say)

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.app.application import application
 from bot.app.parts import Core

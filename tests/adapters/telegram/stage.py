@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.base.waiting import Wakeup

@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from bot.app.application import Jikimi, application
-from bot.cli.invite import telegram
-from bot.config import Config, StorageSettings, TelegramSettings
+from bot.app.chats import NETWORKS
+from bot.cli.invite import invite
+from bot.config import Config, StorageSettings, load
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Pairing
 from bot.core.communities.community import Community
@@ -320,11 +320,14 @@ def test_a_notice_is_taken_away_also_by_the_next_process(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
-def test_the_invite_link_asks_for_exactly_the_rights_that_are_used(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_invite_link_asks_for_exactly_the_rights_that_are_used(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     async def scenario() -> None:
         async with TelegramServer() as server:
-            config = Config(telegram=TelegramSettings(token=SecretStr(TOKEN), api_url=server.url))
-            await telegram(config, texts("ko"))
+            written = tmp_path / "config.toml"
+            written.write_text(f'[telegram]\ntoken = "{TOKEN}"\napi_url = "{server.url}"\n', "utf-8")
+            await invite("telegram", load(written, texts("ko"), NETWORKS), texts("ko"))
 
     asyncio.run(scenario())
     shown = capsys.readouterr().out

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientSession
 
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.chat.telegram.receiving import arrivals as arriving
 from adapters.chat.telegram.receiving.arrivals import ALLOWED_UPDATES
 from bot.core.base.errors import Broken

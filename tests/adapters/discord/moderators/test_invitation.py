@@ -5,12 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import discord
 import pytest
-from pydantic import SecretStr
 
+from adapters.chat.discord import Discord
 from adapters.chat.discord.moderators.commands import needed
 from adapters.chat.discord.moderators.invitation import invitation
-from bot.cli import invite
-from bot.config import Config
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.text.catalogue import texts
 from tests.servers.discord import TOKEN, DiscordWire
@@ -32,18 +30,17 @@ def test_the_link_asks_for_exactly_what_is_needed() -> None:
     asyncio.run(scenario())
 
 
-def test_names_ask_for_one_permission_more_and_the_steps_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_ask_for_one_permission_more_and_the_steps_say_so() -> None:
     async def scenario() -> None:
         async with DiscordWire() as wire:
             say = texts("ko")
             for names in (False, True):
-                chosen = {"token": SecretStr(TOKEN), "api_url": wire.api_url, "member_names": names}
-                await invite.discord(Config.model_validate({"discord": chosen}), say)
-                told = capsys.readouterr().out
+                network = Discord(token=TOKEN, api_url=wire.api_url, member_names=names)
+                told = network.steps(say)
                 assert ("SERVER MEMBERS INTENT 도 켭니다" in told) is names
                 assert (say["permission_for.manage_nicknames"] in told) is names
                 assert "MESSAGE CONTENT INTENT" in told and "1만 명" in told
-                (asked,) = parse_qs(urlsplit(told.split()[-1]).query)["permissions"]
+                (asked,) = parse_qs(urlsplit(await network.link(say)).query)["permissions"]
                 assert discord.Permissions(int(asked)).manage_nicknames is names
 
     asyncio.run(scenario())

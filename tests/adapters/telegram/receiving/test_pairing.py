@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.chat.telegram import TelegramChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.chat.telegram.refs import group_ref
 from bot.app.application import application
 from bot.app.parts import Core

@@ -1,0 +1,69 @@
+"""A chat network as its package declares it: its section of a configuration -> a connection, and how a bot gets there.
+
+Whatever must know the networks derives it from here: the section and its checks, what is connected, `jikimi invite`,
+what a key may be for. docs/adding/platform.md.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
+from bot.core.chat.ports import Bookmarks
+from bot.core.moderation.ports import Inbox
+from bot.core.moderators.ports import ChatPlatform, Desk
+from bot.core.text.catalogue import Texts
+
+#: What a field may hold, beside `str`, `int`, `bool`, `timedelta` and tuples of the first two.
+Address = Annotated[str, "http(s)://…"]
+Count = Annotated[int, "0 or more"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a connection works with. `say` speaks to whoever runs the bot."""
+
+    desk: Desk
+    inbox: Inbox
+    bookmarks: Bookmarks
+    clock: Clock
+    say: Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(ABC):
+    """`platform` names the network everywhere: in the database, as its section of a configuration, and before the
+    sentences that are its own (`title`: what people call it; `steps`: how its bot is made).
+
+    Its fields are the keys of that section; each has a default, and below it what it means. What may hold a password
+    has no repr, and is shown nowhere. Vendor libraries are imported when they are needed: in the methods."""
+
+    platform: ClassVar[Platform]
+
+    token: str = field(default="", repr=False)
+    """The bot's token; empty: the network is off. JIKIMI_<SECTION>_TOKEN goes before it."""
+
+    def __init_subclass__(cls, *, platform: Platform) -> None:
+        cls.platform = platform
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.token)
+
+    def objection(self, say: Texts) -> str | None:
+        """Why what is configured cannot work together; None: it can."""
+        return None
+
+    @abstractmethod
+    def connect(self, context: Context) -> ChatPlatform:
+        """Nothing is asked of the network yet. Raises `Broken` where what is configured cannot work."""
+
+    def steps(self, say: Texts) -> str:
+        """How a bot is made there and brought into a community, for people to follow."""
+        return say[f"{self.platform}.steps"]
+
+    @abstractmethod
+    async def link(self, say: Texts) -> str:
+        """What brings the bot into a community, with the rights that it needs; asks the network whose token it is.
+        Raises `Broken` and `Unavailable`."""

@@ -1,0 +1,87 @@
+"""A chat network is declared once, by its package; what must know the networks derives it from there."""
+
+import asyncio
+from dataclasses import fields
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+import adapters.chat
+from adapters.chat.discord import Discord
+from bot.app.chats import NETWORKS, PLATFORMS, wanted
+from bot.cli import invite, keys
+from bot.config import Config, load
+from bot.core.base.errors import Broken
+from bot.core.moderators.network import Network
+from bot.core.operations.keys import API
+from bot.core.text.catalogue import LANGUAGES, texts
+from tests.contracts.chats import PLACES
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_package_is_a_network_of_its_name() -> None:
+    assert {one.platform for one in NETWORKS} == {one.name for one in iter_modules(adapters.chat.__path__) if one.ispkg}
+
+
+def test_no_two_things_bear_one_name() -> None:
+    names = [*PLATFORMS, API, *Config.model_fields]
+    assert len(set(names)) == len(names)
+
+
+def test_every_network_is_under_contract() -> None:
+    assert set(PLACES) == set(PLATFORMS)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_people_can_read_what_it_is_called_and_how_its_bot_is_made(network: type[Network]) -> None:
+    for language in LANGUAGES:
+        say = texts(language)
+        assert say[f"{network.platform}.title"] and network().steps(say).strip()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_may_hold_a_password_is_not_shown(network: type[Network]) -> None:
+    shown = {one.name for one in fields(network) if one.repr}
+    assert not {name for name in shown if "token" in name or "url" in name or "password" in name}
+
+
+def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:
+    say = texts("en")
+    assert wanted(Config(), say) == wanted(load(None, say, NETWORKS, {}), say) == []
+    tokens = {f"JIKIMI_{one.platform.upper()}_TOKEN": "sesame" for one in NETWORKS}
+    assert [type(one) for one in wanted(load(None, say, NETWORKS, tokens), say)] == list(NETWORKS)
+    (path := tmp_path / "mine.toml").write_text("[discord]\ntoken = 'a'\nshard_ids = [0, 2]\nshard_count = 3", "utf-8")
+    assert wanted(load(path, say, NETWORKS, {}), say) == [Discord(token="a", shard_ids=(0, 2), shard_count=3)]
+    path.write_text("[discord]\ntoken = 'a'\nshard_ids = [0, 2]", "utf-8")
+    with pytest.raises(Broken, match="shard_count"):
+        wanted(load(path, say, NETWORKS, {}), say)
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "hint"),
+    [
+        ("[discrod]", "discrod", "discord"),
+        ("[discord]\ntokne = 'a'", "discord.tokne", "token"),
+        ("[discord]\ntoken = 1", "discord.token", "string"),
+        ("[discord]\nshard_count = -1", "discord.shard_count", "0"),
+        ("[discord]\nshard_ids = ['0']", "discord.shard_ids[1]", "whole number"),
+        ("[discord]\nmember_names = 1", "discord.member_names", "true"),
+        ("[telegram]\napi_url = 'api.telegram.org'", "telegram.api_url", "http"),
+    ],
+)
+def test_what_is_wrong_in_its_section_is_named(tmp_path: Path, content: str, key: str, hint: str) -> None:
+    (path := tmp_path / "mine.toml").write_text(content, "utf-8")
+    with pytest.raises(Broken) as refused:
+        load(path, texts("en"), NETWORKS, {})
+    assert key in str(refused.value) and hint in str(refused.value)
+
+
+def test_commands_name_the_networks_that_there_are() -> None:
+    say, config = texts("en"), Config()
+    known = ", ".join(one.platform for one in NETWORKS)
+    with pytest.raises(Broken, match=known):
+        asyncio.run(invite.invite("icq", config, say))
+    with pytest.raises(Broken, match=f"{known}, {API}"):
+        asyncio.run(keys.create("key", "cafe", "icq", config, say, as_json=False))
