@@ -15,7 +15,7 @@ from typing import IO, Any
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Author, Kind, Message, MessageRef, Pairing, Platform
+from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Pairing, Platform
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Done, Gone, Outcome
@@ -81,6 +81,8 @@ class RehearsalChat:
 
     async def meet(self, message: Message) -> Author:
         return message.author
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...  # what is shown here stays
 
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""

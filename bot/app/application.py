@@ -14,11 +14,11 @@ from bot.app.runner import Lost, Service, moderate
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Incidents
+from bot.core.incidents.ports import Changed, Incidents
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.intake import Kept
@@ -90,9 +90,15 @@ async def application(
         health = operations.health(guard, queue, stores)
         judging = await moderation.judging(queue, policies, stores, clock, opened)
         editor = reporting.editor(config, stores, policies, clock, opened)
-        core = _core(config, stores, clock, planned, judging, editor, health)
+        connected = dict[Platform, ChatPlatform]()
+
+        def changed(community: CommunityRef, incident_id: int) -> None:
+            if board := connected.get(community.platform):
+                board.incident_changed(community, incident_id)
+
+        core = _core(config, stores, clock, planned, judging, editor, health, changed)
         platforms = connect(core)
-        connected = {platform.platform: platform for platform in platforms}
+        connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
         news = operations.news(config, stores, alarm, clock)
         sending = reporting.sending(config, stores, policies, editor, connected, clock, to_deliver)
@@ -108,7 +114,9 @@ async def application(
             incidents=stores.incidents,
             queue=queue,
             screener=moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told),
-            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, told=health.done),
+            enforcer=moderation.enforcer(
+                stores, policies, connected, clock, planned, told=health.done, changed=changed
+            ),
             services=(queue.run, policies.run, alarm.run, news.run, *reports, *serve(core)),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
@@ -125,8 +133,11 @@ def _core(
     judging: moderation.Judging,
     editor: ReportBuilder,
     health: HealthMonitor,
+    changed: Changed,
 ) -> Core:
-    reviewer = Reviewer(incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned)
+    reviewer = Reviewer(
+        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=changed
+    )
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,

@@ -15,6 +15,7 @@ from bot.core.chat.message import Author, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.incidents.ports import Changed
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.recent import RecentActivity
@@ -98,6 +99,7 @@ def enforcer(
     planned: Wakeup,
     *,
     told: Callable[[PlannedAction, Outcome], None],
+    changed: Changed,
 ) -> Enforcer:
     return Enforcer(
         outbox=stores.outbox,
@@ -105,5 +107,6 @@ def enforcer(
         clock=clock,
         planned=planned,
         on_outcome=told,
+        on_change=changed,
         room_of=lambda about: policies.community(about.community).moderators_channel,
     )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
-from bot.core.chat.message import Author, Message, MessageRef
+from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Done, Outcome
@@ -23,6 +23,7 @@ class ScriptedPlatform:
         self.authors: dict[str, Author | Exception] = {}  # as they are met, by id
         self.met: list[MessageRef] = []
         self.announced: list[tuple[str, str]] = []
+        self.changed: list[int] = []  # incidents
         self.published: list[tuple[str, Post, str]] = []  # channel, what, mark
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
@@ -43,6 +44,9 @@ class ScriptedPlatform:
         if isinstance(author, Exception):
             raise author
         return author
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
+        self.changed.append(incident_id)
 
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))

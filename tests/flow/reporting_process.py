@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from bot.app import reporting
 from bot.app.application import application
 from bot.config import Config, StorageSettings
-from bot.core.chat.message import Author, Message
+from bot.core.chat.message import Author, CommunityRef, Message
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.reporting.ports import ReportRenderer
@@ -42,6 +42,8 @@ class JournallingChat:
 
     async def meet(self, message: Message) -> Author:
         return message.author
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 

@@ -33,8 +33,13 @@ class SlowPlatform(ScriptedPlatform):
 class Scene:
     def __init__(self) -> None:
         self.store, self.platform, planned = MemoryStore(), SlowPlatform(), Wakeup()
+        self.on_record: list[list[Outcome | None]] = []  # when something had changed
         self.reviewer = Reviewer(
-            incidents=self.store.incidents, reviews=self.store.reviews, clock=self.store.clock, planned=planned
+            incidents=self.store.incidents,
+            reviews=self.store.reviews,
+            clock=self.store.clock,
+            planned=planned,
+            on_change=self.changed,
         )
         self.enforcer = Enforcer(
             outbox=self.store.outbox,
@@ -42,7 +47,11 @@ class Scene:
             clock=self.store.clock,
             planned=planned,
             poll=0.005,
+            on_change=self.changed,
         )
+
+    def changed(self, community: CommunityRef, incident_id: int) -> None:
+        self.on_record.append([action.outcome for action in self.store.actions.values()])
 
     @property
     def performed(self) -> list[Action]:
@@ -132,5 +141,28 @@ def test_afterwards_it_comes_back() -> None:
             await scene.call_wrong()
             await scene.until(2)
         assert scene.performed == [Delete(), Restore()]
+
+    asyncio.run(scenario())
+
+
+def test_the_board_hears_of_a_change_once_it_is_on_record_and_of_no_other() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.platform.finish.set()
+        await scene.decide(Delete())
+        async with scene.enforced():
+            await scene.until(1)
+            await asyncio.sleep(0.03)
+            assert scene.on_record == [[Done()]]
+            await scene.call_wrong()
+            assert scene.on_record[1:] == [[Done(), None]]
+            await scene.until(2)
+            await asyncio.sleep(0.03)
+            assert scene.on_record[2:] == [[Done(), Done()]]
+            here = CommunityRef(REHEARSAL, "cafe")
+            too_late = await scene.reviewer.call(here, 1, Call.BAN, moderator_id="2", moderator_name="별")
+            assert too_late and too_late.earlier and len(scene.on_record) == 3
+            assert await scene.reviewer.appeal(here, 1, "억울해요") and len(scene.on_record) == 4
+            assert not await scene.reviewer.appeal(here, 1, "다시") and len(scene.on_record) == 4
 
     asyncio.run(scenario())

@@ -48,7 +48,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from bot.core.chat.message import Author, Message
+from bot.core.chat.message import Author, CommunityRef, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
@@ -128,7 +128,7 @@ class DiscordChat:
         private = PrivateMessages(client=self.client, clock=clock)
         self._complaints = complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
         self._members = Members(clock=clock)
-        cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
+        self._cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
         appeals = Appeals(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
@@ -136,7 +136,7 @@ class DiscordChat:
         self._restoring = Restoring(client=self.client, clock=clock)
         self._hands = Executor(
             client=self.client,
-            cards=cards,
+            cards=self._cards,
             complaints=complaints,
             private=private,
             warnings=warnings,
@@ -186,6 +186,9 @@ class DiscordChat:
         if self.client.is_closed():
             raise Broken(self._say("discord.closed", code="-"))
         return await self._hands.perform(planned)
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
+        self._cards.changed(community, incident_id)
 
     async def meet(self, message: Message) -> Author:
         await self._connection()

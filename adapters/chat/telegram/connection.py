@@ -34,7 +34,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from bot.core.chat.message import Author, Kind, Message
+from bot.core.chat.message import Author, CommunityRef, Kind, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
@@ -255,9 +255,10 @@ class TelegramChat:
         async def in_group(id_: int) -> Outcome:
             return await self._hands.perform(replace(planned, message=replace(planned.message, community_id=str(id_))))
 
-        outcome = await self._moves.follow(int(planned.message.community_id), in_group)
-        self._cards.touch(planned.incident_id)
-        return outcome
+        return await self._moves.follow(int(planned.message.community_id), in_group)
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
+        self._cards.changed(incident_id)
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

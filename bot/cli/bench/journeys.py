@@ -14,7 +14,7 @@ from bot.app import tools
 from bot.app.application import application
 from bot.cli.bench.shipped import shipped_messages
 from bot.config import Config, StorageSettings
-from bot.core.chat.message import MOST_READ, Author, Message, MessageRef, Platform
+from bot.core.chat.message import MOST_READ, Author, CommunityRef, Message, MessageRef, Platform
 from bot.core.chat.post import Post
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
@@ -98,6 +98,8 @@ class Firehose:
 
     async def meet(self, message: Message) -> Author:
         return message.author
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 

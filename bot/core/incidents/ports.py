@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,17 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
+
+#: Hears of an incident, once something new is on record about it.
+Changed = Callable[[CommunityRef, int], None]
+
+
+class CardBoard(Protocol):
+    """Where moderators see incidents."""
+
+    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
+        """Something new is on record about an incident: its card, if any, is to be drawn anew. Returns at once."""
+        ...
 
 
 class Incidents(Protocol):

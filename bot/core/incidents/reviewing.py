@@ -6,7 +6,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import Incidents, Reviews
+from bot.core.incidents.ports import Changed, Incidents, Reviews
 from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.core.rules.actions import Flag
 
@@ -27,6 +27,7 @@ class Reviewer:
     reviews: Reviews
     clock: Clock
     planned: Wakeup
+    on_change: Changed | None = None
 
     async def call(
         self,
@@ -47,7 +48,7 @@ class Reviewer:
         )
         if earlier := await self.reviews.record(community, review, due=now):
             return Reviewed(incident=incident, earlier=earlier)
-        self.planned.wake()
+        self._recorded(community, incident_id)
         return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
@@ -56,5 +57,10 @@ class Reviewer:
         appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
         is_first = await self.reviews.appeal(community, appeal, (Flag(),), due=now)
         if is_first:
-            self.planned.wake()
+            self._recorded(community, incident_id)
         return is_first
+
+    def _recorded(self, community: CommunityRef, incident_id: int) -> None:
+        self.planned.wake()
+        if self.on_change:
+            self.on_change(community, incident_id)

@@ -13,6 +13,7 @@ from bot.core.base.errors import BotError, Unavailable, raised
 from bot.core.base.waiting import Backoff, Wakeup, patiently
 from bot.core.chat.message import Message, Platform
 from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.ports import Changed
 from bot.core.moderation.ports import ActionExecutor, Outbox
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Warn
@@ -45,6 +46,7 @@ class Enforcer:
     poll: float = 1.0  # seconds
     backoff: Backoff = AGAIN
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
+    on_change: Changed | None = None
     room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
     _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
     _ending: bool = False
@@ -135,10 +137,16 @@ class Enforcer:
             reason=reason,
         )
         await patiently(partial(self.outbox.postpone, planned, until, defect=defect), self.clock)
+        self._recorded(planned)  # it may have been called off
         return None
+
+    def _recorded(self, planned: PlannedAction) -> None:
+        if self.on_change:
+            self.on_change(planned.message.community, planned.incident_id)
 
     async def _close(self, planned: PlannedAction, outcome: Outcome) -> None:
         await patiently(partial(self.outbox.record, [(planned, outcome)]), self.clock)
+        self._recorded(planned)
         if self.on_outcome:
             self.on_outcome(planned, outcome)
         if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):

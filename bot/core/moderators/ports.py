@@ -13,6 +13,7 @@ from bot.core.chat.ports import MessageSource
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
+from bot.core.incidents.ports import CardBoard
 from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.reporting.delivery.schedule import Schedule
@@ -96,5 +97,5 @@ class Desk(Protocol):
         ...
 
 
-class ChatPlatform(MessageSource, ActionExecutor, Poster, Protocol):
+class ChatPlatform(MessageSource, ActionExecutor, CardBoard, Poster, Protocol):
     """One chat network in all its roles."""

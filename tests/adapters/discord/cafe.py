@@ -16,6 +16,7 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.incidents.ports import Changed
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
@@ -42,6 +43,7 @@ class ScriptedDesk:
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
         self.in_force = Policy(rules=())
+        self.on_change: Changed = lambda community, incident_id: None
 
     def community(self, ref: CommunityRef) -> Community:
         return self.settings.get(ref.id) or Community.blank(ref)
@@ -103,6 +105,7 @@ class ScriptedDesk:
                 at=incident.decided_at,
             )
             self.incidents[incident_id] = replace(incident, review=review)
+            self.on_change(community, incident_id)
         return await self.look_up(community, incident_id)
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
@@ -111,6 +114,7 @@ class ScriptedDesk:
             return False
         appeal = Appeal(incident_id=incident_id, words=words, at=incident.decided_at)
         self.incidents[incident_id] = replace(incident, appeal=appeal)
+        self.on_change(community, incident_id)
         return True
 
     async def judge(self, message: Message) -> Decision:
@@ -170,6 +174,7 @@ class Cafe:
                 **more,
             },
         )
+        self.desk.on_change = chat.incident_changed
         chat.client._connection.guild_ready_timeout = 0.05  # how long discord.py waits for one more server at start
         return chat
 

@@ -130,7 +130,7 @@ def test_from_message_to_delete_and_card(tmp_path: Path) -> None:
             await until(lambda: at.in_general() == ["좋은 말"] and at.cards())
             (incident,) = await at.incidents()
             assert [action for action, _ in incident.outcomes] == [Delete(), Flag()]
-            await until(lambda: at.cards()[0].edited_timestamp)  # the card is written anew with what was done
+            await until(lambda: "삭제 완료" in str(at.cards()[0].embeds))
             (card,) = at.cards()
             (embed,) = card.embeds
             fields = {field["name"]: field["value"] for field in embed["fields"]}
@@ -241,6 +241,8 @@ def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
                 (reviewed,) = await at.incidents()
                 assert reviewed.review and reviewed.review.call is Call.WRONG
                 await until(lambda: "틀림, 되돌림 · 달" in str(at.cards()[0].embeds))
+                undone = f"{texts('ko')['action.restore']} {texts('ko')['outcome.done']}"
+                await until(lambda: undone in str(at.cards()[0].embeds))  # and it follows what comes of the press
 
     asyncio.run(scenario())
 

@@ -102,10 +102,14 @@ class Stage:
 
         async def do(planned: PlannedAction) -> Outcome:
             outcome = await self.chat.perform(planned)
-            await self.store.outbox.record([(planned, outcome)])
+            await self.record(planned, outcome)
             return outcome
 
         return await asyncio.gather(*(do(planned) for planned in claimed))
+
+    async def record(self, planned: PlannedAction, outcome: Outcome) -> None:
+        await self.store.outbox.record([(planned, outcome)])
+        self.chat.incident_changed(planned.message.community, planned.incident_id)
 
     async def with_moderators(self, **settings: Any) -> Chat:
         """A moderators' chat for GROUP, whose owner (user 1) and admin (user 2) are in it."""
@@ -140,7 +144,13 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         server.group(GROUP)
         store, config = MemoryStore(), Config()
         policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
-        reviewer = Reviewer(incidents=store.incidents, reviews=store.reviews, clock=clock, planned=Wakeup())
+        reviewer = Reviewer(
+            incidents=store.incidents,
+            reviews=store.reviews,
+            clock=clock,
+            planned=Wakeup(),
+            on_change=lambda community, number: here.chat.incident_changed(community, number),
+        )
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
         editor = ReportBuilder(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
         desk = CoreDesk(

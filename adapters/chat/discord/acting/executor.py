@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 from urllib.parse import quote
 
 import discord
@@ -14,6 +14,7 @@ from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import InvalidAnswers, missing, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
+from adapters.chat.discord.moderators.cards import CardBoard
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.reading import NAME, NICK, PARENT, TITLE
@@ -48,22 +49,12 @@ LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: U
 ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
 
 
-class Cards(Protocol):
-    """Shows moderators an incident."""
-
-    async def show(self, planned: PlannedAction, say: Texts) -> Outcome: ...
-
-    def touch(self, incident_id: int) -> None:
-        """Something came of this incident: its card, if any, is to be written anew."""
-        ...
-
-
 @dataclass(slots=True, kw_only=True)
 class Executor:
     """Everything that the bot does to messages and members."""
 
     client: discord.Client
-    cards: Cards
+    cards: CardBoard
     complaints: Complaints
     private: PrivateMessages
     warnings: Warnings
@@ -84,10 +75,7 @@ class Executor:
         if lacking := obstacle(planned, self.client.get_guild(int(community_id)), self.complaints, say):
             await self.complaints.tell(community_id, lacking.problem, say, lacking.place)
             return Refused(lacking.problem)
-        outcome = await self._act(planned, say)
-        if not isinstance(planned.action, Flag | Escalate | Warn):
-            self.cards.touch(planned.incident_id)
-        return outcome
+        return await self._act(planned, say)
 
     async def _show(self, planned: PlannedAction, say: Texts) -> Outcome:
         community_id = planned.message.community_id

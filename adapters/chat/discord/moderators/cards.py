@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import discord
@@ -45,7 +46,7 @@ RECALLED = 100  # messages of the moderators' channel that are looked through af
 REMEMBERED = 2_000  # cards
 URGENT = 2  # places that urgent cards have to themselves, in a channel and altogether
 POSTED_WITHIN = 0.25  # seconds that an incident waits for the card it goes onto; then it comes back later
-SETTLES = 1.0  # seconds until what was done is on record and a card is worth writing anew
+LATELY = timedelta(minutes=10)  # before a card is recalled: what has been posted since may say less than is on record
 
 _COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
 _STYLES = {
@@ -62,10 +63,10 @@ class _Posted:
     community: CommunityRef
     channel_id: int
     incidents: list[int]
-    say: Texts
     at: float
     members: dict[str, None]  # whose incidents they are, in order
     message_id: "asyncio.Future[int]"
+    as_shown: tuple[Any, ...] = ()
     rewriting: "asyncio.Task[bool] | None" = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
@@ -85,7 +86,7 @@ class CardBoard:
     _lately: Bounded[int, deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # of a channel
     _folding: Room = field(init=False)
     _recalled: Bounded[str, "asyncio.Task[None]"] = field(default_factory=lambda: Bounded(REMEMBERED))  # by channel
-    _tasks: set["asyncio.Task[bool]"] = field(default_factory=set)
+    _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._folding = Room(clock=self.clock, at_once=FOLDING_AT_ONCE, each=FOLDING_AT_ONCE)
@@ -99,7 +100,7 @@ class CardBoard:
         urgent = isinstance(planned.action, Escalate)
         spare = URGENT if urgent else 0
         with self.notices.taken(int(channel), spare=spare) if channel not in self._recalled else nullcontext():
-            await self._recall(channel, message.community, say)
+            await self._recall(channel, message.community)
         if not urgent and (card := self._posted.get(planned.incident_id)):
             # Its author has appealed; or something was given up; or the card could not be written anew the last time;
             # or an earlier process has shown it, and died before it could say so.
@@ -110,12 +111,12 @@ class CardBoard:
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
             now, members = self.clock.monotonic(), {message.author.id: None}
-            card = _Posted(message.community, int(channel), [planned.incident_id], say, now, members, _future())
+            card = _Posted(message.community, int(channel), [planned.incident_id], now, members, _future())
             with self.notices.taken(int(channel), spare=spare):
                 if not urgent:
                     self._bursts[burst] = card
                 self._count(card)
-                return await self._post(card, planned)
+                return await self._post(card, planned, say)
         return await self._fold(planned.incident_id, message.author.id, card)
 
     def _is_crowded(self, channel_id: int) -> bool:
@@ -147,20 +148,21 @@ class CardBoard:
         by = found[0].decision.message.author.name
         card_id = card.message_id.result()
         room = self.client.get_partial_messageable(card.channel_id)
-        told = card.say("discord.appealed", id=incident_id, by=plain(by), words=plain(appeal.words))
+        say = texts(found[0].decision.language)
+        told = say("discord.appealed", id=incident_id, by=plain(by), words=plain(appeal.words))
 
         async def answered() -> str:
             reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
             await room.send(told[:2000], reference=reference, nonce=f"{incident_id}-appeal")
             return card.receipt
 
-        return await outcome_of(answered(), card.say, needs="send_messages")
+        return await outcome_of(answered(), say, needs="send_messages")
 
-    async def _recall(self, channel: str, community: CommunityRef, say: Texts) -> None:
+    async def _recall(self, channel: str, community: CommunityRef) -> None:
         """Find our own cards again, once a channel after a start."""
         recalling = self._recalled.get(channel)
         if recalling is None:
-            recalling = asyncio.create_task(self._find_cards(channel, community, say))
+            recalling = asyncio.create_task(self._find_cards(channel, community))
             self._recalled[channel] = recalling
         try:
             await asyncio.shield(recalling)
@@ -168,7 +170,7 @@ class CardBoard:
             self._recalled.pop(channel, None)
             raise
 
-    async def _find_cards(self, channel: str, community: CommunityRef, say: Texts) -> None:
+    async def _find_cards(self, channel: str, community: CommunityRef) -> None:
         room = self.client.get_partial_messageable(int(channel))
         try:
             recent = [message async for message in room.history(limit=RECALLED)]
@@ -177,21 +179,49 @@ class CardBoard:
         except OUT_OF_REACH as error:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
-            if self.client.user and message.author.id == self.client.user.id and (ids := _named(message)):
-                card = _Posted(community, int(channel), ids, say, float("-inf"), _members(message), _future())
-                card.message_id.set_result(message.id)
-                for incident_id in ids:
-                    self._posted.setdefault(incident_id, card)
+            if self.client.user and message.author.id == self.client.user.id and _named(message):
+                card = self._recognise(message, community)
+                if (message.edited_at or message.created_at) > self.clock.now() - LATELY:
+                    self._write_anew(card)  # its process may have died between recording and showing
 
-    def touch(self, incident_id: int) -> None:
+    def _recognise(self, message: discord.Message, community: CommunityRef) -> _Posted:
+        """A card that may be an earlier process's."""
+        ids = _named(message)
+        if known := self._posted.get(ids[0]):
+            return known
+        card = _Posted(community, message.channel.id, ids, float("-inf"), _members(message), _future())
+        card.message_id.set_result(message.id)
+        rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+        card.as_shown = _look(message.embeds[0], (button for row in rows for button in row.children))
+        for incident_id in ids:
+            self._posted.setdefault(incident_id, card)
+        return card
+
+    def changed(self, community: CommunityRef, incident_id: int) -> None:
+        """Something new is on record: the card is written anew. An earlier process may have posted it."""
         if card := self._posted.get(incident_id):
             self._write_anew(card)
+        elif (channel := self.desk.community(community).moderators_channel) and channel not in self._recalled:
+            self._beside(asyncio.create_task(self._write_recalled(channel, community, incident_id)))
+
+    async def _write_recalled(self, channel: str, community: CommunityRef, incident_id: int) -> None:
+        try:
+            with self.notices.taken(int(channel)):
+                await self._recall(channel, community)
+        except Unavailable:
+            return  # with its next change
+        if card := self._posted.get(incident_id):
+            self._write_anew(card)
+
+    def _beside(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _takes_more(self, card: _Posted) -> bool:
         young = self.clock.monotonic() - card.at < BURST
         return young and len(card.incidents) < MOST_FOLDED and not card.message_id.cancelled()
 
-    async def _post(self, card: _Posted, planned: PlannedAction) -> Outcome:
+    async def _post(self, card: _Posted, planned: PlannedAction, say: Texts) -> Outcome:
         try:
             found = await self.desk.look_up(planned.message.community, planned.incident_id)
             if found is None:
@@ -199,7 +229,7 @@ class CardBoard:
                 return Gone()
             incident, history = found
             pings = self._pings(incident) if isinstance(planned.action, Escalate) else ""
-            embed, view = self._shown(incident, history, card.say, card.incidents, card.members)
+            embed, view = self._shown(incident, history, card.incidents, card.members)
             sending = self.client.get_partial_messageable(card.channel_id).send(
                 pings or None,
                 embed=embed,
@@ -212,13 +242,13 @@ class CardBoard:
                 card.message_id.set_result((await sending).id)
                 return card.receipt
 
-            outcome = await outcome_of(posted(), card.say, needs="send_messages")
+            outcome = await outcome_of(posted(), say, needs="send_messages")
         finally:
             if not card.message_id.done():
                 card.message_id.cancel()
         if isinstance(outcome, Done):
+            card.as_shown = _look(embed, view.children)
             self._posted[planned.incident_id] = card
-            self._write_anew(card)
         return outcome
 
     def _pings(self, incident: Incident) -> str:
@@ -230,23 +260,26 @@ class CardBoard:
         return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
 
     def _write_anew(self, card: _Posted) -> "asyncio.Task[bool]":
-        """Soon, and once for all that happens until then."""
+        """At once, or when the version before has gone out: then once for all that happened until then."""
         if card.rewriting is None:
             card.rewriting = asyncio.create_task(self._rewrite(card))
-            self._tasks.add(card.rewriting)
-            card.rewriting.add_done_callback(self._tasks.discard)
+            self._beside(card.rewriting)
         return card.rewriting
 
     async def _rewrite(self, card: _Posted) -> bool:
         """Whether the card now says how things stand."""
-        await self.clock.sleep(SETTLES)
-        card.rewriting = None  # what happens from here on needs another one
         try:
             async with card.writing:
-                if found := await self.desk.look_up(card.community, card.incidents[0]):
-                    embed, view = self._shown(*found, card.say, card.incidents, card.members)
-                    channel = self.client.get_partial_messageable(card.channel_id)
-                    await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
+                card.rewriting = None  # what happens from here on needs another one
+                found = await self.desk.look_up(card.community, card.incidents[0])
+                if found is None:
+                    return True
+                embed, view = self._shown(*found, card.incidents, card.members)
+                if card.as_shown == (shown := _look(embed, view.children)):
+                    return True
+                channel = self.client.get_partial_messageable(card.channel_id)
+                await channel.get_partial_message(card.message_id.result()).edit(embed=embed, view=view)
+                card.as_shown = shown
         except discord.NotFound:
             return True  # somebody took the card away: nobody wants to see it
         except (BotError, *OUT_OF_REACH) as error:
@@ -255,9 +288,9 @@ class CardBoard:
         return True
 
     def _shown(
-        self, incident: Incident, history: History, say: Texts, ids: list[int], members: Iterable[str]
+        self, incident: Incident, history: History, ids: list[int], members: Iterable[str]
     ) -> tuple[discord.Embed, discord.ui.View]:
-        message = incident.decision.message
+        message, say = incident.decision.message, texts(incident.decision.language)
         timezone = self.desk.policy(message).timezone
         card = card_of(incident, history, say, timezone, more=ids[1:])
         return _embed(card, message, say, ids, list(members)), _view(card, say)
@@ -293,6 +326,8 @@ class CardBoard:
     async def _call(self, interaction: Interaction, button: Button, call: Call, ids: list[int], say: Texts) -> None:
         """For every incident on the card, those left out that this call may not be made on."""
         here, user = guild_ref(interaction.guild_id), interaction.user
+        if interaction.message and _named(interaction.message):
+            self._recognise(interaction.message, here)  # from here on this card follows its incidents
         called: list[tuple[Incident, History]] = []
         refused: dict[str, None] = {}
         for incident_id in ids:
@@ -311,18 +346,11 @@ class CardBoard:
             )
             called += [done] if done else []
         if called:
-            await self._show_call(interaction, call, called[0], ids, say)
+            await self._tell_who_was_first(interaction, call, called[0][0], say)
         for no in refused:
             await answer(interaction, no)
 
-    async def _show_call(
-        self, interaction: Interaction, call: Call, first: tuple[Incident, History], ids: list[int], say: Texts
-    ) -> None:
-        incident, history = first
-        members = _members(interaction.message)
-        embed, view = self._shown(incident, history, texts(incident.decision.language), ids, members)
-        await interaction.edit_original_response(embed=embed, view=view)
-        self.touch(ids[0])
+    async def _tell_who_was_first(self, interaction: Interaction, call: Call, incident: Incident, say: Texts) -> None:
         review = incident.review
         if review and (review.moderator_id != str(interaction.user.id) or review.call is not call):
             line = review_line(review, say, self.desk.policy(incident.decision.message).timezone)
@@ -411,6 +439,12 @@ def _members(message: discord.Message | None) -> dict[str, None]:
 def _named(message: discord.Message) -> list[int]:
     footer = message.embeds[0].footer.text if message.embeds else None
     return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+
+
+def _look(embed: discord.Embed, buttons: Iterable[Any]) -> tuple[Any, ...]:
+    """To know a card that would look the same."""
+    fields = [(field.name, field.value) for field in embed.fields]
+    return embed.title, embed.description, embed.colour, fields, embed.footer.text, [b.custom_id for b in buttons]
 
 
 def _future() -> "asyncio.Future[int]":

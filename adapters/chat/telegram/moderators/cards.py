@@ -36,13 +36,12 @@ from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import DeletePost, Done, Escalate, Outcome, Refused
+from bot.core.rules.actions import Done, Escalate, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import card_of, history_line, revealed, review_line
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
-LAST_LOOK = 32.0  # seconds before the last look at an incident of which something is still to come
 NEW_CARDS = 6  # of a chat's 20 messages a minute that are not spent on writing cards anew
 MOST_FOLDED = 200  # incidents on one card: all of them are named on it
 NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
@@ -71,7 +70,6 @@ class _Shown:
     named: int = 0  # how many of `more` the card names in the chat
     as_shown: tuple[str, InlineKeyboardMarkup] | None = None
     rewriting: bool = False
-    awaited: bool = False  # something is still to come of its incident
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
@@ -126,7 +124,6 @@ class CardBoard:
         try:
             if is_urgent and shown.message_id is not None:  # who is called need not wait until the card names it, too
                 await self._call(shown, planned, say)
-            self._rewrite_soon(shown)  # where it is shown already, something was given up since
             await self._put(shown, planned.incident_id)
             if is_urgent:
                 await self._call(shown, planned, say)
@@ -204,7 +201,6 @@ class CardBoard:
                 shown.chat_id, text, entities=entities, reply_markup=keyboard, link_preview_options=_NO_PREVIEW
             )
         shown.message_id, shown.as_shown, shown.named = sent.message_id, (text, keyboard), named
-        self._rewrite_soon(shown)  # what came of the incident while its card was on the way
 
     async def _call(self, shown: _Shown, planned: PlannedAction, say: Texts) -> None:
         """Those who are named for it, or the owner; once for what one card holds."""
@@ -264,27 +260,17 @@ class CardBoard:
             del self._complaints[key]
         self._nobody_there.pop(community_id, None)
 
-    def touch(self, incident_id: int) -> None:
-        """Something came of this incident."""
+    def changed(self, incident_id: int) -> None:
+        """Something new is on record about it."""
         if shown := self._by_incident.get(incident_id):
             self._rewrite_soon(shown)
 
     def _rewrite_soon(self, shown: _Shown) -> None:
         if not shown.rewriting and shown.message_id is not None:
             shown.rewriting = True
-            self._beside(asyncio.create_task(self._rewrite(shown)))
-
-    def _beside(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _look_again(self, shown: _Shown) -> None:
-        """A few times: what came of an action is recorded after we hear of it."""
-        pause = 2 * REWRITE
-        while shown.awaited and pause <= LAST_LOOK:
-            await self.clock.sleep(pause)
-            self._rewrite_soon(shown)
-            pause *= 2
+            task = asyncio.create_task(self._rewrite(shown))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _rewrite(self, shown: _Shown, pause: float = REWRITE) -> None:
         """Later where the chat is full; a card that could not be written anew still serves its buttons."""
@@ -292,12 +278,7 @@ class CardBoard:
         shown.rewriting = False
         try:
             async with shown.writing:
-                is_complete = await self._write(shown)
-            if is_complete:
-                shown.awaited = False
-            elif not shown.awaited:
-                shown.awaited = True
-                self._beside(asyncio.create_task(self._look_again(shown)))
+                await self._write(shown)
         except Unavailable as error:
             if not shown.rewriting:
                 shown.rewriting = True
@@ -307,17 +288,15 @@ class CardBoard:
         except (BotError, TelegramError) as error:
             _log.warning("card not written anew", incident=shown.incident_id, error=type(error).__name__)
 
-    async def _write(self, shown: _Shown) -> bool:
-        """Whether the card tells by now what came of everything."""
+    async def _write(self, shown: _Shown) -> None:
         named = len(shown.more)
         found = await self.desk.look_up(shown.community, shown.incident_id)
         if found is None or shown.message_id is None:
-            return True
-        is_complete = all(outcome for action, outcome in found[0].outcomes if not isinstance(action, DeletePost))
+            return
         text, entities, keyboard = self.content(*found, more=shown.more)
         if shown.as_shown == (text, keyboard):
             shown.named = max(shown.named, named)
-            return is_complete
+            return
         try:
             async with self.limiter.turn(shown.chat_id, Lane.CARD, spare=NEW_CARDS):
                 await self.bot.edit_message_text(
@@ -328,7 +307,6 @@ class CardBoard:
             if "not modified" not in error.message:
                 raise
         shown.as_shown, shown.named = (text, keyboard), max(shown.named, named)
-        return is_complete
 
     def content(
         self, incident: Incident, history: History, *, more: Sequence[int] = ()
@@ -359,7 +337,6 @@ class CardBoard:
                 )
         except (BadRequest, Unavailable):
             pass  # too late to answer; what was pressed counts
-        self.touch(incident_id)
         return True
 
     async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:

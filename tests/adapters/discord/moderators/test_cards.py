@@ -12,16 +12,16 @@ import pytest
 from adapters.chat.discord.moderators import cards
 from adapters.chat.discord.moderators.cards import CROWD
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Message
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
-from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused
+from bot.core.rules.actions import Delete, Done, Escalate, Flag, Outcome, Refused
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.policy import Finding
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
-from tests.builders import decision, put_settings
+from tests.builders import DISCORD, decision, put_settings
 
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
@@ -301,6 +301,35 @@ def test_after_a_restart_an_incident_that_was_shown_is_not_shown_again() -> None
                 assert len(looked) <= 3  # once in each process, and once to catch up
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("changed", [1, 2])
+def test_after_a_restart_a_card_catches_up_with_the_record(changed: int) -> None:
+    """Its process was killed between recording and showing. Any change in that server will do, and after it the card
+    follows its incident as ever."""
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            here = CommunityRef(DISCORD, str(place.guild))
+            async with listening(place) as heard:
+                card = await shown(place, heard, 1)
+            place.desk.incidents[1] = with_outcome(place.desk.incidents[1], Refused("권한 없음"))
+            async with listening(place) as heard:
+                heard.chat.incident_changed(here, changed)
+                await until(lambda: "권한 없음" in str(card.embeds))
+                place.desk.incidents[1] = with_outcome(place.desk.incidents[1], Done())
+                heard.chat.incident_changed(here, 1)
+                await until(lambda: "권한 없음" not in str(card.embeds))
+                heard.chat.incident_changed(here, 1)
+                await heard.nothing_more()
+                edited = place.wire.made("PATCH", f"/channels/{place.mods}/messages/{card.id}")
+                assert len(edited) == 2, "what would look the same is not sent"
+
+    asyncio.run(scenario())
+
+
+def with_outcome(incident: Incident, deleted: Outcome) -> Incident:
+    return replace(incident, outcomes=((Delete(), deleted), *incident.outcomes[1:]))
 
 
 @pytest.mark.parametrize(
