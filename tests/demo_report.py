@@ -19,18 +19,18 @@ from storage.reports.queries import SqlReportQueries
 from tests.servers.browser import opened, photograph
 
 
-async def edition(url: str, language: str) -> Post:
+async def post(url: str, language: str) -> Post:
     await made_up_year.write_year(url, SystemClock())
     async with Database.open(url, SystemClock()) as database:
         week = parse(made_up_year.LAST_WEEK, made_up_year.ZONE.key)
         report = await report_on(SqlReportQueries(database), made_up_year.COMMUNITY, made_up_year.COMMUNITY.id, week)
-    return ReportPages().edition(report, language)
+    return ReportPages().render(report, language)
 
 
 def main(out: Path, docs: Path | None) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    made = asyncio.run(edition(f"sqlite:///{out / 'jikimi.db'}", "ko"))
+    made = asyncio.run(post(f"sqlite:///{out / 'jikimi.db'}", "ko"))
     for file in (made.picture, *made.files):
         (out / file.name).write_bytes(file.content)
         print(out / file.name)

@@ -87,7 +87,7 @@ class RehearsalChat:
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         return Done()
 
     async def _lines(self) -> AsyncIterator[Sequence[bytes]]:

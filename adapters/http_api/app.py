@@ -58,14 +58,14 @@ class Routes:
 
     admission: Admission
     judging: Judging
-    vitals: HealthSource
+    health_source: HealthSource
     metrics: Metrics
     say: Texts
     _count: "_Count" = field(init=False)
     _document: Response = field(default_factory=lambda: Response(document(), media_type="application/json"))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_count", _Count(self.vitals))
+        object.__setattr__(self, "_count", _Count(self.health_source))
 
     def api(self) -> list[Route]:
         return [
@@ -150,7 +150,7 @@ class Routes:
 class _Count:
     """Asks the database at most once a second, however many want to know: no key is needed for it."""
 
-    vitals: HealthSource
+    health_source: HealthSource
     _asked_at: float = -AS_OF
     _answer: "asyncio.Task[int | None] | None" = None
 
@@ -163,7 +163,7 @@ class _Count:
     async def _ask(self) -> int | None:
         with suppress(BotError, TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                return await self.vitals.waiting()
+                return await self.health_source.waiting()
         return None
 
 

@@ -30,7 +30,7 @@ class Judging:
     """`deadline`: seconds within which a decision is worth anything to who asks."""
 
     desk: Desk
-    vitals: HealthSource
+    health_source: HealthSource
     clock: Clock
     deadline: float
     _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Judging:
     ) -> Sequence[Decision]:
         """One decision for each pair. Raises Problem where the guard is away or too slow, Left where `leaving` came
         first; nobody then waits for the guard's answer any more."""
-        pulse = self.vitals.health()
+        snapshot = self.health_source.snapshot()
         messages = [self._message(visitor, number, pair, request_id) for number, pair in enumerate(pairs)]
         judging = asyncio.create_task(self._all(messages))
         gone = asyncio.create_task(leaving)
@@ -49,9 +49,9 @@ class Judging:
         try:
             if self._stopping.is_set():
                 raise Problem("stopping", retry_after=RETRY_AFTER)
-            if not pulse.has_room:
+            if not snapshot.has_room:
                 raise Problem("too_busy", retry_after=RETRY_AFTER)
-            patience = min(REMEMBERED_WITHIN, self.deadline) if pulse.guard_is_away else self.deadline
+            patience = min(REMEMBERED_WITHIN, self.deadline) if snapshot.guard_is_away else self.deadline
             await asyncio.wait({judging, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if judging.cancelled():
                 raise Problem("stopping", retry_after=RETRY_AFTER)
@@ -59,7 +59,7 @@ class Judging:
                 return judging.result()
             if gone.done():
                 raise Left
-            away = self.vitals.health().guard_is_away
+            away = self.health_source.snapshot().guard_is_away
             raise Problem("guard_away" if away else "too_long", retry_after=RETRY_AFTER)
         finally:
             self._under_way.discard(judging)
@@ -68,7 +68,7 @@ class Judging:
 
     def expect_guard(self) -> None:
         """Raises Problem while it is away."""
-        if self.vitals.health().guard_is_away:
+        if self.health_source.snapshot().guard_is_away:
             raise Problem("guard_away", retry_after=RETRY_AFTER)
 
     def stop(self) -> None:

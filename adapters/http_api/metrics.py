@@ -1,4 +1,4 @@
-"""The application's pulse and what this API has answered -> Prometheus text, collected when it is asked for."""
+"""The application's health and what this API has answered -> Prometheus text, collected when it is asked for."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -39,10 +39,10 @@ _COUNTS = {
 class Metrics:
     """Its own registry: what other libraries count stays out. Labels name parts and outcomes, never people or texts."""
 
-    def __init__(self, vitals: HealthSource) -> None:
+    def __init__(self, health_source: HealthSource) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every count would double the text
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(vitals, self))
+        self._registry.register(_Collector(health_source, self))
         self.requests = Counter(
             "jikimi_api_requests", "Answered requests", ["route", "status"], registry=self._registry
         )
@@ -60,21 +60,21 @@ class Metrics:
 
 
 class _Collector:
-    def __init__(self, vitals: HealthSource, metrics: Metrics) -> None:
-        self._vitals, self._metrics = vitals, metrics
+    def __init__(self, health_source: HealthSource, metrics: Metrics) -> None:
+        self._health_source, self._metrics = health_source, metrics
 
     def describe(self) -> Iterator[Metric]:
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        pulse = self._vitals.health()
-        yield from _queue(pulse)
-        yield from _flow(pulse, self._metrics.waiting)
-        yield from _guard(pulse)
+        snapshot = self._health_source.snapshot()
+        yield from _queue(snapshot)
+        yield from _flow(snapshot, self._metrics.waiting)
+        yield from _guard(snapshot)
 
 
-def _queue(pulse: HealthSnapshot) -> Iterator[Metric]:
-    figures = pulse.queue
+def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    figures = snapshot.queue
     for name, meaning in _COUNTS.items():
         yield CounterMetricFamily(f"jikimi_queue_{name}", meaning, value=getattr(figures, name))
     yield GaugeMetricFamily("jikimi_queue_waiting", "Exchanges that wait for the guard", value=figures.waiting)
@@ -85,36 +85,36 @@ def _queue(pulse: HealthSnapshot) -> Iterator[Metric]:
     yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)
 
 
-def _flow(pulse: HealthSnapshot, waiting: int | None) -> Iterator[Metric]:
+def _flow(snapshot: HealthSnapshot, waiting: int | None) -> Iterator[Metric]:
     up = waiting is not None
     yield GaugeMetricFamily("jikimi_database_up", "1 while the database answers", value=up)
     if waiting is not None:
         yield GaugeMetricFamily("jikimi_inbox_waiting", "Messages that are kept and not settled", value=waiting)
-    yield CounterMetricFamily("jikimi_inbox_settled", "Messages settled", value=pulse.flow.settled)
-    yield CounterMetricFamily("jikimi_incidents", "Incidents opened", value=pulse.flow.incidents)
-    if pulse.flow.routes:
+    yield CounterMetricFamily("jikimi_inbox_settled", "Messages settled", value=snapshot.flow.settled)
+    yield CounterMetricFamily("jikimi_incidents", "Incidents opened", value=snapshot.flow.incidents)
+    if snapshot.flow.routes:
         routes = CounterMetricFamily("jikimi_cascade", "Messages by how a cascade judged them", labels=["route"])
-        for route, number in sorted(pulse.flow.routes.items()):
+        for route, number in sorted(snapshot.flow.routes.items()):
             routes.add_metric([route], number)
         yield routes
     actions = CounterMetricFamily("jikimi_actions", "Actions by what came of them", labels=["kind", "outcome"])
-    for labels, number in sorted(pulse.flow.actions.items()):
+    for labels, number in sorted(snapshot.flow.actions.items()):
         actions.add_metric(labels, number)
     yield actions
 
 
-def _guard(pulse: HealthSnapshot) -> Iterator[Metric]:
-    guard = pulse.guard
+def _guard(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    guard = snapshot.guard
     facts = {"name": guard.name, "model": guard.model, "dialect": guard.dialect, "calibration": guard.calibration}
     yield InfoMetricFamily("jikimi_guard", "The guard that judges", value=facts)
-    yield GaugeMetricFamily("jikimi_guard_up", "0 while the circuit is open", value=not pulse.guard_is_away)
-    if pulse.replicas:
+    yield GaugeMetricFamily("jikimi_guard_up", "0 while the circuit is open", value=not snapshot.guard_is_away)
+    if snapshot.replicas:
         labels = ["server"]
         circuit = GaugeMetricFamily("jikimi_replica_circuit", "1 for the circuit's state", labels=["server", "state"])
         outstanding = GaugeMetricFamily("jikimi_replica_outstanding", "Requests that a server has", labels=labels)
         answered = CounterMetricFamily("jikimi_replica_answered", "Requests that a server answered", labels=labels)
         failures = GaugeMetricFamily("jikimi_replica_failures", "Failures of a server in a row", labels=labels)
-        for replica in pulse.replicas:
+        for replica in snapshot.replicas:
             for state in ("closed", "open", "half_open"):
                 circuit.add_metric([replica.server, state], replica.circuit == state)
             outstanding.add_metric([replica.server], replica.outstanding)

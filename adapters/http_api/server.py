@@ -44,7 +44,7 @@ class HttpApi:
         *,
         desk: Desk,
         keys: ApiKeys,
-        vitals: HealthSource,
+        health_source: HealthSource,
         clock: Clock,
         say: Texts,
         listen: str,
@@ -54,10 +54,12 @@ class HttpApi:
     ) -> None:
         if metrics_listen == listen:
             metrics_listen = ""
-        metrics = Metrics(vitals)
+        metrics = Metrics(health_source)
         self._admission = Admission(keys=keys, clock=clock, rate=per_second)
-        self._judging = Judging(desk=desk, vitals=vitals, clock=clock, deadline=deadline)
-        routes = Routes(admission=self._admission, judging=self._judging, vitals=vitals, metrics=metrics, say=say)
+        self._judging = Judging(desk=desk, health_source=health_source, clock=clock, deadline=deadline)
+        routes = Routes(
+            admission=self._admission, judging=self._judging, health_source=health_source, metrics=metrics, say=say
+        )
         places = {
             listen: routes.api() if metrics_listen else [*routes.api(), *routes.figures()],
             metrics_listen: [*routes.health(), *routes.figures()],

@@ -17,21 +17,21 @@ from bot.core.reporting.report import Report
 IDLE = 60.0  # seconds after which the processes are given up: what they have loaded takes a lot of memory
 MOST = 1000  # reports after which fresh processes take over (max_tasks_per_child hangs on Python 3.11)
 
-OpenPress = Callable[..., ReportRenderer]
+OpenRenderer = Callable[..., ReportRenderer]
 
 
 class ReportWorkers:
-    """Gives presses that may be used from any number of threads. `open_press` must be importable by its name."""
+    """Gives renderers that may be used from any number of threads. `open_renderer` must be importable by its name."""
 
-    def __init__(self, open_press: OpenPress, *, workers: int) -> None:
-        self._open_press, self._workers = open_press, workers
+    def __init__(self, open_renderer: OpenRenderer, *, workers: int) -> None:
+        self._open_renderer, self._workers = open_renderer, workers
         self._lock = Lock()
         self._pool: ProcessPoolExecutor | None = None
         self._waiting = self._drawn = 0
         self._closing: Timer | None = None
 
-    def press(self, *, unmasked: bool = False) -> ReportRenderer:
-        return _Press(self, unmasked)
+    def renderer(self, *, unmasked: bool = False) -> ReportRenderer:
+        return _Renderer(self, unmasked)
 
     def close(self) -> None:
         with self._lock:
@@ -62,7 +62,7 @@ class ReportWorkers:
                 initializer=_serve,
             )
             self._drawn += 1
-            return self._pool.submit(_draw, self._open_press, unmasked, report, language, with_pdf)
+            return self._pool.submit(_draw, self._open_renderer, unmasked, report, language, with_pdf)
 
     def _ended(self) -> None:
         with self._lock:
@@ -78,20 +78,20 @@ class ReportWorkers:
             self._closing = None
 
 
-class _Press:
+class _Renderer:
     def __init__(self, workers: ReportWorkers, unmasked: bool) -> None:
         self._workers, self._unmasked = workers, unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         return self._workers.draw(self._unmasked, report, language, with_pdf)
 
 
-def _draw(open_press: OpenPress, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Post:
+def _draw(open_renderer: OpenRenderer, unmasked: bool, report: Report, language: str, with_pdf: bool) -> Post:
     """In a worker. A defect in drawing is that report's own, and takes nothing else down."""
     try:
-        edition = open_press(unmasked=unmasked).edition(report, language, with_pdf=with_pdf)
+        post = open_renderer(unmasked=unmasked).render(report, language, with_pdf=with_pdf)
         _keep_what_is_loaded()
-        return edition
+        return post
     except BotError:
         raise
     except Exception as error:

@@ -89,19 +89,19 @@ async def application(
         queue = GuardQueue(guard=guard, clock=clock, stand_in=stand_in(config))
         health = operations.health(guard, queue, stores)
         judging = await moderation.judging(queue, policies, stores, clock, opened)
-        editor = reporting.editor(config, stores, policies, clock, opened)
+        builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
 
         def changed(community: CommunityRef, incident_id: int) -> None:
             if board := connected.get(community.platform):
                 board.incident_changed(community, incident_id)
 
-        core = _core(config, stores, clock, planned, judging, editor, health, changed)
+        core = _core(config, stores, clock, planned, judging, builder, health, changed)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
         news = operations.news(config, stores, alarm, clock)
-        sending = reporting.sending(config, stores, policies, editor, connected, clock, to_deliver)
+        sending = reporting.sending(config, stores, policies, builder, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:
             await alarm.lost(platform)
@@ -131,7 +131,7 @@ def _core(
     clock: Clock,
     planned: Wakeup,
     judging: moderation.Judging,
-    editor: ReportBuilder,
+    builder: ReportBuilder,
     health: HealthMonitor,
     changed: Changed,
 ) -> Core:
@@ -144,7 +144,7 @@ def _core(
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,
-        editor=editor,
+        builder=builder,
         decider=judging.decider,
         schedule_of=config.schedule_of,
         clock=clock,
@@ -160,5 +160,5 @@ def _core(
         policies=judging.policies,
         queue=judging.queue,
         keys=stores.keys,
-        vitals=health,
+        health_source=health,
     )

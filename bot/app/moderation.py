@@ -36,19 +36,19 @@ class Judging:
     policies: Policies
     bots: Bots
     decider: Decider
-    recollection: RecentActivity
+    recent: RecentActivity
 
 
 async def judging(
     queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack
 ) -> Judging:
-    bots, recollection = Bots(roll=stores.bots), RecentActivity()
+    bots, recent = Bots(roll=stores.bots), RecentActivity()
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
-    for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recollection.each):
-        recollection.recall(trace, policies.of_community(trace.community))
-    return Judging(queue=queue, policies=policies, bots=bots, decider=decider, recollection=recollection)
+    for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recent.each):
+        recent.recall(trace, policies.of_community(trace.community))
+    return Judging(queue=queue, policies=policies, bots=bots, decider=decider, recent=recent)
 
 
 def screener(
@@ -79,7 +79,7 @@ def screener(
         planned=planned,
         bots=judging.bots,
         meet=meet,
-        recollection=judging.recollection,
+        recent=judging.recent,
         decider=judging.decider,
         streams=Streams(
             quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be

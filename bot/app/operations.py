@@ -31,7 +31,7 @@ def http_api(core: Core) -> Service:
     return HttpApi(
         desk=core.desk,
         keys=core.keys,
-        vitals=core.vitals,
+        health_source=core.health_source,
         clock=core.clock,
         say=texts(core.config.defaults.language),
         listen=chosen.listen,

@@ -45,7 +45,7 @@ class Stores:
     journal: Journal
     bookmarks: Bookmarks
     keys: ApiKeys
-    chronicle: ReportQueries
+    report_queries: ReportQueries
     deliveries: Deliveries
 
     @classmethod
@@ -60,7 +60,7 @@ class Stores:
             journal=SqlJournal(database),
             bookmarks=SqlBookmarks(database),
             keys=SqlApiKeys(database),
-            chronicle=SqlReportQueries(database),
+            report_queries=SqlReportQueries(database),
             deliveries=SqlDeliveries(database),
         )
 
@@ -79,7 +79,7 @@ class Core:
     policies: Policies
     queue: GuardQueue
     keys: ApiKeys
-    vitals: HealthSource
+    health_source: HealthSource
 
     def context(self, say: Texts) -> Context:
         """What a chat network is connected with."""

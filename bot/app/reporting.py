@@ -27,7 +27,7 @@ from storage.settings.communities import SqlCommunities
 
 
 @asynccontextmanager
-async def chronicle(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities]]:
+async def report_queries(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities]]:
     """What reports are made from, without anything that could act."""
     async with Database.visit(config.storage.url, SystemClock()) as database:
         yield SqlReportQueries(database), SqlCommunities(database)
@@ -41,19 +41,19 @@ async def delivered(config: Config) -> AsyncIterator[Deliveries]:
 
 
 @contextmanager
-def _presses(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
+def _renderers(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
     """Draw in processes of their own, which start with the first report."""
     from adapters.reports.workers import ReportWorkers
 
-    drawing = ReportWorkers(report_press, workers=workers)
+    drawing = ReportWorkers(report_renderer, workers=workers)
     try:
-        yield drawing.press
+        yield drawing.renderer
     finally:
         drawing.close()
 
 
-def _timetable() -> AbstractAsyncContextManager[AlarmClock]:
-    from adapters.reports.timetable import ApschedulerAlarmClock
+def _alarm_clock() -> AbstractAsyncContextManager[AlarmClock]:
+    from adapters.reports.alarm_clock import ApschedulerAlarmClock
 
     return ApschedulerAlarmClock()
 
@@ -65,7 +65,7 @@ def no_pdf(say: Texts) -> str:
     return no_pdf(say)
 
 
-def report_press(*, unmasked: bool = False) -> ReportRenderer:
+def report_renderer(*, unmasked: bool = False) -> ReportRenderer:
     from adapters.reports.pages import ReportPages
 
     return ReportPages(unmasked=unmasked)
@@ -75,44 +75,44 @@ async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Wakeu
     return Scheduler(
         communities=stores.communities,
         schedule_of=config.schedule_of,
-        timetable=await opened.enter_async_context(_timetable()),
+        alarm_clock=await opened.enter_async_context(_alarm_clock()),
         deliveries=stores.deliveries,
-        chronicle=stores.chronicle,
+        queries=stores.report_queries,
         bookmarks=stores.bookmarks,
         clock=clock,
         planned=planned,
     )
 
 
-def editor(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> ReportBuilder:
-    presses = opened.enter_context(_presses(config.report.workers))
-    return ReportBuilder(chronicle=stores.chronicle, policies=policies, press=presses, clock=clock)
+def builder(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> ReportBuilder:
+    renderers = opened.enter_context(_renderers(config.report.workers))
+    return ReportBuilder(queries=stores.report_queries, policies=policies, renderer=renderers, clock=clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """Those who send reports: what is due, and what is news."""
 
-    courier: DeliveryWorker
+    worker: DeliveryWorker
     bursts: BurstWatch
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return self.courier.run, self.bursts.run
+        return self.worker.run, self.bursts.run
 
 
 def sending(
     config: Config,
     stores: Stores,
     policies: Policies,
-    editor: ReportBuilder,
+    builder: ReportBuilder,
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
     planned: Wakeup,
 ) -> Sending:
-    courier = DeliveryWorker(
+    worker = DeliveryWorker(
         deliveries=stores.deliveries,
-        editor=editor,
+        builder=builder,
         policies=policies,
         schedule_of=config.schedule_of,
         platforms=connected,
@@ -128,4 +128,4 @@ def sending(
         clock=clock,
         planned=planned,
     )
-    return Sending(courier=courier, bursts=bursts)
+    return Sending(worker=worker, bursts=bursts)

@@ -164,7 +164,7 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     if "blank" in words:
         words.remove("blank")
-        reporting._presses = blank_pages
+        reporting._renderers = blank_pages
     with tempfile.TemporaryDirectory() as folder:
         wanted = int(words[0]) if words else 5000
         place = words[1] if len(words) > 1 else f"sqlite:///{Path(folder) / 'bench.db'}"

@@ -162,7 +162,7 @@ def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
 
         async def act(heard: list[Message]) -> None:
             here = heard[0].ref.channel_id
-            outcomes = [await chat.publish(here, edition, mark=str(n)) for n, edition in enumerate(lighter(report))]
+            outcomes = [await chat.publish(here, post, mark=str(n)) for n, post in enumerate(lighter(report))]
             assert all(isinstance(outcome, Done) for outcome in outcomes)
             if chat.platform != REHEARSAL:
                 assert all(isinstance(outcome, Done) and outcome.receipt.startswith(here) for outcome in outcomes)
@@ -173,7 +173,7 @@ def test_a_report_is_posted_or_it_is_said_why_not(play: Play) -> None:
     play(scene)
 
 
-def lighter(edition: Post) -> list[Post]:
-    """An edition with all its files, with one less, and so on."""
-    less = edition.lighter()
-    return [edition, *(lighter(less) if less else ())]
+def lighter(post: Post) -> list[Post]:
+    """A post with all its files, with one less, and so on."""
+    less = post.lighter()
+    return [post, *(lighter(less) if less else ())]

@@ -51,11 +51,11 @@ class ScriptedPlatform:
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         answer = self.answers.get("publish", Done())
         if isinstance(answer, BaseException):
             raise answer
-        self.published.append((channel_id, edition, mark))
+        self.published.append((channel_id, post, mark))
         return answer
 
 

@@ -83,7 +83,7 @@ class MemoryDeliveries:
         self.all[number] = replace(self.all[number], **changes)
 
 
-class MemoryTimetable:
+class MemoryAlarmClock:
     """Alarm clocks on a manual clock: whoever moves it on asks `look` whether any went off."""
 
     def __init__(self, clock: ManualClock) -> None:
@@ -111,7 +111,7 @@ class MemoryTimetable:
             await self._changed.wait()
 
 
-class QuietChronicle:
+class QuietQueries:
     """The record of communities in which nothing has happened."""
 
     async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
@@ -127,13 +127,13 @@ class QuietChronicle:
         return Totals()
 
 
-class ScriptedPress:
+class ScriptedRenderer:
     """Prints the period's name, and the community's, on paper that is blank otherwise."""
 
     def __init__(self, *, unmasked: bool = False) -> None:
         self.unmasked = unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         name = f"{report.community} {report.period.name}"
         formats = ("html", "pdf", "csv") if with_pdf else ("html", "csv")
         return Post(

@@ -22,7 +22,7 @@ from bot.core.reporting.ports import ReportRenderer
 from bot.core.rules.actions import Done, Outcome
 from tests.builders import DISCORD
 from tests.fakes.guarding import ScriptedGuard
-from tests.fakes.reporting import ScriptedPress
+from tests.fakes.reporting import ScriptedRenderer
 
 FATAL = 3
 
@@ -47,10 +47,10 @@ class JournallingChat:
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         self._posts += 1
         self._cross("before")
-        os.write(self._journal, f"{channel_id} {edition.text}\n".encode())
+        os.write(self._journal, f"{channel_id} {post.text}\n".encode())
         self._cross("after")
         await asyncio.sleep(0.01)
         return Done(f"{channel_id}/{self._posts}")
@@ -62,11 +62,11 @@ class JournallingChat:
 
 @contextmanager
 def blank_pages(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
-    yield ScriptedPress
+    yield ScriptedRenderer
 
 
 async def main(url: str, journal: str, dies: str) -> None:
-    reporting._presses = blank_pages  # drawing is none of this test's business, and slow
+    reporting._renderers = blank_pages  # drawing is none of this test's business, and slow
     chat = JournallingChat(journal, dies)
     async with application(Config(storage=StorageSettings(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
         print("ready", flush=True)

@@ -27,14 +27,14 @@ from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
 from tests.builders import REHEARSAL, TELEGRAM, home, message, put_settings, settlement
 from tests.fakes.chat import ScriptedPlatform
 from tests.fakes.clock import ManualClock
-from tests.fakes.reporting import MemoryTimetable, QuietChronicle, ScriptedPress
+from tests.fakes.reporting import MemoryAlarmClock, QuietQueries, ScriptedRenderer
 from tests.fakes.store import MemoryStore
 
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR, DAY = 3600.0, 86_400.0
 
 
-class SizedChronicle(QuietChronicle):
+class SizedQueries(QuietQueries):
     def __init__(self) -> None:
         self.of: dict[CommunityRef, int] = {}
 
@@ -43,13 +43,13 @@ class SizedChronicle(QuietChronicle):
         return self.of
 
 
-class FailingPress(ScriptedPress):
+class FailingRenderer(ScriptedRenderer):
     trouble: Exception | None = None
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
-        if FailingPress.trouble:
-            raise FailingPress.trouble
-        return super().edition(report, language, with_pdf=with_pdf)
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+        if FailingRenderer.trouble:
+            raise FailingRenderer.trouble
+        return super().render(report, language, with_pdf=with_pdf)
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Office:
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(SUNDAY))
     chat: ScriptedPlatform = field(default_factory=ScriptedPlatform)
-    chronicle: SizedChronicle = field(default_factory=SizedChronicle)
+    queries: SizedQueries = field(default_factory=SizedQueries)
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
@@ -66,26 +66,26 @@ class Office:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
-        store, clock, bell = self.store, self.clock, Wakeup()
-        self.timetable = MemoryTimetable(clock)
+        store, clock, planned = self.store, self.clock, Wakeup()
+        self.alarm_clock = MemoryAlarmClock(clock)
         self.policies = Policies(store=store.communities, build=self.config.policy_of, clock=clock)
         await self.policies.load()
-        editor = ReportBuilder(chronicle=self.chronicle, policies=self.policies, press=FailingPress, clock=clock)
+        builder = ReportBuilder(queries=self.queries, policies=self.policies, renderer=FailingRenderer, clock=clock)
         schedule_of = self.config.schedule_of
         scheduler = Scheduler(
-            communities=store.communities, schedule_of=schedule_of, timetable=self.timetable,
-            deliveries=store.deliveries, chronicle=self.chronicle, bookmarks=store.bookmarks, clock=clock, planned=bell,
+            communities=store.communities, schedule_of=schedule_of, alarm_clock=self.alarm_clock,
+            deliveries=store.deliveries, queries=self.queries, bookmarks=store.bookmarks, clock=clock, planned=planned,
         )  # fmt: skip
         self.policies.on_change = scheduler.changed
-        courier = DeliveryWorker(
-            deliveries=store.deliveries, editor=editor, policies=self.policies, schedule_of=schedule_of,
-            platforms={self.chat.platform: self.chat}, clock=clock, planned=bell, at_once=1, poll=0.01,
+        worker = DeliveryWorker(
+            deliveries=store.deliveries, builder=builder, policies=self.policies, schedule_of=schedule_of,
+            platforms={self.chat.platform: self.chat}, clock=clock, planned=planned, at_once=1, poll=0.01,
         )  # fmt: skip
         self.bursts = BurstWatch(
             policies=self.policies, schedule_of=schedule_of, incidents=store.incidents,
-            deliveries=store.deliveries, clock=clock, planned=bell,
+            deliveries=store.deliveries, clock=clock, planned=planned,
         )  # fmt: skip
-        working = [asyncio.create_task(service()) for service in (scheduler.run, courier.run, self.bursts.run)]
+        working = [asyncio.create_task(service()) for service in (scheduler.run, worker.run, self.bursts.run)]
         try:
             await self.settle()
             yield self
@@ -104,7 +104,7 @@ class Office:
     async def wait(self, seconds: float, step: float = HOUR) -> None:
         while seconds > 0:
             await self.clock.advance(min(step, seconds))
-            self.timetable.look()
+            self.alarm_clock.look()
             await self.settle()
             seconds -= step
 
@@ -115,7 +115,7 @@ class Office:
 
     @property
     def sent(self) -> list[str]:
-        return [f"{channel}: {edition.text}" for channel, edition, _ in self.chat.published]
+        return [f"{channel}: {post.text}" for channel, post, _ in self.chat.published]
 
     def states(self) -> list[tuple[str, State, str]]:
         return [(one.period, one.state, one.reason) for one in self.store.deliveries.all.values()]
@@ -123,7 +123,7 @@ class Office:
 
 def play(scene: Callable[[Office], Awaitable[None]]) -> None:
     async def scenario() -> None:
-        FailingPress.trouble = None
+        FailingRenderer.trouble = None
         office = Office()
         await put_settings(
             office.store.communities,
@@ -141,8 +141,8 @@ def test_on_monday_at_nine_the_report_is_posted_once() -> None:
             assert office.sent == []
             await office.wait(0.02 * HOUR)
             assert office.sent == ["news: cafe 2026-W47 ko"]
-            (_, edition, mark) = office.chat.published[0]
-            assert len(edition.files) == 3 and len(mark) <= 25
+            (_, post, mark) = office.chat.published[0]
+            assert len(post.files) == 3 and len(mark) <= 25
             await office.wait(2 * DAY, step=12 * HOUR)
         async with office.open():
             await office.wait(4 * DAY, step=12 * HOUR)
@@ -220,7 +220,7 @@ def test_alarms_follow_the_settings() -> None:
     async def scene(office: Office) -> None:
         key = home()
         async with office.open():
-            seen = [office.timetable.alarms[key]]
+            seen = [office.alarm_clock.alarms[key]]
             for settings in (
                 {"report_day": "wednesday", "report_hour": 18},
                 {"timezone": "America/New_York"},
@@ -228,18 +228,18 @@ def test_alarms_follow_the_settings() -> None:
                 {"daily_digest": False, "report_day": "off"},
             ):
                 await office.set(**settings)
-                seen.append(office.timetable.alarms.get(key, SUNDAY))
+                seen.append(office.alarm_clock.alarms.get(key, SUNDAY))
             assert [f"{at:%a %H:%M}" for at in seen] == [
                 "Mon 00:00", "Wed 09:00", "Wed 23:00", "Sun 23:00", "Sun 12:00"
             ]  # fmt: skip
-            assert key not in office.timetable.alarms
+            assert key not in office.alarm_clock.alarms
             await office.set("late", report_channel="x")
             await office.policies.move(home("late"), "moved")
             await office.settle()
-            assert set(office.timetable.alarms) == {home("moved")}
+            assert set(office.alarm_clock.alarms) == {home("moved")}
         del office.store.communities.settings[home("moved")]
         async with office.open():
-            assert office.timetable.alarms == {}
+            assert office.alarm_clock.alarms == {}
 
     play(scene)
 
@@ -260,7 +260,7 @@ def test_switching_on_sends_nothing_that_lies_behind() -> None:
 
 def test_the_largest_community_comes_first() -> None:
     async def scene(office: Office) -> None:
-        office.chronicle.of = {home("large"): 5000, home("middle"): 70, home(): 3}
+        office.queries.of = {home("large"): 5000, home("middle"): 70, home(): 3}
         async with office.open():
             for id_ in ("quiet", "middle", "large"):
                 await office.set(id_, report_channel=id_)
@@ -287,7 +287,7 @@ def test_a_channel_that_is_gone_leaves_the_moderators(monkeypatch: pytest.Monkey
     async def scene(office: Office) -> None:
         asked: list[str] = []
 
-        async def publish(channel_id: str, edition: Post, *, mark: str) -> Any:
+        async def publish(channel_id: str, post: Post, *, mark: str) -> Any:
             asked.append(channel_id)
             return Gone() if channel_id == "news" else Refused("attach_files")
 
@@ -331,12 +331,12 @@ def test_an_answer_that_was_lost_is_not_asked_for_again() -> None:
 
 def test_a_report_that_cannot_be_drawn_stops_nothing_else() -> None:
     async def scene(office: Office) -> None:
-        FailingPress.trouble = Broken("no library")
+        FailingRenderer.trouble = Broken("no library")
         async with office.open():
             await office.set(daily_digest=True)
             await office.wait(12 * HOUR, step=12 * HOUR)
             assert {state for _, state, _ in office.states()} == {State.FAILED}
-            FailingPress.trouble = None
+            FailingRenderer.trouble = None
             await office.wait(24 * HOUR)
             assert office.sent == ["news: cafe 2026-11-23 ko"]
 
@@ -347,8 +347,8 @@ def test_a_process_that_dies_while_it_posts_leaves_no_second_post(monkeypatch: p
     async def scene(office: Office) -> None:
         begun = asyncio.Event()
 
-        async def publish(channel_id: str, edition: Post, *, mark: str) -> Any:
-            office.chat.published.append((channel_id, edition, mark))
+        async def publish(channel_id: str, post: Post, *, mark: str) -> Any:
+            office.chat.published.append((channel_id, post, mark))
             begun.set()
             await asyncio.Event().wait()
 

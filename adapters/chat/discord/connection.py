@@ -218,9 +218,9 @@ class DiscordChat:
         except (discord.DiscordException, OSError, TimeoutError) as error:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         await self._connection()
-        return await self._posting.post(int(channel_id), edition, mark)
+        return await self._posting.post(int(channel_id), post, mark)
 
     # ---- the connection
 

@@ -273,8 +273,8 @@ class TelegramChat:
         except (BadRequest, Forbidden, ChatMigrated) as error:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
-        return await self._moves.follow(int(channel_id), partial(self._posting.post, edition=edition))
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
+        return await self._moves.follow(int(channel_id), partial(self._posting.post, post=post))
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat what must succeed in the end while Telegram, or what stands behind the desk, is away."""

@@ -1,7 +1,7 @@
 """A report -> what people see of it: three sentences, a picture for the chat, an HTML page, a PDF, a CSV file.
 
 What draws is imported when something is drawn, not before. The PDF needs the extra `pdf` and Pango from the system;
-where they are missing it is left out, and the edition says so.
+where they are missing it is left out, and the post says so.
 """
 
 import ctypes.util
@@ -23,7 +23,7 @@ class ReportPages:
     def __init__(self, *, unmasked: bool = False) -> None:
         self._unmasked = unmasked
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
         from adapters.reports.pages.page import html, sections
         from adapters.reports.pages.picture import png

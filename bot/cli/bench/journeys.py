@@ -103,7 +103,7 @@ class Firehose:
 
     async def announce(self, channel_id: str, text: str) -> None: ...
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         return Done()
 
 

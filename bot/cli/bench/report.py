@@ -1,4 +1,4 @@
-"""`jikimi bench report`: how long the whole command takes for a big week, and an edition for a quiet community."""
+"""`jikimi bench report`: how long the whole command takes for a big week, and one report on a quiet community."""
 
 import asyncio
 import gc
@@ -51,7 +51,7 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
         await tools.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
         await tools.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
         of_big, of_quiet = _command(big, folder), _command(quiet, folder)
-        edition = await _edition(quiet)
+        drawing = await _drawing(quiet)
     result = {
         "messages": messages,
         "incidents": incidents,
@@ -60,8 +60,8 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
         "mib": round(of_big.memory),
         "ratio": round(of_big.cpu / of_quiet.cpu, 2),
         "quiet_messages": QUIET_MESSAGES,
-        "quiet_cpu_seconds": round(edition, 3),
-        "quiet_editions_per_minute": round(60 / edition * (os.cpu_count() or 1)),
+        "quiet_cpu_seconds": round(drawing, 3),
+        "quiet_reports_per_minute": round(60 / drawing * (os.cpu_count() or 1)),
         "cores": os.cpu_count() or 1,
     }
     print_json(result) if as_json else print(say("bench.report", **result))
@@ -94,19 +94,19 @@ def _command(config: "Config", folder: Path) -> CommandRun:
     return CommandRun(seconds=seconds, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / unit)
 
 
-async def _edition(config: "Config") -> float:
+async def _drawing(config: "Config") -> float:
     """Seconds of one processor for picture, page, PDF and table of a quiet week, once everything is loaded."""
     from bot.app import reporting, tools
     from bot.core.reporting.building import report_on
 
-    press, period = reporting.report_press(), tools.made_up_week()
+    renderer, period = reporting.report_renderer(), tools.made_up_week()
     took = []
-    async with reporting.chronicle(config) as (chronicle, _):
-        (community,) = await chronicle.communities()
+    async with reporting.report_queries(config) as (queries, _):
+        (community,) = await queries.communities()
         for number in range(EDITIONS):
-            report = await report_on(chronicle, community, f"{community} {number}", period)
+            report = await report_on(queries, community, f"{community} {number}", period)
             began = time.thread_time()
-            press.edition(report, "ko")
+            renderer.render(report, "ko")
             took.append(time.thread_time() - began)
             if not number:  # as the processes do that draw what is sent
                 gc.collect()

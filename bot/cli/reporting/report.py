@@ -49,19 +49,19 @@ async def report(
     from bot.core.reporting.building import report_on
 
     gc.disable()  # a short life that needs all it has made to its end
-    async with reporting.chronicle(config) as (chronicle, communities):
-        chosen = _chosen(community, await chronicle.communities(), await communities.all(), say)
+    async with reporting.report_queries(config) as (queries, communities):
+        chosen = _chosen(community, await queries.communities(), await communities.all(), say)
         days = _period(period, chosen.timezone or config.defaults.timezone, say)
-        made = await report_on(chronicle, chosen.ref, chosen.name or chosen.id, days)
-    edition = reporting.report_press(unmasked=unmasked).edition(made, chosen.language or say.language)
-    print(edition.text)
-    if edition.remark:
-        print(edition.remark)
-    print(say("report.written", paths=", ".join(_write(edition, out))))
+        made = await report_on(queries, chosen.ref, chosen.name or chosen.id, days)
+    post = reporting.report_renderer(unmasked=unmasked).render(made, chosen.language or say.language)
+    print(post.text)
+    if post.remark:
+        print(post.remark)
+    print(say("report.written", paths=", ".join(_write(post, out))))
 
 
-def _write(edition: Post, out: Path) -> list[str]:
-    files = (edition.picture, *edition.files)
+def _write(post: Post, out: Path) -> list[str]:
+    files = (post.picture, *post.files)
     out.mkdir(parents=True, exist_ok=True)
     for file in files:
         (out / file.name).write_bytes(file.content)

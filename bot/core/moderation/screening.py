@@ -54,7 +54,7 @@ class Screener:
     planned: Wakeup
     bots: Bots
     meet: Meet | None = None
-    recollection: RecentActivity = field(default_factory=RecentActivity)
+    recent: RecentActivity = field(default_factory=RecentActivity)
     streams: Streams = field(default_factory=Streams)
     decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
@@ -164,8 +164,8 @@ class Screener:
             about = replace(message, author=met) if met else message
             past = Past(
                 repeats=repeats,
-                fired=self.recollection.fired(message),
-                offences=self.recollection.offences(message),
+                fired=self.recent.fired(message),
+                offences=self.recent.offences(message),
                 bot=bot,
             )
             if self.decider.is_quick(message, policy):
@@ -190,12 +190,12 @@ class Screener:
             if again and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
             if decision.is_incident:
-                self.recollection.note(decision, at, policy)
+                self.recent.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
             self._settle_soon(Settlement(decision=decision, decided_at=at, ms=ms))
 
         try:
-            repeats = () if again else self.recollection.hear(message)
+            repeats = () if again else self.recent.hear(message)
             bot = self.bots.known(message)
             exchange = exchange_of(message, self.policy_of(message), bot)
             if exchange is None:

@@ -33,7 +33,7 @@ class CoreDesk:
     incidents: Incidents
     queue: GuardQueue
     bots_seen: Bots
-    editor: ReportBuilder
+    builder: ReportBuilder
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
     decider: Decider = field(default_factory=Decider)
@@ -101,5 +101,5 @@ class CoreDesk:
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
     ) -> Post | None:
-        edition = await self.editor.edition(community, period, unmasked=unmasked)
-        return edition and replace(edition, text="\n".join(filter(None, (edition.text, edition.remark))))
+        post = await self.builder.build(community, period, unmasked=unmasked)
+        return post and replace(post, text="\n".join(filter(None, (post.text, post.remark))))

@@ -1,4 +1,4 @@
-"""The parts of a running application -> its pulse, and the counts that no part keeps for itself."""
+"""The parts of a running application -> how it is doing, and the counts that no part keeps for itself."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class HealthMonitor:
     replicas: Callable[[], Sequence[ReplicaFigures]] = tuple
     flow: FlowFigures = field(default_factory=FlowFigures)
 
-    def health(self) -> HealthSnapshot:
+    def snapshot(self) -> HealthSnapshot:
         return HealthSnapshot(
             guard=self.queue.guard.version,
             guard_is_away=self.queue.is_away,

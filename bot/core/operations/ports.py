@@ -33,7 +33,7 @@ class ApiKeys(Protocol):
 class HealthSource(Protocol):
     """How the application is doing, for health checks and metrics."""
 
-    def health(self) -> HealthSnapshot: ...
+    def snapshot(self) -> HealthSnapshot: ...
 
     async def waiting(self) -> int:
         """See `Inbox.waiting`: asks the database."""

@@ -38,17 +38,17 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportBuilder:
-    """Makes reports as communities read them. `press` opens a press that shows members' names (`unmasked=True`) or
+    """Makes reports as communities read them. `renderer` gives one that shows members' names (`unmasked=True`) or
     hides them."""
 
-    chronicle: ReportQueries
+    queries: ReportQueries
     policies: Policies
-    press: Callable[..., ReportRenderer]
+    renderer: Callable[..., ReportRenderer]
     clock: Clock
     #: Of its own: the loop's threads look up addresses, and must not all wait for drawings.
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report"))
 
-    async def edition(
+    async def build(
         self,
         community: CommunityRef,
         name: str | None = None,
@@ -63,18 +63,18 @@ class ReportBuilder:
         except ValueError:
             return None
         called = self.policies.community(community).name or community.id
-        report = await report_on(self.chronicle, community, called, period)
-        print_ = partial(self.press(unmasked=unmasked).edition, report, policy.language, with_pdf=with_pdf)
-        edition = await asyncio.get_running_loop().run_in_executor(self.threads, print_)
-        return replace(edition, language=policy.language)
+        report = await report_on(self.queries, community, called, period)
+        render = partial(self.renderer(unmasked=unmasked).render, report, policy.language, with_pdf=with_pdf)
+        post = await asyncio.get_running_loop().run_in_executor(self.threads, render)
+        return replace(post, language=policy.language)
 
 
-async def report_on(chronicle: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:
+async def report_on(queries: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:
     """A community's period beside the ones before it."""
-    figures = await chronicle.figures(community, period.start, period.end)
+    figures = await queries.figures(community, period.start, period.end)
     earlier = []
     before = period
     for _ in range(EARLIER):
         before = before.before()
-        earlier.append((before, await chronicle.totals(community, before.start, before.end)))
+        earlier.append((before, await queries.totals(community, before.start, before.end)))
     return compose(name, period, figures, earlier)

@@ -70,7 +70,7 @@ class Deliveries(Protocol):
 class ReportRenderer(Protocol):
     """Makes of a report what people see."""
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         """Takes seconds, and is best called in a thread. Broken: a library is missing."""
         ...
 
@@ -90,7 +90,7 @@ class AlarmClock(Protocol):
 class Poster(Protocol):
     """Where reports are posted."""
 
-    async def publish(self, channel_id: str, edition: Post, *, mark: str) -> Outcome:
+    async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         """Post a report: its text, its picture, and as many of its files as the platform takes. `mark` (at most 25
         characters) names this very post: a platform that knows it posted the same mark shortly before does not post
         it again. Done with a receipt, Gone where the channel is no more, Refused where it may not be written to."""

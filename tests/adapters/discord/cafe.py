@@ -27,7 +27,7 @@ from bot.core.rules.policy import Decision, Policy, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import DISCORD, decision
 from tests.fakes.chat import MemoryBookmarks
-from tests.fakes.reporting import ScriptedPress
+from tests.fakes.reporting import ScriptedRenderer
 from tests.servers.discord import TOKEN, DiscordWire
 
 Permissions = discord.Permissions
@@ -128,7 +128,7 @@ class ScriptedDesk:
         except ValueError:
             return None
         report = compose(community.id, of, Figures(start=of.start, end=of.end), ())
-        return ScriptedPress(unmasked=unmasked).edition(report, "ko")
+        return ScriptedRenderer(unmasked=unmasked).render(report, "ko")
 
 
 @dataclass(kw_only=True)

@@ -273,7 +273,7 @@ def test_health_and_metrics_ask_the_database_once_a_second(tmp_path: Path, monke
                 asked += 1
                 return await waiting()
 
-            object.__setattr__(api.core.vitals, "inbox", SimpleNamespace(waiting=counted))
+            object.__setattr__(api.core.health_source, "inbox", SimpleNamespace(waiting=counted))
             for path in ("/readyz", "/metrics") * 20:
                 assert (await api.get(path))[0].status == 200
             assert asked <= 1

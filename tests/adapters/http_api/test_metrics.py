@@ -78,17 +78,17 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
         guard = CascadeGuard(ScriptedGuard(), servers, threshold=0.5, sample=0.0)
         async with servers, stage(tmp_path, guard, deadline="1s") as api:
             await api.check("무해한 말")
-            vitals = api.core.vitals
-            assert isinstance(vitals, HealthMonitor)
+            health_source = api.core.health_source
+            assert isinstance(health_source, HealthMonitor)
             harmless = settlement(message("1"))
             skipped = replace(harmless.decision, screening=Verdict(guard=guard.version, route=Route.SKIPPED))
-            vitals.settled([replace(harmless, decision=skipped), settlement(message("2"), Delete())])
+            health_source.settled([replace(harmless, decision=skipped), settlement(message("2"), Delete())])
             planned = PlannedAction(
                 id=1, incident_id=1, action=Delete(), message=message(), rule="", reason=Reason(ko="", en=""),
                 language="ko",
             )  # fmt: skip
-            vitals.done(planned, Done())
-            vitals.done(planned, Refused("no permission"))
+            health_source.done(planned, Done())
+            health_source.done(planned, Refused("no permission"))
             text = (await api.get("/metrics"))[1]
             read = values(text)
             assert read["jikimi_inbox_settled_total"] == 2 and read["jikimi_incidents_total"] == 1

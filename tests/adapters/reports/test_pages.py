@@ -38,14 +38,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @pytest.fixture(scope="module")
-def edition(report: Report) -> Post:
+def post(report: Report) -> Post:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # matplotlib warns of a missing glyph
-        return ReportPages().edition(report, "ko")
+        return ReportPages().render(report, "ko")
 
 
-def test_every_bots_answers_are_told_and_the_worst_shown_masked(edition: Post, report: Report) -> None:
-    page = edition.files[0].content.decode()
+def test_every_bots_answers_are_told_and_the_worst_shown_masked(post: Post, report: Report) -> None:
+    page = post.files[0].content.decode()
     told = pairs(report.figures.pairs)
     assert len(told) == 3 and told[0][0] == "" and worst_answers(report.live)
     for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
@@ -61,7 +61,7 @@ def prints() -> None:
 
 
 @pytest.mark.usefixtures("prints")
-def test_the_pdf_can_be_read(edition: Post, report: Report) -> None:
+def test_the_pdf_can_be_read(post: Post, report: Report) -> None:
     from pypdf import PdfReader
     from pypdf.generic import DictionaryObject, PdfObject
 
@@ -70,7 +70,7 @@ def test_the_pdf_can_be_read(edition: Post, report: Report) -> None:
         assert isinstance(found, DictionaryObject)
         return found
 
-    pages = PdfReader(io.BytesIO(edition.files[1].content)).pages
+    pages = PdfReader(io.BytesIO(post.files[1].content)).pages
     text = re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
     fonts = [entries(entries(page["/Resources"])["/Font"]) for page in pages]
     used = {str(entries(font)["/BaseFont"]) for named in fonts for font in named.values()}
@@ -79,18 +79,18 @@ def test_the_pdf_can_be_read(edition: Post, report: Report) -> None:
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
 
 
-def test_the_picture_is_made_for_a_phone(edition: Post) -> None:
-    content = edition.picture.content
+def test_the_picture_is_made_for_a_phone(post: Post) -> None:
+    content = post.picture.content
     assert content.startswith(b"\x89PNG")
     assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (1080, 1500)
 
 
-def test_the_file_names_every_incident_and_no_member(edition: Post, report: Report) -> None:
-    rows = list(csv.reader(io.StringIO(edition.files[2].content.decode("utf-8-sig"))))
+def test_the_file_names_every_incident_and_no_member(post: Post, report: Report) -> None:
+    rows = list(csv.reader(io.StringIO(post.files[2].content.decode("utf-8-sig"))))
     assert [int(row[0]) for row in rows[1:]] == [entry.id for entry in report.figures.entries]
     for entry in report.figures.entries:
-        assert entry.bot or entry.author_name not in edition.files[2].content.decode()
-    assert "보기로 지어낸" not in edition.files[0].content.decode()
+        assert entry.bot or entry.author_name not in post.files[2].content.decode()
+    assert "보기로 지어낸" not in post.files[0].content.decode()
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_the_file_names_every_incident_and_no_member(edition: Post, report: Repo
 def test_formulas_stay_text(report: Report, name: str, cell: str) -> None:
     entry = replace(report.figures.entries[0], channel="17", channel_name=name)
     made = compose("c", PERIOD, replace(report.figures, entries=(entry,)), [])
-    rows = list(csv.reader(io.StringIO(ReportPages().edition(made, "en", with_pdf=False).files[1].content.decode())))
+    rows = list(csv.reader(io.StringIO(ReportPages().render(made, "en", with_pdf=False).files[1].content.decode())))
     assert cell in rows[1]
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_empty_and_first_weeks_have_words_of_their_own(language: str) -> None:
     nothing = Figures(start=PERIOD.start, end=PERIOD.end)
-    empty = ReportPages().edition(compose("cafe", PERIOD, nothing, []), language)
-    quiet = ReportPages().edition(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
+    empty = ReportPages().render(compose("cafe", PERIOD, nothing, []), language)
+    quiet = ReportPages().render(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
     assert empty.text != quiet.text and "%" not in empty.text + quiet.text
     assert ("첫 보고" if language == "ko" else "first report") in quiet.text
 
@@ -128,7 +128,7 @@ def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> No
     def page(**routes: int) -> str:
         counted = {Route(name): number for name, number in routes.items()}
         made = compose("cafe", PERIOD, Figures(start=PERIOD.start, end=PERIOD.end, seen=9, routes=counted), [])
-        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+        return ReportPages().render(made, language, with_pdf=False).files[0].content.decode()
 
     title = "둘째 판정기에 묻지 않은 메시지" if language == "ko" else "second guard did not see"
     assert title not in page(second=9)
@@ -151,12 +151,12 @@ def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(r
     def page(**changes: Any) -> str:
         entries = tuple(replace(entry, **changes) for entry in report.figures.entries)
         made = compose("cafe", PERIOD, replace(report.figures, entries=entries), [])
-        return ReportPages().edition(made, language, with_pdf=False).files[0].content.decode()
+        return ReportPages().render(made, language, with_pdf=False).files[0].content.decode()
 
     own = compose("cafe", PERIOD, report.figures, [])
     found = opinions(own.live)
     assert found.appeals.whole and found.upheld_appeals  # the made-up year has some
-    shown = ReportPages().edition(own, language, with_pdf=False).files[0].content.decode()
+    shown = ReportPages().render(own, language, with_pdf=False).files[0].content.decode()
     assert say["upheld_appeals"] in shown and f"#{found.upheld_appeals[0]}" in shown
     assert say["appealed_none"] not in shown and say["appeals_waiting"] not in shown
     none = page(appealed=False)
@@ -172,7 +172,7 @@ def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
         AuditEntry(**about, setting="report_day", after="sunday"),
     )  # fmt: skip
     figures = replace(report.figures, amendments=made)
-    page = ReportPages().edition(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
+    page = ReportPages().render(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
     assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
     assert "주간 보고 요일" in page and "일요일" in page
 
@@ -191,10 +191,10 @@ def test_without_what_a_pdf_needs_all_else_of_the_report_is_there_and_says_so(
     find: str, missing: str, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(find, lambda name: None)
-    made = ReportPages().edition(report, "ko")
+    made = ReportPages().render(report, "ko")
     assert [file.name.rpartition(".")[2] for file in made.files] == ["html", "csv"] and made.picture.content
     assert missing in made.remark and "PDF" in made.remark and "pip install -e '.[pdf]'" in made.remark
-    assert ReportPages().edition(report, "ko", with_pdf=False).remark == ""
+    assert ReportPages().render(report, "ko", with_pdf=False).remark == ""
 
 
 @pytest.mark.usefixtures("prints")
@@ -202,7 +202,7 @@ def test_a_quiet_week_is_short(report: Report) -> None:
     from pypdf import PdfReader
 
     calm = replace(report.figures, entries=(), outages=(), amendments=(), seen=12)
-    quiet = ReportPages().edition(compose("cafe", PERIOD, calm, report.earlier), "ko")
+    quiet = ReportPages().render(compose("cafe", PERIOD, calm, report.earlier), "ko")
     page = quiet.files[0].content.decode()
     assert "규칙에 걸린 사건이 없어" in page and "요일과 시간" not in page and 'id="list"' not in page
     assert len(PdfReader(io.BytesIO(quiet.files[1].content)).pages) <= 2
@@ -210,7 +210,7 @@ def test_a_quiet_week_is_short(report: Report) -> None:
 
 def test_moderators_may_see_names(report: Report) -> None:
     masked, named = (
-        ReportPages(unmasked=unmasked).edition(report, "ko", with_pdf=False).files[0].content.decode()
+        ReportPages(unmasked=unmasked).render(report, "ko", with_pdf=False).files[0].content.decode()
         for unmasked in (False, True)
     )
     repeater = next(entry for entry in report.live if entry.author == repeaters(report.live)[0].name)
@@ -218,8 +218,8 @@ def test_moderators_may_see_names(report: Report) -> None:
     assert "이름은 가렸습니다" in masked and "이름은 가렸습니다" not in named
 
 
-def test_the_page_tells_of_outages_and_of_who_changed_what(edition: Post) -> None:
-    page = edition.files[0].content.decode()
+def test_the_page_tells_of_outages_and_of_who_changed_what(post: Post) -> None:
+    page = post.files[0].content.decode()
     assert "11-18 04:07부터 1시간 15분" in page
     assert "11-18 00:07 하늘: ‘상처 주는 말’ 기준 0.75 → 0.8" in page
 
@@ -241,20 +241,20 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shown(report: Report, edition: Post) -> Mapping[str, bytes]:
+def shown(report: Report, post: Post) -> Mapping[str, bytes]:
     """Pages, and the picture for the chat, by the name of what they show."""
     nothing = Figures(start=PERIOD.start, end=PERIOD.end)
     calm = replace(report.figures, entries=(), outages=(), amendments=())
 
     def page(report: Report, language: str = "ko") -> bytes:
-        return ReportPages().edition(report, language, with_pdf=False).files[0].content
+        return ReportPages().render(report, language, with_pdf=False).files[0].content
 
     return {
-        "chat": edition.picture.content,
+        "chat": post.picture.content,
         "chat-quiet": ReportPages()
-        .edition(compose("고양이 카페", PERIOD, calm, []), "ko", with_pdf=False)
+        .render(compose("고양이 카페", PERIOD, calm, []), "ko", with_pdf=False)
         .picture.content,
-        "page": edition.files[0].content,
+        "page": post.files[0].content,
         "page-en": page(report, "en"),
         "page-empty": page(compose("고양이 카페", PERIOD, nothing, [])),
         "page-first": page(compose("고양이 카페", PERIOD, calm, [])),
@@ -295,11 +295,11 @@ def test_pictures_that_differ_are_told_apart(shown: Mapping[str, bytes]) -> None
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_the_page_is_whole_accessible_and_asks_nobody(
-    browser: Any, edition: Post, tmp_path: Path, scheme: Any, width: int
+    browser: Any, post: Post, tmp_path: Path, scheme: Any, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    (tmp_path / "report.html").write_bytes(edition.files[0].content)
+    (tmp_path / "report.html").write_bytes(post.files[0].content)
     page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     asked: list[str] = []
     troubles: list[str] = []
@@ -317,9 +317,9 @@ def test_the_page_is_whole_accessible_and_asks_nobody(
 
 
 @pytest.fixture
-def page(browser: Any, edition: Post) -> Iterator[Any]:
+def page(browser: Any, post: Post) -> Iterator[Any]:
     page = browser.new_page()
-    page.set_content(edition.files[0].content.decode())
+    page.set_content(post.files[0].content.decode())
     yield page
     page.close()
 

@@ -64,7 +64,7 @@ def test_every_sentence_is_there_and_is_said(section: type[Section]) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_is_shown_in_its_place_and_every_number_leads_to_what_it_counts(report: Report, language: str) -> None:
-    page = ReportPages().edition(report, language, with_pdf=False).files[0].content.decode()
+    page = ReportPages().render(report, language, with_pdf=False).files[0].content.decode()
     parts = re.split(r'<section[^>]* aria-labelledby="(\w+)">', page)[1:]
     assert parts[::2] == [section.__name__.lower() for section in SECTIONS]
     rows = [set(names.split()) for names in re.findall(r'<tr data-on="([^"]*)"', page)]

@@ -18,15 +18,15 @@ from bot.core.chat.post import Post
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import Report, compose
-from tests.fakes.reporting import ScriptedPress
+from tests.fakes.reporting import ScriptedRenderer
 
 WEEK = parse("2026-W47", "Asia/Seoul")
 
 
-class Press(ScriptedPress):
+class Renderer(ScriptedRenderer):
     """Draws, or does what the community's name says."""
 
-    def edition(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
+    def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         match report.community:
             case "defect":
                 raise ZeroDivisionError
@@ -34,7 +34,7 @@ class Press(ScriptedPress):
                 raise Broken("install it")
             case "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-        return super().edition(report, f"{language} {os.getpid()}", with_pdf=with_pdf)
+        return super().render(report, f"{language} {os.getpid()}", with_pdf=with_pdf)
 
 
 def report(name: str = "카페") -> Report:
@@ -43,20 +43,20 @@ def report(name: str = "카페") -> Report:
 
 def test_reports_are_drawn_elsewhere_and_trouble_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_workers, "IDLE", 0.2)
-    workers = ReportWorkers(Press, workers=1)
+    workers = ReportWorkers(Renderer, workers=1)
 
     async def scenario() -> None:
-        press = workers.press(unmasked=True)
-        edition = await asyncio.to_thread(press.edition, report(), "ko", with_pdf=False)
-        words = edition.text.split()
+        renderer = workers.renderer(unmasked=True)
+        post = await asyncio.to_thread(renderer.render, report(), "ko", with_pdf=False)
+        words = post.text.split()
         assert words[:3] == ["카페", "2026-W47", "ko"] and int(words[3]) != os.getpid() and words[4] == "unmasked"
         with pytest.raises(Broken, match="ZeroDivisionError"):
-            await asyncio.to_thread(press.edition, report("defect"), "ko")
+            await asyncio.to_thread(renderer.render, report("defect"), "ko")
         with pytest.raises(Broken, match="install it"):
-            await asyncio.to_thread(press.edition, report("no library"), "ko")
+            await asyncio.to_thread(renderer.render, report("no library"), "ko")
         with pytest.raises(Unavailable):
-            await asyncio.to_thread(press.edition, report("killed"), "ko")
-        assert (await asyncio.to_thread(press.edition, report(), "ko")).text.startswith("카페")
+            await asyncio.to_thread(renderer.render, report("killed"), "ko")
+        assert (await asyncio.to_thread(renderer.render, report(), "ko")).text.startswith("카페")
 
     asyncio.run(scenario())
     end = time.monotonic() + 20
@@ -68,12 +68,12 @@ def test_reports_are_drawn_elsewhere_and_trouble_stays_there(monkeypatch: pytest
 
 def test_fresh_processes_take_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_workers, "MOST", 3)
-    workers = ReportWorkers(Press, workers=1)
+    workers = ReportWorkers(Renderer, workers=1)
 
     async def scenario() -> None:
-        press = workers.press()
-        drawn = await asyncio.gather(*(asyncio.to_thread(press.edition, report(), "ko") for _ in range(7)))
-        numbers = [edition.text.split()[3] for edition in drawn]
+        renderer = workers.renderer()
+        drawn = await asyncio.gather(*(asyncio.to_thread(renderer.render, report(), "ko") for _ in range(7)))
+        numbers = [post.text.split()[3] for post in drawn]
         assert len(set(numbers)) == 3
 
     asyncio.run(scenario())
@@ -101,5 +101,5 @@ def is_running(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    print(ReportWorkers(Press, workers=1).press().edition(report(), "ko").text.split()[3], flush=True)
+    print(ReportWorkers(Renderer, workers=1).renderer().render(report(), "ko").text.split()[3], flush=True)
     time.sleep(60)

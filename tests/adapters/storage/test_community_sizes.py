@@ -26,18 +26,18 @@ def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.Fix
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
-            inbox, chronicle = SqlInbox(database), SqlReportQueries(database)
+            inbox, queries = SqlInbox(database), SqlReportQueries(database)
             said = [
                 message(f"{community}-{n}", community=community) for community, n in zip("aab", range(3), strict=True)
             ]
             said.append(message("old", community="c", sent_at=NOW - timedelta(days=8)))
             await inbox.keep(said)
             await inbox.settle([settlement(one) for one in said])
-            assert await chronicle.sizes(NOW - timedelta(days=7), NOW + timedelta(hours=1)) == {
+            assert await queries.sizes(NOW - timedelta(days=7), NOW + timedelta(hours=1)) == {
                 home("a"): 2,
                 home("b"): 1,
             }
-            assert await chronicle.sizes(NOW + timedelta(hours=1), NOW + timedelta(hours=2)) == {}
+            assert await queries.sizes(NOW + timedelta(hours=1), NOW + timedelta(hours=2)) == {}
 
     asyncio.run(scenario())
 
@@ -53,17 +53,17 @@ def test_figures_of_two_platforms_with_one_id_do_not_meet(
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
-            inbox, chronicle = SqlInbox(database), SqlReportQueries(database)
+            inbox, queries = SqlInbox(database), SqlReportQueries(database)
             server, group = home("7", DISCORD), home("7", TELEGRAM)
             said = [message("1", community="7", platform=one.platform) for one in (server, group)]
             said.append(message("2", community="7", platform=TELEGRAM))
             await inbox.keep([*said, message("3", community="7", platform=TELEGRAM)])
             await inbox.settle([settlement(said[0], Delete()), *map(settlement, said[1:])])
-            assert list(await chronicle.communities()) == [server, group]
-            assert await chronicle.sizes(today.start, today.end) == {server: 1, group: 2}
-            ours, theirs = [await chronicle.figures(one, today.start, today.end) for one in (server, group)]
+            assert list(await queries.communities()) == [server, group]
+            assert await queries.sizes(today.start, today.end) == {server: 1, group: 2}
+            ours, theirs = [await queries.figures(one, today.start, today.end) for one in (server, group)]
             assert (ours.seen, ours.waiting, len(ours.entries)) == (1, 0, 1)
             assert (theirs.seen, theirs.waiting, len(theirs.entries)) == (3, 1, 0)
-            assert (await chronicle.totals(group, today.start, today.end)).flagged == 0
+            assert (await queries.totals(group, today.start, today.end)).flagged == 0
 
     asyncio.run(scenario())

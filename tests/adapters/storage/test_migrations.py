@@ -92,14 +92,14 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
         counted = [tally(one.id, "channel", "general", 1) for one in (SERVER, GROUP)]
         await left_by(url, step, [*on_record(1, SERVER), *on_record(2, GROUP), *counted])
         async with Database.open(url, ManualClock()) as database:
-            incidents, chronicle = SqlIncidents(database), SqlReportQueries(database)
-            assert list(await chronicle.communities()) == [SERVER, GROUP]
+            incidents, queries = SqlIncidents(database), SqlReportQueries(database)
+            assert list(await queries.communities()) == [SERVER, GROUP]
             assert await incidents.whose(TELEGRAM, 2) == GROUP
             for number, one in enumerate((SERVER, GROUP), 1):
                 found = await incidents.get(one, number)
                 assert found and found.decision.message.community == one
                 assert (await incidents.history(one, "minji")).incidents == 1
-                figures = await chronicle.figures(one, TODAY.start, TODAY.end)
+                figures = await queries.figures(one, TODAY.start, TODAY.end)
                 assert figures.by_channel == {"general": 1}
                 assert [entry.id for entry in figures.entries] == [number]
 
@@ -126,8 +126,8 @@ def test_what_two_platforms_had_counted_together_is_told_apart_as_far_as_it_is_k
         rows = [*on_record(1, here), *on_record(2, there), *on_record(3, there), *on_record(4, GROUP)]
         await left_by(url, "0014", [*rows, *robots, *together])
         async with Database.open(url, ManualClock()) as database:
-            chronicle = SqlReportQueries(database)
-            ours, theirs, other = [await chronicle.figures(one, TODAY.start, TODAY.end) for one in (here, there, GROUP)]
+            queries = SqlReportQueries(database)
+            ours, theirs, other = [await queries.figures(one, TODAY.start, TODAY.end) for one in (here, there, GROUP)]
         assert (ours.seen, ours.judged, ours.latency) == (1, 1, {2.0: 1})
         assert (theirs.seen, theirs.judged, theirs.latency) == (2, 2, {2.0: 2})
         assert (ours.by_bot, theirs.by_bot) == ({"robot of discord": 5}, {})

@@ -376,10 +376,10 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
         async with Database.open(url, ManualClock()) as database:
             settled = await record(database, community, stories)
             await befall(database, community, troubles)
-            chronicle = SqlReportQueries(database)
+            queries = SqlReportQueries(database)
             for name in (community, f"{community}-moved"):
-                figures = await chronicle.figures(builders.home(name), PERIOD.start, PERIOD.end)
-                totals = await chronicle.totals(builders.home(name), PERIOD.start, PERIOD.end)
+                figures = await queries.figures(builders.home(name), PERIOD.start, PERIOD.end)
+                totals = await queries.totals(builders.home(name), PERIOD.start, PERIOD.end)
                 check(figures, totals, await recount(database, name, PERIOD.start, PERIOD.end), settled)
                 moved = SqlCommunities(database)
                 await moved.move(builders.home(community), f"{community}-moved")
@@ -395,7 +395,7 @@ def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], troubles: l
 
 @pytest.fixture(scope="module")
 def server(postgres: Any) -> str:
-    return str(postgres.create("chronicle"))
+    return str(postgres.create("queries"))
 
 
 @settings(max_examples=25, deadline=None)

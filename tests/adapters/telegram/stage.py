@@ -26,7 +26,7 @@ from bot.core.rules.policy import Decision, Finding, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
 from tests.fakes.guarding import ScriptedGuard
-from tests.fakes.reporting import QuietChronicle, ScriptedPress
+from tests.fakes.reporting import QuietQueries, ScriptedRenderer
 from tests.fakes.store import MemoryStore
 from tests.servers.telegram import TOKEN, Chat, TelegramServer
 
@@ -152,14 +152,14 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             on_change=lambda community, number: here.chat.incident_changed(community, number),
         )
         queue = GuardQueue(guard=guard or ScriptedGuard(), clock=clock)
-        editor = ReportBuilder(chronicle=QuietChronicle(), policies=policies, press=ScriptedPress, clock=clock)
+        builder = ReportBuilder(queries=QuietQueries(), policies=policies, renderer=ScriptedRenderer, clock=clock)
         desk = CoreDesk(
             policies=policies,
             reviewer=reviewer,
             incidents=store.incidents,
             queue=queue,
             bots_seen=Bots(roll=store.bot_roll),
-            editor=editor,
+            builder=builder,
             schedule_of=config.schedule_of,
             clock=clock,
         )

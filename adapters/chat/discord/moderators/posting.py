@@ -31,19 +31,19 @@ class Posting:
     def __post_init__(self) -> None:
         self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
 
-    async def post(self, channel_id: int, edition: Post, mark: str) -> Outcome:
+    async def post(self, channel_id: int, post: Post, mark: str) -> Outcome:
         """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is
         asked for again. Unconfirmed: it stays lost."""
         self.invalid.check()
         if lacking := self._lacking(channel_id):
             return Refused(missing(lacking, self.say))
-        lighter: Post | None = edition.fitting(self._limit(channel_id))
+        lighter: Post | None = post.fitting(self._limit(channel_id))
         while lighter:
             try:
                 return await self._post(channel_id, told(lighter), (lighter.picture, *lighter.files), mark)
             except _TooLarge:
                 lighter = lighter.lighter()
-        return await self._post(channel_id, told(edition, everything=True), (), mark)
+        return await self._post(channel_id, told(post, everything=True), (), mark)
 
     async def _post(self, channel_id: int, text: str, parts: Sequence[Attachment], mark: str) -> Outcome:
         for pause in (*AGAIN, None):
@@ -91,13 +91,13 @@ def attached(parts: Iterable[Attachment]) -> list[discord.File]:
     return [discord.File(BytesIO(one.content), one.name, description=one.description[:1024]) for one in parts]
 
 
-def told(edition: Post, *, everything: bool = False) -> str:
+def told(post: Post, *, everything: bool = False) -> str:
     """The text, and how to get what could not be attached."""
-    files = (edition.picture, *edition.files) if everything else ()
-    names = (*edition.left_out, *(file.name for file in files))
+    files = (post.picture, *post.files) if everything else ()
+    names = (*post.left_out, *(file.name for file in files))
     if not names:
-        return edition.text[:LONGEST]
-    say = texts(edition.language)
+        return post.text[:LONGEST]
+    say = texts(post.language)
     command = f"/{say['command.jikimi']} {say['command.report_now']}"
     told = say("delivery.left_out", files=", ".join(names), command=command)
-    return f"{edition.text[: LONGEST - len(told) - 2]}\n\n{told}"
+    return f"{post.text[: LONGEST - len(told) - 2]}\n\n{told}"

@@ -45,13 +45,13 @@ class Posting:
     def __post_init__(self) -> None:
         self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
 
-    async def post(self, chat_id: int, edition: Post) -> Outcome:
+    async def post(self, chat_id: int, post: Post) -> Outcome:
         """Raises `ChatMigrated` where the group has another id by now."""
-        edition = edition.fitting(LARGEST_FILE)
-        text = _told(edition)
+        post = post.fitting(LARGEST_FILE)
+        text = _told(post)
         fits = units(text) <= LONGEST_CAPTION
         try:
-            first = await self._show(chat_id, edition, text if fits else None)
+            first = await self._show(chat_id, post, text if fits else None)
         except Forbidden as error:
             return Refused(error.message)
         except BadRequest as error:
@@ -62,11 +62,11 @@ class Posting:
             return Unconfirmed()
         if not fits:
             await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, cut(text, LONGEST)))
-        await self._attach(chat_id, edition)
+        await self._attach(chat_id, post)
         return Done(f"{first.chat.id}/{first.message_id}")
 
-    async def _show(self, chat_id: int, edition: Post, caption: str | None) -> Message:
-        picture = edition.picture
+    async def _show(self, chat_id: int, post: Post, caption: str | None) -> Message:
+        picture = post.picture
         more: dict[str, Any] = {
             "caption": caption,
             "filename": picture.name,
@@ -87,11 +87,11 @@ class Posting:
             except _TooLarge:
                 pass
         return await self._send(
-            chat_id, 1, lambda: self.bot.send_message(chat_id, cut(_told(edition, picture.name), LONGEST))
+            chat_id, 1, lambda: self.bot.send_message(chat_id, cut(_told(post, picture.name), LONGEST))
         )
 
-    async def _attach(self, chat_id: int, edition: Post) -> None:
-        lighter: Post | None = edition
+    async def _attach(self, chat_id: int, post: Post) -> None:
+        lighter: Post | None = post
         while lighter and lighter.files:
             files = lighter.files
 
@@ -108,7 +108,7 @@ class Posting:
                 break
             except _TooLarge:
                 lighter = lighter.lighter()
-        if lighter and lighter.left_out != edition.left_out:
+        if lighter and lighter.left_out != post.left_out:
             told = _left_out(lighter)
             await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, told))
 
@@ -140,13 +140,13 @@ class _TooLarge(Exception):
     """Telegram does not take so much at once."""
 
 
-def _told(edition: Post, *more: str) -> str:
+def _told(post: Post, *more: str) -> str:
     """The text, and how to get what could not be attached."""
-    if not (edition.left_out or more):
-        return edition.text
-    return f"{edition.text}\n\n{_left_out(edition, *more)}"
+    if not (post.left_out or more):
+        return post.text
+    return f"{post.text}\n\n{_left_out(post, *more)}"
 
 
-def _left_out(edition: Post, *more: str) -> str:
-    names = ", ".join((*more, *edition.left_out))
-    return texts(edition.language)("delivery.left_out", files=names, command="/report day")
+def _left_out(post: Post, *more: str) -> str:
+    names = ", ".join((*more, *post.left_out))
+    return texts(post.language)("delivery.left_out", files=names, command="/report day")

@@ -39,7 +39,7 @@ class DeliveryWorker:
     down. Making it comes before that, so most of what a crash interrupts is simply done again."""
 
     deliveries: Deliveries
-    editor: ReportBuilder
+    builder: ReportBuilder
     policies: Policies
     schedule_of: Callable[[Community], Schedule]
     platforms: Mapping[Platform, Poster]
@@ -75,12 +75,12 @@ class DeliveryWorker:
         if not channels:
             return await self._close(one, State.SKIPPED, reason=NOWHERE)
         try:
-            edition = await self._edition(one, community)
+            post = await self._post(one, community)
         except Unavailable as error:
             return await self._later(one, error)
         except Broken as error:
             return await self._close(one, State.FAILED, reason=str(error))
-        sending = asyncio.ensure_future(self._send(one, channels, edition))
+        sending = asyncio.ensure_future(self._send(one, channels, post))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -88,27 +88,27 @@ class DeliveryWorker:
             sending.cancel()
             raise
 
-    async def _edition(self, one: Delivery, community: Community) -> Post:
+    async def _post(self, one: Delivery, community: Community) -> Post:
         policy = self.policies.of_community(one.community)
         today = f"{one.due.astimezone(ZoneInfo(policy.timezone)):%Y-%m-%d}"
         name = today if one.kind is Kind.ALERT else one.period
-        edition = await self.editor.edition(one.community, name, with_pdf=one.kind is Kind.WEEK)
-        if edition is None:
+        post = await self.builder.build(one.community, name, with_pdf=one.kind is Kind.WEEK)
+        if post is None:
             raise Broken(f"there is no period {name}")
         if one.kind is Kind.ALERT:
             burst = self.schedule_of(community).burst
             minutes = int(burst.within.total_seconds() // 60)
             alert = texts(policy.language)("delivery.alert", count=burst.incidents, minutes=minutes)
-            return replace(edition, text=f"{alert}\n{edition.text}")
-        return edition
+            return replace(post, text=f"{alert}\n{post.text}")
+        return post
 
-    async def _send(self, one: Delivery, channels: list[str], edition: Post) -> None:
+    async def _send(self, one: Delivery, channels: list[str], post: Post) -> None:
         if not await patiently(partial(self.deliveries.start, one.id), self.clock):
             return None
         outcome: Outcome = Gone()
         for channel in channels:
             try:
-                outcome = await self._platform(one).publish(channel, edition, mark=f"report-{one.id}")
+                outcome = await self._platform(one).publish(channel, post, mark=f"report-{one.id}")
             except BotError as error:  # what is broken is the platform, not the report
                 return await self._later(one, error)
             except Exception as error:

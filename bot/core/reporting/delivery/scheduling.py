@@ -28,12 +28,12 @@ class Scheduler:
 
     communities: Communities
     schedule_of: Callable[[Community], Schedule]
-    timetable: AlarmClock
+    alarm_clock: AlarmClock
     deliveries: Deliveries
-    chronicle: ReportQueries
+    queries: ReportQueries
     bookmarks: Bookmarks
     clock: Clock
-    planned: Wakeup  # the courier's
+    planned: Wakeup  # the delivery worker's
     _changed: set[CommunityRef] = field(default_factory=set)  # each once, also where nobody runs this
     _some_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: dict[CommunityRef, datetime] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Scheduler:
             both.create_task(self._follow())
 
     async def _listen(self) -> None:
-        async for ringing in self.timetable.rings():
+        async for ringing in self.alarm_clock.rings():
             await patiently(partial(self._plan, ringing), self.clock)
 
     async def _follow(self) -> None:
@@ -77,7 +77,7 @@ class Scheduler:
         by the bookmark."""
         now, known = self.clock.now(), await self._known()
         end = datetime.fromtimestamp(now.timestamp() // _QUARTER.total_seconds() * _QUARTER.total_seconds(), now.tzinfo)
-        sizes = await self.chronicle.sizes(end - timedelta(days=7), end)
+        sizes = await self.queries.sizes(end - timedelta(days=7), end)
 
         def due() -> list[Delivery]:
             return [
@@ -109,7 +109,7 @@ class Scheduler:
             return {one: self.schedule_of(known[one]).next(now) if one in known else None for one in some}
 
         alarms = await asyncio.to_thread(following)
-        await self.timetable.arm(alarms)
+        await self.alarm_clock.arm(alarms)
         for community, at in alarms.items():
             self._armed.pop(community, None)
             if at is not None:

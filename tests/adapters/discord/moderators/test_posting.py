@@ -19,7 +19,7 @@ def file(name: str, size: int = 10) -> Attachment:
     return Attachment(name=name, content=b"x" * size, description=f"what {name} shows")
 
 
-def edition(**sizes: int) -> Post:
+def post(**sizes: int) -> Post:
     files = tuple(file(f"w.{kind}", sizes.get(kind, 10)) for kind in ("html", "pdf", "csv"))
     return Post(text="세 문장.", picture=file("w.png", sizes.get("png", 10)), files=files)
 
@@ -43,7 +43,7 @@ def posted(place: Cafe) -> list[Any]:
 
 def test_one_message_holds_text_picture_files_and_their_descriptions() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        outcome = await heard.chat.publish(str(place.mods), edition(), mark="report-1")
+        outcome = await heard.chat.publish(str(place.mods), post(), mark="report-1")
         (message,) = posted(place)
         assert outcome == Done(f"{place.mods}/{message.id}")
         assert message.content == "세 문장."
@@ -58,7 +58,7 @@ def test_one_message_holds_text_picture_files_and_their_descriptions() -> None:
 def test_the_same_mark_is_not_posted_twice() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         first, second, other = [
-            await heard.chat.publish(str(place.mods), edition(), mark=mark) for mark in ("a", "a", "b")
+            await heard.chat.publish(str(place.mods), post(), mark=mark) for mark in ("a", "a", "b")
         ]
         assert first == second != other and len(posted(place)) == 2
 
@@ -68,7 +68,7 @@ def test_the_same_mark_is_not_posted_twice() -> None:
 def test_an_answer_that_was_lost_is_asked_for_again() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         place.wire.lost = 2
-        outcome = await heard.chat.publish(str(place.mods), edition(), mark="report-1")
+        outcome = await heard.chat.publish(str(place.mods), post(), mark="report-1")
         (message,) = posted(place)
         assert outcome == Done(f"{place.mods}/{message.id}")
 
@@ -78,7 +78,7 @@ def test_an_answer_that_was_lost_is_asked_for_again() -> None:
 def test_an_answer_that_stays_lost_is_unconfirmed() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         place.wire.trouble("POST", f"/channels/{place.mods}/messages", 0, times=100)
-        assert await heard.chat.publish(str(place.mods), edition(), mark="report-1") == Unconfirmed()
+        assert await heard.chat.publish(str(place.mods), post(), mark="report-1") == Unconfirmed()
 
     play(scene)
 
@@ -103,7 +103,7 @@ def test_what_is_too_large_is_left_out_and_the_text_says_how_to_get_it(
         if known:
             monkeypatch.setattr("discord.Guild.filesize_limit", 1000)
         large = {kind: 100 * size for kind, size in sizes.items()}
-        assert isinstance(await heard.chat.publish(str(place.mods), edition(**large), mark="1"), Done)
+        assert isinstance(await heard.chat.publish(str(place.mods), post(**large), mark="1"), Done)
         (message,) = posted(place)
         assert [one["filename"] for one in message.attachments] == left
         assert all(f"w.{kind}" in message.content for kind in sizes) and "/지킴이 보고" in message.content
@@ -113,7 +113,7 @@ def test_what_is_too_large_is_left_out_and_the_text_says_how_to_get_it(
 
 def test_a_long_text_is_cut() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        long = replace(edition(), text="가" * 5000)
+        long = replace(post(), text="가" * 5000)
         assert isinstance(await heard.chat.publish(str(place.mods), long, mark="1"), Done)
         assert len(posted(place)[0].content) == 2000
 
@@ -122,14 +122,14 @@ def test_a_long_text_is_cut() -> None:
 
 def test_what_discord_answers_becomes_an_outcome() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
-        assert await heard.chat.publish("1", edition(), mark="1") == Gone()
+        assert await heard.chat.publish("1", post(), mark="1") == Gone()
         path = f"/channels/{place.mods}/messages"
         place.wire.trouble("POST", path, 403)
-        refused = await heard.chat.publish(str(place.mods), edition(), mark="2")
+        refused = await heard.chat.publish(str(place.mods), post(), mark="2")
         assert isinstance(refused, Refused) and "파일 첨부" in refused.reason
         place.wire.trouble("POST", path, 505)
         with pytest.raises(Unavailable):
-            await heard.chat.publish(str(place.mods), edition(), mark="3")
+            await heard.chat.publish(str(place.mods), post(), mark="3")
         assert posted(place) == []
 
     play(scene)

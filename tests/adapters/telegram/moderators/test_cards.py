@@ -511,7 +511,7 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     here.chat = connect(
         here.server.url,
         Watched(policies=desk.policies, reviewer=desk.reviewer, incidents=desk.incidents, queue=desk.queue,
-                bots_seen=desk.bots_seen, editor=desk.editor, schedule_of=desk.schedule_of, clock=desk.clock),
+                bots_seen=desk.bots_seen, builder=desk.builder, schedule_of=desk.schedule_of, clock=desk.clock),
         here.store,
     )  # fmt: skip
     here.listen()

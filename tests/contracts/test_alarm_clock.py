@@ -1,4 +1,4 @@
-"""Timetable: what every implementation must do."""
+"""AlarmClock: what every implementation must do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.reports.timetable import ApschedulerAlarmClock
+from adapters.reports.alarm_clock import ApschedulerAlarmClock
 from bot.core.chat.message import CommunityRef
 from bot.core.reporting.ports import AlarmClock
 from tests.builders import DISCORD, TELEGRAM
 from tests.fakes.clock import ManualClock
-from tests.fakes.reporting import MemoryTimetable
+from tests.fakes.reporting import MemoryAlarmClock
 
 Opens = Callable[[], AbstractAsyncContextManager[AlarmClock]]
 CAFE, GROUP = CommunityRef(DISCORD, "1"), CommunityRef(TELEGRAM, "-100")
@@ -24,7 +24,7 @@ def now(seconds: float = 0) -> datetime:
 
 @asynccontextmanager
 async def in_memory() -> AsyncIterator[AlarmClock]:
-    yield MemoryTimetable(ManualClock(now()))
+    yield MemoryAlarmClock(ManualClock(now()))
 
 
 @pytest.fixture(params=[in_memory, ApschedulerAlarmClock])
@@ -33,19 +33,19 @@ def opens(request: pytest.FixtureRequest) -> Opens:
     return opens
 
 
-async def wake(timetable: AlarmClock) -> Mapping[CommunityRef, datetime]:
+async def wake(alarm_clock: AlarmClock) -> Mapping[CommunityRef, datetime]:
     async with asyncio.timeout(30):
-        return await anext(aiter(timetable.rings()))
+        return await anext(aiter(alarm_clock.rings()))
 
 
 def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> None:
     async def scenario() -> None:
         missed = now(-3 * 86_400)
-        async with opens() as timetable:
-            await timetable.arm({GROUP: now(3600), CAFE: missed})
-            assert await wake(timetable) == {CAFE: missed}
-            await timetable.arm({CAFE: (again := now(-5))})
-            assert await wake(timetable) == {CAFE: again}
+        async with opens() as alarm_clock:
+            await alarm_clock.arm({GROUP: now(3600), CAFE: missed})
+            assert await wake(alarm_clock) == {CAFE: missed}
+            await alarm_clock.arm({CAFE: (again := now(-5))})
+            assert await wake(alarm_clock) == {CAFE: again}
 
     asyncio.run(scenario())
 
@@ -53,14 +53,14 @@ def test_one_that_is_due_rings_once_and_those_for_later_do_not(opens: Opens) -> 
 def test_one_that_is_set_anew_or_taken_away_does_not_ring_for_what_it_was_set_for(opens: Opens) -> None:
     async def scenario() -> None:
         nobody = CommunityRef(DISCORD, "nobody")
-        async with opens() as timetable:
-            await timetable.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
-            await timetable.arm({CAFE: now(3600), GROUP: None})
-            await timetable.arm({nobody: (at := now(-1))})
-            assert await wake(timetable) == {nobody: at}
+        async with opens() as alarm_clock:
+            await alarm_clock.arm({CAFE: now(0.5), GROUP: now(0.5), nobody: None})
+            await alarm_clock.arm({CAFE: now(3600), GROUP: None})
+            await alarm_clock.arm({nobody: (at := now(-1))})
+            assert await wake(alarm_clock) == {nobody: at}
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.0):
-                    await anext(aiter(timetable.rings()))
+                    await anext(aiter(alarm_clock.rings()))
 
     asyncio.run(scenario())
 
@@ -69,8 +69,8 @@ def test_many_that_share_an_instant_ring_together(opens: Opens) -> None:
     async def scenario() -> None:
         at = now(-60)
         many = {CommunityRef(DISCORD, str(number)): at for number in range(5_000)}
-        async with opens() as timetable:
-            await timetable.arm(many)
-            assert await wake(timetable) == many
+        async with opens() as alarm_clock:
+            await alarm_clock.arm(many)
+            assert await wake(alarm_clock) == many
 
     asyncio.run(scenario())
