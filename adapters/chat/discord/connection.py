@@ -22,7 +22,9 @@ from adapters.chat.discord.limits import Limiter, Room
 from adapters.chat.discord.members import Members
 from adapters.chat.discord.moderators.appeals import Appeals
 from adapters.chat.discord.moderators.automod import NativeAutoMod
-from adapters.chat.discord.moderators.cards import CardBoard
+from adapters.chat.discord.moderators.cards.board import CardBoard
+from adapters.chat.discord.moderators.cards.posted import PostedCards
+from adapters.chat.discord.moderators.cards.pressing import Presses
 from adapters.chat.discord.moderators.commands import Commands
 from adapters.chat.discord.moderators.greeting import Greeting
 from adapters.chat.discord.moderators.posting import Posting
@@ -128,7 +130,9 @@ class DiscordChat:
         private = PrivateMessages(client=self.client, clock=clock)
         self._complaints = complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
         self._members = Members(clock=clock)
-        self._cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices)
+        self._posted = PostedCards(client=self.client, desk=desk, clock=clock, notices=notices)
+        cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices, posted=self._posted)
+        Presses(client=self.client, desk=desk, posted=self._posted)
         appeals = Appeals(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         self._names = Names()
@@ -136,7 +140,7 @@ class DiscordChat:
         self._restoring = Restoring(client=self.client, clock=clock)
         self._hands = Executor(
             client=self.client,
-            cards=self._cards,
+            cards=cards,
             complaints=complaints,
             private=private,
             warnings=warnings,
@@ -188,7 +192,7 @@ class DiscordChat:
         return await self._hands.perform(planned)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        self._cards.changed(community, incident_id)
+        self._posted.changed(community, incident_id)
 
     async def meet(self, message: Message) -> Author:
         await self._connection()

@@ -17,10 +17,13 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import Answers
-from adapters.chat.telegram.moderators.cards import CardBoard
+from adapters.chat.telegram.moderators.cards.board import CardBoard
+from adapters.chat.telegram.moderators.cards.posted import PostedCards
+from adapters.chat.telegram.moderators.cards.pressing import Presses
 from adapters.chat.telegram.moderators.commands import Commands
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.posting import Posting
+from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moderators.setup import Setup
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.albums import Albums
@@ -82,13 +85,17 @@ class TelegramChat:
         self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
+        complaints = Complaints(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
+        self._posted = PostedCards(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
+        self._presses = Presses(bot=self._bot, limiter=limiter, members=self._members, desk=desk, posted=self._posted)
         self._cards = CardBoard(
-            bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock
-        )
+            bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock,
+            posted=self._posted, complaints=complaints,
+        )  # fmt: skip
         self._warnings = Warnings(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
         self._hands = Executor(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
-            complain=self._cards.complain, warnings=self._warnings,
+            complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
         answers = Answers(bot=self._bot, limiter=limiter)
@@ -102,7 +109,7 @@ class TelegramChat:
             posting=self._posting, answers=answers, setup=self._setup, flags=self._flags, clock=clock, me=self._me,
             appeals=Appeals(desk=desk, answers=answers, clock=clock, me=self._me), bookmarks=bookmarks,
         )  # fmt: skip
-        moves.forget += [self._members.forget, self._cards.forget_chat]
+        moves.forget += [self._members.forget, self._posted.forget_chat]
         self._pairs = Pairs(clock=clock, inbox=inbox)
         self._albums = Albums(clock=clock, inbox=inbox)
         self._joins = Joins()
@@ -209,7 +216,7 @@ class TelegramChat:
             self._aside(self._commands.hear(message))
 
     async def _press(self, query: CallbackQuery) -> None:
-        if not (await self._cards.press(query) or await self._commands.press(query)):
+        if not (await self._presses.press(query) or await self._commands.press(query)):
             await self._bot.answer_callback_query(query.id)
 
     def _aside(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -258,7 +265,7 @@ class TelegramChat:
         return await self._moves.follow(int(planned.message.community_id), in_group)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        self._cards.changed(incident_id)
+        self._posted.changed(incident_id)
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

@@ -11,7 +11,6 @@ MOST = {"function": 60, "class": 200, "file": 400, "folder": 13}  # lines; of a 
 REASON = "long because"  # in a file's first line, where one file of that length is right
 
 _COMMANDS = "commands are written once a platform; what they do moves to core/moderators, each thin on its platform"
-_CARDS = "a card's buttons, drawing and pages stand in one class"
 _CONNECTION = "one class offers every port of its platform; the ports are already apart"
 _STATEMENTS = "SQL texts stand beside their use; they move to storage/sql"
 
@@ -19,15 +18,11 @@ _STATEMENTS = "SQL texts stand beside their use; they move to storage/sql"
 WAITING = {
     "adapters/chat/discord/connection.py:DiscordChat": _CONNECTION,
     "adapters/chat/discord/connection.py:DiscordChat.__init__": _CONNECTION,
-    "adapters/chat/discord/moderators/cards.py": _CARDS,
-    "adapters/chat/discord/moderators/cards.py:CardBoard": _CARDS,
     "adapters/chat/discord/moderators/commands.py": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands._group": _COMMANDS,
     "adapters/chat/discord/receiving/catching_up.py:CatchingUp": "where each channel was left, and reading on",
     "adapters/chat/telegram/connection.py:TelegramChat": _CONNECTION,
-    "adapters/chat/telegram/moderators/cards.py": _CARDS,
-    "adapters/chat/telegram/moderators/cards.py:CardBoard": _CARDS,
     "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
@@ -36,7 +31,6 @@ WAITING = {
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,
     "storage/flow/inbox.py:SqlInbox": _STATEMENTS,
-    "storage/flow/outbox.py:SqlOutbox": _STATEMENTS,
     "storage/reports/made_up_year.py:_incident": "one made-up incident, field by field",
 }
 

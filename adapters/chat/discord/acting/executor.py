@@ -14,7 +14,7 @@ from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import InvalidAnswers, missing, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
-from adapters.chat.discord.moderators.cards import CardBoard
+from adapters.chat.discord.moderators.cards.board import CardBoard
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.reading import NAME, NICK, PARENT, TITLE

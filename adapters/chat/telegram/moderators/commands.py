@@ -36,7 +36,7 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import NEEDED, Members
 from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import KOREAN, Answers, Asked, parsed, rights_of
-from adapters.chat.telegram.moderators.cards import CardBoard
+from adapters.chat.telegram.moderators.cards.board import CardBoard
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.reports import Reporting

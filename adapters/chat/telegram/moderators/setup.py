@@ -21,7 +21,7 @@ from adapters.chat.telegram.errors import mapped
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import NEEDED, Members
 from adapters.chat.telegram.moderators.asking import Answers, Asked, rights_of
-from adapters.chat.telegram.moderators.cards import CardBoard
+from adapters.chat.telegram.moderators.cards.board import CardBoard
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.refs import TELEGRAM, group_ref

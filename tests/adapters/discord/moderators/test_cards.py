@@ -9,8 +9,8 @@ from typing import Any
 import discord
 import pytest
 
-from adapters.chat.discord.moderators import cards
-from adapters.chat.discord.moderators.cards import CROWD
+from adapters.chat.discord.moderators.cards import board
+from adapters.chat.discord.moderators.cards.board import CROWD
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.card import Button, press_id
@@ -192,7 +192,7 @@ def test_an_incident_stays_with_the_card_that_it_was_put_on(monkeypatch: pytest.
             meanwhile.setattr(place.desk, "look_up", away)
             with pytest.raises(Unavailable):
                 await heard.chat.perform(place.planned(Flag(), message, incident=2))
-        monkeypatch.setattr(cards, "BURST", 0.0)
+        monkeypatch.setattr(board, "BURST", 0.0)
         outcome = await heard.chat.perform(place.planned(Flag(), message, incident=2))
         assert outcome == Done(f"{place.mods}/{card.id}")
         footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]

@@ -123,7 +123,7 @@ async def test_however_many_come_at_once_every_card_names_all_that_it_took(here:
     for message in messages:
         await here.open_incident(message, Flag())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("adapters.chat.telegram.moderators.cards.MOST_FOLDED", 9)
+        patch.setattr("adapters.chat.telegram.moderators.cards.board.MOST_FOLDED", 9)
         assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
         await here.server.until(lambda: len(named(room)) == 30)
     assert len(cards(room)) == 3

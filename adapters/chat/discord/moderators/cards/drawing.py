@@ -1,0 +1,106 @@
+"""An incident and its author's history -> a card as Discord takes it; and what a card that stands there is about."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from adapters.chat.discord.moderators.asking import plain
+from adapters.chat.discord.receiving.reading import NAME
+from bot.core.chat.message import Message
+from bot.core.incidents.card import Button, Card, Tone, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History
+from bot.core.text.catalogue import Texts, texts
+from bot.wording.cards import card_of
+
+NAMED = 20  # members on a card that many share
+
+_COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
+_STYLES = {
+    Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
+    Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
+    Button.BAN: discord.ButtonStyle.danger, Button.ACCEPT: discord.ButtonStyle.primary,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    embed: discord.Embed
+    view: discord.ui.View
+
+    @property
+    def look(self) -> tuple[Any, ...]:
+        """To know a card that would look the same."""
+        return _look(self.embed, self.view.children)
+
+
+def drawn(incident: Incident, history: History, timezone: str, ids: list[int], members: Iterable[str]) -> Drawn:
+    """`ids` of all incidents on the card, this one first; `members` whose they are."""
+    message, say = incident.decision.message, texts(incident.decision.language)
+    card = card_of(incident, history, say, timezone, more=ids[1:])
+    return Drawn(_embed(card, message, say, ids, list(members)), _view(card, say))
+
+
+def look_of(message: discord.Message) -> tuple[Any, ...]:
+    """Of a card that stands there."""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return _look(message.embeds[0], (button for row in rows for button in row.children))
+
+
+def members_on(message: discord.Message | None) -> dict[str, None]:
+    """Whose incidents are on the card, as far as it names them."""
+    fields = message.embeds[0].fields if message and message.embeds else []
+    return dict.fromkeys(re.findall(r"<@(\d+)>", " ".join(field.value or "" for field in fields[:2])))
+
+
+def named_on(message: discord.Message | None) -> list[int]:
+    """Every incident on the card: its footer names them."""
+    footer = message.embeds[0].footer.text if message and message.embeds else None
+    return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+
+
+def _view(card: Card, say: Texts) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for place, button in enumerate(card.buttons):
+        style = _STYLES.get(button, discord.ButtonStyle.secondary)
+        view.add_item(
+            discord.ui.Button(
+                label=say[f"button.{button}"], style=style, custom_id=press_id(button, card.incident_id), row=place // 4
+            )
+        )
+    view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent
+    return view
+
+
+def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: list[str]) -> discord.Embed:
+    embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=_COLOURS[card.tone])
+    embed.add_field(name=say["discord.where"], value=_place(message, say))
+    if len(members) > 1:
+        named = " ".join(f"<@{member}>" for member in members[:NAMED])
+        embed.add_field(name=say["discord.who"], value=named, inline=False)
+        embed.add_field(name=say["discord.crowd"], value=say("discord.crowd_count", count=len(members)), inline=False)
+    elif message.author.id:
+        embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
+    for line in card.lines:
+        embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
+    embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
+    return embed
+
+
+def _place(message: Message, say: Texts) -> str:
+    """Where it stands; only a real message can be jumped to."""
+    if NAME in message.extra:
+        return say["discord.a_name"]
+    channel = f"<#{message.ref.channel_id}>"
+    if not message.ref.message_id.isdigit():
+        return channel
+    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
+    return f"{channel} · [{say['discord.link']}]({link})"
+
+
+def _look(embed: discord.Embed, buttons: Iterable[Any]) -> tuple[Any, ...]:
+    fields = [(field.name, field.value) for field in embed.fields]
+    return embed.title, embed.description, embed.colour, fields, embed.footer.text, [b.custom_id for b in buttons]

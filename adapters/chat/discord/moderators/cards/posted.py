@@ -1,0 +1,155 @@
+"""A card in the moderators' channel -> the same card as things stand on record by now, whoever has posted it."""
+
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import discord
+import structlog
+
+from adapters.chat.discord.errors import OUT_OF_REACH
+from adapters.chat.discord.limits import Room
+from adapters.chat.discord.moderators.cards.drawing import Drawn, drawn, look_of, members_on, named_on
+from bot.core.base.bounded import Bounded
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History
+from bot.core.moderators.ports import Desk
+
+_log = structlog.get_logger(__name__)
+
+RECALLED = 100  # messages of the moderators' channel that are looked through after a start
+REMEMBERED = 2_000  # cards
+LATELY = timedelta(minutes=10)  # before a card is recalled: what has been posted since may say less than is on record
+
+
+@dataclass(slots=True, eq=False)
+class Posted:
+    """A card as it stands in a channel. `message_id` is known once it is posted."""
+
+    community: CommunityRef
+    channel_id: int
+    incidents: list[int]
+    at: float
+    members: dict[str, None]  # whose incidents they are, in order
+    message_id: "asyncio.Future[int]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    look: tuple[Any, ...] = ()
+    rewriting: "asyncio.Task[bool] | None" = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.channel_id}/{self.message_id.result()}"
+
+
+@dataclass(slots=True, kw_only=True)
+class PostedCards:
+    """Which card an incident is on."""
+
+    client: discord.Client
+    desk: Desk
+    clock: Clock
+    notices: Room
+    _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _recalled: Bounded[str, "asyncio.Task[None]"] = field(default_factory=lambda: Bounded(REMEMBERED))  # by channel
+    _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+
+    def of(self, incident_id: int) -> Posted | None:
+        return self._by_incident.get(incident_id)
+
+    def put(self, incident_id: int, card: Posted) -> None:
+        self._by_incident[incident_id] = card
+
+    def changed(self, community: CommunityRef, incident_id: int) -> None:
+        """Something new is on record: the card is written anew. An earlier process may have posted it."""
+        if card := self.of(incident_id):
+            self.write_anew(card)
+        elif (channel := self.desk.community(community).moderators_channel) and channel not in self._recalled:
+            self._beside(asyncio.create_task(self._write_recalled(channel, community, incident_id)))
+
+    async def _write_recalled(self, channel: str, community: CommunityRef, incident_id: int) -> None:
+        try:
+            await self.recall(channel, community)
+        except Unavailable:
+            return  # with its next change
+        if card := self.of(incident_id):
+            self.write_anew(card)
+
+    def _beside(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- found again ------------------------------------------------------------------------------------------------
+
+    async def recall(self, channel: str, community: CommunityRef, *, spare: int = 0) -> None:
+        """Find our own cards again, once a channel after a start. `spare`: see `Room.taken`."""
+        with nullcontext() if channel in self._recalled else self.notices.taken(int(channel), spare=spare):
+            recalling = self._recalled.get(channel)
+            if recalling is None:
+                recalling = self._recalled[channel] = asyncio.create_task(self._find_cards(channel, community))
+            try:
+                await asyncio.shield(recalling)
+            except Unavailable:
+                self._recalled.pop(channel, None)
+                raise
+
+    async def _find_cards(self, channel: str, community: CommunityRef) -> None:
+        room = self.client.get_partial_messageable(int(channel))
+        try:
+            recent = [message async for message in room.history(limit=RECALLED)]
+        except (discord.Forbidden, discord.NotFound):
+            recent = []  # posting will say what is the matter
+        except OUT_OF_REACH as error:
+            raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
+        for message in recent:
+            if self.client.user and message.author.id == self.client.user.id and named_on(message):
+                card = self.recognise(message, community)
+                if (message.edited_at or message.created_at) > self.clock.now() - LATELY:
+                    self.write_anew(card)  # its process may have died between recording and showing
+
+    def recognise(self, message: discord.Message, community: CommunityRef) -> Posted:
+        """A card that may be an earlier process's."""
+        ids = named_on(message)
+        if known := self.of(ids[0]):
+            return known
+        card = Posted(community, message.channel.id, ids, float("-inf"), members_on(message), look=look_of(message))
+        card.message_id.set_result(message.id)
+        for incident_id in ids:
+            self._by_incident.setdefault(incident_id, card)
+        return card
+
+    # ---- written anew -----------------------------------------------------------------------------------------------
+
+    def write_anew(self, card: Posted) -> "asyncio.Task[bool]":
+        """At once, or when the version before has gone out: then once for all that happened until then."""
+        if card.rewriting is None:
+            card.rewriting = asyncio.create_task(self._rewrite(card))
+            self._beside(card.rewriting)
+        return card.rewriting
+
+    async def _rewrite(self, card: Posted) -> bool:
+        """Whether the card now says how things stand."""
+        try:
+            async with card.writing:
+                card.rewriting = None  # what happens from here on needs another one
+                if found := await self.desk.look_up(card.community, card.incidents[0]):
+                    now = self.drawn(card, *found)
+                    if now.look != card.look:
+                        channel = self.client.get_partial_messageable(card.channel_id)
+                        standing = channel.get_partial_message(card.message_id.result())
+                        await standing.edit(embed=now.embed, view=now.view)
+                        card.look = now.look
+        except discord.NotFound:
+            return True  # somebody took the card away: nobody wants to see it
+        except (BotError, *OUT_OF_REACH) as error:
+            _log.warning("card not written anew", incident=card.incidents[0], error=type(error).__name__)
+            return False
+        return True
+
+    def drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
+        timezone = self.desk.policy(incident.decision.message).timezone
+        return drawn(incident, history, timezone, card.incidents, card.members)

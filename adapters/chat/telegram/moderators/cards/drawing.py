@@ -1,0 +1,70 @@
+"""An incident and its author's history -> a card as Telegram takes it: text, entities, buttons."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+
+from adapters.chat.telegram.text import LONGEST, cut, units
+from bot.core.incidents.card import Card, Tone, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History
+from bot.core.text.catalogue import texts
+from bot.wording.cards import card_of, revealed
+
+LONGEST_ALERT = 200  # characters that a button can answer with
+
+_SIGNS = {Tone.URGENT: "🚨", Tone.OPEN: "🟡", Tone.ACTED: "🔵", Tone.CLOSED: "⚪"}
+
+
+class Drawn(NamedTuple):
+    text: str
+    entities: list[MessageEntity]
+    keyboard: InlineKeyboardMarkup
+
+    @property
+    def look(self) -> tuple[str, InlineKeyboardMarkup]:
+        """To know a card that would look the same."""
+        return self.text, self.keyboard
+
+
+def drawn(incident: Incident, history: History, language: str, timezone: str, *, more: Sequence[int] = ()) -> Drawn:
+    """`more`: later incidents on the same card."""
+    say = texts(language)
+    card = card_of(incident, history, say, timezone, more=more)
+    text, entities = _laid_out(card, incident, more, revealed(incident, say))
+    keys = [InlineKeyboardButton(say[f"button.{b}"], callback_data=press_id(b, incident.id)) for b in card.buttons]
+    return Drawn(text, entities, InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)]))
+
+
+def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -> tuple[str, list[MessageEntity]]:
+    """`whole`: what the button reveals. Where that is more than a button can say it stands on the card, folded up and
+    hidden until somebody taps on it."""
+    title = f"{_SIGNS[card.tone]} {card.title}"
+    lines = [f"{line.label}: {line.value}" for line in card.lines]
+    if more:
+        lines.append(" ".join(f"#{id_}" for id_ in more))
+    if link := message_link(incident):
+        lines.append(link)
+    below = "\n".join(lines)
+    is_long = units(whole) > LONGEST_ALERT
+    quoted = cut(whole, max(LONGEST_ALERT, LONGEST - units(f"{title}\n\n{below}"))) if is_long else card.text or "-"
+    start, length = units(title) + 1, units(quoted)
+    entities = [MessageEntity(MessageEntity.BOLD, 0, units(title))]
+    if is_long:
+        entities += [
+            MessageEntity(kind, start, length) for kind in (MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.SPOILER)
+        ]
+    else:
+        entities.append(MessageEntity(MessageEntity.BLOCKQUOTE, start, length))
+    return cut(f"{title}\n{quoted}\n{below}", LONGEST), entities
+
+
+def message_link(incident: Incident) -> str:
+    """Leads to the message in a supergroup, for those who are in it; empty where it was taken away."""
+    ref = incident.decision.message.ref
+    gone = any(action.kind == "delete" and outcome for action, outcome in incident.outcomes)
+    number = ref.message_id.partition(".")[0]
+    if gone or not ref.channel_id.startswith("-100") or not number.isdigit():
+        return ""
+    return f"https://t.me/c/{ref.channel_id.removeprefix('-100')}/{number}"

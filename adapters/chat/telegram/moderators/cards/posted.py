@@ -1,0 +1,170 @@
+"""A card in the moderators' chat -> the same card as things stand on record by now, and naming all that it holds."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
+
+from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
+from bot.core.base.bounded import Bounded
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History
+from bot.core.moderators.ports import Desk
+
+REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
+NEW_CARDS = 6  # of a chat's 20 messages a minute that are not spent on writing cards anew
+NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
+REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Posted:
+    """A card in a chat. `more`: later incidents that are folded into it."""
+
+    chat_id: int
+    community: CommunityRef
+    incident_id: int
+    at: float
+    message_id: int | None = None
+    lane: Lane = Lane.CARD  # in which it goes out
+    called_at: float | None = None  # when people were called because of it
+    more: list[int] = field(default_factory=list)
+    named: int = 0  # how many of `more` the card names in the chat
+    look: tuple[str, InlineKeyboardMarkup] | None = None
+    rewriting: bool = False
+    gone: bool = False
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
+
+
+@dataclass(slots=True, kw_only=True)
+class PostedCards:
+    """Which card an incident is on."""
+
+    bot: Bot
+    limiter: Limiter
+    desk: Desk
+    clock: Clock
+    _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _naming: int = 0
+
+    def of(self, incident_id: int) -> Posted | None:
+        return self._by_incident.get(incident_id)
+
+    def put(self, incident_id: int, card: Posted) -> None:
+        self._by_incident[incident_id] = card
+
+    def recognise(self, incident_id: int, community: CommunityRef, chat_id: int, message_id: int) -> None:
+        """A card that may be an earlier process's."""
+        card = Posted(
+            chat_id=chat_id, community=community, incident_id=incident_id, at=float("-inf"), message_id=message_id
+        )
+        self._by_incident.setdefault(incident_id, card)
+
+    def forget(self, card: Posted) -> None:
+        """Somebody took it away: what comes next needs another one."""
+        card.gone = True
+        for incident_id in (card.incident_id, *card.more):
+            if self.of(incident_id) is card:
+                del self._by_incident[incident_id]
+
+    def forget_chat(self, chat_id: int) -> None:
+        """It has another id by now."""
+        for card in [card for card in self._by_incident.values() if card.chat_id == chat_id]:
+            self.forget(card)
+
+    def changed(self, incident_id: int) -> None:
+        """Something new is on record about it."""
+        if card := self._by_incident.get(incident_id):
+            self._rewrite_soon(card)
+
+    def _rewrite_soon(self, card: Posted) -> None:
+        if not card.rewriting and card.message_id is not None:
+            card.rewriting = True
+            task = asyncio.create_task(self._rewrite(card))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _rewrite(self, card: Posted, pause: float = REWRITE) -> None:
+        """Later where the chat is full; a card that could not be written anew still serves its buttons."""
+        await self.clock.sleep(pause)
+        card.rewriting = False
+        try:
+            async with card.writing:
+                await self._write(card)
+        except Unavailable as error:
+            if not card.rewriting:
+                card.rewriting = True
+                await self._rewrite(card, max(REWRITE, error.retry_after or 10.0))
+        except (BadRequest, Forbidden, ChatMigrated):
+            self.forget(card)
+        except (BotError, TelegramError) as error:
+            _log.warning("card not written anew", incident=card.incident_id, error=type(error).__name__)
+
+    async def _write(self, card: Posted) -> None:
+        named = len(card.more)
+        found = await self.desk.look_up(card.community, card.incident_id)
+        if found is None or card.message_id is None:
+            return
+        now = self._drawn(card, *found)
+        if card.look != now.look:
+            try:
+                async with self.limiter.turn(card.chat_id, Lane.CARD, spare=NEW_CARDS):
+                    await self.bot.edit_message_text(
+                        now.text, chat_id=card.chat_id, message_id=card.message_id, entities=now.entities,
+                        reply_markup=now.keyboard, link_preview_options=NO_PREVIEW,
+                    )  # fmt: skip
+            except BadRequest as error:
+                if "not modified" not in error.message:
+                    raise
+        card.look, card.named = now.look, max(card.named, named)
+
+    def _drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
+        policy = self.desk.policy(incident.decision.message)
+        return drawn(incident, history, policy.language, policy.timezone, more=card.more)
+
+    async def show(self, card: Posted, incident_id: int) -> None:
+        """Returns once the card names the incident."""
+        async with card.sending:
+            if card.message_id is None:
+                await self._send(card)
+        if incident_id in card.more:
+            await self._await_naming(card, card.more.index(incident_id))
+
+    async def _await_naming(self, card: Posted, place: int) -> None:
+        """For as long as a rewriting takes where the chat has room; then the incident comes back later."""
+        wait = self.limiter.wait(card.chat_id, Lane.CARD, spare=NEW_CARDS)
+        until = self.clock.monotonic() + (2 * REWRITE if wait < REWRITE and self._naming < NAMING_AT_ONCE else 0)
+        self._naming += 1
+        try:
+            while card.named <= place:
+                self._rewrite_soon(card)
+                if self.clock.monotonic() >= until:
+                    raise Unavailable("its card is not written anew yet", retry_after=wait + REWRITE)
+                await self.clock.sleep(REWRITE / 10)
+        finally:
+            self._naming -= 1
+
+    async def _send(self, card: Posted) -> None:
+        named = len(card.more)
+        found = await self.desk.look_up(card.community, card.incident_id)
+        if found is None:
+            return
+        now = self._drawn(card, *found)
+        async with self.limiter.turn(card.chat_id, card.lane):
+            sent = await self.bot.send_message(
+                card.chat_id, now.text, entities=now.entities, reply_markup=now.keyboard,
+                link_preview_options=NO_PREVIEW,
+            )  # fmt: skip
+        card.message_id, card.look, card.named = sent.message_id, now.look, named

@@ -1,0 +1,77 @@
+"""Buttons under the moderators' cards -> their calls; or what only the one who pressed is shown.
+
+A button carries all that is needed to serve it after a restart.
+"""
+
+from dataclasses import dataclass
+
+from telegram import Bot, CallbackQuery
+from telegram.error import BadRequest
+
+from adapters.chat.telegram.errors import mapped
+from adapters.chat.telegram.limits import Limiter
+from adapters.chat.telegram.members import Members
+from adapters.chat.telegram.moderators.cards.drawing import LONGEST_ALERT
+from adapters.chat.telegram.moderators.cards.posted import PostedCards
+from adapters.chat.telegram.refs import TELEGRAM
+from adapters.chat.telegram.text import cut
+from bot.core.base.errors import Unavailable
+from bot.core.incidents.card import Button, pressed
+from bot.core.moderators.permissions import may
+from bot.core.moderators.ports import Desk
+from bot.core.text.catalogue import texts
+from bot.wording.cards import history_line, revealed, review_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presses:
+    bot: Bot
+    limiter: Limiter
+    members: Members
+    desk: Desk
+    posted: PostedCards
+
+    async def press(self, query: CallbackQuery) -> bool:
+        """Serve a button of a card; False: it is not one of those."""
+        if (press := pressed(query.data or "")) is None:
+            return False
+        button, incident_id = press
+        try:
+            answer = await self._pressed(query, button, incident_id)
+        except Unavailable:
+            answer = self.limiter.say["card.try_again"]
+        try:
+            with mapped(self.limiter.say):
+                await self.bot.answer_callback_query(
+                    query.id, cut(answer, LONGEST_ALERT), show_alert=button.call is None
+                )
+        except (BadRequest, Unavailable):
+            pass  # too late to answer; what was pressed counts
+        return True
+
+    async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
+        """What the presser is told."""
+        group = await self.desk.whose(TELEGRAM, incident_id)
+        found = group and await self.desk.look_up(group, incident_id)
+        if not group or not found:
+            return self.limiter.say["card.not_found"]
+        incident, history = found
+        policy = self.desk.policy(incident.decision.message)
+        say, presser = texts(policy.language), query.from_user
+        rights = await self.members.rights(int(group.id), presser.id)
+        if not may(rights, button, incident):
+            return say["telegram.lacking_here" if rights else "card.not_allowed"]
+        if query.message:  # from here on this card follows its incident
+            self.posted.recognise(incident_id, group, query.message.chat.id, query.message.message_id)
+        if button is Button.HISTORY:
+            return history_line(history, say, policy.timezone)
+        if button is Button.REVEAL or button.call is None:
+            return revealed(incident, say)
+        called = await self.desk.call(
+            group, incident_id, button.call,
+            moderator_id=str(presser.id), moderator_name=presser.full_name,
+        )  # fmt: skip
+        review = called[0].review if called else None
+        if button.call.closes and review and (review.moderator_id, review.call) != (str(presser.id), button.call):
+            return say("card.already", by=review.moderator_name, call=review_line(review, say, policy.timezone))
+        return say("card.taken", call=say[f"call.{button.call}"])
