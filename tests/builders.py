@@ -11,7 +11,8 @@ from bot.core.incidents.incident import Settlement
 from bot.core.operations.keys import API
 from bot.core.rules.actions import Action
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Reason
 
 
 class Settable(Protocol):

@@ -15,7 +15,8 @@ from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import HealthSource
-from bot.core.rules.policy import Decision, Mode
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Mode
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
 

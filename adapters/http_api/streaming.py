@@ -16,7 +16,7 @@ from adapters.http_api.reading import Lines, parsed
 from adapters.http_api.shapes import LONGEST_TEXT, ErrorAnswer, StreamLine, StreamPiece, StreamStart
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 
 STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
 EVERY = 1.0  # seconds after which whatever has come is looked at

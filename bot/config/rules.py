@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.config.conditions import When
 from bot.config.values import Duration, Table, duration, refused
+from bot.core.guarding.kinds import HarmKind
 from bot.core.rules.actions import RULE_ACTIONS, Action
 from bot.core.rules.policy import Mode, Reason, Rule
 
@@ -58,6 +59,9 @@ class RuleSettings(Table):
     reason: ReasonText | None = None
     """What a member reads; left out: the rule's name."""
 
+    kind: Annotated[HarmKind | None, Field(strict=False)] = None
+    """The kind of harm that it looks for, where no condition of its says so."""
+
     mode: Literal["live", "shadow"] = "live"
     """Whether it acts, or is only recorded."""
 
@@ -81,6 +85,7 @@ class RuleSettings(Table):
             when=self.when.conditions(),
             then=tuple(self.then),
             reason=Reason(ko=reason.ko, en=reason.en),
+            kind=self.kind,
             mode=Mode(self.mode),
             exempt_roles=frozenset(self.exempt_roles),
             exempt_channels=frozenset(self.exempt_channels),

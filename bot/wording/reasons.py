@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bot.core.rules.actions import Action
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 
 #: Facts whose values have names in both languages.

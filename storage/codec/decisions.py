@@ -6,7 +6,8 @@ from pydantic import Field
 
 from bot.core.chat.message import Message
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Mode, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Mode, Reason
 from storage.codec.actions import StoredAction, restore_action, store_action
 from storage.codec.screenings import StoredScreening, read_screening, write_screening
 from storage.codec.stored import Stored, fitting

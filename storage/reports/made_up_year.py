@@ -18,7 +18,8 @@ from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pai
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Mode, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Mode, Reason
 from storage import codec
 from storage.community_key import community_columns
 from storage.database import Database

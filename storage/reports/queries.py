@@ -31,7 +31,7 @@ from bot.core.reporting.figures import (
     Totals,
 )
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 from storage import codec
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database

@@ -8,7 +8,7 @@ from bot.core.answers.bot import KNOWN_AFTER, Bot
 from bot.core.chat.message import Author, Message, Pairing
 from bot.core.guarding.verdict import SUPERSEDED
 from bot.core.incidents.incident import Settlement
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 from tests.builders import NOW, home, message, settlement
 from tests.contracts.stores import Opens
 

@@ -7,7 +7,8 @@ from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Delete, Flag, Timeout
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Mode, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Mode, Reason
 from tests.builders import EVERYWHERE, NOW, home, later, message, settlement
 from tests.contracts.stores import Opens
 

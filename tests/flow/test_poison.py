@@ -20,7 +20,8 @@ from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import DEFECT, Screener
 from bot.core.rules.actions import Delete, Flag
 from bot.core.rules.conditions import Score
-from bot.core.rules.policy import Decision, Policy, Reason, Rule, decide
+from bot.core.rules.decision import Decision, decide
+from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import NOW, later, message
 from tests.contracts.conftest import opens, url  # noqa: F401
 from tests.contracts.stores import Opens, Store

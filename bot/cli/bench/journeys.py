@@ -22,7 +22,8 @@ from bot.core.guarding.verdict import Exchange
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.moderation.screening import exchange_of
 from bot.core.rules.actions import Done, Outcome
-from bot.core.rules.policy import Policy, Watch, decide
+from bot.core.rules.decision import decide
+from bot.core.rules.policy import Policy, Watch
 
 BENCH = Platform("bench")
 ARRIVING = 256  # messages that a platform hands over at once

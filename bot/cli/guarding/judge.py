@@ -16,7 +16,7 @@ from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from bot.core.rules.policy import Decision
+    from bot.core.rules.decision import Decision
 
 
 def declare(line: Line) -> None:
@@ -110,7 +110,8 @@ async def _decide(
 ) -> tuple[Screening, "Decision"]:
     """As a plain member's message in a live community; with a response: as the answer of a bot."""
     from bot.app import guards
-    from bot.core.rules.policy import Watch, decide
+    from bot.core.rules.decision import decide
+    from bot.core.rules.policy import Watch
 
     exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
     async with guards.guard(config, say, guard) as chosen:

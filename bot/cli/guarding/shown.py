@@ -8,7 +8,7 @@ from typing import Any
 from bot.core.guarding.verdict import Screening, Unscreened
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Action
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because
 

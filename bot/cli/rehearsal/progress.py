@@ -13,7 +13,7 @@ from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.incidents.ports import Incidents
 from bot.core.moderation.ports import Inbox
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

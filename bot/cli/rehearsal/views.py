@@ -17,7 +17,7 @@ from bot.core.chat.message import Kind, Message
 from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Weight
-from bot.core.rules.policy import Decision
+from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import deeds, reasons
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
 from bot.core.rules.actions import Action, Answer, Outcome
-from bot.core.rules.policy import Decision, Reason
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.incidents.incident import Trace
 from bot.core.rules.actions import Weight
-from bot.core.rules.policy import Decision, Policy
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
 
 LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time

@@ -23,7 +23,8 @@ from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
-from bot.core.rules.policy import Decision, Policy, decide, only_flagged, surrender
+from bot.core.rules.decision import Decision, decide, only_flagged, surrender
+from bot.core.rules.policy import Policy
 
 #: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
 Meet = Callable[[Message], Awaitable[Author]]

@@ -21,7 +21,8 @@ from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
-from bot.core.rules.policy import Decision, Policy
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

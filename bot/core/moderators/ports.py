@@ -18,7 +18,8 @@ from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
-from bot.core.rules.policy import Decision, Policy
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Policy
 
 
 class Desk(Protocol):

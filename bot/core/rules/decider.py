@@ -12,7 +12,8 @@ from functools import partial
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.guarding.verdict import Screening
 from bot.core.rules.conditions import Past, Sought, Words
-from bot.core.rules.policy import Decision, Policy, decide
+from bot.core.rules.decision import Decision, decide
+from bot.core.rules.policy import Policy
 from bot.core.rules.ports import Searcher
 
 LONG = 2_000  # characters from which on reading a text would hold everybody else up

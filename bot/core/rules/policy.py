@@ -1,30 +1,27 @@
-"""Rules are data; `decide` is the only code that acts on them: message + screening + policy -> Decision."""
+"""Rules are data, and a policy is a community's rules."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from types import MappingProxyType
-from typing import NamedTuple
 
 from bot.core.answers.bot import Bot, is_answer
-from bot.core.chat.message import Message, Pairing
-from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, Screening, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Flag, NotifyOwner, Timeout, Weight
+from bot.core.chat.message import Message
+from bot.core.guarding.kinds import HarmKind
+from bot.core.rules.actions import Action, Timeout
 from bot.core.rules.conditions import (
-    NOT_SEARCHED,
     ByBot,
     ByStaff,
     Condition,
-    Explanation,
     IsUnscreened,
+    Kind,
     Offences,
     Pair,
-    Past,
-    Situation,
     Sought,
-    Words,
 )
+
+#: Quoting these does what saying them does: a quotation is no cloak for them.
+AS_SAID = frozenset({HarmKind.DOXXING, HarmKind.ADVERTISING, HarmKind.FRAUD})
 
 
 class Mode(StrEnum):
@@ -60,6 +57,7 @@ class Rule:
     when: tuple[Condition, ...]
     then: tuple[Action, ...]
     reason: Reason
+    kind: HarmKind | None = None  # what it looks for, where no condition of its says so
     mode: Mode = Mode.LIVE
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
@@ -77,6 +75,18 @@ class Rule:
     @property
     def relies_on_a_verdict(self) -> bool:
         return any(condition.relies_on_verdict for condition in self.when)
+
+    @property
+    def kinds(self) -> frozenset[HarmKind]:
+        """The kinds of harm that it is about, as far as it says."""
+        asked = (condition.any_of for condition in self.when if isinstance(condition, Kind))
+        return frozenset({self.kind} if self.kind else set()).union(*asked)
+
+    @property
+    def is_met_by_quotation(self) -> bool:
+        """It asks what a text says, and quoting that is something else than saying it."""
+        says = self.relies_on_a_verdict or any(True for _ in self.sought)
+        return says and not (self.kinds and self.kinds <= AS_SAID)
 
     @property
     def sought(self) -> Iterator[Sought]:
@@ -143,235 +153,5 @@ class Policy:
         return replace(self, mode=mode)
 
 
-class Finding(NamedTuple):
-    """What one rule said about one message, and why."""
-
-    rule: str
-    matched: bool
-    why: Explanation
-    mode: Mode = Mode.LIVE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What will be done. `withheld` would have been done, were it not for `restraints` (watch-only mode, no
-    verdict, late message, a bot's account, an author whom nobody could ask about)."""
-
-    message: Message
-    screening: Screening
-    policy_version: str
-    findings: tuple[Finding, ...] = ()
-    actions: tuple[Action, ...] = ()
-    withheld: tuple[Action, ...] = ()
-    restraints: tuple[Explanation, ...] = ()
-    rule: str | None = None  # the first live rule that matched
-    reason: Reason | None = None  # that rule's reason
-    thresholds: Mapping[str, float] = field(default_factory=dict)  # of the rules that matched
-    language: str = "ko"  # the community's: what the member and the moderators read
-
-    @property
-    def is_incident(self) -> bool:
-        return any(finding.matched for finding in self.findings)
-
-    @property
-    def tells_of_a_bot(self) -> bool:
-        """Whether the message counts among what a bot has said."""
-        author = self.message.author
-        return author.bot and not author.myself and not self.is_superseded and bool(self.message.text)
-
-    @property
-    def is_superseded(self) -> bool:
-        """Nobody judged this revision, because a later one had come."""
-        return self.screening == SUPERSEDED
-
-
-_NOTHING: Mapping[Sought, Words] = MappingProxyType({})
-
-_ORDER = {action.kind: place for place, action in enumerate(ACTIONS)}
-
-
-def decide(
-    message: Message,
-    screening: Screening,
-    policy: Policy,
-    *,
-    at: datetime,
-    past: Past | None = None,
-    searched: Mapping[Sought, Words] = _NOTHING,
-) -> Decision:
-    """Pure. `at` is when the decision falls (aware); `past` is what the author did just before; `searched` see
-    `Situation`. Where something was left unread and what was read asks for nothing, the message is Unscreened."""
-    past = past or Past()
-    situation = Situation(
-        message=message,
-        screening=screening,
-        late=at - message.sent_at > policy.late_after,
-        answer=policy.takes_for_answer(message, past.bot),
-        past=past,
-        searched=searched,
-    )
-    decision = _decided(situation, policy, at)
-    why = _unread(decision) if isinstance(screening, Verdict) else None
-    return _decided(replace(situation, screening=Unscreened(why, screening.guard)), policy, at) if why else decision
-
-
-def _unread(decision: Decision) -> str | None:
-    """Why nobody can say that nothing is wrong with a message of which no rule says that something is."""
-    if decision.rule is not None or decision.is_superseded:
-        return None
-    if not decision.message.is_read_whole:
-        return TOO_LONG
-    given_up = any(finding.why is NOT_SEARCHED and finding.mode is Mode.LIVE for finding in decision.findings)
-    return TOO_SLOW if given_up else None
-
-
-def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
-    message, screening, answer = situation.message, situation.screening, situation.answer
-    immunity, of_staff = (_immunity(message, policy, answer=answer, staff=staff) for staff in (False, True))
-    findings = tuple(
-        Finding(rule.name, False, why, rule.mode)
-        if (why := of_staff if rule.is_about_staff else immunity)
-        else _examine(rule, situation)
-        for rule in policy.rules
-    )
-    live = [
-        rule for rule, finding in zip(policy.rules, findings, strict=True) if finding.matched and rule.mode is Mode.LIVE
-    ]
-    owner = policy.bot_owners.get(message.author.id)
-    asked = [(rule, action) for rule in live for action in _addressed(_outside_cooldown(rule, situation, at), owner)]
-    guess = Explanation("guessed_pair") if answer and message.pairing is Pairing.GUESSED else None
-    sure = _strongest(action for rule, action in asked if not (guess and rule.relies_on_a_verdict))
-    wanted = _strongest(action for _, action in asked)
-    restraints = tuple(_restraints(message, screening, policy, situation.late))
-    allowed = min((weight for _, weight in restraints), default=Weight.MEMBER)
-    # On a guessed pair nothing is done that only the verdict about it asks for.
-    may = [action.weight <= allowed and (action.weight is Weight.MODERATORS or action in sure) for action in wanted]
-    actions = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if allowed_now)
-    withheld = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if not allowed_now)
-    if guess and wanted != sure:
-        restraints += ((guess, Weight.MODERATORS),)
-    if withheld:
-        actions = _strongest((*actions, Flag()))  # what may not be done by itself is shown to the moderators
-    return Decision(
-        message=message,
-        screening=screening,
-        policy_version=policy.version,
-        findings=findings,
-        actions=actions,
-        withheld=withheld,
-        restraints=tuple(why for why, _ in restraints) if withheld else (),
-        rule=live[0].name if live else None,
-        reason=live[0].reason if live else None,
-        thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
-        language=policy.language,
-    )
-
-
-def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:
-    """What is decided about a message that cannot be worked on: it is not read, and shown to the moderators."""
-    name = next((rule.name for rule in policy.rules if rule.is_about_no_verdict), "unscreened")
-    return Decision(
-        message=message,
-        screening=why,
-        policy_version=policy.version,
-        findings=(Finding(name, True, Explanation("unscreened", {"reason": why.reason})),),
-        actions=(Flag(),),
-        rule=name,
-        language=policy.language,
-    )
-
-
-def only_flagged(decision: Decision) -> Decision:
-    """The same for a message that was looked at before: nothing more follows than that moderators look at it, too."""
-    withheld = tuple(action for action in decision.actions if not isinstance(action, Flag))
-    if not withheld:
-        return decision
-    return replace(
-        decision,
-        actions=(Flag(),),
-        withheld=(*withheld, *decision.withheld),
-        restraints=(*decision.restraints, Explanation("second_look")),
-    )
-
-
-def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) -> Explanation | None:
-    """Why no rule applies to this message at all, or None. A bot's answer to somebody is looked at whatever roles the
-    bot was given; its account is safe all the same. `staff`: asked for a rule that is about staff."""
-    if message.author.myself:
-        return Explanation("myself")
-    if message.author.is_staff and not staff and not (answer and message.pairing):
-        return Explanation("staff")
-    if not staff and (role := _first(policy.exempt_roles & message.author.roles)):
-        return Explanation("exempt_role", {"role": role})
-    if channel := _first(policy.exempt_channels & message.places):
-        return Explanation("exempt_channel", {"channel": channel})
-    return None
-
-
-def _examine(rule: Rule, situation: Situation) -> Finding:
-    message = situation.message
-    if rule.exempt_roles and (role := _first(rule.exempt_roles & message.author.roles)):
-        return Finding(rule.name, False, Explanation("exempt_role", {"role": role}), rule.mode)
-    if rule.exempt_channels and (channel := _first(rule.exempt_channels & message.places)):
-        return Finding(rule.name, False, Explanation("exempt_channel", {"channel": channel}), rule.mode)
-    first: Explanation | None = None
-    for condition in rule.when:
-        holds, why = condition.check(situation)
-        if not holds:
-            return Finding(rule.name, False, why, rule.mode)
-        first = first or why
-    return Finding(rule.name, True, first or Explanation("always"), rule.mode)
-
-
-def _restraints(
-    message: Message, screening: Screening, policy: Policy, late: bool
-) -> Iterable[tuple[Explanation, Weight]]:
-    """What holds the bot back, with the heaviest action that is still allowed."""
-    if policy.mode is Watch.WATCH:
-        yield Explanation("watch_only"), Weight.MODERATORS
-    if isinstance(screening, Unscreened):
-        yield Explanation("no_verdict", {"reason": screening.reason}), Weight.MODERATORS
-    if late:
-        yield Explanation("late"), Weight.MESSAGE
-    if message.author.is_staff and not message.pairing:
-        yield Explanation("staff"), Weight.MODERATORS
-    if message.author.bot:
-        yield Explanation("a_bot"), Weight.MESSAGE
-    elif message.author.no_account:
-        yield Explanation("no_account"), Weight.MESSAGE
-    if message.author.unmet:
-        yield Explanation("unmet"), Weight.MODERATORS  # it may be staff, or whoever a rule exempts
-
-
-def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
-    last = situation.past.fired.get(rule.name)
-    if last is None or at - last >= rule.cooldown:
-        return rule.then
-    return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
-
-
-def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:
-    """With the bot's owner found; where nobody knows who that is, nobody is told."""
-    for action in actions:
-        if not isinstance(action, NotifyOwner):
-            yield action
-        elif owner:
-            yield NotifyOwner(owner)
-
-
-def _strongest(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """One action of each kind, the longest of the time-outs."""
-    kept: dict[str, Action] = {}
-    for action in actions:
-        other = kept.setdefault(action.kind, action)
-        if isinstance(action, Timeout) and isinstance(other, Timeout):
-            kept[action.kind] = replace(other, lasting=max(action.lasting, other.lasting))
-    return tuple(sorted(kept.values(), key=lambda action: _ORDER[action.kind]))
-
-
 def _longest(actions: Iterable[Action]) -> timedelta:
     return max((action.lasting for action in actions if isinstance(action, Timeout)), default=timedelta(0))
-
-
-def _first(names: frozenset[str]) -> str | None:
-    return min(names, default=None)

@@ -23,7 +23,8 @@ from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Warn
-from bot.core.rules.policy import Decision, Policy, Reason
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Policy, Reason
 from bot.core.text.catalogue import texts
 from tests.builders import DISCORD, decision
 from tests.fakes.chat import MemoryBookmarks

@@ -28,7 +28,8 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Mode, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Mode, Reason
 from storage import codec
 from storage.tables import Instant, microseconds
 from tests.builders import EVERYWHERE, decision, message

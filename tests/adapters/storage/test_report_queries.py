@@ -31,7 +31,8 @@ from bot.core.reporting.periods import day
 from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Gone, Outcome, Refused, Timeout, Warn
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Finding, Mode, Reason
+from bot.core.rules.decision import Finding
+from bot.core.rules.policy import Mode, Reason
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox

@@ -22,7 +22,8 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.reporting.building import ReportBuilder
 from bot.core.rules.actions import Action, Outcome
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Decision, Finding, Reason
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
 from tests.fakes.guarding import ScriptedGuard

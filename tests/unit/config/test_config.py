@@ -23,7 +23,8 @@ from bot.core.communities.community import Community
 from bot.core.moderators import network
 from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
 from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
-from bot.core.rules.policy import Policy, Watch, decide
+from bot.core.rules.decision import decide
+from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 from tests.builders import DISCORD, NOW, message, verdict
 

@@ -11,7 +11,8 @@ from bot.core.guarding.verdict import TOO_SLOW, Task, Unscreened, Verdict
 from bot.core.rules.actions import Delete
 from bot.core.rules.conditions import Check, Condition, Explanation, Past, Rank, Situation, Sought, Text, Words
 from bot.core.rules.decider import LONG, Decider
-from bot.core.rules.policy import Decision, Policy, Reason, Rule
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import GUARD, NOW, message
 from tests.waiting import until
 

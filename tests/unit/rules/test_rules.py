@@ -52,7 +52,8 @@ from bot.core.rules.conditions import (
     Words,
 )
 from bot.core.rules.conditions.searching import readings_of
-from bot.core.rules.policy import Decision, Mode, Policy, Reason, Rule, Watch, decide
+from bot.core.rules.decision import Decision, decide
+from bot.core.rules.policy import Mode, Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
 from tests.builders import DISCORD, REHEARSAL, TELEGRAM, some, verdict

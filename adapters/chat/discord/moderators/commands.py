@@ -28,7 +28,8 @@ from bot.core.moderators.ports import Desk
 from bot.core.reporting.periods import Span
 from bot.core.rules.actions import Refused
 from bot.core.rules.conditions import Channel
-from bot.core.rules.policy import Decision, Rule
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import history_line, outcome_line, said_in_full
 from bot.wording.reasons import deeds, reasons, rule_name

@@ -18,7 +18,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import Delete, Done, Escalate, Flag, Outcome, Refused
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.policy import Finding
+from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
 from tests.builders import DISCORD, decision, put_settings

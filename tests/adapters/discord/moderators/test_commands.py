@@ -19,7 +19,8 @@ from bot.core.guarding.verdict import Task
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete
 from bot.core.rules.conditions import Explanation, Score
-from bot.core.rules.policy import Decision, Finding, Policy, Reason, Rule, Watch
+from bot.core.rules.decision import Decision, Finding
+from bot.core.rules.policy import Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
