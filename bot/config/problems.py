@@ -43,7 +43,7 @@ def _why(problem: ErrorDetails, model: type[Config], hidden: str | None, say: Te
             *table, name = problem["loc"]
             close = difflib.get_close_matches(str(name), _keys(model, table), n=1)
             return say("check.unknown_key", hint=say("check.unknown_hint", name=close[0]) if close else "")
-        case "literal_error":
+        case "literal_error" | "enum":
             return say("check.choice", given=given, choices=facts["expected"].replace(" or ", ", "))
         case "missing":
             return say["check.missing"]

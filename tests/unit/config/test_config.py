@@ -203,6 +203,11 @@ def load_text(tmp_path: Path, content: str) -> Config:
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = []", "rules[1].when.pairing", "empty"),
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.pairing = ['sure']", "rules[1].when.pairing[1]", "certain"),
         ("[[rules]]\nname = 'x'\nthen = ['flag']\nwhen.offences = {times = 0, within = '1h'}", "offences.times", "1"),
+        (
+            "[[rules]]\nname = 'x'\nthen = []\nkind = 'rude'\nwhen.edited = true",
+            "rules[1].kind",
+            "one of 'abuse'",
+        ),
         ("[bots]\nquiet = 'soon'", "bots.quiet", "10m"),
         ("[bots]\njudge_every = 0", "bots.judge_every", "1"),
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
