@@ -27,8 +27,8 @@ coverage: test
 # With the courses at their full length, about an hour.
 test-all: test
 	@for course in raid platform-hangs poison overload sigterm-while-away odd-answers; do \
-		$(BIN)/python -m tests.courses.faults $$course || exit 1; done
-	@$(BIN)/python -m tests.courses.faults
+		$(BIN)/python -m tests.courses $$course || exit 1; done
+	@$(BIN)/python -m tests.courses
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,41 +1,31 @@
 """The product at work on a chat network while one thing after the other fails: what came of every message.
 
-    python -m tests.courses.faults [discord|telegram] [FAULT] [--outage SECONDS] [--rate MESSAGES A SECOND]
-    python -m tests.courses.faults raid|platform-hangs|poison|overload|sigterm-while-away|odd-answers
+    python -m tests.courses [discord|telegram] [FAULT] [--outage SECONDS] [--rate MESSAGES A SECOND]
 
 `jikimi run` is a process of its own, with PostgreSQL, a guard server and the network's server each behind a proxy that
 can cut it off. Every tenth message is harmful; every twentieth of those is by a member who is also warned.
 """
 
-import argparse
 import asyncio
 import signal
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from rich.console import Console
 from rich.table import Table
 
-from adapters.system_clock import SystemClock
-from bot.config import preset
-from storage.database import Database
-from storage.settings.communities import SqlCommunities
-from tests.builders import put_settings
-from tests.courses import hostile
 from tests.courses.places import PLACES, Fault, Place, TelegramPlace, away
+from tests.courses.product import Product, settled_in, stopped
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.guard import GuardServer
 from tests.servers.postgres import Postgres
 
-#: Faults of what both networks are connected to; those of the networks themselves are in tests/courses/places.
+#: Faults of what both networks are connected to; those of the networks themselves are in places.py.
 OURS = ("killed", "guard", "database", "postgres")
 FAULTS: Mapping[str, Sequence[str]] = {
     "discord": (*OURS, "gateway", "session", "429", "500", "network"),
@@ -84,8 +74,8 @@ class Course:
     made: alembic can do that once at a time in a process."""
 
     def __init__(self, plan: Plan, place: Place, postgres: Postgres, folder: Path, migrating: asyncio.Lock) -> None:
-        self.plan, self.place, self.postgres, self.folder, self.migrating = plan, place, postgres, folder, migrating
-        self.process: asyncio.subprocess.Process
+        self.plan, self.place, self.postgres, self.migrating = plan, place, postgres, migrating
+        self.product = Product(folder=folder)
         self.cuts: list[float] = []  # when something was cut off: what was answered just before may not be on record
         self.written: dict[str, str] = {}  # id -> text
 
@@ -109,7 +99,7 @@ class Course:
                 await asyncio.sleep(2.0)  # whatever comes twice comes now
                 await self._check(outcome)
             finally:
-                code = await self._stop(self.process)
+                code, _ = await stopped(self.product.process)
             if code not in (0, -signal.SIGALRM):  # a machine may be busy: then it ends itself
                 outcome.problems.append(f"ended with code {code}")
             return outcome
@@ -117,60 +107,23 @@ class Course:
     # ---- the process
 
     async def _prepare(self) -> None:
-        async with self.migrating, Database.open(self.url, SystemClock()) as database:
-            await put_settings(SqlCommunities(database), self.place.community)
-        off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
+        async with self.migrating:
+            await settled_in(self.url, [self.place.community])
         url = self.url
         if self.plan.fault == "database":
             url = url.replace(f":{self.postgres.port}/", f":{self.database_proxy.port}/")
-        (self.folder / "config.toml").write_text(
-            f"""
-            [storage]
-            url = "{url}"
-            [guard]
-            name = "wildguard-ko"
-            servers = ["{self.guard_proxy.url}"]
-            [defaults]
-            mode = "live"
-            disabled_rules = [{off}]
-            alarm_after = "{max(1, round(self.plan.outage / 3))}s"
-            {self.place.config}
-            [[rules]]
-            name = "warned"
-            when.score = {{ at_least = 0.9 }}
-            when.text = {{ any_of = ["경고감"] }}
-            then = ["delete", "warn", "flag"]
-            [[rules]]
-            name = "harmful"
-            when.score = {{ at_least = 0.9 }}
-            then = ["delete", "flag"]
-            """,
-            "utf-8",
+        self.product.configure(
+            database=url,
+            guard=self.guard_proxy.url,
+            networks=[self.place.config],
+            alarm_after=self.plan.outage / 3,
         )
 
     async def _start(self) -> None:
         ready = asyncio.create_task(self.place.ready())
-        self.process = await self._begin()
+        await self.product.begin()
         async with asyncio.timeout(60):
             await ready
-
-    async def _begin(self) -> asyncio.subprocess.Process:
-        with (self.folder / "log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", "--config", str(self.folder / "config.toml"),
-                stdout=log, stderr=log,
-            )  # fmt: skip
-
-    async def _stop(self, process: asyncio.subprocess.Process) -> int:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(30):
-                return await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return -9
 
     # ---- the course
 
@@ -207,15 +160,15 @@ class Course:
     @asynccontextmanager
     async def _killed(self) -> AsyncIterator[None]:
         """Twice: in the middle of its work, and while it catches up."""
-        self.process.kill()
-        await self.process.wait()
+        self.product.process.kill()
+        await self.product.process.wait()
         yield
-        self.process = await self._begin()
+        await self.product.begin()
         await asyncio.sleep(self.plan.after / 2)
         self.cuts.append(time.monotonic())
-        self.process.kill()
-        await self.process.wait()
-        self.process = await self._begin()
+        self.product.process.kill()
+        await self.product.process.wait()
+        await self.product.begin()
 
     @asynccontextmanager
     async def _postgres_killed(self) -> AsyncIterator[None]:
@@ -230,13 +183,14 @@ class Course:
         """Another process with the same token and database: Telegram ends the poll of one and then of the other. Both
         go on; and when the second one is stopped, the first one hears everything again."""
         assert isinstance(self.place, TelegramPlace)
-        first, second = self.process, await self._begin()
+        first, second = self.product.process, await self.product.begin()
         try:
             async with asyncio.timeout(60):
                 await self.place.contested()
             yield
         finally:
-            code = await self._stop(second)
+            code, _ = await stopped(second)
+            self.product.process = first
         assert code == 0, f"the second poller ended with code {code}"
         assert first.returncode is None, f"the first poller ended with code {first.returncode}"
 
@@ -374,46 +328,3 @@ def table(outcomes: Sequence[Outcome]) -> Table:
             "; ".join(one.problems) or "-",
         )  # fmt: skip
     return shown
-
-
-def hostile_course(name: str, seconds: float | None) -> bool:
-    """Run a course of the other kind; whether a promise was broken."""
-    course, usual, _ = hostile.COURSES[name]
-    postgres, folder = Postgres(), Path(tempfile.mkdtemp(prefix=f"course-{name}-"))
-    try:
-        report = asyncio.run(course(postgres, folder, seconds=seconds or usual))
-    finally:
-        postgres.stop()
-    Console(width=160).print(hostile.table([report]), f"({folder})")
-    return bool(report.problems)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("platform", nargs="?", choices=[*FAULTS, *hostile.COURSES])
-    parser.add_argument("fault", nargs="?")
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--outage", type=float)
-    parser.add_argument("--rate", type=float, default=100.0)
-    asked = parser.parse_args()
-    if asked.platform in hostile.COURSES:
-        sys.exit(hostile_course(asked.platform, asked.seconds))
-    outcomes = []
-    postgres = Postgres()
-    console = Console(width=200)
-    try:
-        for platform in [asked.platform] if asked.platform else FAULTS:
-            for fault in [asked.fault] if asked.fault else FAULTS[platform]:
-                outage = asked.outage or LONG.get((platform, fault), 20.0)
-                plan = Plan(platform=platform, fault=fault, outage=outage, rate=asked.rate)
-                folder = Path(tempfile.mkdtemp(prefix=f"course-{platform}-{fault}-"))
-                outcomes.append(asyncio.run(run_course(plan, postgres, folder, asyncio.Lock())))
-                console.print(f"{platform} {fault}: {outcomes[-1].problems or 'every promise held'} ({folder})")
-    finally:
-        postgres.stop()
-    console.print(table(outcomes))
-    sys.exit(any(outcome.problems for outcome in outcomes))
-
-
-if __name__ == "__main__":
-    main()

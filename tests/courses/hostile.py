@@ -1,6 +1,6 @@
 """Members who mean harm and platforms on a bad day: what it does to everybody else.
 
-    python -m tests.courses.faults COURSE [--seconds S]      (COURSES, at the end)
+    python -m tests.courses COURSE [--seconds S]      (COURSES, at the end)
 
 `jikimi run` is a process of its own on Discord and Telegram at once, with PostgreSQL and a guard server. On each
 network there are two communities that know nothing of each other: in the loud one it happens, and the calm one has a
@@ -10,122 +10,23 @@ harmful message now and then, which must be gone as if nothing were going on.
 import asyncio
 import json
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import asyncpg
 from rich.table import Table
 
-from adapters.system_clock import SystemClock
-from bot.config import preset
-from bot.core.communities.community import Community
-from storage.database import Database
-from storage.settings.communities import SqlCommunities
-from tests.adapters.discord.cafe import Cafe
-from tests.builders import DISCORD, TELEGRAM, put_settings
-from tests.servers.discord import BUCKETS, DiscordWire
-from tests.servers.discord import TOKEN as DISCORD_TOKEN
+from tests.courses.poisoned import POISONS
+from tests.courses.stand import LOUD_GROUP, LOUD_ROOM, PATIENCE, Room, Stand, Watch, p99, stand
 from tests.servers.fault_proxy import FaultProxy, Mode
-from tests.servers.guard import GuardServer
 from tests.servers.postgres import Postgres
-from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
-from tests.servers.telegram import TelegramServer, user
 
 NETWORKS = ("discord", "telegram")
-LOUD_GROUP, CALM_GROUP, LOUD_ROOM, CALM_ROOM = -1001, -1002, -1003, -1004
-#: Killed processes' leases end after half a minute.
-PATIENCE = 120.0
 STOPS = 15.0  # seconds in which SIGTERM ends the process, whatever is away
-
-
-class Room(Protocol):
-    """One community's channel. `gone`: when each message was deleted (time.monotonic())."""
-
-    community: Community
-
-    @property
-    def gone(self) -> Mapping[str, float]: ...
-
-    def write(self, text: str, author: int) -> str: ...
-
-    def left(self) -> Sequence[str]:
-        """Harmful messages that still stand."""
-        ...
-
-    def cards(self) -> int:
-        """How many posts there are in the moderators' room."""
-        ...
-
-
-class DiscordRoom:
-    def __init__(self, wire: DiscordWire) -> None:
-        self._cafe, self._people = Cafe(wire=wire), dict[int, int]()
-        self.gone: dict[str, float] = {}
-        self._wire = wire
-        wire.backend.subscribers.append(self._watch)
-        self.community = Community(platform=DISCORD, id=str(self._cafe.guild), moderators_channel=str(self._cafe.mods))
-
-    def write(self, text: str, author: int) -> str:
-        if author not in self._people:
-            self._people[author] = self._cafe.join(f"회원 {author}")
-        return str(self._cafe.write(text, by=self._people[author]).id)
-
-    def left(self) -> Sequence[str]:
-        kept = self._wire.backend.messages[self._cafe.general].values()
-        return [str(one.id) for one in kept if one.content.startswith("나쁜")]
-
-    def cards(self) -> int:
-        return sum(m.author_id == self._cafe.me for m in self._wire.backend.messages[self._cafe.mods].values())
-
-    def _watch(self, event: str, payload: Any) -> None:
-        match event:
-            case "MESSAGE_DELETE":
-                ids = [payload["id"]]
-            case "MESSAGE_DELETE_BULK":
-                ids = payload["ids"]
-            case _:
-                return
-        for id_ in ids if payload["channel_id"] == str(self._cafe.general) else ():
-            self.gone.setdefault(str(id_), time.monotonic())
-
-
-class TelegramRoom:
-    """Members have talked to the bot before, so that it may write to them."""
-
-    def __init__(self, server: TelegramServer, group: int, room: int) -> None:
-        self._server, self._group, self._room = server, server.group(group), server.group(room, title="운영진 방")
-        self._people = set[int]()
-        self.community = Community(platform=TELEGRAM, id=str(group), moderators_channel=str(room))
-
-    def write(self, text: str, author: int) -> str:
-        author += abs(self._group.id) * 10_000
-        if author not in self._people:
-            self._people.add(author)
-            self._server.private(author)
-        return str(self._server.post(self._group, user(author), text)["message_id"])
-
-    @property
-    def gone(self) -> Mapping[str, float]:
-        found: dict[str, float] = {}
-        for call in self._server.calls:
-            about_us = call.arguments.get("chat_id") == self._group.id and not call.error
-            if about_us and call.method in ("deleteMessage", "deleteMessages"):
-                for id_ in call.arguments.get("message_ids") or [call.arguments["message_id"]]:
-                    if id_ not in self._group.messages:
-                        found.setdefault(str(id_), call.at)
-        return found
-
-    def left(self) -> Sequence[str]:
-        return [str(id_) for id_, one in self._group.messages.items() if one.get("text", "").startswith("나쁜")]
-
-    def cards(self) -> int:
-        return len(self._room.messages)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,200 +38,11 @@ class Report:
     figures: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
-class Stand:
-    """Both networks, the guard, the database, and the process between them."""
-
-    url: str
-    folder: Path
-    wire: DiscordWire
-    server: TelegramServer
-    guard: GuardServer
-    rest: FaultProxy  # Discord's; its gateway has a way of its own
-    telegram: FaultProxy
-    guarding: FaultProxy
-    database: FaultProxy
-    loud: Mapping[str, Room]
-    calm: Mapping[str, Room]
-    entry: str = "bot"  # the module that is run
-    process: "asyncio.subprocess.Process | None" = None
-
-    @property
-    def rooms(self) -> Sequence[Room]:
-        return [*self.loud.values(), *self.calm.values()]
-
-    async def prepare(self, rules: str) -> None:
-        async with Database.open(self.url, SystemClock()) as database:
-            for room in self.rooms:
-                await put_settings(SqlCommunities(database), room.community)
-        off = ", ".join(f'"{rule.name}"' for rule in preset("balanced"))
-        through = self.url.replace(f":{self.url.rpartition(':')[2].partition('/')[0]}/", f":{self.database.port}/")
-        (self.folder / "config.toml").write_text(
-            f"""
-            [storage]
-            url = "{through}"
-            [guard]
-            name = "wildguard-ko"
-            servers = ["{self.guarding.url}"]
-            [defaults]
-            mode = "live"
-            disabled_rules = [{off}]
-            [report]
-            day = "off"
-            [discord]
-            token = "{DISCORD_TOKEN}"
-            api_url = "http://127.0.0.1:{self.rest.port}/api/v10"
-            gateway_url = "{self.wire.gateway_url}"
-            [telegram]
-            token = "{TELEGRAM_TOKEN}"
-            api_url = "{self.telegram.url}"
-            [[rules]]
-            name = "warned"
-            when.score = {{ at_least = 0.9 }}
-            when.text = {{ any_of = ["경고감"] }}
-            then = ["delete", "warn", "flag"]
-            [[rules]]
-            name = "harmful"
-            when.score = {{ at_least = 0.9 }}
-            then = [{rules}]
-            [[rules]]
-            name = "unjudged"
-            when.unscreened = true
-            then = ["flag"]
-            """,
-            "utf-8",
-        )
-
-    async def start(self) -> None:
-        identified, polls = self.wire.identified, self.server.polls
-        await self.begin()
-        async with asyncio.timeout(90):
-            while self.wire.identified == identified or self.server.polls == polls:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
-
-    async def begin(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self.entry, "run", "--config", str(self.folder / "config.toml"),
-                stdout=log, stderr=log,
-            )  # fmt: skip
-
-    async def stop(self, patience: float = 60.0) -> tuple[int, float]:
-        """The exit code (-9: it had to be killed) and the seconds it took."""
-        assert self.process
-        began = time.monotonic()
-        with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(patience):
-                return await self.process.wait(), time.monotonic() - began
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-            return -9, time.monotonic() - began
-
-    async def ask(self, sql: str) -> list[Any]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return list(await connection.fetch(sql))
-        finally:
-            await connection.close()
-
-    async def open_work(self) -> tuple[int, int]:
-        """Messages that wait and actions that are not done."""
-        (row,) = await self.ask(
-            "SELECT (SELECT count(*) FROM messages WHERE settled_at IS NULL) AS messages,"
-            " (SELECT count(*) FROM actions WHERE finished_at IS NULL) AS actions"
-        )
-        return row["messages"], row["actions"]
-
-    async def until(self, holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while not await holds():  # noqa: ASYNC110 (nobody tells us)
-                    await asyncio.sleep(0.1)
-                return True
-        return False
-
-    async def all_done(self) -> bool:
-        return await self.open_work() == (0, 0)
-
-
-class Watch:
-    """Writes a harmful message into a calm room now and then, and knows how long each stood there."""
-
-    def __init__(self, room: Room, every: float) -> None:
-        self._room, self._every = room, every
-        self.written: dict[str, float] = {}
-
-    @asynccontextmanager
-    async def on(self) -> AsyncIterator["Watch"]:
-        task = asyncio.create_task(self._write())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _write(self) -> None:
-        while True:
-            at = time.monotonic()
-            self.written[self._room.write(f"나쁜 말 {len(self.written)}", 7)] = at
-            await asyncio.sleep(self._every)
-
-    async def all_gone(self) -> bool:
-        return self.written.keys() <= self._room.gone.keys()
-
-    def waits(self) -> list[float]:
-        """In seconds, sorted; those that still stand count as infinite."""
-        gone = self._room.gone
-        return sorted(gone.get(id_, float("inf")) - at for id_, at in self.written.items())
-
-
-def p99(waits: Sequence[float]) -> float:
-    return waits[min(len(waits) - 1, round(0.99 * len(waits)))] if waits else 0.0
-
-
-@asynccontextmanager
-async def stand(
-    postgres: Postgres, folder: Path, *, rules: str, entry: str = "bot", migrating: asyncio.Lock | None = None
-) -> AsyncIterator[Stand]:
-    """`migrating` is held while the schema is made: alembic can do that once at a time in a process."""
-    url = await asyncio.to_thread(postgres.create, f"hostile_{time.monotonic_ns()}")
-    async with AsyncExitStack() as opened:
-        wire, server = await opened.enter_async_context(DiscordWire()), TelegramServer()
-        await opened.enter_async_context(server)
-        guard = await opened.enter_async_context(GuardServer())
-        wire.buckets, wire.global_limit = BUCKETS, 50
-        server.group_limit, server.global_limit = 20, 30
-        ports = (wire.port, server.port, guard.port, postgres.port)
-        rest, telegram, guarding, database = [await opened.enter_async_context(FaultProxy(port)) for port in ports]
-        groups = {"loud": (LOUD_GROUP, LOUD_ROOM), "calm": (CALM_GROUP, CALM_ROOM)}
-        rooms: dict[str, Mapping[str, Room]] = {
-            which: {"discord": DiscordRoom(wire), "telegram": TelegramRoom(server, *groups[which])} for which in groups
-        }
-        here = Stand(
-            url=url, folder=folder, wire=wire, server=server, guard=guard, rest=rest, telegram=telegram,
-            guarding=guarding, database=database, loud=rooms["loud"], calm=rooms["calm"], entry=entry,
-        )  # fmt: skip
-        async with migrating or nullcontext():
-            await here.prepare(rules)
-        await here.start()
-        try:
-            yield here
-        finally:
-            await here.stop()
-
-
-# ---- the courses ----------------------------------------------------------------------------------------------------
-
-
 async def raid(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """400 accounts write what strict rules delete, time out, warn of and flag, on both networks, for half the time
     (40 a second in all). The calm communities are watched from before until the end."""
     report, rate = Report(name="raid"), 40.0
-    async with stand(postgres, folder, rules='"delete", "timeout 10m", "warn", "flag"') as here:
+    async with stand(postgres, folder, then=("delete", "timeout 10m", "warn", "flag")) as here:
         watches = {name: Watch(room, 0.5) for name, room in here.calm.items()}
         async with AsyncExitStack() as watching:
             for watch in watches.values():
@@ -362,7 +74,7 @@ async def platform_hangs(postgres: Postgres, folder: Path, *, seconds: float) ->
     report = Report(name="platform-hangs")
     for hung, other in (NETWORKS, NETWORKS[::-1]):
         (own := folder / hung).mkdir()
-        async with stand(postgres, own, rules='"delete", "warn", "flag"') as here:
+        async with stand(postgres, own, then=("delete", "warn", "flag")) as here:
             _hang(here, hung, True)
             async with Watch(here.calm[other], 0.5).on() as watch:
                 end, number = time.monotonic() + seconds, 0
@@ -396,10 +108,8 @@ def _hang(here: Stand, network: str, on: bool) -> None:
 async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """Among ordinary messages there are some on which the guard, or the deed, breaks in every way, and some of which
     the process dies each time (tests/courses/poisoned.py); whoever supervises it starts it again."""
-    from tests.courses.poisoned import POISONS
-
     report, deaths = Report(name="poison"), list[int]()
-    async with stand(postgres, folder, rules='"delete"', entry="tests.courses.poisoned") as here:
+    async with stand(postgres, folder, then=("delete",), entry="tests.courses.poisoned") as here:
         supervising = asyncio.create_task(_supervise(here, deaths))
         harmful: dict[str, set[str]] = {name: set() for name in NETWORKS}
         short = seconds < 10  # one way to die, then: each takes a handful of starts to be found
@@ -436,16 +146,15 @@ async def poison(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
 
 async def _supervise(here: Stand, deaths: list[int]) -> None:
     while True:
-        assert here.process
-        deaths.append(await here.process.wait())
+        deaths.append(await here.product.process.wait())
         await here.ask("UPDATE holders SET alive_until = 0")  # what half a minute does
-        await here.begin()
+        await here.product.begin()
 
 
 async def overload(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """The guard judges 40 messages a second and 60 come: most are judged at once all the same, and none is lost."""
     report = Report(name="overload")
-    async with stand(postgres, folder, rules='"delete"') as here:
+    async with stand(postgres, folder, then=("delete",)) as here:
         here.guard.lanes, here.guard.takes = asyncio.Semaphore(4), 0.1
         written: dict[str, float] = {}
         room, end, number = here.loud["telegram"], time.monotonic() + seconds, 0
@@ -493,7 +202,7 @@ async def _stop_while_away(
 ) -> None:
     """What is written is no raid, in which warnings and cards would rightly wait for minutes: one member writes in each
     room, and is warned once each time."""
-    async with stand(postgres, folder, rules='"delete", "flag"', migrating=migrating) as here:
+    async with stand(postgres, folder, then=("delete", "flag"), migrating=migrating) as here:
         here.server.group_limit = None  # one process has kept to it; the next one cannot know what was sent before
         proxies = {"the database": here.database, "the guard": here.guarding, "Discord": here.rest}
         proxy = proxies.get(name, here.telegram)
@@ -558,7 +267,7 @@ CONFLICT = '{"ok": false, "error_code": 409, "description": "Conflict: terminate
 async def odd_answers(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """Either network's answers are replaced by odd ones, one kind after the other; the other network is watched."""
     report = Report(name="odd-answers")
-    async with stand(postgres, folder, rules='"delete", "flag"') as here:
+    async with stand(postgres, folder, then=("delete", "flag")) as here:
         answers = [_http(*one) for one in ODD]
         odd = {
             "discord": (here.rest, answers),
@@ -573,10 +282,9 @@ async def odd_answers(postgres: Postgres, folder: Path, *, seconds: float) -> Re
                     for number in range(max(4, round(seconds))):
                         harmful[name].add(here.loud[name].write(f"나쁜 말 {number}", number))
                         await asyncio.sleep(0.25)
-                    assert here.process
-                    if here.process.returncode is not None:
+                    if here.product.process.returncode is not None:
                         report.problems.append(
-                            f"{name}: the process ended with {here.process.returncode} on {answer[:60]!r}"
+                            f"{name}: the process ended with {here.product.process.returncode} on {answer[:60]!r}"
                         )
                         return report
                     proxy.instead.clear()

@@ -13,11 +13,10 @@ from bot.core.communities.community import Community
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe
 from tests.builders import DISCORD, TELEGRAM
-from tests.servers.discord import TOKEN as DISCORD_TOKEN
+from tests.courses.product import on_discord, on_telegram
 from tests.servers.discord import DiscordWire
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import RIGHTS, Call, Refusal, TelegramServer, user
-from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 
 GROUP, MODERATORS = -1001, -1002
 STORMY = 10**9  # more calls than any course makes
@@ -112,12 +111,7 @@ class DiscordPlace:
     @property
     def config(self) -> str:
         port = self._proxy.port
-        return f"""
-            [discord]
-            token = "{DISCORD_TOKEN}"
-            api_url = "http://127.0.0.1:{port}/api/v10"
-            gateway_url = "ws://127.0.0.1:{port}/gateway"
-        """
+        return on_discord(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
 
     async def ready(self) -> None:
         known = self._wire.identified
@@ -221,11 +215,7 @@ class TelegramPlace:
 
     @property
     def config(self) -> str:
-        return f"""
-            [telegram]
-            token = "{TELEGRAM_TOKEN}"
-            api_url = "{self._proxy.url}"
-        """
+        return on_telegram(self._proxy.url)
 
     async def ready(self) -> None:
         polls = self._server.polls

@@ -1,5 +1,5 @@
 """Whatever fails under load: no message unjudged, no action twice, moderators told once. These are short courses, a few
-at a time; `python -m tests.courses.faults` runs the long ones."""
+at a time; `python -m tests.courses` runs the long ones."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Members who mean harm and platforms on a bad day, in short; `python -m tests.courses.faults COURSE` runs each
+"""Members who mean harm and platforms on a bad day, in short; `python -m tests.courses COURSE` runs each
 for as long as it takes to count."""
 
 import asyncio
