@@ -5,14 +5,16 @@ at once there; over HTTP it is one name a request. One or a few go over HTTP, ma
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import discord
 
 from adapters.chat.discord.errors import OUT_OF_REACH
+from adapters.chat.discord.receiving.reading import author_of
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Author, Message
 
 MANY, AT_ONCE = 5, 100  # from so many on over the gateway; at most so many in one question
 FRESH = 60.0  # seconds for which an answer is good
@@ -27,6 +29,13 @@ class Members:
     _waiting: dict[int, dict[int, "asyncio.Future[_Found]"]] = field(default_factory=dict)  # by server, while asking
     _known: Bounded[tuple[int, int], tuple[float, _Found]] = field(default_factory=lambda: Bounded(REMEMBERED))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def meet(self, message: Message, guild: discord.Guild | None) -> Author:
+        """See `MessageSource`."""
+        if guild is None:
+            raise Unavailable("a server that is not there (yet)")
+        member = await self.find(guild, int(message.author.id))
+        return author_of(member, guild) if member else replace(message.author, unmet=False)
 
     async def find(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
         """None: not there (any more). Raises `Unavailable`. Who is asked about while another answer is awaited goes

@@ -13,7 +13,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.executor import Executor
 from adapters.chat.telegram.acting.notices import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
-from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import Answers
@@ -28,16 +28,14 @@ from adapters.chat.telegram.moderators.setup import Setup
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.albums import Albums
 from adapters.chat.telegram.receiving.arrivals import Arrivals, Contest, Polling, Webhook
-from adapters.chat.telegram.receiving.joins import Joins
+from adapters.chat.telegram.receiving.hearing import Hearing
 from adapters.chat.telegram.receiving.pairing import Pairs
-from adapters.chat.telegram.receiving.reading import GROUPS, read, read_plainly
 from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.requests import AiohttpRequest
-from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
-from bot.core.chat.message import Author, CommunityRef, Kind, Message
+from bot.core.chat.message import Author, CommunityRef, Message
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
@@ -47,7 +45,6 @@ from bot.core.rules.actions import Escalate, Flag, Outcome
 from bot.core.text.catalogue import Texts, texts
 
 AGAIN = Backoff(first=0.5, longest=15.0)  # while Telegram is away
-REMEMBERED = 200_000  # hashes of messages, to know an edit that changed nothing: of 200 a second, for a quarter hour
 
 _log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -110,10 +107,10 @@ class TelegramChat:
             appeals=Appeals(desk=desk, answers=answers, clock=clock, me=self._me), bookmarks=bookmarks,
         )  # fmt: skip
         moves.forget += [self._members.forget, self._posted.forget_chat]
-        self._pairs = Pairs(clock=clock, inbox=inbox)
-        self._albums = Albums(clock=clock, inbox=inbox)
-        self._joins = Joins()
-        self._said = Bounded[int, int](REMEMBERED)  # hashes: which message -> what it said last
+        self._hearing = Hearing(
+            members=self._members, pairs=Pairs(clock=clock, inbox=inbox), albums=Albums(clock=clock, inbox=inbox),
+            notice=self._notice, me=self._me,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -135,63 +132,17 @@ class TelegramChat:
         await self._begin()
         while True:
             updates = await self._patiently(self._arrivals.next)
-            if batch := await self._take(updates):
+            if batch := await self._hearing.take(updates):
                 yield batch
             self._arrivals.confirm([update.update_id for update in updates])
 
     async def _begin(self) -> None:
         me = await self._patiently(self._bot.get_me)
-        await self._pairs.begin()
-        await self._albums.begin()
+        await self._hearing.begin()
         await self._patiently(self._arrivals.open)
         self._commands.username = self._warnings.username = self._setup.username = me.username or ""
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
-
-    async def _take(self, updates: Sequence[Update]) -> list[Message]:
-        """What they say, in order. Whatever one of them does to us, it does not stop the others."""
-        batch: list[Message] = []
-        await self._look_up_staff(updates)
-        for update in updates:
-            try:
-                await self._notice(update)
-                batch += await self._said_in(update)
-            except Exception as error:
-                _log.error("an update is read plainly", update=update.update_id, error=type(error).__name__)
-                batch += read_plainly(update)
-        return batch
-
-    async def _said_in(self, update: Update) -> list[Message]:
-        """What is to be judged of an update."""
-        said = []
-        for one in await self._read(update):
-            message = await self._albums.whole(update, self._pairs.complete(update, self._joins.complete(one)))
-            if self._is_news(message):
-                said.append(message)
-        return said
-
-    async def _look_up_staff(self, updates: Sequence[Update]) -> None:
-        """Of all chats at once, so that a start with many groups does not ask for one after the other."""
-        chats = {update.effective_chat.id for update in updates if _is_of_a_group(update) and update.effective_chat}
-        await asyncio.gather(*(self._members.known_staff(chat_id) for chat_id in chats))
-
-    async def _read(self, update: Update) -> Sequence[Message]:
-        chat = update.effective_chat
-        if chat is None or not _is_of_a_group(update):
-            return ()
-        staff = await self._members.known_staff(chat.id)
-        if change := update.chat_member:
-            return self._joins.read(change, staff, self._me)
-        return read(update, staff, self._me)
-
-    def _is_news(self, message: Message) -> bool:
-        """Whether a message says anything that it did not say before: edits also come for what nobody sees (T15)."""
-        key = hash((message.ref.channel_id, message.ref.message_id))
-        said = hash((message.text, message.links, message.media, message.forwarded))
-        if message.kind is Kind.EDIT and self._said.get(key) == said:
-            return False
-        self._said[key] = said
-        return True
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
 
@@ -271,12 +222,8 @@ class TelegramChat:
         return message.author  # every message says who its author is
 
     async def announce(self, channel_id: str, text: str) -> None:
-        async def say(id_: int) -> None:
-            async with self._limiter.turn(id_, Lane.CARD):
-                await self._bot.send_message(id_, text)
-
         try:
-            await self._moves.follow(int(channel_id), say)
+            await self._moves.follow(int(channel_id), partial(self._posting.announce, text=text))
         except (BadRequest, Forbidden, ChatMigrated) as error:
             _log.warning("nowhere to announce", chat=channel_id, error=type(error).__name__)
 
@@ -295,8 +242,3 @@ class TelegramChat:
                     raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
 
         return await patiently(answered, self._clock, AGAIN)
-
-
-def _is_of_a_group(update: Update) -> bool:
-    told = update.message or update.edited_message or update.chat_member
-    return told is not None and told.chat.type in GROUPS

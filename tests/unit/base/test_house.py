@@ -11,22 +11,17 @@ MOST = {"function": 60, "class": 200, "file": 400, "folder": 13}  # lines; of a 
 REASON = "long because"  # in a file's first line, where one file of that length is right
 
 _COMMANDS = "commands are written once a platform; what they do moves to core/moderators, each thin on its platform"
-_CONNECTION = "one class offers every port of its platform; the ports are already apart"
 _STATEMENTS = "SQL texts stand beside their use; they move to storage/sql"
 
 #: What is not mended yet, and why. It may only shrink: who mends a thing strikes its line out.
 WAITING = {
-    "adapters/chat/discord/connection.py:DiscordChat": _CONNECTION,
-    "adapters/chat/discord/connection.py:DiscordChat.__init__": _CONNECTION,
     "adapters/chat/discord/moderators/commands.py": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands._group": _COMMANDS,
     "adapters/chat/discord/receiving/catching_up.py:CatchingUp": "where each channel was left, and reading on",
-    "adapters/chat/telegram/connection.py:TelegramChat": _CONNECTION,
     "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
-    "adapters/chat/telegram/receiving/reading.py": "one function a kind of update",
     "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,

@@ -1,10 +1,11 @@
-"""Reports -> one Discord message each: text, picture and as many of the files as the server takes."""
+"""Reports -> one Discord message each: text, picture and as many of the files as the server takes. And plain words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
 import discord
+import structlog
 
 from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
 from adapters.chat.pacing import Pace
@@ -13,6 +14,8 @@ from bot.core.base.errors import Unavailable
 from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Outcome, Refused, Unconfirmed
 from bot.core.text.catalogue import Texts, texts
+
+_log = structlog.get_logger(__name__)
 
 LONGEST = 2000  # characters in a message
 PER_SECOND = 25  # half of what Discord takes of one bot; the other half is for moderation
@@ -44,6 +47,19 @@ class Posting:
             except _TooLarge:
                 lighter = lighter.lighter()
         return await self._post(channel_id, told(post, everything=True), (), mark)
+
+    async def announce(self, channel_id: int, text: str) -> None:
+        """See `Announcer`."""
+        guild = getattr(self.client.get_channel(channel_id), "guild", None)
+        if guild and missing_here(guild, channel_id, ("view_channel", "send_messages")):
+            _log.warning("nowhere to announce", channel=channel_id)
+            return
+        try:
+            await self.client.get_partial_messageable(channel_id).send(text)
+        except (discord.Forbidden, discord.NotFound):
+            _log.warning("nowhere to announce", channel=channel_id)
+        except (discord.DiscordException, OSError, TimeoutError) as error:
+            raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
     async def _post(self, channel_id: int, text: str, parts: Sequence[Attachment], mark: str) -> Outcome:
         for pause in (*AGAIN, None):

@@ -1,4 +1,4 @@
-"""Reports -> Telegram: the picture with its caption, and the files as one album."""
+"""Reports -> Telegram: the picture with its caption, and the files as one album. And plain words."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -64,6 +64,10 @@ class Posting:
             await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, cut(text, LONGEST)))
         await self._attach(chat_id, post)
         return Done(f"{first.chat.id}/{first.message_id}")
+
+    async def announce(self, chat_id: int, text: str) -> None:
+        async with self.limiter.turn(chat_id, Lane.CARD):
+            await self.bot.send_message(chat_id, text)
 
     async def _show(self, chat_id: int, post: Post, caption: str | None) -> Message:
         picture = post.picture

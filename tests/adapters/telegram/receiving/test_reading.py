@@ -198,7 +198,7 @@ def test_t41_t51_rich_messages(kind: str) -> None:
 
 
 def test_t41_unknown_blocks_of_a_rich_message_are_read() -> None:
-    from adapters.chat.telegram.receiving.reading import _strings
+    from adapters.chat.telegram.receiving.pieces import _strings
 
     later = {"blocks": [{"type": "hologram", "panes": [{"inscription": "새말", "file_id": "AgAD"}]}]}
     assert list(_strings(later)) == ["새말"]
@@ -319,7 +319,7 @@ async def test_what_stands_elsewhere_is_marked(here: Stage) -> None:
 def test_what_cannot_be_read_is_read_plainly() -> None:
     async def scenario() -> None:
         async with stage() as here:
-            here.chat._pairs = _Defective(clock=here.store.clock, inbox=here.store.inbox)
+            here.chat._hearing.pairs = _Defective(clock=here.store.clock, inbox=here.store.inbox)
             here.server.post(here.group, 7, "나쁜 말", message_thread_id=5)
             here.server.post(here.group, 8, caption="설명", photo=[FILE | {"width": 9, "height": 9}])
             heard = await here.hear(2)
