@@ -11,7 +11,7 @@ from telegram import Bot, CallbackQuery, Chat, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.executor import Executor
-from adapters.chat.telegram.acting.notices import Warnings
+from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
 from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.members import Members

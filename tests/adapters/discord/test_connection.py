@@ -10,7 +10,7 @@ from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
 from adapters.chat.discord.connection import DiscordChat
-from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.receiving import backlog, catching_up
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
@@ -91,7 +91,7 @@ def test_d8_d10_a_restart_reads_back_a_gap_of_5000_messages_newest_first() -> No
 
 
 def test_a_process_that_dies_while_catching_up_leaves_nothing_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 10)
+    monkeypatch.setattr(backlog, "PAGE", 10)
 
     async def scenario() -> None:
         async with cafe() as place:
@@ -130,8 +130,8 @@ def test_a_first_start_judges_nothing_from_before() -> None:
 
 
 def test_a_backlog_is_bounded_by_age_and_by_count_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 10)
-    monkeypatch.setattr(catching_up, "MOST", 30)
+    monkeypatch.setattr(backlog, "PAGE", 10)
+    monkeypatch.setattr(backlog, "MOST", 30)
 
     async def scenario() -> None:
         async with cafe() as place:
@@ -249,7 +249,7 @@ def test_the_bookmark_stands_still_while_messages_are_not_confirmed() -> None:
 
 def test_what_overflows_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.chat.discord.receiving.arrivals.CAPACITY", 40)
-    monkeypatch.setattr(catching_up, "PAGE", 10)
+    monkeypatch.setattr(backlog, "PAGE", 10)
 
     async def scenario() -> None:
         async with cafe() as place:

@@ -18,7 +18,6 @@ WAITING = {
     "adapters/chat/discord/moderators/commands.py": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/discord/moderators/commands.py:Commands._group": _COMMANDS,
-    "adapters/chat/discord/receiving/catching_up.py:CatchingUp": "where each channel was left, and reading on",
     "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",

@@ -10,7 +10,7 @@ from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, Mes
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.deletions import Deletions
-from adapters.chat.telegram.acting.notices import Warnings
+from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.members import Members

@@ -1,226 +1,29 @@
-"""Warnings -> a word to the member: in private where they have ever talked to the bot, else on a short notice in the
-group, which many share and which takes itself away."""
+"""An incident -> what the member whose message it is about reads: what was done, and why. Never who did it."""
 
-import asyncio
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, User
-from telegram.error import BadRequest, ChatMigrated, Forbidden
-
-from adapters.chat.telegram.limits import LONGEST_MUTE, Lane, Limiter
-from adapters.chat.telegram.receiving.reading import is_channel
-from adapters.chat.telegram.refs import TELEGRAM
-from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
-from bot.core.base.bounded import Bounded
-from bot.core.base.clock import Clock
-from bot.core.base.errors import Unavailable
+from adapters.chat.telegram.limits import LONGEST_MUTE
+from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.chat.message import Message
 from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
-from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Action, CalledOff, Done, Outcome, Refused, Timeout, Warn
+from bot.core.rules.actions import Action, CalledOff, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
 
-ONE_WARNING = timedelta(minutes=1)  # a member who floods is told once
-SOON = 20.0  # seconds after which nobody in the group knows any more what a notice is about
-APART = 4.0  # seconds between two notices in a chat: what comes meanwhile goes onto the next one
-ON_ONE_NOTICE = 10  # members
-RAID, RAID_WITHIN = 10, 30.0  # so many warnings in a chat within so many seconds
-PRIVATE_PER_MINUTE = 120  # warnings in private, to everybody
-REMEMBERED = 10_000  # warnings that wait to be tried again
 
-
-@dataclass(slots=True, eq=False)
-class _Wanted:
-    """A member who is to be named on a notice."""
-
-    planned: PlannedAction
-    line: str  # what is said of them, with _WHO where they are named
-    say: Texts
-    told: "asyncio.Future[Outcome]"
-
-
-@dataclass(slots=True, kw_only=True)
-class Warnings:
-    bot: Bot
-    limiter: Limiter
-    desk: Desk
-    clock: Clock
-    username: str = ""  # the bot's, for the button that leads to an appeal
-    _warned: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
-    _first_asked: Bounded[int, float] = field(default_factory=lambda: Bounded(REMEMBERED))  # planned action -> when
-    _lately: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))  # warnings of a chat
-    _in_private: deque[float] = field(default_factory=deque)
-    _waiting: dict[tuple[int, Place], deque[_Wanted]] = field(default_factory=dict)  # present while being served
-    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-
-    async def warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
-        key = (chat_id, planned.message.author.id)
-        asked_at = self._asked(planned.id, chat_id)
-        if not self._first_in_a_while(key):
-            return Done()
-        try:
-            return await self._tell(planned, chat_id, say, asked_at)
-        except Unavailable:
-            self._warned.pop(key, None)
-            raise
-
-    async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts, asked_at: float) -> Outcome:
-        author = planned.message.author
-        incident = await self.desk.mine(TELEGRAM, author.id, planned.incident_id)
-        done = measures(incident, say)
-        if not is_channel(author.id):
-            self._hold_back(chat_id)
-            try:
-                async with self.limiter.turn(int(author.id), Lane.NOTICE):
-                    await self.bot.send_message(
-                        int(author.id), self._in_full(planned, done, say), reply_markup=self._appeal((planned, say))
-                    )
-                return Done()
-            except (BadRequest, Forbidden):
-                pass  # they have never pressed Start
-        if self.clock.monotonic() - asked_at > SOON:
-            return Refused(say["telegram.too_late_to_tell"])
-        kind = "name_noticed" if planned.message.is_name else "noticed"
-        line = say(f"telegram.{kind}", who=_WHO, deeds=done, reason=_reason(planned, say))
-        told = asyncio.ensure_future(self._notice(planned, chat_id, line, say))
-        try:
-            return await asyncio.shield(told)
-        except asyncio.CancelledError:  # we are stopping, but what is posted goes on record, to be taken away again
-            (outcome,) = await asyncio.gather(told, return_exceptions=True)
-            if isinstance(outcome, Done):
-                return outcome
-            raise
-
-    def _asked(self, planned_id: int, chat_id: int) -> float:
-        """When this warning was asked for the first time."""
-        now = self.clock.monotonic()
-        if planned_id not in self._first_asked:
-            self._first_asked[planned_id] = now
-            self._lately[chat_id].append(now)
-        return self._first_asked[planned_id]
-
-    def _first_in_a_while(self, key: tuple[int, str]) -> bool:
-        now = self.clock.now()
-        while self._warned and next(iter(self._warned.values())) <= now - ONE_WARNING:
-            self._warned.popitem(last=False)
-        if key in self._warned:
-            return False
-        self._warned[key] = now
-        return True
-
-    # ---- in private -------------------------------------------------------------------------------------------------
-
-    def _hold_back(self, chat_id: int) -> None:
-        """Raises `Unavailable` while that chat is raided, and where too much is said in private already: whether
-        somebody can be reached shows only when it is tried."""
-        now, lately = self.clock.monotonic(), self._lately[chat_id]
-        while lately and lately[0] <= now - RAID_WITHIN:
-            lately.popleft()
-        if len(lately) > RAID:
-            raise Unavailable("a raid is on", retry_after=lately[-1] + RAID_WITHIN - now)
-        while self._in_private and self._in_private[0] <= now - 60:
-            self._in_private.popleft()
-        if len(self._in_private) >= PRIVATE_PER_MINUTE:
-            raise Unavailable("too many private messages", retry_after=self._in_private[0] + 60 - now)
-        self._in_private.append(now)
-
-    def _in_full(self, planned: PlannedAction, done: str, say: Texts) -> str:
-        message = planned.message
-        timezone = ZoneInfo(self.desk.policy(message).timezone)
-        facts = {
-            "group": message.channel_name or say["telegram.a_group"],
-            "at": message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
-            "deeds": done,
-            "reason": _reason(planned, say),
-            "incident": planned.incident_id,
-        }
-        return cut(say("telegram.name_warning" if message.is_name else "telegram.warning", **facts), LONGEST)
-
-    def _appeal(self, *told: tuple[PlannedAction, Texts]) -> InlineKeyboardMarkup | None:
-        """Buttons that open the private chat, where everybody may write who may not write in the group."""
-        if not self.username:
-            return None
-        keys = []
-        for planned, say in told:
-            key = "telegram.appeal_button" if len(told) == 1 else "telegram.appeal_button_of"
-            label = say(
-                key, who="" if planned.message.is_name else _masked_name(planned.message), id=planned.incident_id
-            )
-            url = f"https://t.me/{self.username}?start=appeal_{planned.incident_id}"
-            keys.append(InlineKeyboardButton(label, url=url))
-        return InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)])
-
-    # ---- in the group -----------------------------------------------------------------------------------------------
-
-    async def _notice(self, planned: PlannedAction, chat_id: int, line: str, say: Texts) -> Outcome:
-        key = (chat_id, place_of(planned))
-        wanted = _Wanted(planned, line, say, asyncio.get_running_loop().create_future())
-        if (waiting := self._waiting.get(key)) is not None:
-            waiting.append(wanted)
-        else:
-            self._waiting[key] = deque([wanted])
-            task = asyncio.create_task(self._serve(key))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await wanted.told
-
-    async def _serve(self, key: tuple[int, Place]) -> None:
-        """The first goes at once, what comes meanwhile goes together."""
-        waiting = self._waiting[key]
-        try:
-            while waiting:
-                batch = [waiting.popleft() for _ in range(min(ON_ONE_NOTICE, len(waiting)))]
-                try:
-                    outcome: Outcome | Exception = await self._post(key, batch)
-                except (BadRequest, Forbidden, ChatMigrated, Unavailable) as error:
-                    outcome = error
-                for wanted in batch:
-                    _settle(wanted.told, outcome)
-                    if isinstance(outcome, Done):
-                        outcome = replace(outcome, brief=False)  # whoever is named first takes it away
-                if isinstance(outcome, Done):
-                    await self.clock.sleep(APART)
-        finally:
-            del self._waiting[key]
-            for wanted in waiting:
-                wanted.told.cancel()
-
-    async def _post(self, key: tuple[int, Place], batch: Sequence[_Wanted]) -> Outcome:
-        chat_id, place = key
-        text, entities = _named(batch)
-        async with self.limiter.turn(chat_id, Lane.NOTICE):
-            sent = await self.bot.send_message(
-                chat_id, text, entities=entities, **place.arguments, disable_notification=True,
-                reply_markup=self._appeal(*((one.planned, one.say) for one in batch)),
-            )  # fmt: skip
-        return Done(f"{chat_id}/{sent.message_id}", brief=True)
-
-
-_WHO = "\x00"  # no text holds it
-
-
-def _masked_name(message: Message) -> str:
-    """A name may be an advertisement or an insult of its own: nobody but its bearer recognises it like this."""
-    return masked(message.author.name, 32) or "○"
-
-
-def _named(batch: Sequence[_Wanted]) -> tuple[str, list[MessageEntity]]:
-    """Lines that tell everybody on them what was done; Telegram shows a person that they are meant."""
-    text, entities = "", []
-    for wanted in batch:
-        author, name = wanted.planned.message.author, _masked_name(wanted.planned.message)
-        before, is_named, after = wanted.line.partition(_WHO)
-        if is_named and not is_channel(author.id):
-            bearer = User(int(author.id), name, is_bot=False)
-            start = units(text + before)
-            entities.append(MessageEntity(MessageEntity.TEXT_MENTION, start, units(name), user=bearer))
-        text += before + (name if is_named else "") + after + "\n"
-    return cut(text.rstrip("\n"), LONGEST), entities
+def notice(planned: PlannedAction, done: str, timezone: ZoneInfo, say: Texts) -> str:
+    """What they are told in private."""
+    message = planned.message
+    facts = {
+        "group": message.channel_name or say["telegram.a_group"],
+        "at": message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
+        "deeds": done,
+        "reason": planned.reason.in_(say.language),
+        "incident": planned.incident_id,
+    }
+    return cut(say("telegram.name_warning" if message.is_name else "telegram.warning", **facts), LONGEST)
 
 
 def measures(incident: Incident | None, say: Texts) -> str:
@@ -249,14 +52,6 @@ def span(lasting: timedelta, say: Texts) -> str:
     return say("telegram.span.minutes", count=max(1, round(seconds / 60)))
 
 
-def _reason(planned: PlannedAction, say: Texts) -> str:
-    return planned.reason.in_(say.language)
-
-
-def _settle(told: "asyncio.Future[Outcome]", outcome: Outcome | Exception) -> None:
-    if told.done():
-        return
-    if isinstance(outcome, Exception):
-        told.set_exception(outcome)
-    else:
-        told.set_result(outcome)
+def masked_name(message: Message) -> str:
+    """A name may be an advertisement or an insult of its own: nobody but its bearer recognises it like this."""
+    return masked(message.author.name, 32) or "○"

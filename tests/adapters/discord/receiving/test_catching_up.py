@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.chat.discord.receiving import catching_up
+from adapters.chat.discord.receiving import backlog, catching_up
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from bot.core.base.errors import Unavailable
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
@@ -74,14 +74,14 @@ def test_archived_threads_are_looked_for_behind_everything_else() -> None:
             await until(lambda: len(place.wire.made("GET", "/threads/archived")) == lists, 60)
             asked = [call for call in place.wire.calls if call in pages(place) or "/threads/archived" in call.path]
             first = next(nth for nth, call in enumerate(asked) if "/threads/archived" in call.path)
-            assert first >= SERVERS * SPOKEN_IN - catching_up.AT_ONCE and set(heard.texts) >= set(said)
+            assert first >= SERVERS * SPOKEN_IN - backlog.AT_ONCE and set(heard.texts) >= set(said)
 
     asyncio.run(scenario())
 
 
 def test_the_newest_of_all_servers_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 2)
-    monkeypatch.setattr(catching_up, "AT_ONCE", 1)
+    monkeypatch.setattr(backlog, "PAGE", 2)
+    monkeypatch.setattr(backlog, "AT_ONCE", 1)
 
     async def scenario() -> None:
         async with many_servers(0.5) as (place, said), listening(place) as heard:
