@@ -47,7 +47,7 @@ def later(seconds: float) -> datetime:
 
 
 def message(
-    id: str = "1",  # noqa: A002
+    id: str = "1",
     text: str = "안녕하세요",
     *,
     revision: int = 0,
@@ -68,7 +68,7 @@ def message(
     )
 
 
-def home(id: str = "cafe", platform: Platform = REHEARSAL) -> CommunityRef:  # noqa: A002
+def home(id: str = "cafe", platform: Platform = REHEARSAL) -> CommunityRef:
     """The community of `message(community=id, platform=platform)`."""
     return CommunityRef(platform, id)
 

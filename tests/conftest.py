@@ -1,14 +1,19 @@
-"""What all tests share: no way out of this machine, and a PostgreSQL server for those that need one."""
+"""What all tests share: no way out of this machine, a PostgreSQL server, and every kind of store."""
 
 import ipaddress
 import sys
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.contracts.stores import Opens
     from tests.servers.postgres import Postgres
+
+_numbers = count(1)
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
@@ -40,3 +45,24 @@ def postgres() -> "Iterator[Postgres]":
     server = Postgres()
     yield server
     server.stop()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    """Of an empty database; None: in memory."""
+    match request.param:
+        case "memory":
+            return None
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'jikimi.db'}"
+        case _:
+            created: str = request.getfixturevalue("postgres").create(f"contract_{next(_numbers)}")
+            return created
+
+
+@pytest.fixture
+def opens(url: str | None) -> "Opens":
+    """The fake and the real thing behind the same door, one after the other."""
+    from tests.contracts.stores import in_database, in_memory
+
+    return in_database(url) if url else in_memory()

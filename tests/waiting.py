@@ -6,5 +6,5 @@ from collections.abc import Callable
 
 async def until(holds: Callable[[], object], every: float = 0.01) -> None:
     """Returns when the condition holds; the test's own time-out ends a wait that never does."""
-    while not holds():  # noqa: ASYNC110 (nobody tells us)
+    while not holds():
         await asyncio.sleep(every)

@@ -69,9 +69,9 @@ def _written(hint: Any) -> Any:
         bounds = [one for one in hint.__metadata__ if not isinstance(one, Written)]
         return Annotated[(_written(within[0]), *bounds)] if bounds else _written(within[0])
     if origin in (Union, UnionType):
-        return Union[tuple(map(_written, within))]  # noqa: UP007, the members are known when it runs
+        return Union[tuple(map(_written, within))]  # noqa: UP007  # the members are known when it runs
     if origin in (frozenset, tuple):
-        return list[_written(within[0])]  # type: ignore[misc]
+        return list[_written(within[0])]  # type: ignore[misc]  # likewise
     if hint is timedelta:
         return Duration
     if hint is Group:

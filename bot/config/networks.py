@@ -17,7 +17,7 @@ Declared = TypeVar("Declared", bound=Network)
 #: A field's type -> what of it stands in a TOML file.
 _WRITTEN: Mapping[Any, Any] = {
     **{plain: plain for plain in (str, int, bool)},
-    **{tuple[plain, ...]: list[plain] for plain in (str, int)},  # type: ignore[valid-type]
+    **{tuple[plain, ...]: list[plain] for plain in (str, int)},  # type: ignore[valid-type]  # made when it runs
     timedelta: values.Duration,
     Address: values.Address,
     Count: values.Count,

@@ -640,7 +640,7 @@ def test_every_key_asks_every_route_of_the_api(tmp_path: Path, monkeypatch: pyte
             await api.core.keys.revoke(KEY.id, api.core.clock.now())
             for path in routes:
                 async with asyncio.timeout(30):  # it is known within EVERY
-                    while (await asked(path, WRITTEN))[0] != 401:  # noqa: ASYNC110
+                    while (await asked(path, WRITTEN))[0] != 401:
                         await asyncio.sleep(0.02)
                 assert (await asked(path, WRITTEN_OTHER))[0] == 200, path
             for path in set(paths) - closed:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.chat.discord.connection import DiscordChat
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.evaluation.recorded_outputs import RecordedOutput
 from bot.app.application import Jikimi, application
-from bot.app.parts import Core
 from bot.config import Config, preset
 from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Done
@@ -41,7 +42,7 @@ def config(folder: Path) -> Config:
 
 
 async def settled(jikimi: Jikimi, messages: int) -> None:
-    while (await jikimi.inbox.tally(*EVER)).settled < messages:  # noqa: ASYNC110 (nobody tells us)
+    while (await jikimi.inbox.tally(*EVER)).settled < messages:
         await asyncio.sleep(0.02)
 
 
@@ -67,12 +68,11 @@ def test_on_discord(tmp_path: Path) -> None:
         async with cafe() as place:
             robot = place.join("답변봇", bot=True)
 
-            def connect(core: Core) -> list[object]:
-                return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox)]
-
-            async with application(config(tmp_path), guard, connect) as jikimi:  # type: ignore[arg-type]
+            async with application(config(tmp_path), guard, place.connect) as jikimi:
+                (chat,) = jikimi.platforms
+                assert isinstance(chat, DiscordChat)
                 work = asyncio.create_task(jikimi.run())
-                await until(lambda: work.done() or jikimi.platforms[0].client.is_ready())  # type: ignore[attr-defined]
+                await until(lambda: work.done() or chat.client.is_ready())
                 for start in range(0, len(rows), ABREAST):
                     some = rows[start : start + ABREAST]
                     asked = [place.write(row.prompt) for row in some]
@@ -101,8 +101,9 @@ def test_on_telegram(tmp_path: Path) -> None:
         robot = {"id": 500, "is_bot": True, "first_name": "답변봇", "username": "answer_bot"}
         async with TelegramServer() as server:
             group = server.group(-1001)
-            connect = connected(server.url, TOKEN)
-            async with application(config(tmp_path), guard, connect) as jikimi:
+            async with application(config(tmp_path), guard, connected(server.url, TOKEN)) as jikimi:
+                (chat,) = jikimi.platforms
+                assert isinstance(chat, TelegramChat)
                 work = asyncio.create_task(jikimi.run())
                 await server.until(lambda: server.polls)
                 for start in range(0, len(rows), ABREAST):
@@ -121,7 +122,7 @@ def test_on_telegram(tmp_path: Path) -> None:
                 work.cancel()
                 with suppress(asyncio.CancelledError):
                     await work
-                await jikimi.platforms[0].close()  # type: ignore[attr-defined]
+                await chat.close()
 
     asyncio.run(scenario())
 

@@ -95,7 +95,7 @@ async def measure(name: str, seconds: int, rate: int) -> Measured:
                 f"sqlite:///{Path(folder) / 'b.db'}", wire.api_url, wire.gateway_url, str(place.guild), str(place.mods),
                 stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-            while not wire.identified:  # noqa: ASYNC110 (another process)
+            while not wire.identified:  # another process
                 await asyncio.sleep(0.05)
             await asyncio.sleep(3)
             sent: dict[int, float] = {}
@@ -137,7 +137,7 @@ async def _burst(place: "Cafe") -> float:
     for number in range(BURST):
         place.write(f"{HARM[number % 3]} {number}", by=place.minji)
         await asyncio.sleep(1 / BURST)
-    while place.wire.backend.messages[place.general] and time.monotonic() - began < 60:  # noqa: ASYNC110
+    while place.wire.backend.messages[place.general] and time.monotonic() - began < 60:
         await asyncio.sleep(0.01)
     return time.monotonic() - began
 

@@ -26,7 +26,7 @@ async def connection(api_url: str, gateway_url: str) -> None:
 
     async def tell() -> None:
         await asyncio.sleep(1)
-        while not chat.client.is_ready():  # noqa: ASYNC110 (discord.py)
+        while not chat.client.is_ready():  # discord.py
             await asyncio.sleep(0.1)
         await asyncio.sleep(2)
         print(len(chat.client.guilds), _resident(), flush=True)

@@ -117,7 +117,7 @@ async def bench(count: int, url: str) -> int:
             config, ScriptedGuard(), lambda core: [one.connect(core.context(say)) for one in networks]
         ) as jikimi:
             running = asyncio.create_task(jikimi.run())
-            while _posted(discord, telegram) < count and not running.done():  # noqa: ASYNC110
+            while _posted(discord, telegram) < count and not running.done():
                 await asyncio.sleep(0.2)
             took = time.monotonic() - began
             await asyncio.sleep(1.0)

@@ -99,7 +99,7 @@ class TelegramPlace:
         written = [self.stage.server.post(self.stage.group, 7, text) for text in said]
         if edited:
             self.stage.server.edit(written[-1], text=edited)
-        self.chats.append(telegram_stage.connect(self.stage.server.url, self.stage.desk, self.stage.store))
+        self.chats.append(telegram_stage.connect(self.stage.server.url, self.stage.desk))
         return self.chats[-1]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from bot.core.chat.message import Author, CommunityRef, Message, Pairing
 from bot.core.communities.journal import Aside
@@ -17,11 +18,11 @@ from tests.contracts.stores import Opens, Store
 SERVER, GROUP = home("7", DISCORD), home("7", TELEGRAM)
 
 
-def said(community: CommunityRef, id: str = "1", **more: object) -> Message:  # noqa: A002
-    return message(id, community=community.id, platform=community.platform, **more)  # type: ignore[arg-type]
+def said(community: CommunityRef, id: str = "1", **more: Any) -> Message:
+    return message(id, community=community.id, platform=community.platform, **more)
 
 
-async def opened(store: Store, community: CommunityRef, id: str = "1") -> int:  # noqa: A002
+async def opened(store: Store, community: CommunityRef, id: str = "1") -> int:
     about = said(community, id)
     await store.inbox.keep([about])
     await store.inbox.settle([settlement(about, Delete())])

@@ -38,7 +38,7 @@ async def deletes(seconds: int, rate: int) -> None:
         for number in range(seconds * rate):
             place.write(f"나쁜 말 {number}", channel=channels[number % CHANNELS])
         messages = heard.messages
-        while len(messages) < seconds * rate:  # noqa: ASYNC110
+        while len(messages) < seconds * rate:
             await asyncio.sleep(0.1)
         as_the_real_one(place.wire)
         place.wire.calls.clear()
@@ -110,7 +110,7 @@ async def catch_up(servers: int, spoken_in: int, said: int) -> None:
 
 async def _watch(place: Cafe, harmful: set[int], said: int) -> None:
     wire = place.wire
-    while not wire.identified:  # noqa: ASYNC110 (another process)
+    while not wire.identified:  # another process
         await asyncio.sleep(0.05)
     began, left, live = time.monotonic(), set(harmful), list[tuple[int, float]]()
     gone: list[float] = []

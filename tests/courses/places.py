@@ -115,7 +115,7 @@ class DiscordPlace:
 
     async def ready(self) -> None:
         known = self._wire.identified
-        while self._wire.identified == known:  # noqa: ASYNC110 (nobody tells us)
+        while self._wire.identified == known:
             await asyncio.sleep(0.05)
         await asyncio.sleep(1.0)  # reading back has begun
 
@@ -219,12 +219,12 @@ class TelegramPlace:
 
     async def ready(self) -> None:
         polls = self._server.polls
-        while self._server.polls == polls:  # noqa: ASYNC110 (nobody tells us)
+        while self._server.polls == polls:
             await asyncio.sleep(0.05)
 
     async def contested(self) -> None:
         """Return when the poll of one process has ended that of another."""
-        while not any("terminated by other" in call.error for call in self._server.calls):  # noqa: ASYNC110
+        while not any("terminated by other" in call.error for call in self._server.calls):
             await asyncio.sleep(0.05)
 
     def write(self, text: str, author: int) -> str:

@@ -153,7 +153,7 @@ class Stand:
         identified, polls = self.wire.identified, self.server.polls
         await self.product.begin()
         async with asyncio.timeout(90):
-            while self.wire.identified == identified or self.server.polls == polls:  # noqa: ASYNC110 (nobody tells us)
+            while self.wire.identified == identified or self.server.polls == polls:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1.0)
 
@@ -179,7 +179,7 @@ class Stand:
     async def until(self, holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while not await holds():  # noqa: ASYNC110 (nobody tells us)
+                while not await holds():
                     await asyncio.sleep(0.1)
                 return True
         return False

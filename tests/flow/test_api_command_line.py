@@ -85,7 +85,7 @@ def test_keys_are_made_listed_and_revoked_while_it_runs(
             assert await status(second["key"]) == 200
             revoked = await asyncio.to_thread(keys, tmp_path, "revoke", second["id"])
             assert "폐기했습니다" in revoked.stdout
-            while await status(second["key"]) != 401:  # noqa: ASYNC110 (nobody tells us)
+            while await status(second["key"]) != 401:
                 await asyncio.sleep(0.2)
             assert await status(first) == 200
             process.send_signal(signal.SIGTERM)

@@ -73,7 +73,7 @@ class Scene:
 
     async def until(self, performed: int) -> None:
         async with asyncio.timeout(5):
-            while len(self.performed) < performed:  # noqa: ASYNC110 (what is waited for happens in the enforcer)
+            while len(self.performed) < performed:  # what is waited for happens in the enforcer
                 await asyncio.sleep(0.005)
 
     @asynccontextmanager

@@ -239,7 +239,7 @@ def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim
             claimed = await claim(*args, **more)
             if not claimed and not go_on.is_set():
                 go_on.set()
-                while not scene.enforcer.under_way.is_empty:  # noqa: ASYNC110 (nobody tells us)
+                while not scene.enforcer.under_way.is_empty:
                     await asyncio.sleep(0)
             return claimed
 

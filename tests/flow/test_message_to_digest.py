@@ -156,7 +156,7 @@ def test_an_author_is_asked_for_again_while_the_platform_is_just_coming_up() -> 
         flow.platform.authors[bad.author.id] = Unavailable("not there (yet)")
         running = asyncio.create_task(flow.run())
         async with asyncio.timeout(20):
-            while not flow.platform.met:  # noqa: ASYNC110
+            while not flow.platform.met:
                 await asyncio.sleep(0.01)
             await flow.clock.advance(0.5)
             del flow.platform.authors[bad.author.id]
@@ -194,7 +194,7 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
                 await inbox.keep([message(str(number))])
                 arrived.wake()
                 async with asyncio.timeout(10):
-                    while not all(await inbox.settled([message(str(number)).ref])):  # noqa: ASYNC110
+                    while not all(await inbox.settled([message(str(number)).ref])):
                         await asyncio.sleep(0.01)
             for task in working:
                 task.cancel()
@@ -248,7 +248,7 @@ def test_a_failing_action_does_not_stop_the_next_and_is_tried_again() -> None:
         flow = Flow([message("1", "욕")], guard=ScriptedGuard({"욕": 0.95}))
         flow.platform.answers |= {"delete": Unavailable("busy", retry_after=3), "warn": Refused("no direct messages")}
         running = asyncio.create_task(flow.run())
-        while len(flow.performed()) < 3:  # noqa: ASYNC110
+        while len(flow.performed()) < 3:
             await asyncio.sleep(0.01)
         flow.platform.answers["delete"] = Done()
         while not running.done():

@@ -23,7 +23,6 @@ from bot.core.rules.conditions import Score
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import NOW, later, message
-from tests.contracts.conftest import opens, url  # noqa: F401
 from tests.contracts.stores import Opens, Store
 from tests.fakes.guarding import ScriptedGuard
 
@@ -84,7 +83,7 @@ def shown_once_as_a_defect(incidents: Sequence[Incident]) -> None:
     assert incident.decision.screening.reason.startswith("defect")
 
 
-def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(about: Message, *args: Any, **named: Any) -> Decision:
         if about.text == "독":
             raise ZeroDivisionError
@@ -108,7 +107,7 @@ def test_rules_that_raise_on_one_message(opens: Opens, monkeypatch: pytest.Monke
 
 
 def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(
-    opens: Opens,  # noqa: F811
+    opens: Opens,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Suspects are handed out in halves. A claim that found the first half in hand, and answered when it was settled,
@@ -147,7 +146,7 @@ def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(
     asyncio.run(scenario())
 
 
-def test_a_settlement_that_the_store_refuses(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_settlement_that_the_store_refuses(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with opens() as store:
             settle = store.inbox.settle
@@ -168,7 +167,7 @@ def test_a_settlement_that_the_store_refuses(opens: Opens, monkeypatch: pytest.M
 
 
 def test_what_cannot_even_be_closed_stays_and_keeps_nobody(
-    opens: Opens,  # noqa: F811
+    opens: Opens,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario() -> None:
@@ -200,7 +199,7 @@ class StandIn(ScriptedGuard):
 
 
 def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_only_flags_what_that_missed(
-    opens: Opens,  # noqa: F811
+    opens: Opens,
 ) -> None:
     async def scenario() -> None:
         async with opens() as store:
@@ -224,7 +223,7 @@ def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_only_flags_w
     asyncio.run(scenario())
 
 
-def test_what_no_guard_can_judge_waits_without_a_card_for_six_hours(opens: Opens) -> None:  # noqa: F811
+def test_what_no_guard_can_judge_waits_without_a_card_for_six_hours(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
             guard = ScriptedGuard({"욕": 0.95})

@@ -100,7 +100,7 @@ def test_one_platforms_end_is_not_the_others(tmp_path: Path, failure: Exception)
         async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", lost, lives) as jikimi:
             working = asyncio.create_task(jikimi.run())
             lost.arriving.put_nowait(failure)
-            while lost.connected:  # noqa: ASYNC110
+            while lost.connected:
                 await asyncio.sleep(0.01)
             lives.hear("1", "2")
             while lives.done != {"1", "2"}:

@@ -17,7 +17,7 @@ from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.store import MemoryStore
 
 
-def edit(number: int, at: float = 0.0, *, id: str = "m") -> Message:  # noqa: A002
+def edit(number: int, at: float = 0.0, *, id: str = "m") -> Message:
     said = message(id, f"글 {number}", revision=number, sent_at=later(at), kind=Kind.EDIT if number else Kind.NEW)
     return replace(said, author=Author(id="bot", bot=True))
 

@@ -57,7 +57,7 @@ class FaultProxy:
         passed = 0
         try:
             while piece := await reader.read(65536):
-                while spoil and self.mode == "swallow":  # noqa: ASYNC110 (until a test changes it)
+                while spoil and self.mode == "swallow":  # until a test changes it
                     await asyncio.sleep(0.02)
                 if spoil:
                     await asyncio.sleep(self.delay)

@@ -165,7 +165,7 @@ class TelegramServer:
                 raise Refusal(401, "Unauthorized")
             call.arguments = checked(method, form)
             self.calls.append(call)
-            while call.arguments.get("chat_id") in self.held.get(method, ()):  # noqa: ASYNC110 - until a test lets go
+            while call.arguments.get("chat_id") in self.held.get(method, ()):  # until a test lets go
                 await asyncio.sleep(0.005)
             if self.round_trip:
                 await asyncio.sleep(self.round_trip)
@@ -205,7 +205,7 @@ class TelegramServer:
     async def until(self, condition: Callable[[], object], patience: float = 15.0) -> None:
         """Wait for something to have happened here."""
         async with asyncio.timeout(patience):
-            while not condition():  # noqa: ASYNC110 - it may be about anything
+            while not condition():  # it may be about anything
                 await asyncio.sleep(0.005)
 
     async def answered(self, press: str) -> None:

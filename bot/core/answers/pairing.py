@@ -82,7 +82,7 @@ class Turns:
         self._keep, self._each = keep, each
         self._channels = Bounded[str, _Channel](channels)
 
-    def said(self, channel: str, id: str) -> Turn | None:  # noqa: A002
+    def said(self, channel: str, id: str) -> Turn | None:
         """What a message said last, whoever has deleted it since."""
         known = self._channels.get(channel)
         return known.turns.get(id) if known else None

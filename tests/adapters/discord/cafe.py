@@ -10,14 +10,19 @@ import discord
 
 from adapters.chat.discord.connection import DiscordChat
 from adapters.system_clock import SystemClock
+from bot.app.parts import Core
 from bot.config import Config
 from bot.core.answers.bot import Bot
+from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef, Message, Platform
+from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.ports import Changed
 from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.moderation.ports import Inbox
+from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
@@ -162,22 +167,27 @@ class Cafe:
     def write(self, text: str = "안녕하세요", *, by: int | None = None, channel: int | None = None, **more: Any) -> Any:
         return self.wire.backend.create_message(channel or self.general, by or self.minji, text, **more)
 
-    def chat(self, **more: Any) -> DiscordChat:
+    def chat(
+        self, token: str = TOKEN, *, desk: Desk | None = None, bookmarks: Bookmarks | None = None,
+        clock: Clock | None = None, inbox: Inbox | None = None, member_names: bool = False,
+        shard_ids: Sequence[int] = (), shard_count: int | None = None,
+    ) -> DiscordChat:  # fmt: skip
         chat = DiscordChat(
-            more.pop("token", TOKEN),
-            **{
-                "desk": self.desk,
-                "bookmarks": self.bookmarks,
-                "clock": SystemClock(),
-                "say": texts("ko"),
-                "api_url": self.wire.api_url,
-                "gateway_url": self.wire.gateway_url,
-                **more,
-            },
-        )
+            token, desk=desk or self.desk, bookmarks=bookmarks or self.bookmarks, clock=clock or SystemClock(),
+            say=texts("ko"), api_url=self.wire.api_url, gateway_url=self.wire.gateway_url, shard_ids=shard_ids,
+            shard_count=shard_count, member_names=member_names, inbox=inbox,
+        )  # fmt: skip
         self.desk.on_change = chat.incident_changed
         chat.client._connection.guild_ready_timeout = 0.05  # how long discord.py waits for one more server at start
         return chat
+
+    def connect(self, core: Core, *, member_names: bool = False) -> list[DiscordChat]:
+        """As the product would."""
+        return [
+            self.chat(
+                desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox, member_names=member_names
+            )
+        ]
 
     def planned(self, action: Action, about: Message, *, incident: int = 1, rule: str = "insult") -> PlannedAction:
         """A notice is about an incident on record: one that says no more, where a test has opened none."""
@@ -219,7 +229,7 @@ class Heard:
 
 async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 (what is waited for happens in discord.py)
+        while not holds():  # what is waited for happens in discord.py
             await asyncio.sleep(0.005)
 
 
@@ -230,9 +240,9 @@ async def cafe() -> AsyncIterator[Cafe]:
 
 
 @asynccontextmanager
-async def listening(cafe: Cafe, **more: Any) -> AsyncIterator[Heard]:
+async def listening(cafe: Cafe, chat: DiscordChat | None = None) -> AsyncIterator[Heard]:
     """A chat that is connected and caught up."""
-    heard = Heard(chat=cafe.chat(**more))
+    heard = Heard(chat=chat or cafe.chat())
 
     async def listen() -> None:
         async for batch in heard.chat.messages():

@@ -327,7 +327,7 @@ def test_d14_a_process_takes_only_the_shards_it_was_given() -> None:
             guilds = [wire.backend.create_guild(f"서버 {shard}", shard_id=shard, shard_count=2) for shard in (0, 1)]
             assert [(guild.id >> 22) % 2 for guild in guilds] == [0, 1]
             place = Cafe(wire=wire)
-            async with listening(place, shard_ids=[1], shard_count=2) as heard:
+            async with listening(place, place.chat(shard_ids=[1], shard_count=2)) as heard:
                 assert list(heard.chat.client.shards) == [1]
                 mine = {guild.id for guild in wire.backend.guilds.values() if (guild.id >> 22) % 2 == 1}
                 assert {guild.id for guild in heard.chat.client.guilds} == mine
@@ -337,7 +337,7 @@ def test_d14_a_process_takes_only_the_shards_it_was_given() -> None:
 
 def test_neither_messages_nor_members_are_kept_in_memory() -> None:
     async def scenario() -> None:
-        async with cafe() as place, listening(place, member_names=True) as heard:
+        async with cafe() as place, listening(place, place.chat(member_names=True)) as heard:
             for number in range(300):
                 place.write(f"{number}", by=place.join(f"회원 {number}", announce=True))
             await heard.until(600)

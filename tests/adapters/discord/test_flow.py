@@ -90,7 +90,7 @@ async def at_work(
     guard: ScriptedGuard | None = None,
     mode: str = "live",
     rules: Sequence[dict[str, Any]] = (RULE,),
-    **chat: Any,
+    member_names: bool = False,
 ) -> AsyncIterator[At]:
     config = Config.model_validate(
         {
@@ -103,7 +103,7 @@ async def at_work(
 
     def connect(core: Core) -> list[DiscordChat]:
         cores.append(core)
-        return [place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, **chat)]
+        return place.connect(core, member_names=member_names)
 
     async with application(config, guard or Ears(), connect) as jikimi:
         desk = cores[0].desk

@@ -40,6 +40,11 @@ def limiter(clock: ManualClock) -> Limiter:
     return Limiter(clock=clock, invalid=InvalidAnswers(clock))
 
 
+def nobody() -> discord.Client:
+    """A client that is never connected."""
+    return discord.Client(intents=discord.Intents.none())
+
+
 # ---- the global limit
 
 
@@ -270,7 +275,7 @@ def test_d75_a_hidden_title_is_gone_from_the_channel_too() -> None:
 
 def test_private_messages_keep_to_a_budget() -> None:
     clock = ManualClock()
-    private = PrivateMessages(client=None, clock=clock)  # type: ignore[arg-type]
+    private = PrivateMessages(client=nobody(), clock=clock)
     long_ago = clock.now() - 2 * RAID_WITHIN
 
     def may(server: str, member: str) -> float:
@@ -293,7 +298,7 @@ def test_private_messages_keep_to_a_budget() -> None:
 def test_d74_in_a_raid_nobody_is_written_to_and_all_are_afterwards() -> None:
     async def scenario() -> None:
         clock = ManualClock()
-        private = PrivateMessages(client=None, clock=clock)  # type: ignore[arg-type]
+        private = PrivateMessages(client=nobody(), clock=clock)
         began = clock.now()
         for number in range(RAID - 1):
             private.make_room("A", str(number), began)

@@ -12,13 +12,16 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message
+from bot.core.chat.ports import Bookmarks
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
+from bot.core.moderation.ports import Inbox
 from bot.core.moderators.desk import CoreDesk
+from bot.core.moderators.ports import Desk
 from bot.core.reporting.building import ReportBuilder
 from bot.core.rules.actions import Action, Outcome
 from bot.core.rules.conditions import Explanation
@@ -164,7 +167,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             schedule_of=config.schedule_of,
             clock=clock,
         )
-        chat = connect(url or server.url, desk, store)
+        chat = connect(url or server.url, desk)
         here = Stage(server, chat, store, desk, policies)
         serving = asyncio.create_task(queue.run())
         try:
@@ -174,5 +177,11 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             await here.stop()
 
 
-def connect(url: str, desk: CoreDesk, store: MemoryStore, token: str = TOKEN, **more: Any) -> TelegramChat:
-    return TelegramChat(**more, token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url)
+def connect(
+    url: str, desk: Desk, token: str = TOKEN, *, inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
+    webhook_url: str = "", webhook_listen: str = "",
+) -> TelegramChat:  # fmt: skip
+    return TelegramChat(
+        token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url, inbox=inbox, bookmarks=bookmarks,
+        webhook_url=webhook_url, webhook_listen=webhook_listen,
+    )  # fmt: skip

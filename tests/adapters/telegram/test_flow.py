@@ -292,7 +292,7 @@ def test_a_minute_without_network_loses_nothing_and_does_nothing_twice(tmp_path:
                 await server.until(lambda: server.polls > polls)
                 await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()))
                 await server.until(lambda: not server.updates)
-                while not all(outcome for one in await incidents(jikimi) for _, outcome in one.outcomes):  # noqa: ASYNC110
+                while not all(outcome for one in await incidents(jikimi) for _, outcome in one.outcomes):
                     await asyncio.sleep(0.02)
                 judged = Counter(one.decision.message.ref.message_id for one in await incidents(jikimi))
             assert (len(judged), set(judged.values())) == (40, {1})
@@ -311,7 +311,7 @@ def test_a_notice_is_taken_away_also_by_the_next_process(tmp_path: Path) -> None
             group = server.group(GROUP)
             async with running(url_in(tmp_path), server.url, clock=clock) as jikimi:
                 server.post(group, 7, HARM)
-                while not any(isinstance(a, DeletePost) for one in await incidents(jikimi) for a, _ in one.outcomes):  # noqa: ASYNC110
+                while not any(isinstance(a, DeletePost) for one in await incidents(jikimi) for a, _ in one.outcomes):
                     await asyncio.sleep(0.01)
                 (notice,) = (id_ for id_, message in group.messages.items() if "reply_markup" in message)
             async with running(url_in(tmp_path), server.url, clock=clock):

@@ -281,13 +281,13 @@ async def test_b11_what_was_typed_twice_or_delivered_twice_is_so_once(here: Stag
     assert settings(here).exempt_roles == {"7"}
     await here.stop()
     bookmarks = MemoryBookmarks()
-    here.chat = connect(here.server.url, here.desk, here.store, bookmarks=bookmarks)
+    here.chat = connect(here.server.url, here.desk, bookmarks=bookmarks)
     here.listen()
     await command(here, here.group, 1, "/check")
     (again,) = [dict(m) for m in here.group.messages.values() if m.get("text") == "/check"]
     await here.server.until(lambda: not here.chat._tasks)
     await here.stop()
-    here.chat = connect(here.server.url, here.desk, here.store, bookmarks=bookmarks)
+    here.chat = connect(here.server.url, here.desk, bookmarks=bookmarks)
     here.listen()
     answers = len(by_bot(here.group))
     here.server.update("message", again)  # the process had died before it confirmed it

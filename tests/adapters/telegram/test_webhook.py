@@ -30,9 +30,7 @@ def connected(here: Stage) -> TelegramChat:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    return connect(
-        here.server.url, here.desk, here.store, webhook_url=f"http://{address}/telegram", webhook_listen=address
-    )
+    return connect(here.server.url, here.desk, webhook_url=f"http://{address}/telegram", webhook_listen=address)
 
 
 def test_t12_the_webhook_is_set_with_a_secret_and_everything_that_is_wanted() -> None:
@@ -119,7 +117,7 @@ def test_an_address_that_is_taken_is_a_clear_error() -> None:
     async def scenario() -> None:
         async with webhook() as here:
             second = connect(
-                here.server.url, here.desk, here.store, webhook_url="http://127.0.0.1/",
+                here.server.url, here.desk, webhook_url="http://127.0.0.1/",
                 webhook_listen=f"127.0.0.1:{here.server.port}",
             )  # fmt: skip
             with pytest.raises(Broken, match="webhook_listen"):
@@ -132,9 +130,7 @@ def test_an_address_that_is_taken_is_a_clear_error() -> None:
 def test_a_place_to_listen_that_is_none_is_a_clear_error() -> None:
     async def scenario() -> None:
         async with stage() as here:
-            chat = connect(
-                here.server.url, here.desk, here.store, webhook_url="https://e.example/", webhook_listen="here"
-            )
+            chat = connect(here.server.url, here.desk, webhook_url="https://e.example/", webhook_listen="here")
             with pytest.raises(Broken, match="webhook_listen here"):
                 await anext(chat.messages())
             await chat.close()

@@ -11,11 +11,11 @@ from tests.builders import later
 BOT, OTHER, NOTHING = "bot", "other", Hints()
 
 
-def said(id: str, at: float, text: str = "", *, by: str = "민지", calls: str = "") -> Turn:  # noqa: A002
+def said(id: str, at: float, text: str = "", *, by: str = "민지", calls: str = "") -> Turn:
     return Turn(id=id, author=by, at=later(at), text=text or id, calls=frozenset(calls.split()))
 
 
-def answer(id: str, at: float, text: str = "답", *, by: str = BOT) -> Turn:  # noqa: A002
+def answer(id: str, at: float, text: str = "답", *, by: str = BOT) -> Turn:
     return Turn(id=id, author=by, at=later(at), text=text, bot=True)
 
 

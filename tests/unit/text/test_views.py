@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -178,13 +179,13 @@ def test_work_grows_linearly(unit: str) -> None:
     def lines(text: str) -> int:
         count = 0
 
-        def trace(*_: object) -> object:
+        def trace(*_: object) -> Any:
             nonlocal count
             count += 1
             return trace
 
         before = sys.gettrace()
-        sys.settrace(trace)  # type: ignore[arg-type]
+        sys.settrace(trace)
         try:
             found = views(text)
         finally:

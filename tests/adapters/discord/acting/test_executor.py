@@ -37,9 +37,9 @@ from tests.servers.discord import BUCKETS
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
 
-def play(scene: Scene, **more: Any) -> None:
+def play(scene: Scene) -> None:
     async def scenario() -> None:
-        async with cafe() as place, listening(place, **more) as heard:
+        async with cafe() as place, listening(place) as heard:
             await scene(place, heard)
 
     asyncio.run(scenario())

@@ -1,7 +1,7 @@
 """Catching up over many servers: nothing is asked for that nobody needs, the newest comes first, nothing is stuck."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -242,9 +242,9 @@ def test_live_messages_go_ahead_of_a_backlog() -> None:
     asyncio.run(scenario())
 
 
-def _with_a_cafe(scene: "Callable[[Cafe, Heard], object]") -> None:
+def _with_a_cafe(scene: Callable[[Cafe, Heard], Awaitable[None]]) -> None:
     async def scenario() -> None:
         async with cafe() as place, listening(place) as heard:
-            await scene(place, heard)  # type: ignore[misc]
+            await scene(place, heard)
 
     asyncio.run(scenario())

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import discord
 import pytest
@@ -18,9 +17,9 @@ from tests.adapters.discord.test_flow import at_work
 Scene = Callable[[Cafe, Heard], Awaitable[None]]
 
 
-def play(scene: Scene, **more: Any) -> None:
+def play(scene: Scene, *, member_names: bool = True) -> None:
     async def scenario() -> None:
-        async with cafe() as place, listening(place, **{"member_names": True, **more}) as heard:
+        async with cafe() as place, listening(place, place.chat(member_names=member_names)) as heard:
             await scene(place, heard)
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from simcord.enums import MessageType
 
+from adapters.chat.discord.connection import DiscordChat
 from adapters.chat.discord.refs import guild_ref
 from bot.app.application import application
 from bot.app.parts import Core
@@ -103,7 +104,7 @@ def test_c1_a_deleted_prompt_is_still_known_after_a_start() -> None:
                 await store.inbox.keep([kept])
             place.wire.backend.delete_message(place.general, asked.id)
             place.wire.backend.delete_message(place.general, int(kept.ref.message_id))
-            async with listening(place, inbox=store.inbox) as heard:
+            async with listening(place, place.chat(inbox=store.inbox)) as heard:
                 for one in (int(kept.ref.message_id), asked.id):
                     reference = {"type": 0, "message_id": str(one), "channel_id": str(place.general)}
                     place.write("답", by=bot, reference=reference)
@@ -261,15 +262,17 @@ class Product:
         self.desk: Any = None
 
     async def __aenter__(self) -> "Product":
-        def connect(core: Core) -> list[Any]:
+        def connect(core: Core) -> list[DiscordChat]:
             self.desk = core.desk
-            return [self.place.chat(desk=core.desk, bookmarks=core.bookmarks, clock=core.clock, inbox=core.inbox)]
+            return self.place.connect(core)
 
         self._open = application(self.config, self.guard, connect)
         self.jikimi = await self._open.__aenter__()
         await self.change(moderators_channel=str(self.place.mods), mode=Watch.LIVE)
         self._work = asyncio.create_task(self.jikimi.run())
-        await until(lambda: self._work.done() or self.jikimi.platforms[0].client.is_ready())  # type: ignore[attr-defined]
+        (chat,) = self.jikimi.platforms
+        assert isinstance(chat, DiscordChat)
+        await until(lambda: self._work.done() or chat.client.is_ready())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -290,7 +293,7 @@ class Product:
             await asyncio.sleep(0.02)
 
     async def settled(self, count: int) -> None:
-        while (await self.jikimi.inbox.tally(*EVER)).settled < count:  # noqa: ASYNC110 (nobody tells us)
+        while (await self.jikimi.inbox.tally(*EVER)).settled < count:
             await asyncio.sleep(0.02)
 
     def said_in(self, channel: int) -> list[str]:

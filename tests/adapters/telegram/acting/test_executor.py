@@ -575,7 +575,7 @@ def test_a_cut_connection_is_for_later() -> None:
             await here.stop()
             async with FaultProxy(here.server.port) as proxy:
                 proxy.mode = "reset"
-                chat = connect(proxy.url, here.desk, here.store)
+                chat = connect(proxy.url, here.desk)
                 await here.open_incident(message, Delete())
                 (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
                 with pytest.raises(Unavailable):

@@ -216,7 +216,7 @@ async def test_t34_buttons_work_after_a_restart_and_without_the_cards_message(he
     (card,) = cards(room)
     assert all(len(b["callback_data"].encode()) <= 64 for row in card["reply_markup"]["inline_keyboard"] for b in row)
     await here.stop()
-    here.chat = connect(here.server.url, here.desk, here.store)
+    here.chat = connect(here.server.url, here.desk)
     here.listen()
     gone = {"message_id": card["message_id"], "chat": card["chat"], "date": 0}  # an InaccessibleMessage
     assert "맞음" in await press(here, gone, 2, Button.RIGHT)
@@ -448,7 +448,7 @@ async def test_an_appeal_after_a_restart_shows_the_card_again(here: Stage) -> No
     room, private = await here.with_moderators(), here.server.private(7)
     await here.carry_out(await said(here), Flag())
     await here.stop()
-    here.chat = connect(here.server.url, here.desk, here.store)
+    here.chat = connect(here.server.url, here.desk)
     here.listen()
     await command(here, private, 7, "/appeal 1 억울해요")
     await here.do_planned()
@@ -512,7 +512,6 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
         here.server.url,
         Watched(policies=desk.policies, reviewer=desk.reviewer, incidents=desk.incidents, queue=desk.queue,
                 bots_seen=desk.bots_seen, builder=desk.builder, schedule_of=desk.schedule_of, clock=desk.clock),
-        here.store,
     )  # fmt: skip
     here.listen()
     here.server.admin(here.group, 2, "지수")

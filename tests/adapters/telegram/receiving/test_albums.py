@@ -66,7 +66,7 @@ async def test_t42_an_album_is_known_after_a_restart_by_what_is_left_on_record(h
     await here.stop()
     here.heard.clear()
     here._listening = None
-    here.chat = connect(here.server.url, here.desk, here.store, inbox=here.store.inbox)
+    here.chat = connect(here.server.url, here.desk, inbox=here.store.inbox)
     here.server.edit(items[1], caption="토토사이트")
     (edited,) = await here.hear(1)
     assert edited.ref.message_id == str(items[0]["message_id"])
@@ -82,7 +82,7 @@ async def test_t42_what_a_dead_process_had_of_an_album_is_completed_by_the_next(
     await here.server.until(lambda: not here.server.updates)
     await here.stop()
     here._listening = None
-    here.chat = connect(here.server.url, here.desk, here.store, inbox=here.store.inbox)
+    here.chat = connect(here.server.url, here.desk, inbox=here.store.inbox)
     items += here.server.album(here.group, 7, None)
     whole = (await here.hear(3))[-1]
     assert (whole.text, whole.ref.message_id) == ("나쁜 말", str(items[0]["message_id"]))

@@ -57,7 +57,7 @@ async def test_t3_t5_what_a_dead_process_had_not_kept_is_delivered_again(here: S
     await anext(source)  # received, and then it died
     await source.aclose()
     await here.chat.close()
-    here.chat = connect(here.server.url, here.desk, here.store)
+    here.chat = connect(here.server.url, here.desk)
     await here.hear(5)
     assert here.texts == [f"말 {number}" for number in range(5)]
     assert await here.store.inbox.keep(here.heard) == [False] * 5
@@ -109,7 +109,7 @@ async def test_t11_t64_the_older_of_two_pollers_lives_on(here: Stage) -> None:
     """Telegram ends the older poll: it stays away for a moment and asks again."""
     listening = here.listen()
     await here.server.until(lambda: here.server.of("getUpdates"))
-    second = connect(here.server.url, here.desk, here.store)
+    second = connect(here.server.url, here.desk)
     polling = asyncio.ensure_future(anext(second.messages()))
     await here.server.until(lambda: any("409" in call.error or "Conflict" in call.error for call in here.server.calls))
     assert not listening.done()
@@ -151,7 +151,7 @@ async def test_a_wrong_token_is_a_clear_error(here: Stage) -> None:
 @played
 async def test_what_is_no_token_at_all_is_a_clear_error(here: Stage) -> None:
     with pytest.raises(Broken, match="token"):
-        connect(here.server.url, here.desk, here.store, token="not a token")
+        connect(here.server.url, here.desk, token="not a token")
 
 
 @played
@@ -170,7 +170,7 @@ def test_the_network_is_away_and_comes_back() -> None:
             async with FaultProxy(here.server.port) as proxy:
                 proxy.mode = "reset"
                 await here.chat.close()
-                here.chat = connect(proxy.url, here.desk, here.store)
+                here.chat = connect(proxy.url, here.desk)
                 here.listen()
                 await asyncio.sleep(0.3)
                 here.server.post(here.group, 7, "하나")

@@ -128,7 +128,7 @@ async def test_a_prompt_is_still_known_after_a_start(here: Stage) -> None:
     await here.hear(1)
     await here.server.until(lambda: not here.server.updates)
     await here.stop()
-    here.chat = connect(here.server.url, here.desk, here.store, inbox=here.store.inbox)
+    here.chat = connect(here.server.url, here.desk, inbox=here.store.inbox)
     here.listen()
     here.server.post(here.group, ROBOT, "답", reply_to_message=here.group.messages[1] | {"text": ""})
     *_, answer = await here.hear(2)
@@ -237,7 +237,7 @@ def test_c16_of_a_streamed_answer_the_last_text_is_judged(edits: int, tmp_path: 
             (incident,) = await product.incidents(1)
             message = incident.decision.message
             assert (message.text, message.kind, message.prompt) == ("나쁜 답", Kind.EDIT, "질문")
-            while (await product.jikimi.inbox.tally(*EVER)).settled < edits + 2:  # noqa: ASYNC110
+            while (await product.jikimi.inbox.tally(*EVER)).settled < edits + 2:
                 await asyncio.sleep(0.02)
             about = [one.response for call in product.guard.asked for one in call if one.response]
             assert about == ["음", "나쁜 답"], "the others cost nothing"
