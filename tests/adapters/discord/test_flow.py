@@ -12,7 +12,7 @@ import pytest
 
 from adapters.chat.discord import connection as chat
 from adapters.chat.discord.connection import DiscordChat
-from adapters.chat.discord.moderators import cards
+from adapters.chat.discord.moderators.cards import board
 from adapters.chat.discord.receiving import catching_up
 from adapters.chat.discord.refs import guild_ref
 from bot.app.application import Jikimi, application
@@ -185,7 +185,7 @@ def test_staff_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "BURST", float("inf"))  # seconds; a busy machine may take longer than a minute
+    monkeypatch.setattr(board, "BURST", float("inf"))  # seconds; a busy machine may take longer than a minute
 
     async def scenario() -> None:
         async with cafe() as place, at_work(place, tmp_path / "db") as at:
@@ -253,7 +253,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     monkeypatch.setattr(catching_up, "EVERY", 0.05)
     monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
     monkeypatch.setattr(chat, "NOTICES_EACH", 16)  # so many cards at once would take Discord a minute
-    monkeypatch.setattr(cards, "CROWD", 1000)  # and would be taken for a raid
+    monkeypatch.setattr(board, "CROWD", 1000)  # and would be taken for a raid
 
     async def scenario() -> None:
         async with cafe() as place:
