@@ -1,6 +1,9 @@
 """A chat network is declared once, by its package; what must know the networks derives it from there."""
 
 import asyncio
+import subprocess
+import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from pkgutil import iter_modules
@@ -45,6 +48,19 @@ def test_people_can_read_what_it_is_called_and_how_its_bot_is_made(network: type
 def test_what_may_hold_a_password_is_not_shown(network: type[Network]) -> None:
     shown = {one.name for one in fields(network) if one.repr}
     assert not {name for name in shown if "token" in name or "url" in name or "password" in name}
+
+
+def test_a_network_brings_its_library_only_when_it_is_connected() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    libraries = {
+        library
+        for one in contracts
+        if any(home.startswith("adapters.chat") for home in one.get("allowed_importers", ()))
+        for library in one["protected_modules"]
+    }
+    told = "import sys, bot.app.chats; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert libraries and not libraries & set(done.stdout.split())
 
 
 def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def test_a_section_of_the_wrong_shape_shows_no_secret(tmp_path: Path, section: s
 
 
 def test_only_what_takes_a_token_gets_one(tmp_path: Path) -> None:
-    tokens = {f"JIKIMI_{name}_TOKEN": "sesame" for name in ("DISCORD", "TELEGRAM", "GUARD", "STORAGE", "RULES")}
+    names = ("GUARD", "STORAGE", "RULES", *(one.platform.upper() for one in NETWORKS))
+    tokens = {f"JIKIMI_{name}_TOKEN": "sesame" for name in names}
     config = load(None, texts("en"), tokens)
     given = (config.guard.token.get_secret_value(), *(chosen(config, one).token for one in NETWORKS))
     assert given == ("sesame",) * (1 + len(NETWORKS))
