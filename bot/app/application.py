@@ -23,7 +23,8 @@ from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.intake import Kept
 from bot.core.moderation.ports import Inbox
-from bot.core.moderation.screening import Screener, Settled
+from bot.core.moderation.screening import Screener
+from bot.core.moderation.settling import Settled
 from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.health import HealthMonitor

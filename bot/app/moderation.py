@@ -19,7 +19,8 @@ from bot.core.incidents.ports import Changed
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.recent import RecentActivity
-from bot.core.moderation.screening import Screener, Settled
+from bot.core.moderation.screening import Screener
+from bot.core.moderation.settling import Settled
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.rules.actions import Outcome
 from bot.core.rules.decider import Decider

@@ -126,7 +126,7 @@ def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(
                 claimed = await claim(limit, fresh_since=fresh_since)
                 if not claimed:
                     claims.set()
-                    await stages.until(lambda: not stages.screener._busy)
+                    await stages.until(lambda: not stages.screener._settler.busy)
                 return claimed
 
             async def settle_meanwhile(settlements: Sequence[Settlement]) -> None:

@@ -14,13 +14,14 @@ from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
 from bot.core.base.errors import raised
 from bot.core.base.waiting import Wakeup, patiently
-from bot.core.chat.message import Author, Kind, Message, MessageRef, as_read
+from bot.core.chat.message import Author, Kind, Message, as_read
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.settling import Settled, Settler
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision, decide, only_flagged, surrender
@@ -28,7 +29,6 @@ from bot.core.rules.policy import Policy
 
 #: Who wrote a message: `ChatPlatform.meet` of the platform that it came from.
 Meet = Callable[[Message], Awaitable[Author]]
-Settled = Callable[[Sequence[Settlement]], None]
 Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 512  # messages in one claim
@@ -64,28 +64,33 @@ class Screener:
     fresh: timedelta = timedelta(minutes=10)  # younger messages are claimed before a backlog
     second_look: timedelta = timedelta(hours=6)
     poll: float = 1.0  # seconds
-    _busy: int = 0
-    _wants_room: bool = False
     _swept_at: float = float("-inf")
-    _decided: list[Settlement] = field(default_factory=list)
-    _aside: list[MessageRef] = field(default_factory=list)
-    _faulty: list[MessageRef] = field(default_factory=list)
     _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
     _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
-    _progress: Wakeup = field(default_factory=Wakeup)
+    _settler: Settler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settler = Settler(
+            inbox=self.inbox,
+            clock=self.clock,
+            arrived=self.arrived,
+            planned=self.planned,
+            noted=tuple(filter(None, (self.bots.note, self.on_settled))),
+            poll=self.poll,
+        )
 
     async def run(self, closing: asyncio.Event | None = None) -> None:
         """Until cancelled; or, once `closing` is set, until nothing that was kept is left to do."""
         async with asyncio.TaskGroup() as stage:
-            settling = stage.create_task(self._settle_forever())
+            settling = stage.create_task(self._settler.run())
             await self._claim(closing)
             settling.cancel()
 
     async def _claim(self, closing: asyncio.Event | None) -> None:
         while True:
             # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
-            no_more, was_idle = closing is not None and closing.is_set(), not self._busy
-            room = min(self.in_flight - self._busy, self.queue.room, MOST_AT_ONCE)
+            no_more, was_idle = closing is not None and closing.is_set(), not self._settler.busy
+            room = min(self.in_flight - self._settler.busy, self.queue.room, MOST_AT_ONCE)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
             for message in claimed:
                 self._sift(message)
@@ -95,10 +100,10 @@ class Screener:
                 self._screen(message)
             if room and len(claimed) + swept == room:
                 await asyncio.sleep(0)
-            elif done and was_idle and not self._busy:
+            elif done and was_idle and not self._settler.busy:
                 return
             else:  # all that waits is taken: asking again would only keep others from the database
-                self._wants_room = no_more or not room
+                self._settler.wants_room = no_more or not room
                 await self.arrived.wait(self._pause())  # rung by intake, and where room is wanted, by what is settled
 
     def _pause(self) -> float:
@@ -132,13 +137,13 @@ class Screener:
         try:
             now, superseded = self.streams.sift(message, self.clock.now())
         except Exception as error:
-            self._busy += 1
-            self._fault(message, error)
+            self._settler.busy += 1
+            self._settler.fault(message, error)
             return
         for late in superseded:
-            self._busy += 1
+            self._settler.busy += 1
             closed = Decision(message=late, screening=SUPERSEDED, policy_version=self._policy_of(late).version)
-            self._settle_soon(Settlement(decision=closed, decided_at=self._moment(late)))
+            self._settler.settle(Settlement(decision=closed, decided_at=self._moment(late)))
         for message in now:
             self._screen(message)
 
@@ -155,7 +160,7 @@ class Screener:
 
     def _screen(self, message: Message, *, again: bool = False) -> None:
         """`again`: it was looked at before, while the guard was away."""
-        self._busy += 1
+        self._settler.busy += 1
         started = self.clock.monotonic()
 
         def decided(screening: Screening, met: Author | None = None) -> None:
@@ -185,15 +190,14 @@ class Screener:
                 meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
                 return
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
-                self._aside.append(message.ref)
-                self._progress.wake()
+                self._settler.set_aside(message.ref)
                 return
             if again and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
             if decision.is_incident:
                 self.recent.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
-            self._settle_soon(Settlement(decision=decision, decided_at=at, ms=ms))
+            self._settler.settle(Settlement(decision=decision, decided_at=at, ms=ms))
 
         try:
             repeats = () if again else self.recent.hear(message)
@@ -210,7 +214,7 @@ class Screener:
             )
             answer.add_done_callback(partial(self._answered, message, decided))
         except Exception as error:
-            self._fault(message, error)
+            self._settler.fault(message, error)
 
     def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:
@@ -218,68 +222,12 @@ class Screener:
         except asyncio.CancelledError:
             pass  # the process is stopping; the message stays claimed and is claimed again
         except Exception as error:
-            self._fault(message, error)
+            self._settler.fault(message, error)
 
     def _surrender(self, message: Message) -> None:
-        self._busy += 1
+        self._settler.busy += 1
         decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
-        self._settle_soon(Settlement(decision=decision, decided_at=self.clock.now()))
-
-    def _fault(self, message: Message, error: Exception) -> None:
-        """What an exception says may quote the message: its kind and place must do."""
-        ref = message.ref
-        _log.error(
-            "message failed",
-            platform=ref.platform,
-            channel=ref.channel_id,
-            message=ref.message_id,
-            error=raised(error),
-        )
-        self._faulty.append(ref)
-        self._progress.wake()
-
-    def _settle_soon(self, settlement: Settlement) -> None:
-        self._decided.append(settlement)
-        self._progress.wake()
-
-    async def _settle_forever(self) -> None:
-        while True:
-            batch, self._decided = self._decided, []
-            aside, self._aside = self._aside, []
-            faulty, self._faulty = self._faulty, []
-            if batch:
-                await self._settle(batch)
-            if aside:
-                await patiently(partial(self.inbox.set_aside, aside), self.clock)
-            for ref in faulty:
-                await patiently(partial(self.inbox.fault, ref), self.clock)
-            self._busy -= len(aside) + len(faulty)
-            if faulty or (self._wants_room and (batch or aside)):
-                self.arrived.wake()
-            if not (batch or aside or faulty):
-                await self._progress.wait(self.poll)
-
-    async def _settle(self, batch: Sequence[Settlement]) -> None:
-        """What cannot be settled does not keep the others from it."""
-        try:
-            await patiently(partial(self.inbox.settle, batch), self.clock)
-        except Exception as error:
-            if len(batch) == 1:
-                self._fault(batch[0].decision.message, error)
-                return
-            half = len(batch) // 2
-            await self._settle(batch[:half])
-            await self._settle(batch[half:])
-            return
-        self._busy -= len(batch)
-        if any(settlement.decision.actions for settlement in batch):
-            self.planned.wake()
-        for note in (self.bots.note, self.on_settled):
-            try:
-                if note:
-                    note(batch)
-            except Exception as error:  # it is settled all the same
-                _log.error("not noted", error=raised(error))
+        self._settler.settle(Settlement(decision=decision, decided_at=self.clock.now()))
 
 
 async def _met(meet: Meet, message: Message, clock: Clock) -> Author:

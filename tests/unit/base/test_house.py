@@ -21,7 +21,6 @@ WAITING = {
     "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
     "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
     "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
-    "bot/core/moderation/screening.py:Screener": "claiming, judging and settling share what is under way",
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,
     "storage/flow/inbox.py:SqlInbox": _STATEMENTS,
