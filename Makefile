@@ -64,9 +64,9 @@ clean:
 	rm -rf $(VENV)-vllm $(VENV) build *.egg-info
 
 demo-report: $(VENV)/.ready-dev
-	@$(BIN)/python -m tests.demo_report build/demo
+	@$(BIN)/python -m tests.pictures.report build/demo
 
 # The README's pictures of the report, and those that the tests compare with.
 pictures: $(VENV)/.ready-dev
-	@$(BIN)/python -m tests.demo_report build/demo docs
+	@$(BIN)/python -m tests.pictures.report build/demo docs
 	@RENEW_PICTURES=1 $(BIN)/python -m pytest tests/adapters/reports/test_pages.py -k picture

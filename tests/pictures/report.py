@@ -1,6 +1,6 @@
 """A folder -> the weekly report of a made-up year, and, asked for, the README's pictures of it.
 
-python -m tests.demo_report build/demo [docs]
+python -m tests.pictures.report build/demo [docs]
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 The whole application with its embedded guard moderates a group on the tests' Bot API server; its messages and buttons
 are then laid out as Telegram lays them out. Needs Debian's chromium and `pip install -e '.[test]'`.
 
-    python -m docs.telegram_picture
+    python -m tests.pictures.telegram
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import pylopdf_fonts_ko
 from playwright.sync_api import sync_playwright
 
+from adapters.chat.telegram.connection import TelegramChat
 from adapters.guards.embedded import EmbeddedGuard
 from adapters.system_clock import SystemClock
 from bot.app.application import application
@@ -26,7 +27,7 @@ from bot.config import Config, StorageSettings
 from tests.adapters.telegram.process import connected
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, TelegramServer, user
 
-HERE = Path(__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 GROUP, ROOM, OWNER = -1001, -1002, 1
 EVENING = datetime(2026, 5, 15, 12, 18, tzinfo=UTC)
 Json = dict[str, Any]
@@ -64,7 +65,9 @@ async def play() -> dict[str, list[Json]]:
                 working.cancel()
                 with suppress(asyncio.CancelledError):
                     await working
-                await jikimi.platforms[0].close()  # type: ignore[attr-defined]
+                (connection,) = jikimi.platforms
+                assert isinstance(connection, TelegramChat)
+                await connection.close()
         return seen
 
 
@@ -85,8 +88,7 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     await say(room, OWNER, f"/start report_{GROUP}")
     menu = private.messages[max(private.messages)]
     for choice in ("preset:balanced", "mode:live"):
-        pressed = server.press(menu, OWNER, f"setup:{GROUP}:{choice}")
-        await server.until(lambda id_=pressed: id_ in server.answers)
+        await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:{choice}"))
     await server.until(lambda: "조치하기" in private.messages[max(private.messages)]["text"])
     group.messages.clear()
     room.messages.clear()
@@ -177,7 +179,7 @@ def face(name: str, number: int) -> str:
 def formatted(text: str, entities: list[Json]) -> str:
     """Entities count UTF-16 units."""
     raw, at, pieces = text.encode("utf-16-le"), 0, []
-    tags = {"bold": "b", "blockquote": "blockquote"}
+    tags = {"bold": "b", "blockquote": "blockquote", "text_mention": "span"}
     for entity in sorted(entities, key=lambda entity: entity["offset"]):
         begin, end = entity["offset"] * 2, (entity["offset"] + entity["length"]) * 2
         tag = tags[entity["type"]]
@@ -226,7 +228,7 @@ def main() -> None:
             path = Path(folder) / "page.html"
             path.write_text(PAGE.format(font=pylopdf_fonts_ko.sans_path(), phones="".join(phones)), "utf-8")
             page.goto(path.as_uri())
-            page.locator("body").screenshot(path=HERE / f"{name}.png")
+            page.locator("body").screenshot(path=DOCS / f"{name}.png")
         browser.close()
 
 

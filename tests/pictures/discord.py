@@ -3,17 +3,17 @@
 Needs the `test` extra and chromium (Debian: chromium). Every word, field, menu and button in the pictures comes out of
 the payload that the bot has sent; only the looks are ours.
 
-    python docs/discord_picture.py
+    python -m tests.pictures.discord
 """
 
 import asyncio
 import html
 import logging
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,14 +24,13 @@ import pylopdf_fonts_ko
 from playwright.async_api import async_playwright
 from simcord.backend import serializers
 
-HERE = Path(__file__).parent.resolve()
-sys.path.insert(0, str(HERE.parent))
+from adapters.chat.discord.connection import DiscordChat
+from adapters.guards.embedded import EmbeddedGuard
+from bot.app.application import application
+from bot.config import Config, StorageSettings
+from tests.adapters.discord.cafe import Cafe, cafe, until
 
-from adapters.guards.embedded import EmbeddedGuard  # noqa: E402
-from bot.app.application import Core, application  # noqa: E402
-from bot.config import Config, StorageSettings  # noqa: E402
-from tests.adapters.discord.cafe import Cafe, cafe, until  # noqa: E402
-
+DOCS = Path(__file__).parents[2] / "docs"
 CHROMIUM = "/usr/bin/chromium"
 SAID = "시1발 진짜 다 뒤져라 병신새끼들아"
 LOOK = """
@@ -142,12 +141,10 @@ async def captured() -> list[Drawn]:
         with TemporaryDirectory() as folder:
             config = Config(storage=StorageSettings(url=f"sqlite:///{folder}/db"))
 
-            def connect(core: Core) -> list[Any]:
-                return [place.chat(desk=core.desk, outbox=core.outbox, bookmarks=core.bookmarks, clock=core.clock)]
-
-            async with application(config, EmbeddedGuard(), connect) as jikimi:
-                work = asyncio.create_task(jikimi.run())
-                client = jikimi.platforms[0].client  # type: ignore[attr-defined]
+            async with application(config, EmbeddedGuard(), place.connect) as jikimi:
+                (chat,) = jikimi.platforms
+                assert isinstance(chat, DiscordChat)
+                client, work = chat.client, asyncio.create_task(jikimi.run())
                 await until(lambda: client.is_ready() and backend.commands.get(None), 30)
                 pictures = [await _welcome(place, client, drawn), await _set_up(place, drawn)]
                 place.write(SAID)
@@ -185,7 +182,7 @@ async def _set_up(place: Cafe, drawn: Any) -> Drawn:
         for row, value, kind in chosen:
             before, custom_id = menu.content, menu.components[row]["components"][0]["custom_id"]
             place.wire.select(place.owner, place.general, menu.id, custom_id, [value], kind=kind)
-            await until(lambda was=before: menu.content != was)  # type: ignore[misc]
+            await until(partial(_differs, menu, before))
 
     await choose(1, [(0, "balanced", 3), (1, "live", 3)])
     await choose(0, [(0, str(place.mods), 8), (1, str(place.staff_role), 7)])
@@ -193,11 +190,15 @@ async def _set_up(place: Cafe, drawn: Any) -> Drawn:
     return shown
 
 
+def _differs(menu: Any, before: str) -> bool:
+    return bool(menu.content != before)
+
+
 def _names(place: Cafe) -> dict[str, str]:
     backend = place.wire.backend
-    channels = {str(channel.id): channel.name for channel in backend.channels.values()}
+    channels = {str(channel.id): str(channel.name) for channel in backend.channels.values()}
     roles = {str(role.id): role.name for role in backend.guilds[place.guild].roles.values()}
-    return channels | roles | {str(user.id): user.global_name or user.name for user in backend.users.values()}
+    return channels | roles | {str(user.id): str(user.global_name or user.name) for user in backend.users.values()}
 
 
 async def main() -> None:
@@ -214,7 +215,7 @@ async def main() -> None:
                 file.write_text(picture.page, "utf-8")
                 await page.goto(file.as_uri())
                 await page.evaluate("document.fonts.ready")
-                await page.locator("main").screenshot(path=HERE / f"discord-{picture.name}.png")
+                await page.locator("main").screenshot(path=DOCS / f"discord-{picture.name}.png")
         await opened.close()
     print(datetime.now(UTC).isoformat(timespec="seconds"), *(picture.name for picture in pictures))
 

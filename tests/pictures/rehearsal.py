@@ -2,7 +2,7 @@
 
 Needs chromium and the font Noto Sans Mono CJK KR (Debian: chromium, fonts-noto-cjk).
 
-    python docs/picture.py
+    python -m tests.pictures.rehearsal
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from bot.cli.rehearsal.rehearse import rehearse
 from bot.config import Config
 from bot.core.text.catalogue import texts
 
-OUT = Path(__file__).with_name("rehearsal.png").resolve()
+OUT = (Path(__file__).parents[2] / "docs" / "rehearsal.png").resolve()
 LINES = range(161, 200)
 PAGE = """<meta charset="utf-8"><style>
 body {{ margin: 0; padding: 14px 18px; background: {background}; color: {foreground}; }}
