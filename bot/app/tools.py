@@ -11,6 +11,7 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.evaluation.calibration import Calibration
+from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
@@ -34,6 +35,13 @@ def labelled(path: Path) -> Sequence[Labelled]:
     from adapters.evaluation.labelled_data import read_labelled
 
     return read_labelled(path)
+
+
+def fresh_lines(path: Path) -> Sequence[FreshLine]:
+    """The lines of a file of the project's corpus. Raises `Broken` where it is none."""
+    from adapters.evaluation.pens import read_pens
+
+    return read_pens(path)
 
 
 def evaluation_picture(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]], say: Texts) -> None:

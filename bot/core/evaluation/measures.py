@@ -205,6 +205,14 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * tail / outcomes)
 
 
+def wilson(part: int, whole: int) -> Interval:
+    """Of a share, 0..1 (Wilson 1927, JASA 22:209)."""
+    share, weight = part / whole, _Z**2 / whole
+    middle = (share + weight / 2) / (1 + weight)
+    spread = _Z * math.sqrt(share * (1 - share) / whole + weight / (4 * whole)) / (1 + weight)
+    return Interval(max(0.0, middle - spread), min(1.0, middle + spread))
+
+
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 

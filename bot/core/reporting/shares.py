@@ -1,18 +1,15 @@
 """Numbers beside others: how one has changed, how much of another it is, which is in the middle; small numbers make no
 percentages."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 
-from bot.core.evaluation.measures import Interval
+from bot.core.evaluation.measures import Interval, wilson
 
 #: Of fewer cases than this no percentage is made.
 MEANINGFUL = 20
-
-_Z = 1.959963984540054  # 97.5 % of the standard normal distribution lies below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +43,11 @@ class Share:
 
     @property
     def interval(self) -> Interval | None:
-        """In percent (Wilson 1927, JASA 22:209)."""
+        """In percent."""
         if self.whole < MEANINGFUL:
             return None
-        share, weight = self.part / self.whole, _Z**2 / self.whole
-        middle = (share + weight / 2) / (1 + weight)
-        spread = _Z * math.sqrt(share * (1 - share) / self.whole + weight / (4 * self.whole)) / (1 + weight)
-        return Interval(100 * max(0.0, middle - spread), 100 * min(1.0, middle + spread))
+        interval = wilson(self.part, self.whole)
+        return Interval(100 * interval.low, 100 * interval.high)
 
 
 def middle(durations: Iterable[timedelta]) -> timedelta:
