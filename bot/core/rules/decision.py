@@ -177,7 +177,7 @@ def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) ->
         return Explanation("myself")
     if message.author.is_staff and not staff and not (answer and message.pairing):
         return Explanation("staff")
-    if not staff and (role := _first(policy.exempt_roles & message.author.roles)):
+    if not staff and (role := _first(policy.exempt_roles & {*message.author.roles, message.author.id})):
         return Explanation("exempt_role", {"role": role})
     if channel := _first(policy.exempt_channels & message.places):
         return Explanation("exempt_channel", {"channel": channel})
@@ -186,7 +186,7 @@ def _immunity(message: Message, policy: Policy, *, answer: bool, staff: bool) ->
 
 def _examine(rule: Rule, situation: Situation) -> Finding:
     message = situation.message
-    if rule.exempt_roles and (role := _first(rule.exempt_roles & message.author.roles)):
+    if rule.exempt_roles and (role := _first(rule.exempt_roles & {*message.author.roles, message.author.id})):
         return Finding(rule.name, False, Explanation("exempt_role", {"role": role}), rule.mode)
     if rule.exempt_channels and (channel := _first(rule.exempt_channels & message.places)):
         return Finding(rule.name, False, Explanation("exempt_channel", {"channel": channel}), rule.mode)

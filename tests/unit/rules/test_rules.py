@@ -200,6 +200,17 @@ def test_an_exemption_never_adds_an_action(
         assert kinds(after.withheld) <= kinds(before.withheld)
 
 
+def test_a_member_may_be_exempt_as_a_role_is() -> None:
+    said = built("말", author="7")
+    rule = Rule(name="all", when=(), then=(Delete(),), reason=Reason(ko="까닭", en="why"))
+    for policy in (
+        Policy(rules=(rule,), exempt_roles=frozenset({"7"})),
+        Policy(rules=(replace(rule, exempt_roles=frozenset({"7"})),)),
+    ):
+        assert decide(said, verdict(), policy, at=NOW).actions == ()
+    assert decide(said, verdict(), Policy(rules=(rule,), exempt_roles=frozenset({"8"})), at=NOW).actions == (Delete(),)
+
+
 @given(messages, screenings, policies)
 def test_every_rule_leaves_a_finding_and_deciding_is_repeatable(
     message: Message, screening: Screening, policy: Policy
