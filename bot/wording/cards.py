@@ -1,8 +1,6 @@
 """Incident + a member's history -> the card that moderators see, in their language."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.verdict import Unscreened
@@ -12,6 +10,7 @@ from bot.core.incidents.review import History, Review
 from bot.core.rules.actions import AWAY, DEFECT, Action, DeletePost, Flag, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because, deeds, reasons, rule_name
+from bot.wording.times import moment
 
 
 def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, more: Sequence[int] = ()) -> Card:
@@ -29,10 +28,10 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
         ("card.history", history_line(history, say, timezone)),
         ("card.more", say("card.more_count", count=len(more)) if more else ""),
-        ("card.withdrawn", _at(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
+        ("card.withdrawn", moment(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
         (
             "card.appeal",
-            say("card.appealed", at=_at(incident.appeal.at, timezone), words=incident.appeal.words or "-")
+            say("card.appealed", at=moment(incident.appeal.at, timezone), words=incident.appeal.words or "-")
             if incident.appeal
             else "",
         ),
@@ -57,13 +56,13 @@ def history_line(history: History, say: Texts, timezone: str) -> str:
         incidents=history.incidents,
         upheld=history.upheld,
         overturned=history.overturned,
-        last=_at(history.last_at, timezone),
+        last=moment(history.last_at, timezone),
     )
 
 
 def review_line(review: Review, say: Texts, timezone: str) -> str:
     """Who called it, and how."""
-    return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=_at(review.at, timezone))
+    return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=moment(review.at, timezone))
 
 
 def revealed(incident: Incident, say: Texts) -> str:
@@ -140,7 +139,3 @@ def _score(incident: Incident, say: Texts) -> str:
 def _reason(incident: Incident, say: Texts) -> str:
     reason = incident.decision.reason
     return reason.in_(say.language) if reason else ""
-
-
-def _at(moment: datetime, timezone: str) -> str:
-    return moment.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.telegram.moderators import setup
-from adapters.chat.telegram.moderators.commands import ANYBODYS, DEEDS
+from adapters.chat.telegram.moderators.commands.arguments import OFFERED
 from adapters.chat.telegram.refs import group_ref
 from adapters.http_api.openapi import document
 from bot.core.answers.bot import Bot
@@ -23,6 +23,14 @@ from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Appeal, Call
+from bot.core.moderators.argument import Argument, Number, Switch, Target, Text, arguments
+from bot.core.moderators.command import Command
+from bot.core.moderators.commands import TABLE
+from bot.core.moderators.commands.members import Exempt
+from bot.core.moderators.commands.overview import Check, Setup, Status, Try
+from bot.core.moderators.commands.record import History, Why
+from bot.core.moderators.commands.reports import Report, ReportSchedule
+from bot.core.moderators.commands.settings import Bots, Pause, Threshold
 from bot.core.moderators.permissions import NEEDED, Deed, may
 from bot.core.operations.keys import written
 from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
@@ -43,64 +51,84 @@ from tests.unit.incidents.test_card import called, incident
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
 
-#: What people type on Discord (name, options), and what each takes.
-COMMANDS: dict[str, tuple[dict[str, Any], Deed]] = {
-    "jikimi setup": ({}, Deed.SET_UP),
-    "jikimi status": ({}, Deed.STATUS),
-    "jikimi check": ({}, Deed.CHECK),
-    "jikimi test": ({"text": "말"}, Deed.TEST),
-    "jikimi explain": ({"incident": 1}, Deed.EXPLAIN),
-    "jikimi exempt": ({}, Deed.EXEMPT),
-    "jikimi threshold": ({"rule": "insult", "score": 0.9}, Deed.THRESHOLD),
-    "jikimi pause": ({"minutes": 5}, Deed.PAUSE),
-    "jikimi automod": ({"on": False}, Deed.NATIVE_FILTER),
-    "jikimi report": ({"names": True}, Deed.REPORT_NAMES),
-    "jikimi report-schedule": ({"hour": 9}, Deed.SCHEDULE),
-    "jikimi bots": ({}, Deed.BOTS),
-    "privacy": ({}, Deed.PRIVACY),
-    "appeal": ({"incident": 1}, Deed.APPEAL),
+What = Button | Deed | Right | None
+
+
+def on_discord(command: type[Command]) -> str:
+    """As it is typed there."""
+    name = texts("en")[f"command.{command.name}"]
+    return f"jikimi {name}" if command.right else name
+
+
+def options(command: type[Command]) -> dict[str, Any]:
+    """What must be given, and a text, so that no window opens."""
+    given = {Number: 1, Switch: False, Text: "말"}
+    wanted = [one for one in arguments(command) if one.is_needed or isinstance(one.kind, Text)]
+    return {one.name: given[type(one.kind)] for one in wanted}
+
+
+def about_message(command: type[Command]) -> list[Argument]:
+    return [one for one in arguments(command) if isinstance(one.kind, Target)]
+
+
+#: What people type on Discord, and what it takes.
+COMMANDS: list[tuple[str, dict[str, Any], What]] = [
+    (on_discord(command), options(command), command.right)
+    for command in TABLE
+    if not any(one.is_needed for one in about_message(command))
+]
+COMMANDS.append((on_discord(Report), {"names": True}, Deed.REPORT_NAMES))
+MENUS: dict[str, What] = {
+    texts("en")[f"command.{command.name}_menu"]: command.right for command in TABLE if about_message(command)
 }
-MENUS = {"Judge with Jikimi": Deed.JUDGE, "Report to Jikimi": Deed.FLAG}
 
 #: The menus of the set-up: on which page, of which kind (8 channels, 7 roles and people, 3 words), and what each takes.
-SELECTS: dict[str, tuple[int, int, Deed]] = {
+SELECTS: dict[str, tuple[int, int, What]] = {
     "moderators_channel": (0, 8, Deed.BIND_ROOM),
-    "urgent": (0, 7, Deed.SET_UP),
+    "urgent": (0, 7, Setup.right),
     "report_channel": (0, 8, Deed.BIND_ROOM),
-    "preset": (1, 3, Deed.SET_UP),
-    "mode": (1, 3, Deed.SET_UP),
-    "language": (1, 3, Deed.SET_UP),
+    "preset": (1, 3, Setup.right),
+    "mode": (1, 3, Setup.right),
+    "language": (1, 3, Setup.right),
 }
 VALUES = {"preset": "strict", "mode": "live", "language": "en"}
 
 
-def rows(page: str) -> Iterator[list[str]]:
-    for line in page.splitlines():
-        if line.startswith("| `"):
-            yield [cell.strip() for cell in line.strip("|").split("|")]
+def rows(title: str) -> dict[str, list[str]]:
+    """Of one of the page's tables, by what stands first."""
+    _, _, section = PAGE.partition(f"\n## {title}\n")
+    lines = (line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `"))
+    cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return {one[0].strip("`"): one for one in cells}
 
 
-def test_the_page_says_what_the_table_says() -> None:
-    told = {row[0].strip("`"): row for row in rows(PAGE) if len(row) == 6}
-    assert set(told) == {str(what) for what in NEEDED}
-    assert {str(what) for what in Button} | {str(what) for what in Deed} == set(told)
+def row(command: type[Command]) -> list[str]:
+    """What the page says about a command."""
+    right = f"`{command.right}`" if command.right else "누구나 / anybody"
+    menu = f"`{texts('en')[f'command.{command.name}_menu']}`" if about_message(command) else ""
+    slash = "" if any(one.is_needed for one in about_message(command)) else f"`/{on_discord(command)}`"
+    typed = f"`/{command.name}`" if command in OFFERED else "-"
+    does = [texts(language)[f"command.{command.name}_does"] for language in ("ko", "en")]
+    return [f"`{command.name}`", *does, right, ", ".join(filter(None, (slash, menu))), typed]
+
+
+def test_the_page_says_what_the_tables_say() -> None:
+    told = rows("단추와 그 밖의 일 / Buttons, and what else takes a right")
+    assert set(told) == {*map(str, NEEDED)} == {*Button, *Deed}
     for what, rights in NEEDED.items():
         named = set(re.findall(r"`(\w+)`", told[str(what)][3]))
-        both = isinstance(what, Deed) and what is Deed.HISTORY
-        assert named == {str(right) for right in rights} or both, what
+        assert named == {str(right) for right in rights}, what
+    told = rows("명령 / Commands")
+    for command in TABLE:
+        assert told.get(command.name) == row(command), "the row is: | " + " | ".join(row(command)) + " |"
+    assert set(told) == {command.name for command in TABLE}
 
 
-def test_the_page_names_every_command_callback_and_route() -> None:
-    told = [row for row in rows(PAGE) if len(row) == 6]
-    on_discord, on_telegram = " ".join(row[4] for row in told), " ".join(row[5] for row in told)
-    for name in (*(f"/{one}" for one in COMMANDS), *MENUS):
-        assert f"`{name}`" in on_discord, name
-    for name in (*DEEDS, *ANYBODYS):
-        assert f"`/{name}`" in on_telegram, name
+def test_the_page_names_every_callback_and_route() -> None:
     menu = Path(setup.__file__).read_text("utf-8")
     (choices,) = re.findall(r"setup:\(-\[0-9\]\{1,18\}\):\(([a-z|]+)\)", menu)
     for choice in choices.split("|"):
-        assert f"`setup:{choice}`" in on_telegram, choice
+        assert f"`setup:{choice}`" in PAGE, choice
     for path in json.loads(document())["paths"]:
         assert f"| `{path}` |" in PAGE or not path.startswith("/v1"), path
 
@@ -180,18 +208,17 @@ def test_everybody_presses_everything_on_discord() -> None:
             for one in known
             for sub in ([option for option in one.get("options", []) if option["type"] == 1] or [None])
         }
-        assert typed == set(COMMANDS), "a new command is to be in the table"
+        assert typed == {name for name, _, _ in COMMANDS}
         menus = {one["name"] for one in backend.commands[None].values() if one.get("type", 1) == 3}
         assert menus == set(MENUS)
         await card_with(Button.RIGHT, place, heard, 1)
         wrong: list[tuple[object, ...]] = []
         for (who, (user, rights)), channel in product(people.items(), (place.general, place.mods)):
             target = place.write("말", channel=channel).id
-            presses = [(name, deed, options) for name, (options, deed) in COMMANDS.items()]
-            presses += [(name, deed, {"kind": 3, "target": target}) for name, deed in MENUS.items()]
-            for name, deed, options in presses:
-                told = await heard_alone(place, channel, place.wire.command(user, channel, name, **options))
-                if told.startswith(refusals(say)) is may(rights, deed):
+            presses = [*COMMANDS, *((name, {"kind": 3, "target": target}, right) for name, right in MENUS.items())]
+            for name, given, what in presses:
+                told = await heard_alone(place, channel, place.wire.command(user, channel, name, **given))
+                if told.startswith(refusals(say)) is may(rights, what):
                     wrong.append((who, name, told))
         for number, ((who, (user, rights)), button) in enumerate(product(people.items(), Button), 1):
             card = await card_with(button, place, heard, number)
@@ -229,9 +256,9 @@ def test_everybody_chooses_in_every_menu_on_discord() -> None:
             page_button = carried(pages[0])[-1]
             record = place.wire.click(user, place.general, pages[0].id, page_button)
             await responded(record)
-            if (record.message_id == pages[0].id) is not may(rights, Deed.SET_UP):
+            if (record.message_id == pages[0].id) is not may(rights, Setup.right):
                 wrong.append((who, page_button))
-            if bool(await choices(place, "jikimi bots", "bot", by=user)) is not may(rights, Deed.BOTS):
+            if bool(await choices(place, "jikimi bots", "bot", by=user)) is not may(rights, Bots.right):
                 wrong.append((who, "the bots that are offered"))
         assert not wrong
 
@@ -251,7 +278,7 @@ def test_everybody_sends_every_window_off_on_discord() -> None:
         for who, (user, rights) in people.items():
             asked = await window_of(wire.command(place.dal, here, "jikimi test"))
             told = await heard_alone(place, here, wire.submit(user, here, asked, "말"))
-            if told.startswith(refusals(say)) is may(rights, Deed.TEST):
+            if told.startswith(refusals(say)) is may(rights, Try.right):
                 wrong.append((who, "window", told))
             window = await window_of(wire.click(place.minji, here, notice.id, appeal))
             for what, record in (
@@ -292,12 +319,12 @@ def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discor
                 told = await heard_alone(place, channel, wire.click(who, channel, on, press_id(button, 1)))
                 if told != nobody:
                     wrong.append((who, channel, button, told))
-            for name, (options, deed) in COMMANDS.items():
-                told = await heard_alone(place, channel, wire.command(who, channel, name, **options))
-                expected = {Deed.APPEAL: say["discord.appeal_not_yours"], Deed.PRIVACY: say["discord.privacy"]}
+            for name, given, _ in COMMANDS:
+                told = await heard_alone(place, channel, wire.command(who, channel, name, **given))
+                expected = {"appeal": say["discord.appeal_not_yours"], "privacy": say["discord.privacy"]}
                 if channel == there:
-                    expected[Deed.EXPLAIN] = say["card.not_found"]
-                if told != expected.get(deed, told if channel == there else say["card.not_allowed"]):
+                    expected |= {"jikimi why": say["card.not_found"], "jikimi history": say["card.not_found"]}
+                if told != expected.get(name, told if channel == there else say["card.not_allowed"]):
                     wrong.append((who, channel, name, told))
         menu = await heard_alone(place, there, wire.command(neighbour, there, "jikimi setup"))
         on = max(backend.messages[there])
@@ -376,24 +403,29 @@ async def test_nobody_sets_on_telegram_what_they_may_not(here: Stage) -> None:
         if who == 41 and chat in (elsewhere, None):
             continue  # about their own community
         where = chat or here.server.private(who if isinstance(who, int) else 99)
-        for words in ("/pause 1h", "/report at mon 9", f"/start mods_{GROUP}", f"/start report_{GROUP}", "/bots off 1"):
-            here.server.post(where, who, words, **more)
-        here.server.post(where, who, "/exempt", reply_to_message=target, **more)
+        for words in (*SET.values(), f"/start mods_{GROUP}", f"/start report_{GROUP}"):
+            here.server.post(where, who, words, **more, reply_to_message=target)
     here.server.post(here.group, 1, "/pause 1h")
 
     def now() -> Community:
         return here.desk.community(group_ref(GROUP))
 
     await here.server.until(lambda: now().paused_until)
-    assert replace(now(), paused_until=None) == before
+    assert replace(now(), paused_until=None, name=before.name) == before
     assert here.desk.community(group_ref(elsewhere.id)).report_hour is None
 
 
 #: What moderators type on Telegram to be shown something, about incident 1, and what each takes.
-SHOWN = {
-    "/status": Deed.STATUS, "/check": Deed.CHECK, "/test 말": Deed.TEST, "/why 1": Deed.EXPLAIN, "/why_1": Deed.EXPLAIN,
-    "/history 1": Deed.HISTORY, "/bots": Deed.BOTS, "/setup": Deed.SET_UP, "/report": Deed.REPORT,
-    "/report names": Deed.REPORT_NAMES, "/report when": Deed.REPORT,
+SHOWN: dict[str, What] = {
+    "/status": Status.right, "/check": Check.right, "/test 말": Try.right,
+    "/why 1": Why.right, "/why_1": Why.right, "/history 1": History.right,
+    "/bots": Bots.right, "/threshold": Threshold.right, "/setup": Setup.right,
+    "/report": Report.right, "/report names": Deed.REPORT_NAMES, "/report when": Report.right,
+}  # fmt: skip
+#: And to set something, which shows nothing else.
+SET: dict[type[Command], str] = {
+    Pause: "/pause 1h", ReportSchedule: "/report at mon 9", Bots: "/bots off 1",
+    Threshold: "/threshold insult 0.5", Exempt: "/exempt",
 }  # fmt: skip
 #: What tells nobody anything.
 SAYS_NOTHING = {
@@ -461,7 +493,7 @@ class Town:
     async def told(self, person: Person, chat: Chat, words: str) -> list[str]:
         """What the bot says because of it, wherever."""
         sent = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")
-        self.stage.chat._commands._taken.clear()  # who walks fast is no crowd
+        self.stage.chat._commands.crowd.forget()  # who walks fast is no crowd
         before = len(self.stage.server.of(*sent))
         await served(self.stage, chat, person.who, words, **person.more)
         texts_ = [call.arguments for call in self.stage.server.of(*sent)[before:]]
@@ -493,7 +525,8 @@ async def town(here: Stage) -> Town:
 @played
 async def test_nobody_is_shown_on_telegram_what_they_may_not_see(here: Stage) -> None:
     """Every command that shows something, by everybody in every place where they can write."""
-    assert {Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.EXPLAIN, Deed.HISTORY, Deed.REPORT} <= set(SHOWN.values())
+    shown = {words.split()[0].removeprefix("/") for words in SHOWN}
+    assert {command.name for command in OFFERED if command.right and command not in SET} <= shown
     there, wrong = await town(here), list[tuple[object, ...]]()
     for person, (name, place), (words, deed) in product(there.people(), there.places.items(), SHOWN.items()):
         if (chat := there.where(person, place)) is None:
@@ -540,7 +573,7 @@ async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: S
         if (chat := there.where(person, place)) is None:
             continue
         told = await there.told(person, chat, f"/start setup_{GROUP}")
-        if any(NAME in one for one in told) is not (may(person.here, Deed.SET_UP) and place is None):
+        if any(NAME in one for one in told) is not (may(person.here, Setup.right) and place is None):
             wrong.append((person.name, name, "setup_", told))
         told = await there.told(person, chat, "/start appeal_1")
         if any("사건 1" in one for one in told):

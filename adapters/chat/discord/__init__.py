@@ -49,7 +49,7 @@ class Discord(Network, platform=DISCORD):
         )
 
     def steps(self, say: Texts) -> str:
-        from adapters.chat.discord.moderators.commands import needed
+        from adapters.chat.discord.moderators.commands.host import needed
 
         names = say["discord.steps_names" if self.member_names else "discord.steps_no_names"]
         asked = needed(member_names=self.member_names)

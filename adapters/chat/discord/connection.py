@@ -24,7 +24,7 @@ from adapters.chat.discord.moderators.automod import NativeAutoMod
 from adapters.chat.discord.moderators.cards.board import CardBoard
 from adapters.chat.discord.moderators.cards.posted import PostedCards
 from adapters.chat.discord.moderators.cards.pressing import Presses
-from adapters.chat.discord.moderators.commands import Commands
+from adapters.chat.discord.moderators.commands.serving import Commands
 from adapters.chat.discord.moderators.greeting import Greeting
 from adapters.chat.discord.moderators.posting import Posting
 from adapters.chat.discord.moderators.problems import Complaints

@@ -42,6 +42,6 @@ class Telegram(Network, platform=TELEGRAM):
         )
 
     async def link(self, say: Texts) -> str:
-        from adapters.chat.telegram.moderators.commands import invitation
+        from adapters.chat.telegram.moderators.commands.serving import invitation
 
         return await invitation(self.token, self.api_url, say)

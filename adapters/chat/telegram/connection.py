@@ -20,10 +20,13 @@ from adapters.chat.telegram.moderators.asking import Answers
 from adapters.chat.telegram.moderators.cards.board import CardBoard
 from adapters.chat.telegram.moderators.cards.posted import PostedCards
 from adapters.chat.telegram.moderators.cards.pressing import Presses
-from adapters.chat.telegram.moderators.commands import Commands
+from adapters.chat.telegram.moderators.commands.drawing import Drawing
+from adapters.chat.telegram.moderators.commands.serving import Commands
 from adapters.chat.telegram.moderators.flags import Flags
+from adapters.chat.telegram.moderators.greeting import Greeting
 from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.problems import Complaints
+from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.moderators.setup import Setup
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.albums import Albums
@@ -95,16 +98,20 @@ class TelegramChat:
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
-        answers = Answers(bot=self._bot, limiter=limiter)
-        self._setup = Setup(
-            bot=self._bot, limiter=limiter, members=self._members, moves=moves, cards=self._cards, desk=desk,
-            answers=answers, clock=clock,
+        rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
+        drawing = Drawing(
+            bot=self._bot, limiter=limiter, desk=desk, clock=clock, rooms=rooms, cards=self._cards,
+            posting=self._posting, answers=Answers(bot=self._bot, limiter=limiter),
         )  # fmt: skip
+        self._greeting = Greeting(
+            bot=self._bot, limiter=limiter, cards=self._cards, rooms=rooms, desk=desk, clock=clock
+        )
+        self._setup = Setup(bot=self._bot, limiter=limiter, members=self._members, drawing=drawing, desk=desk)
         self._flags = Flags(bot=self._bot, limiter=limiter, moves=moves, desk=desk, clock=clock)
         self._commands = Commands(
-            bot=self._bot, limiter=limiter, members=self._members, cards=self._cards, desk=desk,
-            posting=self._posting, answers=answers, setup=self._setup, flags=self._flags, clock=clock, me=self._me,
-            appeals=Appeals(desk=desk, answers=answers, clock=clock, me=self._me), bookmarks=bookmarks,
+            bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock, drawing=drawing,
+            setup=self._setup, flags=self._flags, me=self._me, bookmarks=bookmarks,
+            appeals=Appeals(desk=desk, answers=drawing.answers, clock=clock, me=self._me),
         )  # fmt: skip
         moves.forget += [self._members.forget, self._posted.forget_chat]
         self._hearing = Hearing(
@@ -154,7 +161,7 @@ class TelegramChat:
             self._members.hear(change)
         if change := update.my_chat_member:
             self._members.forget(change.chat.id)
-            self._aside(self._setup.changed(change))
+            self._aside(self._greeting.changed(change))
         if (message := update.message) is None:
             return
         if message.migrate_to_chat_id:

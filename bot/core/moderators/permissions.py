@@ -26,30 +26,13 @@ from bot.core.rules.actions import Action, Ban, Delete, Timeout
 
 
 class Deed(StrEnum):
-    """What people ask for otherwise than by a card's buttons."""
+    """What takes a right of its own, beside cards' buttons and commands (`Command.right`)."""
 
-    FLAG = "flag"  # point the moderators to a message
-    APPEAL = "appeal"  # about a message of one's own
-    PRIVACY = "privacy"
-    STATUS = "status"
-    CHECK = "check"
-    TEST = "test"
-    JUDGE = "judge"  # what would be decided about a message that stands there
-    HISTORY = "history"
-    EXPLAIN = "explain"  # shows an incident with its text
-    REPORT = "report"
-    REPORT_NAMES = "report_names"  # with members' names
-    SET_UP = "set_up"  # preset, mode, language, who is called in an emergency
+    REPORT_NAMES = "report_names"  # a report with members' names
     BIND_ROOM = "bind_room"  # where cards or reports go: in the community and in that room
-    EXEMPT = "exempt"
-    THRESHOLD = "threshold"
-    PAUSE = "pause"
-    NATIVE_FILTER = "native_filter"
-    BOTS = "bots"
-    SCHEDULE = "schedule"
 
 
-_NOBODY_ASKED, _REVIEW, _DELETE, _MANAGE = frozenset[Right](), {Right.REVIEW}, {Right.DELETE}, {Right.MANAGE}
+_REVIEW, _DELETE, _MANAGE = {Right.REVIEW}, {Right.DELETE}, {Right.MANAGE}
 
 
 def _to_impose(action: Action | type[Action]) -> frozenset[Right]:
@@ -57,28 +40,27 @@ def _to_impose(action: Action | type[Action]) -> frozenset[Right]:
     return frozenset({action.right} if action.right else ())
 
 
-#: All of these rights are needed; none: anybody may.
+#: All of these rights are needed.
 NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     one: frozenset(rights)
     for rights, deeds in (
-        (_NOBODY_ASKED, (Deed.FLAG, Deed.APPEAL, Deed.PRIVACY)),
         (_REVIEW, (Button.ESCALATE, Button.HISTORY, Button.LIFT)),
-        (_REVIEW, (Deed.STATUS, Deed.CHECK, Deed.TEST, Deed.JUDGE, Deed.HISTORY, Deed.REPORT)),
-        (_DELETE, (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.UPHOLD)),
-        (_DELETE, (Deed.EXPLAIN, Deed.REPORT_NAMES)),
+        (_DELETE, (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.UPHOLD, Deed.REPORT_NAMES)),
         (_to_impose(Delete), (Button.DELETE,)),
         (_to_impose(Timeout), (Button.TIMEOUT,)),
         (_to_impose(Ban), (Button.BAN,)),
-        (_MANAGE, (Deed.SET_UP, Deed.BIND_ROOM, Deed.EXEMPT, Deed.THRESHOLD, Deed.PAUSE, Deed.NATIVE_FILTER)),
-        (_MANAGE, (Deed.BOTS, Deed.SCHEDULE)),
+        (_MANAGE, (Deed.BIND_ROOM,)),
     )
     for one in deeds
 }
 
 
-def needed(what: Button | Deed, incident: Incident | None = None) -> frozenset[Right]:
-    """The rights that this takes, in the community that it is about. `incident` is what a button is pressed on: what it
-    lifts or imposes takes the right to do that."""
+def needed(what: Button | Deed | Right | None, incident: Incident | None = None) -> frozenset[Right]:
+    """The rights that this takes, in the community that it is about; a right stands for itself, as that of a command,
+    and None is anybody's. `incident` is what a button is pressed on: what it lifts or imposes takes the right to do
+    that."""
+    if what is None or isinstance(what, Right):
+        return frozenset({what} if what else ())
     if incident is None or not isinstance(what, Button) or what.call is None:
         return NEEDED[what]
     calls = [incident.review.call] if incident.review else []
@@ -87,6 +69,6 @@ def needed(what: Button | Deed, incident: Incident | None = None) -> frozenset[R
     return NEEDED[what].union(*(_to_impose(sanction) for sanction in changed if sanction))
 
 
-def may(rights: frozenset[Right], what: Button | Deed, incident: Incident | None = None) -> bool:
+def may(rights: frozenset[Right], what: Button | Deed | Right | None, incident: Incident | None = None) -> bool:
     """Whether somebody with these rights may do this."""
     return needed(what, incident) <= rights

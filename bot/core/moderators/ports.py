@@ -16,6 +16,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard
 from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
+from bot.core.moderators.answer import Channel, Said
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
 from bot.core.rules.decision import Decision
@@ -95,6 +96,33 @@ class Desk(Protocol):
     ) -> Post | None:
         """A report on a community, made now, in its language: of last week, or of the period of that name
         (`Period.name`); None where there is no such period. `unmasked`: with members' names, for moderators only."""
+        ...
+
+
+class Host(Protocol):
+    """What a command asks of the network that hosts its community, in the language of who asks."""
+
+    has_native_filter: bool
+
+    async def problems(self) -> Sequence[str]:
+        """What the bot lacks there and what will not work for that, or one line that all is well."""
+        ...
+
+    async def tell_moderators(self, said: Said) -> None:
+        """In their room, if there is one and it was not asked there, in the community's language. One that cannot be
+        reached is passed over."""
+        ...
+
+    async def obstacle(self, channel: Channel) -> Said | None:
+        """Why who asks may not have messages sent to a channel, or None."""
+        ...
+
+    def obstacle_to_filter(self) -> Said | None:
+        """Why the network's own filter is out of reach, or None."""
+        ...
+
+    async def follow_filter(self) -> Sequence[Said]:
+        """Make the network's own filter what the community has set; what came of it."""
         ...
 
 

@@ -46,6 +46,15 @@ def texts(language: str) -> Texts:
 
 
 @lru_cache
+def texts_on(network: str, language: str) -> Texts:
+    """Those, as one network calls things: what stands below its name ("telegram.mode.live") goes before the general
+    ("mode.live")."""
+    sentences = texts(language).sentences
+    own = {key.removeprefix(f"{network}."): text for key, text in sentences.items() if key.startswith(f"{network}.")}
+    return Texts(language, {**sentences, **own})
+
+
+@lru_cache
 def texts_beside(package: str, language: str) -> Texts:
     """Those, and the sentences of `package` alone, which stand in its folder (ko.toml, en.toml)."""
     content = tomllib.loads(files(package).joinpath(f"{language}.toml").read_text("utf-8"))

@@ -10,17 +10,10 @@ ROOT = Path(__file__).parents[3]
 MOST = {"function": 60, "class": 200, "file": 400, "folder": 13}  # lines; of a folder: modules and packages
 REASON = "long because"  # in a file's first line, where one file of that length is right
 
-_COMMANDS = "commands are written once a platform; what they do moves to core/moderators, each thin on its platform"
 _STATEMENTS = "SQL texts stand beside their use; they move to storage/sql"
 
 #: What is not mended yet, and why. It may only shrink: who mends a thing strikes its line out.
 WAITING = {
-    "adapters/chat/discord/moderators/commands.py": _COMMANDS,
-    "adapters/chat/discord/moderators/commands.py:Commands": _COMMANDS,
-    "adapters/chat/discord/moderators/commands.py:Commands._group": _COMMANDS,
-    "adapters/chat/telegram/moderators/commands.py": _COMMANDS,
-    "adapters/chat/telegram/moderators/commands.py:Commands": _COMMANDS,
-    "adapters/chat/telegram/moderators/setup.py:Setup": "a conversation of many steps",
     "storage/database.py": "opening, locking and running statements",
     "storage/flow/inbox.py": _STATEMENTS,
     "storage/flow/inbox.py:SqlInbox": _STATEMENTS,

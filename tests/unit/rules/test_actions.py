@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.chat.discord.moderators.asking import PERMISSION
-from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.moderators.commands.host import needed
 from bot.core.incidents.review import Call, Step, consequences
 from bot.core.rules.actions import (
     ACTIONS,

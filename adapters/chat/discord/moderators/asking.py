@@ -46,11 +46,16 @@ def rights_of(member: discord.Member) -> frozenset[Right]:
     return frozenset(held | {Right.REVIEW} if held else held)
 
 
-def refusal(interaction: Interaction, what: Button | Deed, say: Texts, incident: Incident | None = None) -> str | None:
-    """Why they may not do this, or None. Asked every time: Discord's own default permissions of a command can be
-    changed by a server, and rights are taken away."""
+def refusal(
+    interaction: Interaction,
+    what: Button | Deed | Right | frozenset[Right] | None,
+    say: Texts,
+    incident: Incident | None = None,
+) -> str | None:
+    """Why they may not do this, or what takes these rights, or None. Asked every time: Discord's own default
+    permissions of a command can be changed by a server, and rights are taken away."""
     held = rights(interaction)
-    lacking = needed(what, incident) - held
+    lacking = (what if isinstance(what, frozenset) else needed(what, incident)) - held
     if not lacking:
         return None
     names = [say[f"permission.{PERMISSION[right]}"] for right in PERMISSION if right in lacking]

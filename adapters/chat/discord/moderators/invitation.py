@@ -5,7 +5,7 @@ import discord
 from discord.http import Route
 
 from adapters.chat.discord.connection import intents
-from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.moderators.commands.host import needed
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.text.catalogue import Texts
 

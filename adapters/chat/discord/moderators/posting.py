@@ -114,6 +114,6 @@ def told(post: Post, *, everything: bool = False) -> str:
     if not names:
         return post.text[:LONGEST]
     say = texts(post.language)
-    command = f"/{say['command.jikimi']} {say['command.report_now']}"
+    command = f"/{say['command.jikimi']} {say['command.report']}"
     told = say("delivery.left_out", files=", ".join(names), command=command)
     return f"{post.text[: LONGEST - len(told) - 2]}\n\n{told}"

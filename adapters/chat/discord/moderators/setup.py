@@ -12,6 +12,7 @@ from adapters.chat.discord.moderators.asking import Interaction, answer, plain, 
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
 from bot.core.communities.community import Community
+from bot.core.moderators.commands.overview import Setup
 from bot.core.moderators.permissions import Deed
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Watch
@@ -38,21 +39,21 @@ class SettingUp:
 
     async def begin(self, interaction: Interaction) -> None:
         say = say_to(interaction)
-        if no := refusal(interaction, Deed.SET_UP, say):
+        if no := refusal(interaction, Setup.right, say):
             await answer(interaction, no)
         else:
             await answer(interaction, self.status(interaction, say), view=self._page(interaction, say, 0))
 
     async def turn(self, interaction: Interaction, say: Texts, page: int) -> None:
         """A page shows how things are set."""
-        if no := refusal(interaction, Deed.SET_UP, say):
+        if no := refusal(interaction, Setup.right, say):
             await answer(interaction, no)
         else:
             await interaction.response.edit_message(view=self._page(interaction, say, page))
 
     async def set(self, interaction: Interaction, say: Texts, page: int, edit: Edit) -> bool:
         """Store what was chosen and show the settings as they are now; False where that was not to be."""
-        if no := refusal(interaction, Deed.SET_UP, say):
+        if no := refusal(interaction, Setup.right, say):
             await answer(interaction, no)
             return False
         await interaction.response.defer()
@@ -176,7 +177,7 @@ def unheard(guild: discord.Guild, room: str | None, called: Sequence[Any], say: 
 
 
 def _room(channel_id: str | None, say: Texts) -> str:
-    return f"<#{channel_id}>" if channel_id else say["discord.unset"]
+    return f"<#{channel_id}>" if channel_id else say["setting.unset"]
 
 
 class _RoomMenu(discord.ui.ChannelSelect[Any]):

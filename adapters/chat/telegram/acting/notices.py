@@ -1,8 +1,6 @@
 """An incident -> what the member whose message it is about reads: what was done, and why. Never who did it."""
 
 from collections.abc import Iterable
-from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from adapters.chat.telegram.limits import LONGEST_MUTE
 from adapters.chat.telegram.text import LONGEST, cut
@@ -11,14 +9,15 @@ from bot.core.incidents.card import masked
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.rules.actions import Action, CalledOff, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
+from bot.wording.times import moment, span
 
 
-def notice(planned: PlannedAction, done: str, timezone: ZoneInfo, say: Texts) -> str:
+def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
     """What they are told in private."""
     message = planned.message
     facts = {
         "group": message.channel_name or say["telegram.a_group"],
-        "at": message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
+        "at": moment(message.sent_at, timezone),
         "deeds": done,
         "reason": planned.reason.in_(say.language),
         "incident": planned.incident_id,
@@ -41,15 +40,6 @@ def _measure(action: Action, say: Texts) -> str:
             return ""  # they are just reading it
         case _:
             return say[f"action.{action.kind}"] if action.felt else ""
-
-
-def span(lasting: timedelta, say: Texts) -> str:
-    """In the largest unit that fits: "10분", "2시간", "3일"."""
-    seconds = int(lasting.total_seconds())
-    for unit, length in (("days", 86400), ("hours", 3600)):
-        if seconds >= length and seconds % length == 0:
-            return say(f"telegram.span.{unit}", count=seconds // length)
-    return say("telegram.span.minutes", count=max(1, round(seconds / 60)))
 
 
 def masked_name(message: Message) -> str:

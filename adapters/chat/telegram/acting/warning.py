@@ -6,7 +6,6 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
@@ -130,8 +129,8 @@ class Warnings:
             raise Unavailable("too many private messages", retry_after=self._in_private[0] + 60 - now)
         self._in_private.append(now)
 
-    def _timezone(self, planned: PlannedAction) -> ZoneInfo:
-        return ZoneInfo(self.desk.policy(planned.message).timezone)
+    def _timezone(self, planned: PlannedAction) -> str:
+        return self.desk.policy(planned.message).timezone
 
     def _appeal(self, *told: tuple[PlannedAction, Texts]) -> InlineKeyboardMarkup | None:
         """Buttons that open the private chat, where everybody may write who may not write in the group."""

@@ -2,14 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 from telegram import ForceReply
 from telegram import Message as TelegramMessage
 
 from adapters.chat.telegram.acting.notices import measures
 from adapters.chat.telegram.limits import Lane
-from adapters.chat.telegram.moderators.asking import Answers, Asked
+from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -17,6 +16,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
+from bot.wording.times import moment
 
 ASKED_FOR = 900.0  # seconds in which what somebody writes in private is what they want to say about their incident
 REMEMBERED = 10_000  # members who were asked for their words
@@ -33,30 +33,30 @@ class Appeals:
     me: int
     _asked_for: Bounded[int, tuple[int, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # incident, when
 
-    async def serve(self, asked: Asked) -> None:
+    async def serve(self, typed: Typed) -> None:
         """/appeal NUMBER words, or the button that leads here: without words they are asked for."""
-        if asked.numbered is None:
-            await self._say(asked, asked.say["telegram.usage.appeal"])
+        if typed.numbered is None:
+            await self._say(typed, typed.say["telegram.usage.appeal"])
             return
-        incident_id, words = asked.numbered
-        incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), incident_id)
+        incident_id, words = typed.numbered
+        incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), incident_id)
         if incident is None:
-            await self._say(asked, asked.say["telegram.usage.appeal"])
+            await self._say(typed, typed.say["telegram.usage.appeal"])
         elif words:
-            await self._say(asked, await self._file(incident, words, asked.say))
+            await self._say(typed, await self._file(incident, words, typed.say))
         else:
-            self._asked_for[asked.speaker_id] = (incident_id, self.clock.monotonic())
-            text = f"{self.case(incident, asked.say)}\n\n{asked.say('telegram.say_why', id=incident_id)}"
-            await self.answers.say(asked, text, ForceReply(selective=True), lane=Lane.NOTICE)
+            self._asked_for[typed.speaker_id] = (incident_id, self.clock.monotonic())
+            text = f"{self.case(incident, typed.say)}\n\n{typed.say('telegram.say_why', id=incident_id)}"
+            await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
 
-    async def tell(self, asked: Asked) -> bool:
+    async def tell(self, typed: Typed) -> bool:
         """/why NUMBER by the author of the message: what was done, and what became of it; never who did it."""
-        if asked.numbered is None or not asked.in_private:
+        if typed.numbered is None or not typed.in_private:
             return False
-        incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), asked.numbered[0])
+        incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), typed.numbered[0])
         if incident is None:
             return False
-        await self._say(asked, self.case(incident, asked.say))
+        await self._say(typed, self.case(incident, typed.say))
         return True
 
     async def hear(self, message: TelegramMessage, say: Texts) -> bool:
@@ -64,24 +64,24 @@ class Appeals:
         person = message.from_user
         if person is None or (person.is_bot and not message.sender_chat):
             return False
-        asked = Asked("appeal", "", message, say, person)
+        typed = Typed("appeal", "", message, say, person)
         words = (message.text or message.caption or "").strip()
-        for incident_id in self._about(asked):
-            incident = await self.desk.mine(TELEGRAM, str(asked.speaker_id), incident_id)
+        for incident_id in self._about(typed):
+            incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), incident_id)
             if incident is not None and words:
-                self._asked_for.pop(asked.speaker_id, None)
-                await self._say(asked, await self._file(incident, words, say))
+                self._asked_for.pop(typed.speaker_id, None)
+                await self._say(typed, await self._file(incident, words, say))
                 return True
         return False
 
-    def _about(self, asked: Asked) -> list[int]:
-        notice = asked.message.reply_to_message
+    def _about(self, typed: Typed) -> list[int]:
+        notice = typed.message.reply_to_message
         if notice and notice.from_user and notice.from_user.id == self.me:
             rows = notice.reply_markup.inline_keyboard if notice.reply_markup else ()
             links = (button.url or "" for row in rows for button in row)
             return [int(number) for number in _ABOUT.findall("\n".join((notice.text or "", *links)))]
-        incident_id, at = self._asked_for.get(asked.speaker_id, (0, 0.0))
-        is_awaited = incident_id and asked.in_private and self.clock.monotonic() - at <= ASKED_FOR
+        incident_id, at = self._asked_for.get(typed.speaker_id, (0, 0.0))
+        is_awaited = incident_id and typed.in_private and self.clock.monotonic() - at <= ASKED_FOR
         return [incident_id] if is_awaited else []
 
     async def _file(self, incident: Incident, words: str, say: Texts) -> str:
@@ -93,19 +93,19 @@ class Appeals:
     def case(self, incident: Incident, say: Texts) -> str:
         """An incident as its author may know it."""
         message, reason = incident.decision.message, incident.decision.reason
-        timezone = ZoneInfo(self.desk.policy(message).timezone)
+        timezone = self.desk.policy(message).timezone
         return say(
             "telegram.case",
             id=incident.id,
             group=message.channel_name or say["telegram.a_group"],
-            at=message.sent_at.astimezone(timezone).strftime("%m-%d %H:%M"),
+            at=moment(message.sent_at, timezone),
             deeds=measures(incident, say),
             reason=reason.in_(say.language) if reason else "-",
             state=say[f"telegram.state.{_state(incident)}"],
         )
 
-    async def _say(self, asked: Asked, text: str) -> None:
-        await self.answers.say(asked, text, lane=Lane.NOTICE)
+    async def _say(self, typed: Typed, text: str) -> None:
+        await self.answers.say(typed, text, lane=Lane.NOTICE)
 
 
 def _state(incident: Incident) -> str:

@@ -14,20 +14,14 @@ from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.chat.rights import Right
 from bot.core.text.catalogue import Texts
 
-#: Names are Telegram's: a-z; the Korean ones are understood, too.
-KOREAN = {
-    "설정": "setup", "상태": "status", "점검": "check", "시험": "test", "이유": "why", "이력": "history",
-    "예외": "exempt", "멈춤": "pause", "봇": "bots", "신고": "flag", "이의": "appeal", "개인정보": "privacy",
-    "보고": "report", "도움말": "help",
-}  # fmt: skip
-_OTHER_NAMES = {**KOREAN, "settings": "setup"}
-
-_COMMAND = re.compile(r"/([a-z]+|[가-힣]+)(?:_([0-9]{1,18}))?(?:@([a-z0-9_]+))?(?:\s+(.*))?", re.DOTALL | re.IGNORECASE)
+_COMMAND = re.compile(
+    r"/([a-z]+(?:_[a-z]+)*|[가-힣]+)(?:_([0-9]{1,18}))?(?:@([a-z0-9_]+))?(?:\s+(.*))?", re.DOTALL | re.IGNORECASE
+)
 _NUMBER = re.compile(r"#?([0-9]{1,18})(?:\s+(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Typed:
     """A command as it was typed. `user`: who asks, as far as that is known; `group`: the community that it is about,
     once that is clear."""
 
@@ -79,24 +73,24 @@ class Asked:
         return (int(found[1]), (found[2] or "").strip()) if found else None
 
 
-def parsed(message: TelegramMessage, username: str, say: Texts) -> Asked | None:
+def parsed(message: TelegramMessage, username: str, say: Texts) -> Typed | None:
     """None where a message is no command, or another bot's. "/why_12" is "/why 12", which Telegram lets people tap."""
     typed = _COMMAND.fullmatch((message.text or "").strip())
     if typed is None or (typed[3] or username).lower() != username.lower():
         return None
     name, rest = typed[1].lower(), (typed[4] or "").strip()
     rest = f"{typed[2]} {rest}".strip() if typed[2] else rest
-    return Asked(_OTHER_NAMES.get(name, name), rest, message, say, message.from_user)
+    return Typed(name, rest, message, say, message.from_user)
 
 
-async def rights_of(asked: Asked, group: int, members: Members) -> frozenset[Right]:
+async def rights_of(typed: Typed, group: int, members: Members) -> frozenset[Right]:
     """What who asks may do in a group, asked of Telegram now. Who hides behind a chat is known to be an admin of that
     chat and of no other."""
-    if asked.is_anonymous:
-        if asked.chat_id != group:
+    if typed.is_anonymous:
+        if typed.chat_id != group:
             return frozenset()
-        return await members.rights_of_anonymous(group, asked.message.author_signature)
-    return await members.rights(group, asked.user_id)
+        return await members.rights_of_anonymous(group, typed.message.author_signature)
+    return await members.rights(group, typed.user_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,21 +99,36 @@ class Answers:
     limiter: Limiter
 
     async def say(
-        self, asked: Asked, text: str, menu: InlineKeyboardMarkup | ForceReply | None = None, *,
+        self, typed: Typed, text: str, menu: InlineKeyboardMarkup | ForceReply | None = None, *,
         lane: Lane = Lane.ANSWER, quietly: bool = False,
     ) -> TelegramMessage:  # fmt: skip
         """Where it was asked; `quietly`: in private instead of a group, where the person can be reached there."""
-        if quietly and asked.in_group and not asked.message.sender_chat:
+        if quietly and typed.in_group and not typed.message.sender_chat:
             try:
-                async with self.limiter.turn(asked.user_id, lane):
-                    return await self.bot.send_message(asked.user_id, cut(text, LONGEST), reply_markup=menu)
+                async with self.limiter.turn(typed.user_id, lane):
+                    return await self.bot.send_message(typed.user_id, cut(text, LONGEST), reply_markup=menu)
             except (BadRequest, Forbidden):
                 pass  # they have never pressed Start
-        async with self.limiter.turn(asked.chat_id, lane):
+        async with self.limiter.turn(typed.chat_id, lane):
             return await self.bot.send_message(
-                asked.chat_id, cut(text, LONGEST), reply_markup=menu,
-                message_thread_id=asked.message.message_thread_id if asked.message.is_topic_message else None,
-                reply_parameters=ReplyParameters(asked.message.message_id, allow_sending_without_reply=True)
-                if asked.in_group else None,
+                typed.chat_id, cut(text, LONGEST), reply_markup=menu,
+                message_thread_id=typed.message.message_thread_id if typed.message.is_topic_message else None,
+                reply_parameters=ReplyParameters(typed.message.message_id, allow_sending_without_reply=True)
+                if typed.in_group else None,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )  # fmt: skip
+
+
+def is_somebodys(target: TelegramMessage, me: int) -> bool:
+    """Not our own, and not the service message that everything in a forum's topic "answers"."""
+    return target.forum_topic_created is None and not (target.from_user and target.from_user.id == me)
+
+
+def refused(rights: frozenset[Right], say: Texts) -> str:
+    """What somebody hears who may not: an admin, which right they lack."""
+    return say["telegram.lacking" if rights else "telegram.only_admins"]
+
+
+def spoken(code: str | None) -> str:
+    """A person's language as far as we speak it."""
+    return "en" if code and not code.startswith("ko") else "ko"

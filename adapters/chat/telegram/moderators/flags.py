@@ -3,14 +3,16 @@
 Members can neither fill the room nor keep cards from it: what they report shares one lane, and one post."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 from telegram import Bot, LinkPreviewOptions, User
 from telegram import Message as TelegramMessage
-from telegram.error import TelegramError
+from telegram.error import BadRequest, Forbidden, TelegramError
 
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.asking import Answers, Typed, is_somebodys
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.refs import group_ref
 from adapters.chat.telegram.text import LONGEST, cut
@@ -64,6 +66,22 @@ class Flags:
     _flagged: Bounded[tuple[int, int], _Flagged] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
     _posts: Bounded[CommunityRef, _Post] = field(default_factory=lambda: Bounded(REMEMBERED))  # the newest
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def flag(self, typed: Typed, answers: Answers, me: int) -> None:
+        """A member reports the message that they answer; not before the eyes of the others."""
+        target, say = typed.message.reply_to_message, typed.say
+        if target is None or not typed.in_group or not is_somebodys(target, me) or typed.user is None:
+            await answers.say(typed, say["telegram.usage.flag"], lane=Lane.NOTICE)
+            return
+        if self.desk.community(group_ref(typed.chat_id)).moderators_channel is None:
+            await answers.say(typed, say["telegram.no_moderators_chat"], lane=Lane.NOTICE)
+            return
+        is_taken = self.take(typed.user, target, say)
+        with suppress(BadRequest, Forbidden, BotError):
+            async with self.limiter.turn(typed.chat_id, Lane.MODERATION):
+                await self.bot.delete_message(typed.chat_id, typed.message.message_id)
+        if is_taken:
+            await answers.say(typed, say["telegram.thanks"], lane=Lane.NOTICE, quietly=True)
 
     def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
         """A member points to a message. False: they have just done so, and this one does not count."""

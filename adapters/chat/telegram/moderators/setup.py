@@ -5,48 +5,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
 from telegram import (
     Bot,
     CallbackQuery,
     ChatMember,
-    ChatMemberAdministrator,
-    ChatMemberUpdated,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
 )
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest
 
 from adapters.chat.telegram.errors import mapped
 from adapters.chat.telegram.limits import Lane, Limiter
-from adapters.chat.telegram.members import NEEDED, Members
-from adapters.chat.telegram.moderators.asking import Answers, Asked, rights_of
-from adapters.chat.telegram.moderators.cards.board import CardBoard
-from adapters.chat.telegram.moving import Moves
-from adapters.chat.telegram.receiving.reading import GROUPS
-from adapters.chat.telegram.refs import TELEGRAM, group_ref
+from adapters.chat.telegram.members import Members
+from adapters.chat.telegram.moderators.asking import Typed, refused, rights_of, spoken
+from adapters.chat.telegram.moderators.commands.drawing import Drawing
+from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
-from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Author, Message, MessageRef
-from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
+from bot.core.moderators.commands import overview, reports
 from bot.core.moderators.permissions import Deed, may
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
-from bot.wording.schedules import schedule_line
 
 PRESETS = ("gentle", "balanced", "strict")
-SETTLES = 3.0  # seconds after which a group that was added as somebody's room is known as one
 REMEMBERED = 1000  # menus that are written anew when something is chosen elsewhere
 
 _CHOICE = re.compile(r"setup:(-[0-9]{1,18}):(preset|mode|language|report|daily|urgent):(\w{1,24})", re.ASCII)
 _URGENT = re.compile(r"(on|off)([0-9]{1,18})", re.ASCII)
-_OUTSIDE = (ChatMember.LEFT, ChatMember.BANNED)
 
-_log = structlog.get_logger(__name__)
 Menu = tuple[str, InlineKeyboardMarkup]
 
 
@@ -55,25 +44,22 @@ class Setup:
     bot: Bot
     limiter: Limiter
     members: Members
-    moves: Moves
-    cards: CardBoard
+    drawing: Drawing
     desk: Desk
-    answers: Answers
-    clock: Clock
     username: str = ""
     _menus: Bounded[int, tuple[int, int]] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
 
     # ---- the menu ---------------------------------------------------------------------------------------------------
 
-    async def invite(self, asked: Asked) -> None:
+    async def invite(self, typed: Typed) -> None:
         """/setup in a group: the way to the menu, which is in private."""
-        link = f"https://t.me/{self.username}?start=setup_{asked.group}"
-        button = InlineKeyboardButton(asked.say["telegram.open_setup"], url=link)
-        await self.answers.say(asked, asked.say["telegram.setup_in_private"], InlineKeyboardMarkup([[button]]))
+        link = f"https://t.me/{self.username}?start=setup_{typed.group}"
+        button = InlineKeyboardButton(typed.say["telegram.open_setup"], url=link)
+        await self.drawing.answers.say(typed, typed.say["telegram.setup_in_private"], InlineKeyboardMarkup([[button]]))
 
-    async def open(self, asked: Asked) -> None:
-        sent = await self.answers.say(asked, *await self._menu(asked.group, asked.say))
-        self._menus[int(asked.group)] = (sent.chat.id, sent.message_id)
+    async def open(self, typed: Typed) -> None:
+        sent = await self.drawing.answers.say(typed, *await self._menu(typed.group, typed.say))
+        self._menus[int(typed.group)] = (sent.chat.id, sent.message_id)
 
     async def press(self, query: CallbackQuery) -> bool:
         """A button of the menu; False: it is not one. What it says is set, whatever was set before."""
@@ -81,9 +67,9 @@ class Setup:
             return False
         group, what, value = choice.groups()
         say = texts(self.desk.community(group_ref(group)).language or spoken(query.from_user.language_code))
-        deed = Deed.SCHEDULE if what in ("report", "daily") else Deed.SET_UP
+        right = (reports.ReportSchedule if what in ("report", "daily") else overview.Setup).right
         rights = await self.members.rights(int(group), query.from_user.id)
-        if not may(rights, deed):
+        if not may(rights, right):
             await self.answer_press(query, refused(rights, say))
             return True
         try:
@@ -102,7 +88,7 @@ class Setup:
             await self._rewrite(query.message.chat.id, query.message.message_id, menu)
         if community.mode != before.mode:
             mode = say[f"telegram.mode.{community.mode}"]
-            await self.tell_room(community, "telegram.room_mode", by=query.from_user.full_name, mode=mode)
+            await self.drawing.rooms.tell(community, "telegram.room_mode", by=query.from_user.full_name, mode=mode)
         return True
 
     async def _rewrite(self, chat_id: int, message_id: int, menu: Menu) -> None:
@@ -123,111 +109,39 @@ class Setup:
 
     # ---- rooms ------------------------------------------------------------------------------------------------------
 
-    async def bind(self, asked: Asked, purpose: str) -> str:
-        """The chat in which this was asked becomes a group's moderators' room ("mods"), or where its reports come
+    async def bind(self, typed: Typed, purpose: str) -> str:
+        """The chat in which this was typed becomes a group's moderators' room ("mods"), or where its reports come
         ("report"). Who binds must look after both, or anybody could bind where they merely may write."""
-        say, room = asked.say, asked.chat_id
-        for place in (int(asked.group), room):
-            if not may(rights := await rights_of(asked, place, self.members), Deed.BIND_ROOM):
-                return refused(rights, say) if place == int(asked.group) else say["telegram.only_admins_of_both"]
-        if purpose == "mods" and room == int(asked.group):
+        say, room = typed.say, typed.chat_id
+        for place in (int(typed.group), room):
+            if not may(rights := await rights_of(typed, place, self.members), Deed.BIND_ROOM):
+                return refused(rights, say) if place == int(typed.group) else say["telegram.only_admins_of_both"]
+        if purpose == "mods" and room == int(typed.group):
             return say["telegram.not_the_group_itself"]
-        before = self.desk.community(group_ref(asked.group))
-        name = await self.title(asked.group)
+        before = self.desk.community(group_ref(typed.group))
+        name = await self.drawing.rooms.title(typed.group)
         if purpose == "mods":
-            community = await self.change(asked, moderators_channel=str(room))
+            community = await self.change(typed, moderators_channel=str(room))
             if before.moderators_channel not in (None, str(room)):
-                await self.tell_room(before, "telegram.room_moved", by=asked.by)
+                await self.drawing.rooms.tell(before, "telegram.room_moved", by=typed.by)
             told = say("telegram.moderators_chat_set", group=name)
-            if asked.message.chat.username:
+            if typed.message.chat.username:
                 told += "\n" + say["telegram.room_is_public"]
         else:
-            community = await self.change(asked, report_channel=str(room))
+            community = await self.change(typed, report_channel=str(room))
             told = say("telegram.report_chat_set", group=name)
-        if menu := self._menus.get(int(asked.group)):
+        if menu := self._menus.get(int(typed.group)):
             await self._rewrite(*menu, await self._menu(community.id, texts(community.language or say.language)))
         return told
 
-    async def tell_room(self, community: Community, key: str, **facts: object) -> None:
-        """Whoever reads the cards of a group knows when something changes about them."""
-        if community.moderators_channel is None:
-            return
-        text = texts(community.language or "ko")(key, group=await self.title(community.id), **facts)
-
-        async def tell(room: int) -> None:
-            async with self.limiter.turn(room, Lane.CARD):
-                await self.bot.send_message(room, text)
-
-        try:
-            await self.moves.follow(int(community.moderators_channel), tell)
-        except (BadRequest, Forbidden, ChatMigrated, Unavailable) as error:
-            _log.warning("moderators not told of a change", community=community.id, error=type(error).__name__)
-
-    async def change(self, asked: Asked, **changes: Any) -> Community:
+    async def change(self, typed: Typed, **changes: Any) -> Community:
         edit: Callable[[Community], Community] = lambda now: replace(now, **changes)  # noqa: E731
-        return await self.desk.change(group_ref(asked.group), edit, by=asked.by)
-
-    # ---- what befalls the bot itself -------------------------------------------------------------------------------
-
-    async def changed(self, change: ChatMemberUpdated) -> None:
-        """The bot's own place in a group: it welcomes a group once; the moderators hear when it loses what it needs."""
-        if change.chat.type not in GROUPS:
-            return
-        if change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE:
-            await self._welcome(change)
-        community = self.desk.community(group_ref(change.chat.id))
-        if change.new_chat_member.status in _OUTSIDE:
-            await self.tell_room(community, "telegram.removed", by=change.from_user.full_name)
-            return
-        had, has = _useful(change.old_chat_member), _useful(change.new_chat_member)
-        self.cards.forgive(community.id)  # what is told once is told again when it happens again
-        if lost := [right for right in NEEDED if right in had - has]:
-            say = texts(community.language or "ko")
-            problems = " ".join(say[f"telegram.missing.{right}"] for right in lost)
-            await self.tell_room(community, "telegram.demoted", by=change.from_user.full_name, problems=problems)
-
-    async def _welcome(self, change: ChatMemberUpdated) -> None:
-        await self.clock.sleep(SETTLES)
-        chat_id = str(change.chat.id)
-        community = self.desk.community(group_ref(chat_id))
-        is_room = any(one.moderators_channel == chat_id for one in self.desk.communities(TELEGRAM))
-        if community.welcomed or is_room:
-            return
-        say = texts(community.language or spoken(change.from_user.language_code))
-        async with self.limiter.turn(change.chat.id, Lane.NOTICE):
-            await self.bot.send_message(change.chat.id, say["telegram.welcome"])
-        name = change.chat.title or ""
-        await self.desk.change(group_ref(chat_id), lambda now: replace(now, name=name, welcomed=True), by="")
+        return await self.desk.change(group_ref(typed.group), edit, by=typed.by)
 
     # ---- what is shown ----------------------------------------------------------------------------------------------
 
-    async def title(self, chat_id: str | None) -> str:
-        """What a chat is called, as far as we may know."""
-        if chat_id is None:
-            return "-"
-        try:
-            async with self.limiter.turn(int(chat_id), Lane.MODERATION):
-                return (await self.bot.get_chat(int(chat_id))).title or chat_id
-        except (BadRequest, Forbidden, ChatMigrated):
-            return chat_id
-
-    async def overview(self, group: str, say: Texts) -> str:
-        community = self.desk.community(group_ref(group))
-        policy = self.desk.policy(about(community, self.clock))
-        return say(
-            "telegram.overview",
-            name=await self.title(community.id),
-            mode=say[f"telegram.mode.{policy.mode}"],
-            preset=say[f"telegram.preset.{community.preset}"] if community.preset else say["telegram.by_default"],
-            language=say[f"in_language.{policy.language}"],
-            moderators=await self.title(community.moderators_channel),
-            report=await self.title(community.report_channel),
-            schedule=schedule_line(self.desk.schedule(community.ref), say),
-        )
-
     async def _menu(self, group: str, say: Texts) -> Menu:
-        community = self.desk.community(group_ref(group))
-        policy = self.desk.policy(about(community, self.clock))
+        community, policy = self.desk.community(group_ref(group)), self.drawing.policy(group)
         chosen = {"preset": community.preset, "mode": community.mode or policy.mode, "language": policy.language}
 
         def button(what: str, value: str, text: str) -> InlineKeyboardButton:
@@ -253,7 +167,7 @@ class Setup:
                 [button("urgent", "menu", say["telegram.choose_urgent"])],
             ]
         )
-        return await self.overview(group, say), keyboard
+        return await self.drawing.overview(group, say), keyboard
 
     async def _urgent_menu(self, group: str, say: Texts) -> Menu:
         """The group's admins, and which of them are called when something cannot wait."""
@@ -265,12 +179,7 @@ class Setup:
             label = ("✓ " if is_called else "") + admin.user.full_name
             rows.append([InlineKeyboardButton(label, callback_data=data)])
         rows.append([InlineKeyboardButton(say["telegram.back"], callback_data=f"setup:{group}:urgent:back")])
-        return say("telegram.urgent_menu", name=await self.title(group)), InlineKeyboardMarkup(rows)
-
-
-def _useful(member: ChatMember) -> set[str]:
-    """The rights of NEEDED that the bot has."""
-    return {right for right in NEEDED if isinstance(member, ChatMemberAdministrator) and getattr(member, right)}
+        return say("telegram.urgent_menu", name=await self.drawing.rooms.title(group)), InlineKeyboardMarkup(rows)
 
 
 def _chosen(community: Community, what: str, value: str) -> Community:
@@ -289,21 +198,3 @@ def _chosen(community: Community, what: str, value: str) -> Community:
             others = tuple(one for one in community.urgent if one != person[2])
             return replace(community, urgent=(*others, person[2]) if person[1] == "on" else others)
     return community
-
-
-def refused(rights: frozenset[Right], say: Texts) -> str:
-    """What somebody hears who may not: an admin, which right they lack."""
-    return say["telegram.lacking" if rights else "telegram.only_admins"]
-
-
-def spoken(code: str | None) -> str:
-    """A person's language as far as we speak it."""
-    return "en" if code and not code.startswith("ko") else "ko"
-
-
-def about(community: Community, clock: Clock) -> Message:
-    """Stands for any message of this community."""
-    return Message(
-        ref=MessageRef(TELEGRAM, community.id, "0"), community_id=community.id, author=Author(id="0"),
-        sent_at=clock.now(),
-    )  # fmt: skip

@@ -12,8 +12,7 @@ from telegram import Message as TelegramMessage
 from telegram import MessageEntity, Update
 
 from adapters.chat.recalling import recall
-from adapters.chat.telegram.moderators.asking import KOREAN
-from adapters.chat.telegram.moderators.commands import FOR_ADMINS
+from adapters.chat.telegram.moderators.commands.serving import own_names
 from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.answers.pairing import ANYBODY, Hints, Turn, Turns
 from bot.core.base.clock import Clock
@@ -21,7 +20,7 @@ from bot.core.chat.message import Message
 from bot.core.moderation.ports import Inbox
 
 _COMMAND = re.compile(r"/(\w+)(?:@(\w+))?\s*")
-_OURS = frozenset((*FOR_ADMINS, *KOREAN, "start"))
+_OURS = own_names()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,13 +10,14 @@ import discord
 import pytest
 
 from adapters.chat.discord.errors import missing
-from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.moderators.commands.host import needed
 from adapters.chat.discord.refs import guild_ref
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Task
 from bot.core.incidents.incident import Incident
+from bot.core.moderators.commands import TABLE
 from bot.core.rules.actions import Delete
 from bot.core.rules.conditions import Explanation, Score
 from bot.core.rules.decision import Decision, Finding
@@ -71,8 +72,9 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
         names = {option["name"]: option["name_localizations"]["ko"] for option in group["options"]}
-        wanted = ("setup", "status", "check", "test", "explain", "exempt", "threshold", "pause", "automod")
-        assert {name: names[name] for name in wanted} == {name: texts("ko")[f"command.{name}"] for name in wanted}
+        wanted = [command.name for command in TABLE if command.right]
+        english = {texts("en")[f"command.{name}"]: texts("ko")[f"command.{name}"] for name in wanted}
+        assert names == english
         assert {option["description_localizations"]["ko"] for option in group["options"]} >= {
             texts("ko")[f"command.{name}_does"] for name in wanted
         }
@@ -300,9 +302,9 @@ def test_who_manages_the_server_chooses_which_bots_are_judged() -> None:
         offered = await choices(place, "jikimi bots", "bot", "챗")
         assert offered == [{"name": "챗봇 (9)", "value": str(bot)}]
         nobody = await told(
-            place, place.wire.command(place.owner, place.general, "jikimi bots", bot="챗봇", judged=True)
+            place, place.wire.command(place.owner, place.general, "jikimi bots", bot="없는 봇", judged=True)
         )
-        assert nobody == say("bots.unknown", given="챗봇")
+        assert nobody == say("bots.unknown", given="없는 봇")
         refused = await told(place, place.wire.command(place.dal, place.general, "jikimi bots"))
         assert refused == say("discord.needs_right", permissions=say["permission.manage_guild"])
 
@@ -375,9 +377,9 @@ def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
             outcomes=((Delete(), None),),
         )
         place.desk.incidents[3] = incident
-        answer = await told(place, place.wire.command(place.dal, place.general, "jikimi explain", incident=3))
+        answer = await told(place, place.wire.command(place.dal, place.general, "jikimi why", incident=3))
         assert "나쁜 말" in answer and "delete" in answer
-        nothing = await told(place, place.wire.command(place.dal, place.general, "jikimi explain", incident=4))
+        nothing = await told(place, place.wire.command(place.dal, place.general, "jikimi why", incident=4))
         assert nothing == say["card.not_found"]
 
     play(scene)
@@ -398,17 +400,17 @@ def test_thresholds_and_pauses_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await choices(place, "jikimi threshold", "rule", by=place.dal) == []
         answer = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="abuse", score=0.7))
         assert settings(place).thresholds == {"abuse": 0.7}
-        assert answer == say("discord.threshold_set", rule=abuse, score=0.7)
+        assert answer == say("threshold.set", rule=abuse, score=0.7)
         unknown = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="nope", score=0.7))
         no_score = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="flood", score=0.7))
-        assert "nope" in unknown and no_score == say("discord.no_score", rule=flood)
+        assert "nope" in unknown and no_score == say("threshold.no_score", rule=flood)
         assert settings(place).thresholds == {"abuse": 0.7}
         answer = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="abuse"))
-        assert settings(place).thresholds == {} and answer == say("discord.threshold_reset", rule=abuse, score=0.9)
-        await told(place, ask(place.owner, place.general, "jikimi pause", minutes=30))
+        assert settings(place).thresholds == {} and answer == say("threshold.reset", rule=abuse, score=0.9)
+        await told(place, ask(place.owner, place.general, "jikimi pause", lasting="30m"))
         paused = settings(place).paused_until
         assert paused and timedelta(minutes=29) < paused - datetime.now(UTC) <= timedelta(minutes=30)
-        await told(place, ask(place.owner, place.general, "jikimi pause", minutes=0))
+        await told(place, ask(place.owner, place.general, "jikimi pause", lasting="해제"))
         assert settings(place).paused_until is None
         await until(lambda: len(said_in(place, place.mods)) == 2)  # the moderators' room hears of both
 
@@ -422,7 +424,7 @@ def test_roles_and_channels_are_exempted_and_no_longer() -> None:
         assert f"<@&{place.staff_role}>" in answer and f"<#{place.mods}>" in answer
         assert settings(place).exempt_roles == {str(place.staff_role)}
         assert settings(place).exempt_channels == {str(place.mods)}
-        await told(place, ask(place.owner, place.general, "jikimi exempt", role=role))
+        await told(place, ask(place.owner, place.general, "jikimi exempt", role=role, on=False))
         assert settings(place).exempt_roles == frozenset()
         assert settings(place).exempt_channels == {str(place.mods)}
         turned_away = await told(place, ask(place.dal, place.general, "jikimi exempt", channel=channel))
@@ -439,7 +441,7 @@ def test_who_changed_the_settings_is_told_by_name(monkeypatch: pytest.MonkeyPatc
             names.append(by)
 
         monkeypatch.setattr(place.desk, "change", change)
-        await told(place, place.wire.command(place.owner, place.general, "jikimi pause", minutes=5))
+        await told(place, place.wire.command(place.owner, place.general, "jikimi pause", lasting="5m"))
         menu = await set_up(place, 1)
         preset = carried(menu)[0]
         place.wire.select(place.owner, place.general, menu.id, preset, ["strict"], kind=3)

@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from adapters.chat.discord import Discord
-from adapters.chat.discord.moderators.commands import needed
+from adapters.chat.discord.moderators.commands.host import needed
 from adapters.chat.discord.moderators.invitation import invitation
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.text.catalogue import texts

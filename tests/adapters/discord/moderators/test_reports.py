@@ -53,7 +53,7 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.Mon
         assert (await shown(place, place.minji)).content == say["card.not_allowed"]
         ids, periods, unmasked = zip(*asked, strict=True)
         assert set(ids) == {str(place.guild)} and unmasked == (False, True, False, False, False)
-        assert [len(period or "") for period in periods] == [22, 10, 8, 7, 22]
+        assert [len(period or "") for period in periods] == [22, 10, 8, 7, 10]
         assert not place.wire.backend.messages.get(place.mods)
 
     play(scene)

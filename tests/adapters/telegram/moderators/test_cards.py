@@ -284,7 +284,7 @@ async def test_commands_are_announced_in_both_languages(here: Stage) -> None:
     here.listen()
     await here.server.until(lambda: len(here.server.commands) == 9)
     korean = {c["command"]: c["description"] for c in here.server.commands["all_chat_administrators/ko"]}
-    assert korean["setup"] == "지킴이 설정"
+    assert korean["setup"] == "운영진 방, 강도, 언어를 고릅니다"
     assert [c["command"] for c in here.server.commands["all_group_chats/"]] == ["flag", "appeal", "privacy"]
 
 

@@ -52,7 +52,7 @@ async def test_names_are_shown_in_the_moderators_chat_only(here: Stage) -> None:
     here.server.admin(room, 2, "지수")
     here.listen()
     await ask(here, "/report week names")
-    assert told(here.group) == say["telegram.names_not_here"]
+    assert told(here.group) == say["answer_to.names_not_here"]
     here.server.post(room, 2, "/보고 지난주 이름")
     await here.server.until(lambda: here.server.of("sendPhoto"))
     (call,) = here.server.of("sendPhoto")
@@ -83,7 +83,8 @@ def test_an_admin_says_when_reports_come(words: str, changes: dict[str, Any]) ->
         before = here.policies.community(group_ref(GROUP))
         here.listen()
         await ask(here, f"/report {words}")
-        assert here.policies.community(group_ref(GROUP)) == replace(before, **changes)
+        after = here.policies.community(group_ref(GROUP))
+        assert replace(after, name=before.name) == replace(before, **changes)
         assert "Asia/Seoul" in told(here.group)
 
     scene()
@@ -93,6 +94,8 @@ def test_an_admin_says_when_reports_come(words: str, changes: dict[str, Any]) ->
 async def test_what_makes_no_sense_is_explained(here: Stage) -> None:
     here.listen()
     await ask(here, "/report 2026-02-30")
+    assert told(here.group) == say("report.no_period", given="2026-02-30")
+    await ask(here, "/report sometime")
     assert told(here.group) == say["telegram.usage.report"]
 
 

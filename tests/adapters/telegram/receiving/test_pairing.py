@@ -262,14 +262,14 @@ async def test_admins_see_and_choose_which_bots_are_judged(here: Stage) -> None:
     assert "1. ⚪" in await answered("/봇") and "챗봇" in await answered("/bots")
     assert "1. 🟢" in await answered("/bots on 1")
     assert here.desk.community(group_ref(GROUP)).bots == {"500": True}
-    here.server.group(OWNERS, owner=99)
-    for strangers in (OWNERS, 99):  # security 14: a group of somebody else's, and somebody else
+    here.server.group(OWNERS, owner=99, title="개발자 방")
+    for strangers in (OWNERS, 99_999):  # security 14: a group of somebody else's, and somebody else
         assert "본인" in await answered(f"/bots owner 1 {strangers}")
     assert here.desk.community(group_ref(GROUP)).bot_owners == {}
     assert "1" in await answered("/bots owner 1 me")
     assert here.desk.community(group_ref(GROUP)).bot_owners == {"500": "1"}
     here.server.admin(here.server.chats[OWNERS], 1)
-    assert str(OWNERS) in await answered(f"/bots owner 1 {OWNERS}")
+    assert "개발자 방" in await answered(f"/bots owner 1 {OWNERS}")
     assert here.desk.policy(here.heard[1]).bot_owners == {} | {"500": str(OWNERS)}
     assert "/bots" in await answered("/bots of 1") and "9" in await answered("/bots on 9")
     assert "1. ⚪" in await answered("/bots off 1")

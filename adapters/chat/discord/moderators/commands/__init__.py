@@ -1,0 +1,1 @@
+"""The table of commands, as Discord knows them: slash commands and entries in the menu of a message."""

@@ -1,0 +1,92 @@
+"""What a command is answered -> what only the asker sees of it on Discord."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import discord
+
+from adapters.chat.discord.errors import TOO_LARGE
+from adapters.chat.discord.moderators.asking import Interaction, answer, plain
+from adapters.chat.discord.moderators.posting import attached, told
+from bot.core.chat.post import Post
+from bot.core.moderators.answer import Answer, Channel, Found, Lines, Member, Role, Usage
+from bot.core.moderators.command import Command
+from bot.core.text.catalogue import Texts
+from bot.wording.answered import lines
+from bot.wording.cards import history_line, outcome_line, said_in_full
+from bot.wording.reasons import reasons
+
+
+@dataclass(frozen=True, slots=True)
+class GuildManner:
+    """`Manner` of a server; in private there is none."""
+
+    say: Texts
+    timezone: str
+    guild: discord.Guild | None
+
+    def labelled(self, label: str, text: str) -> str:
+        return f"**{label}** {text}"
+
+    def plain(self, text: str) -> str:
+        return plain(text)
+
+    def mention(self, whom: Member | Role | Channel) -> str:
+        match whom:
+            case Channel(id_):
+                return f"<#{id_}>"
+            case Role(id_) if self.guild and self.guild.get_role(int(id_)):
+                return f"<@&{id_}>"
+            case Role(id_) | Member(id_):
+                return f"<@{id_}>"
+
+    def typed(self, command: type[Command]) -> str:
+        name = self.say[f"command.{command.name}"]
+        return f"`/{self.say['command.jikimi']} {name}`" if command.right else f"`/{name}`"
+
+
+class ChoiceManner(GuildManner):
+    """Discord makes nothing of marks in what it offers to choose from."""
+
+    __slots__ = ()
+
+    def plain(self, text: str) -> str:
+        return text
+
+
+async def show(interaction: Interaction, given: Answer, manner: GuildManner) -> None:
+    """After the interaction was deferred."""
+    match given:
+        case Lines() | Usage():
+            await answer(interaction, lines(given, manner))
+        case Found():
+            await answer(interaction, plain(_in_full(given, manner)))
+        case Post():
+            await _post(interaction, given)
+        case _:
+            assert_never(given)
+
+
+def _in_full(found: Found, manner: GuildManner) -> str:
+    """What was decided and why comes first: the text may be long."""
+    incident, say = found.incident, manner.say
+    done = " · ".join(outcome_line(action, outcome, say) for action, outcome in incident.outcomes)
+    why = reasons(incident.decision, say) or "-"
+    record = history_line(found.history, say, manner.timezone)
+    return "\n".join((done, why, record, "", said_in_full(incident, say)))
+
+
+async def _post(interaction: Interaction, report: Post) -> None:
+    """As much of it as Discord takes."""
+    limit = interaction.guild.filesize_limit if interaction.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+    lighter: Post | None = report.fitting(limit)
+    while lighter:
+        try:
+            files = attached((lighter.picture, *lighter.files))
+            await interaction.followup.send(told(lighter), files=files, ephemeral=True)
+            return
+        except discord.HTTPException as error:
+            if error.status != 413 and error.code != TOO_LARGE:
+                raise
+            lighter = lighter.lighter()
+    await interaction.followup.send(told(report, everything=True), ephemeral=True)

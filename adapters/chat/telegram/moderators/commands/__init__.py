@@ -1,0 +1,1 @@
+"""The table of commands, as people type them on Telegram."""

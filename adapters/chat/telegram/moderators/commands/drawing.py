@@ -1,0 +1,95 @@
+"""What a command is answered -> what Telegram shows of it, where it was asked or in private."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from telegram import Bot, LinkPreviewOptions
+
+from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.asking import Answers, Typed
+from adapters.chat.telegram.moderators.cards.board import CardBoard
+from adapters.chat.telegram.moderators.posting import Posting
+from adapters.chat.telegram.moderators.rooms import Rooms
+from adapters.chat.telegram.refs import TELEGRAM, group_ref
+from bot.core.base.clock import Clock
+from bot.core.chat.message import Author, Message, MessageRef
+from bot.core.chat.post import Post
+from bot.core.moderators.answer import Answer, Channel, Found, Lines, Member, Role, Usage
+from bot.core.moderators.command import Command
+from bot.core.moderators.commands.overview import overview
+from bot.core.moderators.ports import Desk
+from bot.core.rules.policy import Policy
+from bot.core.text.catalogue import Texts, texts_on
+from bot.wording.answered import lines, mentioned
+
+
+@dataclass(frozen=True, slots=True)
+class GroupManner:
+    """`Manner` of a group. `names`: what those are called whom an answer knows by number only."""
+
+    say: Texts
+    timezone: str
+    names: Mapping[str, str]
+
+    def labelled(self, label: str, text: str) -> str:
+        return f"{label}: {text}"
+
+    def plain(self, text: str) -> str:
+        return text
+
+    def mention(self, whom: Member | Role | Channel) -> str:
+        return (whom.name if isinstance(whom, Member) else "") or self.names.get(whom.id, whom.id)
+
+    def typed(self, command: type[Command]) -> str:
+        return f"/{self.say[f'command.{command.name}'] if self.say.language == 'ko' else command.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    bot: Bot
+    limiter: Limiter
+    desk: Desk
+    clock: Clock
+    rooms: Rooms
+    cards: CardBoard
+    posting: Posting
+    answers: Answers
+
+    async def show(self, typed: Typed, answer: Answer, *, lane: Lane, quietly: bool) -> None:
+        match answer:
+            case Lines() | Usage():
+                text = await self.words(answer, typed.group or str(typed.chat_id), typed.say)
+                await self.answers.say(typed, text, lane=lane, quietly=quietly)
+            case Found(incident, history):
+                text, entities, keyboard = self.cards.content(incident, history)
+                async with self.limiter.turn(typed.chat_id, lane):
+                    await self.bot.send_message(
+                        typed.chat_id, text, entities=entities, reply_markup=keyboard,
+                        link_preview_options=LinkPreviewOptions(is_disabled=True),
+                    )  # fmt: skip
+            case Post():
+                await self.posting.post(typed.chat_id, answer)
+            case _:
+                assert_never(answer)
+
+    async def words(self, answer: Lines | Usage, group: str, say: Texts) -> str:
+        """In a group's manner."""
+        nameless = {one.id for one in mentioned(answer) if not (isinstance(one, Member) and one.name)}
+        names = {id_: await self.rooms.title(id_) for id_ in sorted(nameless)}
+        timezone = self.desk.schedule(group_ref(group)).timezone
+        return lines(answer, GroupManner(texts_on("telegram", say.language), timezone, names))
+
+    async def overview(self, group: str, say: Texts) -> str:
+        """What a group has set."""
+        name = await self.rooms.title(group)
+        return await self.words(Lines(overview(self.desk, self._here(group), name, has_filter=False)), group, say)
+
+    def policy(self, group: str) -> Policy:
+        return self.desk.policy(self._here(group))
+
+    def _here(self, group: str) -> Message:
+        """Stands for any message of a group."""
+        return Message(
+            ref=MessageRef(TELEGRAM, group, "0"), community_id=group, author=Author(id="0"), sent_at=self.clock.now()
+        )

@@ -1,0 +1,53 @@
+"""/start as it follows a link -> the set-up, an appeal, or a group that becomes a room."""
+
+import re
+from dataclasses import dataclass, replace
+
+from adapters.chat.telegram.limits import Lane
+from adapters.chat.telegram.members import Members
+from adapters.chat.telegram.moderators.appeals import Appeals
+from adapters.chat.telegram.moderators.asking import Answers, Typed, refused, rights_of
+from adapters.chat.telegram.moderators.commands.choosing import Choosing, Crowd
+from adapters.chat.telegram.moderators.setup import Setup
+from bot.core.moderators.commands import overview
+from bot.core.moderators.permissions import Deed, may
+
+_GROUP = re.compile(r"-[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    members: Members
+    answers: Answers
+    setup: Setup
+    appeals: Appeals
+    choosing: Choosing
+    crowd: Crowd
+
+    async def follow(self, typed: Typed) -> None:
+        """setup_GROUP or appeal_INCIDENT in private, mods_GROUP or report_GROUP in the group that becomes a room."""
+        purpose, _, number = typed.rest.partition("_")
+        if purpose == "appeal" and typed.in_private:
+            await self.appeals.serve(replace(typed, rest=number))
+        elif not _GROUP.fullmatch(number):
+            if typed.in_private:
+                await self._say(typed, typed.say["telegram.hello"])
+        elif purpose in ("mods", "report") and typed.in_group:
+            await self._bind(replace(typed, group=number), purpose)
+        elif purpose == "setup" and typed.in_private:
+            rights = await rights_of(typed, int(number), self.members)
+            if may(rights, overview.Setup.right):
+                await self.setup.open(replace(typed, group=number))
+            else:
+                await self._say(typed, refused(rights, typed.say))
+
+    async def _bind(self, typed: Typed, purpose: str) -> None:
+        if typed.is_anonymous and typed.group != str(typed.chat_id):
+            await self.choosing.ask(typed, [typed.group])
+            return
+        looks_after = may(await rights_of(typed, typed.chat_id, self.members), Deed.BIND_ROOM)
+        if looks_after or self.crowd.has_room(typed):
+            await self._say(typed, await self.setup.bind(typed, purpose))
+
+    async def _say(self, typed: Typed, text: str) -> None:
+        await self.answers.say(typed, text, lane=Lane.NOTICE)

@@ -1,0 +1,79 @@
+"""What a command is answered, as a value: sentences with their facts, an incident, a report. `bot.wording.answered`
+puts it into words, each network draws it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from bot.core.chat.post import Post
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History
+
+if TYPE_CHECKING:
+    from bot.core.moderators.command import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a community, by the network's id; without a name the network looks it up."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of members; where only an id is at hand it may also be a member's."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of the community, or a chat of its own."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence of the catalogue. A fact may be any value that `bot.wording.answered` has words for: a moment, a
+    member, a channel, actions, another sentence. `label`: the key of what it is called."""
+
+    key: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    label: str = ""
+
+
+def said(key: str, /, *, label: str = "", **facts: object) -> Said:
+    return Said(key, facts, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """One below the other: sentences, and whatever else may be a fact of one. Bare text is what a network said itself,
+    in the asker's language."""
+
+    lines: tuple[object, ...]
+
+    @classmethod
+    def of(cls, *lines: object) -> "Lines":
+        return cls(tuple(line for line in lines if line is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was given makes no command: how it is written."""
+
+    command: "type[Command]"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An incident with what is on record about its author, as the network shows incidents to moderators."""
+
+    incident: Incident
+    history: History
+
+
+Answer: TypeAlias = Lines | Usage | Found | Post

@@ -1,0 +1,140 @@
+"""What a command may be given: the type of a field -> its kind, which each network asks for in its own way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+
+from bot.core.chat.message import Message
+from bot.core.moderators.answer import Channel, Member, Role, Said
+from bot.core.moderators.ports import Desk
+
+if TYPE_CHECKING:
+    from bot.core.moderators.command import Asked, Command
+
+LONGEST_SPAN = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words of one's own; what is left when everything else has been read. `lines`: a window for several lines opens
+    where it is left out and the network has windows."""
+
+    lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`off`: may be written as such, and is 0 then."""
+
+    least: float
+    most: float
+    off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time such as 30m, 2h, 1d; `off` is none at all."""
+
+    most: timedelta = LONGEST_SPAN
+    off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """On or off; its own name alone means on. `by_name`: nothing else does, where it is typed."""
+
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few words, called `family` and the word in the texts. `or_like`: what else may be typed."""
+
+    words: tuple[str, ...]
+    family: str
+    or_like: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Something that a community has: what `of` tells by value, and as what it is shown, is offered; by number where it
+    is typed."""
+
+    of: Callable[["Asked", Desk], Mapping[str, Said]]
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """What fits an expression, such as a day."""
+
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A member: chosen, mentioned, or the author of the message that is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ARole:
+    """Where a network has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AChannel:
+    """A part of the community where it has any; `to_write`: a place to send messages to, on every network."""
+
+    to_write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The message that is answered, or under which the command was chosen."""
+
+
+Kind: TypeAlias = (
+    Text | Number | Span | Switch | OneOf | Suggested | Like | Someone | ARole | AChannel | Target
+)  # fmt: skip
+
+#: Of what its type says all.
+_PLAIN: dict[type, Kind] = {
+    str: Text(), bool: Switch(), timedelta: Span(), Member: Someone(), Role: ARole(), Channel: AChannel(),
+    Message: Target(),
+}  # fmt: skip
+#: The number of an incident, as it stands on cards and notices.
+_INCIDENT = Number(1, 2**53 - 1)
+IncidentNumber: TypeAlias = Annotated[int, _INCIDENT]
+Day: TypeAlias = Annotated[str, Like(r"\d{4}-\d{2}-\d{2}")]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    name: str
+    kind: Kind
+    is_needed: bool
+
+
+def arguments(command: "type[Command]") -> tuple[Argument, ...]:
+    """In the order in which they are declared."""
+    hints = get_type_hints(command, include_extras=True)
+    return tuple(
+        Argument(one.name, _kind(hints[one.name]), one.default is MISSING and one.default_factory is MISSING)
+        for one in fields(command)  # type: ignore[arg-type]  # every command is a dataclass
+    )
+
+
+def is_about_incident(command: "type[Command]") -> bool:
+    """Whether it is given an incident's number."""
+    return any(one.kind is _INCIDENT for one in arguments(command))
+
+
+def _kind(hint: Any) -> Kind:
+    if get_origin(hint) is Annotated:
+        (kind,) = hint.__metadata__
+        return kind  # type: ignore[no-any-return]
+    if NoneType in (of := get_args(hint)):
+        (hint,) = (one for one in of if one is not NoneType)
+        return _kind(hint)
+    return _PLAIN[hint]

@@ -1,0 +1,85 @@
+"""How things are: what a community has set, what the bot lacks there, what it would do about a text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from bot.core.chat.message import Message
+from bot.core.chat.rights import Right
+from bot.core.moderators.answer import Answer, Channel, Lines, Role, Said, Usage, said
+from bot.core.moderators.argument import Text
+from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.ports import Desk
+from bot.core.rules.policy import Watch
+
+
+@dataclass(frozen=True)
+class Setup(Command, name="setup", right=Right.MANAGE, also=("settings",), led=True):
+    """Rooms, preset, mode, language, and who is called in an emergency."""
+
+
+@dataclass(frozen=True)
+class Status(Command, name="status", right=Right.REVIEW):
+    """What is set."""
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        here = asked.message("")
+        return Lines(overview(desk, here, asked.community_name, has_filter=asked.host.has_native_filter))
+
+
+@dataclass(frozen=True)
+class Check(Command, name="check", right=Right.REVIEW):
+    """What the bot may not do, where, and what will not work for that: it knows before it is refused."""
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        return Lines(tuple(await asked.host.problems()))
+
+
+@dataclass(frozen=True)
+class Try(Command, name="test", right=Right.REVIEW):
+    """What would be decided about a text, or a message that stands there. Nothing is kept and nothing is done."""
+
+    text: Annotated[str | None, Text(lines=True)] = None
+    target: Message | None = None
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        message = asked.message(self.text) if self.text else self.target
+        if message is None:
+            return Usage(type(self))
+        decision = await desk.judge(message)
+        wanted = (*decision.actions, *decision.withheld)
+        watching = desk.policy(message).mode is Watch.WATCH
+        harm = getattr(decision.screening, "harm", None)
+        return Lines.of(
+            said("tried.watching" if watching else "tried.acting", actions=wanted) if wanted else said("tried.nothing"),
+            None if harm is None else said("tried.score", label="card.score", harm=f"{harm:.2f}"),
+            decision if wanted else None,
+        )
+
+
+def overview(desk: Desk, here: Message, name: str, *, has_filter: bool) -> tuple[Said, ...]:
+    """What a community has set, line by line; its name first, where that is known. `here` stands for any message there,
+    at this moment."""
+    title = (said("setting.of", name=name),) if name else ()
+    settings = _set(desk, here, has_filter)
+    return (*title, *(said("setting.is", label=f"setting.{key}", value=value) for key, value in settings))
+
+
+def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, object]]:
+    now, policy = desk.community(here.community), desk.policy(here)
+
+    def room(channel: str | None) -> object:
+        return Channel(channel) if channel else said("setting.unset")
+
+    yield "mode", said(f"mode.{policy.mode}")
+    yield "preset", said(f"preset.{now.preset}" if now.preset else "setting.by_default")
+    yield "language", said(f"in_language.{now.language or policy.language}")
+    yield "moderators", room(now.moderators_channel)
+    yield "report", room(now.report_channel)
+    yield "schedule", desk.schedule(here.community)
+    yield "urgent", tuple(map(Role, now.urgent)) or said("setting.called_owner")
+    yield "exempt", (*map(Role, sorted(now.exempt_roles)), *map(Channel, sorted(now.exempt_channels)))
+    yield "thresholds", tuple(f"{rule} {score:g}" for rule, score in now.thresholds.items())
+    yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
+    if has_filter:
+        yield "automod", said("setting.on" if now.native_filter else "setting.off")

@@ -1,0 +1,176 @@
+"""What somebody typed -> the command that they mean, with its arguments, for networks on which commands are words."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from bot.core.moderators.answer import Channel
+from bot.core.moderators.argument import (
+    AChannel,
+    Argument,
+    Kind,
+    Like,
+    Number,
+    OneOf,
+    Span,
+    Suggested,
+    Switch,
+    Text,
+    arguments,
+)
+from bot.core.moderators.command import Command
+from bot.core.text.catalogue import LANGUAGES, texts
+
+ON, OFF = ("on", "켜기"), ("off", "끄기", "끝", "해제")
+ME = ("me", "나")
+
+_WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
+_NUMBER = re.compile(r"#?([0-9]{1,18}(?:\.[0-9]{1,6})?)(?::00|시)?")
+_SPAN = re.compile(r"([0-9]{1,4})\s*([mhd분시일])\S*(?:\s+(.*))?", re.DOTALL | re.IGNORECASE)
+_UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
+_CHANNEL = re.compile(r"-?[0-9]{5,18}|-[0-9]+")
+
+#: Whose vocabulary is narrower is asked first.
+_ORDER = (OneOf, Switch, Span, Like, Number, Suggested, AChannel, Text)
+
+Read: TypeAlias = tuple[Any, str]  # a value, and what was written behind it
+Suggestions: TypeAlias = Callable[[Suggested], Mapping[str, str]]
+
+
+def names(command: type[Command]) -> frozenset[str]:
+    """What it is called, in both languages."""
+    return frozenset({command.name, *(texts(language)[f"command.{command.name}"] for language in LANGUAGES)})
+
+
+def meant(name: str, rest: str, table: Iterable[type[Command]]) -> Iterator[tuple[type[Command], str]]:
+    """Which commands that may be, the likeliest first, each with the words that are left for its arguments."""
+    table = tuple(table)
+    known = [command for command in table if name in names(command)]
+    yield from ((command, rest) for command in known)
+    typed = f"{known[0].name if known else name} {rest}".strip()
+    for command in table:
+        for phrase in sorted(command.also, key=len, reverse=True):
+            if typed == phrase or re.match(rf"{re.escape(phrase)}\s", typed):
+                yield command, typed[len(phrase) :].strip()
+                break
+
+
+def read(
+    command: type[Command], rest: str, known: Mapping[str, Any], suggestions: Suggestions, me: str = ""
+) -> Command | None:
+    """`known`: what the message says otherwise, as by what it answers; `me`: where who asks is written to in private.
+    None: the words make no such command."""
+    given = dict(known)
+    open_ = [one for one in arguments(command) if one.name not in known and type(one.kind) in _ORDER]
+    open_.sort(key=lambda one: _ORDER.index(type(one.kind)))
+    has_text = any(isinstance(one.kind, Text) for one in open_)
+    while match := _WORD.fullmatch(rest.strip()):
+        word, after = match.groups()
+        if (named := _named(word.lower(), open_)) and (found := _behind(named, after, suggestions, me)):
+            argument, (value, rest) = named, found
+        elif named and not has_text:
+            rest = after
+            continue
+        else:
+            for argument in open_:
+                if found := _take(argument.kind, rest.strip(), suggestions, me):
+                    break
+            else:
+                return None
+            value, rest = found
+        given[argument.name] = value
+        open_.remove(argument)
+    return command(**given) if all(one.name in given for one in arguments(command) if one.is_needed) else None
+
+
+def span(typed: str, kind: Span) -> timedelta | None:
+    """A time as people write it: 30m, 2h, 3일."""
+    found = _span(kind, typed.strip())
+    return found[0] if found and not found[1] else None
+
+
+def _named(word: str, open_: Iterable[Argument]) -> Argument | None:
+    """The argument that is called by a word, or by its beginning."""
+    if len(word) < 2:
+        return None
+    for one in open_:
+        called = {one.name, *(texts(language)[f"option.{one.name}"] for language in LANGUAGES)}
+        if not isinstance(one.kind, Text) and any(name.startswith(word) for name in called):
+            return one
+    return None
+
+
+def _behind(named: Argument, after: str, suggestions: Suggestions, me: str) -> Read | None:
+    """The value that stands behind an argument's name."""
+    if isinstance(named.kind, Switch):
+        return _take(Switch(), after, suggestions, me) or (True, after)
+    return _take(named.kind, after, suggestions, me) if after else None
+
+
+def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | None:
+    match = _WORD.fullmatch(rest)
+    if match is None:
+        return None
+    word, after = match[1].lower(), match[2]
+    value: Any = None
+    match kind:
+        case Text():
+            return rest, ""
+        case Span():
+            return _span(kind, rest)
+        case Switch() if not kind.by_name:
+            value = {**dict.fromkeys(ON, True), **dict.fromkeys(OFF, False)}.get(word)
+        case Number():
+            value = _number(kind, word)
+        case OneOf():
+            value = _one_of(kind, word)
+        case Like():
+            value = word if re.fullmatch(kind.expression, word) else None
+        case Suggested():
+            value = chosen(suggestions(kind), match[1])
+        case AChannel(to_write=True):
+            if word in ME and me:
+                value = Channel(me)
+            elif _CHANNEL.fullmatch(word):
+                value = Channel(word)
+    return None if value is None else (value, after)
+
+
+def _span(kind: Span, rest: str) -> Read | None:
+    word, _, after = rest.partition(" ")
+    if kind.off and word.lower() in OFF:
+        return timedelta(), after
+    if (found := _SPAN.fullmatch(rest)) is None:
+        return None
+    lasting = timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
+    return (min(lasting, kind.most), found[3] or "") if lasting or kind.off else None
+
+
+def _number(kind: Number, word: str) -> float | None:
+    if kind.off and word in OFF:
+        return 0
+    if (found := _NUMBER.fullmatch(word)) is None:
+        return None
+    number = float(found[1]) if isinstance(kind.least, float) else int(found[1]) if found[1].isdecimal() else -1
+    return number if kind.least <= number <= kind.most else None
+
+
+def _one_of(kind: OneOf, word: str) -> str | None:
+    """By its own name, by what it is called in either language, or by how either begins: "mon", "월"."""
+    if kind.or_like and re.fullmatch(kind.or_like, word, re.IGNORECASE):
+        return word.upper()
+    called = {one: {one, *(texts(language)[f"{kind.family}{one}"] for language in LANGUAGES)} for one in kind.words}
+    exact = [one for one, names in called.items() if word in names]
+    if exact or (len(word) < 3 and word.isascii()):
+        return next(iter(exact), None)
+    return next((one for one, names in called.items() if any(name.startswith(word) for name in names)), None)
+
+
+def chosen(offered: Mapping[str, str], word: str) -> str:
+    """One of what is offered by value and name: by its place in the list, by what it is called, or as it is written."""
+    values = list(offered)
+    if word.isdecimal() and len(word) <= 3 and 1 <= int(word) <= len(values):
+        return values[int(word) - 1]
+    word = word.strip()
+    return next((value for value, name in offered.items() if word in (value, name, *name.split())), word)

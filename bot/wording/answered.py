@@ -1,0 +1,117 @@
+"""What a command is answered -> lines of text, in the language and the manner of the network on which it was asked."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.core.incidents.review import History
+from bot.core.moderators.answer import Channel, Lines, Member, Role, Said, Usage
+from bot.core.moderators.argument import AChannel, Argument, Target, arguments
+from bot.core.moderators.command import Command
+from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.rules.actions import Action
+from bot.core.rules.decision import Decision
+from bot.core.rules.policy import Rule
+from bot.core.text.catalogue import Texts
+from bot.wording.cards import history_line
+from bot.wording.reasons import deeds, reasons, rule_name
+from bot.wording.schedules import schedule_line
+from bot.wording.times import moment, span
+
+
+class Manner(Protocol):
+    """How a network shows what stands in a sentence. `timezone` is the community's; `say` knows the network's own
+    words for things (`catalogue.texts_on`)."""
+
+    @property
+    def say(self) -> Texts: ...
+
+    @property
+    def timezone(self) -> str: ...
+
+    def labelled(self, label: str, text: str) -> str: ...
+
+    def plain(self, text: str) -> str:
+        """Somebody's words, whatever the network would make of them."""
+        ...
+
+    def mention(self, whom: Member | Role | Channel) -> str: ...
+
+    def typed(self, command: type[Command]) -> str:
+        """How a command is called where it is typed."""
+        ...
+
+
+def lines(answer: Lines | Usage, manner: Manner) -> str:
+    if isinstance(answer, Usage):
+        return usage(answer.command, manner)
+    shown = (line if isinstance(line, str) else str(_worded(line, manner)) for line in answer.lines)
+    return "\n".join(filter(None, shown))
+
+
+def choices(offered: Mapping[str, Said], manner: Manner) -> Mapping[str, str]:
+    """What may be chosen, by value and name."""
+    return {value: str(_worded(name, manner)) for value, name in offered.items()}
+
+
+def mentioned(value: object) -> Iterator[Member | Role | Channel]:
+    """Whom and what an answer mentions, for networks that must look up what that is called."""
+    match value:
+        case Member() | Role() | Channel():
+            yield value
+        case Lines(lines):
+            yield from mentioned(lines)
+        case Said(facts=facts):
+            yield from mentioned(tuple(facts.values()))
+        case tuple():
+            for one in value:
+                yield from mentioned(one)
+
+
+def usage(command: type[Command], manner: Manner) -> str:
+    """How a command is written: as the texts say, or by its arguments."""
+    say = manner.say
+    if told := say.get(f"usage.{command.name}", ""):
+        return told
+    words = (_asked_for(one, say) for one in arguments(command) if not _comes_by_itself(one))
+    return say("usage.plain", how=" ".join((manner.typed(command), *words)))
+
+
+def _comes_by_itself(argument: Argument) -> bool:
+    return isinstance(argument.kind, Target) or (isinstance(argument.kind, AChannel) and not argument.kind.to_write)
+
+
+def _asked_for(argument: Argument, say: Texts) -> str:
+    name = say[f"option.{argument.name}"]
+    return name if argument.is_needed else f"[{name}]"
+
+
+def _worded(value: object, manner: Manner) -> object:
+    say = manner.say
+    match value:
+        case Said(key, facts, label):
+            text = say(key, **{name: _worded(fact, manner) for name, fact in facts.items()})
+            return manner.labelled(say[label], text) if label else text
+        case str():
+            return manner.plain(value)
+        case Member() | Role() | Channel():
+            return manner.mention(value)
+        case datetime():
+            return moment(value, manner.timezone)
+        case timedelta():
+            return span(value, say)
+        case Decision():
+            return manner.plain(reasons(value, say))
+        case Rule():
+            return rule_name(value.name, say)
+        case History():
+            return history_line(value, say, manner.timezone)
+        case Schedule():
+            return schedule_line(value, say)
+        case type() if issubclass(value, Command):
+            return manner.typed(value)
+        case tuple() if value and all(isinstance(one, Action) for one in value):
+            return deeds(value, say)
+        case tuple():
+            return ", ".join(str(_worded(one, manner)) for one in value) or "-"
+    return value  # a number, for the sentence to write

@@ -1,0 +1,19 @@
+"""A moment, or how long something lasts -> as people write it."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.core.text.catalogue import Texts
+
+
+def moment(at: datetime, timezone: str) -> str:
+    return at.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")
+
+
+def span(lasting: timedelta, say: Texts) -> str:
+    """In the largest unit that fits: "10분", "2시간", "3일"."""
+    seconds = int(lasting.total_seconds())
+    for unit, length in (("days", 86400), ("hours", 3600)):
+        if seconds >= length and seconds % length == 0:
+            return say(f"span.{unit}", count=seconds // length)
+    return say("span.minutes", count=max(1, round(seconds / 60)))

@@ -1,0 +1,160 @@
+"""Commands say all that the networks need of them, in both languages; what people type is read as they mean it."""
+
+import re
+from datetime import timedelta
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+
+from bot.core.moderators import commands
+from bot.core.moderators.answer import Channel, Lines, Member, Usage, said
+from bot.core.moderators.argument import Target, Text, arguments, is_about_incident
+from bot.core.moderators.command import Command
+from bot.core.moderators.commands import TABLE
+from bot.core.moderators.commands.anybody import Appeal, Flag
+from bot.core.moderators.commands.members import Exempt
+from bot.core.moderators.commands.overview import Setup, Try
+from bot.core.moderators.commands.record import History, Why
+from bot.core.moderators.commands.reports import Report, ReportSchedule
+from bot.core.moderators.commands.settings import Bots, Pause, Threshold
+from bot.core.moderators.reading import meant, names, read
+from bot.core.text.catalogue import LANGUAGES, Texts, texts
+from bot.wording.answered import lines
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("command", TABLE)
+def test_a_command_has_its_words(command: type[Command]) -> None:
+    kinds = [one.kind for one in arguments(command)]
+    for say in map(texts, LANGUAGES):
+        wanted = [f"command.{command.name}", f"command.{command.name}_does"]
+        wanted += [f"command.{command.name}_menu"] if any(isinstance(kind, Target) for kind in kinds) else []
+        wanted += [f"command.{command.name}_window"] if Text(lines=True) in kinds else []
+        shown = [one.name for one in arguments(command) if not isinstance(one.kind, Target)]
+        wanted += [f"option.{name}{end}" for name in shown for end in ("", "_is")]
+        assert [key for key in wanted if key not in say] == []
+        assert all(len(say[key]) <= 100 for key in wanted if key.endswith(("_is", "_does")))  # Discord's most
+        called = say[f"command.{command.name}"]
+        assert re.fullmatch(r"[-\w]{1,32}", called) and called == called.lower()
+
+
+@pytest.mark.parametrize("command", TABLE)
+def test_a_command_does_something_or_is_led_by_each_network(command: type[Command]) -> None:
+    assert (command.run is Command.run) is command.led
+    assert re.fullmatch(r"[a-z_]{1,32}", command.name)  # as Telegram wants it
+
+
+def test_every_chapter_is_in_the_table_and_no_name_means_two_commands() -> None:
+    chapters = {command.__module__.rpartition(".")[2] for command in TABLE}
+    assert chapters == {module.name for module in iter_modules(commands.__path__)}
+    called = [name for command in TABLE for name in names(command)]
+    assert len(called) == len(set(called))
+    assert len([command for command in TABLE if command.right]) <= 25  # in one group of Discord's
+
+
+CHOICES = {"insult": "욕설 (insult) · 0.9", "harm": "유해한 글 (harm) · 0.8"}
+
+
+def understood(name: str, rest: str, **known: Any) -> list[Command]:
+    read_ = (read(command, words, known, lambda _: CHOICES, "77") for command, words in meant(name, rest, TABLE))
+    return [found for found in read_ if found]
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("pause", Pause()),
+        ("pause 2h", Pause(2 * HOUR)),
+        ("일시정지 30분", Pause(HOUR / 2)),
+        ("멈춤 3일", Pause(72 * HOUR)),
+        ("pause 9999d", Pause(30 * 24 * HOUR)),
+        ("pause off", Pause(timedelta())),
+        ("멈춤 해제", Pause(timedelta())),
+        ("test 나쁜 말\n두 줄", Try("나쁜 말\n두 줄")),
+        ("시험 글 12", Try("글 12")),
+        ("why 12", Why(12)),
+        ("이유 #12", Why(12)),
+        ("history 12", History(12)),
+        ("appeal 12", Appeal(12)),
+        ("threshold", Threshold()),
+        ("threshold insult 0.7", Threshold("insult", 0.7)),
+        ("기준 욕설 0.7", Threshold("insult", 0.7)),
+        ("threshold 2", Threshold("harm")),
+        ("bots on 1", Bots("insult", judged=True)),
+        ("bots owner 1 me", Bots("insult", owner_channel=Channel("77"))),
+        ("bots owner 1 -1001", Bots("insult", owner_channel=Channel("-1001"))),
+        ("봇 끄기 2", Bots("harm", judged=False)),
+        ("report", Report()),
+        ("report 어제", Report("day")),
+        ("보고 지난주 이름", Report("week", names=True)),
+        ("report 2026-w20", Report("2026-W20")),
+        ("report range 2026-05-01 2026-05-14", Report(first="2026-05-01", last="2026-05-14")),
+        ("report when", ReportSchedule()),
+        ("보고 언제", ReportSchedule()),
+        ("report on", ReportSchedule("on")),
+        ("report off", ReportSchedule("off")),
+        ("report at fri 18", ReportSchedule("friday", 18)),
+        ("보고 시각 금 18시", ReportSchedule("friday", 18)),
+        ("보고예약 월 9", ReportSchedule("monday", 9)),
+        ("report at 7:00", ReportSchedule(hour=7)),
+        ("report daily on", ReportSchedule(daily=True)),
+        ("report alert 30", ReportSchedule(alert=30)),
+        ("report alert off", ReportSchedule(alert=0)),
+        ("settings", Setup()),
+    ],
+)
+def test_what_is_typed_is_read(typed: str, command: Command) -> None:
+    name, _, rest = typed.partition(" ")
+    assert understood(name, rest)[0] == command
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["pause 30", "pause soon", "why", "why soon", "why 12 13", "report sometime", "threshold insult 2 3", "nono"],
+)
+def test_what_makes_no_command_is_not_guessed(typed: str) -> None:
+    name, _, rest = typed.partition(" ")
+    assert understood(name, rest) == []
+
+
+def test_what_the_answered_message_says_need_not_be_typed() -> None:
+    somebody = Member("7", "민지")
+    assert understood("exempt", "", member=somebody)[0] == Exempt(somebody)
+    assert understood("예외", "해제", member=somebody)[0] == Exempt(somebody, on=False)
+    assert understood("flag", "") == [] and isinstance(understood("flag", "", target=object())[0], Flag)
+
+
+class Plain:
+    """A `Manner` without marks."""
+
+    timezone = "Asia/Seoul"
+
+    def __init__(self, say: Texts) -> None:
+        self.say = say
+
+    def labelled(self, label: str, text: str) -> str:
+        return f"{label}: {text}"
+
+    def plain(self, text: str) -> str:
+        return text.replace("*", "")
+
+    def mention(self, whom: object) -> str:
+        return f"<{getattr(whom, 'id', '')}>"
+
+    def typed(self, command: type[Command]) -> str:
+        return f"/{command.name}"
+
+
+def test_an_answer_is_put_into_words() -> None:
+    manner = Plain(texts("en"))
+    whom = (Member("7"), Channel("9"))
+    assert lines(Lines.of(said("exempt.on", whom=whom), None, "as it is*"), manner).endswith("to: <7>, <9>\nas it is*")
+    assert lines(Lines.of(said("setting.is", label="setting.mode", value="*a*")), manner) == "mode: a"
+    assert lines(Usage(Pause), manner) == "Usage: /pause [lasting]"
+    assert lines(Usage(Why), manner) == "Usage: /why incident"
+
+
+def test_who_names_an_incident_is_known() -> None:
+    assert [command for command in TABLE if is_about_incident(command)] == [Why, History, Appeal]
