@@ -1,7 +1,7 @@
 """Planned deliveries -> reports made, posted, and what came of it written down; the largest communities first."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -31,6 +31,15 @@ GRACE = 10.0  # seconds for what is being posted while the process ends
 NOWHERE, GONE, AWAY, LOST = "nowhere", "gone", "away", "lost"
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a delivery ended."""
+
+    state: State
+    receipt: str = ""
+    reason: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,29 +73,29 @@ class DeliveryWorker:
 
     async def _carry(self, one: Delivery) -> None:
         try:
-            await self._deliver(one)
+            try:
+                end = await self._deliver(one)
+            except BotError as error:  # what is broken is the platform, not the report
+                end = await self._put_off(one, error)
+            if end:
+                await self._record(one, end)
         finally:
             self._busy -= 1
             self.planned.wake()
 
-    async def _deliver(self, one: Delivery) -> None:
+    async def _deliver(self, one: Delivery) -> _End | None:
+        """None: somebody else has it. Raises `BotError` where it is to be tried again."""
         community = self.policies.community(one.community)
         channels = _channels(community, one.kind)
         if not channels:
-            return await self._close(one, State.SKIPPED, reason=NOWHERE)
+            return _End(State.SKIPPED, reason=NOWHERE)
         try:
             post = await self._post(one, community)
-        except Unavailable as error:
-            return await self._later(one, error)
         except Broken as error:
-            return await self._close(one, State.FAILED, reason=str(error))
-        sending = asyncio.ensure_future(self._send(one, channels, post))
-        try:
-            await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            await asyncio.wait([sending], timeout=GRACE)
-            sending.cancel()
-            raise
+            return _End(State.FAILED, reason=str(error))
+        if not await patiently(partial(self.deliveries.start, one.id), self.clock):
+            return None
+        return await _unbroken(self._send(one, channels, post))
 
     async def _post(self, one: Delivery, community: Community) -> Post:
         policy = self.policies.of_community(one.community)
@@ -102,50 +111,62 @@ class DeliveryWorker:
             return replace(post, text=f"{alert}\n{post.text}")
         return post
 
-    async def _send(self, one: Delivery, channels: list[str], post: Post) -> None:
-        if not await patiently(partial(self.deliveries.start, one.id), self.clock):
-            return None
+    async def _send(self, one: Delivery, channels: list[str], post: Post) -> _End:
         outcome: Outcome = Gone()
         for channel in channels:
             try:
                 outcome = await self._platform(one).publish(channel, post, mark=f"report-{one.id}")
-            except BotError as error:  # what is broken is the platform, not the report
-                return await self._later(one, error)
+            except BotError:
+                raise
             except Exception as error:
                 _log.error("report failed", community=one.community.id, period=one.period, reason=raised(error))
-                return await self._close(one, State.UNCONFIRMED, reason=DEFECT + type(error).__name__)
+                return _End(State.UNCONFIRMED, reason=DEFECT + type(error).__name__)
             if not isinstance(outcome, Gone | Refused):
                 break
         match outcome:
             case Done(receipt=receipt):
-                await self._close(one, State.SENT, receipt=receipt)
+                return _End(State.SENT, receipt=receipt)
             case Gone():
-                await self._close(one, State.FAILED, reason=GONE)
+                return _End(State.FAILED, reason=GONE)
             case Refused(reason=reason):
-                await self._close(one, State.FAILED, reason=reason)
-            case _:
-                await self._close(one, State.UNCONFIRMED, reason=LOST)
-        return None
+                return _End(State.FAILED, reason=reason)
+        return _End(State.UNCONFIRMED, reason=LOST)
 
     def _platform(self, one: Delivery) -> Poster:
         if (platform := self.platforms.get(one.community.platform)) is None:
             raise Unavailable("this process has lost the platform")
         return platform
 
-    async def _later(self, one: Delivery, error: BotError) -> None:
+    async def _put_off(self, one: Delivery, error: BotError) -> _End | None:
+        """Until the platform is there again; not for ever."""
         now = self.clock.now()
         if now - (one.planned_at or one.due) >= GIVEN_UP:
-            return await self._close(one, State.FAILED, reason=AWAY)
+            return _End(State.FAILED, reason=AWAY)
         asked = getattr(error, "retry_after", None) or 0
         until = now + timedelta(seconds=max(AGAIN.after(one.attempts + 1), asked))
         _log.warning("report postponed", community=one.community.id, period=one.period, reason=str(error))
         await patiently(partial(self.deliveries.postpone, one.id, until, reason=str(error)), self.clock)
         return None
 
-    async def _close(self, one: Delivery, state: State, *, receipt: str = "", reason: str = "") -> None:
+    async def _record(self, one: Delivery, end: _End) -> None:
+        state, reason = end.state, end.reason
         if state is not State.SENT:
             _log.warning("report not sent", community=one.community.id, period=one.period, state=state, reason=reason)
-        await patiently(partial(self.deliveries.record, one.id, state, receipt=receipt, reason=reason), self.clock)
+        record = partial(self.deliveries.record, one.id, state, receipt=end.receipt, reason=reason)
+        await patiently(record, self.clock)
+
+
+async def _unbroken(sending: Awaitable[_End]) -> _End:
+    """What is being posted is waited for, for a moment, also where we are to stop: it is to go on record."""
+    posted = asyncio.ensure_future(sending)
+    try:
+        return await asyncio.shield(posted)
+    except asyncio.CancelledError:
+        await asyncio.wait([posted], timeout=GRACE)
+        if posted.done() and not posted.cancelled():
+            return posted.result()
+        posted.cancel()
+        raise
 
 
 def _channels(community: Community, kind: Kind) -> list[str]:
