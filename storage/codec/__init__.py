@@ -10,6 +10,7 @@ from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_
 from storage.codec.messages import read_message, write_body
 from storage.codec.outcomes import read_outcome, write_outcome
 from storage.codec.rows import key, plain_ref, read_ref, write_refs, write_rows
+from storage.codec.settings import read_settings, write_settings
 
 __all__ = [
     "Cause",
@@ -24,10 +25,12 @@ __all__ = [
     "read_message",
     "read_outcome",
     "read_ref",
+    "read_settings",
     "write_action",
     "write_body",
     "write_decision",
     "write_outcome",
     "write_refs",
     "write_rows",
+    "write_settings",
 ]

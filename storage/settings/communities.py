@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pydantic import TypeAdapter
 from sqlalchemy import delete, exists, func, insert, not_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Changes
+from storage import codec
 from storage.community_key import community_columns, of_community
 from storage.database import Database
 from storage.flow import tallies
@@ -17,7 +17,6 @@ from storage.records import bots
 from storage.settings import journal
 from storage.tables import AnyRow, actions, api_keys, communities, deliveries, incidents, messages
 
-_SETTINGS = TypeAdapter(Community)
 _STORED = (communities.c.settings, communities.c.version)
 
 #: Held while settings change, as PostgreSQL numbers its advisory locks: versions are seen in the order they were given.
@@ -94,12 +93,12 @@ async def _move_deliveries(connection: AsyncConnection, old: CommunityRef, new: 
 
 
 def _read(row: AnyRow) -> Community:
-    return replace(_SETTINGS.validate_json(row.settings), version=row.version)
+    return replace(codec.read_settings(row.settings), version=row.version)
 
 
 async def _write(connection: AsyncConnection, community: Community, version: int) -> Community:
     """Returns it as it is stored."""
-    values = {"settings": _SETTINGS.dump_json(community, exclude={"version"}).decode(), "version": version}
+    values = {"settings": codec.write_settings(community), "version": version}
     known = await connection.execute(update(communities).where(of_community(communities, community.ref)).values(values))
     if not known.rowcount:
         await connection.execute(insert(communities).values(platform=community.platform, id=community.id, **values))

@@ -24,21 +24,28 @@ from bot.core.chat.message import (
     Pairing,
     Platform,
 )
+from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
-from bot.core.rules.policy import Mode, Reason
+from bot.core.rules.policy import Mode, Reason, Watch
 from storage import codec
 from storage.tables import Instant, microseconds
-from tests.builders import EVERYWHERE, decision, message
+from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, decision, message
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # no halves of surrogate pairs
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ORIGINS = st.none() | st.builds(Origin, st.sampled_from(OriginKind), TEXT, TEXT)
 PLATFORMS = (*EVERYWHERE, Platform("one that nobody speaks any more"))
+COMMUNITIES = st.builds(
+    Community,
+    **{name: st.from_type(hint) for name, hint in get_type_hints(Community).items()}
+    | {name: st.none() | MOMENTS for name in ("paused_until", "left_at")}
+    | {"name": TEXT, "thresholds": st.dictionaries(TEXT, FLOATS), "version": st.just(0)},
+)
 MESSAGES = st.builds(
     Message,
     ref=st.builds(
@@ -153,6 +160,38 @@ def test_a_message_of_the_version_before_is_read() -> None:
     assert (again.text, again.mentions, again.extra) == ("안녕", 1, {"date": "1"})
     assert (again.links, again.forwarded, again.quoted, again.media) == ((), None, None, frozenset())
     assert again.via_bot is None and not again.is_name
+
+
+@given(COMMUNITIES)
+def test_settings_come_back(community: Community) -> None:
+    assert codec.read_settings(codec.write_settings(community)) == community
+
+
+def test_settings_of_the_version_before_are_read() -> None:
+    """What was stored before settings said a version: every field, and what somebody has had there besides."""
+    stored = (
+        '{"platform":"telegram","id":"-5","name":"고양이","language":"ko","timezone":null,"preset":"strict","mode":"live",'
+        '"moderators_channel":"-6","report_channel":null,"urgent":["7"],"exempt_roles":[],"exempt_channels":["8"],'
+        '"thresholds":{"abuse":0.8,"threat":1},"bots":{"9":true},"bot_owners":{},"paused_until":"2026-05-15T12:00:00Z",'
+        '"welcomed":true,"left_at":null,"native_filter":false,"report_day":"off","report_hour":9,"daily_digest":null,'
+        '"alert_at":0,"of_old":1}'
+    )
+    assert codec.read_settings(stored) == Community(
+        platform=TELEGRAM, id="-5", name="고양이", language="ko", preset="strict", mode=Watch.LIVE,
+        moderators_channel="-6", urgent=("7",), exempt_channels=frozenset({"8"}),
+        thresholds={"abuse": 0.8, "threat": 1.0}, bots={"9": True},
+        paused_until=NOW, welcomed=True, report_day="off", report_hour=9, alert_at=0,
+    )  # fmt: skip
+    assert codec.read_settings('{"platform":"discord","id":"1"}') == Community(platform=DISCORD, id="1")
+
+
+@pytest.mark.parametrize(
+    "more", ['"v":1,"of_old":1', '"v":2', '"v":1,"report_hour":"비밀"', '"v":1,"exempt_roles":"비밀"']
+)
+def test_settings_that_do_not_fit_are_refused(more: str) -> None:
+    with pytest.raises(Broken, match="settings") as caught:
+        codec.read_settings(f'{{"platform":"discord","id":"1",{more}}}')
+    assert "비밀" not in str(caught.value)
 
 
 @given(DECISIONS)

@@ -1,0 +1,67 @@
+"""What a community has set <-> its JSON, all but the number of the change, which has a column."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.rules.policy import Watch
+from storage.codec.stored import Stored, fitting
+from storage.tables import writable
+
+
+class _Unnumbered(Stored):
+    """As settings were written before they said a version, with whatever an earlier one had besides."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    platform: Platform
+    id: str
+    name: str = ""
+    language: str | None = None
+    timezone: str | None = None
+    preset: str | None = None
+    mode: Watch | None = None
+    moderators_channel: str | None = None
+    report_channel: str | None = None
+    urgent: tuple[str, ...] = ()
+    exempt_roles: frozenset[str] = frozenset()
+    exempt_channels: frozenset[str] = frozenset()
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    bots: dict[str, bool] = Field(default_factory=dict)
+    bot_owners: dict[str, str] = Field(default_factory=dict)
+    paused_until: AwareDatetime | None = None
+    welcomed: bool = False
+    left_at: AwareDatetime | None = None
+    native_filter: bool = False
+    report_day: str | None = None
+    report_hour: int | None = None
+    daily_digest: bool | None = None
+    alert_at: int | None = None
+
+
+class _Settings(_Unnumbered):
+    model_config = ConfigDict(extra="forbid")
+
+    v: Literal[1]
+
+
+class _Version(BaseModel):
+    v: int = 0
+
+
+def write_settings(community: Community) -> str:
+    known: dict[str, Any] = {name: getattr(community, name) for name in _Unnumbered.model_fields}
+    known |= {name: dict(value) for name, value in known.items() if isinstance(value, Mapping)}
+    known["name"] = writable(community.name)
+    with fitting("community's settings"):
+        return _Settings(v=1, **known).model_dump_json(exclude_defaults=True)
+
+
+def read_settings(stored: str) -> Community:
+    with fitting("community's settings"):
+        shape = _Settings if _Version.model_validate_json(stored).v else _Unnumbered
+        known = shape.model_validate_json(stored).model_dump(exclude={"v"})
+    return Community(**known)
