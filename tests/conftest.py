@@ -3,7 +3,6 @@
 import ipaddress
 import sys
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.contracts.stores import Opens
     from tests.servers.postgres import Postgres
-
-_numbers = count(1)
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
@@ -56,7 +53,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
         case "sqlite":
             return f"sqlite:///{tmp_path / 'jikimi.db'}"
         case _:
-            created: str = request.getfixturevalue("postgres").create(f"contract_{next(_numbers)}")
+            created: str = request.getfixturevalue("postgres").create()
             return created
 
 

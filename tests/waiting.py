@@ -1,10 +1,11 @@
-"""Waiting in tests for something that happens elsewhere: in a server, a file or another process."""
+"""Waiting in tests for something that happens elsewhere: in a library, a server, a file or another process."""
 
 import asyncio
 from collections.abc import Callable
 
 
-async def until(holds: Callable[[], object], every: float = 0.01) -> None:
-    """Returns when the condition holds; the test's own time-out ends a wait that never does."""
-    while not holds():
-        await asyncio.sleep(every)
+async def until(holds: Callable[[], object], seconds: float | None = 30.0, *, every: float = 0.005) -> None:
+    """Returns when the condition holds, looked at every so many seconds; TimeoutError after `seconds`, None: never."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(every)

@@ -35,10 +35,10 @@ from bot.core.moderators.permissions import NEEDED, Deed, may
 from bot.core.operations.keys import written
 from bot.core.rules.actions import Ban, Delete, Done, Escalate, Flag, Timeout
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, until
+from tests.adapters.discord.cafe import Cafe, Heard, play
 from tests.adapters.discord.moderators.test_appeals import warned
 from tests.adapters.discord.moderators.test_cards import answers, opened
-from tests.adapters.discord.moderators.test_commands import carried, choices, play, set_up, settings
+from tests.adapters.discord.moderators.test_commands import carried, choices, set_up, settings
 from tests.adapters.http_api.stage import KEY, OTHER, WRITTEN, WRITTEN_OTHER
 from tests.adapters.http_api.stage import stage as api_stage
 from tests.adapters.telegram.moderators.test_cards import cards, press, said
@@ -48,6 +48,7 @@ from tests.builders import NOW, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
 from tests.unit.incidents.test_card import called, incident
+from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
 
@@ -233,7 +234,7 @@ def test_everybody_presses_everything_on_discord() -> None:
                 wrong.append((who, button, place.desk.calls[:]))
         assert not wrong
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_everybody_chooses_in_every_menu_on_discord() -> None:
@@ -262,7 +263,7 @@ def test_everybody_chooses_in_every_menu_on_discord() -> None:
                 wrong.append((who, "the bots that are offered"))
         assert not wrong
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_everybody_sends_every_window_off_on_discord() -> None:
@@ -295,7 +296,7 @@ def test_everybody_sends_every_window_off_on_discord() -> None:
         told = await heard_alone(place, here, wire.submit(place.minji, here, window.modal, "억울해요"))
         assert told == say["discord.appeal_sent"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discord() -> None:
@@ -336,7 +337,7 @@ def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discor
         assert menu and not wrong and not place.desk.calls and settings(place) == before
         assert place.desk.incidents[1].appeal is None and not place.wire.made("POST", f"/channels/{place.general}/")
 
-    play(scene)
+    play(scene, commands=True)
 
 
 TELEGRAM_RIGHTS: dict[str, tuple[tuple[str, ...], frozenset[Right]]] = {

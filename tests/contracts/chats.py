@@ -13,9 +13,10 @@ from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.telegram import stage as telegram_stage
 from tests.adapters.telegram.stage import Stage
+from tests.waiting import until
 
 
 class Place(Protocol):

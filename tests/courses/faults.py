@@ -80,8 +80,7 @@ class Course:
         self.written: dict[str, str] = {}  # id -> text
 
     async def run(self) -> Outcome:
-        name = f"course_{self.plan.platform}_{self.plan.fault}_{time.monotonic_ns()}"
-        self.url = await asyncio.to_thread(self.postgres.create, name)
+        self.url = await asyncio.to_thread(self.postgres.create)
         async with (
             GuardServer() as guard,
             FaultProxy(guard.port) as self.guard_proxy,

@@ -228,7 +228,7 @@ async def stand(
     postgres: Postgres, folder: Path, *, then: Sequence[str], entry: str = "bot", migrating: asyncio.Lock | None = None
 ) -> AsyncIterator[Stand]:
     """`migrating` is held while the schema is made: alembic can do that once at a time in a process."""
-    url = await asyncio.to_thread(postgres.create, f"hostile_{time.monotonic_ns()}")
+    url = await asyncio.to_thread(postgres.create)
     async with AsyncExitStack() as opened:
         wire, server = await opened.enter_async_context(DiscordWire()), TelegramServer()
         await opened.enter_async_context(server)

@@ -133,7 +133,7 @@ def test_cancelling_takes_the_requests_out_of_the_engine(run: Run, classify: Vll
     async def check() -> None:
         long = [Exchange(prompt=f"{number} " + "좋은 아침입니다 " * 300) for number in range(200)]
         judging = asyncio.ensure_future(classify.judge(long))
-        await until(classify.engine.output_processor.has_unfinished_requests)
+        await until(classify.engine.output_processor.has_unfinished_requests, seconds=None)
         judging.cancel()
         with pytest.raises(asyncio.CancelledError):
             await judging

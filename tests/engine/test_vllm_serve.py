@@ -181,11 +181,11 @@ def test_cancelling_reaches_the_engines(servers: list[Server]) -> None:
     async def check() -> None:
         async with guard(servers) as judge:
             call = asyncio.ensure_future(judge.judge([Exchange(prompt=f"글 {n} " * 300) for n in range(200)]))
-            await until(running, every=0.05)
+            await until(running, seconds=None, every=0.05)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            await until(lambda: not running(), every=0.1)
+            await until(lambda: not running(), seconds=None, every=0.1)
             assert scores(await judge.judge([Exchange(prompt="안녕")]))
 
     asyncio.run(check())
@@ -212,14 +212,14 @@ def test_a_replica_killed_and_restarted_under_load_loses_nothing(servers: list[S
             async with asyncio.TaskGroup() as group:
                 for worker in range(4):
                     group.create_task(load(worker))
-                await until(lambda: judged >= 40)
+                await until(lambda: judged >= 40, seconds=None)
                 await asyncio.to_thread(servers[1].kill)
                 alone = judged
-                await until(lambda: judged >= alone + 40)  # the other replica carries on
+                await until(lambda: judged >= alone + 40, seconds=None)  # the other replica carries on
                 servers[1].start()
                 await asyncio.to_thread(servers[1].wait)
                 before = answered(servers[1])
-                await until(lambda: answered(servers[1]) >= before + 10, every=0.5)  # it is found again by itself
+                await until(lambda: answered(servers[1]) >= before + 10, None, every=0.5)  # it is found again by itself
                 stop.set()
 
     asyncio.run(check())

@@ -70,7 +70,7 @@ def test_keys_are_made_listed_and_revoked_while_it_runs(
     store = ""
     if database == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
-        store = postgres.create("keys_of_a_running_api")
+        store = postgres.create()
     url = configured(tmp_path, store)
 
     async def status(key: str) -> int:

@@ -240,7 +240,7 @@ def test_the_same_command_again_counts_the_whole_transcript(tmp_path: Path) -> N
 
 
 def test_a_rehearsal_over_postgresql(tmp_path: Path, postgres: Postgres) -> None:
-    kept = ("--database", postgres.create("rehearsal"))
+    kept = ("--database", postgres.create())
     assert output(tmp_path, "rehearse", "--json", *kept)[-1]["summary"]["settled"] == len(LINES)
     assert output(tmp_path, "rehearse", "--json", *kept)[-1]["summary"]["settled"] == len(LINES)
     assert not (tmp_path / "jikimi.db").exists()

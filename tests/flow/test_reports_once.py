@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,6 @@ from tests.builders import DISCORD, put_settings
 from tests.servers.postgres import Postgres
 
 MANY = 30
-_numbers = count(1)
 
 
 @contextmanager
@@ -77,7 +75,7 @@ def posts(journal: Path) -> Counter[str]:
 
 
 def test_two_processes_on_one_database_post_every_report_once(postgres: Postgres, tmp_path: Path) -> None:
-    url, journal = postgres.create(f"once_{next(_numbers)}"), tmp_path / "journal"
+    url, journal = postgres.create(), tmp_path / "journal"
     asyncio.run(set_up(url, MANY))
     with ExitStack() as both:
         for _ in range(2):
@@ -95,7 +93,7 @@ def test_a_report_whose_process_was_killed_while_it_was_posted_is_not_posted_aga
 ) -> None:
     url = f"sqlite:///{tmp_path / 'jikimi.db'}"
     if kind == "postgresql":
-        url = request.getfixturevalue("postgres").create(f"once_{next(_numbers)}")
+        url = request.getfixturevalue("postgres").create()
     journal = tmp_path / "journal"
     asyncio.run(set_up(url, 24))
     with process(url, journal, dies) as running:
@@ -119,7 +117,7 @@ def is_quiet(journal: Path) -> bool:
 
 
 def test_two_connections_never_get_the_same(postgres: Postgres) -> None:
-    url = postgres.create(f"once_{next(_numbers)}")
+    url = postgres.create()
     now = datetime.now(UTC)
 
     async def scenario() -> None:

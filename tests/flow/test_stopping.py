@@ -194,7 +194,7 @@ def test_a_broken_stage_ends_the_process_also_while_the_database_is_away(
 
 async def _sigterm(postgres: Postgres, tmp_path: Path, away: Any, number: int) -> int:
     async with FaultProxy(postgres.port) as proxy:
-        database = postgres.create(f"stopping_{away}_{number}")
+        database = postgres.create()
         url = configured(tmp_path, database.replace(str(postgres.port), str(proxy.port)))
         async with running(tmp_path, url) as process:
             proxy.mode = away
@@ -216,7 +216,7 @@ def test_a_process_ends_whatever_is_away(postgres: Postgres, tmp_path: Path, awa
 def test_the_second_signal_ends_it_at_once(postgres: Postgres, tmp_path: Path) -> None:
     async def scenario() -> int:
         async with FaultProxy(postgres.port) as proxy:
-            database = postgres.create("stopping_twice")
+            database = postgres.create()
             url = configured(tmp_path, database.replace(str(postgres.port), str(proxy.port)))
             async with running(tmp_path, url) as process:
                 proxy.mode = "swallow"

@@ -28,7 +28,8 @@ from adapters.chat.discord.connection import DiscordChat
 from adapters.guards.embedded import EmbeddedGuard
 from bot.app.application import application
 from bot.config import Config, StorageSettings
-from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.discord.cafe import Cafe, cafe
+from tests.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
 CHROMIUM = "/usr/bin/chromium"

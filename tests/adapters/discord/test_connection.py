@@ -14,10 +14,11 @@ from adapters.chat.discord.receiving import backlog, catching_up
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
-from tests.adapters.discord.cafe import Cafe, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, cafe, listening
 from tests.builders import message
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import DiscordWire
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)

@@ -28,11 +28,12 @@ from bot.core.incidents.review import Call
 from bot.core.rules.actions import Delete, Done, Flag
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.discord.cafe import Cafe, cafe
 from tests.builders import DISCORD, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
+from tests.waiting import until
 
 RULE = {
     "name": "abuse",
@@ -315,7 +316,7 @@ def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
 
 def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, postgres.create("discord_away")) as at:
+        async with cafe() as place, at_work(place, postgres.create()) as at:
             for number in range(400):  # a hundred a second
                 place.write(f"{'나쁜' if number % 4 == 0 else '좋은'} 말 {number}")
                 if number == 100:

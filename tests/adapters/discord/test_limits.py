@@ -1,7 +1,6 @@
 """Our own calls to Discord: below every limit that it counts, what protects people first, nobody waits in a slot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,20 +19,11 @@ from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, play
 from tests.builders import DISCORD
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import BUCKETS
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await scene(place, heard)
-
-    asyncio.run(scenario())
+from tests.waiting import until
 
 
 def limiter(clock: ManualClock) -> Limiter:

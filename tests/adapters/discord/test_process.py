@@ -9,10 +9,11 @@ from bot.core.communities.community import Community
 from storage.database import Database
 from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
-from tests.adapters.discord.cafe import Cafe, cafe, until
+from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import DISCORD, put_settings
 from tests.servers.discord import TOKEN
+from tests.waiting import until
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,12 @@ from storage.reports.queries import SqlReportQueries
 from tests.builders import DISCORD, NOW, TELEGRAM, home, message, settlement
 from tests.fakes.clock import ManualClock
 
-_numbers = count(1)
-
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'jikimi.db'}"
     if kind == "postgresql":
-        url = request.getfixturevalue("postgres").create(f"sizes_{next(_numbers)}")
+        url = request.getfixturevalue("postgres").create()
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
@@ -48,7 +45,7 @@ def test_figures_of_two_platforms_with_one_id_do_not_meet(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'jikimi.db'}"
     if kind == "postgresql":
-        url = request.getfixturevalue("postgres").create(f"sizes_{next(_numbers)}")
+        url = request.getfixturevalue("postgres").create()
     today = day(NOW.date(), "UTC")
 
     async def scenario() -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,6 @@ from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
-
-_numbers = count(1)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'jikimi.db'}"
-    postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.create(f"crash_{next(_numbers)}")
 
 
 @contextmanager
@@ -119,7 +108,7 @@ def test_a_sqlite_file_belongs_to_one_process(tmp_path: Path) -> None:
 
 
 def test_on_postgresql_the_living_keep_what_they_hold(postgres: Postgres) -> None:
-    url = postgres.create(f"crash_{next(_numbers)}")
+    url = postgres.create()
 
     async def scenario() -> None:
         with process(url, "start") as running:
@@ -134,7 +123,7 @@ def test_on_postgresql_the_living_keep_what_they_hold(postgres: Postgres) -> Non
 
 
 def test_on_postgresql_two_processes_share_the_work(postgres: Postgres) -> None:
-    url = postgres.create(f"crash_{next(_numbers)}")
+    url = postgres.create()
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as one, Database.open(url, ManualClock()) as two:
@@ -172,7 +161,7 @@ def test_a_database_that_crashed_may_forget_what_was_started_but_nobody_does_it_
 def test_on_postgresql_the_work_of_a_silent_process_is_taken_over(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = postgres.create(f"crash_{next(_numbers)}")
+    url = postgres.create()
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,20 +27,10 @@ from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres
 
-_numbers = count(1)
-
 
 async def opened(url: str) -> None:
     async with Database.open(url, ManualClock()):
         pass
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'jikimi.db'}"
-    postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.create(f"database_{next(_numbers)}")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +109,7 @@ def test_a_database_that_a_newer_version_has_changed_is_refused(url: str) -> Non
 
 def test_processes_that_start_together_build_the_schema_once(postgres: Postgres) -> None:
     async def scenario() -> None:
-        url = postgres.create(f"database_{next(_numbers)}")
+        url = postgres.create()
         await asyncio.gather(*(opened(url) for _ in range(5)))
 
     asyncio.run(scenario())
@@ -237,7 +226,7 @@ def test_a_claim_whose_commit_was_not_heard_of_is_handed_out_again(postgres: Pos
     """The rows are leased then, to a process that lives and does not know."""
 
     async def scenario() -> None:
-        url = postgres.create("unheard")
+        url = postgres.create()
         async with (
             FaultProxy(postgres.port) as proxy,
             Database.open(url.replace(str(postgres.port), str(proxy.port)), ManualClock()) as database,
@@ -280,7 +269,8 @@ def test_a_cancelled_claim_gives_back_what_it_took(url: str) -> None:
 
 def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) -> None:
     """A fail-over to a standby; a managed server at its disk limit."""
-    url = postgres.create("read_only")
+    url = postgres.create()
+    name = url.rpartition("/")[2]
 
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
@@ -301,7 +291,7 @@ def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) 
     async def restrict(read_only: str) -> None:
         async with Database.visit(url, ManualClock()) as database, database.write() as connection:
             await connection.execute(text("SET TRANSACTION READ WRITE"))
-            await connection.execute(text(f"ALTER DATABASE read_only SET default_transaction_read_only = {read_only}"))
+            await connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = {read_only}"))
             await connection.execute(
                 text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                      " AND datname = current_database()")
@@ -326,7 +316,7 @@ def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_fi
 def test_a_clock_that_is_far_from_the_servers_is_noticed(postgres: Postgres) -> None:
     async def scenario() -> None:
         clock = ManualClock(datetime.now(UTC))
-        async with Database.open(postgres.create("clocks"), clock) as database:
+        async with Database.open(postgres.create(), clock) as database:
             assert await database.agrees_on_the_time() is None, "nobody has asked yet"
             await database.answers()
             assert await database.agrees_on_the_time()

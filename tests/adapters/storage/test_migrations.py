@@ -1,7 +1,6 @@
 """A database as any earlier version left it, with data in it: this version finds there what it was."""
 
 import asyncio
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,11 @@ from storage.reports.queries import SqlReportQueries
 from storage.tables import microseconds
 from tests.builders import DISCORD, NOW, TELEGRAM, decision, home, message
 from tests.fakes.clock import ManualClock
-from tests.servers.postgres import Postgres
 
 STEPS = sorted(step.revision for step in ScriptDirectory(str(Path(str(migrations.__file__)).parent)).walk_revisions())
 TODAY = day(NOW.date(), "UTC")
 QUARTER = microseconds(NOW)
 SERVER, GROUP = home("7", DISCORD), home("-100", TELEGRAM)
-
-_numbers = count(1)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'jikimi.db'}"
-    postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.create(f"migrated_{next(_numbers)}")
 
 
 async def left_by(url: str, step: str, rows: list[tuple[str, dict[str, Any]]]) -> None:

@@ -396,7 +396,7 @@ def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], troubles: l
 
 @pytest.fixture(scope="module")
 def server(postgres: Any) -> str:
-    return str(postgres.create("queries"))
+    return str(postgres.create())
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,7 +1,6 @@
 """Planned actions -> what Discord is asked for, over TCP, and what its answers come to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,18 +30,9 @@ from bot.core.rules.actions import (
 from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests import builders
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.servers.discord import BUCKETS
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await scene(place, heard)
-
-    asyncio.run(scenario())
+from tests.waiting import until
 
 
 async def harmful(place: Cafe, heard: Heard, text: str = "나쁜 말", **more: Any) -> Message:

@@ -1,7 +1,6 @@
 """The button under a member's notice -> a window -> an appeal that the moderators read, over TCP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,19 +14,9 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, Review
 from bot.core.rules.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import decision
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            place.wire.locale = "ko"
-            await scene(place, heard)
-
-    asyncio.run(scenario())
+from tests.waiting import until
 
 
 async def warned(place: Cafe, heard: Heard, number: int = 1) -> tuple[Message, int, Any]:
@@ -81,7 +70,7 @@ def test_a_member_appeals_once_under_their_notice() -> None:
         assert await write(place, dm, notice, "다시") == texts("ko")["discord.appeal_already"]
         assert place.desk.incidents[1].appeal == appeal
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_after_a_restart_the_button_still_serves() -> None:
@@ -109,7 +98,7 @@ def test_the_short_reply_in_the_channel_has_a_button_for_that_member_alone() -> 
             assert not press.modal
         assert await write(place, channel, notice, "억울해요") == texts("ko")["discord.appeal_sent"]
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_a_button_that_names_somebody_elses_incident_appeals_nothing() -> None:
@@ -121,7 +110,7 @@ def test_a_button_that_names_somebody_elses_incident_appeals_nothing() -> None:
         assert await write(place, dm, notice, "억울해요") == texts("ko")["discord.appeal_not_yours"]
         assert not place.desk.incidents[1].appeal
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_what_is_written_is_answered_before_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +131,7 @@ def test_what_is_written_is_answered_before_the_records_are(monkeypatch: pytest.
         gate.set()
         assert await told(place, dm, record) == texts("ko")["discord.appeal_sent"]
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_who_cannot_be_heard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +147,7 @@ def test_who_cannot_be_heard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(place.desk, "appeal", away)
         assert await write(place, dm, notice, "억울해요") == texts("ko")["card.try_again"]
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once() -> None:
@@ -179,7 +168,7 @@ def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once() -> None:
         assert reply.body["message_reference"]["message_id"] == card.id
         assert reply.body["allowed_mentions"]["parse"] == []
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_an_appeal_against_what_was_never_shown_brings_a_card() -> None:
@@ -190,7 +179,7 @@ def test_an_appeal_against_what_was_never_shown_brings_a_card() -> None:
         (card,) = place.wire.backend.messages[place.mods].values()
         assert "억울해요" in str(card.embeds)
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
@@ -219,7 +208,7 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
         stranger = place.wire.command(place.dal, place.general, "appeal", incident=1)
         assert await told(place, place.general, stranger) == say["discord.appeal_not_yours"]
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +229,7 @@ def test_the_notice_says_what_was_done_and_until_when(decided: timedelta, lasts:
         assert f"조치: 삭제 · 타임아웃 ({until_when}까지)\n이유: 욕설" in content
         assert "`/이의 2`" in content and "차단" not in content
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_who_was_silenced_or_banned_is_not_called_out_in_public() -> None:
@@ -253,7 +242,7 @@ def test_who_was_silenced_or_banned_is_not_called_out_in_public() -> None:
             assert await heard.chat.perform(place.planned(Warn(), message)) == closed
         assert not place.wire.made("POST", f"/channels/{place.general}/messages")
 
-    play(scene)
+    play(scene, locale="ko")
 
 
 def test_the_words_of_a_name_are_not_repeated() -> None:
@@ -268,4 +257,4 @@ def test_the_words_of_a_name_are_not_repeated() -> None:
         content = place.wire.backend.messages[channel][notice].content
         assert texts("ko")["discord.your_name"] in content and "나쁜" not in content
 
-    play(scene)
+    play(scene, locale="ko")

@@ -19,10 +19,11 @@ from bot.core.rules.actions import Delete, Done, Flag, Refused, Restore
 from bot.core.rules.conditions import ByBot, Score, Text
 from bot.core.rules.policy import Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
-from tests.adapters.discord.moderators.test_commands import play, told
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
+from tests.adapters.discord.moderators.test_commands import told
 from tests.adapters.discord.test_flow import At, at_work
 from tests.builders import put_settings
+from tests.waiting import until
 
 say = texts("en")
 
@@ -122,7 +123,7 @@ def test_d67_the_word_list_is_pushed_changed_and_taken_back(monkeypatch: pytest.
         assert await switch(place, False) == say["discord.automod_off"]
         assert native(place) == [theirs]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_after_a_restart_the_same_rule_is_found_and_left_as_it_is() -> None:
@@ -154,7 +155,7 @@ def test_d69_without_manage_server_it_is_refused_by_name_and_nothing_is_asked() 
         assert not place.desk.settings[str(place.guild)].native_filter
         assert not place.wire.made("GET", "/auto-moderation/") and not native(place)
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_d67_more_exempt_roles_than_automod_takes_are_refused() -> None:
@@ -171,7 +172,7 @@ def test_d67_more_exempt_roles_than_automod_takes_are_refused() -> None:
         (ours,) = native(place)
         assert set(ours.exempt_roles) >= {*roles[:18], place.staff_role}
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_seventh_rule_is_discords_to_refuse() -> None:
@@ -184,7 +185,7 @@ def test_a_seventh_rule_is_discords_to_refuse() -> None:
         assert "400" in await switch(place, True)
         assert isinstance(await heard.chat._automod.follow(heard.chat.client.guilds[0], say), Refused)
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_what_automod_refuses_later_is_told_once_and_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +206,7 @@ def test_what_automod_refuses_later_is_told_once_and_not_asked_again_and_again(m
         assert await switch(place, True) == say("discord.automod_on", count=2)  # who asks is tried for
         assert len(native(place)[0].trigger_metadata["keyword_filter"]) == 2
 
-    play(scene)
+    play(scene, commands=True)
 
 
 # ---- what it stops
@@ -278,7 +279,7 @@ def test_d70_one_message_is_one_incident_however_many_actions_and_rules() -> Non
         at = [message.sent_at for message in heard.messages]
         assert at == sorted(at) and datetime.now(UTC) >= at[-1]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_what_was_stopped_in_a_thread_is_restored_in_that_thread() -> None:
@@ -296,7 +297,7 @@ def test_what_was_stopped_in_a_thread_is_restored_in_that_thread() -> None:
         assert sent.query["thread_id"] == str(thread.id)  # simcord puts it into the channel all the same
         assert sent.body["content"].startswith("금지어") and sent.body["username"] == "민지"
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_executions_are_no_matter_of_ours_unless_it_is_switched_on() -> None:
@@ -304,7 +305,7 @@ def test_executions_are_no_matter_of_ours_unless_it_is_switched_on() -> None:
         execution(place, 1, 7)
         assert await heard.nothing_more() == []
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_staff_is_recognised_where_automod_has_stopped_it(tmp_path: Path) -> None:
@@ -315,4 +316,4 @@ def test_staff_is_recognised_where_automod_has_stopped_it(tmp_path: Path) -> Non
         messages: list[Message] = await heard.until()
         assert messages[0].author.unmet and (await heard.chat.meet(messages[0])).is_staff
 
-    play(scene)
+    play(scene, commands=True)

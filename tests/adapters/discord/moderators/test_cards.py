@@ -1,7 +1,6 @@
 """Incidents -> cards in the moderators' channel, and what becomes of their buttons, over TCP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,18 +19,9 @@ from bot.core.rules.actions import Delete, Done, Escalate, Flag, Outcome, Refuse
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, decision, put_settings
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await scene(place, heard)
-
-    asyncio.run(scenario())
+from tests.waiting import until
 
 
 async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜 말", **more: Any) -> Message:

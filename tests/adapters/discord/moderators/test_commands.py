@@ -1,7 +1,6 @@
 """Slash commands, menus and the welcome, over TCP: what is asked, by whom, and what only they are told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,22 +23,13 @@ from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, decision
 from tests.servers.discord import Picked
+from tests.waiting import until
 
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
 REASON = Reason(ko="욕설", en="abuse")
 say = texts("en")  # the language of whoever asks is the simulator's: English
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await until(lambda: place.wire.backend.commands.get(None))
-            await scene(place, heard)
-
-    asyncio.run(scenario())
 
 
 async def told(place: Cafe, record: Any) -> str:
@@ -79,7 +69,7 @@ def test_commands_are_registered_in_both_languages() -> None:
             texts("ko")[f"command.{name}_does"] for name in wanted
         }
 
-    play(scene)
+    play(scene, commands=True)
 
 
 async def set_up(place: Cafe, page: int = 0) -> Any:
@@ -117,7 +107,7 @@ def test_setting_up_is_two_pages_of_menus_that_change_what_is_set() -> None:
         chosen = [option["value"] for select in shown for option in select.get("options", ()) if option["default"]]
         assert chosen == ["strict", "live", "en"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def said_in(place: Cafe, channel: int) -> list[str]:
@@ -140,7 +130,7 @@ def test_a_room_is_tried_before_it_is_taken_and_the_old_one_is_told() -> None:
         place.wire.select(place.owner, place.general, menu.id, carried(menu)[2], [], kind=8)
         await until(lambda: settings(place).report_channel is None)
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_room_that_we_cannot_write_to_is_not_taken() -> None:
@@ -177,7 +167,7 @@ def test_a_room_that_we_cannot_write_to_is_not_taken() -> None:
         what = say["setting.moderators"]
         assert say("discord.room_cannot", what=what, room=f"<#{place.general}>", missing=lacking) in found
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_somebody_is_named_for_urgent_calls_and_who_would_not_hear_them_is_said() -> None:
@@ -199,7 +189,7 @@ def test_somebody_is_named_for_urgent_calls_and_who_would_not_hear_them_is_said(
         *_, answer = backend.messages[place.general].values()
         assert answer.content == say("discord.role_not_called", role=f"<@&{place.staff_role}>")
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_only_who_manages_the_server_sets_it_up() -> None:
@@ -212,7 +202,7 @@ def test_only_who_manages_the_server_sets_it_up() -> None:
                 assert await told(place, record) == no
         assert settings(place) == before
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_moderator_sees_the_settings_and_a_member_does_not() -> None:
@@ -222,7 +212,7 @@ def test_a_moderator_sees_the_settings_and_a_member_does_not() -> None:
         turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi status"))
         assert turned_away == say["card.not_allowed"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_d37_the_check_names_what_is_missing_and_where() -> None:
@@ -239,7 +229,7 @@ def test_d37_the_check_names_what_is_missing_and_where() -> None:
         assert f"<#{place.general}>: missing permission: Ban Members" in gaps
         assert "Ban Members: needed to ban" in gaps and "needed to kick" not in gaps
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_sentence_is_judged_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +250,7 @@ def test_a_sentence_is_judged_without_a_trace(monkeypatch: pytest.MonkeyPatch) -
         assert "delete" in await told(place, record)
         assert judged[-1].text == "이 글은 어때"
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_long_text_is_written_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +271,7 @@ def test_a_long_text_is_written_in_a_window(monkeypatch: pytest.MonkeyPatch) -> 
         turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi test"))
         assert turned_away == texts("ko")["card.not_allowed"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_who_manages_the_server_chooses_which_bots_are_judged() -> None:
@@ -308,7 +298,7 @@ def test_who_manages_the_server_chooses_which_bots_are_judged() -> None:
         refused = await told(place, place.wire.command(place.dal, place.general, "jikimi bots"))
         assert refused == say("discord.needs_right", permissions=say["permission.manage_guild"])
 
-    play(scene)
+    play(scene, commands=True)
 
 
 async def choices(place: Cafe, command: str, option: str, typed: str = "", by: int | None = None) -> Any:
@@ -338,7 +328,7 @@ def test_what_several_members_report_is_one_post_with_their_number() -> None:
         place.desk.settings.clear()
         assert await report(place, place.minji, written.id) == say["discord.nobody_to_tell"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_one_member_cannot_fill_the_moderators_channel_with_reports() -> None:
@@ -352,7 +342,7 @@ def test_one_member_cannot_fill_the_moderators_channel_with_reports() -> None:
         assert len(posts) == answers.count(say["discord.passed_on"]) == 10
         assert answers[-1] == say["discord.flags_too_many"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_report_that_could_not_be_passed_on_may_be_made_again() -> None:
@@ -362,7 +352,7 @@ def test_a_report_that_could_not_be_passed_on_may_be_made_again() -> None:
         assert await report(place, place.minji, written.id) == say["discord.not_passed_on"]
         assert await report(place, place.minji, written.id) == say["discord.passed_on"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
@@ -382,7 +372,7 @@ def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
         nothing = await told(place, place.wire.command(place.dal, place.general, "jikimi why", incident=4))
         assert nothing == say["card.not_found"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_thresholds_and_pauses_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,7 +404,7 @@ def test_thresholds_and_pauses_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
         assert settings(place).paused_until is None
         await until(lambda: len(said_in(place, place.mods)) == 2)  # the moderators' room hears of both
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_roles_and_channels_are_exempted_and_no_longer() -> None:
@@ -430,7 +420,7 @@ def test_roles_and_channels_are_exempted_and_no_longer() -> None:
         turned_away = await told(place, ask(place.dal, place.general, "jikimi exempt", channel=channel))
         assert turned_away == say("discord.needs_right", permissions=say["permission.manage_guild"])
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_who_changed_the_settings_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +439,7 @@ def test_who_changed_the_settings_is_told_by_name(monkeypatch: pytest.MonkeyPatc
         owner = place.wire.backend.get_user(place.owner)
         assert names == [owner.global_name or owner.name] * 2
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_who_uses_discord_in_korean_is_answered_in_korean() -> None:
@@ -474,7 +464,7 @@ def test_who_uses_discord_in_korean_is_answered_in_korean() -> None:
             ko[f"preset.{name}"] for name in ("gentle", "balanced", "strict")
         }
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_everybody_may_ask_what_is_stored() -> None:
@@ -482,7 +472,7 @@ def test_everybody_may_ask_what_is_stored() -> None:
         answer = await told(place, place.wire.command(place.minji, place.general, "privacy"))
         assert answer == say["discord.privacy"]
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_new_server_is_welcomed_once_in_the_configured_language() -> None:
@@ -505,7 +495,7 @@ def test_a_new_server_is_welcomed_once_in_the_configured_language() -> None:
         await until(lambda: len(place.wire.backend.messages[dm]) == 2)
         await until(lambda: place.desk.community(guild_ref(new.id)).left_at is None)
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_the_welcome_goes_to_the_system_channel_and_opens_no_dm() -> None:
@@ -522,7 +512,7 @@ def test_the_welcome_goes_to_the_system_channel_and_opens_no_dm() -> None:
         await until(lambda: settings(place).welcomed)
         assert not place.wire.made("POST", "/users/@me/channels")
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_servers_joined_or_left_while_away_are_noticed_at_the_start() -> None:

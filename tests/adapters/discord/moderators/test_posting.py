@@ -1,7 +1,5 @@
 """Reports on Discord, over TCP: one message, whatever is too large and whatever answer is lost."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +8,7 @@ import pytest
 from bot.core.base.errors import Unavailable
 from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
+from tests.adapters.discord.cafe import Cafe, Heard, play
 
 
 def file(name: str, size: int = 10) -> Attachment:
@@ -27,14 +23,6 @@ def post(**sizes: int) -> Post:
 @pytest.fixture(autouse=True)
 def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.chat.discord.moderators.posting.AGAIN", (0.01, 0.01, 0.01))
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await scene(place, heard)
-
-    asyncio.run(scenario())
 
 
 def posted(place: Cafe) -> list[Any]:

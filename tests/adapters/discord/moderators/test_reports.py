@@ -1,7 +1,5 @@
 """/jikimi report and /jikimi report-schedule, over TCP."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +8,10 @@ import pytest
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Attachment, Post
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, play
+from tests.waiting import until
 
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
 say = texts("en")
-
-
-def play(scene: Scene) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place) as heard:
-            await until(lambda: place.wire.backend.commands.get(None))
-            await scene(place, heard)
-
-    asyncio.run(scenario())
 
 
 async def shown(place: Cafe, who: int, name: str = "report", **options: Any) -> Any:
@@ -56,7 +45,7 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.Mon
         assert [len(period or "") for period in periods] == [22, 10, 8, 7, 10]
         assert not place.wire.backend.messages.get(place.mods)
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_a_report_too_large_for_an_answer_gets_lighter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +62,7 @@ def test_a_report_too_large_for_an_answer_gets_lighter(monkeypatch: pytest.Monke
         assert [one["filename"] for one in message.attachments] == ["p.png", "w.html"]
         assert "w.pdf" in message.content
 
-    play(scene)
+    play(scene, commands=True)
 
 
 def test_who_manages_the_server_says_when_reports_come() -> None:
@@ -89,4 +78,4 @@ def test_who_manages_the_server_says_when_reports_come() -> None:
         manage = say("discord.needs_right", permissions=say["permission.manage_guild"])
         assert (await shown(place, place.dal, "report-schedule", day="off")).content == manage
 
-    play(scene)
+    play(scene, commands=True)

@@ -10,10 +10,11 @@ import pytest
 from adapters.chat.discord.receiving import backlog, catching_up
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from bot.core.base.errors import Unavailable
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.builders import message
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import Call
+from tests.waiting import until
 
 SERVERS, CHANNELS, SPOKEN_IN, SAID = 12, 10, 3, 5
 

@@ -1,7 +1,6 @@
 """Members' names, over TCP: heard on join and change where that is switched on, hidden where a rule says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import discord
@@ -11,18 +10,9 @@ from bot.core.base.errors import Broken
 from bot.core.chat.message import Kind, Message
 from bot.core.rules.actions import Ban, Delete, Done, Flag, Refused, Restore, Warn
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, play
 from tests.adapters.discord.test_flow import at_work
-
-Scene = Callable[[Cafe, Heard], Awaitable[None]]
-
-
-def play(scene: Scene, *, member_names: bool = True) -> None:
-    async def scenario() -> None:
-        async with cafe() as place, listening(place, place.chat(member_names=member_names)) as heard:
-            await scene(place, heard)
-
-    asyncio.run(scenario())
+from tests.waiting import until
 
 
 def rename(place: Cafe, user_id: int, nick: str | None) -> None:
@@ -51,7 +41,7 @@ def test_the_names_of_people_who_join_are_heard_in_a_burst_too() -> None:
         assert first.ref.message_id == f"name:{joined[0]}" and first.author.since
         assert len({m.ref for m in messages}) == 200
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_a_new_name_is_heard_once_and_other_changes_are_not() -> None:
@@ -65,7 +55,7 @@ def test_a_new_name_is_heard_once_and_other_changes_are_not() -> None:
         rename(place, place.minji, None)
         await until(lambda: heard.texts[-1] == "민지")
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_names_are_left_alone_unless_they_are_asked_for() -> None:
@@ -75,7 +65,7 @@ def test_names_are_left_alone_unless_they_are_asked_for() -> None:
         rename(place, place.minji, "별명")
         assert await heard.nothing_more() == []
 
-    play(scene, member_names=False)
+    play(scene)
 
 
 def test_a_harmful_nickname_is_taken_away_and_nothing_else() -> None:
@@ -94,7 +84,7 @@ def test_a_harmful_nickname_is_taken_away_and_nothing_else() -> None:
         await heard.nothing_more()
         assert heard.texts[-1] == "민지"  # what a moderator has given back is not judged again
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_a_harmful_name_of_their_own_is_covered_and_uncovered() -> None:
@@ -108,7 +98,7 @@ def test_a_harmful_name_of_their_own_is_covered_and_uncovered() -> None:
         await heard.nothing_more()
         assert heard.texts == ["나쁜 이름"]
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_d32_names_above_our_role_and_without_permission_are_not_tried() -> None:
@@ -129,7 +119,7 @@ def test_d32_names_above_our_role_and_without_permission_are_not_tried() -> None
         assert not place.wire.made("PATCH", "/members/")
         assert await heard.chat.perform(place.planned(Ban(), name)) == Done()
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_a_warning_about_a_name_says_so_and_is_never_given_in_public() -> None:
@@ -144,7 +134,7 @@ def test_a_warning_about_a_name_says_so_and_is_never_given_in_public() -> None:
         assert outcome == Refused(texts("ko")["discord.closed_dm"])
         assert not place.wire.made("POST", f"/channels/{place.general}/messages")
 
-    play(scene)
+    play(scene, member_names=True)
 
 
 def test_from_a_harmful_nickname_to_its_card(tmp_path: Path) -> None:

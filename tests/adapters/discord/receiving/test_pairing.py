@@ -22,11 +22,12 @@ from bot.core.incidents.incident import Incident
 from bot.core.moderation.screening import exchange_of
 from bot.core.rules.actions import Delete, Done
 from bot.core.rules.policy import Policy, Watch
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import NOW, message, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.store import MemoryStore
+from tests.waiting import until
 
 Scenario = Callable[[Cafe, Heard, int], Awaitable[None]]
 

@@ -13,7 +13,8 @@ from simcord.enums import MessageType
 
 from adapters.chat.discord.receiving.reading import revision
 from bot.core.chat.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
-from tests.adapters.discord.cafe import Cafe, cafe, listening, until
+from tests.adapters.discord.cafe import Cafe, cafe, listening
+from tests.waiting import until
 
 COMPONENTS_V2 = 1 << 15
 
