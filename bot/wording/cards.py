@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bot.core.chat.message import Message, Pairing
-from bot.core.guarding.verdict import Unscreened
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import YES, Unscreened
 from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
@@ -131,9 +132,12 @@ def _score(incident: Incident, say: Texts) -> str:
     screening = incident.decision.screening
     if isinstance(screening, Unscreened):
         return say("rehearsal.unscreened", reason=screening.reason)
+    likely = {kind: score for kinds in screening.kinds.values() for kind, score in kinds.items() if score >= YES}
+    named = [f"{say[f'kind.{kind}']} {score:.2f}" for kind, score in likely.items() if kind is not HarmKind.UNSPECIFIED]
     if len(screening.scores) > 1:  # of a bot's answer each task says something else
-        return " · ".join(f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
-    return "" if screening.harm is None else f"{screening.harm:.2f}"
+        tasks = (f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
+        return " · ".join((*tasks, *named))
+    return " · ".join(named) or ("" if screening.harm is None else f"{screening.harm:.2f}")
 
 
 def _reason(incident: Incident, say: Texts) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from bot.core.chat.message import Message
+from bot.core.guarding.kinds import HarmKind
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason
@@ -41,6 +42,7 @@ class _Decision(Stored):
     withheld: tuple[StoredAction, ...] = ()
     restraints: tuple[StoredWhy, ...] = ()
     rule: str | None = None
+    kinds: tuple[HarmKind, ...] = ()
     reason: StoredReason | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
 
@@ -61,6 +63,7 @@ def write_decision(decision: Decision) -> str:
             withheld=tuple(map(store_action, decision.withheld)),
             restraints=tuple(map(write_why, decision.restraints)),
             rule=decision.rule,
+            kinds=tuple(sorted(decision.kinds)),
             reason=None if decision.reason is None else StoredReason(ko=decision.reason.ko, en=decision.reason.en),
             thresholds=dict(decision.thresholds),
         )
@@ -82,6 +85,7 @@ def read_decision(stored: str, message: Message) -> Decision:
         withheld=tuple(map(restore_action, decision.withheld)),
         restraints=tuple(map(read_why, decision.restraints)),
         rule=decision.rule,
+        kinds=frozenset(decision.kinds),
         reason=None if decision.reason is None else Reason(ko=decision.reason.ko, en=decision.reason.en),
         thresholds=decision.thresholds,
     )

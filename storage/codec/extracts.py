@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.core.guarding.kinds import HarmKind
 from bot.core.rules.policy import Mode, Reason
 from storage.codec.decisions import StoredReason
 from storage.codec.stored import fitting
@@ -55,7 +56,7 @@ class Gist:
     rules: tuple[str, ...]  # live ones that matched
     shadow: tuple[str, ...]
     bar: float | None  # the threshold of the rule that decided
-    categories: tuple[str, ...]
+    kinds: tuple[HarmKind, ...]
     unscreened: bool
     late: bool
     withheld: tuple[str, ...]
@@ -89,7 +90,6 @@ class _Judged(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     unscreened: str | None = None
-    categories: tuple[str, ...] = ()
 
 
 class _Gist(BaseModel):
@@ -97,6 +97,7 @@ class _Gist(BaseModel):
 
     screening: _Judged
     policy_version: str
+    kinds: tuple[HarmKind, ...] = ()
     findings: tuple[_MatchedOf, ...] = ()
     withheld: tuple[_Coded, ...] = ()
     restraints: tuple[_Coded, ...] = ()
@@ -116,7 +117,7 @@ def read_gist(stored: str, body: str | None) -> Gist:
         rules=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.LIVE),
         shadow=tuple(found.rule for found in decision.findings if found.matched and found.mode is Mode.SHADOW),
         bar=decision.thresholds.get(decision.rule or ""),
-        categories=tuple(sorted(decision.screening.categories)),
+        kinds=decision.kinds,
         unscreened=decision.screening.unscreened is not None,
         late=any(why.code == "late" for why in decision.restraints),
         withheld=tuple(action.kind for action in decision.withheld),

@@ -48,10 +48,10 @@ _Value = TypeVar("_Value")
 #: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
 _CLOSING = and_(reviews.c.incident == incidents.c.id, text("reviews.closes"))
 
-#: The guard's categories of every incident, in each database's own words.
-_CATEGORIES_SQLITE = "json_each(incidents.decision, '$.screening.categories') AS category"
-_CATEGORIES_POSTGRESQL = """
-    json_array_elements_text(CAST(incidents.decision AS json) #> '{screening,categories}') AS category (value)
+#: The kinds of harm of every incident, in each database's own words.
+_KINDS_SQLITE = "json_each(incidents.decision, '$.kinds') AS kind"
+_KINDS_POSTGRESQL = """
+    json_array_elements_text(CAST(incidents.decision AS json) -> 'kinds') AS kind (value)
 """
 
 
@@ -128,12 +128,12 @@ class SqlReportQueries:
             .where(*live, actions.c.state.in_(_DONE))
             .group_by(actions.c.kind)
         )
-        categories = text(_CATEGORIES_POSTGRESQL if self._database.is_postgresql else _CATEGORIES_SQLITE)
+        kinds = text(_KINDS_POSTGRESQL if self._database.is_postgresql else _KINDS_SQLITE)
         named = (
-            select(text("category.value"), func.count())
-            .select_from(incidents, categories)
+            select(text("kind.value"), func.count())
+            .select_from(incidents, kinds)
             .where(*live)
-            .group_by(text("category.value"))
+            .group_by(text("kind.value"))
         )
         async with self._database.read() as connection:
             counts = await _counts(connection, community, start, end)
@@ -149,7 +149,7 @@ class SqlReportQueries:
                 overturned=sum(row.overturned for row in rules),
                 actions={row[0]: row[1] for row in await connection.execute(done)},
                 rules={row.rule: row.flagged for row in rules},
-                categories={row[0]: row[1] for row in await connection.execute(named)},
+                kinds={row[0]: row[1] for row in await connection.execute(named)},
             )
 
 
@@ -302,7 +302,7 @@ class _Alike:
             shadow=self._one(gist.shadow),
             score=row.score,
             bar=gist.bar,
-            categories=self._one(gist.categories),
+            kinds=self._one(gist.kinds),
             unscreened=gist.unscreened,
             late=gist.late,
             deeds=self._one(deeds),

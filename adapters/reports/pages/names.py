@@ -33,6 +33,9 @@ class Names:
         """The shipped rules have names in both languages, those that somebody wrote have their own."""
         return self._say.get(f"rule_name.{name}", name)
 
+    def kind(self, kind: str) -> str:
+        return self._say[f"kind.{kind}"]
+
     def action(self, kind: str) -> str:
         return self._say[f"action.{kind}"]
 

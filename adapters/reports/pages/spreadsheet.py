@@ -9,7 +9,7 @@ from adapters.reports.pages.words import Words
 from bot.core.reporting.figures import Entry
 
 _COLUMNS = (
-    "number", "decided", "sent", "channel", "member", "rule", "score", "bar", "categories", "actions", "withheld",
+    "number", "decided", "sent", "channel", "member", "rule", "score", "bar", "kinds", "actions", "withheld",
     "review", "moderator", "shadow",
 )  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -38,7 +38,7 @@ def _cells(entry: Entry, words: Words) -> Sequence[object]:
         " ".join(entry.rules),
         "" if entry.score is None else f"{entry.score:.3f}",
         "" if entry.bar is None else f"{entry.bar:.3f}",
-        " ".join(entry.categories),
+        " · ".join(map(names.kind, entry.kinds)),
         names.deeds(entry),
         " · ".join(map(names.action, entry.withheld)),
         names.review(entry),

@@ -61,9 +61,11 @@ class Words:
         }
 
     @property
-    def kinds(self) -> list[Line]:
-        """Report.kinds as they are called."""
-        return [replace(line, name=self.names.rule(line.name)) for line in self.report.kinds]
+    def about(self) -> list[Line]:
+        """What it was about, as it is called: kinds of harm where any are known, the rules otherwise."""
+        if any(line.count for line in self.report.kinds):
+            return [replace(line, name=self.names.kind(line.name)) for line in self.report.kinds]
+        return [replace(line, name=self.names.rule(line.name)) for line in self.report.rules]
 
     # ---- numbers ------------------------------------------------------------------------------------------------
 

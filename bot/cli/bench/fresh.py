@@ -2,7 +2,7 @@
 does to the innocent."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ def _tried(line: FreshLine, screening: Screening, config: "Config") -> Tried:
     """As the first message of a plain member in a live community."""
     from bot.core.rules.actions import Delete, Weight
     from bot.core.rules.decision import decide
-    from bot.core.rules.policy import Mode, Watch
+    from bot.core.rules.policy import Watch
 
     now = datetime.now(UTC)
     message = Message(
@@ -78,16 +78,13 @@ def _tried(line: FreshLine, screening: Screening, config: "Config") -> Tried:
         text=line.text,
         mentions=line.text.count("@"),
     )
-    policy = config.policy.in_mode(Watch.LIVE)
-    decision = decide(message, screening, policy, at=now)
-    live = {finding.rule for finding in decision.findings if finding.matched and finding.mode is Mode.LIVE}
-    kinds: Iterable[HarmKind] = (kind for rule in policy.rules if rule.name in live for kind in rule.kinds)
+    decision = decide(message, screening, config.policy.in_mode(Watch.LIVE), at=now)
     return Tried(
         line=line,
         touched=bool(decision.actions),
         deleted=Delete() in decision.actions,
         punished=any(action.weight is Weight.MEMBER for action in decision.actions),
-        kinds=frozenset(kinds),
+        kinds=decision.kinds,
     )
 
 

@@ -26,7 +26,7 @@ class Tried:
     touched: bool  # anything at all, a card for moderators included
     deleted: bool
     punished: bool  # warned or sanctioned
-    kinds: frozenset[HarmKind]  # what the rules that matched are about
+    kinds: frozenset[HarmKind]  # of harm, as the decision says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import AuditEntry, Outage
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import ACTIONS, Done, Gone
@@ -76,7 +77,7 @@ class Entry:
     shadow: tuple[str, ...] = ()  # rules that would have matched, had they been live
     score: float | None = None  # the worst harm score, 0..1
     bar: float | None = None  # the threshold of `rule`
-    categories: tuple[str, ...] = ()
+    kinds: tuple[HarmKind, ...] = ()
     unscreened: bool = False
     late: bool = False  # judged too late to sanction anybody
     deeds: tuple[ActionRecord, ...] = ()
@@ -110,7 +111,7 @@ class Totals:
     overturned: int = 0
     actions: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
-    categories: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,5 +168,5 @@ class Figures:
             overturned=sum(entry.is_overturned for entry in entries),
             actions=Counter(deed.kind for entry in entries for deed in entry.deeds if deed.is_done),
             rules=Counter(entry.rule or "" for entry in entries),
-            categories=Counter(name for entry in entries for name in entry.categories),
+            kinds=Counter(str(kind) for entry in entries for kind in entry.kinds),
         )

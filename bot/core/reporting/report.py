@@ -89,14 +89,9 @@ class Report:
         return ranking(((entry.rule or "", entry.id) for entry in self.live), before)
 
     @cached_property
-    def categories(self) -> tuple[Line, ...]:
-        before = self.before.categories if self.before else None
-        return ranking(((name, entry.id) for entry in self.live for name in entry.categories), before)
-
-    @property
     def kinds(self) -> tuple[Line, ...]:
-        """What it was about: the guard's categories where it names any, the rules otherwise."""
-        return self.categories if any(line.count for line in self.categories) else self.rules
+        before = self.before.kinds if self.before else None
+        return ranking(((str(kind), entry.id) for entry in self.live for kind in entry.kinds), before)
 
     def failed(self, state: str) -> tuple[Line, ...]:
         """Why the platform refused actions (`Refused.kind`), or which may or may not be done (`Unconfirmed.kind`)."""

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.chat.message import Message, Pairing
-from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, YES, Screening, Unscreened, Verdict
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, YES, Part, Screening, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, Flag, NotifyOwner, Timeout, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
@@ -41,6 +42,7 @@ class Decision:
     actions: tuple[Action, ...] = ()
     withheld: tuple[Action, ...] = ()
     restraints: tuple[Explanation, ...] = ()
+    kinds: frozenset[HarmKind] = frozenset()  # of harm: what the rules that matched, and the guard, say it is
     rule: str | None = None  # the first live rule that matched
     reason: Reason | None = None  # that rule's reason
     thresholds: Mapping[str, float] = field(default_factory=dict)  # of the rules that matched
@@ -136,11 +138,21 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         actions=actions,
         withheld=withheld,
         restraints=tuple(why for why, _ in restraints) if withheld else (),
+        kinds=_kinds(live, situation) if live else frozenset(),
         rule=live[0].name if live else None,
         reason=live[0].reason if live else None,
         thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
         language=policy.language,
     )
+
+
+def _kinds(live: Iterable[Rule], situation: Situation) -> frozenset[HarmKind]:
+    """What the guard is rather sure of, and what rules are about that look for one kind alone."""
+    kinds = {kind for rule in live if len(rule.kinds) == 1 for kind in rule.kinds}
+    if isinstance(situation.screening, Verdict):
+        part = Part.RESPONSE if situation.answer else Part.PROMPT
+        kinds |= {kind for kind, score in situation.screening.kinds.get(part, {}).items() if score >= YES}
+    return frozenset(kinds - {HarmKind.UNSPECIFIED} or kinds)
 
 
 def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:

@@ -11,6 +11,7 @@ from adapters.reports.pages import ReportPages
 from adapters.reports.pages import sections as folder
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections import ROWS
+from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.report import Report
 from bot.core.text.catalogue import LANGUAGES, texts, texts_beside
 from tests.adapters.reports.stage import made_up
@@ -24,9 +25,11 @@ each_section = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """With a category for some incidents: the made-up year was judged by a guard that names none."""
+    """With kinds for some incidents: the made-up year was judged by a guard that knows none."""
     made = made_up(tmp_path_factory.mktemp("report"))
-    entries = [replace(entry, categories=("S1", "S2")[: entry.id % 3]) for entry in made.figures.entries]
+    entries = [
+        replace(entry, kinds=(HarmKind.THREAT, HarmKind.FRAUD)[: entry.id % 3]) for entry in made.figures.entries
+    ]
     return replace(made, figures=replace(made.figures, entries=tuple(entries)))
 
 

@@ -23,6 +23,7 @@ from bot.core.answers.counting import PairCounts
 from bot.core.chat.message import Author
 from bot.core.communities import journal
 from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Appeal, Call, Review
@@ -85,7 +86,7 @@ class Story:
     bot: bool
     score: float | None  # None: no verdict
     route: Route | None
-    categories: tuple[str, ...]
+    kinds: frozenset[HarmKind]
     live: bool  # a live rule matched
     shadow: bool
     actions: tuple[Action, ...]
@@ -108,7 +109,7 @@ STORIES = st.lists(
         bot=st.booleans(),
         score=st.one_of(st.none(), st.floats(0, 1)),
         route=st.sampled_from([None, *Route]),
-        categories=st.sampled_from([(), ("S1",), ("S1", "S2")]),
+        kinds=st.frozensets(st.sampled_from([HarmKind.HATE, HarmKind.THREAT])),
         live=st.booleans(),
         shadow=st.booleans(),
         actions=st.sampled_from([(), (Flag(),), (Delete(), Flag()), (Delete(), Timeout(timedelta(minutes=5)), Warn()),
@@ -168,7 +169,7 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
     verdict = (
         Unscreened("guard away", GUARD)
         if story.score is None
-        else Verdict.of_scores(scores(story), guard=GUARD, categories=frozenset(story.categories), route=story.route)
+        else Verdict.of_scores(scores(story), guard=GUARD, route=story.route)
     )
     findings = (
         Finding("insult", story.live, Explanation("always")),
@@ -178,6 +179,7 @@ def settlement(number: int, community: str, story: Story) -> Settlement:
         builders.decision(about, screening=verdict),
         findings=findings,
         actions=story.actions if story.live else (),
+        kinds=story.kinds if story.live else frozenset(),
         rule="insult" if story.live else None,
         reason=Reason(ko="욕설", en="Insult") if story.live else None,
         thresholds={"insult": 0.8} if story.live else {},
@@ -342,12 +344,7 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert [answer.harm for answer in answers] == sorted((answer.harm for answer in answers), reverse=True)
     assert all("안녕" not in answer.text for answer in answers), "masked"
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
-    assert dict(totals.categories) == Counter(
-        name
-        for one in decided
-        if isinstance(one.decision.screening, Verdict)
-        for name in one.decision.screening.categories
-    )
+    assert dict(totals.kinds) == Counter(str(kind) for one in decided for kind in one.decision.kinds)
 
 
 def pairs(figures: Figures, inside: Sequence[Settlement]) -> None:
@@ -410,7 +407,7 @@ def test_what_was_on_record_before_there_were_tallies_is_counted_once(tmp_path: 
     url = f"sqlite:///{tmp_path / 'jikimi.db'}"
     stories = [
         Story(
-            minutes=minute, delay=0, channel="자유", author="민지", bot=False, score=0.1, route=None, categories=(),
+            minutes=minute, delay=0, channel="자유", author="민지", bot=False, score=0.1, route=None, kinds=frozenset(),
             live=False, shadow=False, actions=(), outcome=None, call=None, settled=True,
         )
         for minute in range(0, 120, 7)

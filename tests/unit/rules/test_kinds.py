@@ -6,7 +6,10 @@ import pytest
 
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Task, Unscreened, Verdict
-from bot.core.rules.conditions import Kind, Situation
+from bot.core.rules.actions import Flag
+from bot.core.rules.conditions import Kind, Score, Situation, Text
+from bot.core.rules.decision import decide
+from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import GUARD, message
 
 FOUND = Verdict(
@@ -70,3 +73,22 @@ def test_a_score_is_a_number(score: float) -> None:
         replace(FOUND, refusal=score)
     with pytest.raises(ValueError):
         Verdict.of_scores({Task.PROMPT_HARM: score}, guard=GUARD)
+
+
+def decided(*rules: Rule, found: tuple[Judgement, ...]) -> frozenset[HarmKind]:
+    verdict = Verdict(guard=GUARD, found=found)
+    return decide(message(text="바보"), verdict, Policy(rules=rules), at=message().sent_at).kinds
+
+
+def test_a_decision_says_what_kind_of_harm_it_is_about() -> None:
+    any_harm = Rule(name="any", when=(Score(at_least=0.5),), then=(Flag(),), reason=Reason(ko="", en=""))
+    word = Rule(name="w", when=(Text(any_of=("바보",)),), then=(Flag(),), reason=any_harm.reason, kind=HarmKind.ABUSE)
+    threat = Judgement(Part.PROMPT, HarmKind.THREAT, 0.8, "a")
+    unknown = Judgement(Part.PROMPT, HarmKind.UNSPECIFIED, 0.9, "a")
+    elsewhere = Judgement(Part.RESPONSE, HarmKind.SEXUAL, 0.9, "a")
+    unlikely = Judgement(Part.PROMPT, HarmKind.HATE, 0.4, "a")
+    assert decided(any_harm, found=(threat, unknown, elsewhere, unlikely)) == {HarmKind.THREAT}
+    assert decided(any_harm, found=(unknown,)) == {HarmKind.UNSPECIFIED}
+    assert decided(any_harm, word, found=(threat,)) == {HarmKind.THREAT, HarmKind.ABUSE}
+    assert decided(word, found=(unlikely, unknown)) == {HarmKind.ABUSE}
+    assert decided(any_harm, found=(unlikely,)) == frozenset(), "nothing is wrong, so of no kind"

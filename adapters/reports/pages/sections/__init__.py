@@ -3,10 +3,10 @@
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.bots.bots import Bots
 from adapters.reports.pages.sections.bots.pairs import Pairs
-from adapters.reports.pages.sections.incidents.categories import Categories
 from adapters.reports.pages.sections.incidents.channels import Channels
 from adapters.reports.pages.sections.incidents.heat import Heat
 from adapters.reports.pages.sections.incidents.incidents import Incidents
+from adapters.reports.pages.sections.incidents.kinds import Kinds
 from adapters.reports.pages.sections.incidents.rules import Rules
 from adapters.reports.pages.sections.moderation.advice import Advice
 from adapters.reports.pages.sections.moderation.funnel import Funnel
@@ -23,7 +23,7 @@ ROWS: tuple[tuple[type[Section], ...], ...] = (
     (Headline,),
     (Days, Trend),
     (Rules,),
-    (Categories,),
+    (Kinds,),
     (Heat,),
     (Channels, Funnel),
     (Quality, Advice),

@@ -1,6 +1,7 @@
-"""Which kinds of harm the guard named, beside the period before."""
+"""Which kinds of harm there were, beside the period before."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 
 from adapters.reports.pages.charts import ranking_svg
@@ -8,14 +9,15 @@ from adapters.reports.pages.section import Section
 from bot.core.reporting.figures import Entry
 
 
-class Categories(Section):
+class Kinds(Section):
     @property
     def is_shown(self) -> bool:
-        return bool(self.report.live and self.report.categories)
+        return bool(self.report.live and self.report.kinds)
 
     @cached_property
     def chart(self) -> str:
-        return ranking_svg(self.name, self.report.categories, self.words)
+        lines = [replace(line, name=self.words.names.kind(line.name)) for line in self.report.kinds]
+        return ranking_svg(self.name, lines, self.words)
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
-        return (("category", name) for name in entry.categories)
+        return (("kind", kind) for kind in entry.kinds)
