@@ -223,7 +223,7 @@ class TelegramChat:
         return await self._moves.follow(int(planned.message.community_id), in_group)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        self._posted.changed(incident_id)
+        self._posted.changed(community, incident_id)
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
-from bot.core.rules.actions import Action, Answer, Outcome
+from bot.core.rules.actions import Action, Answer, Done, Escalate, Flag, Outcome
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Reason
 
@@ -75,6 +75,12 @@ class Incident:
     def standing(self) -> Standing:
         """How things are for its message and author, when all that is planned is done."""
         return standing(self.steps)
+
+    @property
+    def card(self) -> str:
+        """The receipt of the card on which moderators see it; empty: it is on none."""
+        shown = [outcome for action, outcome in self.outcomes if isinstance(action, Flag | Escalate)]
+        return next((outcome.receipt for outcome in reversed(shown) if isinstance(outcome, Done)), "")
 
     @property
     def awaits_answer(self) -> bool:

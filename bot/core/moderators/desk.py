@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from bot.core.answers.bot import Bot
 from bot.core.base.clock import Clock
@@ -23,6 +24,9 @@ from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
+
+#: What is decided further apart than that is on no card together.
+ON_ONE_CARD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,13 @@ class CoreDesk:
         if incident is None:
             return None
         return incident, await self.incidents.history(community, incident.decision.message.author.id)
+
+    async def shown_with(self, incident: Incident) -> Sequence[int]:
+        if not incident.card:
+            return ()
+        start, end = incident.decided_at - ON_ONE_CARD, incident.decided_at + ON_ONE_CARD
+        near = await self.incidents.between(start, end, incident.decision.message.community)
+        return sorted(one.id for one in near if one.card == incident.card)
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         return await self.incidents.whose(platform, incident_id)

@@ -60,6 +60,10 @@ class Desk(Protocol):
         community's."""
         ...
 
+    async def shown_with(self, incident: Incident) -> Sequence[int]:
+        """All incidents that are on the same card, oldest first; none where there is no card of it on record."""
+        ...
+
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         """The community that an incident is of: to ask there what somebody may do, and for nothing else."""
         ...

@@ -80,6 +80,9 @@ class ScriptedDesk:
         history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
         return (incident, history) if incident else None
 
+    async def shown_with(self, incident: Incident) -> Sequence[int]:
+        return sorted(one.id for one in self.incidents.values() if incident.card and one.card == incident.card)
+
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         incident = self.incidents.get(incident_id)
         return incident.decision.message.community if incident else None

@@ -100,6 +100,34 @@ async def test_a_card_says_what_is_on_record_and_is_drawn_anew_when_that_changes
     await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
 
 
+@pytest.mark.parametrize("pressed", [False, True])
+def test_after_a_restart_a_card_follows_its_incidents_and_names_them_all(pressed: bool) -> None:
+    """Its process was killed before it could show what was done, and what is on the card stands on record alone."""
+
+    async def scenario() -> None:
+        async with stage() as here:
+            room = await here.with_moderators()
+            first, second = [await said(here, f"나쁜 말 {number}") for number in range(2)]
+            await here.open_incident(first, Delete(), Flag())
+            await here.open_incident(second, Flag())
+            delete, *flags = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+            for flag in flags:
+                await here.record(flag, await here.chat.perform(flag))
+            (card,) = cards(room)
+            await here.stop()
+            here.chat = connect(here.server.url, here.desk)
+            here.listen()
+            if pressed:
+                await here.store.outbox.record([(delete, Done())])
+                await press(here, card, 2, Button.HISTORY)
+            else:
+                await here.record(delete, await here.chat.perform(delete))
+            await here.server.until(lambda: "삭제 완료" in cards(room)[0]["text"])
+            assert "#2" in cards(room)[0]["text"] and len(cards(room)) == 1
+
+    asyncio.run(scenario())
+
+
 @played
 async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> None:
     room = await here.with_moderators()
@@ -444,7 +472,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
 
 
 @played
-async def test_an_appeal_after_a_restart_shows_the_card_again(here: Stage) -> None:
+async def test_an_appeal_after_a_restart_is_on_the_card_and_points_to_it(here: Stage) -> None:
     room, private = await here.with_moderators(), here.server.private(7)
     await here.carry_out(await said(here), Flag())
     await here.stop()
@@ -452,8 +480,10 @@ async def test_an_appeal_after_a_restart_shows_the_card_again(here: Stage) -> No
     here.listen()
     await command(here, private, 7, "/appeal 1 억울해요")
     await here.do_planned()
-    assert "억울해요" in cards(room)[-1]["text"]
-    assert "맞음" in await press(here, cards(room)[-1], 2, Button.RIGHT)
+    await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
+    pointer = room.messages[max(room.messages)]
+    assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"] and len(cards(room)) == 1
+    assert "맞음" in await press(here, cards(room)[0], 2, Button.RIGHT)
 
 
 @pytest.mark.parametrize("started", [True, False])

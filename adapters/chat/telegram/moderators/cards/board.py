@@ -65,7 +65,7 @@ class CardBoard:
         """Where that chat has another id by now, the settings follow."""
         chat_id, message = self.moves.id_now(chat_id), planned.message
         is_urgent = isinstance(planned.action, Escalate)
-        card = self.posted.of(planned.incident_id)
+        card = await self.posted.find(message.community, planned.incident_id)
         if card is None or card.chat_id != chat_id:
             lane = Lane.URGENT if is_urgent else Lane.CARD
             card = self._card_for((chat_id, message.community, message.author.id), planned.incident_id, lane)

@@ -1,7 +1,9 @@
 """A card in the moderators' chat -> the same card as things stand on record by now, and naming all that it holds."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions
@@ -20,6 +22,7 @@ from bot.core.moderators.ports import Desk
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
 NEW_CARDS = 6  # of a chat's 20 messages a minute that are not spent on writing cards anew
 NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
+RECALLED = 600.0  # seconds after a start in which cards of an earlier process are looked for
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -58,19 +61,17 @@ class PostedCards:
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _naming: int = 0
+    _unknown: dict[int, CommunityRef] = field(default_factory=dict)  # incidents whose cards are looked for
+    _since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._since = self.clock.monotonic()
 
     def of(self, incident_id: int) -> Posted | None:
         return self._by_incident.get(incident_id)
 
     def put(self, incident_id: int, card: Posted) -> None:
         self._by_incident[incident_id] = card
-
-    def recognise(self, incident_id: int, community: CommunityRef, chat_id: int, message_id: int) -> None:
-        """A card that may be an earlier process's."""
-        card = Posted(
-            chat_id=chat_id, community=community, incident_id=incident_id, at=float("-inf"), message_id=message_id
-        )
-        self._by_incident.setdefault(incident_id, card)
 
     def forget(self, card: Posted) -> None:
         """Somebody took it away: what comes next needs another one."""
@@ -84,17 +85,66 @@ class PostedCards:
         for card in [card for card in self._by_incident.values() if card.chat_id == chat_id]:
             self.forget(card)
 
-    def changed(self, incident_id: int) -> None:
-        """Something new is on record about it."""
-        if card := self._by_incident.get(incident_id):
+    def changed(self, community: CommunityRef, incident_id: int) -> None:
+        """Something new is on record: the card is written anew. An earlier process may have posted it."""
+        if card := self.of(incident_id):
             self._rewrite_soon(card)
+        elif self._is_young and len(self._unknown) < REMEMBERED:
+            self._unknown[incident_id] = community
+            if len(self._unknown) == 1:
+                self._beside(self._recall_unknown())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- found again ------------------------------------------------------------------------------------------------
+
+    async def _recall_unknown(self) -> None:
+        """One after the other: most have no card, or none yet."""
+        while self._unknown:
+            incident_id, community = next(iter(self._unknown.items()))
+            try:
+                await self.find(community, incident_id)
+            except BotError as error:
+                _log.warning("card not looked for", incident=incident_id, error=type(error).__name__)
+            finally:
+                del self._unknown[incident_id]
+
+    @property
+    def _is_young(self) -> bool:
+        return self.clock.monotonic() - self._since < RECALLED
+
+    async def find(self, community: CommunityRef, incident_id: int) -> Posted | None:
+        """The card of an incident, also where an earlier process has posted it."""
+        if not self.of(incident_id) and self._is_young and (found := await self.desk.look_up(community, incident_id)):
+            await self.recall(found[0])
+        return self.of(incident_id)
+
+    async def recall(self, incident: Incident, chat_id: int = 0, message_id: int = 0) -> None:
+        """From here on its card follows it, whoever has posted that: the one on record, or else this one."""
+        if self.of(incident.id):
+            return
+        ids = await self.desk.shown_with(incident) or [incident.id]
+        where, _, what = incident.card.partition("/")
+        if what.isdecimal():
+            chat_id, message_id = int(where), int(what)
+        if message_id and not self.of(incident.id):
+            card = Posted(
+                chat_id=chat_id, community=incident.decision.message.community, incident_id=ids[0], at=float("-inf"),
+                message_id=message_id, more=list(ids[1:]),
+            )  # fmt: skip
+            for id_ in ids:
+                self._by_incident.setdefault(id_, card)
+            self._rewrite_soon(card)
+
+    # ---- written anew -----------------------------------------------------------------------------------------------
 
     def _rewrite_soon(self, card: Posted) -> None:
         if not card.rewriting and card.message_id is not None:
             card.rewriting = True
-            task = asyncio.create_task(self._rewrite(card))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._beside(self._rewrite(card))
 
     async def _rewrite(self, card: Posted, pause: float = REWRITE) -> None:
         """Later where the chat is full; a card that could not be written anew still serves its buttons."""

@@ -61,8 +61,8 @@ class Presses:
         rights = await self.members.rights(int(group.id), presser.id)
         if not may(rights, button, incident):
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
-        if query.message:  # from here on this card follows its incident
-            self.posted.recognise(incident_id, group, query.message.chat.id, query.message.message_id)
+        if query.message:
+            await self.posted.recall(incident, query.message.chat.id, query.message.message_id)
         if button is Button.HISTORY:
             return history_line(history, say, policy.timezone)
         if button is Button.REVEAL or button.call is None:
