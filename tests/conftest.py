@@ -3,6 +3,7 @@
 import ipaddress
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,12 @@ def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_only_loopback)
+
+with suppress(ImportError):  # the environment of the engine tests does without it
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("whatever the clock says", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("whatever the clock says")
 
 
 @pytest.fixture(scope="session")

@@ -253,7 +253,7 @@ def section_lines(text: str, dialect: Dialect) -> int:
 
 
 @ALL
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(prompt=user_text, response=user_text)
 @example(prompt="".join(FRAGMENTS), response="".join(FRAGMENTS))
 def test_user_text_cannot_change_the_format(dialect: Dialect, prompt: str, response: str) -> None:
@@ -685,7 +685,7 @@ def test_label_ids() -> None:
 
 
 @given(prompt=user_text, response=user_text)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_control_tokens_come_from_the_template_alone(prompt: str, response: str) -> None:
     specials = {token: 2000 + number for number, token in enumerate(CONTROL)}
     plain = byte_vocabulary(["?\n\n", ":\n", "\n\n"])

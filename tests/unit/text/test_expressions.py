@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.core.text.expressions import Expression, NotLinear
@@ -19,7 +19,6 @@ EXPRESSIONS = st.lists(st.tuples(ATOMS, REPEATS).map("".join) | PLACES, min_size
 TEXTS = st.text(alphabet="가나aBx _1!다٣é", max_size=12)
 
 
-@settings(deadline=None)
 @given(EXPRESSIONS, TEXTS)
 def test_the_same_is_found(source: str, text: str) -> None:
     python = re.compile(source, re.IGNORECASE)
