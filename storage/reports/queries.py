@@ -305,10 +305,10 @@ class _Alike:
             kinds=self._one(gist.kinds),
             unscreened=gist.unscreened,
             late=gist.late,
-            deeds=self._one(deeds),
+            actions=self._one(deeds),
             withheld=self._one(gist.withheld),
             policy=self._one(gist.policy),
-            ruling=ruling,
+            review=ruling,
             appealed=appealed,
         )
         if not gist.bot:

@@ -120,7 +120,7 @@ class DiscordChat:
         names = Names()
         warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)
         restoring = Restoring(client=self.client, clock=clock)
-        self._hands = Executor(
+        self._executor = Executor(
             client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings,
             restoring=restoring, notices=notices, members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH),
             names=names, clock=clock, invalid=invalid,
@@ -167,7 +167,7 @@ class DiscordChat:
         await self._connection()
         if self.client.is_closed():
             raise Broken(self._say("discord.closed", code="-"))
-        return await self._hands.perform(planned)
+        return await self._executor.perform(planned)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
         self._posted.changed(community, incident_id)

@@ -93,7 +93,7 @@ class TelegramChat:
             posted=self._posted, complaints=complaints,
         )  # fmt: skip
         self._warnings = Warnings(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
-        self._hands = Executor(
+        self._executor = Executor(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
@@ -218,7 +218,9 @@ class TelegramChat:
             return await self._cards.show(planned)
 
         async def in_group(id_: int) -> Outcome:
-            return await self._hands.perform(replace(planned, message=replace(planned.message, community_id=str(id_))))
+            return await self._executor.perform(
+                replace(planned, message=replace(planned.message, community_id=str(id_)))
+            )
 
         return await self._moves.follow(int(planned.message.community_id), in_group)
 

@@ -39,17 +39,17 @@ class Names:
     def action(self, kind: str) -> str:
         return self._say[f"action.{kind}"]
 
-    def deeds(self, entry: Entry) -> str:
-        if entry.deeds not in self._said:
+    def actions(self, entry: Entry) -> str:
+        if entry.actions not in self._said:
             done = (
-                self.action(deed.kind) + ("" if deed.is_done else f" ({self._state(deed.state)})")
-                for deed in entry.deeds
+                self.action(action.kind) + ("" if action.is_done else f" ({self._state(action.state)})")
+                for action in entry.actions
             )
-            self._said[entry.deeds] = " · ".join(done) or self._say["action.nothing"]
-        return self._said[entry.deeds]
+            self._said[entry.actions] = " · ".join(done) or self._say["action.nothing"]
+        return self._said[entry.actions]
 
     def review(self, entry: Entry) -> str:
-        return self._say[f"call.{entry.ruling.call}"] if entry.ruling else ""
+        return self._say[f"call.{entry.review.call}"] if entry.review else ""
 
     def _state(self, state: str) -> str:
         return self._say["outcome.planned" if state == "started" else f"outcome.{state}"]

@@ -39,10 +39,10 @@ def _cells(entry: Entry, words: Words) -> Sequence[object]:
         "" if entry.score is None else f"{entry.score:.3f}",
         "" if entry.bar is None else f"{entry.bar:.3f}",
         " · ".join(map(names.kind, entry.kinds)),
-        names.deeds(entry),
+        names.actions(entry),
         " · ".join(map(names.action, entry.withheld)),
         names.review(entry),
-        entry.ruling.moderator if entry.ruling else "",
+        entry.review.moderator if entry.review else "",
         " ".join(entry.shadow),
     )
 

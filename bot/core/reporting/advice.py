@@ -28,7 +28,7 @@ def advise(entries: Iterable[Entry]) -> tuple[Advice, ...]:
     what was called right."""
     judged: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.rule and entry.ruling and entry.bar is not None and entry.score is not None:
+        if entry.rule and entry.review and entry.bar is not None and entry.score is not None:
             judged[entry.rule].append(entry)
     return tuple(advice for rule, entries in sorted(judged.items()) if (advice := _for_rule(rule, entries)))
 

@@ -20,7 +20,7 @@ from bot.core.rules.actions import ACTIONS, Done, Gone
 LONGEST_EXAMPLE = 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
-USER_VISIBLE = frozenset(action.kind for action in ACTIONS if action.felt)
+USER_VISIBLE = frozenset(action.kind for action in ACTIONS if action.user_visible)
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
 
@@ -80,20 +80,20 @@ class Entry:
     kinds: tuple[HarmKind, ...] = ()
     unscreened: bool = False
     late: bool = False  # judged too late to sanction anybody
-    deeds: tuple[ActionRecord, ...] = ()
+    actions: tuple[ActionRecord, ...] = ()
     withheld: tuple[str, ...] = ()  # kinds of actions that were held back
     policy: str = ""
-    ruling: ReviewOutcome | None = None
+    review: ReviewOutcome | None = None
     answer: Answer | None = None  # where a bot's answer was judged
     appealed: bool = False  # its author objected
 
     @property
     def is_acted(self) -> bool:
-        return any(deed.is_done and deed.kind in USER_VISIBLE for deed in self.deeds)
+        return any(action.is_done and action.kind in USER_VISIBLE for action in self.actions)
 
     @property
     def is_overturned(self) -> bool:
-        return self.ruling is not None and not self.ruling.is_upheld
+        return self.review is not None and not self.review.is_upheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +164,9 @@ class Figures:
             unsafe_answers=sum(counts.unsafe for counts in self.pairs.values()),
             flagged=len(entries),
             acted=sum(entry.is_acted for entry in entries),
-            reviewed=sum(entry.ruling is not None for entry in entries),
+            reviewed=sum(entry.review is not None for entry in entries),
             overturned=sum(entry.is_overturned for entry in entries),
-            actions=Counter(deed.kind for entry in entries for deed in entry.deeds if deed.is_done),
+            actions=Counter(action.kind for entry in entries for action in entry.actions if action.is_done),
             rules=Counter(entry.rule or "" for entry in entries),
             kinds=Counter(str(kind) for entry in entries for kind in entry.kinds),
         )

@@ -66,7 +66,9 @@ class Report:
         """Actions really done, for every day of the period, by the day of the decision."""
         counts: dict[date, Counter[str]] = {of: Counter() for of in self.period.days()}
         for entry in self.live:
-            counts[self.local(entry.decided_at).date()].update(deed.kind for deed in entry.deeds if deed.is_done)
+            counts[self.local(entry.decided_at).date()].update(
+                action.kind for action in entry.actions if action.is_done
+            )
         return counts
 
     @cached_property
@@ -95,8 +97,8 @@ class Report:
 
     def failed(self, state: str) -> tuple[Line, ...]:
         """Why the platform refused actions (`Refused.kind`), or which may or may not be done (`Unconfirmed.kind`)."""
-        deeds = ((deed, entry.id) for entry in self.figures.entries for deed in entry.deeds)
-        return ranking((deed.reason or deed.kind, number) for deed, number in deeds if deed.state == state)
+        actions = ((action, entry.id) for entry in self.figures.entries for action in entry.actions)
+        return ranking((action.reason or action.kind, number) for action, number in actions if action.state == state)
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:

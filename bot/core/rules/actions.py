@@ -55,7 +55,7 @@ class Declared:
     protects: ClassVar[bool]
 
     #: Members feel it: an incident in which it was done was acted on. It is never done to staff.
-    felt: ClassVar[bool]
+    user_visible: ClassVar[bool]
 
     def __init_subclass__(
         cls,
@@ -71,7 +71,7 @@ class Declared:
     ) -> None:
         cls.kind, cls.weight, cls.counted, cls.right, cls.undone_by = kind, weight, counted, right, undone_by
         cls.by_rules, cls.repeatable, cls.protects = by_rules, repeatable, protects
-        cls.felt = counted is not None and weight > Weight.MODERATORS
+        cls.user_visible = counted is not None and weight > Weight.MODERATORS
 
 
 @dataclass(frozen=True)

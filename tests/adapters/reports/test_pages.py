@@ -161,7 +161,7 @@ def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(r
     assert say["appealed_none"] not in shown and say["appeals_waiting"] not in shown
     none = page(appealed=False)
     assert say["appealed_none"] in none and say["upheld_appeals"] not in none
-    waiting = page(appealed=True, ruling=None)
+    waiting = page(appealed=True, review=None)
     assert say["appeals_waiting"] in waiting and "%" in page(appealed=True)
 
 

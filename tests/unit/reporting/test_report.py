@@ -26,9 +26,9 @@ def entry(
         rule="abuse",
         score=score,
         bar=0.8,
-        deeds=(ActionRecord("delete", state, "no right" if state == "refused" else ""),),
+        actions=(ActionRecord("delete", state, "no right" if state == "refused" else ""),),
         appealed=appealed,
-        ruling=ReviewOutcome(call, "하늘", at + timedelta(minutes=number)) if call else None,
+        review=ReviewOutcome(call, "하늘", at + timedelta(minutes=number)) if call else None,
     )
 
 

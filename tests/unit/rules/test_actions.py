@@ -33,7 +33,7 @@ def test_what_declares_itself_an_action_is_one() -> None:
 def test_people_can_read_what_is_done(action: type[Action], language: str) -> None:
     say = texts(language)
     assert f"action.{action.kind}" in say
-    if (action.felt and action is not Warn) or action in (Restore, Unsanction):
+    if (action.user_visible and action is not Warn) or action in (Restore, Unsanction):
         assert f"done.{action.kind}" in say
 
 

@@ -45,12 +45,12 @@ def standing(incident: Incident, guild: discord.Guild | None, say: Texts) -> str
 
 def done(incident: Incident, say: Texts) -> str:
     """What they feel of it; nothing of what was refused or called off."""
-    felt = [
+    visible = [
         _deed(action, incident, say)
         for action, outcome in incident.outcomes
         if _is_felt(action) and not isinstance(outcome, Refused | CalledOff)
     ]
-    return " · ".join(dict.fromkeys(felt)) or say["action.warn"]
+    return " · ".join(dict.fromkeys(visible)) or say["action.warn"]
 
 
 def is_sanctioned(outcomes: Iterable[tuple[Action, Outcome | None]]) -> bool:
@@ -73,7 +73,7 @@ def what(message: Message, say: Texts) -> str:
 
 def _is_felt(action: Action) -> bool:
     """By whoever reads the notice: that is the warning itself."""
-    return (action.felt and not isinstance(action, Warn)) or isinstance(action, Restore | Unsanction)
+    return (action.user_visible and not isinstance(action, Warn)) or isinstance(action, Restore | Unsanction)
 
 
 def _deed(action: Action, incident: Incident, say: Texts) -> str:

@@ -79,7 +79,7 @@ class Executor:
         of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing
         # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
         pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
-        if planned.action.felt and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
+        if planned.action.user_visible and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
             return Refused(say["telegram.staff"])
         try:
             return await self._perform(planned, chat_id, say)

@@ -27,8 +27,8 @@ def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
 
 def measures(incident: Incident | None, say: Texts) -> str:
     """What was done, or will be, about a message and its author, as they read it."""
-    felt: Iterable[tuple[Action, Outcome | None]] = incident.outcomes if incident else ()
-    said = [_measure(action, say) for action, outcome in felt if not isinstance(outcome, Refused | CalledOff)]
+    visible: Iterable[tuple[Action, Outcome | None]] = incident.outcomes if incident else ()
+    said = [_measure(action, say) for action, outcome in visible if not isinstance(outcome, Refused | CalledOff)]
     return ", ".join(dict.fromkeys(filter(None, said))) or say["telegram.only_told"]
 
 
@@ -39,7 +39,7 @@ def _measure(action: Action, say: Texts) -> str:
         case Warn():
             return ""  # they are just reading it
         case _:
-            return say[f"action.{action.kind}"] if action.felt else ""
+            return say[f"action.{action.kind}"] if action.user_visible else ""
 
 
 def masked_name(message: Message) -> str:

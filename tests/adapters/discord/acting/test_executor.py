@@ -274,7 +274,7 @@ def test_d19_too_many_invalid_answers_stop_the_asking() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
         place.wire.trouble("DELETE", "/channels/", 403, times=99)
-        heard.chat._hands.invalid.at_most = 3
+        heard.chat._executor.invalid.at_most = 3
         for _ in range(3):
             assert isinstance(await heard.chat.perform(place.planned(Delete(), message)), Refused)
         with pytest.raises(Unavailable) as stopped:
@@ -289,7 +289,7 @@ def test_d19_a_shared_429_does_not_count() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await harmful(place, heard)
         place.wire.trouble("DELETE", "/channels/", 429, times=2, retry_after=0.05, scope="shared")
-        heard.chat._hands.invalid.at_most = 1
+        heard.chat._executor.invalid.at_most = 1
         assert await heard.chat.perform(place.planned(Delete(), message)) == Done()
         assert await heard.chat.perform(place.planned(Delete(), message)) == Gone()
 

@@ -246,11 +246,11 @@ async def test_b21_who_was_banned_again_by_an_admin_stays_banned(here: Stage) ->
 @played
 async def test_b40_a_mute_counts_from_when_it_was_decided(here: Stage) -> None:
     await here.open_incident(await said(here), Timeout(timedelta(minutes=10)))
-    here.chat._hands.clock = Later(minutes=4)
+    here.chat._executor.clock = Later(minutes=4)
     assert isinstance((await here.do_planned())[0], Done)
     assert here.group.members[7]["until_date"] - time.time() <= 600, "not for 10 minutes from then on"
     await here.open_incident(await said(here, author=8), Timeout(timedelta(minutes=10)))
-    here.chat._hands.clock = Later(minutes=90)
+    here.chat._executor.clock = Later(minutes=90)
     (outcome,) = await here.do_planned()
     assert isinstance(outcome, Refused)
     assert status(here, 8) == "member"

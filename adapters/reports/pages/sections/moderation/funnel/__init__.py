@@ -32,5 +32,5 @@ class Funnel(Section):
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
         if entry.is_acted:
             yield "acted", ""
-        if entry.ruling:
+        if entry.review:
             yield "reviewed", ""

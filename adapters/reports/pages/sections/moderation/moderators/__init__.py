@@ -18,7 +18,7 @@ class Moderators(Section):
         return loads(self.report.live)
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
-        if entry.ruling:
-            yield "moderator", entry.ruling.moderator
+        if entry.review:
+            yield "moderator", entry.review.moderator
         if entry.is_overturned:
             yield "overturned", ""

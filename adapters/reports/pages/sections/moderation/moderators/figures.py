@@ -23,14 +23,14 @@ def loads(entries: Iterable[Entry]) -> tuple[Load, ...]:
     """Who closed how many reviews of these incidents, the busiest first."""
     theirs: dict[str, list[tuple[Entry, ReviewOutcome]]] = defaultdict(list)
     for entry in entries:
-        if entry.ruling:
-            theirs[entry.ruling.moderator].append((entry, entry.ruling))
+        if entry.review:
+            theirs[entry.review.moderator].append((entry, entry.review))
     found = (
         Load(
             name=name,
             incidents=tuple(entry.id for entry, _ in closed),
             overturned=tuple(entry.id for entry, _ in closed if entry.is_overturned),
-            wait=middle(ruling.at - entry.decided_at for entry, ruling in closed),
+            wait=middle(review.at - entry.decided_at for entry, review in closed),
         )
         for name, closed in theirs.items()
     )

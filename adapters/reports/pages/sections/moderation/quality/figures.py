@@ -21,20 +21,20 @@ class Opinions:
 
 
 def opinions(entries: Sequence[Entry]) -> Opinions:
-    reviewed = [entry for entry in entries if entry.ruling]
-    felt = [entry for entry in reviewed if entry.is_acted]
+    reviewed = [entry for entry in entries if entry.review]
+    visible = [entry for entry in reviewed if entry.is_acted]
     appealed = [entry for entry in entries if entry.appealed]
-    waits = [entry.ruling.at - entry.decided_at for entry in entries if entry.ruling]
+    waits = [entry.review.at - entry.decided_at for entry in entries if entry.review]
     return Opinions(
         agreement=Share(part=sum(not entry.is_overturned for entry in reviewed), whole=len(reviewed)),
-        false_positives=Share(part=sum(entry.is_overturned for entry in felt), whole=len(felt)),
+        false_positives=Share(part=sum(entry.is_overturned for entry in visible), whole=len(visible)),
         overturned=tuple(entry.id for entry in reviewed if entry.is_overturned),
         appealed=tuple(entry.id for entry in appealed),
         appellants=len({entry.author for entry in appealed}),
         upheld_appeals=tuple(entry.id for entry in appealed if entry.is_overturned),
         appeals=Share(
             part=sum(entry.is_overturned for entry in appealed),
-            whole=sum(entry.ruling is not None for entry in appealed),
+            whole=sum(entry.review is not None for entry in appealed),
         ),
         time_to_review=middle(waits) if waits else None,
     )

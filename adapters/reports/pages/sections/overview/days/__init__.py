@@ -36,5 +36,5 @@ class Days(Section):
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
         yield "day", self.report.local(entry.decided_at).date()
-        done = {deed.kind for deed in entry.deeds if deed.is_done}
+        done = {action.kind for action in entry.actions if action.is_done}
         yield from (("kind", group) for group, kinds in GROUPS.items() if done & set(kinds))

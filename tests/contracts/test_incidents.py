@@ -1,4 +1,4 @@
-"""IncidentLog: what every implementation must do."""
+"""Incidents: what every implementation must do."""
 
 import asyncio
 from datetime import timedelta
