@@ -21,7 +21,7 @@ from storage.flow.one_by_one import NaiveStore
 
 if TYPE_CHECKING:
     from adapters.guards.embedded.phrases import TrickRate
-    from adapters.guards.embedded.training import TrainingReport
+    from adapters.guards.embedded.training.linear import TrainingReport
 
 
 def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
@@ -89,7 +89,7 @@ def made_up_week() -> Period:
 
 
 def train_embedded(data: Path, out: Path, progress: Callable[[str], None]) -> "TrainingReport":
-    from adapters.guards.embedded.training import train
+    from adapters.guards.embedded.training.linear import train
 
     return train(data, out, progress)
 

@@ -40,7 +40,7 @@ from transformers import (
 from transformers.cache_utils import DynamicCache
 
 from adapters.guards.dialects import DIALECTS, Dialect, Piece, Question, encoder
-from adapters.guards.embedded.training import TESTS, TRAINING
+from adapters.guards.embedded.training.linear import TESTS, TRAINING
 from bot.core.guarding.verdict import Exchange
 
 KOREAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "korean"

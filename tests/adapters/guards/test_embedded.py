@@ -18,7 +18,7 @@ from adapters.guards.embedded import EmbeddedGuard
 from adapters.guards.embedded.features import STRIDE, WINDOW, features, rows
 from adapters.guards.embedded.model import SHIPPED, Score
 from adapters.guards.embedded.phrases import MUST_CATCH, MUST_LEAVE, TrickRate, phrase_rates
-from adapters.guards.embedded.training import TRAINING, TrainingReport, evaluate, held_out, train
+from adapters.guards.embedded.training.linear import TRAINING, TrainingReport, evaluate, held_out, train
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, Task, Unscreened, Verdict
 from bot.core.text.views import canonical

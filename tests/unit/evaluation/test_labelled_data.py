@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.evaluation.labelled_data import CORPORA, read_labelled
-from adapters.guards.embedded.training import TESTS, TRAINING
+from adapters.guards.embedded.training.linear import TESTS, TRAINING
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, Task
 
