@@ -31,9 +31,9 @@ _CONJOINING = str.maketrans(
 )
 
 # The two-set layout of every Korean keyboard: the Latin letter on the key, the jamo on the key.
-_KEYS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True))
+KEYS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True))
 _KEYBOARD = str.maketrans(
-    {key.upper(): jamo for key, jamo in _KEYS.items()} | _KEYS | dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
+    {key.upper(): jamo for key, jamo in KEYS.items()} | KEYS | dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
 )
 
 # ---- canonical: only what cannot change a verdict ---------------------------------------------------------------
