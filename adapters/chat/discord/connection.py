@@ -170,7 +170,8 @@ class DiscordChat:
         return await self._executor.perform(planned)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        self._posted.changed(community, incident_id)
+        if self._logged_in.is_set():  # before, there is no card that could be drawn
+            self._posted.changed(community, incident_id)
 
     async def meet(self, message: Message) -> Author:
         await self._connection()

@@ -318,6 +318,20 @@ def test_after_a_restart_a_card_catches_up_with_the_record(changed: int) -> None
     asyncio.run(scenario())
 
 
+def test_a_change_before_discord_is_there_does_no_harm() -> None:
+    """An action that was put off because nobody is logged in yet is a change, too."""
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            chat = place.chat()
+            chat.incident_changed(CommunityRef(DISCORD, str(place.guild)), 1)
+            await asyncio.sleep(0.05)
+            async with listening(place, chat) as heard:
+                await shown(place, heard, 1)
+
+    asyncio.run(scenario())
+
+
 def with_outcome(incident: Incident, deleted: Outcome) -> Incident:
     return replace(incident, outcomes=((Delete(), deleted), *incident.outcomes[1:]))
 

@@ -93,8 +93,8 @@ class PostedCards:
                 recalling = self._recalled[channel] = asyncio.create_task(self._find_cards(channel, community))
             try:
                 await asyncio.shield(recalling)
-            except Unavailable:
-                self._recalled.pop(channel, None)
+            except Exception:
+                self._recalled.pop(channel, None)  # the next one tries again
                 raise
 
     async def _find_cards(self, channel: str, community: CommunityRef) -> None:

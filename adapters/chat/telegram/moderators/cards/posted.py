@@ -107,7 +107,7 @@ class PostedCards:
             incident_id, community = next(iter(self._unknown.items()))
             try:
                 await self.find(community, incident_id)
-            except BotError as error:
+            except Exception as error:  # with its next change
                 _log.warning("card not looked for", incident=incident_id, error=type(error).__name__)
             finally:
                 del self._unknown[incident_id]
