@@ -11,11 +11,11 @@ from pydantic import BeforeValidator, Field
 
 from bot.config.conditions import When
 from bot.config.values import Duration, Table, duration, refused
+from bot.core.communities.community import Preset
 from bot.core.guarding.kinds import HarmKind
 from bot.core.rules.actions import RULE_ACTIONS, Action
 from bot.core.rules.policy import Mode, Reason, Rule
 
-Preset = Literal["gentle", "balanced", "strict"]
 _RULE_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
 
 

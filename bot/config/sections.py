@@ -4,12 +4,12 @@ policies and schedules that follow from them."""
 import hashlib
 import re
 from datetime import timedelta
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from bot.config.renamed import Renamed, renew
-from bot.config.rules import Preset, RuleSettings, preset
+from bot.config.rules import RuleSettings, preset
 from bot.config.values import (
     CONFIDENTIAL,
     Address,
@@ -22,7 +22,7 @@ from bot.config.values import (
     Zone,
 )
 from bot.core.chat.message import Platform
-from bot.core.communities.community import Community
+from bot.core.communities.community import PRESETS, Community, Preset
 from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
 from bot.core.rules.policy import Policy, Watch
 
@@ -213,7 +213,7 @@ class Config(Table):
         """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
         defaults, asked = self.defaults, community or Community(platform=Platform(""), id="")
         taken = {one.name for one in self.rules} | set(defaults.disabled_rules)
-        shipped = preset(asked.preset if asked.preset in get_args(Preset) else defaults.preset)
+        shipped = preset(asked.preset if asked.preset in PRESETS else defaults.preset)
         chosen = (*self.rules, *(one for one in shipped if one.name not in taken))
         rules = [one.with_bar(asked.thresholds.get(one.name)) for one in chosen]
         return Policy(

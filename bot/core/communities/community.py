@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal, get_args
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.rules.policy import Watch
+
+Preset = Literal["gentle", "balanced", "strict"]  # the shipped rules, by how much they let pass
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,8 +132,8 @@ def is_about_incident(command: "type[Command]") -> bool:
 
 def _kind(hint: Any) -> Kind:
     if get_origin(hint) is Annotated:
-        (kind,) = hint.__metadata__
-        return kind  # type: ignore[no-any-return]
+        kind: Kind = hint.__metadata__[0]
+        return kind
     if NoneType in (of := get_args(hint)):
         (hint,) = (one for one in of if one is not NoneType)
         return _kind(hint)

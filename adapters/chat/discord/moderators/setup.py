@@ -11,7 +11,7 @@ from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, said_in, say_to
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
-from bot.core.communities.community import Community
+from bot.core.communities.community import PRESETS, Community
 from bot.core.moderators.commands.overview import Setup
 from bot.core.moderators.permissions import Deed
 from bot.core.moderators.ports import Desk
@@ -20,7 +20,6 @@ from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 _log = structlog.get_logger(__name__)
 
-PRESETS = ("gentle", "balanced", "strict")
 ROOM_NEEDS = ("view_channel", "send_messages", "embed_links", "attach_files", "read_message_history")
 MENU_LASTS = 600.0  # seconds
 MOST_CALLED = 10  # people and roles that an urgent card names

@@ -1,7 +1,7 @@
 """The set-up menu in private, and rooms chosen by links: presses and commands come in, settings change."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.errors import Unavailable
-from bot.core.communities.community import Community
+from bot.core.communities.community import PRESETS, Community
 from bot.core.moderators.commands import overview, reports
 from bot.core.moderators.permissions import Deed, may
 from bot.core.moderators.ports import Desk
@@ -30,7 +30,6 @@ from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
-PRESETS = ("gentle", "balanced", "strict")
 REMEMBERED = 1000  # menus that are written anew when something is chosen elsewhere
 
 _CHOICE = re.compile(r"setup:(-[0-9]{1,18}):(preset|mode|language|report|daily|urgent):(\w{1,24})", re.ASCII)
@@ -135,7 +134,9 @@ class Setup:
         return told
 
     async def change(self, typed: Typed, **changes: Any) -> Community:
-        edit: Callable[[Community], Community] = lambda now: replace(now, **changes)  # noqa: E731
+        def edit(now: Community) -> Community:
+            return replace(now, **changes)
+
         return await self.desk.change(group_ref(typed.group), edit, by=typed.by)
 
     # ---- what is shown ----------------------------------------------------------------------------------------------
