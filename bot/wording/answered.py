@@ -46,7 +46,7 @@ def lines(answer: Lines | Usage, manner: Manner) -> str:
     if isinstance(answer, Usage):
         return usage(answer.command, manner)
     shown = (line if isinstance(line, str) else str(_worded(line, manner)) for line in answer.lines)
-    return "\n".join(filter(None, shown))
+    return "\n".join(filter(None, map(str.rstrip, shown)))  # a fact at the end may be nothing
 
 
 def choices(offered: Mapping[str, Said], manner: Manner) -> Mapping[str, str]:

@@ -1,7 +1,11 @@
 """Commands say all that the networks need of them, in both languages; what people type is read as they mean it."""
 
+import ast
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -19,7 +23,7 @@ from bot.core.moderators.commands.record import History, Why
 from bot.core.moderators.commands.reports import Report, ReportSchedule
 from bot.core.moderators.commands.settings import Bots, Pause, Threshold
 from bot.core.moderators.reading import meant, names, read
-from bot.core.text.catalogue import LANGUAGES, Texts, texts
+from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 from bot.wording.answered import lines
 
 HOUR = timedelta(hours=1)
@@ -44,6 +48,23 @@ def test_a_command_has_its_words(command: type[Command]) -> None:
 def test_a_command_does_something_or_is_led_by_each_network(command: type[Command]) -> None:
     assert (command.run is Command.run) is command.led
     assert re.fullmatch(r"[a-z_]{1,32}", command.name)  # as Telegram wants it
+
+
+def said_in(source: str) -> Iterator[str]:
+    """The keys of the sentences that a use-case says, as far as they are written out."""
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("said", "Said"):
+            key = call.args[0]
+            for one in (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,):
+                if isinstance(one, ast.Constant):
+                    yield str(one.value)
+
+
+@pytest.mark.parametrize("chapter", [module.name for module in iter_modules(commands.__path__)])
+def test_what_a_use_case_says_has_its_words_on_every_network(chapter: str) -> None:
+    keys = set(said_in((Path(commands.__path__[0]) / f"{chapter}.py").read_text("utf-8")))
+    for network, language in product(("discord", "telegram"), LANGUAGES):
+        assert [key for key in keys if key not in texts_on(network, language)] == []
 
 
 def test_every_chapter_is_in_the_table_and_no_name_means_two_commands() -> None:
