@@ -27,7 +27,10 @@ ME = ("me", "나")
 
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
 _NUMBER = re.compile(r"#?([0-9]{1,18}(?:\.[0-9]{1,6})?)(?::00|시)?")
-_SPAN = re.compile(r"([0-9]{1,4})\s*([mhd분시일])\S*(?:\s+(.*))?", re.DOTALL | re.IGNORECASE)
+_SPAN = re.compile(
+    r"([0-9]{1,4})\s*(m(?:in(?:ute)?s?)?|h(?:ours?)?|d(?:ays?)?|분|시간?|일)(?:간|동안)?(?:\s+(.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
 _CHANNEL = re.compile(r"-?[0-9]{5,18}|-[0-9]+")
 
@@ -143,7 +146,7 @@ def _span(kind: Span, rest: str) -> Read | None:
         return timedelta(), after
     if (found := _SPAN.fullmatch(rest)) is None:
         return None
-    lasting = timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
+    lasting = timedelta(**{_UNITS[found[2][0].lower()]: int(found[1])})
     return (min(lasting, kind.most), found[3] or "") if lasting or kind.off else None
 
 

@@ -92,6 +92,8 @@ def understood(name: str, rest: str, **known: Any) -> list[Command]:
         ("pause", Pause()),
         ("pause 2h", Pause(2 * HOUR)),
         ("일시정지 30분", Pause(HOUR / 2)),
+        ("일시정지 2시간동안", Pause(2 * HOUR)),
+        ("pause 2 hours", Pause(2 * HOUR)),
         ("멈춤 3일", Pause(72 * HOUR)),
         ("pause 9999d", Pause(30 * 24 * HOUR)),
         ("pause off", Pause(timedelta())),
@@ -136,7 +138,17 @@ def test_what_is_typed_is_read(typed: str, command: Command) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["pause 30", "pause soon", "why", "why soon", "why 12 13", "report sometime", "threshold insult 2 3", "nono"],
+    [
+        "pause 30",
+        "pause soon",
+        "pause 2 months",
+        "why",
+        "why soon",
+        "why 12 13",
+        "report sometime",
+        "threshold insult 2 3",
+        "nono",
+    ],
 )
 def test_what_makes_no_command_is_not_guessed(typed: str) -> None:
     name, _, rest = typed.partition(" ")
