@@ -15,8 +15,8 @@ async def connection(api_url: str, gateway_url: str) -> None:
     from adapters.chat.discord.connection import DiscordChat
     from adapters.system_clock import SystemClock
     from bot.core.text.catalogue import texts
-    from tests.adapters.discord.cafe import ScriptedDesk
     from tests.fakes.chat import MemoryBookmarks
+    from tests.fakes.moderators import ScriptedDesk
     from tests.servers.discord import TOKEN
 
     chat = DiscordChat(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import discord
@@ -11,134 +11,23 @@ import discord
 from adapters.chat.discord.connection import DiscordChat
 from adapters.system_clock import SystemClock
 from bot.app.parts import Core
-from bot.config import Config
-from bot.core.answers.bot import Bot
 from bot.core.base.clock import Clock
-from bot.core.chat.message import CommunityRef, Message, Platform
+from bot.core.chat.message import Message
 from bot.core.chat.ports import Bookmarks
-from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident, PlannedAction
-from bot.core.incidents.ports import Changed
-from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import Desk
-from bot.core.reporting.delivery.schedule import Schedule
-from bot.core.reporting.figures import Figures
-from bot.core.reporting.periods import parse
-from bot.core.reporting.report import compose
 from bot.core.rules.actions import Action, Warn
-from bot.core.rules.decision import Decision
-from bot.core.rules.policy import Policy, Reason
+from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests.builders import DISCORD, decision
 from tests.fakes.chat import MemoryBookmarks
-from tests.fakes.reporting import ScriptedRenderer
+from tests.fakes.moderators import ScriptedDesk
 from tests.servers.discord import TOKEN, DiscordWire
 from tests.waiting import until
 
 Permissions = discord.Permissions
-
-
-class ScriptedDesk:
-    """The core as a chat platform sees it: incidents that a test opens, calls that it remembers."""
-
-    def __init__(self) -> None:
-        self.settings: dict[str, Community] = {}
-        self.seen: list[Bot] = []
-        self.incidents: dict[int, Incident] = {}
-        self.calls: list[tuple[int, Call, str]] = []
-        self.changed_by: list[str] = []
-        self.in_force = Policy(rules=())
-        self.on_change: Changed = lambda community, incident_id: None
-
-    def community(self, ref: CommunityRef) -> Community:
-        return self.settings.get(ref.id) or Community.blank(ref)
-
-    def communities(self, platform: Platform) -> Sequence[Community]:
-        return list(self.settings.values())
-
-    def schedule(self, community: CommunityRef) -> Schedule:
-        return Config().schedule_of(self.community(community))
-
-    def policy(self, message: Message) -> Policy:
-        return self.in_force
-
-    async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
-        self.changed_by.append(by)
-        self.settings[community.id] = edit(self.community(community))
-        return self.settings[community.id]
-
-    def bots(self, community: CommunityRef) -> Sequence[tuple[Bot, bool]]:
-        choices = self.community(community).bots
-        return [(bot, choices.get(bot.id, bot.converses is not False)) for bot in self.seen]
-
-    async def move(self, community: CommunityRef, new_id: str) -> None: ...
-
-    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
-        incident = self._incident(community, incident_id)
-        history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
-        return (incident, history) if incident else None
-
-    async def shown_with(self, incident: Incident) -> Sequence[int]:
-        return sorted(one.id for one in self.incidents.values() if incident.card and one.card == incident.card)
-
-    async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
-        incident = self.incidents.get(incident_id)
-        return incident.decision.message.community if incident else None
-
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        incident = self.incidents.get(incident_id)
-        return incident if incident and incident.decision.message.author.id == author_id else None
-
-    def _incident(self, community: CommunityRef, incident_id: int) -> Incident | None:
-        incident = self.incidents.get(incident_id)
-        return incident if incident and incident.decision.message.community == community else None
-
-    async def call(
-        self,
-        community: CommunityRef,
-        incident_id: int,
-        call: Call,
-        *,
-        moderator_id: str,
-        moderator_name: str,
-    ) -> tuple[Incident, History] | None:
-        self.calls.append((incident_id, call, moderator_id))
-        incident = self._incident(community, incident_id)
-        if incident and incident.review is None and call.closes:
-            review = Review(
-                incident_id=incident_id,
-                call=call,
-                moderator_id=moderator_id,
-                moderator_name=moderator_name,
-                at=incident.decided_at,
-            )
-            self.incidents[incident_id] = replace(incident, review=review)
-            self.on_change(community, incident_id)
-        return await self.look_up(community, incident_id)
-
-    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
-        incident = self.incidents[incident_id]
-        if incident.appeal:
-            return False
-        appeal = Appeal(incident_id=incident_id, words=words, at=incident.decided_at)
-        self.incidents[incident_id] = replace(incident, appeal=appeal)
-        self.on_change(community, incident_id)
-        return True
-
-    async def judge(self, message: Message) -> Decision:
-        return decision(message)
-
-    async def report(
-        self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False
-    ) -> Post | None:
-        try:
-            of = parse(period or "2026-W20", "Asia/Seoul")
-        except ValueError:
-            return None
-        report = compose(community.id, of, Figures(start=of.start, end=of.end), ())
-        return ScriptedRenderer(unmasked=unmasked).render(report, "ko")
 
 
 @dataclass(kw_only=True)
