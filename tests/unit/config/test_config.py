@@ -20,13 +20,15 @@ from bot.config import BotSettings, Config, chosen, conditions, preset, renamed,
 from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Judgement, Part, Verdict
 from bot.core.moderators import network
 from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
 from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
 from bot.core.rules.decision import decide
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
-from tests.builders import DISCORD, NOW, message, verdict
+from tests.builders import DISCORD, GUARD, NOW, message, verdict
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
@@ -306,6 +308,16 @@ def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: st
     assert decision.actions == (() if name == "gentle" else (Flag(),))
     advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)
     assert (Delete() in advertised.actions) is (name != "gentle")
+
+
+@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
+@pytest.mark.parametrize(("kind", "deleted"), [("self_harm", False), ("threat", False), ("abuse", True)])
+def test_who_is_in_despair_is_not_deleted_for_it(name: str, kind: str, deleted: bool) -> None:
+    policy = Policy(rules=tuple(one.rule() for one in preset(name)))
+    sure = Judgement(Part.PROMPT, HarmKind(kind), 0.99, GUARD.name)
+    decision = decide(message(text="한 줄"), Verdict(guard=GUARD, found=(sure,)), policy, at=NOW)
+    assert (Delete() in decision.actions) is deleted
+    assert Flag() in decision.actions
 
 
 def test_the_version_names_the_content(tmp_path: Path) -> None:
