@@ -24,9 +24,15 @@ def _embedded(config: Config) -> OpenGuard:
     return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
 
 
+def _encoder(config: Config) -> OpenGuard:
+    from adapters.guards.embedded.encoder_guard import EncoderGuard
+
+    return nullcontext(_calibrated(EncoderGuard(), config))
+
+
 def stand_in(config: Config) -> Guard | None:
-    """Who judges while a guard model is away. The embedded guard is never away."""
-    if config.guard.name == "embedded":
+    """Who judges while a guard model is away. Those that ship with the product never are."""
+    if config.guard.name in ("embedded", "encoder"):
         return None
     from adapters.guards.embedded import EmbeddedGuard
 
@@ -87,6 +93,7 @@ def _calibrated(guard: Guard, config: Config) -> Guard:
 #: Guards by name. Each brings its libraries with it only when it is wanted.
 GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
     "embedded": _embedded,
+    "encoder": _encoder,
     "cascade": _cascade,
     **{name: partial(_model, name) for name in DIALECTS},
 }
@@ -105,22 +112,30 @@ def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = Fa
 
 
 def capabilities() -> list[dict[str, Any]]:
-    """What each guard can do: one JSON-ready row a guard, the embedded one first."""
+    """What each guard can do: one JSON-ready row a guard, those first that ship with the product."""
     from adapters.guards.dialects import capabilities as of_dialects
     from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded.encoder_guard import EncoderGuard
 
-    embedded = EmbeddedGuard()
-    row = {
-        "name": "embedded",
-        "model": embedded.version.model,
-        "korean": True,
-        "tasks": [task.value for task in Task if task in embedded.tasks],
-        "categories": {},
-        "context": None,
-        "window": None,
-        "dialect": "",
-        "classify": False,
-        "forms": {},
-        "unverified": [],
-    }
-    return [row, *of_dialects()]
+    encoder = EncoderGuard()
+    shipped: tuple[tuple[Guard, dict[str, str]], ...] = (
+        (EmbeddedGuard(), {}),
+        (encoder, {kind: kind for kind in encoder.model.kinds}),
+    )
+    rows = [
+        {
+            "name": guard.version.name,
+            "model": guard.version.model,
+            "korean": True,
+            "tasks": [task.value for task in Task if task in guard.tasks],
+            "categories": categories,
+            "context": None,
+            "window": None,
+            "dialect": "",
+            "classify": False,
+            "forms": {},
+            "unverified": [],
+        }
+        for guard, categories in shipped
+    ]
+    return [*rows, *of_dialects()]

@@ -46,7 +46,7 @@ class GuardSettings(Table):
     """[guard]: which guard judges, and where a guard model runs."""
 
     name: str = "embedded"
-    """One of `jikimi guards`. "embedded" needs no GPU; "cascade" is embedded first, then `second`."""
+    """One of `jikimi guards`. "embedded" and "encoder" need no GPU; "cascade" is embedded first, then `second`."""
 
     engine: Literal["server", "vllm"] = "server"
     """Where a guard model runs: `vllm serve` over HTTP, or vLLM in this process."""

@@ -10,6 +10,7 @@ from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded.encoder_guard import EncoderGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -27,6 +28,11 @@ GOOD = "오늘 날씨가 참 좋네요"
 @asynccontextmanager
 async def embedded() -> AsyncIterator[Guard]:
     yield EmbeddedGuard()
+
+
+@asynccontextmanager
+async def encoder() -> AsyncIterator[Guard]:
+    yield EncoderGuard()
 
 
 @asynccontextmanager
@@ -57,7 +63,7 @@ async def calibrated() -> AsyncIterator[Guard]:
     yield CalibratedGuard(guard, Calibration(guard=guard.version, scales={Task.PROMPT_HARM: scale}))
 
 
-@pytest.fixture(params=[embedded, scripted, server, cascade, calibrated], ids=lambda opens: opens.__name__)
+@pytest.fixture(params=[embedded, encoder, scripted, server, cascade, calibrated], ids=lambda opens: opens.__name__)
 def opens(request: pytest.FixtureRequest) -> Opens:
     chosen: Opens = request.param
     return chosen

@@ -52,11 +52,17 @@ class Row:
 
 def rows(text: str) -> Iterator[Row]:
     """Every view of every window of every reading of `text`; the worst row speaks for the text."""
+    for window, piece in windows(text, WINDOW, STRIDE):
+        for view, reading in views(piece):
+            yield Row(window, view, read(reading))
+
+
+def windows(text: str, size: int, stride: int) -> Iterator[tuple[int, str]]:
+    """(place, piece) of every reading of `text`: overlapping pieces of at most `size` characters, all of it."""
     for one in map(canonical, readings(text)):
-        last = max(len(one) - WINDOW, 0)
-        for window, start in enumerate(range(0, last + STRIDE, STRIDE) if last else (0,)):
-            for view, reading in views(one[start : start + WINDOW]):
-                yield Row(window, view, read(reading))
+        last = max(len(one) - size, 0)
+        for place, start in enumerate(range(0, last + stride, stride) if last else (0,)):
+            yield place, one[start : start + size]
 
 
 def read(reading: str) -> str:

@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("what", choices=("compare", "teach"))
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the public corpora, NAME.jsonl.gz")
-    parser.add_argument("--out", type=Path, default=Path("kinds.onnx"))
+    parser.add_argument("--out", type=Path, default=Path("encoder.onnx"))
     parser.add_argument(
         "--encoder", action="store_true", help="compare those, too, that need PyTorch (half an hour each)"
     )
