@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.incidents.review import History
-from bot.core.moderators.answer import Channel, Lines, Member, Role, Said, Usage
+from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
-from bot.core.moderators.command import Command
+from bot.core.moderators.command import Command, Usage
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.rules.actions import Action
 from bot.core.rules.decision import Decision

@@ -3,14 +3,9 @@ puts it into words, each network draws it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
 
-from bot.core.chat.post import Post
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
-
-if TYPE_CHECKING:
-    from bot.core.moderators.command import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +57,8 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What was given makes no command: how it is written."""
-
-    command: "type[Command]"
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """An incident with what is on record about its author, as the network shows incidents to moderators."""
 
     incident: Incident
     history: History
-
-
-Answer: TypeAlias = Lines | Usage | Found | Post

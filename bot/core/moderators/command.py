@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
+from bot.core.chat.post import Post
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Answer, Member
+from bot.core.moderators.answer import Found, Lines, Member
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk, Host
 
@@ -50,6 +51,16 @@ class Asked:
         return await desk.change(
             self.community, lambda now: replace(edit(now), name=self.community_name or now.name), by=self.by.name
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was given makes no command: how it is written."""
+
+    command: "type[Command]"
+
+
+Answer: TypeAlias = Lines | Usage | Found | Post
 
 
 class Command:

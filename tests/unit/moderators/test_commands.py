@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from bot.core.moderators import commands
-from bot.core.moderators.answer import Channel, Lines, Member, Usage, said
+from bot.core.moderators.answer import Channel, Lines, Member, said
 from bot.core.moderators.argument import Target, Text, arguments, is_about_incident
-from bot.core.moderators.command import Command
+from bot.core.moderators.command import Command, Usage
 from bot.core.moderators.commands import TABLE
 from bot.core.moderators.commands.anybody import Appeal, Flag
 from bot.core.moderators.commands.members import Exempt

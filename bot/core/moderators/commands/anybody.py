@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from bot.core.chat.message import Message
-from bot.core.moderators.answer import Answer, Lines, said
+from bot.core.moderators.answer import Lines, said
 from bot.core.moderators.argument import IncidentNumber
-from bot.core.moderators.command import Asked, Command, Seen
+from bot.core.moderators.command import Answer, Asked, Command, Seen
 from bot.core.moderators.ports import Desk
 
 

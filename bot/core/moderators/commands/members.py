@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Answer, Channel, Lines, Member, Role, Usage, said
-from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.answer import Channel, Lines, Member, Role, said
+from bot.core.moderators.command import Answer, Asked, Command, Usage
 from bot.core.moderators.ports import Desk
 
 

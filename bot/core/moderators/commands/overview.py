@@ -6,9 +6,9 @@ from typing import Annotated
 
 from bot.core.chat.message import Message
 from bot.core.chat.rights import Right
-from bot.core.moderators.answer import Answer, Channel, Lines, Role, Said, Usage, said
+from bot.core.moderators.answer import Channel, Lines, Role, Said, said
 from bot.core.moderators.argument import Text
-from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.command import Answer, Asked, Command, Usage
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Watch
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from bot.core.chat.rights import Right
-from bot.core.moderators.answer import Answer, Found, Lines, said
+from bot.core.moderators.answer import Found, Lines, said
 from bot.core.moderators.argument import IncidentNumber
-from bot.core.moderators.command import Asked, Command, Seen
+from bot.core.moderators.command import Answer, Asked, Command, Seen
 from bot.core.moderators.ports import Desk
 
 

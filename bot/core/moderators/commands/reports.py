@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Answer, Lines, said
+from bot.core.moderators.answer import Lines, said
 from bot.core.moderators.argument import Day, Number, OneOf, Switch
-from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.permissions import Deed, needed
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS

@@ -8,9 +8,9 @@ from typing import Annotated
 from bot.core.answers.bot import Bot
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Answer, Channel, Lines, Member, Said, said
+from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.argument import AChannel, Number, Span, Suggested
-from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Rule
 

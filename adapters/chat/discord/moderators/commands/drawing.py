@@ -9,8 +9,8 @@ from adapters.chat.discord.errors import TOO_LARGE
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain
 from adapters.chat.discord.moderators.posting import attached, told
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Answer, Channel, Found, Lines, Member, Role, Usage
-from bot.core.moderators.command import Command
+from bot.core.moderators.answer import Channel, Found, Lines, Member, Role
+from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.text.catalogue import Texts
 from bot.wording.answered import lines
 from bot.wording.cards import history_line, outcome_line, said_in_full

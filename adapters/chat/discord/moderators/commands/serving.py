@@ -21,9 +21,9 @@ from adapters.chat.discord.receiving.reading import read
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.moderators.answer import Lines, Member, Usage
+from bot.core.moderators.answer import Lines, Member
 from bot.core.moderators.argument import Span, Suggested, Text, arguments
-from bot.core.moderators.command import Asked, Command
+from bot.core.moderators.command import Asked, Command, Usage
 from bot.core.moderators.commands import TABLE
 from bot.core.moderators.commands.anybody import Appeal, Flag
 from bot.core.moderators.commands.overview import Setup, overview

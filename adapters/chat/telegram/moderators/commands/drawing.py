@@ -15,8 +15,8 @@ from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Answer, Channel, Found, Lines, Member, Role, Usage
-from bot.core.moderators.command import Command
+from bot.core.moderators.answer import Channel, Found, Lines, Member, Role
+from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Policy

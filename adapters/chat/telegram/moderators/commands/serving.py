@@ -38,9 +38,8 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.rights import Right
-from bot.core.moderators.answer import Usage
 from bot.core.moderators.argument import is_about_incident
-from bot.core.moderators.command import Command, Seen
+from bot.core.moderators.command import Command, Seen, Usage
 from bot.core.moderators.commands import anybody, overview, record, reports
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
