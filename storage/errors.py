@@ -10,8 +10,10 @@ from sqlalchemy import exc
 from bot.core.base.errors import Broken, Unavailable
 
 #: SQLSTATE classes and codes that pass by themselves: lost connections, a restarting or overloaded server, time-outs,
-#: deadlocks, a standby or a full server that may only be read for a while, a pooler that lost a prepared statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_PASSING = ("08", "25006", "26000", "40", "53", "55P03", "57", "58")
+#: deadlocks, a reference to a community that has just become one with another, a standby or a full server that may only
+#: be read for a while, a pooler that lost a prepared statement
+#: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING = ("08", "23503", "25006", "26000", "40", "53", "55P03", "57", "58")
 _PASSING_SQLITE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -51,7 +53,7 @@ def _translated(error: BaseException) -> Broken | Unavailable:
     name = type(error).__name__
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than we ask
-        if code in _PASSING_SQLITE:
+        if code in _PASSING_SQLITE or error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
             return Unavailable(f"The database is busy or out of reach ({error.sqlite_errorname}).")
         return Broken(_SENTENCES_SQLITE.get(code, f"The database failed ({name}: {error})."))
     if state := getattr(error, "sqlstate", None):

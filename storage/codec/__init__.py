@@ -6,22 +6,38 @@ needs a new number in `v` and a reader for the old one.
 
 from storage.codec.actions import read_action, write_action
 from storage.codec.decisions import read_decision, write_decision
-from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist
-from storage.codec.messages import read_message, write_body
+from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds
+from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
 from storage.codec.outcomes import read_outcome, write_outcome
-from storage.codec.rows import key, plain_ref, read_ref, write_refs, write_rows
+from storage.codec.rows import (
+    QUEUED_REF,
+    SETTLED_REF,
+    key,
+    plain_ref,
+    read_ref,
+    write_refs,
+    write_rows,
+    write_sealed_rows,
+)
+from storage.codec.screenings import judgements
 from storage.codec.settings import read_settings, write_settings
 
 __all__ = [
+    "JUDGED",
+    "QUEUED",
+    "QUEUED_REF",
+    "SETTLED_REF",
     "Cause",
     "Gist",
     "count_actions",
+    "judgements",
     "key",
     "plain_ref",
     "read_action",
     "read_cause",
     "read_decision",
     "read_gist",
+    "read_kinds",
     "read_message",
     "read_outcome",
     "read_ref",
@@ -32,5 +48,6 @@ __all__ = [
     "write_outcome",
     "write_refs",
     "write_rows",
+    "write_sealed_rows",
     "write_settings",
 ]

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from bot.core.base.errors import Broken
 from bot.core.rules.actions import ACTIONS, Action
 from storage.codec.stored import Stored, fitting
-from storage.tables import writable
+from storage.columns import writable
 
 
 class StoredAction(Stored):

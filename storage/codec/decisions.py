@@ -12,7 +12,7 @@ from bot.core.rules.policy import Mode, Reason
 from storage.codec.actions import StoredAction, restore_action, store_action
 from storage.codec.screenings import StoredScreening, read_screening, write_screening
 from storage.codec.stored import Stored, fitting
-from storage.tables import writable
+from storage.columns import writable
 
 
 class StoredWhy(Stored):

@@ -123,3 +123,15 @@ def read_gist(stored: str, body: str | None) -> Gist:
         withheld=tuple(action.kind for action in decision.withheld),
         policy=decision.policy_version,
     )
+
+
+class _OfKinds(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    kinds: tuple[HarmKind, ...] = ()
+
+
+def read_kinds(stored: str) -> tuple[HarmKind, ...]:
+    """Of a decision."""
+    with fitting("decision"):
+        return _OfKinds.model_validate_json(stored).kinds

@@ -5,9 +5,17 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from bot.core.chat.message import Author, Kind, Link, LinkKind, Media, Message, Origin, OriginKind, Pairing
-from storage.codec.rows import read_ref
+from storage.codec.rows import QUEUED_REF, SETTLED_REF, read_ref
 from storage.codec.stored import Stored, fitting
-from storage.tables import AnyRow, writable
+from storage.columns import AnyRow, writable
+from storage.community_key import community_of
+from storage.tables import incidents, messages, queue
+
+#: What a message is read from: one that waits, and one that there is an incident of, as it was judged.
+QUEUED = (*QUEUED_REF, community_of(queue)[1], queue.c.author, queue.c.kind, queue.c.sent_at, queue.c.body)
+JUDGED = (
+    *SETTLED_REF, community_of(incidents)[1], incidents.c.author, messages.c.kind, messages.c.sent_at, incidents.c.body,
+)  # fmt: skip
 
 
 class _Link(Stored):
@@ -101,14 +109,14 @@ def _read_origin(origin: _Origin | None) -> Origin | None:
 
 
 def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
-    """`row` has the columns tables.MESSAGE. Where the body was erased, only what names the message is left."""
+    """`row` has the columns QUEUED or JUDGED. Where the body was erased, only what names the message is left."""
     with fitting("message"):
         body = _Body.model_validate_json(row.body) if with_body and row.body is not None else _Body(v=1)
     return Message(
         ref=read_ref(row),
         community_id=row.community,
         author=Author(
-            id=row.author,
+            id=row.author or "",
             name=body.name,
             roles=frozenset(body.roles),
             bot=body.bot,

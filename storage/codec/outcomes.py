@@ -4,7 +4,7 @@ from typing import assert_never
 
 from bot.core.base.errors import Broken
 from bot.core.rules.actions import CalledOff, Done, Gone, Outcome, Refused, Unconfirmed
-from storage.tables import writable
+from storage.columns import writable
 
 
 def write_outcome(outcome: Outcome) -> tuple[str, str | None]:

@@ -1,5 +1,6 @@
 """What a guard said, or why it said nothing, <-> its part of a stored decision."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic import Field
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from storage.codec.stored import Stored
-from storage.tables import writable
+from storage.columns import writable
 
 
 class _Guard(Stored):
@@ -37,6 +38,16 @@ class StoredScreening(Stored):
     evidence: tuple[str, ...] = ()
     windows: int = 1
     route: Route | None = None
+
+
+def judgements(screening: Screening) -> Iterator[tuple[str, str, str, float]]:
+    """Part, kind, guard and probability of each row of tables.verdicts. That an answer refuses is a kind of its own."""
+    if isinstance(screening, Unscreened):
+        return
+    for one in screening.found:
+        yield one.part, one.kind, writable(one.guard), one.probability
+    if screening.refusal is not None:
+        yield Part.RESPONSE, "refusal", writable(screening.guard.name), screening.refusal
 
 
 def write_screening(screening: Screening) -> StoredScreening:

@@ -9,7 +9,7 @@ from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.rules.policy import Watch
 from storage.codec.stored import Stored, fitting
-from storage.tables import writable
+from storage.columns import writable
 
 
 class _Unnumbered(Stored):

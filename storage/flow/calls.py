@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.incidents.review import Call, Step, consequences
 from bot.core.rules.actions import Action, CalledOff
 from storage import codec
-from storage.community_key import community_columns, community_of, read_community
-from storage.tables import actions, appeals, incidents, reviews
+from storage.community_key import community_of
+from storage.tables import actions, appeals, cases, incidents, reviews
 
 
 async def follow_calls(
@@ -64,7 +64,7 @@ async def follow(
     ]
     made = select(reviews.c.call).where(reviews.c.incident == incident_id).order_by(reviews.c.id)
     calls = [Call(call) for call in (await connection.execute(made)).scalars()]
-    appealed = select(exists().where(appeals.c.incident == incident_id))
+    appealed = select(exists().where(appeals.c.case == cases.c.id, cases.c.incident == incident_id))
     follows = consequences(calls, steps, called=called, appealed=(await connection.execute(appealed)).scalar_one())
     off = [rows[place].id for place in follows.called_off if rows[place].id in held]
     if off:
@@ -83,10 +83,8 @@ async def add_actions(
     if not more:
         return
     # Whoever else adds to it waits: positions are given once.
-    incident = await connection.execute(
-        select(*community_of(incidents)).where(incidents.c.id == incident_id).with_for_update(key_share=True)
-    )
-    home = community_columns(read_community(incident.one()))
+    home = select(community_of(incidents)[0], incidents.c.community).where(incidents.c.id == incident_id)
+    platform, community = (await connection.execute(home.with_for_update(key_share=True))).one()
     last = await connection.execute(
         select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
     )
@@ -95,7 +93,8 @@ async def add_actions(
         {
             "incident": incident_id,
             "position": begin + place,
-            **home,
+            "platform": platform,
+            "community": community,
             "kind": action.kind,
             "protects": action.protects,
             "args": codec.write_action(action),

@@ -1,131 +1,28 @@
 """The inbox as a table: messages come in and wait, leased ones go out, settled ones stay as the record."""
 
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import chain, islice, zip_longest
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy import Select, bindparam, case, exists, func, insert, not_, or_, select, text, update
+from sqlalchemy import Select, case, func, null, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import CommunityRef, Kind, Message, MessageRef
+from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.communities.journal import Aside
-from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
-from bot.core.rules.actions import Delete, Done
-from storage import codec
-from storage.community_key import CommunityKey, community_columns, community_of, of_community, read_community
+from storage import codec, sql
+from storage.columns import AnyRow, microseconds, plain, seal
+from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
-from storage.flow import suspects, tallies
+from storage.flow import suspects
 from storage.flow.leasing import leased
-from storage.records import bots
-from storage.tables import AMONG_REFS, MESSAGE, REF, WAITING, AnyRow, actions, incidents, messages, microseconds, plain
+from storage.flow.settling import settle
+from storage.flow.turns import Turns
+from storage.tables import incidents, messages, queue
 
 _log = structlog.get_logger(__name__)
-
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-_UNTAKEN = (messages.c.settled_at.is_(None), messages.c.holder.is_(None))
-
-_KEEP = """
-    INSERT INTO messages (platform, channel, message, revision, community, author, kind, sent_at, kept_at, body)
-    SELECT
-        given.value ->> 0, given.value ->> 1, given.value ->> 2, CAST(given.value ->> 3 AS bigint),
-        given.value ->> 4, given.value ->> 5, given.value ->> 6, CAST(given.value ->> 7 AS bigint),
-        CAST(:now AS bigint), given.value ->> 8
-    FROM {given} WHERE true
-    ON CONFLICT DO NOTHING RETURNING platform, channel, message, revision
-"""
-
-#: Hops over the index from one platform to the next, and from one of its communities to the next: as many steps as
-#: there are of them, however many messages wait.
-_COMMUNITIES = text("""
-    WITH RECURSIVE network (platform) AS (
-        SELECT min(platform) FROM messages WHERE settled_at IS NULL AND aside_at IS NULL
-        UNION ALL
-        SELECT (
-            SELECT min(platform) FROM messages
-            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform > network.platform
-        )
-        FROM network WHERE platform IS NOT NULL
-    ),
-    waiting (platform, community) AS (
-        SELECT platform, (
-            SELECT min(community) FROM messages
-            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform = network.platform
-        )
-        FROM network WHERE platform IS NOT NULL
-        UNION ALL
-        SELECT platform, (
-            SELECT min(community) FROM messages
-            WHERE settled_at IS NULL AND aside_at IS NULL AND messages.platform = waiting.platform
-                AND messages.community > waiting.community
-        )
-        FROM waiting WHERE community IS NOT NULL
-    )
-    SELECT platform, community FROM waiting WHERE community IS NOT NULL
-""")
-
-#: The newest `each` free messages of every given community, in the words that each planner does well with.
-_FREE = """
-    SELECT messages.id, platform, community, sent_at FROM messages
-    WHERE settled_at IS NULL AND aside_at IS NULL AND holder IS NULL
-        AND circle IS NULL AND coalesce(faults, 0) < :most_faults
-        AND platform = given.value ->> 0 AND community = given.value ->> 1 AND sent_at >= :start AND sent_at < :end
-    ORDER BY sent_at DESC, messages.id DESC LIMIT :each
-"""
-_FREE_OF_EACH_SQLITE = f"""
-    SELECT platform, community, messages.id FROM {{given}} JOIN messages ON messages.id IN (SELECT id FROM ({_FREE}))
-    ORDER BY sent_at DESC, messages.id DESC
-"""
-_FREE_OF_EACH_POSTGRESQL = f"""
-    SELECT platform, community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free
-    ORDER BY sent_at DESC, id DESC
-"""
-
-_LEASE = f"""
-    UPDATE messages SET holder = :holder WHERE messages.id IN (SELECT CAST(given.value ->> 0 AS bigint) FROM {{given}})
-    RETURNING id, {", ".join(column.name for column in MESSAGE)}
-"""
-
-_CLOSE = """
-    UPDATE messages SET
-        settled_at = :now, holder = NULL,
-        score = CAST(given.value ->> 4 AS double precision), ms = CAST(given.value ->> 5 AS double precision),
-        body = given.value ->> 6
-    FROM {given}
-    WHERE platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2
-        AND revision = CAST(given.value ->> 3 AS bigint) AND settled_at IS NULL
-    RETURNING platform, channel, message, revision, community
-"""
-
-_REVISIONS = """
-    SELECT id, community, kind, sent_at, settled_at, platform, channel, message, revision FROM messages
-    WHERE (platform, channel, message) IN (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM {given})
-    ORDER BY id
-"""
-
-#: A message that we have deleted ourselves, or are just deleting, was not taken away by somebody else.
-_WITHDRAW = (
-    update(incidents)
-    .where(
-        incidents.c.message == bindparam("revision"),
-        incidents.c.withdrawn_at.is_(None),
-        not_(
-            exists().where(
-                actions.c.incident == incidents.c.id,
-                actions.c.kind == Delete.kind,
-                or_(actions.c.state == "started", actions.c.state == Done.kind),
-            )
-        ),
-    )
-    .values(withdrawn_at=bindparam("gone_at"))
-)
 
 
 class SqlInbox:
@@ -133,7 +30,7 @@ class SqlInbox:
         self._database = database
         self._keep = database.grouped(self._insert)
         self._settle = database.grouped(self._close)
-        self._served: CommunityKey = ("", "")  # the community that had the last turn
+        self._turns = Turns(database)
         self._in_hand: set[MessageRef] = set()  # handed out and not yet settled
         self._unsure = False  # whether the last claim may have leased what nobody was handed
 
@@ -150,90 +47,112 @@ class SqlInbox:
         self._in_hand.difference_update(settlement.decision.message.ref for settlement in settlements)
 
     async def fault(self, ref: MessageRef) -> None:
-        this = zip(REF, codec.key(ref), strict=True)
-        own = (messages.c.holder == self._database.holder, messages.c.settled_at.is_(None))
+        this = (column == value for column, value in zip(codec.QUEUED_REF, codec.key(ref), strict=True))
         async with self._database.write() as connection:
-            await connection.execute(suspects.fault(messages, *own, *(column == value for column, value in this)))
+            await connection.execute(suspects.fault(queue, queue.c.holder == self._database.holder, *this))
         self._in_hand.discard(ref)
 
     async def given_up(self, limit: int) -> Sequence[Message]:
-        wanted = select(messages.c.id).where(*_UNTAKEN, suspects.given_up(messages)).order_by(messages.c.id)
+        wanted = select(queue.c.id).where(queue.c.holder.is_(None), suspects.given_up(queue)).order_by(queue.c.id)
         return await self._lease_some(wanted.limit(limit))
 
     async def set_aside(self, refs: Sequence[MessageRef]) -> None:
-        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
-        own = (messages.c.holder == self._database.holder, messages.c.settled_at.is_(None))
-        at = func.coalesce(messages.c.aside_at, microseconds(self._database.clock.now()))
+        among = self._database.sql(sql.AMONG_QUEUED).bindparams(given=codec.write_refs(refs))
+        at = func.coalesce(queue.c.aside_at, microseconds(self._database.clock.now()))
+        aside = update(queue).where(queue.c.holder == self._database.holder, among)
         async with self._database.write() as connection:
             # What was looked at has not killed anybody.
-            await connection.execute(update(messages).where(*own, among).values(holder=None, aside_at=at, circle=None))
+            await connection.execute(aside.values(holder=None, aside_at=at, circle=None))
         self._in_hand.difference_update(refs)
 
     async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
-        due = (messages.c.aside_at.is_not(None), messages.c.sent_at < sent_before, suspects.innocent(messages))
-        newest = messages.c.sent_at.desc(), messages.c.id.desc()
-        return await self._lease_some(select(messages.c.id).where(*_UNTAKEN, *due).order_by(*newest).limit(limit))
+        due = (queue.c.aside_at.is_not(None), queue.c.sent_at < sent_before, suspects.innocent(queue))
+        wanted = select(queue.c.id).where(queue.c.holder.is_(None), *due)
+        return await self._lease_some(wanted.order_by(queue.c.sent_at.desc(), queue.c.id.desc()).limit(limit))
 
     async def were_aside(self, since: datetime) -> Mapping[CommunityRef, Aside]:
-        place = community_of(messages)
-        unjudged = case((messages.c.settled_at.is_not(None) & messages.c.score.is_(None), 1))
+        unjudged = case((messages.c.score.is_(None), 1))
+        looked_at = union_all(
+            *(
+                select(table.c.community, table.c.channel, closed.label("unjudged")).where(
+                    table.c.aside_at.is_not(None), table.c.aside_at >= since
+                )
+                for table, closed in ((queue, null()), (messages, unjudged))
+            )
+        ).subquery()
         counted = (
-            select(*place, func.count(), func.count(messages.c.channel.distinct()), func.count(unjudged))
-            .where(messages.c.aside_at.is_not(None), messages.c.aside_at >= since)
-            .group_by(*place)
+            select(
+                *community_of(looked_at),
+                func.count(),
+                func.count(looked_at.c.channel.distinct()),
+                func.count(looked_at.c.unjudged),
+            )
+            .select_from(looked_at)
+            .group_by(looked_at.c.community)
         )
         async with self._database.read() as connection:
             return {read_community(row): Aside(*row[2:]) for row in await connection.execute(counted)}
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
-        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
+        among = self._database.sql(sql.AMONG_SETTLED).bindparams(given=codec.write_refs(refs))
         async with self._database.read() as connection:
-            found = await connection.execute(select(*REF).where(among, messages.c.settled_at.is_not(None)))
+            found = await connection.execute(select(*codec.SETTLED_REF).where(among))
             closed = set(map(codec.read_ref, found))
         return [ref in closed for ref in refs]
 
     async def waiting(self) -> int:
         async with self._database.read() as connection:
-            counted = (select(func.count()).where(part).scalar_subquery() for part in WAITING)
-            return sum((await connection.execute(select(*counted))).one())
+            return (await connection.execute(select(func.count()).select_from(queue))).scalar_one()
 
     async def recent(self, since: datetime) -> Sequence[Message]:
-        wanted = select(*MESSAGE).where(messages.c.sent_at >= since).order_by(messages.c.sent_at, messages.c.id)
+        place = community_of(messages)[1]
+        settled = (
+            select(
+                *codec.SETTLED_REF, place, messages.c.author, messages.c.kind, messages.c.sent_at, incidents.c.body,
+                messages.c.id,
+            )
+            .select_from(messages.outerjoin(incidents))
+            .where(messages.c.sent_at >= since)
+        )  # fmt: skip
+        waiting = select(*codec.QUEUED, queue.c.id).where(queue.c.sent_at >= since)
         async with self._database.read() as connection:
-            return [codec.read_message(row) for row in await connection.execute(wanted)]
+            rows = [row for part in (settled, waiting) for row in await connection.execute(part)]
+        return [codec.read_message(row) for row in sorted(rows, key=lambda row: (row.sent_at, row.id))]
 
     async def tally(self, start: datetime, end: datetime, community: CommunityRef | None = None) -> Tally:
-        # Settled is what no longer waits: an index alone answers how many were kept, and few of them wait.
-        kept = select(func.count()).where(messages.c.sent_at >= start, messages.c.sent_at < end)
-        if community is not None:
-            kept = kept.where(of_community(messages, community))
-        counted = (kept, *map(kept.where, WAITING))
+        counts = []
+        for table in (messages, queue):
+            count = select(func.count()).where(table.c.sent_at >= start, table.c.sent_at < end)
+            counts.append(count if community is None else count.where(of_community(table, community)))
         async with self._database.read() as connection:
-            found = await connection.execute(select(*(one.scalar_subquery() for one in counted)))
-            arrived, *left = found.one()
-        return Tally(kept=arrived, settled=arrived - sum(left))
+            found = await connection.execute(select(*(count.scalar_subquery() for count in counts)))
+            settled, waiting = found.one()
+        return Tally(kept=settled + waiting, settled=settled)
 
     async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
-        rows = codec.write_rows(
+        keys = await self._database.keys.of_all({message.community for message in arrived})
+        given = codec.write_sealed_rows(
             (
                 *codec.key(message.ref),
-                plain(message.community_id),
+                keys[message.community],
                 plain(message.author.id),
                 message.kind,
                 microseconds(message.sent_at),
-                codec.write_body(message),
+                seal(codec.write_body(message)),
             )
             for message in arrived
         )
-        given = {"given": rows, "now": microseconds(self._database.clock.now())}
+        keeping = self._database.sql(sql.KEEP).columns(queue.c.id, *codec.QUEUED_REF)
+        refusing = self._database.sql(sql.REFUSE)
+        now = microseconds(self._database.clock.now())
         async with self._database.write() as connection:
-            new = set(map(codec.read_ref, await connection.execute(self._database.sql(_KEEP), given)))
-        fresh = []
-        for message in arrived:
-            ref = codec.plain_ref(message.ref)
-            fresh.append(ref in new)
-            new.discard(ref)  # given twice in one call, it is new once
-        return fresh
+            added = {codec.read_ref(row): row.id for row in await connection.execute(keeping, given | {"now": now})}
+            if added:
+                ids = codec.write_rows([id_] for id_ in added.values())
+                for known in await connection.execute(refusing, {"given": ids}):
+                    del added[codec.read_ref(known)]
+        # Given twice in one call, it is new once.
+        return [added.pop(codec.plain_ref(message.ref), None) is not None for message in arrived]
 
     async def _lease(self, limit: int, fresh_since: datetime) -> list[tuple[int, Message]]:
         try:
@@ -242,7 +161,7 @@ class SqlInbox:
                 if self._unsure:
                     await self._free_what_nobody_has(connection)
                 chosen = await self._suspects(connection, limit)
-                chosen += await self._choose(connection, limit - len(chosen), fresh_since)
+                chosen += await self._turns.next(connection, limit - len(chosen), fresh_since)
                 leased = await self._take(connection, chosen)
                 found = [(row.id, message) for row in leased if (message := _read(row))]
                 if len(found) < len(chosen):
@@ -271,118 +190,36 @@ class SqlInbox:
     async def _take(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[AnyRow]:
         if not chosen:
             return []
-        leasing = self._database.sql(_LEASE).columns(messages.c.id, *MESSAGE)
+        leasing = self._database.sql(sql.LEASE).columns(queue.c.id, *codec.QUEUED)
         given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
         rows = {row.id: row for row in await connection.execute(leasing, given)}
         return [rows[id_] for id_ in chosen]
 
     async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
-        first_look = messages.c.aside_at.is_(None)
-        some = await suspects.next_suspects(connection, messages, self._database.holder, first_look)
+        some = await suspects.next_suspects(connection, queue, self._database.holder, queue.c.aside_at.is_(None))
         if some is None:
             return []
         found = await connection.execute(some.with_for_update(skip_locked=True))
         return list(found.scalars())[:limit]
 
     async def _give_up(self, connection: AsyncConnection, unreadable: Collection[int]) -> None:
-        which = messages.c.id.in_(unreadable)
-        await connection.execute(update(messages).where(which).values(holder=None, faults=suspects.MOST_FAULTS))
+        which = queue.c.id.in_(unreadable)
+        await connection.execute(update(queue).where(which).values(holder=None, faults=suspects.MOST_FAULTS))
 
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it."""
-        in_hand = codec.write_refs(self._in_hand)
-        others = self._database.sql(f"NOT {AMONG_REFS}").bindparams(given=in_hand)
-        own = (messages.c.settled_at.is_(None), messages.c.holder == self._database.holder)
-        await connection.execute(update(messages).where(*own, others).values(holder=None))
-
-    async def _choose(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
-        waiting = sorted((row.platform, row.community) for row in await connection.execute(_COMMUNITIES))
-        next_ = bisect_right(waiting, self._served)
-        turns = waiting[next_:] + waiting[:next_]
-        chosen = await self._in_turns(connection, turns, limit, fresh_since, _LAST)
-        if len(chosen) < limit:
-            chosen += await self._in_turns(connection, turns, limit - len(chosen), _FIRST, fresh_since)
-        if chosen:
-            self._served = chosen[-1][0]
-        return [id_ for _, id_ in chosen]
-
-    async def _in_turns(
-        self, connection: AsyncConnection, turns: Sequence[CommunityKey], limit: int, start: datetime, end: datetime
-    ) -> list[tuple[CommunityKey, int]]:
-        """Free messages (community and row), one of each community, then the next of each; the newest of each, in the
-        order in which they were sent. Asks everybody for an equal share, then those who had that for twice as much:
-        never reads much more than it returns."""
-        free_of_each = self._database.sql(
-            _FREE_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FREE_OF_EACH_SQLITE
-        )
-        free: dict[CommunityKey, list[int]] = {}
-        asked, each = turns, -(-limit // max(1, len(turns)))
-        while asked and sum(map(len, free.values())) < limit:
-            free |= {community: [] for community in asked}
-            given = {
-                "given": codec.write_rows(asked),
-                "start": microseconds(start),
-                "end": microseconds(end),
-                "each": each,
-                "most_faults": suspects.MOST_FAULTS,
-            }
-            for platform, community, id_ in await connection.execute(free_of_each, given):
-                free[platform, community].append(id_)
-            asked = [community for community in asked if len(free[community]) == each]
-            each *= 2
-        newest = list(islice(_rounds(free, turns), limit))
-        number = Counter(community for community, _ in newest)
-        oldest_first = {community: free[community][: number[community]][::-1] for community in turns}
-        return list(_rounds(oldest_first, turns))
+        others = self._database.sql(f"NOT {sql.AMONG_QUEUED}").bindparams(given=codec.write_refs(self._in_hand))
+        own = queue.c.holder == self._database.holder
+        await connection.execute(update(queue).where(own, others).values(holder=None))
 
     async def _give_back(self, taken: Sequence[tuple[int, Message]]) -> None:
-        own = messages.c.id.in_([id_ for id_, _ in taken]) & (messages.c.holder == self._database.holder)
+        own = queue.c.id.in_([id_ for id_, _ in taken]) & (queue.c.holder == self._database.holder)
         async with self._database.write() as connection:
-            await connection.execute(update(messages).where(own).values(holder=None))
+            await connection.execute(update(queue).where(own).values(holder=None))
 
     async def _close(self, settlements: Sequence[Settlement]) -> Sequence[None]:
-        first: dict[MessageRef, Settlement] = {}
-        for settlement in settlements:
-            first.setdefault(settlement.decision.message.ref, settlement)
-        # Incidents and deletions of one message concern each other, so all its revisions are looked at, and locked.
-        weighty = [
-            ref
-            for ref, settlement in first.items()
-            if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
-        ]
-        now = self._database.clock.now()
-        given = {"given": codec.write_rows(map(_closing, first.values())), "now": microseconds(now)}
-        async with self._database.write() as connection:
-            revisions = await self._revisions(connection, weighty) if weighty else {}
-            closed = await connection.execute(self._database.sql(_CLOSE), given)
-            homes = {codec.read_ref(row): row.community for row in closed}  # it may have moved since it was claimed
-            await _open_incidents(connection, first, revisions, now)
-            await _withdraw(connection, first, revisions)
-            settled = [_at_home(one, homes[ref]) for ref, one in first.items() if ref in homes]
-            await tallies.count(self._database, connection, settled)
-            await bots.count(self._database, connection, settled)
+        await settle(self._database, settlements)
         return [None] * len(settlements)
-
-    async def _revisions(self, connection: AsyncConnection, refs: Sequence[MessageRef]) -> Mapping[MessageRef, AnyRow]:
-        """Every revision of the messages that `refs` are revisions of."""
-        named = self._database.sql(_REVISIONS + (" FOR UPDATE" if self._database.is_postgresql else ""))
-        columns = (
-            messages.c.id,
-            messages.c.community,
-            messages.c.kind,
-            messages.c.sent_at,
-            messages.c.settled_at,
-            *REF,
-        )
-        found = await connection.execute(named.columns(*columns), {"given": codec.write_refs(refs)})
-        return {codec.read_ref(row): row for row in found}
-
-
-def _rounds(
-    lines: Mapping[CommunityKey, Sequence[int]], turns: Sequence[CommunityKey]
-) -> Iterator[tuple[CommunityKey, int]]:
-    rounds = zip_longest(*([(community, id_) for id_ in lines.get(community, ())] for community in turns))
-    return (one for one in chain.from_iterable(rounds) if one is not None)
 
 
 def _read(row: AnyRow) -> Message | None:
@@ -392,83 +229,3 @@ def _read(row: AnyRow) -> Message | None:
     except Exception as error:
         _log.error("message cannot be read", id=row.id, error=type(error).__name__)
         return None
-
-
-async def _open_incidents(
-    connection: AsyncConnection,
-    settlements: Mapping[MessageRef, Settlement],
-    revisions: Mapping[MessageRef, AnyRow],
-    now: datetime,
-) -> None:
-    """`revisions` as they were before: what was settled then is not decided again."""
-    decided = {
-        row.id: settlements[ref]
-        for ref, row in revisions.items()
-        if row.settled_at is None and ref in settlements and settlements[ref].decision.is_incident
-    }
-    if not decided:
-        return
-    # It may have moved since a message was claimed.
-    homes = {row.id: community_columns(read_community(row)) for row in revisions.values()}
-    opening = [
-        {
-            "message": message,
-            **homes[message],
-            "author": plain(settlement.decision.message.author.id),
-            "rule": settlement.decision.rule,
-            "decided_at": settlement.decided_at,
-            "decision": codec.write_decision(settlement.decision),
-        }
-        for message, settlement in decided.items()
-    ]
-    opened = await connection.execute(insert(incidents).returning(incidents.c.id, incidents.c.message), opening)
-    planned = [
-        {
-            "incident": incident,
-            "position": position,
-            **homes[message],
-            "kind": action.kind,
-            "protects": action.protects,
-            "args": codec.write_action(action),
-            "state": "planned",
-            "attempts": 0,
-            "planned_at": now,
-        }
-        for incident, message in opened
-        for position, action in enumerate(decided[message].decision.actions)
-    ]
-    if planned:
-        await connection.execute(insert(actions), planned)
-
-
-async def _withdraw(
-    connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], revisions: Mapping[MessageRef, AnyRow]
-) -> None:
-    """Note on the incidents of a message that it was taken away, whichever of the two was settled first."""
-    gone_at: dict[tuple[str, str, str], datetime] = {}
-    for ref, row in revisions.items():
-        if row.kind == Kind.DELETE and (row.settled_at is not None or ref in settlements):
-            name = codec.key(ref)[:3]
-            gone_at[name] = min(row.sent_at, gone_at.get(name, _LAST))
-    withdrawn = [
-        {"revision": row.id, "gone_at": gone_at[codec.key(ref)[:3]]}
-        for ref, row in revisions.items()
-        if codec.key(ref)[:3] in gone_at
-    ]
-    if withdrawn:
-        await connection.execute(_WITHDRAW, withdrawn)
-
-
-def _at_home(settlement: Settlement, community_id: str) -> Settlement:
-    decision = settlement.decision
-    if decision.message.community_id == community_id:
-        return settlement
-    return replace(settlement, decision=replace(decision, message=replace(decision.message, community_id=community_id)))
-
-
-def _closing(settlement: Settlement) -> tuple[str | int | float | None, ...]:
-    decision = settlement.decision
-    score = decision.screening.harm if isinstance(decision.screening, Verdict) else None
-    # As it was judged: of its author more may be known by now than when it was kept.
-    body = codec.write_body(decision.message) if decision.is_incident else None
-    return *codec.key(decision.message.ref), score, settlement.ms, body

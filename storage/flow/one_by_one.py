@@ -1,10 +1,9 @@
 """One decision, one transaction: how one writes it first. Only `jikimi bench flow` uses it, to have a measure."""
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from bot.core.incidents.incident import Settlement
 from storage import codec
-from storage.community_key import community_columns
 from storage.database import Database
 from storage.tables import actions, incidents, messages
 
@@ -19,20 +18,22 @@ class NaiveStore:
         """Write down a decided message with its incident and actions, and commit."""
         decision, now = settlement.decision, self._database.clock.now()
         message = decision.message
+        community = await self._database.keys.of(message.community)
         async with self._database.write() as connection:
+            last = select(func.coalesce(func.max(messages.c.id), 0) + 1)
             row = await connection.execute(
                 insert(messages)
                 .values(
-                    **community_columns(message.community),
+                    id=last.scalar_subquery(),
+                    platform=message.ref.platform,
+                    community=community,
                     channel=message.ref.channel_id,
                     message=message.ref.message_id,
                     revision=message.ref.revision,
                     author=message.author.id,
                     kind=message.kind.value,
                     sent_at=message.sent_at,
-                    kept_at=now,
                     settled_at=now,
-                    body=codec.write_body(message) if decision.is_incident else None,
                 )
                 .returning(messages.c.id)
             )
@@ -42,7 +43,9 @@ class NaiveStore:
                 insert(incidents)
                 .values(
                     message=row.scalar_one(),
-                    **community_columns(message.community),
+                    community=community,
+                    author=message.author.id,
+                    body=codec.write_body(message),
                     rule=decision.rule,
                     decided_at=settlement.decided_at,
                     decision=codec.write_decision(decision),
@@ -55,7 +58,8 @@ class NaiveStore:
                     insert(actions).values(
                         incident=number,
                         position=position,
-                        **community_columns(message.community),
+                        platform=message.ref.platform,
+                        community=community,
                         kind=action.kind,
                         protects=action.protects,
                         args=codec.write_action(action),

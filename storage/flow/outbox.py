@@ -2,21 +2,11 @@
 come back with their outcome."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Select,
-    bindparam,
-    exists,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
@@ -26,12 +16,13 @@ from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import Action, Outcome, Unconfirmed
 from storage import codec
-from storage.community_key import community_key, read_community
-from storage.database import UNREPEATABLE, Database
+from storage.database import Database
 from storage.flow import suspects
 from storage.flow.calls import follow_calls
+from storage.flow.freeing import UNREPEATABLE
+from storage.flow.lanes import Lanes
 from storage.flow.leasing import leased
-from storage.tables import MESSAGE, AnyRow, actions, incidents, messages
+from storage.tables import actions, incidents, messages
 
 _RECORD = (
     update(actions)
@@ -46,43 +37,6 @@ _AWAITED: dict[str, Any] = {"state": "planned", "not_before": bindparam("until")
 _POSTPONE = update(actions).where(*_THIS_ATTEMPT).values(_AWAITED)
 _FAULT = suspects.fault(actions, *_THIS_ATTEMPT).values(_AWAITED | {"reason": bindparam("why")})
 
-_FREE = "finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL"
-_ASLEEP = "finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL"
-
-#: Hops over the index from one community to the next, at most `limit` times, however many actions wait. Given: for
-#: what protects and for what does not, of each platform, the community to begin after and the place of its hops.
-_LANES = f"""
-    WITH RECURSIVE lane (protects, platform, community, place, hop) AS (
-        SELECT CAST(given.value ->> 0 AS boolean), given.value ->> 1, given.value ->> 2,
-            CAST(given.value ->> 3 AS integer), 0
-        FROM {{given}}
-        UNION ALL
-        SELECT protects, platform, (
-            SELECT min(actions.community) FROM actions
-            WHERE {_FREE} AND actions.protects = lane.protects AND actions.platform = lane.platform
-                AND actions.community > lane.community
-        ), place, hop + 1
-        FROM lane WHERE community IS NOT NULL AND hop < :limit
-    )
-    SELECT protects, platform, community FROM lane WHERE hop > 0 AND community IS NOT NULL ORDER BY place, hop
-"""
-
-#: The first `each` of every lane given, those first that were tried the least, in the words that each planner does
-#: well with.
-_FIRST_OF_LANE = f"""
-    SELECT actions.id FROM actions
-    WHERE {_FREE} AND coalesce(faults, 0) < :most_faults AND actions.protects = CAST(given.value ->> 0 AS boolean)
-        AND actions.platform = given.value ->> 1 AND actions.community = given.value ->> 2
-    ORDER BY actions.attempts, actions.id LIMIT :each
-"""
-_FIRST_OF_EACH_SQLITE = f"""
-    SELECT actions.id, kind, protects, platform, community FROM {{given}}
-    JOIN actions ON actions.id IN (SELECT id FROM ({_FIRST_OF_LANE})) ORDER BY attempts, actions.id
-"""
-_FIRST_OF_EACH_POSTGRESQL = f"""
-    SELECT id, kind, protects, platform, community FROM actions
-    WHERE id IN (SELECT first.id FROM {{given}} CROSS JOIN LATERAL ({_FIRST_OF_LANE}) AS first) ORDER BY attempts, id
-"""
 
 DIED = "died"  # the defect of what its process died of, three times
 
@@ -96,8 +50,7 @@ class SqlOutbox:
         self._postpone = database.grouped(self._delay)
         self._in_hand: set[int] = set()  # handed out, and neither recorded nor given back
         self._unsure = False  # whether the last claim may have leased what nobody was handed
-        self._served: dict[tuple[bool, str], str] = {}  # the community that had the last turn
-        self._latest: datetime | None = None  # when the last claim was
+        self._lanes = Lanes(database)
 
     async def claim(
         self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
@@ -123,10 +76,9 @@ class SqlOutbox:
                 async with self._database.write() as connection:
                     await self._free_what_nobody_has(connection)
             self._unsure = False
-            wanted = under_way.in_turns(await self._waiting(limit, now, platforms, under_way), limit)
+            wanted = under_way.in_turns(await self._lanes.waiting(limit, now, platforms, under_way), limit)
             # Not twice what we have in hand: a database that crashed may have forgotten that it was started.
             wanted = [(id_, kind) for id_, kind in wanted if id_ not in self._in_hand]
-            self._latest = now
             if not wanted:
                 return []
             among = actions.c.id.in_([id_ for id_, _ in wanted])
@@ -141,69 +93,8 @@ class SqlOutbox:
             self._unsure = True
             raise
         for planned in started:
-            lane = Lane.of(planned)
-            self._served[lane.protects, lane.community.platform] = lane.community.id
+            self._lanes.had_its_turn(Lane.of(planned))
         return started
-
-    async def _waiting(
-        self, limit: int, now: datetime, platforms: Collection[Platform], under_way: UnderWay
-    ) -> Mapping[Lane, Sequence[tuple[int, str]]]:
-        """The first actions (number and kind) of every lane whose turn it may be, the next lane first."""
-        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
-            if not (await connection.execute(select(exists().where(*self._waking(now))))).scalar_one():
-                return await self._first_of_lanes(connection, limit, platforms, under_way)
-        await self._wake(now)
-        async with self._database.read() as connection:
-            return await self._first_of_lanes(connection, limit, platforms, under_way)
-
-    def _waking(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
-        """Who has slept for long enough; and where the clock was put back, whoever fell asleep in its future."""
-        over = actions.c.not_before <= now
-        if self._latest is None or now < self._latest:
-            over = or_(over, actions.c.planned_at > now, actions.c.started_at > now)
-        return literal_column(_ASLEEP, Boolean), over
-
-    async def _wake(self, now: datetime) -> None:
-        over = select(actions.c.id).where(*self._waking(now)).order_by(actions.c.id)
-        async with self._database.write(durable=False) as connection:
-            waking = (await connection.execute(over.with_for_update(skip_locked=True))).scalars().all()
-            await connection.execute(update(actions).where(actions.c.id.in_(waking)).values(not_before=None))
-
-    async def _first_of_lanes(
-        self, connection: AsyncConnection, limit: int, platforms: Collection[Platform], under_way: UnderWay
-    ) -> Mapping[Lane, Sequence[tuple[int, str]]]:
-        begin = [  # behind the last turn, and then from the beginning
-            (protects, platform, community, place)
-            for protects in (True, False)
-            for platform in platforms
-            for place, community in enumerate((self._served.get((protects, platform), ""), ""))
-        ]
-        hops = await connection.execute(self._database.sql(_LANES), {"given": codec.write_rows(begin), "limit": limit})
-        doubtful = (await connection.execute(await self._doubtful(connection, platforms))).all()
-        waiting: dict[Lane, list[tuple[int, str]]] = {
-            lane: [] for row in (*hops, *doubtful) if under_way.room(lane := _lane(row))
-        }
-        for row in doubtful:
-            if _lane(row) in waiting:
-                waiting[_lane(row)].append((row.id, row.kind))
-        if waiting:
-            first = _FIRST_OF_EACH_POSTGRESQL if self._database.is_postgresql else _FIRST_OF_EACH_SQLITE
-            rows = codec.write_rows((lane.protects, *community_key(lane.community)) for lane in waiting)
-            given = {"given": rows, "each": under_way.community, "most_faults": suspects.MOST_FAULTS}
-            for row in await connection.execute(self._database.sql(first), given):
-                waiting[_lane(row)].append((row.id, row.kind))
-        return waiting
-
-    async def _doubtful(self, connection: AsyncConnection, platforms: Collection[Platform]) -> Select[AnyRow]:
-        """The suspects whose turn it is, and what is given up."""
-        awake = (actions.c.not_before.is_(None), actions.c.platform.in_(list(platforms)))
-        which = suspects.given_up(actions)
-        some = await suspects.next_suspects(connection, actions, self._database.holder, *awake)
-        if some is not None:
-            which = or_(which, actions.c.id.in_(some))
-        free = (actions.c.finished_at.is_(None), actions.c.holder.is_(None), actions.c.faults.is_not(None))
-        columns = (actions.c.id, actions.c.kind, actions.c.protects, actions.c.platform, actions.c.community)
-        return select(*columns).where(*free, *awake, which).order_by(actions.c.id)
 
     async def _start(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
         """In the order in which they were chosen."""
@@ -288,10 +179,6 @@ class SqlOutbox:
             await self._free(connection, *own)
 
 
-def _lane(row: AnyRow) -> Lane:
-    return Lane(read_community(row), bool(row.protects))
-
-
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
     wanted = (
         select(
@@ -303,7 +190,7 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
             actions.c.reason,
             suspects.given_up(actions).label("given_up"),
             incidents.c.decision,
-            *MESSAGE,
+            *codec.JUDGED,
         )
         .select_from(actions.join(incidents).join(messages))
         .where(actions.c.id.in_(chosen))

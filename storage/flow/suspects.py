@@ -5,15 +5,15 @@ A fault is counted for an exception of its own (`fault`), and for a death while 
 Messages and actions are one account: what dies, dies whole.
 """
 
-from sqlalchemy import ColumnElement, Select, Table, Update, and_, case, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, Table, Update, and_, case, func, or_, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import actions, holders, messages
+from storage.tables import actions, holders, queue
 
 #: As many faults end it.
 MOST_FAULTS = 3
 
-_WORK = ((messages, messages.c.settled_at.is_(None)), (actions, actions.c.finished_at.is_(None)))
+_WORK = ((queue, true()), (actions, actions.c.finished_at.is_(None)))
 
 
 def innocent(work: Table) -> ColumnElement[bool]:

@@ -5,17 +5,14 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.counting import counted
-from bot.core.chat.message import CommunityRef
 from bot.core.guarding.verdict import Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
-from storage import codec
-from storage.community_key import community_key, of_community
+from storage import codec, sql
+from storage.columns import microseconds
 from storage.database import Database
-from storage.tables import microseconds, tallies
 
 #: What is counted, and by which name: CHANNEL counts every message by its channel, BOT those of bots by their author,
 #: PAIR + a pairs.Count the judged answers of bots by their author, LATENCY every message by the edge (milliseconds)
@@ -33,24 +30,15 @@ QUARTER = 15 * 60 * 1_000_000
 #: Upper edges of the latency buckets, in milliseconds; what took longer is beyond all of them.
 EDGES = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 2000, 5000, 10000, 30000, 60000)
 
-_ADD = """
-    INSERT INTO tallies (platform, community, quarter, what, name, number)
-    SELECT
-        given.value ->> 0, given.value ->> 1, CAST(given.value ->> 2 AS bigint), given.value ->> 3,
-        given.value ->> 4, CAST(given.value ->> 5 AS bigint)
-    FROM {given} WHERE true
-    ON CONFLICT (platform, community, quarter, what, name) DO UPDATE SET number = tallies.number + excluded.number
-"""
 
-
-async def count(database: Database, connection: AsyncConnection, settled: Iterable[Settlement]) -> None:
-    """Add messages that this very transaction has settled."""
-    counts: Counter[tuple[str, str, int, str, str]] = Counter()
-    for settlement in settled:
+async def count(database: Database, connection: AsyncConnection, settled: Iterable[tuple[int, Settlement]]) -> None:
+    """Add messages that this very transaction has settled, each with the key of its community."""
+    counts: Counter[tuple[int, int, str, str]] = Counter()
+    for community, settlement in settled:
         decision = settlement.decision
         message, screening = decision.message, decision.screening
         quarter = microseconds(message.sent_at) // QUARTER * QUARTER
-        there = (*community_key(message.community), quarter)
+        there = (community, quarter)
         counts[*there, CHANNEL, message.ref.channel_id] += 1
         counts[*there, LATENCY, edge(settlement.ms)] += 1
         if message.author.bot:
@@ -67,23 +55,7 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
             counts[*there, LATE, ""] += 1
     if counts:  # in one order everywhere, so that two processes never wait for each other
         rows = codec.write_rows((*key, number) for key, number in sorted(counts.items()))
-        await connection.execute(database.sql(_ADD), {"given": rows})
-
-
-async def move(database: Database, connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
-    """A community has a new id."""
-    moved = (
-        await connection.execute(
-            select(tallies.c.quarter, tallies.c.what, tallies.c.name, tallies.c.number)
-            .where(of_community(tallies, old))
-            .order_by(tallies.c.quarter, tallies.c.what, tallies.c.name)
-        )
-    ).all()
-    rows = codec.write_rows(
-        (*community_key(new), microseconds(row.quarter), row.what, row.name, row.number) for row in moved
-    )
-    await connection.execute(delete(tallies).where(of_community(tallies, old)))
-    await connection.execute(database.sql(_ADD), {"given": rows})
+        await connection.execute(database.sql(sql.COUNT), {"given": rows})
 
 
 def edge(ms: float) -> str:

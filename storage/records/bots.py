@@ -2,28 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Settlement
-from storage import codec
-from storage.community_key import community_key, community_of, of_community, read_community
+from storage import codec, sql
+from storage.columns import AnyRow, plain, seal
+from storage.community_key import community_of, read_community
 from storage.database import Database
-from storage.tables import AnyRow, bots, plain
-
-_ADD = """
-    INSERT INTO bots (platform, community, bot, name, messages, answers, prose)
-    SELECT
-        given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, CAST(given.value ->> 4 AS bigint),
-        CAST(given.value ->> 5 AS bigint), CAST(given.value ->> 6 AS bigint)
-    FROM {given} WHERE true
-    ON CONFLICT (platform, community, bot) DO UPDATE SET
-        name = CASE excluded.name WHEN '' THEN bots.name ELSE excluded.name END,
-        messages = bots.messages + excluded.messages, answers = bots.answers + excluded.answers,
-        prose = bots.prose + excluded.prose
-"""
+from storage.tables import bots
 
 
 class SqlBotRoll:
@@ -31,35 +20,27 @@ class SqlBotRoll:
         self._database = database
 
     async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
-        wanted = select(bots).order_by(*community_of(bots), bots.c.bot)
+        known = select(*community_of(bots), *bots.c["bot", "name", "messages", "answers", "prose"])
         async with self._database.read() as connection:
-            return [(read_community(row), _read(row)) for row in await connection.execute(wanted)]
+            return [
+                (read_community(row), _read(row))
+                for row in await connection.execute(known.order_by("platform", "community", bots.c.bot))
+            ]
 
 
-async def count(database: Database, connection: AsyncConnection, settled: Iterable[Settlement]) -> None:
-    """Add messages that this very transaction has settled."""
-    seen: dict[tuple[str, str, str], Bot] = {}
-    for settlement in settled:
+async def count(database: Database, connection: AsyncConnection, settled: Iterable[tuple[int, Settlement]]) -> None:
+    """Add messages that this very transaction has settled, each with the key of its community."""
+    seen: dict[tuple[int, str], Bot] = {}
+    for community, settlement in settled:
         message = settlement.decision.message
         if settlement.decision.tells_of_a_bot:
-            key = (*community_key(message.community), message.author.id)
+            key = (community, plain(message.author.id))
             seen[key] = seen.get(key, Bot(id=message.author.id)).having_said(message)
-    await _add(database, connection, seen)
-
-
-async def move(database: Database, connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
-    """A community has a new id."""
-    moved = (await connection.execute(select(bots).where(of_community(bots, old)))).all()
-    await connection.execute(delete(bots).where(of_community(bots, old)))
-    await _add(database, connection, {(*community_key(new), row.bot): _read(row) for row in moved})
-
-
-async def _add(database: Database, connection: AsyncConnection, seen: dict[tuple[str, str, str], Bot]) -> None:
     if seen:  # in one order everywhere, so that two processes never wait for each other
-        rows = codec.write_rows(
-            (*key, plain(bot.name), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
+        given = codec.write_sealed_rows(
+            (*key, seal(plain(bot.name)), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
         )
-        await connection.execute(database.sql(_ADD), {"given": rows})
+        await connection.execute(database.sql(sql.COUNT_BOTS), given | {"nameless": seal("")})
 
 
 def _read(row: AnyRow) -> Bot:

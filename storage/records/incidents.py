@@ -11,10 +11,11 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Outcome, Weight
-from storage import codec
-from storage.community_key import community_of, of_community, read_community
+from storage import codec, sql
+from storage.columns import AnyRow
+from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
-from storage.tables import AMONG_REFS, MESSAGE, AnyRow, actions, appeals, incidents, messages, reviews
+from storage.tables import actions, appeals, cases, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
@@ -37,12 +38,12 @@ class SqlIncidents:
             return await _read(connection, *wanted)
 
     async def of(self, refs: Sequence[MessageRef]) -> Sequence[Incident]:
-        among = self._database.sql(AMONG_REFS).bindparams(given=codec.write_refs(refs))
+        among = self._database.sql(sql.AMONG_SETTLED).bindparams(given=codec.write_refs(refs))
         async with self._database.read() as connection:
             return await _read(connection, among)
 
     async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
-        place = (*community_of(incidents), incidents.c.author)
+        place = (incidents.c.community, incidents.c.author)
         newest_first = func.row_number().over(
             partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
         )
@@ -54,7 +55,7 @@ class SqlIncidents:
         acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_NOTICED))
         m, i = messages.c, recent.c
         wanted = (
-            select(*community_of(recent), m.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
+            select(*community_of(recent), i.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
             .select_from(recent.join(messages, m.id == i.message))
             .where(i.place <= each)
             .order_by(i.decided_at, i.id)
@@ -66,11 +67,13 @@ class SqlIncidents:
         return await self._one(of_community(incidents, community), incidents.c.id == incident_id)
 
     async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        theirs = (incidents.c.platform == platform, incidents.c.author == author_id)
+        theirs = (on_platform(incidents, [platform]), incidents.c.author == author_id)
         return await self._one(*theirs, incidents.c.id == incident_id)
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
-        known = select(*community_of(incidents)).where(incidents.c.id == incident_id, incidents.c.platform == platform)
+        known = select(*community_of(incidents)).where(
+            incidents.c.id == incident_id, on_platform(incidents, [platform])
+        )
         async with self._database.read() as connection:
             row = (await connection.execute(known)).one_or_none()
         return read_community(row) if row else None
@@ -119,7 +122,7 @@ async def is_there(connection: AsyncConnection, community: CommunityRef, inciden
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:
     found = incidents.join(messages)
     rows = await connection.execute(
-        select(incidents.c.id, incidents.c.decided_at, incidents.c.decision, incidents.c.withdrawn_at, *MESSAGE)
+        select(incidents.c.id, incidents.c.decided_at, incidents.c.decision, incidents.c.withdrawn_at, *codec.JUDGED)
         .select_from(found)
         .where(*wanted)
         .order_by(incidents.c.decided_at, incidents.c.id)
@@ -135,7 +138,11 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
     closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
     review_of = {row.incident: read_review(row) for row in closed}
-    objections = await connection.execute(select(appeals).select_from(found.join(appeals)).where(*wanted))
+    objections = await connection.execute(
+        select(cases.c.incident, appeals.c.words, appeals.c.at)
+        .select_from(found.join(cases).join(appeals))
+        .where(*wanted)
+    )
     appeal_of = {row.incident: Appeal(incident_id=row.incident, words=row.words, at=row.at) for row in objections}
     return [
         Incident(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
@@ -12,6 +11,7 @@ from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
+from storage.records.cases import State, become, case_of
 from storage.records.incidents import is_there, read_review
 from storage.tables import actions, appeals, reviews
 
@@ -21,7 +21,6 @@ class SqlReviews:
         self._database = database
 
     async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
-        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
             if not await is_there(connection, community, review.incident_id):
                 return None
@@ -34,7 +33,7 @@ class SqlReviews:
                     overruled = (reviews.c.incident == review.incident_id, reviews.c.closes)
                     await connection.execute(update(reviews).where(*overruled).values(closes=False))
             taken = await connection.execute(
-                insert(reviews)
+                self._database.insert(reviews)
                 .values(
                     incident=review.incident_id,
                     call=review.call,
@@ -49,6 +48,8 @@ class SqlReviews:
             if taken.first() is None:
                 return await self._counting(connection, review.incident_id)
             await self._follow(connection, review, due)
+            if counts:
+                await become(connection, review.incident_id, State.RESOLVED, review.at)
             return None
 
     async def _counting(self, connection: AsyncConnection, incident_id: int) -> Review | None:
@@ -64,17 +65,17 @@ class SqlReviews:
         await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
 
     async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
-        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
         async with self._database.write() as connection:
             if not await is_there(connection, community, appeal.incident_id):
                 return False
             taken = await connection.execute(
-                insert(appeals)
-                .values(incident=appeal.incident_id, words=appeal.words, at=appeal.at)
+                self._database.insert(appeals)
+                .values(case=case_of(appeal.incident_id), words=appeal.words, at=appeal.at)
                 .on_conflict_do_nothing()
-                .returning(appeals.c.incident)
+                .returning(appeals.c.case)
             )
             if taken.first() is None:
                 return False
             await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
+            await become(connection, appeal.incident_id, State.APPEALED, appeal.at)
             return True

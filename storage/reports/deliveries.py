@@ -1,21 +1,23 @@
 """Deliveries as a table: planned once, leased, marked as started before they are sent, closed with what came of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.reporting.delivery.delivery import OVERTAKEN, Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
-from storage.community_key import community_columns, community_key, of_community, read_community
+from storage.columns import AnyRow
+from storage.community_key import community_of, is_named, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow.leasing import leased
-from storage.tables import AnyRow, communities, deliveries
+from storage.tables import communities, deliveries
 
 _TOGETHER = 1000  # rows in one statement
+
+_DELIVERY = (*community_of(deliveries), *(column for column in deliveries.c if column is not deliveries.c.community))
 
 
 class SqlDeliveries:
@@ -26,15 +28,17 @@ class SqlDeliveries:
 
     async def plan(self, given: Sequence[Delivery], *, apart: timedelta = timedelta(0)) -> Sequence[bool]:
         planned: list[bool] = []
+        keys = await self._database.keys.of_all({one.community for one in given})
         async with self._database.write() as connection:
             for start in range(0, len(given), _TOGETHER):
                 some = given[start : start + _TOGETHER]
                 if apart:
                     some = [one for one in some if await self._is_apart(connection, one, apart)]
-                added = await self._add(connection, some)
+                added = await self._add(connection, some, keys)
                 for one in given[start : start + _TOGETHER]:
-                    planned.append(_key(one) in added)
-                    added.discard(_key(one))  # a second one in the same call is none
+                    named = (keys[one.community], one.kind.value, one.period)
+                    planned.append(named in added)
+                    added.discard(named)  # a second one in the same call is none
             if any(planned):
                 await self._skip_overtaken(connection)
         return planned
@@ -74,7 +78,7 @@ class SqlDeliveries:
             await connection.execute(back)
 
     async def latest(self, limit: int, community: CommunityRef | None = None) -> Sequence[Delivery]:
-        wanted = select(deliveries).order_by(deliveries.c.due.desc(), deliveries.c.id.desc()).limit(limit)
+        wanted = select(*_DELIVERY).order_by(deliveries.c.due.desc(), deliveries.c.id.desc()).limit(limit)
         if community is not None:
             wanted = wanted.where(of_community(deliveries, community))
         async with self._database.read() as connection:
@@ -88,14 +92,16 @@ class SqlDeliveries:
             deliveries.c.finished_at.is_(None),
         )
 
-    async def _add(self, connection: AsyncConnection, some: Sequence[Delivery]) -> set[tuple[str, ...]]:
-        """The keys of those that were not there before."""
+    async def _add(
+        self, connection: AsyncConnection, some: Sequence[Delivery], keys: Mapping[CommunityRef, int]
+    ) -> set[tuple[int, str, str]]:
+        """What names those that were not there before."""
         if not some:
             return set()
         now = self._database.clock.now()
         rows = [
             {
-                **community_columns(one.community),
+                "community": keys[one.community],
                 "kind": one.kind,
                 "period": one.period,
                 "due": one.due,
@@ -108,16 +114,14 @@ class SqlDeliveries:
             }
             for one in some
         ]
-        insert = (postgresql if self._database.is_postgresql else sqlite).insert
         c = deliveries.c
-        added = insert(deliveries).values(rows).on_conflict_do_nothing()
-        returned = await connection.execute(added.returning(c.platform, c.community, c.kind, c.period))
-        return {tuple(row) for row in returned}
+        added = self._database.insert(deliveries).values(rows).on_conflict_do_nothing()
+        returned = await connection.execute(added.returning(c.community, c.kind, c.period))
+        return {(row.community, row.kind, row.period) for row in returned}
 
     async def _skip_overtaken(self, connection: AsyncConnection) -> None:
         newer = deliveries.alias()
         overtaken = exists().where(
-            newer.c.platform == deliveries.c.platform,
             newer.c.community == deliveries.c.community,
             newer.c.kind == deliveries.c.kind,
             newer.c.due > deliveries.c.due,
@@ -135,7 +139,7 @@ class SqlDeliveries:
 
     async def _is_apart(self, connection: AsyncConnection, one: Delivery, apart: timedelta) -> bool:
         """The community's row is the lock that two processes meet at."""
-        lock = select(communities.c.id).where(of_community(communities, one.community))
+        lock = select(communities.c.key).where(is_named(one.community))
         await connection.execute(lock.with_for_update())
         near = select(deliveries.c.id).where(
             of_community(deliveries, one.community),
@@ -146,17 +150,17 @@ class SqlDeliveries:
 
     async def _lease(self, limit: int, now: datetime, platforms: Collection[Platform]) -> list[Delivery]:
         due = (
-            select(deliveries)
+            select(*_DELIVERY)
             .where(
                 deliveries.c.finished_at.is_(None),
                 deliveries.c.holder.is_(None),
-                deliveries.c.platform.in_(list(platforms)),
+                on_platform(deliveries, platforms),
                 deliveries.c.due <= now,
                 or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now),
             )
             .order_by(deliveries.c.size.desc(), deliveries.c.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=deliveries)
         )
         async with self._database.write() as connection:
             chosen = [_read(row) for row in await connection.execute(due)]
@@ -167,10 +171,6 @@ class SqlDeliveries:
                     .values(holder=self._database.holder)
                 )
             return chosen
-
-
-def _key(one: Delivery) -> tuple[str, ...]:
-    return *community_key(one.community), one.kind.value, one.period
 
 
 def _read(row: AnyRow) -> Delivery:

@@ -5,12 +5,12 @@ Messages without an incident are there as tallies only, as after a year of reten
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, update
 
 from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
@@ -21,15 +21,17 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason
 from storage import codec
-from storage.community_key import community_columns
 from storage.database import Database
 from storage.flow import tallies
-from storage.tables import actions, amendments, appeals, bots, incidents, messages, outages, reviews
+from storage.records.cases import State, new_code
+from storage.tables import actions, amendments, appeals, bots, cases, communities, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
+
+Row = dict[str, Any]
+Rows = dict[Table, list[Row]]  # of each table
 
 PLATFORM = Platform("rehearsal")
 COMMUNITY = CommunityRef(PLATFORM, "서울 게임 라운지")
-_HOME = community_columns(COMMUNITY)
 ZONE = ZoneInfo("Asia/Seoul")
 START = datetime(2025, 11, 24, tzinfo=ZONE).astimezone(UTC)
 WEEKS = 52
@@ -97,39 +99,46 @@ async def write_year(
     """The last `weeks` of the year."""
     chance = random.Random(seed)
     first = START + timedelta(weeks=WEEKS - weeks)
-    troubles: tuple[tuple[Table, Iterator[dict[str, Any]]], ...] = (
-        (outages, _outages(first)),
-        (amendments, _amendments(first)),
-    )
-    async with Database.open(url, clock) as database, database.write() as connection:
-        seen = _HOME | {"messages": 0, "answers": 0, "prose": 0}
-        await connection.execute(insert(bots), [seen | {"bot": id_, "name": name} for id_, name in BOTS.items()])
-        for table, made in troubles:
-            if found := list(made):
-                await connection.execute(insert(table), found)
-        for week in range(weeks):
-            growth = 0.6 + 0.4 * week / max(1, weeks - 1)
-            start = START + timedelta(weeks=week + WEEKS - weeks)
-            quarters = Counter(dict(_quarters(start, messages_a_week * growth, chance)))
-            await connection.execute(insert(counts), list(_tallies(quarters, chance)))
-            number = round(incidents_a_week * growth * chance.uniform(0.9, 1.1))
-            moments = [(moment, "") for moment in _moments(quarters, number, chance)]
-            if (week + WEEKS - weeks) % 13 == RAID_WEEK:
-                evening = start + RAID_EVENING
-                moments += [
-                    (
-                        evening + timedelta(minutes=chance.triangular(0, 90, 15)),
-                        chance.choice(("flood", "mass-mention")),
-                    )
-                    for _ in range(number * 6 // 10)
-                ]
-            rows = [
-                _incident(week * 100_000 + n, moment, chance, raid)
-                for n, (moment, raid) in enumerate(sorted(moments), 1)
-            ]
-            for table in (messages, incidents, actions, reviews, appeals):
-                if found := [row for incident in rows for row in incident[table.name]]:
+    async with Database.open(url, clock) as database:
+        home = {"community": await database.keys.of(COMMUNITY), "platform": PLATFORM}
+        async with database.write() as connection:
+
+            async def write(table: Table, rows: Iterable[Row]) -> None:
+                here = {name: value for name, value in home.items() if name in table.c}
+                if found := [row | here for row in rows]:
                     await connection.execute(insert(table), found)
+
+            seen = {"messages": 0, "answers": 0, "prose": 0}
+            await write(bots, [seen | {"bot": id_, "name": name} for id_, name in BOTS.items()])
+            await write(outages, _outages(first))
+            await write(amendments, _amendments(first))
+            for week in range(weeks):
+                growth = 0.6 + 0.4 * week / max(1, weeks - 1)
+                start = START + timedelta(weeks=week + WEEKS - weeks)
+                quarters = Counter(dict(_quarters(start, messages_a_week * growth, chance)))
+                await write(counts, _tallies(quarters, chance))
+                number = round(incidents_a_week * growth * chance.uniform(0.9, 1.1))
+                is_raided = (week + WEEKS - weeks) % 13 == RAID_WEEK
+                troubles = sorted(_troubles(start, quarters, number, chance, is_raided=is_raided))
+                made = [_incident(week * 100_000 + n, at, chance, raid) for n, (at, raid) in enumerate(troubles, 1)]
+                for table in (messages, incidents, cases, actions, reviews, appeals):
+                    await write(table, (row for one in made for row in one[table]))
+            theirs = update(communities).where(communities.c.key == home["community"])
+            await connection.execute(theirs.values(next_case=weeks * 100_000))
+
+
+def _troubles(
+    start: datetime, quarters: Counter[datetime], number: int, chance: random.Random, *, is_raided: bool
+) -> list[tuple[datetime, str]]:
+    """When somebody breaks a rule in a week, and which one if it is a raid."""
+    moments = [(moment, "") for moment in _moments(quarters, number, chance)]
+    if is_raided:
+        evening = start + RAID_EVENING
+        moments += [
+            (evening + timedelta(minutes=chance.triangular(0, 90, 15)), chance.choice(("flood", "mass-mention")))
+            for _ in range(number * 6 // 10)
+        ]
+    return moments
 
 
 def _quarters(start: datetime, number: float, chance: random.Random) -> Iterator[tuple[datetime, int]]:
@@ -145,7 +154,7 @@ def _moments(quarters: Counter[datetime], number: int, chance: random.Random) ->
     return sorted(moment + timedelta(seconds=chance.uniform(0, 899)) for moment in drawn)
 
 
-def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dict[str, Any]]:
+def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[Row]:
     for hour in sorted({moment.replace(minute=0) for moment in quarters}):
         number = sum(quarters[hour + minutes * timedelta(minutes=15)] for minutes in range(4))
         # a message waits a minute for the guard before it goes without a verdict, and half of them are asked again
@@ -163,7 +172,7 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[dic
         }
         for (what, name), count in named.items():
             if count:
-                yield _HOME | {"quarter": hour, "what": what, "name": name, "number": count}
+                yield {"quarter": hour, "what": what, "name": name, "number": count}
 
 
 def _there(day: int, hour: int) -> datetime:
@@ -171,7 +180,7 @@ def _there(day: int, hour: int) -> datetime:
     return START + timedelta(days=day, hours=hour, minutes=7)
 
 
-def _outages(first: datetime) -> Iterator[dict[str, Any]]:
+def _outages(first: datetime) -> Iterator[Row]:
     for day, hour, minutes in AWAY:
         began = _there(day, hour)
         if began >= first:
@@ -188,10 +197,10 @@ def _away(hour: datetime) -> float:
     return share
 
 
-def _amendments(first: datetime) -> Iterator[dict[str, Any]]:
+def _amendments(first: datetime) -> Iterator[Row]:
     for day, hour, by, setting, before, after in CHANGED:
         if (at := _there(day, hour)) >= first:
-            yield _HOME | {"at": at, "by": by, "setting": setting, "before": before, "after": after}
+            yield {"at": at, "by": by, "setting": setting, "before": before, "after": after}
 
 
 def _name(author: str) -> str:
@@ -200,9 +209,10 @@ def _name(author: str) -> str:
     return name if number % 3 else f"{name}{number % 100}"
 
 
-def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -> dict[str, list[dict[str, Any]]]:
+def _decision(number: int, moment: datetime, chance: random.Random, raid: str) -> tuple[Decision, float]:
+    """With the score that led to it."""
     rule = raid or chance.choices(list(RULES), [often for often, *_ in RULES.values()])[0]
-    _, bar, wanted, wrong = RULES[rule]
+    _, bar, wanted, _ = RULES[rule]
     score = min(0.999, (bar or 0.5) + (1 - (bar or 0.5)) * chance.betavariate(1.3, 1.1))
     by_bot = rule == "abuse" and chance.random() < 0.04
     author = chance.choice(list(BOTS)) if by_bot else str(int(MEMBERS * chance.betavariate(0.5, 4)))
@@ -233,57 +243,74 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
         reason=REASON,
         thresholds={} if bar is None else {rule: bar},
     )
-    message = decision.message
+    return decision, score
+
+
+def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -> Rows:
+    decision, score = _decision(number, moment, chance, raid)
+    message, rule = decision.message, decision.rule or ""
     decided = moment + timedelta(seconds=chance.uniform(0.1, 2))
-    rows: dict[str, list[dict[str, Any]]] = {"reviews": [], "appeals": []}
-    rows["messages"] = [
-        {
-            "id": number,
-            **_HOME,
-            "channel": channel,
-            "message": str(number),
-            "revision": 0,
-            "author": author,
-            "kind": "new",
-            "sent_at": moment,
-            "kept_at": moment,
-            "settled_at": decided,
-            "score": score,
-            "ms": chance.uniform(2, 20),
-            "body": codec.write_body(message),
-        }
-    ]
-    rows["incidents"] = [
-        {
-            "id": number,
-            "message": number,
-            **_HOME,
-            "rule": rule,
-            "decided_at": decided,
-            "author": author,
-            "decision": codec.write_decision(decision),
-        }
-    ]
-    refused = channel == "밤샘방" and chance.random() < 0.02
-    rows["actions"] = [
+    settled = {
+        "id": number,
+        "channel": message.ref.channel_id,
+        "message": str(number),
+        "revision": 0,
+        "author": message.author.id,
+        "kind": "new",
+        "sent_at": moment,
+        "settled_at": decided,
+        "score": score,
+        "ms": chance.uniform(2, 20),
+    }
+    opened = {
+        "id": number,
+        "message": number,
+        "rule": rule,
+        "decided_at": decided,
+        "author": message.author.id,
+        "body": codec.write_body(message),
+        "decision": codec.write_decision(decision),
+    }
+    counted = {
+        "id": number,
+        "number": number,
+        "code": new_code(),
+        "incident": number,
+        "member": message.author.id,
+        "state": State.OPEN,
+        "opened_at": decided,
+    }
+    refused = message.ref.channel_id == "밤샘방" and chance.random() < 0.02
+    taken = [
         {
             "incident": number,
             "position": place,
             "kind": action.kind,
+            "protects": action.protects,
             "args": codec.write_action(action),
             "state": "refused" if refused and action == Delete() else "done",
             "reason": "메시지 관리 권한 없음" if refused and action == Delete() else None,
             "attempts": 1,
+            "planned_at": decided,
             "started_at": decided,
             "finished_at": decided,
         }
-        for place, action in enumerate(wanted)
+        for place, action in enumerate(decision.actions)
     ]
+    said = _reactions(number, rule, score, decided, chance)
+    return {messages: [settled], incidents: [opened], cases: [counted], actions: taken, **said}
+
+
+def _reactions(number: int, rule: str, score: float, decided: datetime, chance: random.Random) -> Rows:
+    """What moderators and whoever was warned said to it."""
+    _, bar, wanted, wrong = RULES[rule]
+    calls, objections = list[Row](), list[Row]()
+    is_wrong = False
     if chance.random() < 0.93:
         near = bar is not None and score < bar + (1 - bar) * 0.15
         is_wrong = chance.random() < (wrong * 5 if near else wrong * 0.3 if bar else wrong)
         moderator = chance.choices(list(MODERATORS), list(MODERATORS.values()))[0]
-        rows["reviews"] = [
+        calls.append(
             {
                 "incident": number,
                 "call": "wrong" if is_wrong else "right",
@@ -292,10 +319,9 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
                 "at": decided + timedelta(minutes=chance.lognormvariate(3.4, 1.1)),
                 "closes": True,
             }
-        ]
-    is_wrong = any(review["call"] == "wrong" for review in rows["reviews"])
+        )
     temper = random.Random(number)  # of whoever was told
     if Warn() in wanted and temper.random() < (0.5 if is_wrong else 0.06):
         at = decided + timedelta(minutes=temper.lognormvariate(2.5, 1))
-        rows["appeals"] = [{"incident": number, "words": "(보기로 지어낸 이의)", "at": at}]
-    return rows
+        objections.append({"case": number, "words": "(보기로 지어낸 이의)", "at": at})
+    return {reviews: calls, appeals: objections}

@@ -33,11 +33,12 @@ from bot.core.reporting.figures import (
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
 from bot.core.rules.decision import Decision
 from storage import codec
+from storage.columns import AnyRow
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 from storage.settings.journal import amendments_between, outages_between
-from storage.tables import MESSAGE, WAITING, AnyRow, actions, appeals, bots, incidents, messages, reviews, tallies
+from storage.tables import actions, appeals, bots, cases, communities, incidents, messages, queue, reviews, tallies
 
 #: How long an incident that nobody has reviewed is carried on as waiting.
 CARRIED = timedelta(weeks=4)
@@ -48,27 +49,24 @@ _Value = TypeVar("_Value")
 #: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
 _CLOSING = and_(reviews.c.incident == incidents.c.id, text("reviews.closes"))
 
-#: The kinds of harm of every incident, in each database's own words.
-_KINDS_SQLITE = "json_each(incidents.decision, '$.kinds') AS kind"
-_KINDS_POSTGRESQL = """
-    json_array_elements_text(CAST(incidents.decision AS json) -> 'kinds') AS kind (value)
-"""
-
 
 class SqlReportQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def communities(self) -> Sequence[CommunityRef]:
-        known = select(*community_of(tallies)).distinct().order_by(*community_of(tallies))
+        counted = select(tallies.c.community)
+        known = select(communities.c.platform, communities.c.id.label("community")).where(
+            communities.c.key.in_(counted)
+        )
         async with self._database.read() as connection:
-            return [read_community(row) for row in await connection.execute(known)]
+            return [read_community(row) for row in await connection.execute(known.order_by("platform", "community"))]
 
     async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         summed = (
             select(*community_of(tallies), func.sum(tallies.c.number))
             .where(tallies.c.quarter >= start, tallies.c.quarter < end, tallies.c.what == CHANNEL)
-            .group_by(*community_of(tallies))
+            .group_by(tallies.c.community)
         )
         async with self._database.read() as connection:
             return {read_community(row): int(row[2]) for row in await connection.execute(summed)}
@@ -128,13 +126,6 @@ class SqlReportQueries:
             .where(*live, actions.c.state.in_(_DONE))
             .group_by(actions.c.kind)
         )
-        kinds = text(_KINDS_POSTGRESQL if self._database.is_postgresql else _KINDS_SQLITE)
-        named = (
-            select(text("kind.value"), func.count())
-            .select_from(incidents, kinds)
-            .where(*live)
-            .group_by(text("kind.value"))
-        )
         async with self._database.read() as connection:
             counts = await _counts(connection, community, start, end)
             rules = (await connection.execute(by_rule)).all()
@@ -149,8 +140,17 @@ class SqlReportQueries:
                 overturned=sum(row.overturned for row in rules),
                 actions={row[0]: row[1] for row in await connection.execute(done)},
                 rules={row.rule: row.flagged for row in rules},
-                kinds={row[0]: row[1] for row in await connection.execute(named)},
+                kinds=await _kinds(connection, *live),
             )
+
+
+async def _kinds(connection: AsyncConnection, *live: ColumnElement[bool]) -> Counter[str]:
+    """How many incidents are about each kind of harm."""
+    named = Counter[str]()
+    found = await connection.stream(select(incidents.c.decision).where(*live).execution_options(yield_per=500))
+    async for decision in found.scalars():
+        named.update(codec.read_kinds(decision))
+    return named
 
 
 def _decided(community: CommunityRef, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -201,9 +201,8 @@ async def _quarters(
 
 
 async def _waiting(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> int:
-    theirs = (of_community(messages, community), messages.c.sent_at >= start, messages.c.sent_at < end)
-    parts = (select(func.count()).where(part, *theirs).scalar_subquery() for part in WAITING)
-    return sum((await connection.execute(select(*parts))).one())
+    theirs = (of_community(queue, community), queue.c.sent_at >= start, queue.c.sent_at < end)
+    return (await connection.execute(select(func.count()).select_from(queue).where(*theirs))).scalar_one()
 
 
 async def _backlog(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> Backlog:
@@ -248,7 +247,7 @@ async def _entries(
         .where(*decided)
     )
     rulings = {row.incident: ReviewOutcome(Call(row.call), row.moderator_name, row.at) for row in closed}
-    objections = select(appeals.c.incident).select_from(incidents.join(appeals)).where(*decided)
+    objections = select(cases.c.incident).select_from(incidents.join(cases).join(appeals)).where(*decided)
     appealed = set((await connection.execute(objections)).scalars())
     found = await connection.stream(
         select(
@@ -257,7 +256,7 @@ async def _entries(
             incidents.c.decision,
             incidents.c.rule,
             messages.c.score,
-            *MESSAGE,
+            *codec.JUDGED,
         )
         .select_from(incidents.join(messages))
         .where(*decided)

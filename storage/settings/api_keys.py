@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import insert, or_, select, update
 
 from bot.core.operations.keys import ApiKey
-from storage.community_key import community_columns, read_community
+from storage.columns import AnyRow
+from storage.community_key import community_of, read_community
 from storage.database import Database
-from storage.tables import AnyRow, api_keys
+from storage.tables import api_keys
 
 
 class SqlApiKeys:
@@ -16,15 +17,18 @@ class SqlApiKeys:
         self._database = database
 
     async def all(self) -> Sequence[ApiKey]:
+        c = api_keys.c
+        columns = (*community_of(api_keys), c.id, c.digest, c.name, c.created_at, c.used_at, c.revoked_at)
+        known = select(*columns).order_by(c.created_at, c.id)
         async with self._database.read() as connection:
-            rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
-            return [_read(row) for row in rows]
+            return [_read(row) for row in await connection.execute(known)]
 
     async def add(self, key: ApiKey) -> None:
+        community = await self._database.keys.of(key.community)
         row = insert(api_keys).values(
             id=key.id,
             digest=key.digest,
-            **community_columns(key.community),
+            community=community,
             name=key.name,
             created_at=key.created_at,
             used_at=key.used_at,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from storage.database import Database
 from storage.tables import bookmarks
@@ -31,10 +31,12 @@ class SqlBookmarks:
 
     async def put_all(self, places: Mapping[str, str | None]) -> None:
         kept = [{"name": name, "place": place} for name, place in places.items() if place is not None]
+        gone = [name for name, place in places.items() if place is None]
+        put = self._database.insert(bookmarks)
+        put = put.on_conflict_do_update(index_elements=[bookmarks.c.name], set_={"place": put.excluded.place})
         async with self._database.write() as connection:
-            names = list(places)
-            for first in range(0, len(names), AT_ONCE):
-                theirs = bookmarks.c.name.in_(names[first : first + AT_ONCE])
+            for first in range(0, len(gone), AT_ONCE):
+                theirs = bookmarks.c.name.in_(gone[first : first + AT_ONCE])
                 await connection.execute(delete(bookmarks).where(theirs))
             if kept:
-                await connection.execute(insert(bookmarks), kept)
+                await connection.execute(put, sorted(kept, key=lambda row: row["name"]))

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import exists, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.communities.journal import amendments as differences
-from storage.community_key import community_columns, of_community
+from storage.community_key import of_community
 from storage.database import Database
 from storage.tables import amendments, outages, tellings
 
@@ -38,8 +37,8 @@ class SqlJournal:
             return latest
 
     async def is_first_to_tell(self, began: datetime, word: str, platform: Platform) -> bool:
-        insert_one = (postgresql if self._database.is_postgresql else sqlite).insert(tellings)
-        told = insert_one.values(began_at=began, word=word, platform=platform).on_conflict_do_nothing()
+        once = self._database.insert(tellings).on_conflict_do_nothing()
+        told = once.values(began_at=began, word=word, platform=platform)
         async with self._database.write() as connection:
             return (await connection.execute(told.returning(tellings.c.word))).first() is not None
 
@@ -77,13 +76,15 @@ async def amendments_between(
     return [AuditEntry(**row._mapping) for row in await connection.execute(made)]
 
 
-async def note(connection: AsyncConnection, before: Community, after: Community, *, by: str, at: datetime) -> None:
-    """Write down what a change of settings changes, in the transaction that makes it."""
+async def note(
+    connection: AsyncConnection, key: int, before: Community, after: Community, *, by: str, at: datetime
+) -> None:
+    """Write down what a change of settings changes, in the transaction that makes it. `key`: the community's."""
     made = differences(before, after, by=by, at=at)
     if made:
         rows = [
             {
-                **community_columns(after.ref),
+                "community": key,
                 "at": one.at,
                 "by": one.by,
                 "setting": one.setting,
@@ -93,9 +94,3 @@ async def note(connection: AsyncConnection, before: Community, after: Community,
             for one in made
         ]
         await connection.execute(insert(amendments), rows)
-
-
-async def move(connection: AsyncConnection, old: CommunityRef, new: CommunityRef) -> None:
-    """A community has a new id."""
-    theirs = of_community(amendments, old)
-    await connection.execute(update(amendments).where(theirs).values(community_columns(new)))

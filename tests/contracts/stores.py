@@ -93,7 +93,7 @@ def in_database(url: str) -> Opens:
 def store(database: Database, clock: ManualClock) -> Store:
     async def die() -> None:
         async with database.write() as connection:
-            for work in ("messages", "actions"):
+            for work in ("queue", "actions"):
                 nobody = text(f"UPDATE {work} SET holder = -1 WHERE holder = {database.holder}")
                 await connection.execute(nobody)
 

@@ -33,6 +33,11 @@ FAULTS: Mapping[str, Sequence[str]] = {
 }
 LONG = {("telegram", "network"): 60.0}  # seconds; the others last 20
 SETTLES = 600.0  # seconds that everything may take to be done in the end: cards and warnings keep to what networks take
+#: Everything that was kept, waiting or settled.
+EVERY = (
+    "SELECT {0} FROM (SELECT message, kind, score, settled_at FROM messages"
+    " UNION ALL SELECT message, kind, NULL, NULL FROM queue) AS every WHERE kind <> 'delete'"
+)
 UNSAID = 2.0  # seconds before a cut in which an answer, or the record of it, may have been lost
 
 
@@ -200,10 +205,9 @@ class Course:
         try:
             async with asyncio.timeout(SETTLES):
                 while True:
-                    kept = await connection.fetchval("SELECT count(*) FROM messages WHERE kind <> 'delete'")
+                    kept = await connection.fetchval(EVERY.format("count(*)"))
                     open_ = await connection.fetchval(
-                        "SELECT (SELECT count(*) FROM messages WHERE settled_at IS NULL)"
-                        " + (SELECT count(*) FROM actions WHERE finished_at IS NULL)"
+                        "SELECT (SELECT count(*) FROM queue) + (SELECT count(*) FROM actions WHERE finished_at IS NULL)"
                     )
                     if kept >= len(self.written) and not open_ and self._is_told():
                         return True
@@ -224,8 +228,11 @@ class Course:
         connection = await asyncpg.connect(self.url)
         try:
             messages = await connection.fetch(
-                "SELECT message, count(*) AS times, bool_and(settled_at IS NOT NULL) AS settled,"
-                " bool_and(score IS NOT NULL) AS judged FROM messages WHERE kind <> 'delete' GROUP BY message"
+                EVERY.format(
+                    "message, count(*) AS times, bool_and(settled_at IS NOT NULL) AS settled,"
+                    " bool_and(score IS NOT NULL) AS judged"
+                )
+                + " GROUP BY message"
             )
             done = await connection.fetch(
                 "SELECT m.message, i.id, a.kind, a.state, a.attempts"

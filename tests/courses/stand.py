@@ -171,7 +171,7 @@ class Stand:
     async def open_work(self) -> tuple[int, int]:
         """Messages that wait and actions that are not done."""
         (row,) = await self.ask(
-            "SELECT (SELECT count(*) FROM messages WHERE settled_at IS NULL) AS messages,"
+            "SELECT (SELECT count(*) FROM queue) AS messages,"
             " (SELECT count(*) FROM actions WHERE finished_at IS NULL) AS actions"
         )
         return row["messages"], row["actions"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage, amendments
@@ -85,6 +86,14 @@ class MemoryCommunities:
         }
         for action in store.actions.values():
             action.planned = replace(action.planned, message=moved(action.planned.message))
+        for id_, robot in store.bots.pop(old, {}).items():
+            known = store.bots.setdefault(new, {}).get(id_, Bot(id=id_))
+            store.bots[new][id_] = replace(
+                robot,
+                messages=robot.messages + known.messages,
+                answers=robot.answers + known.answers,
+                prose=robot.prose + known.prose,
+            )
         amended = self.journal.amended
         amended.setdefault(new, []).extend(amended.pop(old, []))
         for key in [key for key in self.keys.keys.values() if key.community == old]:

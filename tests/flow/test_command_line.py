@@ -111,7 +111,7 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
         assert all(0 <= score <= 1 for score in message["screening"]["scores"].values())
     with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
         (incidents,) = database.execute("select count(*) from incidents").fetchone()
-        (texts,) = database.execute("select count(body) from messages").fetchone()
+        (texts,) = database.execute("select count(body) from incidents").fetchone()
     assert incidents == texts == summary["incidents"] > 20
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
     assert digest.startswith("# 지킴이 요약 보고") and f"{incidents}건이 규칙에 걸렸습니다" in digest
@@ -180,7 +180,10 @@ def test_a_bad_line_is_named_and_what_came_before_is_kept(tmp_path: Path) -> Non
     assert sentence.startswith("chat.jsonl: line 4: at must be")
     assert [json.loads(row).get("message") for row in done.stdout.splitlines()[:2]] == ["m1", "m2"]
     with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
-        assert database.execute("select count(*), count(settled_at) from messages").fetchone() == (2, 2)
+        assert database.execute("select (select count(*) from messages), (select count(*) from queue)").fetchone() == (
+            2,
+            0,
+        )
 
 
 @pytest.mark.parametrize(

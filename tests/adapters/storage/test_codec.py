@@ -32,7 +32,7 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason, Watch
 from storage import codec
-from storage.tables import Instant, microseconds
+from storage.columns import Instant, microseconds
 from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, decision, message
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # no halves of surrogate pairs

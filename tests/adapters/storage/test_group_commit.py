@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot.core.base.errors import BotError, Broken, Unavailable
-from storage.group_commit import GroupCommit
+from storage.flow.group_commit import GroupCommit
 
 
 class Disk:

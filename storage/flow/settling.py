@@ -1,0 +1,153 @@
+"""Settlements -> out of the queue and into the record, with their incidents, actions and counts, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, exists, insert, not_, or_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.chat.message import Kind, MessageRef
+from bot.core.guarding.verdict import Verdict
+from bot.core.incidents.incident import Settlement
+from bot.core.rules.actions import Delete, Done
+from storage import codec, sql
+from storage.columns import AnyRow, microseconds, plain
+from storage.database import Database
+from storage.flow import tallies
+from storage.records import bots
+from storage.records.cases import open_cases
+from storage.tables import actions, incidents, messages, verdicts
+
+_SETTLED = (messages.c.id, *codec.SETTLED_REF, messages.c.community, messages.c.kind, messages.c.sent_at)
+_NAMED = (messages.c.id, *codec.SETTLED_REF[:3], messages.c.kind, messages.c.sent_at)
+
+#: A message that we have deleted ourselves, or are just deleting, was not taken away by somebody else.
+_WITHDRAW = (
+    update(incidents)
+    .where(
+        incidents.c.message == bindparam("revision"),
+        incidents.c.withdrawn_at.is_(None),
+        not_(
+            exists().where(
+                actions.c.incident == incidents.c.id,
+                actions.c.kind == Delete.kind,
+                or_(actions.c.state == "started", actions.c.state == Done.kind),
+            )
+        ),
+    )
+    .values(withdrawn_at=bindparam("gone_at"))
+)
+
+
+async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
+    """What is settled already stays as it was."""
+    first: dict[MessageRef, Settlement] = {}
+    for settlement in settlements:
+        first.setdefault(codec.plain_ref(settlement.decision.message.ref), settlement)
+    # Incidents and deletions of one message concern each other: whoever settles either waits for the other.
+    weighty = [
+        ref
+        for ref, settlement in first.items()
+        if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
+    ]
+    now = database.clock.now()
+    async with database.write() as connection:
+        if weighty and database.is_postgresql:
+            await connection.execute(database.sql(sql.LOCK_REVISIONS), {"given": codec.write_refs(weighty)})
+        settled = await _record(database, connection, first, now)
+        opened = [(row, first[ref]) for ref, row in settled.items() if first[ref].decision.is_incident]
+        if opened:
+            await _open_incidents(database, connection, opened, now)
+        if weighty:
+            await _withdraw(database, connection, weighty)
+        counted = [(row.community, first[ref]) for ref, row in settled.items()]
+        await tallies.count(database, connection, counted)
+        await bots.count(database, connection, counted)
+
+
+async def _record(
+    database: Database, connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], now: datetime
+) -> Mapping[MessageRef, AnyRow]:
+    """Returns what was not on record before. Its community is the one that it waited for: that may have moved."""
+    rows = codec.write_rows(_row(ref, settlements[ref]) for ref in sorted(settlements, key=codec.key))
+    statement = sql.SETTLE_POSTGRESQL if database.is_postgresql else sql.SETTLE_SQLITE
+    recording = database.sql(statement).columns(*_SETTLED)
+    found = await connection.execute(recording, {"given": rows, "now": microseconds(now)})
+    settled = {codec.read_ref(row): row for row in found}
+    if not database.is_postgresql:
+        await connection.execute(database.sql(sql.LEAVE_SQLITE), {"given": rows})
+    return settled
+
+
+def _row(ref: MessageRef, settlement: Settlement) -> tuple[str | int | float | None, ...]:
+    screening = settlement.decision.screening
+    return *codec.key(ref), screening.harm if isinstance(screening, Verdict) else None, settlement.ms
+
+
+async def _open_incidents(
+    database: Database, connection: AsyncConnection, decided: Sequence[tuple[AnyRow, Settlement]], now: datetime
+) -> None:
+    opening = [
+        {
+            "message": row.id,
+            "community": row.community,
+            "author": plain(_author(settlement)),
+            "rule": settlement.decision.rule,
+            "decided_at": settlement.decided_at,
+            # As it was judged: of its author more may be known by now than when it was kept.
+            "body": codec.write_body(settlement.decision.message),
+            "decision": codec.write_decision(settlement.decision),
+        }
+        for row, settlement in decided
+    ]
+    opened = await connection.execute(insert(incidents).returning(incidents.c.id, incidents.c.message), opening)
+    ids = {row.message: row.id for row in opened}
+    counted = [(row.community, ids[row.id], plain(_author(one)), one.decided_at) for row, one in decided]
+    await open_cases(database, connection, counted)
+    found = [
+        {"incident": ids[row.id], "part": part, "kind": kind, "guard": guard, "probability": p, "quotes": one.quotes}
+        for row, settlement in decided
+        if isinstance(one := settlement.decision.screening, Verdict)
+        for part, kind, guard, p in codec.judgements(one)
+    ]
+    if found:
+        await connection.execute(insert(verdicts), found)
+    planned = [
+        {
+            "incident": ids[row.id],
+            "position": position,
+            "platform": row.platform,
+            "community": row.community,
+            "kind": action.kind,
+            "protects": action.protects,
+            "args": codec.write_action(action),
+            "state": "planned",
+            "attempts": 0,
+            "planned_at": now,
+        }
+        for row, settlement in decided
+        for position, action in enumerate(settlement.decision.actions)
+    ]
+    if planned:
+        await connection.execute(insert(actions), planned)
+
+
+def _author(settlement: Settlement) -> str:
+    return settlement.decision.message.author.id
+
+
+async def _withdraw(database: Database, connection: AsyncConnection, weighty: Sequence[MessageRef]) -> None:
+    """Note on the incidents of a message that it was taken away, whichever of the two was settled first."""
+    named = database.sql(sql.REVISIONS).columns(*_NAMED)
+    revisions = (await connection.execute(named, {"given": codec.write_refs(weighty)})).all()
+    gone_at: dict[tuple[str, ...], datetime] = {}
+    for row in revisions:
+        if row.kind == Kind.DELETE:
+            gone_at[_name(row)] = min(row.sent_at, gone_at.get(_name(row), datetime.max.replace(tzinfo=UTC)))
+    withdrawn = [{"revision": row.id, "gone_at": gone_at[_name(row)]} for row in revisions if _name(row) in gone_at]
+    if withdrawn:
+        await connection.execute(_WITHDRAW, withdrawn)
+
+
+def _name(row: AnyRow) -> tuple[str, ...]:
+    return row.platform, row.channel, row.message

@@ -1,0 +1,48 @@
+"""A database as any earlier version left it -> as this version needs it; what was broken off goes on where it was."""
+
+from importlib.resources import files
+
+from sqlalchemy import Connection, text
+from sqlalchemy import inspect as look_into
+
+from bot.core.base.errors import Broken
+
+_LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
+
+
+def newest_step() -> str:
+    """The revision that versions/ ends with: its files are named for their revisions, in order."""
+    names = (path.name.partition("_")[0] for path in files("storage.migrations.versions").iterdir())
+    return max(name for name in names if name.isdigit())
+
+
+def is_newest(connection: Connection) -> bool:
+    """Whether the schema has all the steps that this version knows, and no other."""
+    if not look_into(connection).has_table("alembic_version"):
+        return False
+    present = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return present == [newest_step()]
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """`connection`: of an engine for rewriting (opening.engine_of). Steps may commit what they have done so far.
+    Broken: a newer version has changed the database."""
+    # A third of a second to load, and needed once in a database's life and after updates.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    if connection.dialect.name == "postgresql":  # of two processes that start together, the second finds it done
+        connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    steps = ScriptDirectory.from_config(config)
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if not present <= {step.revision for step in steps.walk_revisions()}:
+        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
+    if present != set(steps.get_heads()):
+        command.upgrade(config, to)
+    connection.commit()

@@ -1,0 +1,135 @@
+"""A database URL -> where it points, held alone where that is a file, and the engine that opens it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.core.base.errors import BotError, Broken
+from storage.errors import driver_errors
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+#: How long a lock or a connection is waited for, in seconds, before it counts as out of reach.
+PATIENCE = 10.0
+
+
+def parsed(url: str) -> URL:
+    """Nothing of a URL that cannot be read is repeated: it may hold a password."""
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Broken("[storage] url cannot be read; write sqlite:///PATH or postgresql://USER@HOST/DATABASE.") from None
+    if unknown := place.query.keys() - ({"sslmode"} if place.drivername == "postgresql" else set()):
+        raise Broken(f"[storage] url ends with {', '.join(sorted(unknown))}, which means nothing here; leave it out.")
+    if place.drivername == "sqlite":
+        if place.host or not place.database or place.database == ":memory:":
+            raise Broken("[storage] url names no file; write sqlite:///PATH, with a fourth slash for an absolute path.")
+        return place.set(drivername="sqlite+aiosqlite")
+    if place.drivername == "postgresql":
+        # libpq's word, which people copy from their provider, is not asyncpg's
+        query = {"ssl" if key == "sslmode" else key: value for key, value in place.query.items()}
+        return place.set(drivername="postgresql+asyncpg", query=query)
+    raise Broken(f"[storage] url begins with {place.drivername}:, but must begin with sqlite: or postgresql:.")
+
+
+@contextmanager
+def alone(place: URL) -> Iterator[None]:
+    """Holds a SQLite file against other processes that would work on it; reading it with other tools stays possible.
+    The lock is SQLite's own, on an empty file beside it: it ends with the process, on every operating system. Where
+    there is flock, the file itself is locked, too: it may have other names (a hard link, a mount of its own)."""
+    if place.get_backend_name() != "sqlite" or place.database is None:
+        yield
+        return
+    path = Path(place.database).resolve()
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        raise Broken(f"The database {path} {what}; check [storage] url.")
+    with driver_errors():
+        lock = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
+    try:
+        try:
+            with driver_errors():
+                lock.execute("BEGIN EXCLUSIVE")
+        except BotError:
+            raise _taken(path) from None
+        with _locked(path):
+            yield
+    finally:
+        lock.close()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """By another kind of lock than SQLite's own, which do not outlive that this file is closed."""
+    if fcntl is None:
+        yield
+        return
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError:
+        raise Broken("The database file cannot be opened; check the path in [storage] url.") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _taken(path) from None
+        except OSError:
+            pass  # a file system without such locks
+        yield
+    finally:
+        os.close(file)
+
+
+def _taken(path: Path) -> Broken:
+    return Broken(f"Another process has the database {path} open; stop that one first.")
+
+
+def engine_of(place: URL, *, rewriting: bool = False) -> AsyncEngine:
+    """`rewriting`: to build tables anew, which takes as long as it takes; references are followed again afterwards."""
+    if place.get_backend_name() == "postgresql":
+        settings = {"application_name": "jikimi", "lock_timeout": "0" if rewriting else f"{PATIENCE:g}s"}
+        return create_async_engine(
+            place,
+            hide_parameters=True,
+            connect_args={
+                "timeout": PATIENCE,
+                "command_timeout": None if rewriting else 60,
+                "server_settings": settings,
+            },
+        )
+    engine = create_async_engine(place, hide_parameters=True, pool_use_lifo=True, connect_args={"timeout": PATIENCE})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver opens no transactions of its own; `begin` below does
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",  # the platform is told that we have it: then we must have it
+            f"foreign_keys = {'OFF' if rewriting else 'ON'}",
+            "secure_delete = ON",  # erased text is gone from the file, too
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if writing := options.get("for_writing"):
+            synchronous = "FULL" if options["durable"] else "NORMAL"
+            if connection.info.get("synchronous", "FULL") != synchronous:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+                connection.info["synchronous"] = synchronous
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

@@ -1,0 +1,69 @@
+"""Incidents -> cases: what moderators count, each with a number of its community and a code that members see."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ScalarSelect, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import codec, sql
+from storage.database import Database
+from storage.tables import cases, communities
+
+#: Of a code: no letters that are taken for digits, and nothing that spells a word.
+_ALPHABET, _LENGTH = "23456789BCDFGHJKLMNPQRSTVWXZ", 10
+
+
+class State(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"  # a moderator has closed the review
+    APPEALED = "appealed"  # somebody objects to it
+
+
+def new_code() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+async def open_cases(
+    database: Database, connection: AsyncConnection, opened: Sequence[tuple[int, int, str, datetime]]
+) -> None:
+    """Of incidents: the community's key, the incident's id, whose message it was, and when it was decided."""
+    free = await _numbers(database, connection, Counter(community for community, *_ in opened))
+    rows = []
+    for community, incident, member, at in opened:
+        rows.append(
+            {
+                "community": community,
+                "number": free[community],
+                "code": new_code(),
+                "incident": incident,
+                "member": member,
+                "state": State.OPEN,
+                "opened_at": at,
+            }
+        )
+        free[community] += 1
+    await connection.execute(insert(cases), rows)
+
+
+async def _numbers(database: Database, connection: AsyncConnection, wanted: Mapping[int, int]) -> dict[int, int]:
+    """The first of as many numbers as each community wants, which nobody else is given."""
+    statement = sql.NUMBER_POSTGRESQL if database.is_postgresql else sql.NUMBER_SQLITE
+    numbering = database.sql(statement).columns(communities.c.key, communities.c.next_case)
+    given = codec.write_rows(sorted(wanted.items()))
+    found = await connection.execute(numbering, {"given": given})
+    return {row.key: row.next_case - wanted[row.key] for row in found}
+
+
+async def become(connection: AsyncConnection, incident: int, state: State, at: datetime) -> None:
+    """The case of an incident is in this state from now on."""
+    closed = at if state is State.RESOLVED else None
+    this = update(cases).where(cases.c.incident == incident)
+    await connection.execute(this.values(state=state, closed_at=closed))
+
+
+def case_of(incident: int) -> ScalarSelect[int]:
+    return select(cases.c.id).where(cases.c.incident == incident).scalar_subquery()
