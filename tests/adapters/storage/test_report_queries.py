@@ -48,6 +48,7 @@ from tests.fakes.clock import ManualClock
 GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past
 _numbers = count(1)
+APPEALED = 'appeals p JOIN cases ON cases.id = p."case" JOIN incidents i ON i.id = cases.incident'
 KEY = "(SELECT key FROM communities WHERE id = :c)"
 
 Trouble = tuple[int, int | None, str, float]
@@ -264,16 +265,10 @@ async def recount(database: Database, community: str, start: datetime, end: date
                     f"WHERE {live} AND r.call = 'wrong'"
                 )
             )[0][0],
-            "appealed": [
-                row[0]
-                for row in await rows(
-                    f"SELECT p.incident FROM appeals p JOIN incidents i ON i.id = p.incident WHERE {live}"
-                )
-            ],
+            "appealed": [row[0] for row in await rows(f"SELECT i.id FROM {APPEALED} WHERE {live}")],
             "appeals": dict(
                 await rows(
-                    f"SELECT p.incident, r.call FROM appeals p JOIN incidents i ON i.id = p.incident "
-                    f"JOIN reviews r ON r.incident = i.id WHERE {live} AND r.closes"
+                    f"SELECT i.id, r.call FROM {APPEALED} JOIN reviews r ON r.incident = i.id WHERE {live} AND r.closes"
                 )
             ),
         }
