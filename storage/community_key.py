@@ -1,80 +1,25 @@
-"""A community <-> its key, the number by which every table refers to it: nothing else knows how one becomes the other.
+"""A community <-> its key, the number by which every table refers to it: only statements know both.
 
-Whoever writes asks `CommunityKeys`, whoever reads leaves it to the statement.
+Whoever writes asks `community_keys.CommunityKeys`, whoever reads leaves it to the statement, written with these.
 """
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, select
 
-from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef, Platform
 from storage.columns import AnyRow, plain
 from storage.tables import communities
 
-if TYPE_CHECKING:
-    from storage.database import Database
 
-#: How many communities a process remembers the keys of.
-_MOST = 10_000
-_TOGETHER = 1000  # communities in one statement
-
-
-class CommunityKeys:
-    """One that is not known gets its key in a transaction of its own: whatever is rolled back later, it stays true."""
-
-    def __init__(self, database: "Database") -> None:
-        self._database = database
-        self._known: Bounded[CommunityRef, int] = Bounded(_MOST)
-
-    async def of(self, community: CommunityRef) -> int:
-        return (await self.of_all([community]))[community]
-
-    async def of_all(self, wanted: Collection[CommunityRef]) -> Mapping[CommunityRef, int]:
-        found: dict[CommunityRef, int] = {}
-        for ref in set(wanted):
-            if ref in self._known:
-                found[ref] = self._known[ref]
-        if unknown := set(wanted) - found.keys():
-            stored = {ref: _stored(ref) for ref in unknown}
-            named = sorted(set(stored.values()))
-            keys: dict[tuple[str, str], int] = {}
-            for first in range(0, len(named), _TOGETHER):
-                keys |= await self._look_up(named[first : first + _TOGETHER])
-            for ref, name in stored.items():
-                found[ref] = self._known[ref] = keys[name]
-        return found
-
-    def forget(self) -> None:
-        """After anything that may have made them untrue: a community that moved, a database that has lost its end."""
-        self._known.clear()
-
-    async def _look_up(self, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        columns = communities.c.platform, communities.c.id, communities.c.key
-        there = select(*columns).where(tuple_(communities.c.platform, communities.c.id).in_(wanted))
-        async with self._database.read() as connection:
-            keys = {(row.platform, row.id): row.key for row in await connection.execute(there)}
-        if new := [name for name in wanted if name not in keys]:
-            insert = self._database.insert(communities)
-            added = insert.values([{"platform": platform, "id": id_, "version": 0} for platform, id_ in new])
-            # Another process may have been faster: then its row is given back.
-            either = added.on_conflict_do_update(
-                index_elements=[communities.c.platform, communities.c.id], set_={"id": insert.excluded.id}
-            )
-            async with self._database.write() as connection:
-                rows = await connection.execute(either.returning(*columns))
-                keys |= {(row.platform, row.id): row.key for row in rows}
-        return keys
-
-
-def _stored(community: CommunityRef) -> tuple[str, str]:
+def named(community: CommunityRef) -> tuple[str, str]:
+    """As a row of `communities` does."""
     return community.platform, plain(community.id)
 
 
 def is_named(community: CommunityRef) -> ColumnElement[bool]:
     """The condition that a row of `communities` is this one's."""
-    platform, id_ = _stored(community)
+    platform, id_ = named(community)
     return and_(communities.c.platform == platform, communities.c.id == id_)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from storage.columns import microseconds
-from storage.community_key import CommunityKeys
+from storage.community_keys import CommunityKeys
 from storage.errors import driver_errors
 from storage.flow.freeing import release, release_the_dead
 from storage.flow.group_commit import GroupCommit, Item, Result

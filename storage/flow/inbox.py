@@ -12,11 +12,11 @@ from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.communities.journal import Aside
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
-from storage import codec, sql
+from storage import codec
 from storage.columns import AnyRow, microseconds, plain, seal
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
-from storage.flow import suspects
+from storage.flow import sql, suspects
 from storage.flow.leasing import leased
 from storage.flow.settling import settle
 from storage.flow.turns import Turns

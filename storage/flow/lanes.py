@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
 from bot.core.moderation.turns import Lane, UnderWay
-from storage import codec, sql
+from storage import codec
 from storage.columns import AnyRow
 from storage.community_key import community_of, read_community
 from storage.database import Database
-from storage.flow import suspects
+from storage.flow import sql, suspects
 from storage.tables import actions
 
 

@@ -10,10 +10,10 @@ from bot.core.chat.message import Kind, MessageRef
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Delete, Done
-from storage import codec, sql
+from storage import codec
 from storage.columns import AnyRow, microseconds, plain
 from storage.database import Database
-from storage.flow import tallies
+from storage.flow import sql, tallies
 from storage.records import bots
 from storage.records.cases import open_cases
 from storage.tables import actions, incidents, messages, verdicts

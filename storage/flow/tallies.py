@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.answers.counting import counted
 from bot.core.guarding.verdict import Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
-from storage import codec, sql
+from storage import codec
 from storage.columns import microseconds
 from storage.database import Database
+from storage.flow import sql
 
 #: What is counted, and by which name: CHANNEL counts every message by its channel, BOT those of bots by their author,
 #: PAIR + a pairs.Count the judged answers of bots by their author, LATENCY every message by the edge (milliseconds)

@@ -9,10 +9,10 @@ from itertools import chain, islice, zip_longest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, sql
+from storage import codec
 from storage.columns import microseconds
 from storage.database import Database
-from storage.flow import suspects
+from storage.flow import sql, suspects
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

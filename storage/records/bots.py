@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Settlement
-from storage import codec, sql
+from storage import codec
 from storage.columns import AnyRow, plain, seal
 from storage.community_key import community_of, read_community
 from storage.database import Database
+from storage.flow import sql
 from storage.tables import bots
 
 

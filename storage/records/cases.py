@@ -9,8 +9,9 @@ from enum import StrEnum
 from sqlalchemy import ScalarSelect, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import codec, sql
+from storage import codec
 from storage.database import Database
+from storage.flow import sql
 from storage.tables import cases, communities
 
 #: Of a code: no letters that are taken for digits, and nothing that spells a word.

@@ -11,10 +11,11 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Outcome, Weight
-from storage import codec, sql
+from storage import codec
 from storage.columns import AnyRow
 from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
+from storage.flow import sql
 from storage.tables import actions, appeals, cases, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
