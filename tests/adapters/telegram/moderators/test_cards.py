@@ -1,13 +1,17 @@
 """Cards in the moderators' chat, their buttons, commands and the set-up; over TCP."""
 
 import asyncio
+import gc
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from telegram import Bot
 
+from adapters.chat.telegram.limits import Limiter
+from adapters.chat.telegram.moderators.cards.posted import PostedCards
 from adapters.chat.telegram.refs import group_ref
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
@@ -19,7 +23,9 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE
+from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.moderators import ScriptedDesk
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
 
 
@@ -557,3 +563,34 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await command(here, room, 2, f"/start mods_{GROUP}")
     await command(here, room, 2, f"/start report_{GROUP}")
     assert changed == ["지수"] * 6
+
+
+def test_what_changes_while_its_card_is_looked_for_is_looked_for_once_more() -> None:
+    class Slow(ScriptedDesk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[int] = []
+            self.may_answer = asyncio.Event()
+
+        async def look_up(self, community: CommunityRef, incident_id: int) -> None:
+            self.asked.append(incident_id)
+            await self.may_answer.wait()
+
+    async def scenario() -> None:
+        failed: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+        desk, clock = Slow(), ManualClock()
+        cards = PostedCards(bot=Bot("1:a"), limiter=Limiter(clock=clock, say=texts("ko")), desk=desk, clock=clock)
+        cards.changed(group_ref(GROUP), 1)
+        await asyncio.sleep(0)
+        for _ in range(2):
+            cards.changed(group_ref(GROUP), 1)
+        await asyncio.sleep(0)
+        desk.may_answer.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert desk.asked == [1, 1]
+        gc.collect()
+        assert not failed
+
+    asyncio.run(scenario())

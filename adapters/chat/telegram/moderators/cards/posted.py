@@ -61,7 +61,8 @@ class PostedCards:
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _naming: int = 0
-    _unknown: dict[int, CommunityRef] = field(default_factory=dict)  # incidents whose cards are looked for
+    _unknown: dict[int, CommunityRef] = field(default_factory=dict)  # incidents whose cards are to be looked for
+    _looks: bool = False
     _since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +92,8 @@ class PostedCards:
             self._rewrite_soon(card)
         elif self._is_young and len(self._unknown) < REMEMBERED:
             self._unknown[incident_id] = community
-            if len(self._unknown) == 1:
+            if not self._looks:
+                self._looks = True
                 self._beside(self._recall_unknown())
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -102,15 +104,16 @@ class PostedCards:
     # ---- found again ------------------------------------------------------------------------------------------------
 
     async def _recall_unknown(self) -> None:
-        """One after the other: most have no card, or none yet."""
-        while self._unknown:
-            incident_id, community = next(iter(self._unknown.items()))
-            try:
-                await self.find(community, incident_id)
-            except Exception as error:  # with its next change
-                _log.warning("card not looked for", incident=incident_id, error=type(error).__name__)
-            finally:
-                del self._unknown[incident_id]
+        """One after the other: most have no card, or none yet. What changes meanwhile is looked for once more."""
+        try:
+            while self._unknown:
+                incident_id = next(iter(self._unknown))
+                try:
+                    await self.find(self._unknown.pop(incident_id), incident_id)
+                except Exception as error:  # with its next change
+                    _log.warning("card not looked for", incident=incident_id, error=type(error).__name__)
+        finally:
+            self._looks = False
 
     @property
     def _is_young(self) -> bool:
