@@ -26,7 +26,10 @@ class Part(StrEnum):
     @property
     def task(self) -> Task:
         """That scores how harmful it is."""
-        return Task.PROMPT_HARM if self is Part.PROMPT else Task.RESPONSE_HARM
+        return _HARM[self]
+
+
+_HARM = {Part.PROMPT: Task.PROMPT_HARM, Part.RESPONSE: Task.RESPONSE_HARM}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +87,15 @@ class Verdict:
     route: Route | None = None  # None: the guard judged, and is no cascade
 
     def __post_init__(self) -> None:
-        given = (*(one.probability for one in self.found), self.refusal or 0.0, self.quotes or 0.0)
-        if not all(map(math.isfinite, given)):
-            raise ValueError("a score is not a number")
+        for score in (self.refusal, self.quotes, *[one.probability for one in self.found]):
+            if score is not None and not math.isfinite(score):
+                raise ValueError("a score is not a number")
 
     @classmethod
     def of_scores(cls, scores: Mapping[Task, float], *, guard: GuardVersion, **others: Any) -> Self:
         """Of a guard that says how harmful a part is, and of which kind not."""
-        found = tuple(
-            Judgement(part, HarmKind.UNSPECIFIED, scores[part.task], guard.name) for part in Part if part.task in scores
-        )
+        harm = [(part, scores[task]) for part, task in _HARM.items() if task in scores]
+        found = tuple([Judgement(part, HarmKind.UNSPECIFIED, score, guard.name) for part, score in harm])
         return cls(guard=guard, found=found, refusal=scores.get(Task.RESPONSE_REFUSAL), **others)
 
     @property
