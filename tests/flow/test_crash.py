@@ -90,7 +90,7 @@ class Case:
 
 @pytest.mark.timeout(1200)
 def test_a_kill_at_every_step_boundary(tmp_path: Path) -> None:
-    lines = 10
+    lines = 6
     chat = transcript(tmp_path / "chat.jsonl", lines)
     undisturbed = Case(tmp_path / "undisturbed", chat)
     boundaries = undisturbed.complete()
