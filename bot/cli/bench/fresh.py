@@ -4,16 +4,15 @@ does to the innocent."""
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.guarding.judge import decided
 from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
-from bot.core.chat.message import Author, Message, MessageRef, Platform
 from bot.core.evaluation.fresh import FreshLine, FreshRow, FreshTable, Tried, table
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Screening
@@ -21,6 +20,7 @@ from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:  # pydantic: not for `--help`
     from bot.config import Config
+    from bot.core.rules.policy import Policy
 
 HELD_OUT = Path("corpus/held_out")
 BATCH = 256
@@ -47,14 +47,16 @@ def _newest(say: Texts) -> Path:
 
 async def bench_fresh(file: Path, config: "Config", say: Texts, *, guard: str | None, as_json: bool) -> None:
     from bot.app import guards, tools
+    from bot.core.rules.policy import Watch
 
+    policy = config.policy.in_mode(Watch.LIVE)
     lines = tools.fresh_lines(file)
     tried: list[Tried] = []
     async with guards.guard(config, say, guard) as chosen:
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
             screenings = await chosen.judge([Exchange(prompt=line.text) for line in some])
-            tried += (_tried(line, screening, config) for line, screening in zip(some, screenings, strict=True))
+            tried += (_tried(line, screening, policy) for line, screening in zip(some, screenings, strict=True))
         name = chosen.version.name
     found = table(tried)
     if as_json:
@@ -63,22 +65,11 @@ async def bench_fresh(file: Path, config: "Config", say: Texts, *, guard: str | 
     _print(found, say("fresh.title", file=file.name, guard=name), say)
 
 
-def _tried(line: FreshLine, screening: Screening, config: "Config") -> Tried:
+def _tried(line: FreshLine, screening: Screening, policy: "Policy") -> Tried:
     """As the first message of a plain member in a live community."""
     from bot.core.rules.actions import Delete, Weight
-    from bot.core.rules.decision import decide
-    from bot.core.rules.policy import Watch
 
-    now = datetime.now(UTC)
-    message = Message(
-        ref=MessageRef(Platform("-"), "-", "-"),
-        community_id="-",
-        author=Author(id="-"),
-        sent_at=now,
-        text=line.text,
-        mentions=line.text.count("@"),
-    )
-    decision = decide(message, screening, config.policy.in_mode(Watch.LIVE), at=now)
+    decision = decided(line.text, None, screening, policy)
     return Tried(
         line=line,
         touched=bool(decision.actions),

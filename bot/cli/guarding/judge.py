@@ -17,6 +17,7 @@ from bot.core.text.catalogue import Texts
 if TYPE_CHECKING:
     from bot.config import Config
     from bot.core.rules.decision import Decision
+    from bot.core.rules.policy import Policy
 
 
 def declare(line: Line) -> None:
@@ -108,14 +109,19 @@ async def explain(text: str, config: "Config", say: Texts, *, guard: str | None,
 async def _decide(
     text: str, response: str | None, config: "Config", say: Texts, guard: str | None
 ) -> tuple[Screening, "Decision"]:
-    """As a plain member's message in a live community; with a response: as the answer of a bot."""
     from bot.app import guards
-    from bot.core.rules.decision import decide
     from bot.core.rules.policy import Watch
 
     exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
     async with guards.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
+    return screening, decided(text, response, screening, config.policy.in_mode(Watch.LIVE))
+
+
+def decided(text: str, response: str | None, screening: Screening, policy: "Policy") -> "Decision":
+    """About a plain member's message; with a response: about the answer of a bot."""
+    from bot.core.rules.decision import decide
+
     now = datetime.now(UTC)
     message = Message(
         ref=MessageRef(Platform("-"), "-", "-"),
@@ -126,4 +132,4 @@ async def _decide(
         prompt=None if response is None else text,
         mentions=text.count("@"),
     )
-    return screening, decide(message, screening, config.policy.in_mode(Watch.LIVE), at=now)
+    return decide(message, screening, policy, at=now)
