@@ -1,7 +1,7 @@
 """A prompt, perhaps with a response, and who asks -> the core's decision, in time or not at all."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from adapters.http_api.problems import Left, Problem
 from adapters.http_api.shapes import CheckAnswer, Flagged, GuardShape, RuleShape, WhyShape
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
-from bot.core.guarding.verdict import Unscreened
+from bot.core.guarding.verdict import Unscreened, rounded
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import HealthSource
 from bot.core.rules.decision import Decision
@@ -117,8 +117,8 @@ def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
         "request_id": request_id,
         "flagged": flagged(decision),
         "unscreened": screening.reason if isinstance(screening, Unscreened) else None,
-        "scores": _rounded(verdict.scores) if verdict else {},
-        "kinds": {part: _rounded(kinds) for part, kinds in verdict.kinds.items()} if verdict else {},
+        "scores": rounded(verdict.scores) if verdict else {},
+        "kinds": {part: rounded(kinds) for part, kinds in verdict.kinds.items()} if verdict else {},
         "categories": sorted(verdict.categories) if verdict else [],
         "rules": [
             RuleShape(
@@ -133,10 +133,6 @@ def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
         "windows": verdict.windows if verdict else 1,
         "policy": decision.policy_version,
     }
-
-
-def _rounded(scores: Mapping[Any, float]) -> dict[str, float]:
-    return {str(what): round(score, 6) for what, score in scores.items()}
 
 
 def checked(decision: Decision, request_id: str) -> CheckAnswer:

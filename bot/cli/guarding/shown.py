@@ -1,11 +1,10 @@
 """Screenings, decisions and settlements -> the JSON that programs read."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from bot.core.guarding.verdict import Screening, Unscreened
+from bot.core.guarding.verdict import Screening, Unscreened, rounded
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Action
 from bot.core.rules.decision import Decision
@@ -16,13 +15,9 @@ from bot.wording.reasons import because
 def screening_json(screening: Screening) -> dict[str, Any]:
     if isinstance(screening, Unscreened):
         return {"guard": screening.guard.name, "scores": {}, "kinds": {}, "unscreened": screening.reason}
-    kinds = {str(part): _rounded(of_part) for part, of_part in screening.kinds.items()}
-    scores = _rounded(screening.scores)
+    kinds = {str(part): rounded(of_part) for part, of_part in screening.kinds.items()}
+    scores = rounded(screening.scores)
     return {"guard": screening.guard.name, "scores": scores, "kinds": kinds, "unscreened": None}
-
-
-def _rounded(scores: Mapping[Any, float]) -> dict[str, float]:
-    return {str(what): round(score, 6) for what, score in scores.items()}
 
 
 def decision_json(decision: Decision, say: Texts) -> dict[str, Any]:

@@ -164,5 +164,10 @@ def is_provisional(screening: Screening) -> bool:
     return screening.reason == AWAY if isinstance(screening, Unscreened) else screening.route is Route.STOOD_IN
 
 
+def rounded(scores: Mapping[Any, float]) -> dict[str, float]:
+    """By name and to six digits, for programs that read them."""
+    return {str(what): round(score, 6) for what, score in scores.items()}
+
+
 #: From here on a guard rather says yes than no.
 YES = 0.5
