@@ -2,23 +2,28 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from adapters.system_clock import SystemClock
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
+from bot.config.renamed import Renamed, Split
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Platform
+from bot.core.communities.community import Community
+from bot.core.communities.former import FORMER
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.guarding.ports import Guard, Replicated
 from bot.core.guarding.queue import GuardQueue
 from bot.core.moderators.ports import ChatPlatform
-from bot.core.operations.alarm import Alarm
+from bot.core.operations.alarm import Alarm, Sentence
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.ports import ApiKeys
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import Texts, texts
+from bot.wording.reasons import rule_name
 from storage.database import Database
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.communities import SqlCommunities
@@ -53,9 +58,28 @@ def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:
     return HealthMonitor(queue=queue, inbox=stores.inbox, replicas=replicas)
 
 
+def changes(config: Config) -> dict[str, Sentence]:
+    """What is called otherwise since the version before, in this configuration or in what communities have set."""
+    own = {rule.name for rule in config.rules}
+
+    def bars(community: Community, say: Texts) -> str:
+        old = [name for name in community.thresholds if name in FORMER and name not in own]
+        return "\n".join(say("alarm.bar_split", rule=rule_name(name, say), new=_made_of(name, say)) for name in old)
+
+    return {**{one.old: partial(_told, one) for one in config.renamed}, "bars-by-kind": bars}
+
+
+def _told(change: Renamed | Split, _: Community, say: Texts) -> str:
+    return change.told(say)
+
+
+def _made_of(former: str, say: Texts) -> str:
+    return ", ".join(rule_name(name, say) for name in FORMER[former])
+
+
 def news(config: Config, stores: Stores, alarm: Alarm, clock: Clock) -> News:
     return News(
-        changes={one.old: one.told for one in config.renamed},
+        changes=changes(config),
         platforms=tuple(alarm.platforms),
         tell=alarm.tell,
         bookmarks=stores.bookmarks,

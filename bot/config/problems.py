@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from bot.config.rules import ACTION_CHOICES, preset
 from bot.config.sections import Config
+from bot.core.communities.former import renewed
 from bot.core.text.catalogue import Texts
 from bot.core.text.patterns import is_linear, objection
 
@@ -91,9 +92,9 @@ def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
 
 
 def _among_rules(config: Config, say: Texts) -> Iterator[str]:
-    known = [rule.name for rule in preset(config.defaults.preset)]
+    known = {rule.name: None for rule in preset(config.defaults.preset)}
     for name in config.defaults.disabled_rules:
-        if name not in known:
+        if not renewed([name]) & known.keys():
             yield say("check.unknown_rule", given=name, names=", ".join(known))
     own = {rule.name for rule in config.rules}
     rules = config.policy.rules

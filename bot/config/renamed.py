@@ -16,6 +16,16 @@ class Renamed(NamedTuple):
         return say("check.renamed", old=self.old, new=self.new)
 
 
+class Split(NamedTuple):
+    """A rule of the presets, and those that were made of it."""
+
+    old: str
+    new: tuple[str, ...]
+
+    def told(self, say: Texts) -> str:
+        return say("check.split", old=self.old, new=", ".join(self.new))
+
+
 #: One line for each key that was ever called otherwise; those who have it in their file are told (check.renamed).
 RENAMED = (
     Renamed("bots.look", "judge_every"),

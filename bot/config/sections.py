@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
-from bot.config.renamed import Renamed, renew
+from bot.config.renamed import Renamed, Split, renew
 from bot.config.rules import RuleSettings, preset
 from bot.config.values import (
     CONFIDENTIAL,
@@ -23,6 +23,7 @@ from bot.config.values import (
 )
 from bot.core.chat.message import Platform
 from bot.core.communities.community import PRESETS, Community, Preset
+from bot.core.communities.former import FORMER, renewed, renewed_bars
 from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
 from bot.core.rules.policy import Policy, Watch
 
@@ -201,9 +202,10 @@ class Config(Table):
         return config
 
     @property
-    def renamed(self) -> tuple[Renamed, ...]:
-        """The keys that stood in it under the names of a version before."""
-        return self._renamed
+    def renamed(self) -> tuple[Renamed | Split, ...]:
+        """The keys that stood in it under the names of a version before, and the rules of a preset that it names so."""
+        names = {*(one.name for one in self.rules), *self.defaults.disabled_rules}
+        return (*self._renamed, *(Split(old, new) for old, new in FORMER.items() if old in names))
 
     @property
     def policy(self) -> Policy:
@@ -212,10 +214,11 @@ class Config(Table):
     def policy_of(self, community: Community | None, mode: Watch | None = None) -> Policy:
         """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
         defaults, asked = self.defaults, community or Community(platform=Platform(""), id="")
-        taken = {one.name for one in self.rules} | set(defaults.disabled_rules)
+        taken = renewed((*(one.name for one in self.rules), *defaults.disabled_rules))
         shipped = preset(asked.preset if asked.preset in PRESETS else defaults.preset)
         chosen = (*self.rules, *(one for one in shipped if one.name not in taken))
-        rules = [one.with_bar(asked.thresholds.get(one.name)) for one in chosen]
+        bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
+        rules = [one.with_bar(bars.get(one.name)) for one in chosen]
         return Policy(
             rules=tuple(one.rule() for one in rules),
             version=_fingerprint(defaults, self.bots, *rules),

@@ -267,7 +267,7 @@ def test_judge_and_explain_say_why(tmp_path: Path) -> None:
     assert "유해 발언" in shown and "삭제" in shown
     (explained,) = output(tmp_path, "rules", "explain", "시발점은 거기였다", "--json")
     assert explained["actions"] == [] and len(explained["findings"]) > 8
-    assert "severe-abuse" in jikimi(tmp_path, "rules", "explain", "안녕").stdout
+    assert "sure-abuse" in jikimi(tmp_path, "rules", "explain", "안녕").stdout
     assert jikimi(tmp_path, "judge", "안녕", "--guard", "nobody").returncode == 2
     assert jikimi(tmp_path, "judge", "", "--json").returncode == 0
     assert jikimi(tmp_path, "judge", "-", "--json", stdin="가" * 100_000).returncode == 0

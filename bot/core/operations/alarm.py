@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 GUARD = "guard"
 
-#: What is said to a community's moderators, in their language.
+#: What is said to a community's moderators, in their language; empty: nothing.
 Sentence = Callable[[Community, Texts], str]
 
 
@@ -114,7 +114,7 @@ class Alarm:
         if platform is None or community.moderators_channel is None:
             return
         words = sentence(community, texts(community.language or self.language))
-        while True:
+        while words:
             try:
                 await platform.announce(community.moderators_channel, words)
                 return

@@ -1,6 +1,6 @@
 """What is called otherwise since the version before -> moderators are told, once."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -24,9 +24,10 @@ class Tell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """`changes`: a name without spaces -> what is said of it. A process that dies while it tells begins anew."""
+    """`changes`: a name without spaces -> what is said of it, to those whom it concerns. A process that dies while it
+    tells begins anew."""
 
-    changes: Mapping[str, Callable[[Texts], str]]
+    changes: Mapping[str, Sentence]
     platforms: Collection[Platform]
     tell: Tell
     bookmarks: Bookmarks
@@ -40,5 +41,6 @@ class News:
                 await self.tell(partial(self._said, unknown), {platform})
                 await patiently(partial(self.bookmarks.put, name, " ".join([*known, *unknown])), self.clock)
 
-    def _said(self, unknown: Collection[str], _: Community, say: Texts) -> str:
-        return "\n".join([say["alarm.renamed"], *(self.changes[change](say) for change in unknown)])
+    def _said(self, unknown: Collection[str], community: Community, say: Texts) -> str:
+        lines = [line for change in unknown if (line := self.changes[change](community, say))]
+        return "\n".join([say["alarm.renamed"], *lines]) if lines else ""

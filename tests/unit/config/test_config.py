@@ -20,15 +20,14 @@ from bot.config import BotSettings, Config, chosen, conditions, preset, renamed,
 from bot.config.renamed import RENAMED, Renamed
 from bot.core.base.errors import Broken
 from bot.core.communities.community import Community
-from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import Judgement, Part, Verdict
+from bot.core.communities.former import FORMER
 from bot.core.moderators import network
 from bot.core.rules.actions import RULE_ACTIONS, Delete, Flag, Timeout
 from bot.core.rules.conditions import CONDITIONS, Pair, PairIs
 from bot.core.rules.decision import decide
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
-from tests.builders import DISCORD, GUARD, NOW, message, verdict
+from tests.builders import DISCORD, NOW, message, verdict
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
@@ -216,7 +215,7 @@ def load_text(tmp_path: Path, content: str) -> Config:
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
         ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
         ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
-        ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "severe-abuse"),
+        ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "sure-abuse"),
         ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
         ("not toml", "mine.toml", "TOML"),
     ],
@@ -261,6 +260,32 @@ def test_own_rules_replace_shipped_ones_of_the_same_name(tmp_path: Path) -> None
     assert "flood" not in rules
     assert [action.kind for action in rules["abuse"].then] == ["delete"]
     assert next(iter(rules)) == "abuse"
+
+
+def test_what_was_said_of_a_rule_holds_for_all_that_were_made_of_it(tmp_path: Path) -> None:
+    own = "[[rules]]\nname = 'abuse'\nthen = ['delete']\nwhen.score = {at_least = 0.7}"
+    config = load_text(tmp_path, f"[defaults]\ndisabled_rules = ['severe-abuse', 'sure-fraud']\n{own}")
+    names = [rule.name for rule in config.policy.rules]
+    assert "abuse" in names and {*FORMER["abuse"], *FORMER["severe-abuse"], "sure-fraud"}.isdisjoint(names)
+    for language in LANGUAGES:
+        told = warnings(config, texts(language))
+        assert len(told) == 2 and all(map(str.__contains__, told, FORMER)), told
+        assert "likely-hate" in told[0] and "sure-hate" in told[1]
+
+
+def test_a_bar_that_was_set_for_a_rule_holds_for_all_that_were_made_of_it(tmp_path: Path) -> None:
+    community = Community(platform=DISCORD, id="1", thresholds={"abuse": 0.8, "likely-hate": 0.9, "severe-abuse": 0.99})
+
+    def bars(config: Config) -> dict[str, float | None]:
+        rules = config.policy_of(community).rules
+        return {rule.name: next((one.bar for one in rule.when if one.bar is not None), None) for rule in rules}
+
+    found = bars(load(None, texts("en"), {}))
+    assert {found[name] for name in FORMER["abuse"] if name != "likely-hate"} == {0.8} and found["likely-hate"] == 0.9
+    assert {found[name] for name in FORMER["severe-abuse"]} == {0.99}
+    assert found["likely-threat"] == bars(load(None, texts("en"), {}))["likely-threat"] != 0.8
+    own = "[[rules]]\nname = 'abuse'\nthen = ['flag']\nwhen.score = {at_least = 0.7}"
+    assert bars(load_text(tmp_path, own))["abuse"] == 0.8, "a rule of that name that is somebody's own"
 
 
 def test_a_pairs_bar_is_moved_like_a_scores() -> None:
@@ -308,16 +333,6 @@ def test_an_invite_link_alone_is_shown_to_moderators_at_most(name: str, text: st
     assert decision.actions == (() if name == "gentle" else (Flag(),))
     advertised = decide(message(text=f"{text} 사설토토 꽁머니"), verdict(0.0), policy, at=NOW)
     assert (Delete() in advertised.actions) is (name != "gentle")
-
-
-@pytest.mark.parametrize("name", ["gentle", "balanced", "strict"])
-@pytest.mark.parametrize(("kind", "deleted"), [("self_harm", False), ("threat", False), ("abuse", True)])
-def test_who_is_in_despair_is_not_deleted_for_it(name: str, kind: str, deleted: bool) -> None:
-    policy = Policy(rules=tuple(one.rule() for one in preset(name)))
-    sure = Judgement(Part.PROMPT, HarmKind(kind), 0.99, GUARD.name)
-    decision = decide(message(text="한 줄"), Verdict(guard=GUARD, found=(sure,)), policy, at=NOW)
-    assert (Delete() in decision.actions) is deleted
-    assert Flag() in decision.actions
 
 
 def test_the_version_names_the_content(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from bot.config import RuleSettings
 from bot.config.conditions import When
 from bot.core.chat.message import Pairing
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import Task
+from bot.core.guarding.verdict import Part, Task
 from bot.core.rules.actions import RULE_ACTIONS, Delete, NotifyOwner, Timeout
 from bot.core.rules.conditions import (
     CONDITIONS,
     ByBot,
     ByStaff,
+    Calibrated,
     Category,
     Channel,
     Condition,
@@ -27,6 +28,7 @@ from bot.core.rules.conditions import (
     Link,
     Mentions,
     NewAuthor,
+    NoKind,
     NoText,
     Offences,
     Overrides,
@@ -54,6 +56,17 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
         {"any_of": ["threat", "self_harm"], "at_least": 0.8},
         Kind(any_of=frozenset({HarmKind.THREAT, HarmKind.SELF_HARM}), at_least=0.8),
     ),
+    (
+        "kind",
+        {"any_of": ["abuse"], "at_least": 0.8, "part": "prompt"},
+        Kind(any_of=frozenset({HarmKind.ABUSE}), at_least=0.8, part=Part.PROMPT),
+    ),
+    (
+        "no_kind",
+        {"any_of": ["self_harm"], "at_least": 0.3},
+        NoKind(any_of=frozenset({HarmKind.SELF_HARM}), at_least=0.3),
+    ),
+    ("calibrated", True, Calibrated()),
     ("pair", {"is": "over_refusal"}, Pair(is_=PairIs.OVER_REFUSAL)),
     ("text", {"any_of": ["나", "/가+/"], "unless": ["다"]}, Text(any_of=("나", "/가+/"), unless=("다",))),
     ("no_text", {"any_of": ["라"]}, NoText(text=Text(any_of=("라",)))),

@@ -8,6 +8,7 @@ from typing import Annotated
 from bot.core.answers.bot import Bot
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
+from bot.core.communities.former import renewed_bars
 from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.argument import AChannel, Number, Span, Suggested
 from bot.core.moderators.command import Answer, Asked, Command
@@ -63,7 +64,8 @@ class Threshold(Command, name="threshold", right=Right.MANAGE):
         name, score = rule.name, self.score
 
         def edit(now: Community) -> Community:
-            others = {other: bar for other, bar in now.thresholds.items() if other != name}
+            bars = renewed_bars(now.thresholds, rules)
+            others = {other: bar for other, bar in bars.items() if other != name}
             return replace(now, thresholds=others if score is None else {**others, name: score})
 
         await asked.change(desk, edit)

@@ -11,13 +11,14 @@ from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
 from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
-from bot.core.rules.conditions.verdict import Category, IsUnscreened, Kind, Pair, PairIs, Score
+from bot.core.rules.conditions.verdict import Calibrated, Category, IsUnscreened, Kind, NoKind, Pair, PairIs, Score
 
 __all__ = [
     "CONDITIONS",
     "NOT_SEARCHED",
     "ByBot",
     "ByStaff",
+    "Calibrated",
     "Category",
     "Channel",
     "Check",
@@ -32,6 +33,7 @@ __all__ = [
     "Link",
     "Mentions",
     "NewAuthor",
+    "NoKind",
     "NoText",
     "Offences",
     "Overrides",

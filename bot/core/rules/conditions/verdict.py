@@ -85,11 +85,13 @@ class Score(Condition, key="score", rank=Rank.HOW_SURE, relies_on_verdict=True):
 @dataclass(frozen=True, kw_only=True)
 class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
     """The message, or what a bot answers, is harmful in one of these ways; the probability of that one is at least
-    `at_least` and, where given, below `below` (both 0..1). A guard that does not know a kind never finds it."""
+    `at_least` and, where given, below `below` (both 0..1). A guard that does not know a kind never finds it. `part`:
+    only where the message is that, a person's or a bot's answer."""
 
     any_of: Annotated[frozenset[HarmKind], MinLen(1)]
     at_least: Probability
     below: Probability | None = None
+    part: Part | None = None
 
     @property
     def bar(self) -> float | None:
@@ -99,7 +101,10 @@ class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
         screening = situation.screening
         if isinstance(screening, Unscreened):
             return False, Explanation("no_verdict", {"reason": screening.reason})
-        found = screening.kinds.get(Part.RESPONSE if situation.answer else Part.PROMPT, {})
+        part = Part.RESPONSE if situation.answer else Part.PROMPT
+        if self.part not in (None, part):
+            return False, Explanation("prompt_of_another" if situation.answer else "no_answer")
+        found = screening.kinds.get(part, {})
         likely = sorted(((found[kind], kind) for kind in self.any_of if kind in found), reverse=True)
         if not likely:
             return False, Explanation("kind_not_judged", {"kind": min(self.any_of)})
@@ -120,7 +125,35 @@ class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
             and self.any_of <= other.any_of
             and self.at_least >= other.at_least
             and other.below is None
+            and other.part in (None, self.part)
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoKind(Condition, key="no_kind", rank=Rank.ABSENCE):
+    """Nobody who judged the message finds one of these kinds of harm in it with a probability of `at_least` or more; a
+    message that nobody judged is not kept from anything by it."""
+
+    any_of: Annotated[frozenset[HarmKind], MinLen(1)]
+    at_least: Probability
+
+    def check(self, situation: Situation) -> Check:
+        if isinstance(situation.screening, Unscreened):
+            return True, Explanation("no_verdict", {"reason": situation.screening.reason})
+        holds, why = Kind(any_of=self.any_of, at_least=self.at_least).check(situation)
+        return not holds, Explanation("kind_forbids", why.facts) if holds else why
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, NoKind) and self.any_of >= other.any_of and self.at_least <= other.at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrated(Condition, key="calibrated", rank=Rank.ABSENCE, relies_on_verdict=True):
+    """The guard's scores were calibrated: they are probabilities, and not only an order."""
+
+    def check(self, situation: Situation) -> Check:
+        calibrated = bool(situation.screening.guard.calibration)
+        return calibrated, Explanation("calibrated" if calibrated else "not_calibrated")
 
 
 def _nothing_between(at_least: float, below: float | None) -> str | None:
@@ -191,4 +224,4 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return isinstance(other, ByBot) and other.bot
 
 
-CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair)
+CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair, NoKind, Calibrated)

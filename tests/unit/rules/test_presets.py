@@ -1,0 +1,113 @@
+"""The shipped presets: each kind of harm that any guard can say has its rule, and nobody in despair is deleted."""
+
+import itertools
+
+import pytest
+
+from adapters.guards.dialects import DIALECTS
+from adapters.guards.embedded.encoder import EncoderModel
+from bot.config import preset
+from bot.core.communities.community import PRESETS, Preset
+from bot.core.communities.former import FORMER
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Unscreened, Verdict
+from bot.core.rules.actions import Delete, Escalate, Flag, Weight
+from bot.core.rules.conditions import Kind, NoKind, NoText, Repeats, Situation
+from bot.core.rules.decision import Decision, decide
+from bot.core.rules.policy import Policy, Rule
+from tests.builders import NOW, message
+
+KINDS_OF: dict[str, frozenset[HarmKind]] = {
+    "embedded": frozenset({HarmKind.UNSPECIFIED}),
+    "encoder": frozenset(map(HarmKind, EncoderModel.load().kinds)),
+    **{
+        name: frozenset({one.kind for one in dialect.categories.values()} | {HarmKind.UNSPECIFIED})
+        for name, dialect in DIALECTS.items()
+    },
+}
+CALLED = {HarmKind.THREAT, HarmKind.SELF_HARM, HarmKind.GROOMING}
+DELETED = {HarmKind.ABUSE, HarmKind.HATE, HarmKind.SEXUAL_HARASSMENT, HarmKind.DOXXING}  # by every preset, where sure
+CRY = "다 끝내고 죽고싶어요"
+
+
+def rules(name: Preset) -> tuple[Rule, ...]:
+    return tuple(one.rule() for one in preset(name))
+
+
+def decided(
+    name: Preset, *found: tuple[HarmKind, float], text: str = "한 줄", guard: str = "g", calibration: str = "platt"
+) -> Decision:
+    version = GuardVersion(name=guard, calibration=calibration)
+    judged = tuple(Judgement(Part.PROMPT, kind, score, guard) for kind, score in found)
+    return decide(message(text=text), Verdict(guard=version, found=judged), Policy(rules=rules(name)), at=NOW)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(("guard", "kind"), [(guard, kind) for guard in KINDS_OF for kind in sorted(KINDS_OF[guard])])
+def test_each_guard_fires_a_rule_for_each_kind_that_it_can_say(name: Preset, guard: str, kind: HarmKind) -> None:
+    decision = decided(name, (kind, 0.99), guard=guard, calibration="")
+    fired = {found.rule for found in decision.findings if found.matched}
+    assert any(rule.name in fired and kind in rule.kinds for rule in rules(name))
+    assert decision.kinds == {kind}
+    assert Escalate() in decision.actions if kind in CALLED else Flag() in decision.actions
+    surely_deleted = kind in DELETED or (kind in (HarmKind.ADVERTISING, HarmKind.FRAUD) and name != "gentle")
+    assert (Delete() in decision.actions) is surely_deleted
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_kind_has_its_rule(name: Preset) -> None:
+    asked = {kind for rule in rules(name) for one in rule.when if isinstance(one, Kind) for kind in one.any_of}
+    assert asked == set(HarmKind)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_a_guard_says_without_a_kind_deletes_only_where_it_is_calibrated(name: Preset) -> None:
+    raw, calibrated = (decided(name, (HarmKind.UNSPECIFIED, 0.999), calibration=one) for one in ("", "platt"))
+    assert raw.actions == (Flag(),) and Delete() in calibrated.actions
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("other", sorted(set(HarmKind) - {HarmKind.SELF_HARM}))
+@pytest.mark.parametrize("words", ["한 줄", CRY, "시발년아 무직자대출 텔레 @abcd1234", "010-1234-5678 얘 번호 뿌린다"])
+def test_nobody_in_despair_is_deleted_for_it_whatever_else_is_found(name: Preset, other: HarmKind, words: str) -> None:
+    bar = next(one.bar for rule in rules(name) if rule.name == "likely-self-harm" for one in rule.when if one.bar)
+    for despair in (bar, 0.99):
+        decision = decided(name, (other, 0.99), (HarmKind.SELF_HARM, despair), text=words)
+        assert all(action.weight is Weight.MODERATORS for action in decision.actions), decision.actions
+        assert Escalate() in decision.actions
+    if words == CRY:
+        spared = decided(name, (other, 0.99), text=words)
+        assert Delete() not in spared.actions and Escalate() in spared.actions, "the words alone are enough"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_whatever_deletes_for_what_a_text_says_spares_despair(name: Preset) -> None:
+    bar = next(one.bar for rule in rules(name) if rule.name == "likely-self-harm" for one in rule.when if one.bar)
+    for rule in rules(name):
+        says = any(isinstance(one, Kind) for one in rule.when) or any(rule.sought)
+        if Delete() in rule.then and says and not any(isinstance(one, Repeats) for one in rule.when):
+            assert NoKind(any_of=frozenset({HarmKind.SELF_HARM}), at_least=bar or 0) in rule.when, rule.name
+            assert any(isinstance(one, NoText) for one in rule.when), rule.name
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_bots_answers_are_judged_as_answers(name: Preset) -> None:
+    judged = tuple(
+        Judgement(part, kind, 0.99, "g") for part, kind in itertools.product(Part, (HarmKind.ABUSE, HarmKind.THREAT))
+    )
+    situation = Situation(message=message(), screening=Verdict(guard=GuardVersion(name="g"), found=judged), answer=True)
+    for rule in rules(name):
+        if rule.name.startswith(("likely-", "sure-")):
+            assert not all(one.check(situation)[0] for one in rule.when), rule.name
+
+
+def test_without_a_verdict_words_are_found_all_the_same() -> None:
+    situation = Situation(message=message(), screening=Unscreened("away", GuardVersion(name="g")))
+    assert NoKind(any_of=frozenset({HarmKind.SELF_HARM}), at_least=0).check(situation)[0]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_does_the_work_of_a_former_rule_is_there(name: Preset) -> None:
+    there = {rule.name for rule in rules(name)}
+    for old, new in FORMER.items():
+        assert old not in there and there.issuperset(new)
