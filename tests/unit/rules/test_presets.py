@@ -12,7 +12,7 @@ from bot.core.communities.former import FORMER
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Unscreened, Verdict
 from bot.core.rules.actions import Delete, Escalate, Flag, Weight
-from bot.core.rules.conditions import Kind, NoKind, NoText, Repeats, Situation
+from bot.core.rules.conditions import Kind, NoKind, Situation
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.policy import Policy, Rule
 from tests.builders import NOW, message
@@ -68,26 +68,30 @@ def test_what_a_guard_says_without_a_kind_deletes_only_where_it_is_calibrated(na
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("other", sorted(set(HarmKind) - {HarmKind.SELF_HARM}))
-@pytest.mark.parametrize("words", ["한 줄", CRY, "시발년아 무직자대출 텔레 @abcd1234", "010-1234-5678 얘 번호 뿌린다"])
-def test_nobody_in_despair_is_deleted_for_it_whatever_else_is_found(name: Preset, other: HarmKind, words: str) -> None:
-    bar = next(one.bar for rule in rules(name) if rule.name == "likely-self-harm" for one in rule.when if one.bar)
-    for despair in (bar, 0.99):
-        decision = decided(name, (other, 0.99), (HarmKind.SELF_HARM, despair), text=words)
+@pytest.mark.parametrize("words", ["한 줄", CRY, f"{CRY} 무직자대출 텔레 @abcd1234", f"시발년아 {CRY} 집주소 깐다"])
+@pytest.mark.parametrize("despair", [None, 0.05, 0.3, 0.99])
+def test_nobody_in_despair_is_deleted_for_it(name: Preset, other: HarmKind, words: str, despair: float | None) -> None:
+    """`despair`: how surely the guard reads it as that; None: it does not know that kind."""
+    found = [] if despair is None else [(HarmKind.SELF_HARM, despair)]
+    decision = decided(name, (other, 0.99), *found, text=words)
+    if words != "한 줄" or (despair or 0) >= 0.3:
         assert all(action.weight is Weight.MODERATORS for action in decision.actions), decision.actions
-        assert Escalate() in decision.actions
-    if words == CRY:
-        spared = decided(name, (other, 0.99), text=words)
-        assert Delete() not in spared.actions and Escalate() in spared.actions, "the words alone are enough"
+        assert Escalate() in decision.actions if words != "한 줄" or despair == 0.99 else decision.actions
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_cry_is_no_cloak(name: Preset) -> None:
+    found = decided(name, (HarmKind.ABUSE, 0.99), (HarmKind.SELF_HARM, 0.01), text=CRY)
+    assert Delete() in found.actions and Escalate() not in found.actions, "the guard has read it otherwise"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_whatever_deletes_for_what_a_text_says_spares_despair(name: Preset) -> None:
-    bar = next(one.bar for rule in rules(name) if rule.name == "likely-self-harm" for one in rule.when if one.bar)
     for rule in rules(name):
         says = any(isinstance(one, Kind) for one in rule.when) or any(rule.sought)
-        if Delete() in rule.then and says and not any(isinstance(one, Repeats) for one in rule.when):
-            assert NoKind(any_of=frozenset({HarmKind.SELF_HARM}), at_least=bar or 0) in rule.when, rule.name
-            assert any(isinstance(one, NoText) for one in rule.when), rule.name
+        if Delete() in rule.then and says:
+            (spares,) = [one for one in rule.when if isinstance(one, NoKind)]
+            assert spares.any_of == {HarmKind.SELF_HARM} and spares.at_least <= 0.3 and spares.text, rule.name
 
 
 @pytest.mark.parametrize("name", PRESETS)

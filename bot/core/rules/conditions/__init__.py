@@ -11,7 +11,17 @@ from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
 from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
-from bot.core.rules.conditions.verdict import Calibrated, Category, IsUnscreened, Kind, NoKind, Pair, PairIs, Score
+from bot.core.rules.conditions.verdict import (
+    Calibrated,
+    Category,
+    IsUnscreened,
+    Kind,
+    NoKind,
+    Pair,
+    PairIs,
+    Possible,
+    Score,
+)
 
 __all__ = [
     "CONDITIONS",
@@ -41,6 +51,7 @@ __all__ = [
     "PairIs",
     "Paired",
     "Past",
+    "Possible",
     "Rank",
     "Repeats",
     "Role",

@@ -11,6 +11,8 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Part, Task, Unscreened
 from bot.core.rules.conditions.author import ByBot
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
+from bot.core.rules.conditions.searching import Sought
+from bot.core.rules.conditions.text import NOT_SEARCHED, Text
 
 Probability = Annotated[float, Ge(0), Le(1)]
 
@@ -130,21 +132,52 @@ class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoKind(Condition, key="no_kind", rank=Rank.ABSENCE):
-    """Nobody who judged the message finds one of these kinds of harm in it with a probability of `at_least` or more; a
-    message that nobody judged is not kept from anything by it."""
+class Possible(Condition, key="possible", rank=Rank.ABSENCE):
+    """Nobody denies that it is one of these kinds of harm: a guard that knows one gives it a probability of `at_least`
+    or more, or nobody who knows them has judged the message."""
 
     any_of: Annotated[frozenset[HarmKind], MinLen(1)]
     at_least: Probability
 
     def check(self, situation: Situation) -> Check:
-        if isinstance(situation.screening, Unscreened):
-            return True, Explanation("no_verdict", {"reason": situation.screening.reason})
         holds, why = Kind(any_of=self.any_of, at_least=self.at_least).check(situation)
-        return not holds, Explanation("kind_forbids", why.facts) if holds else why
+        return holds or why.code in ("no_verdict", "kind_not_judged"), why
 
     def implies(self, other: Condition) -> bool:
-        return isinstance(other, NoKind) and self.any_of >= other.any_of and self.at_least <= other.at_least
+        return isinstance(other, Possible) and self.any_of <= other.any_of and self.at_least >= other.at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoKind(Condition, key="no_kind", rank=Rank.ABSENCE):
+    """No guard that knows one of these kinds of harm gives it a probability of `at_least` or more. Where `text` stands
+    in the message `with_text` is enough, and so is `text` alone where nobody who knows these kinds has judged it."""
+
+    any_of: Annotated[frozenset[HarmKind], MinLen(1)]
+    at_least: Probability
+    text: Text | None = None
+    with_text: Probability = 0.0
+
+    @property
+    def sought(self) -> Sought | None:
+        return self.text
+
+    def check(self, situation: Situation) -> Check:
+        found, why = Kind(any_of=self.any_of, at_least=self.at_least).check(situation)
+        if found:
+            return False, Explanation("kind_forbids", why.facts)
+        if self.text and Possible(any_of=self.any_of, at_least=self.with_text).check(situation)[0]:
+            worded, words = self.text.check(situation)
+            if worded or words is NOT_SEARCHED:
+                return False, Explanation("text_forbids", words.facts) if worded else words
+        return True, why
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, NoKind)
+            and self.any_of >= other.any_of
+            and self.at_least <= other.at_least
+            and (other.text is None or (self.text == other.text and self.with_text <= other.with_text))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,4 +257,4 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return isinstance(other, ByBot) and other.bot
 
 
-CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair, NoKind, Calibrated)
+CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair, Possible, NoKind, Calibrated)
