@@ -8,7 +8,7 @@ from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 
 #: Facts whose values have names in both languages.
-_CALLED = frozenset({"kind", "task", "view", "pairing"})
+_CALLED = frozenset({"kind", "link", "media", "origin", "pairing", "task", "view"})
 
 
 def rule_name(rule: str, say: Texts) -> str:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from bot.core.chat.message import Author, Kind, Link, LinkKind, Media, Message, Origin, OriginKind, Pairing
+from bot.core.chat.links import Link, LinkKind
+from bot.core.chat.message import Author, Kind, Media, Message, Origin, OriginKind, Pairing
 from storage.codec.rows import QUEUED_REF, SETTLED_REF, read_ref
 from storage.codec.stored import Stored, fitting
 from storage.columns import AnyRow, writable

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from bot.core.chat.links import Link
+
 #: The name of a chat network, which its package gives it (adapters/chat). Stored with all that came from there, so what
 #: is read back may be one that nobody speaks any more.
 Platform = NewType("Platform", str)
@@ -27,23 +29,6 @@ class Pairing(StrEnum):
 #: Characters of a text that guards and rules read: of a longer one the head and the tail, half each.
 MOST_READ = 20_000
 _LEFT_OUT = "\n…\n"
-
-
-class LinkKind(StrEnum):
-    WEB = "web"  # to a page
-    INVITE = "invite"  # into another group or server, for whoever follows it
-    NAME = "name"  # to what a messenger knows by a public name: a channel, a group, a bot, a person
-    MENTION = "mention"  # somebody is called: @name or a member
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Something in a message that leads away from it. `target` is an absolute address, of a mention the name (without
-    @) or id; `shown` is what readers see of it."""
-
-    kind: LinkKind
-    target: str
-    shown: str = ""
 
 
 class OriginKind(StrEnum):

@@ -85,6 +85,15 @@ def canonical(text: str) -> str:
     return _LONG_RUN.sub(r"\1\1\1", text)
 
 
+def unstyled(text: str) -> str:
+    """The canonical text with full-width, circled and otherwise styled letters as plain ones, without marks on them;
+    letters of other alphabets that only look like plain ones stay."""
+    text = canonical(text)
+    if text.isascii() or not _STYLED.search(text):
+        return text
+    return _MARKS.sub("", unicodedata.normalize("NFKC", text))
+
+
 def readings(text: str) -> tuple[str, ...]:
     """All that `text` can be read as: itself; where signs of direction stand in it, as it is shown in a line from the
     left, in one from the right, and as it is stored. No two have the same canonical form."""

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.base.errors import Broken
+from bot.core.chat.links import Link, LinkKind
 from bot.core.chat.message import (
     Author,
     Kind,
-    Link,
-    LinkKind,
     Media,
     Message,
     MessageRef,

@@ -15,7 +15,7 @@ from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects.user_text import harmless
 from adapters.guards.embedded import EmbeddedGuard
 from bot.config import preset
-from bot.core.chat.links import link_to
+from bot.core.chat.links import link_to, links_in, place_of
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, Exchange
 from bot.core.incidents.card import masked
@@ -69,7 +69,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "memory of repeats": lambda text: RecentActivity().hear(message(text)),
     "mask": masked,
     "kind of link": link_to,
-    "link": holds(Link()),
+    "links of a text": links_in,
+    "place": place_of,
+    "link": holds(Link(to=frozenset({"nowhere.kr"}))),
     "overrides": holds(Overrides()),
     "embedded guard": lambda text: GUARD.model.score([text]),
     "text in a prompt": lambda text: harmless(text, MODEL.sections),
@@ -81,6 +83,8 @@ READERS: dict[str, Callable[[str], object]] = {
 PERIODIC = [
     "ㄱ.,", "ㄱ,", "ㄱ1", "ㄱ._l", ".,", "가.", "가 ", "가1", "가\u00a0", "시 발 ", "ㅅ!", "ㅣ1", "이", "아어", "ㅏㅓ",
     "ㅗㅏ", "^|", "77", "tlqkf ", "a", "A", " ", ". ", "시 . 발", "\"가", "“가”", "https://a.", "https://a b.c/",
+    "a.b", "a.b/", "점컴", "점 ", "a 점", "a . ", "(.)", "[", " dot ", "텔레 ", "톡아이디", "오픈채팅", "오픈채팅 검색",
+    "가.com", "가a.",
     "discord.gg/", "@", "1", "010-1234-5678", "😀", "\u200b", "시\u200b발\u200b", "\ufdfa", "ﾞ\u0338",
     "か\uff9e\u0338", "a\u0301", "\u0301\u0316\u0327\u031b", "\u0f71\u0f72\u0f80",
     "\u202e가", "\u202e\u2066\u2069가", "\u202b가\u202c",

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from bot.config import RuleSettings
 from bot.config.conditions import When
-from bot.core.chat.message import Pairing
+from bot.core.chat.links import LinkKind
+from bot.core.chat.message import Media, OriginKind, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part, Task
 from bot.core.rules.actions import RULE_ACTIONS, Delete, NotifyOwner, Timeout
@@ -17,16 +18,19 @@ from bot.core.rules.conditions import (
     ByBot,
     ByStaff,
     Calibrated,
+    Carries,
     Category,
     Channel,
     Condition,
     Edited,
     Filtered,
+    Forwarded,
     Group,
     IsUnscreened,
     Kind,
     Link,
     Mentions,
+    Named,
     NewAuthor,
     NoKind,
     NoText,
@@ -40,6 +44,7 @@ from bot.core.rules.conditions import (
     Role,
     Score,
     Text,
+    ViaBot,
 )  # fmt: skip
 
 #: As they stand in people's files: a key that goes or changes belongs into `renamed`.
@@ -87,6 +92,15 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
     ("overrides", True, Overrides()),
     ("link", {}, Link()),
     ("link", {"allowed": ["Example.COM"]}, Link(allowed=frozenset({"example.com"}))),
+    (
+        "link",
+        {"kinds": ["invite"], "to": ["https://discord.com/invite/AbC"]},
+        Link(kinds=frozenset({LinkKind.INVITE}), to=frozenset({"discord.gg/abc"})),
+    ),
+    ("media", ["photo"], Carries(any_of=frozenset({Media.PHOTO}))),
+    ("forwarded", ["channel"], Forwarded(any_of=frozenset({OriginKind.CHANNEL}))),
+    ("via_bot", True, ViaBot()),
+    ("name", {"any_of": ["토토"]}, Named(any_of=("토토",))),
     ("mentions", 5, Mentions(at_least=5)),
     ("repeats", {"times": 4, "within": "1m"}, Repeats(at_least=4, within=timedelta(minutes=1))),
     ("pairing", ["certain", "hidden"], Paired(any_of=frozenset({Pairing.CERTAIN, Pairing.HIDDEN}))),

@@ -11,12 +11,11 @@ from typing import Any
 import discord
 
 from adapters.chat.discord.refs import DISCORD
-from bot.core.chat.links import link_to
+from bot.core.chat.links import Link, link_to
 from bot.core.chat.message import (
     STAFF,
     Author,
     Kind,
-    Link,
     Media,
     Message,
     MessageRef,

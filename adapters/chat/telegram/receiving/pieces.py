@@ -19,8 +19,8 @@ from telegram import (
     Message as TelegramMessage,
 )
 
-from bot.core.chat.links import link_to
-from bot.core.chat.message import Link, LinkKind, Media, Origin, OriginKind
+from bot.core.chat.links import Link, LinkKind, link_to
+from bot.core.chat.message import Media, Origin, OriginKind
 
 Piece = str | Link
 

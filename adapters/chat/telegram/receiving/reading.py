@@ -22,10 +22,10 @@ from telegram import (
 
 from adapters.chat.telegram.receiving.pieces import media, origin_of, pieces
 from adapters.chat.telegram.refs import TELEGRAM
+from bot.core.chat.links import Link
 from bot.core.chat.message import (
     Author,
     Kind,
-    Link,
     Message,
     MessageRef,
 )

@@ -7,10 +7,10 @@ follow from that. docs/adding/condition.md.
 from bot.core.rules.conditions import author, contents, conversation, text, verdict
 from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
-from bot.core.rules.conditions.contents import Edited, Filtered, Link, Mentions
+from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
 from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
 from bot.core.rules.conditions.searching import Group, Sought, Words
-from bot.core.rules.conditions.text import NOT_SEARCHED, NoText, Overrides, Text
+from bot.core.rules.conditions.text import NOT_SEARCHED, Named, NoText, Overrides, Text
 from bot.core.rules.conditions.verdict import (
     Calibrated,
     Category,
@@ -29,6 +29,7 @@ __all__ = [
     "ByBot",
     "ByStaff",
     "Calibrated",
+    "Carries",
     "Category",
     "Channel",
     "Check",
@@ -37,11 +38,13 @@ __all__ = [
     "Explanation",
     "Fact",
     "Filtered",
+    "Forwarded",
     "Group",
     "IsUnscreened",
     "Kind",
     "Link",
     "Mentions",
+    "Named",
     "NewAuthor",
     "NoKind",
     "NoText",
@@ -59,6 +62,7 @@ __all__ = [
     "Situation",
     "Sought",
     "Text",
+    "ViaBot",
     "Words",
     "Written",
 ]  # fmt: skip

@@ -1,37 +1,50 @@
 """Conditions on what the message holds beside its words, and on the way it came."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, MinLen
 
-from bot.core.chat.links import host_of
-from bot.core.chat.message import Kind, LinkKind, Message
+from bot.core.chat.links import LinkKind, links_in, place_of
+from bot.core.chat.message import Kind, Media, OriginKind
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Rank, Situation
 
 _NO_LINK: Check = (False, Explanation("no_link"))
+_ANY = frozenset(LinkKind) - {LinkKind.MENTION}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Link(Condition, key="link", rank=Rank.CONDUCT):
-    """The message holds a link to a host that is neither one of `allowed` nor below one of them. A mention is none."""
+    """The message holds a link, however it is spelled: of one of `kinds` (empty: of any but mentions), to one of the
+    places `to` (empty: to anywhere), and not to one of the places `allowed`. Places as `place_of` gives them; a host
+    stands for all below it."""
 
+    kinds: frozenset[LinkKind] = frozenset()
+    to: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "allowed", frozenset(name.lower() for name in self.allowed))
+        for name in ("to", "allowed"):
+            object.__setattr__(self, name, frozenset(place_of(one) or one.lower() for one in getattr(self, name)))
 
     def check(self, situation: Situation) -> Check:
-        for address in _addresses(situation.message):
-            host = host_of(address)  # a link nobody can read is not an allowed one
-            if not any(host == name or host.endswith(f".{name}") for name in self.allowed):
-                return True, Explanation("link", {"host": host})
+        for link in links_in(situation.message.read, situation.message.links):
+            places = set(link.places)  # of a link that nobody can read none: it is not an allowed one
+            if (
+                link.kind in (self.kinds or _ANY)
+                and (not self.to or not places.isdisjoint(self.to))
+                and places.isdisjoint(self.allowed)
+            ):
+                return True, Explanation("linked", {"link": link.kind, "host": link.host or link.target})
         return _NO_LINK
 
     def implies(self, other: Condition) -> bool:
-        return isinstance(other, Link) and other.allowed <= self.allowed
+        return (
+            isinstance(other, Link)
+            and (self.kinds or _ANY) <= (other.kinds or _ANY)
+            and (not other.to or frozenset() < self.to <= other.to)
+            and other.allowed <= self.allowed
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +77,44 @@ class Filtered(Condition, key="filtered", rank=Rank.CIRCUMSTANCE):
         )
 
 
-CONDITIONS = (Link, Mentions, Edited, Filtered)
+@dataclass(frozen=True, kw_only=True)
+class Carries(Condition, key="media", rank=Rank.CIRCUMSTANCE):
+    """The message carries one of these beside its text."""
 
-_LINK = re.compile(
-    r"https?://[^\s<>]+|(?<![\w.@/-])(?:www\.[^\s<>]+|(?:[\w-]{1,63}\.)++[a-z]{2,24}/[^\s<>]+)", re.IGNORECASE
-)
+    any_of: Annotated[frozenset[Media], MinLen(1)]
+
+    def check(self, situation: Situation) -> Check:
+        carried = sorted(self.any_of & situation.message.media)
+        return bool(carried), Explanation("media", {"media": carried[0]}) if carried else Explanation("no_media")
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Carries) and self.any_of <= other.any_of
 
 
-def _addresses(message: Message) -> Iterator[str]:
-    """What the platform marks as links, and what reads like one where nothing is marked."""
-    yield from (link.target for link in message.links if link.kind is not LinkKind.MENTION)
-    text = message.read
-    if "." in text or "/" in text:
-        yield from (match.group() for match in _LINK.finditer(text))
+@dataclass(frozen=True, kw_only=True)
+class Forwarded(Condition, key="forwarded", rank=Rank.CIRCUMSTANCE):
+    """The message is passed on from elsewhere, or answers something of elsewhere and shows it; from one of these."""
+
+    any_of: Annotated[frozenset[OriginKind], MinLen(1)]
+
+    def check(self, situation: Situation) -> Check:
+        origins = filter(None, (situation.message.forwarded, situation.message.quoted))
+        for origin in origins:
+            if origin.kind in self.any_of:
+                return True, Explanation("forwarded", {"origin": origin.kind})
+        return False, Explanation("not_forwarded")
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Forwarded) and self.any_of <= other.any_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViaBot(Condition, key="via_bot", rank=Rank.CIRCUMSTANCE):
+    """A bot has composed the message for its author."""
+
+    def check(self, situation: Situation) -> Check:
+        bot = situation.message.via_bot
+        return (False, Explanation("not_via_bot")) if bot is None else (True, Explanation("via_bot", {"bot": bot}))
+
+
+CONDITIONS = (Link, Mentions, Carries, Forwarded, ViaBot, Edited, Filtered)

@@ -49,6 +49,18 @@ class NoText(Condition, key="no_text", rank=Rank.ABSENCE):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named(Sought, Condition, key="name", rank=Rank.WHAT):
+    """A pattern stands in the name that the author bears, whatever the message says."""
+
+    def check(self, situation: Situation) -> Check:
+        found = self.find(situation.message.author.name) if self.is_linear else None
+        return (False, Explanation("name_not_found")) if found is None else (True, Explanation("name_found", found))
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Named) and other.finds_all_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Overrides(Condition, key="overrides", rank=Rank.CIRCUMSTANCE):
     """Signs stand in the text that turn the letters after them round: nobody types them, they only hide words."""
 
@@ -57,4 +69,4 @@ class Overrides(Condition, key="overrides", rank=Rank.CIRCUMSTANCE):
         return bool(count), Explanation("overrides", {"count": count}) if count else Explanation("no_overrides")
 
 
-CONDITIONS = (Text, Overrides, NoText)
+CONDITIONS = (Text, Named, Overrides, NoText)

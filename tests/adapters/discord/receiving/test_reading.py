@@ -12,7 +12,8 @@ from simcord.backend.models import MessageSticker, Poll, PollAnswer
 from simcord.enums import MessageType
 
 from adapters.chat.discord.receiving.reading import revision
-from bot.core.chat.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
+from bot.core.chat.links import Link, LinkKind
+from bot.core.chat.message import Kind, Media, Message, Origin, OriginKind
 from tests.adapters.discord.cafe import Cafe, cafe, listening
 from tests.waiting import until
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.chat.telegram.receiving.pairing import Pairs
-from bot.core.chat.message import Kind, Link, LinkKind, Media, Message, Origin, OriginKind
+from bot.core.chat.links import Link, LinkKind
+from bot.core.chat.message import Kind, Media, Message, Origin, OriginKind
 from tests.adapters.telegram.stage import GROUP, Stage, played, stage
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, RIGHTS, Chat, member, user
 
