@@ -144,13 +144,15 @@ _index("incidents_decided", incidents.c.decided_at)
 _index("incidents_community", incidents.c.community, incidents.c.decided_at)
 _index("incidents_author", incidents.c.community, incidents.c.author)
 
-#: One row for each action of an incident. `state` goes planned -> started -> the kind of its outcome, and back to
-#: planned when it is postponed: then it sleeps until `not_before`, and the next claim wakes it by erasing that.
+#: One row for each action of an incident, or of a deed by hand. `state` goes planned -> started -> the kind of its
+#: outcome, and back to planned when it is postponed: then it sleeps until `not_before`, and the next claim wakes it by
+#: erasing that.
 actions = Table(
     "actions",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("incident", BigInteger, ForeignKey("incidents.id")),  # or
+    Column("case", BigInteger, ForeignKey("cases.id")),
     Column("position", Integer, nullable=False),
     Column("platform", Text, nullable=False),  # of those that act on it: a claim names some
     Column("community", BigInteger, nullable=False),
@@ -168,6 +170,7 @@ actions = Table(
     Column("forget_at", Instant),
     *_suspicion(),
     UniqueConstraint("incident", "position", name="actions_position"),
+    UniqueConstraint("case", "position", name="actions_place"),
 )
 _open = text("finished_at IS NULL")
 _index("actions_open", actions.c.id, where=_open)
@@ -222,12 +225,12 @@ cases = Table(
     Column("number", BigInteger, nullable=False),  # of the community
     Column("code", Text, nullable=False),  # what members see instead
     Column("incident", BigInteger, ForeignKey("incidents.id")),
-    Column("deed", Text),
+    Column("deed", Text),  # core.incidents.case.CaseKind; NULL: an incident
     Column("member", Text),
     Column("member_hash", LargeBinary),
     Column("moderator", Text),
-    Column("words", Sealed),
-    Column("state", Text, nullable=False),  # records/cases.py
+    Column("words", Sealed),  # codec.write_words
+    Column("state", Text, nullable=False),  # core.incidents.case.CaseState
     Column("taken_by", Text),
     Column("severity", Integer),
     Column("opened_at", Instant, nullable=False),
@@ -238,6 +241,45 @@ cases = Table(
     UniqueConstraint("code", name="cases_code"),
     UniqueConstraint("incident", name="cases_incident"),
 )
+_index("cases_opened", cases.c.community, cases.c.opened_at)
+_index("cases_member", cases.c.community, cases.c.member, cases.c.number)
+_index("cases_moderator", cases.c.community, cases.c.moderator, cases.c.number)
+_index("cases_deed", cases.c.community, cases.c.deed, cases.c.number)
+_index("cases_state", cases.c.community, cases.c.state, cases.c.number)
+
+#: One row for each time-out and ban that was imposed, whoever did; what has no `lifted_at` and no past `ends_at` runs.
+sanctions = Table(
+    "sanctions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("member", Text),
+    Column("member_hash", LargeBinary),
+    Column("case", BigInteger, ForeignKey("cases.id"), nullable=False),
+    Column("kind", Text, nullable=False),  # of the action
+    Column("begins_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("lifted_at", Instant),
+    Column("imposed_by", Text),  # a moderator; NULL: the rules
+)
+_standing = text("lifted_at IS NULL")
+_index("sanctions_running", sanctions.c.community, sanctions.c.id, where=_standing)
+_index("sanctions_ending", sanctions.c.ends_at, where=_standing)
+_index("sanctions_case", sanctions.c.case, where=_standing)
+_index("sanctions_member", sanctions.c.community, sanctions.c.member, where=_standing)
+
+#: One row for each time that a moderator looked at what is on record about somebody.
+looks = Table(
+    "looks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("case", BigInteger, ForeignKey("cases.id")),
+    Column("moderator", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+_index("looks_at", looks.c.at)
 
 #: One row for each case to which the member has objected.
 appeals = Table(

@@ -18,6 +18,7 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.ports import Changed, Incidents
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
@@ -97,7 +98,8 @@ async def application(
             if board := connected.get(community.platform):
                 board.incident_changed(community, incident_id)
 
-        core = _core(config, stores, clock, planned, judging, builder, health, changed)
+        deeds = Deeds(cases=stores.cases, clock=clock, planned=planned)
+        core = _core(config, stores, clock, planned, deeds, judging, builder, health, changed)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
@@ -118,7 +120,7 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed
             ),
-            services=(queue.run, policies.run, alarm.run, news.run, *reports, *serve(core)),
+            services=(queue.run, policies.run, deeds.run, alarm.run, news.run, *reports, *serve(core)),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,
@@ -131,6 +133,7 @@ def _core(
     stores: Stores,
     clock: Clock,
     planned: Wakeup,
+    deeds: Deeds,
     judging: moderation.Judging,
     builder: ReportBuilder,
     health: HealthMonitor,
@@ -142,6 +145,7 @@ def _core(
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
+        deeds=deeds,
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,

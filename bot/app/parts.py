@@ -10,7 +10,7 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Incidents, Reviews
+from bot.core.incidents.ports import Cases, Incidents, Reviews
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, Outbox
 from bot.core.moderators.network import Context
@@ -22,6 +22,7 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
+from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
@@ -40,6 +41,7 @@ class Stores:
     outbox: Outbox
     incidents: Incidents
     reviews: Reviews
+    cases: Cases
     bots: BotRoll
     communities: Communities
     journal: Journal
@@ -55,6 +57,7 @@ class Stores:
             outbox=SqlOutbox(database),
             incidents=SqlIncidents(database),
             reviews=SqlReviews(database),
+            cases=SqlCases(database),
             bots=SqlBotRoll(database),
             communities=SqlCommunities(database),
             journal=SqlJournal(database),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.incidents.case import Case, CaseKind, CaseState
 from bot.core.incidents.review import History
 from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
@@ -13,7 +14,7 @@ from bot.core.rules.actions import Action
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
-from bot.wording.cards import history_line
+from bot.wording.cards import history_line, outcome_line
 from bot.wording.reasons import deeds, reasons, rule_name
 from bot.wording.schedules import schedule_line
 from bot.wording.times import moment, span
@@ -92,6 +93,10 @@ def _worded(value: object, manner: Manner) -> object:
         case Said(key, facts, label):
             text = say(key, **{name: _worded(fact, manner) for name, fact in facts.items()})
             return manner.labelled(say[label], text) if label else text
+        case CaseKind() | CaseState():
+            return say[f"{'case_kind' if isinstance(value, CaseKind) else 'case_state'}.{value}"]
+        case Case():
+            return manner.plain(" · ".join(outcome_line(action, outcome, say) for action, outcome in value.outcomes))
         case str():
             return manner.plain(value)
         case Member() | Role() | Channel():

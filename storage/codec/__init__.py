@@ -21,6 +21,7 @@ from storage.codec.rows import (
 )
 from storage.codec.screenings import judgements
 from storage.codec.settings import read_settings, write_settings
+from storage.codec.words import read_words, write_words
 
 __all__ = [
     "JUDGED",
@@ -42,6 +43,7 @@ __all__ = [
     "read_outcome",
     "read_ref",
     "read_settings",
+    "read_words",
     "write_action",
     "write_body",
     "write_decision",
@@ -50,4 +52,5 @@ __all__ = [
     "write_rows",
     "write_sealed_rows",
     "write_settings",
+    "write_words",
 ]

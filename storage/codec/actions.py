@@ -1,7 +1,7 @@
 """An action <-> its kind and its parameters."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import timedelta
 from typing import Any, NamedTuple, get_type_hints
 
@@ -47,6 +47,10 @@ _PARAMETERS = {
     action.kind: {one.name: _parameter(one.name, get_type_hints(action)[one.name]) for one in fields(action)}
     for action in ACTIONS
 }
+#: What is not stored, and what earlier versions did not know: parameters that are as they mostly are.
+_USUAL = {
+    action.kind: {one.name: one.default for one in fields(action) if one.default is not MISSING} for action in ACTIONS
+}
 
 
 def write_action(action: Action) -> str:
@@ -60,15 +64,20 @@ def read_action(stored: str) -> Action:
 
 
 def store_action(action: Action) -> StoredAction:
-    parameters = _PARAMETERS[action.kind].items()
-    given: dict[str, Any] = {one.name: one.write(getattr(action, field)) for field, one in parameters}
+    parameters, usual = _PARAMETERS[action.kind].items(), _USUAL[action.kind]
+    told = [(field, one) for field, one in parameters if field not in usual or getattr(action, field) != usual[field]]
+    given: dict[str, Any] = {one.name: one.write(getattr(action, field)) for field, one in told}
     return StoredAction(kind=action.kind, **given)
 
 
 def restore_action(stored: StoredAction) -> Action:
-    parameters, given = _PARAMETERS.get(stored.kind), stored.__pydantic_extra__
-    if parameters is None or {name: type(value) for name, value in given.items()} != {
-        one.name: one.stored for one in parameters.values()
-    }:
+    parameters, given = _PARAMETERS.get(stored.kind, {}), stored.__pydantic_extra__
+    told = {field: one for field, one in parameters.items() if one.name in given}
+    usual = _USUAL.get(stored.kind, {})
+    if (
+        stored.kind not in _ACTIONS
+        or {name: type(value) for name, value in given.items()} != {one.name: one.stored for one in told.values()}
+        or told.keys() | usual.keys() != parameters.keys()
+    ):
         raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
-    return _ACTIONS[stored.kind](**{field: one.read(given[one.name]) for field, one in parameters.items()})
+    return _ACTIONS[stored.kind](**usual | {field: one.read(given[one.name]) for field, one in told.items()})

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import Column, Table, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.review import Call, Step, consequences
@@ -80,18 +81,35 @@ async def add_actions(
     connection: AsyncConnection, incident_id: int, more: Sequence[Action], *, due: datetime, now: datetime
 ) -> None:
     """Behind those that the incident has already."""
+    await _append(connection, actions.c.incident, incidents, incident_id, more, due, now)
+
+
+async def add_deeds(
+    connection: AsyncConnection, case: int, more: Sequence[Action], *, due: datetime, now: datetime
+) -> None:
+    """Behind those that a deed by hand, the case of this id, has already."""
+    await _append(connection, actions.c.case, cases, case, more, due, now)
+
+
+async def _append(
+    connection: AsyncConnection,
+    belongs: Column[Any],
+    home: Table,
+    id_: int,
+    more: Sequence[Action],
+    due: datetime,
+    now: datetime,
+) -> None:
     if not more:
         return
     # Whoever else adds to it waits: positions are given once.
-    home = select(community_of(incidents)[0], incidents.c.community).where(incidents.c.id == incident_id)
-    platform, community = (await connection.execute(home.with_for_update(key_share=True))).one()
-    last = await connection.execute(
-        select(func.coalesce(func.max(actions.c.position), -1)).where(actions.c.incident == incident_id)
-    )
+    where = select(community_of(home)[0], home.c.community).where(home.c.id == id_).with_for_update(key_share=True)
+    platform, community = (await connection.execute(where)).one()
+    last = await connection.execute(select(func.coalesce(func.max(actions.c.position), -1)).where(belongs == id_))
     begin = last.scalar_one() + 1
     rows = [
         {
-            "incident": incident_id,
+            belongs.name: id_,
             "position": begin + place,
             "platform": platform,
             "community": community,

@@ -11,18 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message, Platform
+from bot.core.incidents.case import Case, about
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.rules.actions import Action, Outcome, Unconfirmed
+from bot.core.rules.policy import Reason
 from storage import codec
+from storage.columns import AnyRow
+from storage.community_key import community_of, read_community
 from storage.database import Database
 from storage.flow import suspects
 from storage.flow.calls import follow_calls
 from storage.flow.freeing import UNREPEATABLE
 from storage.flow.lanes import Lanes
 from storage.flow.leasing import leased
-from storage.tables import actions, incidents, messages
+from storage.records.deeds import OF_CASE, follow_deeds, read_case
+from storage.records.sanctions import Finished
+from storage.tables import actions, cases, incidents, messages
 
 _RECORD = (
     update(actions)
@@ -138,25 +144,27 @@ class SqlOutbox:
         async with self._database.write() as connection:
             # Locked, always in this order: see SqlReviews.
             found = await connection.execute(
-                select(actions.c.id, actions.c.incident, actions.c.attempts)
+                select(*actions.c["id", "incident", "case", "community", "attempts"])
                 .where(*of_results)
                 .order_by(actions.c.id)
                 .with_for_update()
             )
-            outcomes, then = dict[int, Outcome](), defaultdict[int, dict[Action, timedelta]](dict)
+            finished, then = dict[int, Finished](), defaultdict[int, dict[Action, timedelta]](dict)
             for row in found:
                 for planned, outcome in told[row.id]:
                     if planned.attempts >= row.attempts:
-                        outcomes[row.id] = outcome
-                        then[row.incident].update(aftermath(planned.action, outcome))
+                        finished[row.id] = Finished(planned, outcome, row.community, row.case)
+                        if row.incident is not None:
+                            then[row.incident].update(aftermath(planned.action, outcome))
                         break
             rows = []
-            for id_, outcome in outcomes.items():
-                state, reason = codec.write_outcome(outcome)
+            for id_, one in finished.items():
+                state, reason = codec.write_outcome(one.outcome)
                 rows.append({"action": id_, "to": state, "why": reason, "now": now})
             if rows:
                 await connection.execute(_RECORD, rows)
-            await follow_calls(connection, outcomes, now, then=then)
+            await follow_calls(connection, finished, now, then=then)
+            await follow_deeds(connection, finished.values(), now)
         return [None] * len(results)
 
     async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:
@@ -179,19 +187,15 @@ class SqlOutbox:
             await self._free(connection, *own)
 
 
+_ACTION = (
+    *actions.c["id", "incident", "args", "attempts", "planned_at", "reason"],
+    suspects.given_up(actions).label("given_up"),
+)
+
+
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
     wanted = (
-        select(
-            actions.c.id,
-            actions.c.incident,
-            actions.c.args,
-            actions.c.attempts,
-            actions.c.planned_at,
-            actions.c.reason,
-            suspects.given_up(actions).label("given_up"),
-            incidents.c.decision,
-            *codec.JUDGED,
-        )
+        select(*_ACTION, incidents.c.decision, *codec.JUDGED)
         .select_from(actions.join(incidents).join(messages))
         .where(actions.c.id.in_(chosen))
     )
@@ -201,18 +205,32 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
         if row.incident not in causes:
             causes[row.incident] = codec.read_message(row), codec.read_cause(row.decision)
         message, cause = causes[row.incident]
-        planned.append(
-            PlannedAction(
-                id=row.id,
-                incident_id=row.incident,
-                action=codec.read_action(row.args),
-                message=message,
-                rule=cause.rule,
-                reason=cause.reason,
-                language=cause.language,
-                attempts=row.attempts,
-                planned_at=row.planned_at,
-                defect=(row.reason or DIED) if row.given_up else "",
-            )
+        planned.append(_one(row, message, cause.reason, cause.language, cause.rule))
+    if len(planned) < len(chosen):
+        of_deeds = select(*_ACTION, *community_of(cases), *OF_CASE).join_from(
+            actions, cases, actions.c.case == cases.c.id
         )
+        for row in await connection.execute(of_deeds.where(actions.c.id.in_(chosen))):
+            case, told = read_case(row), codec.read_words(row.words)
+            message = about(case, read_community(row), told.channel)
+            planned.append(_one(row, message, Reason(ko=case.words, en=case.words), told.language, case=case))
     return planned
+
+
+def _one(
+    row: AnyRow, message: Message, reason: Reason, language: str, rule: str = "", case: Case | None = None
+) -> PlannedAction:
+    """`row` has the columns _ACTION."""
+    return PlannedAction(
+        id=row.id,
+        incident_id=row.incident or 0,
+        action=codec.read_action(row.args),
+        message=message,
+        rule=rule,
+        reason=reason,
+        language=language,
+        attempts=row.attempts,
+        planned_at=row.planned_at,
+        defect=(row.reason or DIED) if row.given_up else "",
+        case=case,
+    )

@@ -4,11 +4,11 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ScalarSelect, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.core.incidents.case import CaseState
 from storage import codec
 from storage.database import Database
 from storage.flow import sql
@@ -16,12 +16,6 @@ from storage.tables import cases, communities
 
 #: Of a code: no letters that are taken for digits, and nothing that spells a word.
 _ALPHABET, _LENGTH = "23456789BCDFGHJKLMNPQRSTVWXZ", 10
-
-
-class State(StrEnum):
-    OPEN = "open"
-    RESOLVED = "resolved"  # a moderator has closed the review
-    APPEALED = "appealed"  # somebody objects to it
 
 
 def new_code() -> str:
@@ -32,7 +26,7 @@ async def open_cases(
     database: Database, connection: AsyncConnection, opened: Sequence[tuple[int, int, str, datetime]]
 ) -> None:
     """Of incidents: the community's key, the incident's id, whose message it was, and when it was decided."""
-    free = await _numbers(database, connection, Counter(community for community, *_ in opened))
+    free = await numbers(database, connection, Counter(community for community, *_ in opened))
     rows = []
     for community, incident, member, at in opened:
         rows.append(
@@ -42,7 +36,7 @@ async def open_cases(
                 "code": new_code(),
                 "incident": incident,
                 "member": member,
-                "state": State.OPEN,
+                "state": CaseState.OPEN,
                 "opened_at": at,
             }
         )
@@ -50,7 +44,7 @@ async def open_cases(
     await connection.execute(insert(cases), rows)
 
 
-async def _numbers(database: Database, connection: AsyncConnection, wanted: Mapping[int, int]) -> dict[int, int]:
+async def numbers(database: Database, connection: AsyncConnection, wanted: Mapping[int, int]) -> dict[int, int]:
     """The first of as many numbers as each community wants, which nobody else is given."""
     statement = sql.NUMBER_POSTGRESQL if database.is_postgresql else sql.NUMBER_SQLITE
     numbering = database.sql(statement).columns(communities.c.key, communities.c.next_case)
@@ -59,9 +53,9 @@ async def _numbers(database: Database, connection: AsyncConnection, wanted: Mapp
     return {row.key: row.next_case - wanted[row.key] for row in found}
 
 
-async def become(connection: AsyncConnection, incident: int, state: State, at: datetime) -> None:
+async def become(connection: AsyncConnection, incident: int, state: CaseState, at: datetime) -> None:
     """The case of an incident is in this state from now on."""
-    closed = at if state is State.RESOLVED else None
+    closed = at if state is CaseState.RESOLVED else None
     this = update(cases).where(cases.c.incident == incident)
     await connection.execute(this.values(state=state, closed_at=closed))
 

@@ -7,11 +7,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import CaseState
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
-from storage.records.cases import State, become, case_of
+from storage.records.cases import become, case_of
 from storage.records.incidents import is_there, read_review
 from storage.tables import actions, appeals, reviews
 
@@ -49,7 +50,7 @@ class SqlReviews:
                 return await self._counting(connection, review.incident_id)
             await self._follow(connection, review, due)
             if counts:
-                await become(connection, review.incident_id, State.RESOLVED, review.at)
+                await become(connection, review.incident_id, CaseState.RESOLVED, review.at)
             return None
 
     async def _counting(self, connection: AsyncConnection, incident_id: int) -> Review | None:
@@ -77,5 +78,5 @@ class SqlReviews:
             if taken.first() is None:
                 return False
             await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
-            await become(connection, appeal.incident_id, State.APPEALED, appeal.at)
+            await become(connection, appeal.incident_id, CaseState.APPEALED, appeal.at)
             return True

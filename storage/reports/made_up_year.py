@@ -16,6 +16,7 @@ from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
+from bot.core.incidents.case import CaseState
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
@@ -23,7 +24,7 @@ from bot.core.rules.policy import Mode, Reason
 from storage import codec
 from storage.database import Database
 from storage.flow import tallies
-from storage.records.cases import State, new_code
+from storage.records.cases import new_code
 from storage.tables import actions, amendments, appeals, bots, cases, communities, incidents, messages, outages, reviews
 from storage.tables import tallies as counts
 
@@ -277,7 +278,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
         "code": new_code(),
         "incident": number,
         "member": message.author.id,
-        "state": State.OPEN,
+        "state": CaseState.OPEN,
         "opened_at": decided,
     }
     refused = message.ref.channel_id == "밤샘방" and chance.random() < 0.02

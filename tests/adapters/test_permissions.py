@@ -73,7 +73,7 @@ What = Button | Deed | Right | None
 def on_discord(command: type[Command]) -> str:
     """As it is typed there."""
     name = texts("en")[f"command.{command.name}"]
-    return f"jikimi {name}" if command.right else name
+    return name if command.alone else f"jikimi {name}"
 
 
 def about_message(command: type[Command]) -> list[Argument]:
@@ -383,7 +383,7 @@ def test_from_another_community_and_in_private_nobody_reaches_this_one_on_discor
                 told = await heard_alone(place, channel, wire.command(who, channel, name, **given))
                 expected = {"appeal": say["discord.appeal_not_yours"], "privacy": say["discord.privacy"]}
                 if channel == there:
-                    expected |= {"jikimi why": say["card.not_found"], "jikimi history": say["card.not_found"]}
+                    expected |= {"jikimi why": say["card.not_found"]}
                 if told != expected.get(name, told if channel == there else say["card.not_allowed"]):
                     wrong.append((who, channel, name, told))
         menu = await heard_alone(place, there, wire.command(neighbour, there, "jikimi setup"))

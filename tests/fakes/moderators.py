@@ -18,6 +18,7 @@ from bot.core.reporting.report import compose
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from tests.builders import decision
+from tests.fakes.cases import scripted_deeds
 from tests.fakes.reporting import ScriptedRenderer
 
 
@@ -26,6 +27,7 @@ class ScriptedDesk:
 
     def __init__(self) -> None:
         self.settings: dict[str, Community] = {}
+        self.deeds = scripted_deeds()
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
@@ -60,6 +62,9 @@ class ScriptedDesk:
         incident = self._incident(community, incident_id)
         history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
         return (incident, history) if incident else None
+
+    async def history(self, community: CommunityRef, member_id: str) -> History:
+        return History(incidents=0, upheld=0, overturned=0, last_at=None)
 
     async def shown_with(self, incident: Incident) -> Sequence[int]:
         return sorted(one.id for one in self.incidents.values() if incident.card and one.card == incident.card)

@@ -288,7 +288,7 @@ class DiscordWire:
             given = [{"name": word, "type": 1, "options": given}]
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
         if picked := [value for value in options.values() if isinstance(value, Picked)]:
-            data["resolved"] = self._resolved(self._guild_of(channel_id), picked)
+            data["resolved"] = self._resolved(self.backend.get_channel(channel_id).guild_id, picked)
         if target is not None:
             message = self.backend.get_message(channel_id, target)
             resolved = dict(serializers.message_payload(self.backend, message))
@@ -310,18 +310,19 @@ class DiscordWire:
         assert guild_id is not None, "a channel of people's own"
         return guild_id
 
-    def _resolved(self, guild_id: int, picked: list[Picked]) -> dict[str, Any]:
+    def _resolved(self, guild_id: int | None, picked: list[Picked]) -> dict[str, Any]:
+        """In private nobody is a member."""
         roles, channels, users, members = {}, {}, {}, {}
         for one in picked:
-            if one.kind == "role":
-                roles[str(one.id)] = dict(serializers.role_payload(self.backend.guilds[guild_id].roles[one.id]))
+            guild = self.backend.guilds[guild_id] if guild_id else None
+            if one.kind == "role" and guild:
+                roles[str(one.id)] = dict(serializers.role_payload(guild.roles[one.id]))
             elif one.kind == "user":
                 users[str(one.id)] = dict(serializers.user_payload(self.backend.users[one.id]))
-                guild = self.backend.guilds[guild_id]
-                if (member := guild.members.get(one.id)) is not None:
+                if guild and (member := guild.members.get(one.id)) is not None:
                     shown = dict(serializers.member_payload(self.backend, guild, member))
                     members[str(one.id)] = {k: v for k, v in shown.items() if k != "user"} | {"permissions": "0"}
-            else:
+            elif one.kind == "channel":
                 shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
                 channels[str(one.id)] = shown | {"permissions": "0"}
         return {"roles": roles, "channels": channels, "users": users, "members": members}

@@ -12,6 +12,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from adapters.chat.discord.acting.by_hand import ByHand
 from adapters.chat.discord.acting.executor import Executor
 from adapters.chat.discord.acting.private import PrivateMessages
 from adapters.chat.discord.acting.restoring import Restoring
@@ -120,10 +121,11 @@ class DiscordChat:
         names = Names()
         warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)
         restoring = Restoring(client=self.client, clock=clock)
+        by_hand = ByHand(client=self.client, desk=desk, clock=clock)
         self._executor = Executor(
             client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings,
-            restoring=restoring, notices=notices, members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH),
-            names=names, clock=clock, invalid=invalid,
+            restoring=restoring, by_hand=by_hand, notices=notices,
+            members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH), names=names, clock=clock, invalid=invalid,
         )  # fmt: skip
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.core.chat.message import CommunityRef, Message
+from bot.core.incidents.case import Case
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
 from bot.core.rules.actions import Action, Answer, Done, Escalate, Flag, Outcome
 from bot.core.rules.decision import Decision
@@ -24,7 +25,8 @@ class Settlement:
 class PlannedAction:
     """One action that is to be done, with all that a platform needs to do it. `attempts` counts this one, too, and so
     names it: whoever was thought dead meanwhile speaks of an earlier one. `defect`: it has failed by itself so often
-    (the name of what was raised) that it is to be closed instead."""
+    (the name of what was raised) that it is to be closed instead. `case`: the deed by hand that it belongs to, which
+    has no incident (0), and whose `message` says no more than whom it is about and where it was asked for."""
 
     id: int
     incident_id: int
@@ -36,6 +38,12 @@ class PlannedAction:
     attempts: int = 0
     planned_at: datetime | None = None
     defect: str = ""
+    case: Case | None = None
+
+    @property
+    def matter(self) -> tuple[CommunityRef, int, int]:
+        """What it belongs to: an incident, or a deed by hand."""
+        return self.message.community, self.incident_id, self.case.number if self.case else 0
 
 
 class Trace(NamedTuple):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.incidents.case import Case, Order, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
@@ -77,4 +78,41 @@ class Reviews(Protocol):
     async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
         """Write an author's appeal down and plan what follows, in one transaction. False where there is one already,
         or the community has no such incident: then nothing is written."""
+        ...
+
+
+class Cases(Protocol):
+    """What moderators count, and what they do by hand."""
+
+    async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
+        """Open a case and plan what was ordered, in one transaction. Where the same was ordered just now (see
+        `Case.is_of`) nothing is written: that case, and False."""
+        ...
+
+    async def get(self, community: CommunityRef, number: int) -> Case | None:
+        """By its number in that community."""
+        ...
+
+    async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        """Take a deed by hand back: what waits is called off, of what is done that is undone which can be, in one
+        transaction. False: it was taken back before. None: there is no such deed."""
+        ...
+
+    async def find(
+        self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
+    ) -> Sequence[Case]:
+        """The newest `most` of those meant, of numbers less than `before`."""
+        ...
+
+    async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
+        """The newest `most` time-outs and bans that run now, whoever imposed them."""
+        ...
+
+    async def end(self, now: datetime, most: int) -> int:
+        """Note of up to `most` sanctions whose time is over that they are, and plan to lift those that their platform
+        does not end itself, in one transaction; how many. One that is noted is never ended twice."""
+        ...
+
+    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None:
+        """A moderator has looked at a case, or at what is on record about somebody."""
         ...

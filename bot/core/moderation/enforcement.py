@@ -16,7 +16,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.ports import Changed
 from bot.core.moderation.ports import ActionExecutor, Outbox
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Warn
+from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Unsanction, Warn
 from bot.core.text.catalogue import texts
 
 AGAIN = Backoff(first=5.0, longest=600.0)
@@ -48,7 +48,7 @@ class Enforcer:
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
     on_change: Changed | None = None
     room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
-    _last_words: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident
+    _last_words: dict[object, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident or deed
     _ending: bool = False
 
     async def run(self, closing: asyncio.Event | None = None, stopping: asyncio.Event | None = None) -> None:
@@ -64,7 +64,7 @@ class Enforcer:
                     self.under_way.begin(Lane.of(planned))
                     doing = stage.create_task(self._carry_out(planned))
                     if isinstance(planned.action, Warn):
-                        self._last_words[planned.incident_id] = doing
+                        self._last_words[planned.matter] = doing
                 if self._ending and was_idle and not claimed:
                     return
                 if not claimed:
@@ -89,15 +89,15 @@ class Enforcer:
             else:
                 await self._close(planned, outcome)
         finally:
-            if planned.incident_id in self._last_words and isinstance(planned.action, Warn):
-                del self._last_words[planned.incident_id]
+            if planned.matter in self._last_words and isinstance(planned.action, Warn):
+                del self._last_words[planned.matter]
             was_full = not self.under_way.room(lane)
             self.under_way.end(lane)
             if was_full or self._ending:
                 self.planned.wake()
 
     async def _let_the_last_word_go_first(self, planned: PlannedAction) -> None:
-        warning = self._last_words.get(planned.incident_id)
+        warning = self._last_words.get(planned.matter)
         if warning is None or not isinstance(planned.action, Ban | Kick):
             return
         patience = asyncio.ensure_future(self.clock.sleep(LAST_WORD))
@@ -141,7 +141,7 @@ class Enforcer:
         return None
 
     def _recorded(self, planned: PlannedAction) -> None:
-        if self.on_change:
+        if self.on_change and planned.case is None:
             self.on_change(planned.message.community, planned.incident_id)
 
     async def _close(self, planned: PlannedAction, outcome: Outcome) -> None:
@@ -150,14 +150,17 @@ class Enforcer:
         if self.on_outcome:
             self.on_outcome(planned, outcome)
         if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):
-            await self._say_that_there_is_no_card(planned)
+            await self._tell_moderators(planned, "card.given_up", id=planned.incident_id)
+        elif isinstance(outcome, Refused) and planned.case and planned.case.imposes and planned.action == Unsanction():
+            # Nobody may be waiting any more for the end of what they have imposed.
+            await self._tell_moderators(planned, "case.not_lifted", case=planned.case.number, why=outcome.reason)
 
-    async def _say_that_there_is_no_card(self, planned: PlannedAction) -> None:
-        """Moderators see on a card what was given up; but not where the card itself was."""
+    async def _tell_moderators(self, planned: PlannedAction, key: str, **facts: object) -> None:
+        """Moderators see on a card what was given up; but not where the card itself was, nor where there is none."""
         platform, room = self.platforms.get(planned.message.ref.platform), self.room_of(planned.message)
         if platform is None or room is None:
             return
         try:
-            await platform.announce(room, texts(planned.language)("card.given_up", id=planned.incident_id))
+            await platform.announce(room, texts(planned.language)(key, **facts))
         except Exception as error:
             _log.error("moderators not told", incident=planned.incident_id, reason=raised(error))

@@ -26,11 +26,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`off`: may be written as such, and is 0 then."""
+    """`off`: may be written as such, and is 0 then. `of`: what it is the number of."""
 
     least: float
     most: float
     off: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,10 @@ _PLAIN: dict[type, Kind] = {
     Message: Target(),
 }  # fmt: skip
 #: The number of an incident, as it stands on cards and notices.
-_INCIDENT = Number(1, 2**53 - 1)
+_INCIDENT = Number(1, 2**53 - 1, of="incident")
 IncidentNumber: TypeAlias = Annotated[int, _INCIDENT]
+#: The number of a case, which is its community's own.
+CaseNumber: TypeAlias = Annotated[int, Number(1, 2**53 - 1, of="case")]
 Day: TypeAlias = Annotated[str, Like(r"\d{4}-\d{2}-\d{2}")]
 
 

@@ -32,6 +32,7 @@ class Asked:
     by: Member
     rights: frozenset[Right]
     at: datetime
+    sent_at: datetime  # by the network's clock: the same however often it is delivered
     channel_id: str
     is_apart: bool  # only moderators will see the answer
     host: Host
@@ -74,6 +75,7 @@ class Command:
     - `filters`: it is about the network's own filter, and offered only where there is one.
     - `also`: what else people type for it. Where several commands begin alike, the first that can read what follows is
       meant.
+    - `alone`: a network that puts the bot's name before commands leaves it away: people know this one from elsewhere.
     - `led`: a conversation of several steps (menus, windows), led by each network in its own way. All others `run`.
 
     Its fields are its arguments (`argument.py`), called `option.NAME` and described `option.NAME_is`; where another
@@ -85,6 +87,7 @@ class Command:
     seen: ClassVar[Seen]
     filters: ClassVar[bool]
     also: ClassVar[tuple[str, ...]]
+    alone: ClassVar[bool]
     led: ClassVar[bool]
 
     def __init_subclass__(
@@ -95,9 +98,11 @@ class Command:
         seen: Seen = Seen.ASKER,
         filters: bool = False,
         also: tuple[str, ...] = (),
+        alone: bool = False,
         led: bool = False,
     ) -> None:
-        cls.name, cls.right, cls.seen, cls.filters, cls.also, cls.led = name, right, seen, filters, also, led
+        cls.name, cls.right, cls.seen, cls.filters, cls.also = name, right, seen, filters, also
+        cls.alone, cls.led = alone or right is None, led
 
     @property
     def rights(self) -> frozenset[Right]:

@@ -12,6 +12,7 @@ from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE
+from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Incidents
 from bot.core.incidents.review import Call, History
@@ -35,6 +36,7 @@ class CoreDesk:
 
     policies: Policies
     reviewer: Reviewer
+    deeds: Deeds
     incidents: Incidents
     queue: GuardQueue
     bots_seen: Bots
@@ -70,6 +72,9 @@ class CoreDesk:
         if incident is None:
             return None
         return incident, await self.incidents.history(community, incident.decision.message.author.id)
+
+    async def history(self, community: CommunityRef, member_id: str) -> History:
+        return await self.incidents.history(community, member_id)
 
     async def shown_with(self, incident: Incident) -> Sequence[int]:
         if not incident.card:

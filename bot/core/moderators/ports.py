@@ -12,11 +12,13 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.ports import MessageSource
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
+from bot.core.incidents.case import CaseKind
+from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard
 from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
-from bot.core.moderators.answer import Channel, Said
+from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
 from bot.core.rules.decision import Decision
@@ -26,6 +28,11 @@ from bot.core.rules.policy import Policy
 class Desk(Protocol):
     """What a chat platform asks the core while moderators press buttons and type commands. Who may, is the
     platform's to check, every time."""
+
+    @property
+    def deeds(self) -> Deeds:
+        """What they do by hand, and what is counted."""
+        ...
 
     def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
@@ -58,6 +65,10 @@ class Desk(Protocol):
     async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
         """An incident as it is now, and what is on record about its author; None also where it is another
         community's."""
+        ...
+
+    async def history(self, community: CommunityRef, member_id: str) -> History:
+        """What is on record about a member."""
         ...
 
     async def shown_with(self, incident: Incident) -> Sequence[int]:
@@ -119,6 +130,16 @@ class Host(Protocol):
 
     async def obstacle(self, channel: Channel) -> Said | None:
         """Why who asks may not have messages sent to a channel, or None."""
+        ...
+
+    async def obstacle_over(self, member: Member, kind: CaseKind) -> Said | None:
+        """Why who asks may not do that to a member, asked of the network now: it is they themselves, the bot, staff or
+        somebody above them; or why it cannot be done: nobody of that number is there. Otherwise None."""
+        ...
+
+    async def lately(self, most: int, member: Member | None, since: Message | None) -> Sequence[str] | Said:
+        """The newest messages of the channel where was asked, by their ids: of a member, from one message on. As far as
+        the network lets them be deleted; or why not."""
         ...
 
     def obstacle_to_filter(self) -> Said | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from bot.core.moderators.answer import Channel
+from bot.core.moderators.answer import Channel, Member
 from bot.core.moderators.argument import (
     AChannel,
     Argument,
@@ -13,6 +13,7 @@ from bot.core.moderators.argument import (
     Like,
     Number,
     OneOf,
+    Someone,
     Span,
     Suggested,
     Switch,
@@ -32,10 +33,11 @@ _SPAN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _UNITS = {"m": "minutes", "분": "minutes", "h": "hours", "시": "hours", "d": "days", "일": "days"}
+_MEMBER = re.compile(r"-?[0-9]{5,19}")
 _CHANNEL = re.compile(r"-?[0-9]{5,18}|-[0-9]+")
 
 #: Whose vocabulary is narrower is asked first.
-_ORDER = (OneOf, Switch, Span, Like, Number, Suggested, AChannel, Text)
+_ORDER = (OneOf, Switch, Span, Like, Number, Someone, Suggested, AChannel, Text)
 
 Read: TypeAlias = tuple[Any, str]  # a value, and what was written behind it
 Suggestions: TypeAlias = Callable[[Suggested], Mapping[str, str]]
@@ -130,6 +132,8 @@ def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | No
             value = _one_of(kind, word)
         case Like():
             value = word if re.fullmatch(kind.expression, word) else None
+        case Someone():
+            value = Member(word) if _MEMBER.fullmatch(word) else None
         case Suggested():
             value = chosen(suggestions(kind), match[1])
         case AChannel(to_write=True):

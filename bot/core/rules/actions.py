@@ -100,6 +100,13 @@ class Delete(
 
 
 @dataclass(frozen=True)
+class Purge(Declared, kind="purge", weight=Weight.MESSAGE, right=Right.DELETE, protects=True):
+    """Take messages away that a moderator has pointed at: their ids, with commas between them."""
+
+    messages: str
+
+
+@dataclass(frozen=True)
 class Warn(
     Declared, kind="warn", weight=Weight.MEMBER, counted=Counted.SANCTION, by_rules=True, repeatable=False,
 ):  # fmt: skip
@@ -111,7 +118,9 @@ class Ban(
     Declared, kind="ban", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.BAN, undone_by=Unsanction,
     by_rules=True,
 ):  # fmt: skip
-    """Put the author out for good."""
+    """Put the author out, for good or for a while."""
+
+    lasting: timedelta = timedelta()  # none: for good
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,7 @@ class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
 #: else is to know; last what people and time ask for.
 Action: TypeAlias = (
     Delete
+    | Purge
     | Warn
     | Ban
     | Kick

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, LargeBinary, MetaData, insert, select
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
+from bot.core.incidents.case import CaseKind, Order, Person
 from bot.core.incidents.review import Call
 from bot.core.moderation.tally import Tally
 from bot.core.reporting.periods import day
-from bot.core.rules.actions import Delete
+from bot.core.rules.actions import Delete, Done, Warn
 from storage import codec, migrations
 from storage.columns import microseconds, seal
 from storage.database import Database
@@ -29,6 +30,7 @@ from storage.migrations.rewriting import count_on
 from storage.migrations.upgrading import upgrade
 from storage.opening import engine_of, parsed
 from storage.records.bots import SqlBotRoll
+from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
@@ -68,7 +70,8 @@ async def left_by(url: str, step: str, rows: Rows) -> None:
                 connection.execute(insert(table).values(found))
         if "queue" in known.tables:
             count_on(connection, known.tables["queue"], "messages")
-            count_on(connection, known.tables["incidents"])
+            for name in {"incidents", "cases"} & known.tables.keys():
+                count_on(connection, known.tables[name])
 
     engine = engine_of(parsed(url), rewriting=True)
     async with engine.connect() as connection:
@@ -78,13 +81,14 @@ async def left_by(url: str, step: str, rows: Rows) -> None:
 
 
 def _keyed(connection: Connection, known: MetaData, rows: Rows) -> Iterator[tuple[str, dict[str, Any]]]:
-    """As of the step 0016: a community is a key, and what waits has a table of its own."""
+    """As of the step 0016: a community is a key, and what waits has a table of its own; as of 0017 an incident is a
+    case."""
     places = {(values["platform"], values["community"]) for _, values in rows if "community" in values}
     settings = {(values["platform"], values["id"]): values for name, values in rows if name == "communities"}
     keys = {place: key for key, place in enumerate(sorted(places | settings.keys()), 1)}
     for (platform, id_), key in keys.items():
         one = settings.get((platform, id_), {"settings": None, "version": 0})
-        yield "communities", one | {"key": key, "platform": platform, "id": id_}
+        yield "communities", one | {"key": key, "platform": platform, "id": id_, "next_case": len(rows)}
     for name, values in rows:
         if name == "communities":
             continue
@@ -93,7 +97,14 @@ def _keyed(connection: Connection, known: MetaData, rows: Rows) -> Iterator[tupl
             row["community"] = keys[row["platform"], row["community"]]
         if name == "messages" and row["settled_at"] is None:
             name, row["share"] = "queue", row["community"] % 64
+        if name == "appeals":
+            row["case"] = row["incident"]
         yield name, row
+        if name == "incidents":
+            yield "cases", {
+                "id": row["id"], "community": row["community"], "number": row["id"], "code": str(row["id"]),
+                "incident": row["id"], "member": row["author"], "state": "open", "opened_at": row["decided_at"],
+            }  # fmt: skip
 
 
 def revision(number: int, community: CommunityRef, author: str = "minji", **more: Any) -> tuple[str, dict[str, Any]]:
@@ -167,6 +178,7 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
             for number, one in enumerate((SERVER, GROUP), 1):
                 found = await incidents.get(one, number)
                 assert found and found.decision.message.community == one
+                assert found.outcomes == ((Delete(), Done()),)
                 assert (await incidents.history(one, "minji")).incidents == 1
                 figures = await queries.figures(one, TODAY.start, TODAY.end)
                 assert figures.by_channel == {"general": 1}
@@ -179,6 +191,9 @@ def test_every_earlier_schema_with_data_in_it(url: str, step: str) -> None:
             await inbox.settle([settlement(one, Delete()) for one in again])
             assert await inbox.settled([one.ref for one in again]) == [True] * 3
             assert len(await incidents.between(NOW, later(1), SERVER)) == 3, "numbers go on where they were"
+            by_hand = Order(kind=CaseKind.WARN, member=Person("7"), moderator=Person("9"), at=NOW, actions=(Warn(),))
+            case, _ = await SqlCases(database).open(SERVER, by_hand)
+            assert case.number > 3 and case.outcomes == ((Warn(), None),)
 
     asyncio.run(scenario())
 

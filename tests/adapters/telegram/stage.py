@@ -29,6 +29,7 @@ from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
+from tests.fakes.cases import scripted_deeds
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.reporting import QuietQueries, ScriptedRenderer
 from tests.fakes.store import MemoryStore
@@ -160,6 +161,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         desk = CoreDesk(
             policies=policies,
             reviewer=reviewer,
+            deeds=scripted_deeds(),
             incidents=store.incidents,
             queue=queue,
             bots_seen=Bots(roll=store.bot_roll),

@@ -1,5 +1,6 @@
 """Planned actions -> Discord: what must not be tried is refused here, the rest is one request each."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
@@ -7,6 +8,7 @@ from urllib.parse import quote
 
 import discord
 
+from adapters.chat.discord.acting.by_hand import ByHand, mark
 from adapters.chat.discord.acting.deletions import Deletions
 from adapters.chat.discord.acting.obstacles import obstacle
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
@@ -35,6 +37,7 @@ from bot.core.rules.actions import (
     Notice,
     NotifyOwner,
     Outcome,
+    Purge,
     Refused,
     Restore,
     Timeout,
@@ -59,6 +62,7 @@ class Executor:
     private: PrivateMessages
     warnings: Warnings
     restoring: Restoring
+    by_hand: ByHand
     notices: Room  # by channel
     members: Room  # by server: Discord takes about ten edits of members in ten seconds there
     names: Names
@@ -95,8 +99,13 @@ class Executor:
                 return await self._restore(planned, say)
             case Warn():
                 return await self.warnings.warn(planned, say)
+            case Purge(messages):
+                return await self._purge(channel_id, messages.split(","), audit_reason(planned, say), say)
             case Timeout() | Kick() | Ban() | Unsanction():
                 with self.members.taken(int(planned.message.community_id)):
+                    if planned.case:
+                        reason = audit_reason(planned, say)
+                        return await self.by_hand.carry_out(planned, planned.case, action, reason, say)
                     return await self._sanction(planned, action, say)
             case Notice():
                 said = say("bots.notice", reason=planned.reason.in_(say.language))
@@ -127,6 +136,13 @@ class Executor:
         for piece in filter(None, message.extra.get(PIECES, "").split(",")):  # of the same answer
             await self._deletions.delete(channel_id, int(piece), reason=reason, say=say)
         return await self._deletions.delete(channel_id, int(message.ref.message_id), reason=reason, say=say)
+
+    async def _purge(self, channel_id: int, messages: list[str], reason: str, say: Texts) -> Outcome:
+        """One that has gone meanwhile holds up none; the first other answer than "gone" is that of all."""
+        deletes = (self._deletions.delete(channel_id, int(one), reason=reason, say=say) for one in messages)
+        outcomes = await asyncio.gather(*deletes)
+        refused = (one for one in outcomes if isinstance(one, Refused))
+        return next(refused, Done() if any(isinstance(one, Done) for one in outcomes) else Gone())
 
     async def _restore(self, planned: PlannedAction, say: Texts) -> Outcome:
         message, reason = planned.message, audit_reason(planned, say)
@@ -228,6 +244,8 @@ def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
     reason = planned.reason.in_(planned.language)
     text = say("discord.audit", incident=planned.incident_id, reason=reason)
+    if planned.case:
+        text = f"{mark(planned.case, say)} {planned.case.moderator.name}: {reason}"
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]
     return text

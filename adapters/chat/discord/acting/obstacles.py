@@ -39,7 +39,7 @@ def obstacle(
         if lacking := missing_here(guild, channel_id, [permission]):
             return Obstacle(missing(lacking, say), place)
         complaints.well(message.community_id, place)
-    if _hides_name(planned) or sanctions:
+    if _hides_name(planned) or (sanctions and planned.case is None):
         if int(message.author.id) == guild.owner_id:
             return Obstacle(say["discord.owner"])
         mine = guild.me.top_role if guild.me else None

@@ -10,7 +10,9 @@ from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.appeals import appeal_view
+from adapters.chat.discord.moderators.asking import LONGEST, plain
 from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Done, Gone, Outcome, Refused
@@ -28,6 +30,8 @@ class Warnings:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
             return Refused(say["discord.no_member"])
         community, author = planned.message.community, planned.message.author.id
+        if planned.case:
+            return await self._warn_by_hand(planned, planned.case, say)
         self.private.make_room(community.id, author, planned.message.sent_at)
         found = await self.desk.look_up(community, planned.incident_id)
         if found is None:
@@ -49,6 +53,21 @@ class Warnings:
             with self.notices.taken(int(planned.message.ref.channel_id)):
                 told = await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
                 return replace(told, brief=True) if isinstance(told, Done) else told
+
+    async def _warn_by_hand(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
+        """In private or not at all: where it was ordered, others read."""
+        community = planned.message.community
+        self.private.make_room(community.id, case.member.id, case.opened_at)
+        guild = self.client.get_guild(int(community.id))
+        reason = plain(planned.reason.in_(say.language)) or "-"
+        told = say(
+            f"case.told_{case.kind}", place=plain(guild.name) if guild else "Discord", reason=reason, case=case.number
+        )
+        written = self.private.send(community.id, case.member.id, told[:LONGEST], nonce=f"{planned.id}-warn")
+        try:
+            return await outcome_of(written, say, needs="send_messages")
+        except ClosedDoor:
+            return Refused(say["discord.closed_dm"])
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
         """Who takes no direct messages is told in the channel, without the reason, and for a moment."""

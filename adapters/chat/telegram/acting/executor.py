@@ -18,6 +18,7 @@ from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, mess
 from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
+from bot.core.incidents.case import Case, CaseKind
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import (
@@ -33,6 +34,7 @@ from bot.core.rules.actions import (
     Notice,
     NotifyOwner,
     Outcome,
+    Purge,
     Refused,
     Restore,
     Timeout,
@@ -108,6 +110,9 @@ class Executor:
                     return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
                 await self._deletions.delete(chat_id, ids)
                 return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
+            case Purge(messages):
+                await self._deletions.delete(chat_id, [int(one) for one in messages.split(",")])
+                return Done()
             case DeletePost(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 if int(where) != chat_id:  # the group is a supergroup by now
@@ -132,11 +137,11 @@ class Executor:
             case Restore():
                 return await self._restore(planned, chat_id, say)
             case Timeout() | Kick() | Ban() | Unsanction():
-                incident = await self.desk.mine(TELEGRAM, message.author.id, planned.incident_id)
+                matter = await self._matter(planned)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
                         return await self._bar_channel(action, int(message.author.id), chat_id, say)
-                    return await self._sanction(action, int(message.author.id), incident, chat_id, say)
+                    return await self._sanction(action, int(message.author.id), matter, chat_id, say)
             case Flag() | Escalate():
                 return Refused(action.kind)  # whoever has the cards shows them
             case _:
@@ -144,8 +149,14 @@ class Executor:
 
     # ---- sanctions --------------------------------------------------------------------------------------------------
 
+    async def _matter(self, planned: PlannedAction) -> Incident | Case | None:
+        """What it belongs to, with all that has come of it."""
+        if planned.case:
+            return await self.desk.deeds.cases.get(planned.message.community, planned.case.number) or planned.case
+        return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.incident_id)
+
     async def _sanction(
-        self, action: _Sanction, user_id: int, incident: Incident | None, chat_id: int, say: Texts
+        self, action: _Sanction, user_id: int, incident: Incident | Case | None, chat_id: int, say: Texts
     ) -> Outcome:
         match action:
             case Timeout(lasting):
@@ -155,19 +166,22 @@ class Executor:
                 )  # fmt: skip
             case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
                 await self.bot.unban_chat_member(chat_id, user_id)
-            case Ban():
-                await self.bot.ban_chat_member(chat_id, user_id)
+            case Ban(lasting):
+                until = self.clock.now() + lasting if lasting else None
+                await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
             case Unsanction():
                 return await self._lift(chat_id, user_id, incident, say)
             case _:
                 assert_never(action)
         return Done()
 
-    def _until(self, lasting: timedelta, incident: Incident | None) -> datetime | None:
+    def _until(self, lasting: timedelta, incident: Incident | Case | None) -> datetime | None:
         """When a mute ends: it counts from when it was decided, however late it is given. None: it is over."""
         now = self.clock.now()
         asked = now
-        if incident:
+        if isinstance(incident, Case):
+            asked = incident.opened_at
+        elif incident:
             asked = max(incident.decided_at, incident.review.at if incident.review else incident.decided_at)
         until = asked + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
         if until < now + SHORTEST_MUTE:
@@ -184,15 +198,19 @@ class Executor:
         )
         return Done(str(int(until.timestamp())))
 
-    async def _lift(self, chat_id: int, user_id: int, incident: Incident | None, say: Texts) -> Outcome:
-        """Only what this incident has imposed, which the receipts of its mutes tell."""
+    async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None, say: Texts) -> Outcome:
+        """Only what this incident has imposed, which the receipts of its mutes tell; or by an order to lift it whatever
+        of that kind stands."""
         member = await self.members.member(chat_id, user_id)
         if member is None or member.status not in (ChatMember.BANNED, ChatMember.RESTRICTED):
             return Gone()
-        if self.members.is_held_by_others(chat_id, user_id):
+        ordered = isinstance(incident, Case) and incident.kind in (CaseKind.UNMUTE, CaseKind.UNBAN)
+        if isinstance(incident, Case) and incident.of_bans is not (member.status == ChatMember.BANNED):
+            return Gone()
+        if self.members.is_held_by_others(chat_id, user_id) and not ordered:
             return Refused(say["telegram.not_ours_to_lift"])
         if isinstance(member, ChatMemberRestricted):
-            if incident and not _is_of(incident, member):
+            if incident and not ordered and not _is_of(incident, member):
                 return Refused(say["telegram.not_ours_to_lift"])
             await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
         else:
@@ -270,7 +288,7 @@ def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
     return Refused(say("telegram.refused", answer=error.message))
 
 
-def _is_of(incident: Incident, member: ChatMemberRestricted) -> bool:
+def _is_of(incident: Incident | Case, member: ChatMemberRestricted) -> bool:
     """Whether the restriction is one that this incident imposed. Mutes of earlier versions left no receipt."""
     done = [outcome for action, outcome in incident.outcomes if isinstance(action, Timeout)]
     receipts = {outcome.receipt for outcome in done if isinstance(outcome, Done)}

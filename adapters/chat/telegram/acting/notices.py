@@ -6,6 +6,7 @@ from adapters.chat.telegram.limits import LONGEST_MUTE
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.chat.message import Message
 from bot.core.incidents.card import masked
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.rules.actions import Action, CalledOff, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
@@ -23,6 +24,17 @@ def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
         "incident": planned.incident_id,
     }
     return cut(say("telegram.name_warning" if message.is_name else "telegram.warning", **facts), LONGEST)
+
+
+def notice_by_hand(planned: PlannedAction, case: Case, say: Texts) -> str:
+    """What they are told in private of what a moderator did."""
+    place, reason = planned.message.channel_name or say["telegram.a_group"], planned.reason.in_(say.language) or "-"
+    return cut(say(f"case.told_{case.kind}", place=place, reason=unpinged(reason), case=case.number), LONGEST)
+
+
+def unpinged(words: str) -> str:
+    """Nobody is called by what stands in a reason."""
+    return words.replace("@", "@\u200b")
 
 
 def measures(incident: Incident | None, say: Texts) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from adapters.chat.telegram.acting.notices import masked_name, measures, notice
+from adapters.chat.telegram.acting.notices import masked_name, measures, notice, notice_by_hand, unpinged
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.refs import TELEGRAM
@@ -59,7 +59,7 @@ class Warnings:
     async def warn(self, planned: PlannedAction, chat_id: int, say: Texts) -> Outcome:
         key = (chat_id, planned.message.author.id)
         asked_at = self._asked(planned.id, chat_id)
-        if not self._first_in_a_while(key):
+        if planned.case is None and not self._first_in_a_while(key):
             return Done()
         try:
             return await self._tell(planned, chat_id, say, asked_at)
@@ -69,15 +69,18 @@ class Warnings:
 
     async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts, asked_at: float) -> Outcome:
         author = planned.message.author
-        incident = await self.desk.mine(TELEGRAM, author.id, planned.incident_id)
-        done = measures(incident, say)
+        if planned.case:
+            done, told_in_private = say[f"case_kind.{planned.case.kind}"], notice_by_hand(planned, planned.case, say)
+        else:
+            done = measures(await self.desk.mine(TELEGRAM, author.id, planned.incident_id), say)
+            told_in_private = notice(planned, done, self._timezone(planned), say)
         if not is_channel(author.id):
             self._hold_back(chat_id)
             try:
                 async with self.limiter.turn(int(author.id), Lane.NOTICE):
                     await self.bot.send_message(
                         int(author.id),
-                        notice(planned, done, self._timezone(planned), say),
+                        told_in_private,
                         reply_markup=self._appeal((planned, say)),
                     )
                 return Done()
@@ -86,7 +89,9 @@ class Warnings:
         if self.clock.monotonic() - asked_at > SOON:
             return Refused(say["telegram.too_late_to_tell"])
         kind = "name_noticed" if planned.message.is_name else "noticed"
-        line = say(f"telegram.{kind}", who=_WHO, deeds=done, reason=planned.reason.in_(say.language))
+        if planned.case:
+            kind = "noticed_by_hand"
+        line = say(f"telegram.{kind}", who=_WHO, deeds=done, reason=unpinged(planned.reason.in_(say.language)) or "-")
         told = asyncio.ensure_future(self._notice(planned, chat_id, line, say))
         try:
             return await asyncio.shield(told)
@@ -134,7 +139,8 @@ class Warnings:
 
     def _appeal(self, *told: tuple[PlannedAction, Texts]) -> InlineKeyboardMarkup | None:
         """Buttons that open the private chat, where everybody may write who may not write in the group."""
-        if not self.username:
+        told = tuple(one for one in told if one[0].case is None)
+        if not self.username or not told:
             return None
         keys = []
         for planned, say in told:

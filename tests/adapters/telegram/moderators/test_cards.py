@@ -546,8 +546,9 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await here.stop()
     here.chat = connect(
         here.server.url,
-        Watched(policies=desk.policies, reviewer=desk.reviewer, incidents=desk.incidents, queue=desk.queue,
-                bots_seen=desk.bots_seen, builder=desk.builder, schedule_of=desk.schedule_of, clock=desk.clock),
+        Watched(policies=desk.policies, reviewer=desk.reviewer, deeds=desk.deeds, incidents=desk.incidents,
+                queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
+                schedule_of=desk.schedule_of, clock=desk.clock),
     )  # fmt: skip
     here.listen()
     here.server.admin(here.group, 2, "지수")

@@ -42,7 +42,7 @@ class GuildManner:
 
     def typed(self, command: type[Command]) -> str:
         name = self.say[f"command.{command.name}"]
-        return f"`/{self.say['command.jikimi']} {name}`" if command.right else f"`/{name}`"
+        return f"`/{name}`" if command.alone else f"`/{self.say['command.jikimi']} {name}`"
 
 
 class ChoiceManner(GuildManner):

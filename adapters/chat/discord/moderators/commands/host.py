@@ -11,11 +11,14 @@ from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
 from adapters.chat.discord.moderators.asking import said_in
 from adapters.chat.discord.moderators.automod import NativeAutoMod
 from adapters.chat.discord.moderators.commands.drawing import GuildManner
+from adapters.chat.discord.moderators.commands.reach import over, recent
 from adapters.chat.discord.moderators.setup import ROOM_NEEDS, ROOMS, unheard
 from adapters.chat.discord.receiving.reading import places
 from adapters.chat.discord.refs import guild_ref
+from bot.core.chat.message import Message
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Channel, Lines, Said, said
+from bot.core.incidents.case import CaseKind
+from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.ports import Desk
 from bot.core.rules import conditions
 from bot.core.rules.actions import Refused
@@ -49,6 +52,8 @@ class GuildHost:
     automod: NativeAutoMod
     say: Texts
     member_names: bool
+    by: discord.Member | discord.User
+    channel_id: int
     has_native_filter: bool = True
 
     async def problems(self) -> Sequence[str]:
@@ -105,6 +110,14 @@ class GuildHost:
         if lacking := missing_here(self.guild, int(channel.id), [*ROOM_NEEDS[:2]]):
             return said("discord.room_lacks", channel=channel, missing=missing(lacking, self.say))
         return None
+
+    async def obstacle_over(self, member: Member, kind: CaseKind) -> Said | None:
+        return await over(self.guild, self.by, int(member.id), kind)
+
+    async def lately(self, most: int, member: Member | None, since: Message | None) -> Sequence[str] | Said:
+        if lacking := missing_here(self.guild, self.channel_id, ["read_message_history", "manage_messages"]):
+            return said("deed.lacks", why=missing(lacking, self.say))
+        return await recent(self.client, self.channel_id, most, member, since)
 
     def obstacle_to_filter(self) -> Said | None:
         if self.guild.me is not None and not self.guild.me.guild_permissions.manage_guild:

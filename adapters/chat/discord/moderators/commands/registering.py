@@ -9,7 +9,8 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
-from adapters.chat.discord.moderators.asking import Interaction
+from adapters.chat.discord.moderators.asking import PERMISSION, Interaction
+from bot.core.chat.rights import Right
 from bot.core.moderators.answer import Channel, Member, Role
 from bot.core.moderators.argument import (
     AChannel,
@@ -72,6 +73,8 @@ def slash(command: type[Command], serve: Serve, offer: Offer) -> app_commands.Co
     known: app_commands.Command[Any, Any, Any] = app_commands.Command(
         name=named(f"command.{command.name}"), description=named(f"command.{command.name}_does"), callback=made
     )
+    if command.alone and command.right:
+        known.guild_only, known.default_permissions = True, shown_to(command.right)
     for one in wanted:
         if isinstance(one.kind, Suggested | Span):
             known.autocomplete(one.name)(_offered(command, one.kind, offer))
@@ -91,6 +94,11 @@ def menu_entry(command: type[Command], serve: Serve) -> app_commands.ContextMenu
     if command.right:
         entry.default_permissions = discord.Permissions(manage_messages=True)
     return entry
+
+
+def shown_to(right: Right) -> discord.Permissions:
+    """Who is offered what takes this right, as long as a server says nothing else."""
+    return discord.Permissions(**{PERMISSION.get(right, PERMISSION[Right.DELETE]): True})
 
 
 def value(kind: Kind, given: Any, suggestions: Suggestions) -> Any:

@@ -74,7 +74,7 @@ class Commands:
         tree.add_command(group)
         for command in TABLE:
             if known := slash(command, self.serve, self._offer):
-                (group if command.right else tree).add_command(known)
+                (tree if command.alone else group).add_command(known)
             if entry := menu_entry(command, self.serve):
                 tree.add_command(entry)
         try:
@@ -131,7 +131,7 @@ class Commands:
         guild, user = interaction.guild, interaction.user
         host = GuildHost(
             here=guild, client=self.client, desk=self.desk, automod=self.automod, say=say,
-            member_names=self.member_names,
+            member_names=self.member_names, by=user, channel_id=interaction.channel_id or 0,
         )  # fmt: skip
         return Asked(
             community=guild_ref(interaction.guild_id),
@@ -139,6 +139,7 @@ class Commands:
             by=Member(str(user.id), user.display_name),
             rights=rights(interaction),
             at=self.clock.now(),
+            sent_at=interaction.created_at,
             channel_id=str(interaction.channel_id),
             is_apart=True,
             host=host,

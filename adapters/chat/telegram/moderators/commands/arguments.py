@@ -50,6 +50,7 @@ class Arguments:
             by=Member(str(typed.speaker_id), typed.by),
             rights=rights,
             at=self.clock.now(),
+            sent_at=typed.message.date,
             channel_id=here,
             is_apart=here == community.moderators_channel != community.id,
             host=GroupHost(typed=typed, members=self.members, drawing=self.drawing),
@@ -74,8 +75,9 @@ class Arguments:
     async def _known(self, command: type[Command], typed: Typed) -> dict[str, Any]:
         """What the message that is answered says of the arguments."""
         target, known = typed.message.reply_to_message, dict[str, Any]()
+        someone = next((one.name for one in arguments(command) if isinstance(one.kind, Someone)), "")
         for one in arguments(command) if target else ():
-            if isinstance(one.kind, Someone) and target and (member := await self._whom(typed, target)):
+            if one.name == someone and target and (member := await self._whom(typed, target)):
                 known[one.name] = member
             elif isinstance(one.kind, Target) and target and is_somebodys(target, self.me):
                 known[one.name] = _heard(target, typed.group)

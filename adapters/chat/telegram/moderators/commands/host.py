@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telegram import Chat
+from telegram import Chat, ChatMember
 
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, rights_of
 from adapters.chat.telegram.moderators.commands.drawing import Drawing
+from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel
 from adapters.chat.telegram.refs import group_ref
-from bot.core.moderators.answer import Channel, Lines, Said, said
+from bot.core.chat.message import Message
+from bot.core.incidents.case import CaseKind
+from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.permissions import Deed, may
 from bot.core.text.catalogue import texts
 
@@ -44,6 +47,37 @@ class GroupHost:
         else:
             is_theirs = may(await rights_of(typed, chat_id, self.members), Deed.BIND_ROOM)
         return None if is_theirs else said("telegram.not_your_chat")
+
+    async def obstacle_over(self, member: Member, kind: CaseKind) -> Said | None:
+        if kind in (CaseKind.NOTE, CaseKind.PURGE):
+            return None
+        group, id_ = int(self.typed.group), int(member.id)
+        if id_ == self.typed.speaker_id and not self.typed.is_anonymous:
+            return said("deed.yourself")
+        if id_ == self.members.me:
+            return said("deed.bot")
+        if id_ in (group, *STAND_INS) or (await self.members.staff(group)).role(id_):
+            return said("deed.staff")
+        if kind in (CaseKind.BAN, CaseKind.UNBAN) or is_channel(member.id):
+            return None
+        there = await self.members.member(group, id_)
+        away = there is None or there.status in (ChatMember.LEFT, ChatMember.BANNED)
+        if there is not None and there.status in (ChatMember.ADMINISTRATOR, ChatMember.OWNER):
+            return said("deed.staff")  # since the last list of them
+        return said("deed.nobody") if away else None
+
+    async def lately(self, most: int, member: Member | None, since: Message | None) -> Sequence[str] | Said:
+        """A group counts its messages; which of them are still there Telegram does not tell, and need not."""
+        message = self.typed.message
+        if message.chat.id != int(self.typed.group):
+            return said("deed.not_here")
+        if since is None and member is not None:
+            return said("deed.by_answer")
+        last = message.message_id - 1
+        if since is not None:
+            first = int(since.ref.message_id)
+            return [str(one) for one in range(first, min(last, first + most - 1) + 1)]
+        return [str(one) for one in range(last, max(0, last - most), -1)]
 
     def obstacle_to_filter(self) -> Said | None:
         raise NotImplementedError("Telegram has no filter of its own")

@@ -1,0 +1,122 @@
+"""A moderator's deed -> Discord, as it stands there now: never over staff, nor over what somebody else has imposed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+import discord
+
+from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
+from adapters.chat.discord.limits import LONGEST_TIMEOUT
+from adapters.chat.discord.moderators.asking import rights_of
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Unavailable
+from bot.core.incidents.case import Case, CaseKind
+from bot.core.incidents.incident import PlannedAction
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
+from bot.core.text.catalogue import LANGUAGES, Texts, texts
+
+CLOSE = 2.0  # seconds by which the end of a time-out may differ from what we have asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    client: discord.Client
+    desk: Desk
+    clock: Clock
+
+    async def carry_out(
+        self, planned: PlannedAction, case: Case, action: Timeout | Kick | Ban | Unsanction, reason: str, say: Texts
+    ) -> Outcome:
+        guild_id, user_id, http = int(planned.message.community_id), int(case.member.id), self.client.http
+        if not isinstance(action, Unsanction) and await self._is_staff(guild_id, user_id):
+            return Refused(say["deed.staff"])
+        match action:
+            case Timeout(lasting):
+                until = case.opened_at + min(lasting, LONGEST_TIMEOUT)
+                if until <= self.clock.now():
+                    return Refused(say["discord.timeout_is_over"])
+                standing = await self._silenced_until(guild_id, user_id)
+                if standing and (standing - until).total_seconds() > CLOSE:
+                    return Refused(say["discord.longer_stands"])
+                receipt = str(int(until.timestamp()))
+                return await _done(self._silence(guild_id, user_id, until, reason), say, "moderate_members", receipt)
+            case Kick():
+                return await _done(http.kick(user_id, guild_id, reason=reason), say, "kick_members")
+            case Ban():
+                banned = http.ban(user_id, guild_id, delete_message_seconds=0, reason=reason)
+                return await _done(banned, say, "ban_members")
+            case Unsanction():
+                return await self._lift(planned, case, reason, say)
+            case _:
+                assert_never(action)
+
+    async def _lift(self, planned: PlannedAction, case: Case, reason: str, say: Texts) -> Outcome:
+        """By an order to lift whatever stands; otherwise only what this very case has imposed."""
+        guild_id, user_id = int(planned.message.community_id), int(case.member.id)
+        if case.kind in (CaseKind.BAN, CaseKind.UNBAN):
+            if case.kind is CaseKind.BAN:
+                ban = await self._ban(guild_id, user_id)
+                if ban is None:
+                    return Gone()
+                if not any(str(ban.get("reason") or "").startswith(mark(case, texts(one))) for one in LANGUAGES):
+                    return Refused(say["discord.not_ours_to_lift"])
+            return await _done(self.client.http.unban(user_id, guild_id, reason=reason), say, "ban_members")
+        standing = await self._silenced_until(guild_id, user_id)
+        if standing is None:
+            return Gone()
+        if case.kind is not CaseKind.UNMUTE and not await self._is_of(planned, case, standing):
+            return Refused(say["discord.not_ours_to_lift"])
+        return await _done(self._silence(guild_id, user_id, None, reason), say, "moderate_members")
+
+    async def _is_of(self, planned: PlannedAction, case: Case, standing: datetime) -> bool:
+        """Whether a time-out is one that this case has imposed, which its receipts tell."""
+        found = await self.desk.deeds.cases.get(planned.message.community, case.number)
+        outcomes = found.outcomes if found else ()
+        ends = [int(one.receipt) for _, one in outcomes if isinstance(one, Done) and one.receipt.isdecimal()]
+        return any(abs(standing.timestamp() - end) <= CLOSE for end in ends)
+
+    async def _silence(self, guild_id: int, user_id: int, until: datetime | None, reason: str) -> None:
+        quiet = until.isoformat() if until else None
+        await self.client.http.edit_member(guild_id, user_id, communication_disabled_until=quiet, reason=reason)
+
+    async def _silenced_until(self, guild_id: int, user_id: int) -> datetime | None:
+        """None: they may write, or are not there."""
+        member = await _known(self.client.http.get_member(guild_id, user_id))
+        until = discord.utils.parse_time((member or {}).get("communication_disabled_until"))
+        return until if until and until > self.clock.now() else None
+
+    async def _ban(self, guild_id: int, user_id: int) -> Any:
+        return await _known(self.client.http.get_ban(user_id, guild_id))
+
+    async def _is_staff(self, guild_id: int, user_id: int) -> bool:
+        """Asked again here: they may be staff since it was ordered."""
+        guild = self.client.get_guild(guild_id)
+        data = await _known(self.client.http.get_member(guild_id, user_id)) if guild else None
+        if guild is None or data is None:
+            return False
+        return bool(rights_of(discord.Member(data=data, guild=guild, state=self.client._connection)))
+
+
+def mark(case: Case, say: Texts) -> str:
+    """With what the audit log's reason begins for everything that is done for a case: so is it known again."""
+    return say("discord.audit_case", case=case.number)
+
+
+async def _done(request: Any, say: Texts, needs: str, receipt: str = "") -> Outcome:
+    async def requested() -> str:
+        await request
+        return receipt
+
+    return await outcome_of(requested(), say, needs=needs)
+
+
+async def _known(asked: Any) -> Any:
+    """What Discord knows, or None. Raises `Unavailable`."""
+    try:
+        return await asked
+    except discord.NotFound:
+        return None
+    except OUT_OF_REACH as error:
+        raise Unavailable(f"Discord does not say ({type(error).__name__})") from error

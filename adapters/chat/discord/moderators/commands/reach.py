@@ -1,0 +1,64 @@
+"""Who asks, and a member or messages -> whether Discord would let them do something to that themselves."""
+
+from collections.abc import Sequence
+
+import discord
+
+from adapters.chat.discord.acting.deletions import TOO_OLD
+from adapters.chat.discord.errors import OUT_OF_REACH
+from adapters.chat.discord.moderators.asking import rights_of
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import Message
+from bot.core.incidents.case import CaseKind
+from bot.core.moderators.answer import Member, Said, said
+
+SCANNED = 500  # messages among which a member's are looked for
+
+#: What is done to nobody: it is about words alone.
+_HARMLESS = (CaseKind.NOTE, CaseKind.PURGE)
+#: What is done to members who need not be there.
+_FROM_AFAR = (CaseKind.BAN, CaseKind.UNBAN)
+_LIFTS = (CaseKind.UNMUTE, CaseKind.UNBAN)
+
+
+async def over(guild: discord.Guild, by: discord.Member | discord.User, member_id: int, kind: CaseKind) -> Said | None:
+    """See `Host.obstacle_over`."""
+    if kind in _HARMLESS:
+        return None
+    if member_id == by.id:
+        return said("deed.yourself")
+    if guild.me is not None and member_id == guild.me.id:
+        return said("deed.bot")
+    if member_id == guild.owner_id:
+        return said("deed.staff")
+    try:
+        member = await guild.fetch_member(member_id)
+    except discord.NotFound:
+        return None if kind in _FROM_AFAR else said("deed.nobody")
+    except OUT_OF_REACH as error:
+        raise Unavailable(f"a member cannot be asked for ({type(error).__name__})") from error
+    if rights_of(member) and kind not in _LIFTS:
+        return said("deed.staff")
+    is_above = by.id == guild.owner_id or (isinstance(by, discord.Member) and by.top_role > member.top_role)
+    return None if is_above else said("deed.above")
+
+
+async def recent(
+    client: discord.Client, channel_id: int, most: int, member: Member | None, since: Message | None
+) -> Sequence[str] | Said:
+    """See `Host.lately`: what Discord deletes in bulk, which nothing that is older than two weeks is."""
+    oldest = discord.utils.utcnow() - TOO_OLD
+    if since is not None and since.sent_at > oldest:
+        after: discord.abc.Snowflake = discord.Object(int(since.ref.message_id) - 1)
+    else:
+        after = discord.Object(discord.utils.time_snowflake(oldest))
+    history = client.get_partial_messageable(channel_id).history(
+        limit=most if member is None else SCANNED, after=after, oldest_first=since is not None
+    )
+    try:
+        found = [str(one.id) async for one in history if member is None or str(one.author.id) == member.id]
+    except (discord.Forbidden, discord.NotFound):
+        return said("deed.no_messages")
+    except OUT_OF_REACH as error:
+        raise Unavailable(f"a channel cannot be read ({type(error).__name__})") from error
+    return found[:most]

@@ -1,0 +1,195 @@
+"""What moderators count: an incident or a deed of their own, each with a number of its community."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
+from bot.core.chat.rights import Right
+from bot.core.rules.actions import (
+    Action,
+    Ban,
+    DeletePost,
+    Done,
+    Kick,
+    Outcome,
+    Purge,
+    Refused,
+    Timeout,
+    Unsanction,
+    Warn,
+)
+
+LONGEST_WORDS = 1000  # characters of a reason or a note
+
+#: Two who do the same to the same member within so short a time have not seen each other's deed.
+AT_ONCE = timedelta(seconds=10)
+
+
+class CaseKind(StrEnum):
+    """An incident, or what a moderator did by hand."""
+
+    INCIDENT = "incident"
+    WARN = "warn"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    KICK = "kick"
+    BAN = "ban"
+    UNBAN = "unban"
+    PURGE = "purge"
+    NOTE = "note"
+
+    @property
+    def right(self) -> Right:
+        """What it takes to do it, and to take it back."""
+        return _RIGHTS[self]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether somebody may do it twice in a moment and mean both."""
+        return self in (CaseKind.NOTE, CaseKind.PURGE)
+
+
+_RIGHTS = {
+    CaseKind.INCIDENT: Right.DELETE, CaseKind.WARN: Right.MUTE, CaseKind.MUTE: Right.MUTE, CaseKind.UNMUTE: Right.MUTE,
+    CaseKind.KICK: Right.KICK, CaseKind.BAN: Right.BAN, CaseKind.UNBAN: Right.BAN, CaseKind.PURGE: Right.DELETE,
+    CaseKind.NOTE: Right.REVIEW,
+}  # fmt: skip
+
+
+class CaseState(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"  # a moderator has closed the review, or has done it by hand
+    APPEALED = "appealed"  # somebody objects to it
+    UNDONE = "undone"  # a deed by hand that was taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """By the network's id; the name is what they were called then."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a moderator wants done by hand. `at`: when they said so by the network's clock, the same however often that
+    is delivered. `channel`: where they said it. `actions`: what is to be done; none where it is done already."""
+
+    kind: CaseKind
+    member: Person
+    moderator: Person
+    at: datetime
+    words: str = ""
+    language: str = "ko"
+    channel: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """`moderator`: who did it by hand. `outcomes` pairs each action with what came of it; None: still to be done."""
+
+    number: int
+    kind: CaseKind
+    state: CaseState
+    opened_at: datetime
+    member: Person
+    moderator: Person = Person("")
+    words: str = ""
+    incident: int | None = None
+    closed_at: datetime | None = None
+    outcomes: tuple[tuple[Action, Outcome | None], ...] = ()
+
+    def is_of(self, order: Order) -> bool:
+        """Whether it was this order, delivered before; or somebody has just done the same to the same member."""
+        if self.kind is not order.kind or self.member.id != order.member.id or self.state is CaseState.UNDONE:
+            return False
+        if self.moderator.id == order.moderator.id and self.opened_at == order.at:
+            return True
+        failed = self.deed is not None and isinstance(self.deed[1], Refused)
+        return not (self.kind.repeats or failed) and abs(self.opened_at - order.at) < AT_ONCE
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether what it is about is still to be done. A word beside it may take its time."""
+        beside = (DeletePost,) if self.kind is CaseKind.WARN else (DeletePost, Warn)
+        return any(outcome is None for action, outcome in self.outcomes if not isinstance(action, beside))
+
+    @property
+    def imposes(self) -> bool:
+        """Whether something runs because of it, which ends or is taken back."""
+        return self.kind in (CaseKind.MUTE, CaseKind.BAN)
+
+    @property
+    def of_bans(self) -> bool:
+        """Whether it is a ban that it imposes or lifts, and not a time-out."""
+        return self.kind in (CaseKind.BAN, CaseKind.UNBAN)
+
+    @property
+    def deed(self) -> tuple[Action, Outcome | None] | None:
+        """What it is about, and what came of it; the word to the member where that is all."""
+        weighty = [one for one in self.outcomes if not isinstance(one[0], Warn | DeletePost)]
+        return next(iter(weighty or self.outcomes), None)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the platform cannot give back what was taken: membership, roles, messages."""
+        done = [action for action, outcome in self.outcomes if isinstance(outcome, Done)]
+        return any(isinstance(action, Kick | Ban | Purge) for action in done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sanction:
+    """What runs. `case`: the number of the case that imposed it; `ends_at` None: never by itself."""
+
+    case: int
+    kind: str
+    member: Person
+    begins_at: datetime
+    ends_at: datetime | None = None
+    moderator: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Which cases are meant; what is None does not matter. `since` <= opened < `until`."""
+
+    member: str | None = None
+    moderator: str | None = None
+    kind: CaseKind | None = None
+    state: CaseState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def measures(kind: CaseKind, lasting: timedelta = timedelta()) -> tuple[Action, ...]:
+    """What is done for an order: a word to the member while they can be reached, then the deed."""
+    match kind:
+        case CaseKind.WARN:
+            return (Warn(),)
+        case CaseKind.MUTE:
+            return (Warn(), Timeout(lasting))
+        case CaseKind.KICK:
+            return (Warn(), Kick())
+        case CaseKind.BAN:
+            return (Warn(), Ban(lasting))
+        case CaseKind.UNMUTE | CaseKind.UNBAN:
+            return (Unsanction(),)
+    return ()
+
+
+def undoing(action: Action, outcome: Outcome | None) -> Action | None:
+    """What takes a done action of a deed back; None: nothing does, or nothing came of it."""
+    return Unsanction() if action.undone_by is Unsanction and isinstance(outcome, Done) else None
+
+
+def about(case: Case, community: CommunityRef, channel: str) -> Message:
+    """Stands where an incident has its message: whose it is, and where it was asked for."""
+    return Message(
+        ref=MessageRef(community.platform, channel, "0"),
+        community_id=community.id,
+        author=Author(id=case.member.id, name=case.member.name),
+        sent_at=case.opened_at,
+    )

@@ -1,0 +1,70 @@
+"""A moderator's order -> a case that is carried out once, and what came of it within moments; what runs, ends."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.core.base.bounded import Bounded
+from bot.core.base.clock import Clock
+from bot.core.base.waiting import Wakeup, patiently
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case, Order
+from bot.core.incidents.ports import Cases
+
+PATIENCE = 6.0  # seconds for which whoever ordered waits for the platform
+FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0  # seconds between two looks
+MOST, WITHIN = 30, 60.0  # orders of one moderator in a community: who bans a crowd by hand may not be who they seem
+REMEMBERED = 10_000  # moderators
+ENDING = 5.0  # seconds between two looks at what is over
+TOGETHER = 100  # sanctions that end in one transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deeds:
+    """Who may order is the platform's to check, every time."""
+
+    cases: Cases
+    clock: Clock
+    planned: Wakeup
+    _lately: Bounded[tuple[CommunityRef, str], deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))
+
+    async def carry_out(self, community: CommunityRef, order: Order) -> tuple[Case, bool] | None:
+        """Persisted before anything is done. False: the same was ordered just now, and this is its case. None: they
+        have ordered too much within a minute, and nothing was written."""
+        if not self._has_room(community, order.moderator.id):
+            return None
+        case, is_new = await self.cases.open(community, order)
+        return await self._settled(community, case), is_new
+
+    async def undo(self, community: CommunityRef, number: int, *, by: str) -> tuple[Case, bool] | None:
+        """See `Cases.undo`."""
+        found = await self.cases.undo(community, number, by=by, at=self.clock.now())
+        return found and (await self._settled(community, found[0]), found[1])
+
+    async def _settled(self, community: CommunityRef, case: Case) -> Case:
+        """When the platform has answered, or as it is when it was waited for long enough."""
+        self.planned.wake()
+        until, pause = self.clock.monotonic() + PATIENCE, FIRST_LOOK
+        while case.is_under_way and self.clock.monotonic() < until:
+            await self.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK)
+            case = await self.cases.get(community, case.number) or case
+        return case
+
+    def _has_room(self, community: CommunityRef, moderator: str) -> bool:
+        lately, now = self._lately.refresh((community, moderator), deque()), self.clock.monotonic()
+        while lately and lately[0] <= now - WITHIN:
+            lately.popleft()
+        if len(lately) >= MOST:
+            return False
+        lately.append(now)
+        return True
+
+    async def run(self) -> None:
+        """What is over ends; without end."""
+        while True:
+            ended = await patiently(partial(self.cases.end, self.clock.now(), TOGETHER), self.clock)
+            if ended:
+                self.planned.wake()
+            if ended < TOGETHER:
+                await self.clock.sleep(ENDING)

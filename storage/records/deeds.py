@@ -1,0 +1,230 @@
+"""Cases over the tables: what moderators do by hand is opened and taken back, and what they count is found again."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Sanction, Search, undoing
+from bot.core.incidents.review import aftermath
+from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
+from storage import codec
+from storage.columns import AnyRow, plain
+from storage.community_key import key_of, of_community
+from storage.database import Database
+from storage.flow.calls import add_deeds
+from storage.records import sanctions as standing
+from storage.records.cases import new_code, numbers
+from storage.records.sanctions import Finished
+from storage.tables import actions, cases, communities, looks, sanctions
+
+_LATELY = 20  # cases of a member among which a repeated order would be
+#: Numbers follow the time, but for the moment between the two.
+_ABOUT = timedelta(hours=1)
+#: What `read_case` reads of the table beside an action's columns.
+OF_CASE = cases.c["number", "deed", "member", "moderator", "words", "state", "opened_at", "closed_at"]
+_COLUMNS = (cases.c.id, cases.c.incident, *OF_CASE)
+
+
+class SqlCases:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
+        key = await self._database.keys.of(community)
+        async with self._database.write() as connection:
+            # Whoever orders the same at this moment waits, and sees it.
+            locked = select(communities.c.key).where(communities.c.key == key)
+            await connection.execute(locked.with_for_update(key_share=True))
+            if earlier := await self._earlier(connection, key, order):
+                return earlier, False
+            number = (await numbers(self._database, connection, {key: 1}))[key]
+            opened = await connection.execute(insert(cases).returning(cases.c.id).values(_row(key, number, order)))
+            now = self._database.clock.now()
+            await add_deeds(connection, opened.scalar_one(), order.actions, due=now, now=now)
+            (case,) = await _read(connection, select(*_COLUMNS).where(cases.c.community == key, _numbered(number)))
+            return case, True
+
+    async def _earlier(self, connection: AsyncConnection, key: int, order: Order) -> Case | None:
+        theirs = (cases.c.community == key, cases.c.member == plain(order.member.id), cases.c.incident.is_(None))
+        lately = select(*_COLUMNS).where(*theirs).order_by(cases.c.number.desc()).limit(_LATELY)
+        return next((case for case in await _read(connection, lately) if case.is_of(order)), None)
+
+    async def get(self, community: CommunityRef, number: int) -> Case | None:
+        this = select(*_COLUMNS).where(of_community(cases, community), _numbered(number))
+        async with self._database.read() as connection:
+            return next(iter(await _read(connection, this)), None)
+
+    async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        this = select(*_COLUMNS).where(of_community(cases, community), _numbered(number), cases.c.deed.is_not(None))
+        async with self._database.write() as connection:
+            if (row := (await connection.execute(this)).one_or_none()) is None:
+                return None
+            # Locked before the case, as by whoever records what came of them.
+            planned = select(actions.c.id, actions.c.state, actions.c.args, actions.c.reason)
+            locking = planned.where(actions.c.case == row.id).order_by(actions.c.id).with_for_update()
+            steps = (await connection.execute(locking)).all()
+            undone = await connection.execute(
+                update(cases)
+                .where(cases.c.id == row.id, cases.c.state != CaseState.UNDONE)
+                .values(state=CaseState.UNDONE, closed_at=at, taken_by=plain(by))
+            )
+            if undone.rowcount:
+                await self._undo(connection, row.id, steps)
+            (case,) = await _read(connection, this)
+            return case, bool(undone.rowcount)
+
+    async def _undo(self, connection: AsyncConnection, case: int, steps: Sequence[AnyRow]) -> None:
+        now = self._database.clock.now()
+        waiting = [step.id for step in steps if step.state == "planned"]
+        off = update(actions).where(actions.c.id.in_(waiting))
+        await connection.execute(off.values(state=CalledOff.kind, finished_at=now, holder=None))
+        done = [(codec.read_action(one.args), codec.read_outcome(one.state, one.reason)) for one in steps]
+        then = [back for action, outcome in done if (back := undoing(action, outcome))]
+        await add_deeds(connection, case, then, due=now, now=now)
+
+    async def find(
+        self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
+    ) -> Sequence[Case]:
+        wanted = [of_community(cases, community), *_meant(community, search)]
+        if before is not None:
+            wanted.append(cases.c.number < before)
+        newest = select(*_COLUMNS).where(*wanted).order_by(cases.c.number.desc()).limit(most)
+        async with self._database.read() as connection:
+            return await _read(connection, newest)
+
+    async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
+        wanted = [of_community(sanctions, community), standing.running(self._database.clock.now())]
+        if member is not None:
+            wanted.append(sanctions.c.member == plain(member))
+        s = sanctions.c
+        found = (
+            select(cases.c.number, cases.c.words, s.kind, s.member, s.begins_at, s.ends_at, s.imposed_by)
+            .join_from(sanctions, cases, cases.c.id == s.case)
+            .where(*wanted)
+            .order_by(s.id.desc())
+            .limit(most)
+        )
+        async with self._database.read() as connection:
+            return [
+                Sanction(
+                    case=row.number,
+                    kind=row.kind,
+                    member=Person(row.member or "", codec.read_words(row.words).member),
+                    begins_at=row.begins_at,
+                    ends_at=row.ends_at,
+                    moderator=row.imposed_by or "",
+                )
+                for row in await connection.execute(found)
+            ]
+
+    async def end(self, now: datetime, most: int) -> int:
+        async with self._database.write() as connection:
+            return await standing.end(connection, now, most)
+
+    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None:
+        this = select(cases.c.id).where(of_community(cases, community), _numbered(number or 0)).scalar_subquery()
+        seen: dict[str, Any] = {"moderator": plain(moderator), "what": what, "at": self._database.clock.now()}
+        async with self._database.write(durable=False) as connection:
+            await connection.execute(insert(looks).values(community=key_of(community), case=this, **seen))
+
+
+def _row(key: int, number: int, order: Order) -> dict[str, Any]:
+    return {
+        "community": key,
+        "number": number,
+        "code": new_code(),
+        "deed": order.kind,
+        "member": plain(order.member.id),
+        "moderator": plain(order.moderator.id),
+        "words": codec.write_words(order),
+        "state": CaseState.RESOLVED,
+        "opened_at": order.at,
+        "closed_at": order.at,
+    }
+
+
+def _numbered(number: int) -> ColumnElement[bool]:
+    return cases.c.number == number
+
+
+def _meant(community: CommunityRef, search: Search) -> list[ColumnElement[bool]]:
+    """What is searched by date is found by number, near which it must be."""
+    wanted: list[ColumnElement[bool]] = []
+    for column, value in ((cases.c.member, search.member), (cases.c.moderator, search.moderator)):
+        if value is not None:
+            wanted.append(column == plain(value))
+    if search.kind is not None:
+        of_rules = search.kind is CaseKind.INCIDENT
+        wanted.append(cases.c.deed.is_(None) if of_rules else cases.c.deed == search.kind)
+    if search.state is not None:
+        wanted.append(cases.c.state == search.state)
+    if search.since is not None:
+        wanted += [cases.c.opened_at >= search.since, cases.c.number >= _first(community, search.since - _ABOUT)]
+    if search.until is not None:
+        later = _first(community, search.until + _ABOUT)
+        wanted += [cases.c.opened_at < search.until, or_(later.is_(None), cases.c.number <= later)]
+    return wanted
+
+
+def _first(community: CommunityRef, at: datetime) -> Any:
+    """The number of the first case from then on."""
+    there = select(cases.c.number).where(of_community(cases, community), cases.c.opened_at >= at)
+    return there.order_by(cases.c.opened_at).limit(1).scalar_subquery()
+
+
+async def _read(connection: AsyncConnection, wanted: Select[AnyRow]) -> list[Case]:
+    rows = (await connection.execute(wanted)).all()
+    done = await connection.execute(
+        select(actions.c.case, actions.c.incident, actions.c.args, actions.c.state, actions.c.reason)
+        .where(
+            or_(
+                actions.c.case.in_([row.id for row in rows if row.deed]),
+                actions.c.incident.in_([row.incident for row in rows if row.incident]),
+            )
+        )
+        .order_by(actions.c.position)
+    )
+    outcomes: dict[tuple[int | None, int | None], list[tuple[Action, Outcome | None]]] = defaultdict(list)
+    for row in done:
+        pair = codec.read_action(row.args), codec.read_outcome(row.state, row.reason)
+        outcomes[row.case, row.incident].append(pair)
+    return [read_case(row, tuple(outcomes[(row.id, None) if row.deed else (None, row.incident)])) for row in rows]
+
+
+async def follow_deeds(connection: AsyncConnection, finished: Iterable[Finished], now: datetime) -> None:
+    """What runs after this; and what came about of a deed that was taken back meanwhile is undone."""
+    some = sorted(finished, key=lambda one: one.case or 0)  # cases are locked in one order everywhere
+    await standing.follow(connection, some, now)
+    if not (deeds := [(one, one.case) for one in some if one.case is not None]):
+        return
+    taken_back = select(cases.c.id).where(
+        cases.c.id.in_([case for _, case in deeds]), cases.c.state == CaseState.UNDONE
+    )
+    undone = set((await connection.execute(taken_back)).scalars())
+    for one, case in deeds:
+        back = undoing(one.planned.action, one.outcome) if case in undone else None
+        await add_deeds(connection, case, (back,) if back else (), due=now, now=now)
+        for action, pause in aftermath(one.planned.action, one.outcome).items():
+            if isinstance(action, DeletePost):  # there is no card on which to show what was given up
+                await add_deeds(connection, case, (action,), due=now + pause, now=now)
+
+
+def read_case(row: AnyRow, outcomes: tuple[tuple[Action, Outcome | None], ...] = ()) -> Case:
+    told = codec.read_words(row.words)
+    return Case(
+        number=row.number,
+        kind=CaseKind(row.deed) if row.deed else CaseKind.INCIDENT,
+        state=CaseState(row.state),
+        opened_at=row.opened_at,
+        member=Person(row.member or "", told.member),
+        moderator=Person(row.moderator or "", told.moderator),
+        words=told.words,
+        incident=row.incident,
+        closed_at=row.closed_at,
+        outcomes=outcomes,
+    )

@@ -1,0 +1,63 @@
+"""Cases in memory, for what stands before the record: whatever is ordered is done at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.base.waiting import Wakeup
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case, CaseState, Order, Sanction, Search
+from bot.core.incidents.deeds import Deeds
+from bot.core.rules.actions import Done, Outcome
+from tests.fakes.clock import HurriedClock
+
+
+class ScriptedCases:
+    def __init__(self) -> None:
+        self.opened: list[tuple[CommunityRef, Case]] = []
+        self.outcome: Outcome | None = Done()
+        self.sanctions: list[Sanction] = []
+
+    async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
+        case = Case(
+            number=len(self.opened) + 1,
+            kind=order.kind,
+            state=CaseState.RESOLVED,
+            opened_at=order.at,
+            member=order.member,
+            moderator=order.moderator,
+            words=order.words,
+            outcomes=tuple((action, self.outcome) for action in order.actions),
+        )
+        self.opened.append((community, case))
+        return case, True
+
+    async def get(self, community: CommunityRef, number: int) -> Case | None:
+        return next((case for of, case in self.opened if (of, case.number) == (community, number)), None)
+
+    async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        case = await self.get(community, number)
+        if case is None:
+            return None
+        if case.state is CaseState.UNDONE:
+            return case, False
+        self.opened[number - 1] = (community, replace(case, state=CaseState.UNDONE, closed_at=at))
+        return self.opened[number - 1][1], True
+
+    async def find(
+        self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
+    ) -> Sequence[Case]:
+        found = [case for of, case in reversed(self.opened) if of == community]
+        return [one for one in found if search.member in (None, one.member.id)][:most]
+
+    async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
+        return self.sanctions[:most]
+
+    async def end(self, now: datetime, most: int) -> int:
+        return 0
+
+    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None: ...
+
+
+def scripted_deeds() -> Deeds:
+    return Deeds(cases=ScriptedCases(), clock=HurriedClock(50.0), planned=Wakeup())
