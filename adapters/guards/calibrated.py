@@ -9,7 +9,7 @@ import structlog
 from bot.core.base.errors import Broken
 from bot.core.evaluation.calibration import Calibration
 from bot.core.guarding.figures import ReplicaFigures
-from bot.core.guarding.ports import Guard, replica_figures
+from bot.core.guarding.ports import Answered, Guard, counting, is_continuous, judge_each, replica_figures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
 
 _log = structlog.get_logger(__name__)
@@ -42,9 +42,21 @@ class CalibratedGuard:
     def replica_figures(self) -> Sequence[ReplicaFigures]:
         return replica_figures((self._guard,))
 
+    def tokens(self, exchange: Exchange) -> int:
+        return counting(self._guard)(exchange)
+
+    @property
+    def is_continuous(self) -> bool:
+        return is_continuous(self._guard)
+
+    async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
+        await judge_each(self._guard, exchanges, lambda place, screening: answered(place, self._scaled(screening)))
+
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        screenings = await self._guard.judge(exchanges)
-        return [self._calibration.apply(screening) for screening in screenings] if self._calibration else screenings
+        return [self._scaled(screening) for screening in await self._guard.judge(exchanges)]
+
+    def _scaled(self, screening: Screening) -> Screening:
+        return self._calibration.apply(screening) if self._calibration else screening
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.figures import ReplicaFigures
-from bot.core.guarding.ports import Guard, replica_figures
+from bot.core.guarding.ports import Answered, Guard, counting, judge_each, replica_figures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Screening, Task, Verdict
 
 MISSED = 0.5  # a skipped exchange that the second guard scores this high was missed
@@ -45,26 +45,47 @@ class CascadeGuard:
     def replica_figures(self) -> Sequence[ReplicaFigures]:
         return replica_figures((self._first, self._second))
 
+    def tokens(self, exchange: Exchange) -> int:
+        return counting(self._second)(exchange)
+
+    @property
+    def is_continuous(self) -> bool:
+        return True
+
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        screenings = list(await self._first.judge(exchanges))
-        skipped = [index for index, screening in enumerate(screenings) if self._is_surely_benign(screening)]
-        sampled = {index for index in skipped if self._draw() < self._sample}
-        unsure = set(range(len(screenings))).difference(skipped)
-        if self._second_is_away and skipped:
-            unsure.add(skipped[0])  # whether it is back is known only by asking
-        asked = sorted(unsure | sampled)
+        found: dict[int, Screening] = {}
+        await self.judge_each(exchanges, found.__setitem__)
+        return [found[place] for place in range(len(exchanges))]
+
+    async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
+        """The surely benign do not wait for the second guard while it is there."""
+        screenings = await self._first.judge(exchanges)
+        skipped = [place for place, screening in enumerate(screenings) if self._is_surely_benign(screening)]
+        sampled = {place for place in skipped if self._draw() < self._sample}
+        asked = sorted(set(range(len(screenings))).difference(skipped) | sampled)
+        if self._second_is_away and skipped and not asked:
+            asked = [skipped[0]]  # whether it is back is known only by asking
+        cleared = [place for place in skipped if place not in asked]
+
+        def skip() -> None:
+            while cleared:
+                place = cleared.pop()
+                answered(place, _by_way_of(Route.SKIPPED, screenings[place]))
+
+        def judged(number: int, answer: Screening) -> None:
+            place = asked[number]
+            answered(place, _by_way_of(_found(answer) if place in sampled else Route.SECOND, answer))
+
+        if not self._second_is_away:
+            skip()
         if asked:
             try:
-                answers = await self._second.judge([exchanges[index] for index in asked])
+                await judge_each(self._second, [exchanges[place] for place in asked], judged)
             except Unavailable:
                 self._second_is_away = True
                 raise
             self._second_is_away = False
-            for index, answer in zip(asked, answers, strict=True):
-                screenings[index] = _by_way_of(_found(answer) if index in sampled else Route.SECOND, answer)
-        for index in set(skipped).difference(asked):
-            screenings[index] = _by_way_of(Route.SKIPPED, screenings[index])
-        return screenings
+        skip()
 
     def _is_surely_benign(self, screening: Screening) -> bool:
         return isinstance(screening, Verdict) and screening.harm is not None and screening.harm < self._threshold

@@ -12,6 +12,7 @@ What makes it fast: the whole batch is tokenised at once and without the event l
 tokenised once for ever, the engine gets token ids, and one task waits for a whole batch.
 """
 
+import asyncio
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ from adapters.guards.dialects import (
 )
 from adapters.guards.vllm_tokens import Ids, Labels, Prompts
 from bot.core.base.errors import Broken
+from bot.core.guarding.ports import Answered
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
 
 _log = structlog.get_logger(__name__)
@@ -125,6 +127,25 @@ class VllmGuard:
         questions = list(dict.fromkeys(question for some in asked for question in some))
         answers = dict(zip(questions, await self._answers(questions), strict=True))
         return [self._dialect.combine([(q, answers[q]) for q in some], self._version) for some in asked]
+
+    is_continuous = True
+
+    def tokens(self, exchange: Exchange) -> int:
+        return self._dialect.tokens(exchange)
+
+    async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
+        """As `judge`; each exchange on its own way through the engine."""
+
+        async def one(place: int) -> None:
+            (screening,) = await self.judge([exchanges[place]])
+            answered(place, screening)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for place in range(len(exchanges)):
+                    group.create_task(one(place))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     @property
     def engine(self) -> Any:

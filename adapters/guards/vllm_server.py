@@ -32,6 +32,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.base.waiting import Backoff
 from bot.core.guarding.figures import ReplicaFigures
+from bot.core.guarding.limit import Limit
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +41,9 @@ ATTEMPTS = 3  # of one question, each on another replica where there is one
 FAILURES = 3  # in a row open a replica's circuit
 OPEN_FOR = Backoff(first=0.5, longest=30.0)  # how long a circuit stays open
 LIKELIEST = 20  # tokens whose probability is asked for; the most that a server gives by default
+
+AIM = 0.5  # seconds that a server may take for what it is given at once
+FIRST = 512  # tokens that it is given at once, until it has shown what it can
 
 REFUSED = "the guard's server refused the request"
 
@@ -82,7 +86,9 @@ class _Replica:
     """One server and its circuit breaker; times are the clock's monotonic seconds."""
 
     url: str
+    limit: Limit
     outstanding: int = 0
+    in_flight: int = 0  # tokens
     answered: int = 0
     failures: int = 0  # in a row
     opened: int = 0  # times its circuit opened since it last answered
@@ -146,7 +152,10 @@ class VllmServers:
     _session: ClientSession | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._replicas = tuple(_Replica(url=url.rstrip("/").removesuffix("/v1")) for url in self.servers)
+        self._replicas = tuple(
+            _Replica(url=url.rstrip("/").removesuffix("/v1"), limit=Limit(aim=AIM, tokens=FIRST))
+            for url in self.servers
+        )
 
     @property
     def version(self) -> GuardVersion:
@@ -161,6 +170,9 @@ class VllmServers:
     def tasks(self) -> frozenset[Task]:
         return self.dialect.tasks
 
+    def tokens(self, exchange: Exchange) -> int:
+        return self.dialect.tokens(exchange)
+
     def replica_figures(self) -> Sequence[ReplicaFigures]:
         """How each server is doing."""
         now = self.clock.monotonic()
@@ -169,6 +181,7 @@ class VllmServers:
                 server=urlsplit(replica.url).netloc.rpartition("@")[2],
                 circuit=replica.circuit(now),
                 outstanding=replica.outstanding,
+                limit=int(replica.limit.tokens) if replica.admits(now) else 0,
                 answered=replica.answered,
                 failures=replica.failures,
             )
@@ -213,7 +226,7 @@ class VllmServers:
                 with attempt:
                     replica = await self._choose(tried)
                     tried.add(replica)
-                    reply = await self._send(replica, path, body)
+                    reply = await self._send(replica, path, body, question.tokens)
         except _Failed as error:
             raise Unavailable(f"no guard server answers: {error}") from None
         return _answer(question, reply.content) if reply.status == 200 else None
@@ -256,9 +269,11 @@ class VllmServers:
         fresh = [replica for replica in admitting if replica not in tried] or admitting
         return min(fresh, key=lambda replica: (replica.open_until is None, replica.outstanding, replica.answered))
 
-    async def _send(self, replica: _Replica, path: str, body: Mapping[str, Any]) -> "_Reply":
+    async def _send(self, replica: _Replica, path: str, body: Mapping[str, Any], tokens: int) -> "_Reply":
         probe = replica.probe = None if replica.open_until is None else asyncio.Event()
         replica.outstanding += 1
+        replica.in_flight += tokens
+        began, in_flight = self.clock.monotonic(), replica.in_flight
         try:
             reply = await self._post(replica.url + path, body)
         except _Failed as error:
@@ -266,9 +281,11 @@ class VllmServers:
             raise
         else:
             replica.succeed()
+            replica.limit.answered(tokens, began=began, now=self.clock.monotonic(), in_flight=in_flight)
             return reply
         finally:
             replica.outstanding -= 1
+            replica.in_flight -= tokens
             if probe:
                 replica.probe = None
                 probe.set()

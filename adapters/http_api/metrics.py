@@ -28,6 +28,7 @@ _COUNTS = {
     "backlog": "Exchanges that had their turn as a backlog",
     "turns": "Exchanges that had their turn while another community waited",
     "stood_in": "Exchanges that the embedded guard judged while the guard was away",
+    "hurried": "Exchanges that the embedded guard judged because more waited than the guard could judge in time",
     "dropped": "Exchanges that nobody waited for any more",
     "cancelled": "Calls of the guard that were broken off",
     "outages": "Times that the guard went away",
@@ -80,6 +81,7 @@ def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("jikimi_queue_waiting", "Exchanges that wait for the guard", value=figures.waiting)
     yield GaugeMetricFamily("jikimi_queue_most_waiting", "The most that ever waited", value=figures.most_waiting)
     yield GaugeMetricFamily("jikimi_queue_judging", "Exchanges that the guard has", value=figures.judging)
+    yield GaugeMetricFamily("jikimi_queue_limit_tokens", "Tokens that the guard is given at once", value=figures.limit)
     yield GaugeMetricFamily("jikimi_queue_most_judging", "The most that it ever had", value=figures.most_judging)
     yield _histogram("jikimi_queue_waited_seconds", "How long exchanges waited for the guard", figures.seconds_waited)
     yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)

@@ -149,7 +149,7 @@ def test_the_shared_queue_in_front_loses_and_mixes_nothing(run: Run, classify: V
     texts = [row.prompt for row in checkpoints.held_out()[:400]]
 
     async def check() -> None:
-        queue = GuardQueue(guard=classify, clock=SystemClock(), batch=32, lanes=4, grace=600, patience=600)
+        queue = GuardQueue(guard=classify, clock=SystemClock(), batch=32, grace=600, patience=600)
         serving = asyncio.ensure_future(queue.run())
         answers = [
             queue.submit(Exchange(prompt=text), community=home(str(number % 3)), fresh=number % 5 > 0)

@@ -91,6 +91,13 @@ class Dialect:
             for window, (asked, answered) in enumerate(texts[form.judges])
         )
 
+    def tokens(self, exchange: Exchange) -> int:
+        """About so many, in all questions about the exchange: three bytes of a text make one, four of a template."""
+        texts = {"prompt": exchange.prompt, "response": exchange.response}
+        asked = [form for form in self.forms if texts[form.judges] is not None]
+        length = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts.values() if text)
+        return sum(form.length // 4 + length // 3 for form in asked) or 1
+
     def combine(self, answered: Iterable[tuple[Question, Answer]], guard: GuardVersion) -> Screening:
         """The verdict: for each task the highest score of any window and policy (raw, uncalibrated). One answer that
         cannot be relied on makes the whole exchange Unscreened."""

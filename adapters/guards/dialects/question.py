@@ -132,6 +132,11 @@ class Form:
     def judges(self) -> str:
         return self.name.partition(".")[0]
 
+    @property
+    def length(self) -> int:
+        """Characters without the texts, as far as they are known here."""
+        return len(self.template) + sum(len(text) for _, text in self.turns)
+
     def filled(self, prompt: str, response: str) -> tuple[Piece, ...] | Chat:
         """The form with texts that are already harmless."""
         if self.turns:
@@ -186,6 +191,13 @@ class Question:
         if render is None:
             raise Broken("this guard's prompt is rendered by its own tokenizer, and none was given")
         return self.prompt.pieces(render)
+
+    @property
+    def tokens(self) -> int:
+        """About so many: three bytes make one, four characters of a template."""
+        turns = self.prompt.turns if isinstance(self.prompt, Chat) else (("", self.prompt),)
+        pieces = [piece for _, some in turns for piece in some]
+        return 1 + sum(len(one.text) // 4 if one.trusted else len(one.text.encode()) // 3 for one in pieces)
 
     def forced(self, labels: Sequence[Label] = ()) -> str:
         """What to append to the prompt so that the next token is the label of field number len(labels), given the

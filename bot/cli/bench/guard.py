@@ -105,12 +105,13 @@ def bench_guard(
 
 
 def _messages(path: Path | None) -> Iterator[str]:
-    """Messages for ever; from the second round on a number makes them differ."""
+    """Messages for ever; from the second round on a number in front makes them differ, so that none is in the prefix
+    cache."""
     rows = shipped_messages() if path is None else _rows(path)
     texts = list(dict.fromkeys(row["text"] for row in rows if row.get("text")))
     yield from texts
     for number in count(1):
-        yield from (f"{text} {number}" for text in texts)
+        yield from (f"{number} {text}" for text in texts)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -189,8 +190,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=Load().seconds)
     parser.add_argument("--rates", default="", help="1000,1500")
     parser.add_argument("--in-flight", type=int, default=Load().in_flight)
-    parser.add_argument("--batch", type=int, default=Load().batch)
-    parser.add_argument("--lanes", type=int, default=Load().lanes)
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -205,8 +204,6 @@ def main() -> None:
             seconds=given.seconds,
             in_flight=given.in_flight,
             rates=tuple(float(rate) for rate in given.rates.split(",") if rate),
-            batch=given.batch,
-            lanes=given.lanes,
         ),
         engine_options=given.engine_options,
         as_json=given.json,

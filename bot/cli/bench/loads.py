@@ -26,13 +26,11 @@ _ROUNDS = 4  # closed loops take turns, so that a machine with other work is as 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """How the guard is loaded. `in_flight`: messages out at once in a closed loop; `rates`: messages a second offered
-    in open loops, arrivals at random; `batch` and `lanes` of the shared queue."""
+    in open loops, arrivals at random."""
 
     seconds: float = 10.0
     in_flight: int = 512
     rates: tuple[float, ...] = ()
-    batch: int = 64
-    lanes: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +131,7 @@ async def served(
         if isinstance(screening, Unscreened) and load_format != "dummy":
             raise RuntimeError(screening.reason)
 
-    queue = GuardQueue(guard=engine.guard, clock=SystemClock(), batch=load.batch, lanes=load.lanes)
+    queue = GuardQueue(guard=engine.guard, clock=SystemClock())
     serving = asyncio.ensure_future(queue.run())
     ways = {name: way for name, way in ((f"raw-{mode}", engine.ask), (f"queue-{mode}", screen)) if name in only}
     measuring = asyncio.ensure_future(_measured(ways, messages, load))

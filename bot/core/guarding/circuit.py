@@ -38,8 +38,11 @@ class Circuit:
     def is_open_for(self, seconds: float) -> bool:
         return self.is_open and self.clock.monotonic() - self._open_since >= seconds
 
-    def failed(self, error: Unavailable) -> None:
-        if self.closed.is_set():
+    def failed(self, error: Unavailable, *, greeted: bool = False) -> None:
+        """`greeted`: it did not answer a greeting. Of calls that were under way when it went, the first one tells."""
+        if self.is_open and not greeted:
+            return
+        if not self.is_open:
             self.figures.outages += 1
             self._open_since = self.clock.monotonic()
             _log.warning("guard is away", reason=str(error))
@@ -49,6 +52,8 @@ class Circuit:
         self.pause = GREETING_AGAIN.after(self._failures, asked=error.retry_after)
 
     def recovered(self) -> None:
+        if self.has_answered and not self._failures:
+            return
         if self.is_open:
             _log.info("guard is back")
         self.has_answered = True

@@ -33,6 +33,7 @@ class QueueFigures:
     unscreened: int = 0
     expired: int = 0  # patient: of the unscreened, those that nobody judged within the grace
     stood_in: int = 0  # stood in for: answered by the stand-in while the guard was away
+    hurried: int = 0  # ... and because too much waited for it
     fresh: int = 0  # fresh first: had their turn as fresh messages
     backlog: int = 0  # ... and as a backlog
     turns: int = 0  # fair: had their turn while another community waited
@@ -45,16 +46,19 @@ class QueueFigures:
     most_waiting: int = 0
     judging: int = 0
     most_judging: int = 0
+    limit: int = 0  # tokens that the guard is given at once, as it is now
     seconds_waited: Histogram = field(default_factory=Histogram)  # in the queue, by exchange
     seconds_judged: Histogram = field(default_factory=Histogram)  # with the guard, by exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaFigures:
-    """One guard server. `circuit` is "closed" (it works), "open" or "half_open"; `failures` are those in a row."""
+    """One guard server. `circuit` is "closed" (it works), "open" or "half_open"; `failures` are those in a row;
+    `limit`: tokens that it is given at once, none while it is away."""
 
     server: str  # host:port
     circuit: str
     outstanding: int
+    limit: int
     answered: int
     failures: int

@@ -4,11 +4,14 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
+
+#: Takes the screening of the exchange in that place.
+Answered = Callable[[int, Screening], None]
 
 
 class Guard(Protocol):
@@ -39,3 +42,52 @@ class Replicated(Protocol):
 def replica_figures(guards: Iterable[Guard]) -> Sequence[ReplicaFigures]:
     """Of all servers behind these guards."""
     return [figures for guard in guards if isinstance(guard, Replicated) for figures in guard.replica_figures()]
+
+
+@runtime_checkable
+class Continuous(Protocol):
+    """A guard that can tell its answers one by one, or one that asks another guard."""
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether the engine behind it is not done with everything at once."""
+        ...
+
+    async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
+        """As `judge`; tells each screening, once, as soon as it is there."""
+        ...
+
+
+def is_continuous(guard: Guard) -> bool:
+    return isinstance(guard, Continuous) and guard.is_continuous
+
+
+async def judge_each(guard: Guard, exchanges: Sequence[Exchange], answered: Answered) -> None:
+    """Each screening as soon as this guard has it."""
+    if isinstance(guard, Continuous):
+        return await guard.judge_each(exchanges, answered)
+    screenings = await guard.judge(exchanges)
+    if len(screenings) != len(exchanges):
+        raise ValueError(f"{len(screenings)} screenings of {len(exchanges)} exchanges")
+    for place, screening in enumerate(screenings):
+        answered(place, screening)
+    return None
+
+
+_TEMPLATE = 48  # tokens of a question without the texts
+
+
+@runtime_checkable
+class Tokenising(Protocol):
+    """A guard that knows how much it has to read, or one that asks such a guard."""
+
+    def tokens(self, exchange: Exchange) -> int:
+        """About so many, all its questions about the exchange together."""
+        ...
+
+
+def counting(guard: Guard) -> Callable[[Exchange], int]:
+    """What it costs to judge an exchange: by its length where the guard does not say."""
+    if isinstance(guard, Tokenising):
+        return guard.tokens
+    return lambda exchange: _TEMPLATE + len(exchange.prompt or "") + len(exchange.response or "")

@@ -1,75 +1,88 @@
 """Exchanges of all platforms and communities -> one shared, fair, bounded queue -> screenings.
 
 What it promises:
-  fair           communities take turns, so a raid in one does not starve the others
-  fresh first    a backlog is judged only when nothing fresh waits
+  fair           communities take turns by tokens, so neither a raid nor long texts in one starve the others; a text
+                 that several wait for stands in the line of each
+  fresh first    deadlines go before what is fresh, and a backlog is judged only when nothing else waits
   prompt         in one line the oldest goes first; once somebody waits for more than `behind`, the line is too long for
-                 everybody to be served at once: then those with a deadline go first, then what a cheap guard finds
-                 most harmful, the newest first
+                 everybody to be served at once: then what a cheap guard finds most harmful, the newest first
   once           identical texts are judged once: asked at the same time they share a judgement, asked again
                  soon they get the remembered one
-  bounded        at most `lanes` calls of `batch` exchanges are with the guard, fewer where it is slow: what is with
-                 it is beyond our order; `room` tells who feeds the queue how many more may wait
+  continuous     each answer returns on its own, and makes room for what waits; what comes within `gather` goes together
+  bounded        the guard is given as many tokens at once as it answers promptly: what is with it is beyond our order;
+                 `room` tells who feeds the queue how many more may wait
   no poison      an exchange that the guard fails on fails alone; three times, while a greeting passes, and it is
                  `Unscreened`
   patient        while the guard is away the circuit is open, exchanges wait, and the guard is greeted until it answers;
                  who has waited for `grace` gets `Unscreened`, never a guess
-  stood in for   who has said that it will do gets the word of a stand-in at once while the guard is away
+  stood in for   who has said that it will do gets the word of a stand-in: at once while the guard is away, and after
+                 `deadline` where more waits than it can judge
   cancellable    an exchange that nobody waits for any more is dropped, in the engine too
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
+from bot.core.guarding.calls import Calls
 from bot.core.guarding.circuit import Circuit
 from bot.core.guarding.figures import QueueFigures
-from bot.core.guarding.lanes import Lanes, Pace
-from bot.core.guarding.ports import Guard
+from bot.core.guarding.limit import Limit
+from bot.core.guarding.ports import Guard, counting
 from bot.core.guarding.remembered import Remembered
 from bot.core.guarding.stand_in import StandIn
-from bot.core.guarding.tickets import Answer, Ticket, Tickets
+from bot.core.guarding.tickets import Answer, Class, Ticket, Tickets, Waiter
 from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Unscreened, Verdict
 
 
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
-    """`patience` is for one call of the guard, `grace` for an exchange from asking to `Unscreened` (seconds).
-    `stand_in` is a cheap guard that is never away."""
+    """Times in seconds: `patience` is the least for one call of the guard, `grace` for an exchange from asking to
+    `Unscreened`, `deadline` from when it came up; `gather` is the most that it waits for others to go with.
+    `batch`: the most exchanges of a call. `stand_in` is a cheap guard that is never away."""
+
+    GATHERED = 0.05  # of the guard's latency, if that is less than `gather`
 
     guard: Guard
     clock: Clock
     stand_in: Guard | None = None
     batch: int = 64
-    lanes: int = 4
+    gather: float = 0.002
+    first: int = 512  # tokens that the guard is given at once, until it has shown what it can
     capacity: int = 10_000
     patience: float = 30.0
     grace: float = 60.0
+    deadline: float = 10.0
     behind: float = 1.0
     remember: int = 10_000  # verdicts
     remember_for: float = 600.0  # seconds
     figures: QueueFigures = field(default_factory=QueueFigures)
+    _tokens: Callable[[Exchange], int] = field(init=False)
     _tickets: Tickets = field(init=False)
     _remembered: Remembered = field(init=False)
     _circuit: Circuit = field(init=False)
     _stand_in: StandIn = field(init=False)
-    _lanes: Lanes = field(init=False)
+    _calls: Calls = field(init=False)
 
     def __post_init__(self) -> None:
+        self._tokens = counting(self.guard)
         self._tickets = Tickets(behind=self.behind, figures=self.figures)
         self._remembered = Remembered(
             most=self.remember, lasting=self.remember_for, clock=self.clock, figures=self.figures
         )
         self._circuit = Circuit(clock=self.clock, figures=self.figures)
         self._stand_in = StandIn(guard=self.stand_in, away=self.guard)
-        self._lanes = Lanes(
+        self._calls = Calls(
             guard=self.guard,
             clock=self.clock,
             tickets=self._tickets,
             circuit=self._circuit,
-            pace=Pace(most=self.batch, aim=self.behind / 2, size=min(8, self.batch)),
+            limit=Limit(aim=self.behind / 2, tokens=self.first),
             patience=self.patience,
+            batch=self.batch,
             figures=self.figures,
             answer=self._answer,
         )
@@ -82,6 +95,11 @@ class GuardQueue:
     def is_away(self) -> bool:
         """Whether the guard did not answer the last call (the circuit is open)."""
         return self._circuit.is_open
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether what is fresh has to wait."""
+        return self._tickets.is_behind(self.clock.monotonic())
 
     async def answers(self) -> bool | None:
         """Whether the guard answered the last call; None before the first."""
@@ -99,10 +117,12 @@ class GuardQueue:
         fresh: bool = True,
         urgent: bool = False,
         provisional: bool = False,
+        age: float = 0.0,
     ) -> Answer:
         """A future with the screening; cancel it when nobody needs it any more. `urgent`: it is worth something only
-        for a short time. `provisional`: while the guard is away the stand-in's word will do (`Route.STOOD_IN`), and
-        `Unscreened(AWAY)` where there is none."""
+        for a short time. `provisional`: while the guard is away, or has no time, the stand-in's word will do
+        (`Route.STOOD_IN`, `Route.HURRIED`), and `Unscreened(AWAY)` where there is none. `age`: seconds that it has
+        waited elsewhere, which count towards the deadline."""
         self.figures.asked += 1
         answer: Answer = asyncio.get_running_loop().create_future()
         key = (self._remembered.key(exchange), provisional)
@@ -113,39 +133,43 @@ class GuardQueue:
         if ticket := self._tickets.wanted(key):
             self.figures.joined += 1
         else:
-            ticket = Ticket(key, exchange, community, fresh, urgent, self.clock.monotonic())
-            self._tickets.enter(ticket)
-            self.figures.full += not self.room
-        ticket.add(answer)
+            ticket = Ticket(key, exchange, self._tokens(exchange))
+        now = self.clock.monotonic()
+        standing = Class.URGENT if urgent else Class.FRESH if fresh else Class.BACKLOG
+        due_at = now - age + self.deadline if provisional and self.is_stood_in_for(exchange) else inf
+        self._tickets.enter(ticket, Waiter(answer, community, standing, now, due_at), now)
+        self.figures.full += not self.room
         return answer
 
     async def run(self) -> None:
         """Serve until cancelled; raises `Broken` when the guard will never answer again."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self.lanes):
-                group.create_task(self._serve())
-            group.create_task(self._lanes.greet_while_away())
+            group.create_task(self._serve(group))
+            group.create_task(self._calls.greet_while_away())
             group.create_task(self._let_stand_in())
             group.create_task(self._lose_patience())
 
-    async def _serve(self) -> None:
+    async def _serve(self, group: asyncio.TaskGroup) -> None:
         while True:
             await self._circuit.closed.wait()
-            await self._rank()
-            if tickets := self._tickets.take(self._lanes.pace.size, self.clock.monotonic()):
-                await self._lanes.judge(tickets)
+            await self._stand_in.rank(self._tickets)
+            self._tickets.work.clear()
+            self._calls.returned.clear()
+            if taken := self._tickets.take(self._calls.room, self.clock.monotonic()):
+                self._calls.begin(taken, group)
+                await self._gather()
+            elif self._calls.room <= 0:
+                await self._calls.returned.wait()
             else:
-                self._tickets.work.clear()
                 await self._tickets.work.wait()
 
-    async def _rank(self) -> None:
-        """What came while the line was too long goes by how harmful the stand-in finds it."""
-        while unranked := self._tickets.unranked:
-            some, self._tickets.unranked = unranked[: self.batch], unranked[self.batch :]
-            found = await self._stand_in.judge([ticket.exchange for ticket in some])
-            harms = [one.harm if isinstance(one, Verdict) else None for one in found]
-            for ticket, harm in zip(some, harms or [None] * len(some), strict=True):
-                self._tickets.rank(ticket, harm or 0.0)
+    async def _gather(self) -> None:
+        """What comes in a moment goes together; an answer ends it, for then the guard has time."""
+        try:
+            async with asyncio.timeout(min(self.gather, self.GATHERED * self._calls.limit.latency)):
+                await self._calls.returned.wait()
+        except TimeoutError:
+            pass
 
     async def _let_stand_in(self) -> None:
         """While the guard is away: answer those for whom the stand-in's word will do."""
@@ -155,35 +179,52 @@ class GuardQueue:
             able = [one for one in self._tickets.waiting() if one.provisional and self.is_stood_in_for(one.exchange)]
             if not able:
                 await self._tickets.newcomer.wait()
-            able = able[: self.batch]
-            for ticket in able:
-                self._tickets.leave(ticket)
-            found = await self._stand_in.judge([ticket.exchange for ticket in able])
-            for ticket, screening in zip(able, found, strict=True):
-                self._answer(ticket, screening)
-            await asyncio.sleep(0)
+            await self._settle({one: self._tickets.expire(one) for one in able[: self.batch]})
+
+    async def _settle(self, answers: Mapping[Ticket, Sequence[Answer]]) -> None:
+        """With the stand-in's word, and by which route it came."""
+        route = Route.STOOD_IN if self.is_away else Route.HURRIED
+        await self._stand_in.look_at(answers)
+        for ticket, some in answers.items():
+            opinion = ticket.opinion or Unscreened(AWAY, self.guard.version)
+            self._tell(some, replace(opinion, route=route) if isinstance(opinion, Verdict) else opinion)
+        await asyncio.sleep(0)
 
     async def _lose_patience(self) -> None:
         while True:
-            await self.clock.sleep(min(1.0, self.grace / 4))
-            now = self.clock.monotonic()
-            for_long = self._circuit.is_open_for(self.grace)
+            await self.clock.sleep(min(0.5, self.grace / 4))
+            now, is_away, for_long = self.clock.monotonic(), self.is_away, self._circuit.is_open_for(self.grace)
+            overdue: dict[Ticket, Sequence[Answer]] = {}
             for ticket in self._tickets.waiting():
-                if ticket.asked_at < now - self.grace or (for_long and ticket.provisional):
-                    self._tickets.leave(ticket)
-                    self.figures.expired += len(ticket.answers)
-                    reason = AWAY if self.is_away and ticket.provisional else f"no verdict within {self.grace:g} s"
-                    self._answer(ticket, Unscreened(reason, self.guard.version))
+                if not is_away and (due := self._tickets.expire(ticket, due_before=now)):
+                    overdue[ticket] = due
+                away = is_away and ticket.provisional
+                old = self._tickets.expire(ticket, asked_before=inf if away and for_long else now - self.grace)
+                self.figures.expired += len(old)
+                reason = AWAY if away else f"no verdict within {self.grace:g} s"
+                self._tell(old, Unscreened(reason, self.guard.version))
+            while overdue:
+                some = [overdue.popitem() for _ in range(min(self.batch, len(overdue)))]
+                await self._settle(dict(some))
 
     def _answer(self, ticket: Ticket, screening: Screening) -> None:
+        """With what the guard said."""
         self._tickets.close(ticket)
-        later: Screening = screening
-        if isinstance(screening, Unscreened):
-            self.figures.unscreened += len(ticket.answers)
-        elif screening.route is Route.STOOD_IN:
-            self.figures.stood_in += len(ticket.answers)
-        else:
+        later = screening
+        if isinstance(screening, Verdict):
             self.figures.judged += 1
             later = screening.again()
             self._remembered.keep(ticket.key[0], later)
-        ticket.answer(screening, later)
+        self._tell([waiter.answer for waiter in ticket.waiters], screening, later)
+
+    def _tell(self, answers: Sequence[Answer], screening: Screening, later: Screening | None = None) -> None:
+        """The first who still waits gets the one, who joined afterwards the other."""
+        for answer in answers:
+            if answer.done():
+                continue
+            answer.set_result(screening)
+            self.figures.unscreened += isinstance(screening, Unscreened)
+            if isinstance(screening, Verdict):
+                self.figures.stood_in += screening.route is Route.STOOD_IN
+                self.figures.hurried += screening.route is Route.HURRIED
+            screening = later or screening

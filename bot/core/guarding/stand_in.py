@@ -1,15 +1,18 @@
 """Exchanges -> the word of a cheap guard that is never away, for those who would rather have that than wait."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from bot.core.base.errors import raised
 from bot.core.guarding.ports import Guard
-from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Task, Unscreened, Verdict
+from bot.core.guarding.tickets import Ticket, Tickets
+from bot.core.guarding.verdict import AWAY, Exchange, Screening, Task, Unscreened, Verdict
 
 _log = structlog.get_logger(__name__)
+
+TOGETHER = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +27,30 @@ class StandIn:
         task = Task.PROMPT_HARM if exchange.response is None else Task.RESPONSE_HARM
         return self.guard is not None and task in self.guard.tasks
 
+    async def rank(self, tickets: Tickets) -> None:
+        """What came while the line was too long goes by how harmful it looks."""
+        while unranked := tickets.unranked:
+            some, tickets.unranked = unranked[:TOGETHER], unranked[TOGETHER:]
+            await self.look_at([ticket for ticket, _ in some])
+            for ticket, waiter in some:
+                harm = ticket.opinion.harm if isinstance(ticket.opinion, Verdict) else None
+                tickets.rank(ticket, waiter, harm or 0.0)
+
+    async def look_at(self, tickets: Iterable[Ticket]) -> None:
+        """Each has its opinion then, where there is somebody to have one."""
+        new = [ticket for ticket in dict.fromkeys(tickets) if not ticket.opinion]
+        found = await self.judge([ticket.exchange for ticket in new])
+        for ticket, opinion in zip(new, found, strict=self.guard is not None):
+            ticket.opinion = opinion
+
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-        """What the stand-in says (`Route.STOOD_IN`); where even that fails, that nobody could judge. Nothing where
-        there is none."""
+        """What it says; where even it fails, that nobody could judge. Nothing where there is none."""
         if not exchanges or not self.guard:
             return []
         try:
             found = await self.guard.judge(exchanges)
-            stood = [replace(one, route=Route.STOOD_IN) if isinstance(one, Verdict) else one for one in found]
-            if len(stood) == len(exchanges):
-                return stood
+            if len(found) == len(exchanges):
+                return found
         except Exception as error:
             _log.error("stand-in failed", error=raised(error), exchanges=len(exchanges))
         if len(exchanges) == 1:

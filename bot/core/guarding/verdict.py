@@ -60,6 +60,7 @@ class Route(StrEnum):
     CLEARED = "cleared"  # sampled: the second guard found it benign, too
     MISSED = "missed"  # sampled: the second guard found it harmful
     STOOD_IN = "stood_in"  # no cascade: the guard was away, and the embedded one judged in its place
+    HURRIED = "hurried"  # no cascade: more waited than the guard could judge in time, and the embedded one judged
 
 
 class Judgement(NamedTuple):
@@ -160,8 +161,10 @@ SUPERSEDED = Verdict(guard=GuardVersion(name="superseded"))
 
 
 def is_provisional(screening: Screening) -> bool:
-    """Whether it was given because the guard was away, which may have another word to say."""
-    return screening.reason == AWAY if isinstance(screening, Unscreened) else screening.route is Route.STOOD_IN
+    """Whether it was given because the guard had no time for it, which may have another word to say."""
+    if isinstance(screening, Unscreened):
+        return screening.reason == AWAY
+    return screening.route in (Route.STOOD_IN, Route.HURRIED)
 
 
 def rounded(scores: Mapping[Any, float]) -> dict[str, float]:

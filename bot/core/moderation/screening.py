@@ -124,7 +124,7 @@ class Screener:
         for message in given_up:
             self._surrender(message)
         room -= len(given_up)
-        waited = self.second_look if self.queue.is_away else timedelta(0)
+        waited = self.second_look if self.queue.is_away or self.queue.is_behind else timedelta(0)
         again = partial(self.inbox.look_again, room, sent_before=self.clock.now() - waited)
         seconds = await patiently(again, self.clock) if room else ()
         for message in seconds:
@@ -206,10 +206,13 @@ class Screener:
             if exchange is None:
                 decided(NOTHING_TO_JUDGE)
                 return
+            age = self.clock.now() - message.sent_at
+            fresh = not again and age <= self.fresh
             answer = self.queue.submit(
                 exchange,
                 community=message.community,
-                fresh=not again and message.sent_at >= self.clock.now() - self.fresh,
+                fresh=fresh,
+                age=age.total_seconds() if fresh else 0.0,
                 provisional=self.moment is None,  # what is recorded can wait for the guard
             )
             answer.add_done_callback(partial(self._answered, message, decided))

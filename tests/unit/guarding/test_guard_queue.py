@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Platform
-from bot.core.guarding.lanes import MOST_FAULTS
+from bot.core.guarding.calls import MOST_FAULTS
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
@@ -24,7 +24,7 @@ def run(
 ) -> None:
     async def main() -> None:
         guard, clock = ScriptedGuard(), ManualClock()
-        given: dict[str, Any] = {"guard": guard, "clock": clock, "batch": 2, "lanes": 1} | options
+        given: dict[str, Any] = {"guard": guard, "clock": clock, "batch": 2, "first": 60} | options
         queue = GuardQueue(**given)
         serving = asyncio.create_task(queue.run())
         try:
@@ -51,7 +51,7 @@ def test_communities_take_turns_and_a_backlog_waits() -> None:
         assert max(map(len, guard.asked)) == 2
         figures = queue.figures
         assert (figures.fresh, figures.backlog, figures.turns) == (7, 1, 4)
-        assert (figures.most_waiting, figures.most_judging, figures.waiting, figures.judging) == (8, 2, 0, 0)
+        assert (figures.most_waiting, figures.waiting, figures.judging) == (8, 0, 0)
 
     run(scenario)
 
@@ -429,34 +429,3 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
 
     run(scenario, stand_in=StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)}))
-
-
-def test_a_slow_guard_is_given_little_at_a_time_and_a_quick_one_much() -> None:
-    """What is with the guard is beyond our order: 0.1 s a text, or 1 ms."""
-
-    class Guard(ScriptedGuard):
-        clock: ManualClock
-        takes = 0.1
-
-        async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
-            screenings = await super().judge(exchanges)
-            await self.clock.sleep(self.takes * len(exchanges))
-            return screenings
-
-    guard = Guard()
-
-    async def scenario(queue: GuardQueue, _: ScriptedGuard, clock: ManualClock) -> None:
-        guard.clock = clock
-        answers = [ask(queue, f"text {number}") for number in range(600)]
-        for _tick in range(100):
-            await clock.advance(0.1)
-        assert 2 <= len(guard.asked[-1]) <= 6, "answered within about half a second"
-        judged = guard.count
-        assert judged >= 95, "and it never stands idle"
-        guard.takes = 0.001
-        for _tick in range(100):
-            await clock.advance(0.1)
-        assert all(answer.done() for answer in answers)
-        assert max(map(len, guard.asked)) == 64
-
-    run(scenario, guard=guard, batch=64, lanes=1, grace=600.0)
