@@ -12,6 +12,8 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
 
+PIECES = 12  # messages of one member in one channel that are kept in words,
+PIECE = 200  # and characters of each
 LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
 
 Member = tuple[CommunityRef, str]  # and author
@@ -27,6 +29,7 @@ class RecentActivity:
         self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
         self._offences = Bounded[Place, deque[datetime]](members)
+        self._said = Bounded[Place, dict[str, tuple[datetime, str]]](members // 10)
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
@@ -42,6 +45,22 @@ class RecentActivity:
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
         return repeats
+
+    def join(self, message: Message, within: timedelta = timedelta(minutes=5)) -> tuple[tuple[datetime, str], ...]:
+        """What the author said in this channel before it, as it reads now and in the order in which it was sent; and
+        remember its words. They stay for as long as that, whoever writes next."""
+        place = (_member(message), message.ref.channel_id)
+        while self._said and all(message.sent_at - at > within for at, _ in next(iter(self._said.values())).values()):
+            self._said.popitem(last=False)
+        said = self._said.get(place, {})
+        kept = {id_: one for id_, one in said.items() if message.sent_at - one[0] <= within}
+        own = kept.pop(message.ref.message_id, None)
+        at = own[0] if own else message.sent_at  # an edit stands where the message stood
+        before = tuple(sorted(one for one in kept.values() if one[0] <= message.sent_at))
+        if message.kind is not Kind.DELETE and message.text and not message.is_name:
+            kept[message.ref.message_id] = (at, message.text[:PIECE])
+            self._said[place] = dict(sorted(kept.items(), key=lambda one: one[1][0])[-PIECES:])
+        return before
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
         """When each live rule last fired on the author."""

@@ -19,6 +19,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Screening, Unscreened, is_provisional
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.bots import Bots
+from bot.core.moderation.campaigns import Campaigns
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.settling import Settled, Settler
@@ -56,6 +57,7 @@ class Screener:
     bots: Bots
     meet: Meet | None = None
     recent: RecentActivity = field(default_factory=RecentActivity)
+    campaigns: Campaigns = field(default_factory=Campaigns)
     streams: Streams = field(default_factory=Streams)
     decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
@@ -168,12 +170,7 @@ class Screener:
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
             about = replace(message, author=met) if met else message
-            past = Past(
-                repeats=repeats,
-                fired=self.recent.fired(message),
-                offences=self.recent.offences(message),
-                bot=bot,
-            )
+            past = replace(heard, fired=self.recent.fired(message), offences=self.recent.offences(message))
             if self.decider.is_quick(message, policy):
                 acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
                 return
@@ -200,9 +197,8 @@ class Screener:
             self._settler.settle(Settlement(decision=decision, decided_at=at, ms=ms))
 
         try:
-            repeats = () if again else self.recent.hear(message)
-            bot = self.bots.known(message)
-            exchange = exchange_of(message, self.policy_of(message), bot)
+            heard = self._hear(message, again=again)
+            exchange = exchange_of(message, self.policy_of(message), heard.bot)
             if exchange is None:
                 decided(NOTHING_TO_JUDGE)
                 return
@@ -218,6 +214,16 @@ class Screener:
             answer.add_done_callback(partial(self._answered, message, decided))
         except Exception as error:
             self._settler.fault(message, error)
+
+    def _hear(self, message: Message, *, again: bool) -> Past:
+        """What was before it, as far as its rules ask for that; and it is remembered."""
+        rules = self.policy_of(message)
+        return Past(
+            repeats=() if again else self.recent.hear(message),
+            said=self.recent.join(message) if rules.asks_what_was_said else (),
+            echoes=self.campaigns.hear(message) if rules.asks_who_says_the_same else {},
+            bot=self.bots.known(message),
+        )
 
     def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:

@@ -17,6 +17,8 @@ from bot.core.rules.conditions import (
     Kind,
     Offences,
     Pair,
+    Pieces,
+    SameText,
     Sought,
 )
 
@@ -137,7 +139,14 @@ class Policy:
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
     to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)
 
+    #: Whether a rule asks for it; else nothing of the kind is remembered.
+    asks_what_was_said: bool = field(init=False, compare=False, repr=False)
+    asks_who_says_the_same: bool = field(init=False, compare=False, repr=False)
+
     def __post_init__(self) -> None:
+        asked = {type(condition) for rule in self.rules for condition in rule.when}
+        object.__setattr__(self, "asks_what_was_said", Pieces in asked)
+        object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
         slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
 

@@ -21,6 +21,7 @@ from bot.core.guarding.verdict import NOTHING_TO_JUDGE, Exchange
 from bot.core.incidents.card import masked
 from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides, Situation, Text
+from bot.core.text.likeness import sketch
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
 from tests.builders import REHEARSAL
@@ -69,6 +70,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "memory of repeats": lambda text: RecentActivity().hear(message(text)),
     "mask": masked,
     "kind of link": link_to,
+    "sketch": sketch,
     "links of a text": links_in,
     "place": place_of,
     "link": holds(Link(to=frozenset({"nowhere.kr"}))),

@@ -1,5 +1,8 @@
 """What an author did just before: of that author alone."""
 
+from typing import Any
+
+from bot.core.chat.message import Kind
 from bot.core.incidents.incident import Trace
 from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.actions import Delete
@@ -18,3 +21,31 @@ def test_a_member_of_another_platform_is_somebody_else_even_where_all_ids_are_th
     memory.recall(Trace(home("7", TELEGRAM), "9", "side", NOW, later(1), "flood", acted=True), RULES)
     assert memory.fired(here) == {"insult": NOW} and memory.fired(there) == {"flood": later(1)}
     assert (memory.offences(here), memory.offences(there)) == ((NOW,), ())
+
+
+def test_pieces_are_joined_as_they_were_sent_and_edits_replace() -> None:
+    recent = RecentActivity()
+
+    def words(id_: str, text: str, at: float, **more: Any) -> list[str]:
+        return [said for _, said in recent.join(message(id_, text, sent_at=later(at), **more))]
+
+    assert words("1", "너", 0) == []
+    assert words("3", "죽", 20) == ["너"]
+    assert words("2", "진짜", 10) == ["너"]  # came late, and was sent before
+    assert words("4", "어", 30) == ["너", "진짜", "죽"]
+    assert words("3", "줄", 40, kind=Kind.EDIT) == ["너", "진짜", "어"]
+    assert words("5", "래", 50) == ["너", "진짜", "줄", "어"]
+    assert words("6", "남", 51, author="other") == []
+    assert words("7", "딴방", 52, channel="other") == []
+    assert words("8", "한참 뒤", 1000) == []
+
+
+def test_words_stay_for_minutes_and_are_few() -> None:
+    recent = RecentActivity(members=100)
+    for n in range(500):
+        recent.join(message(str(n), "가" * 5000, sent_at=later(n)))
+        recent.join(message(str(n), "가" * 5000, sent_at=later(n), author=str(n)))
+    assert len(recent._said) <= 10
+    assert all(len(said) <= 12 and all(len(text) <= 200 for _, text in said.values()) for said in recent._said.values())
+    recent.join(message("x", "나", author="later", sent_at=later(5000)))
+    assert len(recent._said) == 1

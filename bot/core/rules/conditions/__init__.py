@@ -8,7 +8,7 @@ from bot.core.rules.conditions import author, contents, conversation, text, verd
 from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
 from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
-from bot.core.rules.conditions.conversation import Offences, Paired, Repeats
+from bot.core.rules.conditions.conversation import Offences, Paired, Pieces, Repeats, SameText
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, Named, NoText, Overrides, Text
 from bot.core.rules.conditions.verdict import (
@@ -54,10 +54,12 @@ __all__ = [
     "PairIs",
     "Paired",
     "Past",
+    "Pieces",
     "Possible",
     "Rank",
     "Repeats",
     "Role",
+    "SameText",
     "Score",
     "Situation",
     "Sought",

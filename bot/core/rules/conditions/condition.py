@@ -26,11 +26,14 @@ class Explanation(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
-    in this channel made a rule act. Of a bot also what it has done at all."""
+    in this channel made a rule act, what was said here, the oldest first. Of a bot also what it has done at all; of
+    others, when each last said nearly the same."""
 
     repeats: tuple[datetime, ...] = ()
     fired: Mapping[str, datetime] = field(default_factory=dict)
     offences: tuple[datetime, ...] = ()
+    said: tuple[tuple[datetime, str], ...] = ()
+    echoes: Mapping[str, datetime] = field(default_factory=dict)
     bot: Bot | None = None
 
 

@@ -8,6 +8,7 @@ from annotated_types import Ge, MinLen
 
 from bot.core.chat.message import Pairing
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
+from bot.core.rules.conditions.searching import Sought
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,4 +71,41 @@ class Repeats(Condition, key="repeats", rank=Rank.CONDUCT):
         return isinstance(other, Repeats) and self.at_least >= other.at_least and self.within <= other.within
 
 
-CONDITIONS = (Offences, Paired, Repeats)
+@dataclass(frozen=True, kw_only=True)
+class SameText(Condition, key="same_text_by", rank=Rank.CONDUCT):
+    """At least so many members (this one counted) said nearly the same in this community in the last `within`. What
+    everybody says, greetings and congratulations, is not counted."""
+
+    at_least: Annotated[int, Ge(2), Written("members")]
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        sent = situation.message.sent_at
+        members = 1 + sum(abs(sent - at) <= self.within for at in situation.past.echoes.values())
+        facts = {"members": members, "bar": self.at_least, "minutes": int(self.within.total_seconds() // 60)}
+        return members >= self.at_least, Explanation("campaign" if members >= self.at_least else "no_campaign", facts)
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, SameText) and self.at_least >= other.at_least and self.within <= other.within
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pieces(Sought, Condition, key="pieces", rank=Rank.WHAT):
+    """A pattern stands in what the author said in this channel in the last `within`, read as one, and would not without
+    this message: words said in pieces are found once, with the last piece."""
+
+    within: timedelta
+
+    def check(self, situation: Situation) -> Check:
+        message, since = situation.message, situation.message.sent_at - self.within
+        before = " ".join(text for at, text in situation.past.said if at >= since)
+        if not before or not self.is_linear or self.find(before):
+            return False, Explanation("no_pieces")
+        found = self.find(f"{before} {message.read}")
+        return (False, Explanation("no_pieces")) if found is None else (True, Explanation("pieces", found))
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, Pieces) and self.within <= other.within and other.finds_all_of(self)
+
+
+CONDITIONS = (Offences, Paired, Repeats, SameText, Pieces)
