@@ -24,23 +24,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.judging import Judging, Pair, checked, leaves
 from adapters.http_api.metrics import Metrics
+from adapters.http_api.moderations import ModerationAnswer, ModerationRequest, moderated
 from adapters.http_api.openapi import document
 from adapters.http_api.problems import Left, Problem
 from adapters.http_api.reading import expect_stream, read
-from adapters.http_api.shapes import (
-    OPENAI_CATEGORIES,
-    Alive,
-    CheckAnswer,
-    CheckRequest,
-    ErrorAnswer,
-    ModerationAnswer,
-    ModerationRequest,
-    ModerationResult,
-    Ready,
-)
+from adapters.http_api.shapes import Alive, CheckAnswer, CheckRequest, ErrorAnswer, Ready
 from adapters.http_api.streaming import Stream
 from bot.core.base.errors import BotError, raised
-from bot.core.guarding.verdict import YES, Part, Task
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import Texts
 
@@ -113,7 +103,7 @@ class Routes:
             texts = [asked.input] if isinstance(asked.input, str) else asked.input
             visitor.spend(sum(map(worth, texts)) - 1)
             answers = await self._checked(visitor, [(text, None) for text in texts], request)
-        results = [_moderated(answer) for answer in answers]
+        results = [moderated(answer) for answer in answers]
         return _json(ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results))
 
     async def openapi(self, request: Request) -> Response:
@@ -234,22 +224,6 @@ class _Front:
         if time.monotonic() - self._told_at >= 1.0:
             _log.warning("refused without a valid key", requests=self._strangers)
             self._strangers, self._told_at = 0, time.monotonic()
-
-
-def _moderated(answer: CheckAnswer) -> ModerationResult:
-    found = answer.kinds.get(Part.PROMPT, {})
-    scores: dict[str, float | None] = {
-        name: max((found[kind] for kind in kinds if kind in found), default=None)
-        for name, kinds in OPENAI_CATEGORIES.items()
-    }
-    if (score := answer.scores.get(Task.PROMPT_HARM)) is not None:
-        scores[Task.PROMPT_HARM] = score
-    return ModerationResult(
-        flagged=bool(answer.flagged),
-        categories={name: None if score is None else score >= YES for name, score in scores.items()},
-        category_scores=scores,
-        category_applied_input_types={name: [] if score is None else ["text"] for name, score in scores.items()},
-    )
 
 
 def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,14 +7,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from adapters.http_api.moderations import ModerationAnswer, ModerationRequest
 from adapters.http_api.problems import PROBLEMS
 from adapters.http_api.shapes import (
     Alive,
     CheckAnswer,
     CheckRequest,
     ErrorAnswer,
-    ModerationAnswer,
-    ModerationRequest,
     Ready,
     StreamLine,
     StreamPiece,

@@ -1,14 +1,11 @@
 """What is asked and answered over HTTP, as types: they check requests, write answers and make the OpenAPI document."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.core.guarding.kinds import HarmKind
-
 LONGEST_TEXT = 100_000  # characters
-MOST_INPUTS = 32  # of one moderation
+MOST_INPUTS = 32  # of one request
 
 
 def _without_half_characters(value: object) -> object:
@@ -22,11 +19,11 @@ Text = Annotated[
 Name = Annotated[str, BeforeValidator(_without_half_characters), Field(max_length=200)]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class CheckRequest(_Asked):
+class CheckRequest(Asked):
     """What a person has written to an LLM bot, and what the bot is about to answer."""
 
     prompt: Text
@@ -36,31 +33,24 @@ class CheckRequest(_Asked):
     )
 
 
-class StreamStart(_Asked):
+class StreamStart(Asked):
     """The first line of a stream."""
 
     prompt: Text
     community: Name | None = Field(None, description="See CheckRequest.")
 
 
-class StreamPiece(_Asked):
+class StreamPiece(Asked):
     """Every further line: what has been added to the response."""
 
     piece: Text
 
 
-class ModerationRequest(_Asked):
-    """As OpenAI's moderations endpoint takes it, texts only."""
-
-    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_INPUTS)]
-    model: Name | None = Field(None, description="Taken for compatibility and ignored: the configured guard judges.")
-
-
-class _Answered(BaseModel):
+class Answered(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
-class GuardShape(_Answered):
+class GuardShape(Answered):
     """Exactly what judged."""
 
     name: str
@@ -69,12 +59,12 @@ class GuardShape(_Answered):
     calibration: str = Field(description="Fingerprint of the calibration, empty for raw scores.")
 
 
-class WhyShape(_Answered):
+class WhyShape(Answered):
     code: str
     sentence: str = Field(description="In the community's language.")
 
 
-class RuleShape(_Answered):
+class RuleShape(Answered):
     """A rule of the community's policy that matched."""
 
     rule: str
@@ -88,7 +78,7 @@ Flagged = Annotated[
 ]
 
 
-class CheckAnswer(_Answered):
+class CheckAnswer(Answered):
     request_id: str
     flagged: Flagged
     unscreened: str | None = Field(description="Why the guard gave no verdict; null where it gave one.")
@@ -114,49 +104,14 @@ class StreamLine(CheckAnswer):
     final: bool = Field(description="The last line: the response has ended, or a verdict has flagged it.")
 
 
-#: OpenAI's own categories and the kinds of harm that each stands for. Where the guard that judges knows none of them,
-#: and in those without any, it is null: not judged, which is not false.
-OPENAI_CATEGORIES: Mapping[str, frozenset[HarmKind]] = {
-    "harassment": frozenset({HarmKind.ABUSE, HarmKind.BULLYING}),
-    "harassment/threatening": frozenset({HarmKind.THREAT}),
-    "hate": frozenset({HarmKind.HATE}),
-    "hate/threatening": frozenset(),
-    "illicit": frozenset({HarmKind.DANGEROUS, HarmKind.FRAUD}),
-    "illicit/violent": frozenset(),
-    "self-harm": frozenset({HarmKind.SELF_HARM}),
-    "self-harm/instructions": frozenset(),
-    "self-harm/intent": frozenset(),
-    "sexual": frozenset({HarmKind.SEXUAL, HarmKind.SEXUAL_HARASSMENT}),
-    "sexual/minors": frozenset({HarmKind.GROOMING}),
-    "violence": frozenset({HarmKind.VIOLENCE}),
-    "violence/graphic": frozenset(),
-}
-
-
-class ModerationResult(_Answered):
-    flagged: bool = Field(description="Whether a live rule of the community matched.")
-    categories: dict[str, bool | None] = Field(
-        description="prompt_harm, and those of OpenAI's own categories whose kinds the guard knows: whether the score "
-        "is 0.5 or more. The others are null: not judged."
-    )
-    category_scores: dict[str, float | None]
-    category_applied_input_types: dict[str, list[Literal["text"]]]
-
-
-class ModerationAnswer(_Answered):
-    id: str
-    model: str = Field(description="The guard that judged.")
-    results: list[ModerationResult]
-
-
-class ErrorShape(_Answered):
+class ErrorShape(Answered):
     code: str
     message: str
     type: Literal["invalid_request_error", "authentication_error", "rate_limit_error", "unavailable_error"]
     param: str | None = Field(description="The field that is wrong.")
 
 
-class ErrorAnswer(_Answered):
+class ErrorAnswer(Answered):
     """Every error of this API, in the shape that OpenAI's clients know."""
 
     error: ErrorShape
@@ -170,9 +125,9 @@ class UnscreenedAnswer(ErrorAnswer):
     unscreened: str
 
 
-class Alive(_Answered):
+class Alive(Answered):
     status: Literal["alive"] = "alive"
 
 
-class Ready(_Answered):
+class Ready(Answered):
     status: Literal["ready"] = "ready"

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.http_api.moderations import ModerationRequest
 from adapters.http_api.problems import Problem
 from adapters.http_api.reading import parsed
-from adapters.http_api.shapes import MOST_INPUTS, CheckRequest, ModerationRequest
+from adapters.http_api.shapes import MOST_INPUTS, CheckRequest
 from tests.adapters.http_api.stage import WRITTEN, Stage, stage
 
 HEAD = (

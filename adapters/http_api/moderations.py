@@ -1,0 +1,68 @@
+"""OpenAI's moderations endpoint: its requests and answers as types, and a check in its categories."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adapters.http_api.shapes import MOST_INPUTS, Answered, Asked, CheckAnswer, Name, Text
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import YES, Part, Task
+
+
+class ModerationRequest(Asked):
+    """As OpenAI's moderations endpoint takes it, texts only."""
+
+    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_INPUTS)]
+    model: Name | None = Field(None, description="Taken for compatibility and ignored: the configured guard judges.")
+
+
+#: OpenAI's own categories and the kinds of harm that each stands for. Where the guard that judges knows none of them,
+#: and in those without any, it is null: not judged, which is not false.
+OPENAI_CATEGORIES: Mapping[str, frozenset[HarmKind]] = {
+    "harassment": frozenset({HarmKind.ABUSE, HarmKind.BULLYING}),
+    "harassment/threatening": frozenset({HarmKind.THREAT}),
+    "hate": frozenset({HarmKind.HATE}),
+    "hate/threatening": frozenset(),
+    "illicit": frozenset({HarmKind.DANGEROUS, HarmKind.FRAUD}),
+    "illicit/violent": frozenset(),
+    "self-harm": frozenset({HarmKind.SELF_HARM}),
+    "self-harm/instructions": frozenset(),
+    "self-harm/intent": frozenset(),
+    "sexual": frozenset({HarmKind.SEXUAL, HarmKind.SEXUAL_HARASSMENT}),
+    "sexual/minors": frozenset({HarmKind.GROOMING}),
+    "violence": frozenset({HarmKind.VIOLENCE}),
+    "violence/graphic": frozenset(),
+}
+
+
+class ModerationResult(Answered):
+    flagged: bool = Field(description="Whether a live rule of the community matched.")
+    categories: dict[str, bool | None] = Field(
+        description="prompt_harm, and those of OpenAI's own categories whose kinds the guard knows: whether the score "
+        "is 0.5 or more. The others are null: not judged."
+    )
+    category_scores: dict[str, float | None]
+    category_applied_input_types: dict[str, list[Literal["text"]]]
+
+
+class ModerationAnswer(Answered):
+    id: str
+    model: str = Field(description="The guard that judged.")
+    results: list[ModerationResult]
+
+
+def moderated(answer: CheckAnswer) -> ModerationResult:
+    found = answer.kinds.get(Part.PROMPT, {})
+    scores: dict[str, float | None] = {
+        name: max((found[kind] for kind in kinds if kind in found), default=None)
+        for name, kinds in OPENAI_CATEGORIES.items()
+    }
+    if (score := answer.scores.get(Task.PROMPT_HARM)) is not None:
+        scores[Task.PROMPT_HARM] = score
+    return ModerationResult(
+        flagged=bool(answer.flagged),
+        categories={name: None if score is None else score >= YES for name, score in scores.items()},
+        category_scores=scores,
+        category_applied_input_types={name: [] if score is None else ["text"] for name, score in scores.items()},
+    )
