@@ -1,6 +1,7 @@
 """An Authorization header -> the key's community with its share of the service, or a refusal."""
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ AT_ONCE = 448  # requests in work: fewer than connections, so that health checks
 OF_ONE_KEY = 64
 STREAMS = AT_ONCE // 2  # of those: a stream holds its place for minutes
 STREAMS_OF_ONE_KEY = 8
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="jikimi"'}  # without a realm, Google's client cannot read it
 A_TOKEN_BUYS = 1000  # characters, beside the request itself
 
 _log = structlog.get_logger(__name__)
@@ -62,6 +64,14 @@ class Visitor:
             return 0.0
         return missing / self.rate
 
+    def headers(self) -> dict[str, str]:
+        """How much of the share is left; Reset is in how many seconds it is whole again."""
+        self.take(0)
+        whole = math.ceil((self.burst - self._tokens) / self.rate)
+        left = max(0, math.floor(self._tokens))
+        names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+        return dict(zip(names, map(str, (math.floor(self.burst), left, whole)), strict=True))
+
     def spend(self, tokens: float = 1) -> None:
         if wait := self.take(tokens):
             raise Problem("too_many", retry_after=wait)
@@ -91,7 +101,7 @@ class Admission:
         scheme, _, given = authorization.partition(" ")
         id_and_secret = keys_.read(given.strip()) if scheme.lower() == "bearer" else None
         if id_and_secret is None:
-            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem("unauthorized", headers=CHALLENGE)
         key_id, secret = id_and_secret
         if key_id not in self._visitors:
             await self._look_again()
@@ -99,7 +109,7 @@ class Admission:
         if visitor is None and self._is_blind:
             raise Problem("database_away", retry_after=EVERY)
         if visitor is None or not visitor.key.opens_with(secret):
-            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem("unauthorized", headers=CHALLENGE)
         self._uses[key_id] = self.clock.now()
         return visitor
 
@@ -123,7 +133,7 @@ class Admission:
     def expect(self, visitor: Visitor) -> None:
         """Raises Problem where the key was revoked since."""
         if self._visitors.get(visitor.key.id) is not visitor:
-            raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem("unauthorized", headers=CHALLENGE)
 
     async def run(self, closing: asyncio.Event) -> None:
         """Keeps the keys fresh, and notes which were used, until `closing` is set."""

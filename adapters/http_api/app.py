@@ -17,18 +17,19 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.http_api import perspective
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.judging import Judging, Pair, checked, leaves
+from adapters.http_api.judging import Judging, expect_verdict, facts_of, leaves
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.moderations import ModerationAnswer, ModerationRequest, moderated
 from adapters.http_api.openapi import document
 from adapters.http_api.problems import Left, Problem
-from adapters.http_api.reading import expect_stream, read
-from adapters.http_api.shapes import Alive, CheckAnswer, CheckRequest, ErrorAnswer, Ready
+from adapters.http_api.reading import expect_stream, expect_text, read, wanted
+from adapters.http_api.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
 from adapters.http_api.streaming import Stream
 from bot.core.base.errors import BotError, raised
 from bot.core.operations.ports import HealthSource
@@ -60,8 +61,11 @@ class Routes:
     def api(self) -> list[Route]:
         return [
             Route("/v1/check", self.check, methods=["POST"]),
+            Route("/v1/check/batch", self.batch, methods=["POST"]),
             Route("/v1/check/stream", self.stream, methods=["POST"]),
             Route("/v1/moderations", self.moderate, methods=["POST"]),
+            Route(f"{perspective.PREFIX}comments:analyze", self.analyze, methods=["POST"]),
+            Route("/$discovery/rest", self.discovery, methods=["GET"]),
             Route("/openapi.json", self.openapi, methods=["GET"]),
             *self.health(),
         ]
@@ -77,10 +81,17 @@ class Routes:
         visitor.spend()
         with self.admission.place(visitor):
             asked = await read(request, CheckRequest)
-            visitor.speaks_for(asked.community)
-            visitor.spend(worth(asked.prompt, asked.response) - 1)
-            (answer,) = await self._checked(visitor, [(asked.prompt, asked.response)], request)
+            (answer,) = await self._checked(visitor, {"prompt": asked}, request)
         return _json(answer)
+
+    async def batch(self, request: Request) -> Response:
+        visitor = await self._admit(request)
+        visitor.spend()
+        with self.admission.place(visitor):
+            asked = await read(request, BatchRequest)
+            checks = {f"checks.{number}.prompt": check for number, check in enumerate(asked.checks)}
+            answers = await self._checked(visitor, checks, request, each=True)
+        return _json(BatchAnswer(request_id=request.state.id, results=answers))
 
     async def stream(self, request: Request) -> ASGIApp:
         visitor = await self._admit(request)
@@ -92,7 +103,8 @@ class Routes:
             clock=self.judging.clock,
             visitor=visitor,
             request_id=request.state.id,
-            error=lambda problem: problem.answer(self.say, request.state.id),
+            error=lambda problem: problem.answer(wanted(request.headers) or self.say, request.state.id),
+            say=wanted(request.headers),
         )
 
     async def moderate(self, request: Request) -> Response:
@@ -100,11 +112,25 @@ class Routes:
         visitor.spend()
         with self.admission.place(visitor):
             asked = await read(request, ModerationRequest)
-            texts = [asked.input] if isinstance(asked.input, str) else asked.input
-            visitor.spend(sum(map(worth, texts)) - 1)
-            answers = await self._checked(visitor, [(text, None) for text in texts], request)
+            answers = await self._checked(visitor, asked.checks, request)
         results = [moderated(answer) for answer in answers]
         return _json(ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results))
+
+    async def analyze(self, request: Request) -> Response:
+        key = request.query_params.get("key") or request.headers.get("x-goog-api-key")
+        visitor = await self._admit(request, f"Bearer {key}" if key else None)
+        visitor.spend()
+        with self.admission.place(visitor):
+            asked = await read(request, perspective.AnalyzeCommentRequest)
+            perspective.expect_offered(asked)
+            (answer,) = await self._checked(visitor, {"comment.text": CheckRequest(prompt=asked.comment.text)}, request)
+        return _json(perspective.analyzed(asked, answer))
+
+    async def discovery(self, request: Request) -> Response:
+        """Behind a proxy that speaks TLS, the address is that of the proxy: a key must not travel without."""
+        scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else request.url.scheme
+        address = str(request.base_url.replace(scheme=scheme))
+        return JSONResponse(perspective.discovery(address), headers={"Cache-Control": "no-store"})
 
     async def openapi(self, request: Request) -> Response:
         return self._document
@@ -122,14 +148,29 @@ class Routes:
         self.metrics.waiting = await self._waiting()
         return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _admit(self, request: Request) -> Visitor:
-        visitor = await self.admission.admit(request.headers.get("authorization", ""))
-        request.state.key = visitor.key.id
+    async def _admit(self, request: Request, authorization: str | None = None) -> Visitor:
+        visitor = await self.admission.admit(authorization or request.headers.get("authorization", ""))
+        request.state.visitor = visitor
         return visitor
 
-    async def _checked(self, visitor: Visitor, pairs: list[Pair], request: Request) -> list[CheckAnswer]:
-        decisions = await self.judging.decide(visitor, pairs, request.state.id, leaves(request.receive))
-        return [checked(decision, request.state.id) for decision in decisions]
+    async def _checked(
+        self, visitor: Visitor, checks: Mapping[str, CheckRequest], request: Request, *, each: bool = False
+    ) -> list[CheckAnswer]:
+        """One answer for each check, which stands in the request where its name says. Where one cannot be judged,
+        none is answered, unless `each` speaks for itself."""
+        for place, check in checks.items():
+            visitor.speaks_for(check.community)
+            expect_text(check, place)
+        visitor.spend(sum(worth(check.prompt, check.response) for check in checks.values()) - 1)
+        decisions = await self.judging.decide(visitor, [*checks.values()], request.state.id, leaves(request.receive))
+        if not each:
+            for decision in decisions:
+                expect_verdict(decision)
+        say = wanted(request.headers)
+        return [
+            CheckAnswer(**facts_of(decision, request.state.id, say, explain=check.explain))
+            for decision, check in zip(decisions, checks.values(), strict=True)
+        ]
 
     async def _waiting(self) -> int | None:
         """Messages that wait in the inbox, as of the last second; None where the database does not answer in time."""
@@ -159,12 +200,12 @@ class _Count:
 
 def application(routes: list[Route], metrics: Metrics, say: Texts) -> ASGIApp:
     async def refused(request: Request, error: Exception) -> Response:
-        return _refusal(error if isinstance(error, Problem) else Problem("failed"), say, request.state.id)
+        return _refusal(error if isinstance(error, Problem) else Problem("failed"), say, request)
 
     async def not_here(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = "method_not_allowed" if error.status_code == 405 else "not_found"
-        return _refusal(Problem(code, headers=error.headers or {}), say, request.state.id)
+        return _refusal(Problem(code, headers=error.headers or {}), say, request)
 
     async def left(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_LEFT)
@@ -193,11 +234,15 @@ class _Front:
         state["id"] = request_id
         status, complete = 0, False
 
+        def seen() -> Visitor | None:
+            return state.get("visitor")
+
         async def answer(message: Message) -> None:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(raw=message.setdefault("headers", [])).update({"X-Request-Id": request_id})
+                headers = MutableHeaders(raw=message.setdefault("headers", []))
+                headers.update({"X-Request-Id": request_id, **(visitor.headers() if (visitor := seen()) else {})})
             else:
                 complete = not message.get("more_body", False)
             await send(message)
@@ -214,9 +259,10 @@ class _Front:
             self._metrics.answered(path, status, time.monotonic() - began)
             if status == 401:
                 self._refused_a_stranger()
-            elif path.startswith("/v1/"):
+            elif path.startswith("/v1"):
+                key = visitor.key.id if (visitor := seen()) else None
                 ms = round((time.monotonic() - began) * 1000, 1)
-                _log.info("answered", path=path, status=status, ms=ms, request_id=request_id, key=state.get("key"))
+                _log.info("answered", path=path, status=status, ms=ms, request_id=request_id, key=key)
 
     def _refused_a_stranger(self) -> None:
         """Whoever has no key cannot fill the log either."""
@@ -230,6 +276,11 @@ def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | Non
     return Response(answer.model_dump_json(), status, headers, media_type="application/json")
 
 
-def _refusal(problem: Problem, say: Texts, request_id: str) -> Response:
-    answer: ErrorAnswer = problem.answer(say, request_id)
-    return _json(answer, problem.status, problem.all_headers())
+def _refusal(problem: Problem, say: Texts, request: Request) -> Response:
+    """In the language of whoever asks, and in the shape that the clients of this endpoint know."""
+    say = wanted(request.headers) or say
+    headers = {"Content-Language": say.language, "Vary": "Accept-Language", **problem.all_headers()}
+    if request.url.path.startswith(perspective.PREFIX):
+        answer = perspective.refusal(problem, say)
+        return _json(answer, answer.error.code, headers)
+    return _json(problem.answer(say, request.state.id), problem.status, headers)

@@ -1,4 +1,4 @@
-"""A prompt, perhaps with a response, and who asks -> the core's decision, in time or not at all."""
+"""Checks, and who asks -> the core's decisions, in time or not at all."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -9,7 +9,7 @@ from starlette.types import Receive
 
 from adapters.http_api.admission import Visitor
 from adapters.http_api.problems import Left, Problem
-from adapters.http_api.shapes import CheckAnswer, Flagged, GuardShape, RuleShape, WhyShape
+from adapters.http_api.shapes import CheckRequest, Flagged, GuardShape, RuleShape, WhyShape
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened, rounded
@@ -17,13 +17,11 @@ from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import HealthSource
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Mode
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import Texts, texts
 from bot.wording.reasons import because
 
 RETRY_AFTER = 5.0  # seconds, where nobody knows better
 REMEMBERED_WITHIN = 0.1  # seconds; while the guard is away, what is remembered is all that can be answered
-
-Pair = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +36,12 @@ class Judging:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def decide(
-        self, visitor: Visitor, pairs: Sequence[Pair], request_id: str, leaving: Coroutine[Any, Any, object]
+        self, visitor: Visitor, checks: Sequence[CheckRequest], request_id: str, leaving: Coroutine[Any, Any, object]
     ) -> Sequence[Decision]:
-        """One decision for each pair. Raises Problem where the guard is away or too slow, Left where `leaving` came
+        """One decision for each check. Raises Problem where the guard is away or too slow, Left where `leaving` came
         first; nobody then waits for the guard's answer any more."""
         snapshot = self.health_source.snapshot()
-        messages = [self._message(visitor, number, pair, request_id) for number, pair in enumerate(pairs)]
+        messages = [self._message(visitor, number, check, request_id) for number, check in enumerate(checks)]
         judging = asyncio.create_task(self._all(messages))
         gone = asyncio.create_task(leaving)
         self._under_way.add(judging)
@@ -81,17 +79,22 @@ class Judging:
     async def _all(self, messages: Sequence[Message]) -> Sequence[Decision]:
         return await asyncio.gather(*map(self.desk.judge, messages))
 
-    def _message(self, visitor: Visitor, number: int, pair: Pair, request_id: str) -> Message:
+    def _message(self, visitor: Visitor, number: int, check: CheckRequest, request_id: str) -> Message:
         """As it would stand in the community: the person's prompt, or the bot's response to it."""
-        prompt, response = pair
-        by_bot = response is not None and bool(response.strip())
+        response = check.response if check.response and check.response.strip() else None
+        author = Author(
+            id=check.author.id,
+            name=check.author.name,
+            roles=frozenset(check.author.roles),
+            since=check.author.joined_at,
+        )
         return Message(
-            ref=MessageRef(visitor.key.community.platform, "", f"{request_id}-{number}"),
+            ref=MessageRef(visitor.key.community.platform, check.channel, f"{request_id}-{number}"),
             community_id=visitor.key.community.id,
-            author=Author(id="", bot=by_bot),
+            author=author if response is None else Author(id="", bot=True),
             sent_at=self.clock.now(),
-            text=response or "" if by_bot else prompt,
-            prompt=prompt if by_bot else None,
+            text=response or check.prompt,
+            prompt=None if response is None else check.prompt,
         )
 
 
@@ -108,9 +111,9 @@ def flagged(decision: Decision) -> Flagged:
     return None if isinstance(decision.screening, Unscreened) else False
 
 
-def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
-    """The fields of a CheckAnswer."""
-    screening, say = decision.screening, texts(decision.language)
+def facts_of(decision: Decision, request_id: str, say: Texts | None = None, *, explain: bool = False) -> dict[str, Any]:
+    """The fields of a CheckAnswer; `say`: the language of whoever asks, where it is not the community's."""
+    screening, say = decision.screening, say or texts(decision.language)
     guard = screening.guard
     verdict = None if isinstance(screening, Unscreened) else screening
     return {
@@ -119,25 +122,33 @@ def facts_of(decision: Decision, request_id: str) -> dict[str, Any]:
         "unscreened": screening.reason if isinstance(screening, Unscreened) else None,
         "scores": rounded(verdict.scores) if verdict else {},
         "kinds": {part: rounded(kinds) for part, kinds in verdict.kinds.items()} if verdict else {},
+        "quotes": round(verdict.quotes, 4) if verdict and verdict.quotes is not None else None,
         "categories": sorted(verdict.categories) if verdict else [],
-        "rules": [
-            RuleShape(
-                rule=finding.rule,
-                mode="live" if finding.mode is Mode.LIVE else "shadow",
-                why=WhyShape(code=finding.why.code, sentence=because(finding.why, say)),
-            )
-            for finding in decision.findings
-            if finding.matched
-        ],
+        "rules": _rules(decision, say, matched=True),
+        "unmatched": _rules(decision, say, matched=False) if explain else None,
+        "harm": sorted(decision.kinds),
+        "actions": [action.kind for action in decision.actions],
+        "withheld": [action.kind for action in decision.withheld],
         "guard": GuardShape(name=guard.name, model=guard.model, dialect=guard.dialect, calibration=guard.calibration),
         "windows": verdict.windows if verdict else 1,
         "policy": decision.policy_version,
     }
 
 
-def checked(decision: Decision, request_id: str) -> CheckAnswer:
+def expect_verdict(decision: Decision) -> None:
     """Raises Problem where nobody can say whether it is safe."""
     if flagged(decision) is None:
         assert isinstance(decision.screening, Unscreened)
         raise Problem("unscreened", facts={"reason": decision.screening.reason})
-    return CheckAnswer(**facts_of(decision, request_id))
+
+
+def _rules(decision: Decision, say: Texts, *, matched: bool) -> list[RuleShape]:
+    return [
+        RuleShape(
+            rule=finding.rule,
+            mode="live" if finding.mode is Mode.LIVE else "shadow",
+            why=WhyShape(code=finding.why.code, sentence=because(finding.why, say)),
+        )
+        for finding in decision.findings
+        if finding.matched is matched
+    ]

@@ -8,9 +8,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from adapters.http_api.moderations import ModerationAnswer, ModerationRequest
+from adapters.http_api.perspective import AnalyzeCommentRequest, AnalyzeCommentResponse, GoogleErrorAnswer
 from adapters.http_api.problems import PROBLEMS
 from adapters.http_api.shapes import (
     Alive,
+    BatchAnswer,
+    BatchRequest,
     CheckAnswer,
     CheckRequest,
     ErrorAnswer,
@@ -21,12 +24,16 @@ from adapters.http_api.shapes import (
     UnscreenedAnswer,
 )
 
-_ASKED: list[type[BaseModel]] = [CheckRequest, StreamStart, StreamPiece, ModerationRequest]
+_ASKED: list[type[BaseModel]] = [
+    CheckRequest, BatchRequest, StreamStart, StreamPiece, ModerationRequest, AnalyzeCommentRequest
+]  # fmt: skip
 _ANSWERED: list[type[BaseModel]] = [
-    CheckAnswer, StreamLine, ModerationAnswer, ErrorAnswer, UnscreenedAnswer, Alive, Ready
+    CheckAnswer, BatchAnswer, StreamLine, ModerationAnswer, AnalyzeCommentResponse, ErrorAnswer, UnscreenedAnswer,
+    GoogleErrorAnswer, Alive, Ready
 ]  # fmt: skip
 _REFERENCE = "#/components/schemas/{model}"
 
+_SHARE = {"X-RateLimit-Limit": "Limit", "X-RateLimit-Remaining": "Remaining", "X-RateLimit-Reset": "Reset"}
 _SAFE = (
     "Only `flagged: false` with status 200 means that nothing was found. Every other answer (503 with Retry-After: the "
     "guard is away or too slow; 422: it could not judge this text; `flagged: null`) means that nobody can say."
@@ -40,7 +47,7 @@ _MEANINGS = {
     408: "The request did not come in time",
     413: "The request is too large",
     415: "Another content type is wanted",
-    422: "The guard could not judge this text: neither safe nor harmful",
+    422: "There is no text, or the guard could not judge it: neither safe nor harmful",
     429: "The key's share is used up",
     500: "A defect of this service; the request id is in its log",
     503: "Cannot be answered now; nothing is said about the text",
@@ -70,6 +77,7 @@ def document() -> bytes:
                     CheckAnswer,
                 )
             },
+            "/v1/check/batch": {"post": _batch()},
             "/v1/check/stream": {"post": _stream()},
             "/v1/moderations": {
                 "post": _judging(
@@ -79,6 +87,7 @@ def document() -> bytes:
                     ModerationAnswer,
                 )
             },
+            "/v1alpha1/comments:analyze": {"post": _analyze()},
             "/healthz": {"get": _open("alive", "The process lives", Alive)},
             "/readyz": {"get": _open("ready", "Database and guard answer", Ready, 503)},
             "/openapi.json": {"get": _open("openapi", "This document", None)},
@@ -92,9 +101,14 @@ def document() -> bytes:
                     "schema": {"type": "string"},
                 },
                 "RetryAfter": {"description": "In seconds.", "required": True, "schema": {"type": "integer"}},
+                "Limit": {"description": "How many requests may come at once.", "schema": {"type": "integer"}},
+                "Remaining": {"description": "How many of these are left.", "schema": {"type": "integer"}},
+                "Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
             },
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "A key made with `jikimi keys create`."}
+                "key": {"type": "http", "scheme": "bearer", "description": "A key made with `jikimi keys create`."},
+                "googleHeader": {"type": "apiKey", "in": "header", "name": "X-Goog-Api-Key"},
+                "googleQuery": {"type": "apiKey", "in": "query", "name": "key"},
             },
         },
     }
@@ -108,9 +122,27 @@ def _judging(name: str, summary: str, body: dict[str, Any], answer: type[BaseMod
         "description": _SAFE,
         "requestBody": body,
         "responses": {
-            "200": _answer("Judged", answer),
+            "200": _answer("Judged", answer, **_SHARE),
             **_errors(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
         },
+    }
+
+
+def _batch() -> dict[str, Any]:
+    return _judging("batch", "Several checks at once", _json_body(BatchRequest), BatchAnswer)
+
+
+def _analyze() -> dict[str, Any]:
+    """Errors are in Google's shape; what is too large, late or of another type is a bad request there."""
+    summary = "The same in the shape of Google's Perspective API"
+    operation = _judging("analyze", summary, _json_body(AnalyzeCommentRequest), AnalyzeCommentResponse)
+    kept = ("400", "401", "429", "500", "503")
+    refused = {status: operation["responses"][status] for status in kept}
+    for answer in refused.values():
+        answer["content"] = {"application/json": {"schema": _schema(GoogleErrorAnswer)}}
+    return operation | {
+        "security": [{"key": []}, {"googleHeader": []}, {"googleQuery": []}],
+        "responses": {"200": operation["responses"]["200"], **refused},
     }
 
 
@@ -167,6 +199,7 @@ def _errors(*statuses: int) -> dict[str, Any]:
             _MEANINGS[status],
             UnscreenedAnswer if status == 422 else ErrorAnswer,
             **({"Retry-After": "RetryAfter"} if status in (429, 503) else {}),
+            **(_SHARE if status == 429 else {}),
         )
         for status in statuses
     }

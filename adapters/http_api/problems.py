@@ -13,6 +13,9 @@ Kind = Literal["invalid_request_error", "authentication_error", "rate_limit_erro
 PROBLEMS: Mapping[str, tuple[int, Kind]] = {
     "not_json": (400, "invalid_request_error"),
     "invalid": (400, "invalid_request_error"),
+    "no_pictures": (400, "invalid_request_error"),
+    "attribute": (400, "invalid_request_error"),
+    "language": (400, "invalid_request_error"),
     "unauthorized": (401, "authentication_error"),
     "wrong_community": (403, "authentication_error"),
     "not_found": (404, "invalid_request_error"),
@@ -20,6 +23,7 @@ PROBLEMS: Mapping[str, tuple[int, Kind]] = {
     "too_slow": (408, "invalid_request_error"),
     "too_large": (413, "invalid_request_error"),
     "wrong_type": (415, "invalid_request_error"),
+    "empty": (422, "invalid_request_error"),
     "unscreened": (422, "unavailable_error"),
     "too_many": (429, "rate_limit_error"),
     "too_many_at_once": (429, "rate_limit_error"),
@@ -53,8 +57,9 @@ class Problem(Exception):
             type=PROBLEMS[self.code][1],
             param=self.param,
         )
-        if self.code == "unscreened":
-            return UnscreenedAnswer(error=error, request_id=request_id, unscreened=str(self.facts["reason"]))
+        if self.status == 422:
+            reason = str(self.facts.get("reason", self.code))
+            return UnscreenedAnswer(error=error, request_id=request_id, unscreened=reason)
         return ErrorAnswer(error=error, request_id=request_id)
 
     def all_headers(self) -> dict[str, str]:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,30 +12,52 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from adapters.http_api.problems import Left, Problem
+from adapters.http_api.shapes import CheckRequest
+from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 MOST_BYTES = 1 << 20  # of a body
 MOST_VALUES = 200  # in a body: no request has more, and reading a hundred thousand takes the event loop a second
 WITHIN = 10.0  # seconds for a body
+LINES = ("application/x-ndjson", "application/jsonl")  # the second is what people call it
 _UTF_8 = ("", "charset=utf-8", 'charset="utf-8"')
 _ROOM = 1 << 16  # bytes read ahead of a stream
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_A_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 _OPENS_A_VALUE = re.compile(rb"[\[{,]")
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
 async def read(request: Request, shape: type[Asked]) -> Asked:
-    _expect(request.headers, "application/json")
+    _expect(request.headers, ("application/json",))
     return parsed(await _body(request), shape)
 
 
 def expect_stream(headers: Mapping[str, str]) -> None:
-    _expect(headers, "application/x-ndjson")
+    _expect(headers, LINES)
+
+
+def expect_text(check: CheckRequest, place: str = "prompt") -> None:
+    """Raises Problem where there is nothing to judge: nobody then says that it is safe."""
+    if not check.prompt.strip() and not (check.response and check.response.strip()):
+        raise Problem("empty", param=place, facts={"param": place})
+
+
+def wanted(headers: Mapping[str, str]) -> Texts | None:
+    """In the first language of Accept-Language that is spoken here; None where the client does not say or mind."""
+    ranked: list[tuple[float, str]] = []
+    for one in headers.get("accept-language", "").split(",")[:20]:
+        tag, _, weight = one.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        with suppress(ValueError):
+            ranked.append((float(weight.strip().removeprefix("q=") or 1), language))
+    ranked.sort(key=lambda pair: -pair[0])
+    return next((texts(language) for weight, language in ranked if language in LANGUAGES and weight > 0), None)
 
 
 def parsed(content: bytes, shape: type[Asked]) -> Asked:
-    """Raises Problem. Nothing of the content is repeated."""
+    """Raises Problem. Nothing of the content is repeated but where it is wrong, by plain names of fields."""
     if len(_OPENS_A_VALUE.findall(_STRING.sub(b"", content))) > MOST_VALUES:
         raise Problem("not_json", facts={"why": "too many values"})
     try:
@@ -45,15 +68,14 @@ def parsed(content: bytes, shape: type[Asked]) -> Asked:
         return shape.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        known = set(shape.model_fields)
-        place = [str(part) if isinstance(part, int) or part in known else "…" for part in first["loc"]]
+        place = [str(part) if _A_NAME.fullmatch(str(part)) else "…" for part in first["loc"]]
         raise Problem("invalid", param=".".join(place) or None, facts={"why": first["msg"]}) from None
 
 
-def _expect(headers: Mapping[str, str], wanted: str) -> None:
+def _expect(headers: Mapping[str, str], wanted: Sequence[str]) -> None:
     given, _, charset = headers.get("content-type", "").partition(";")
-    if given.strip().lower() != wanted or charset.replace(" ", "").lower() not in _UTF_8:
-        raise Problem("wrong_type", facts={"wanted": wanted})
+    if given.strip().lower() not in wanted or charset.replace(" ", "").lower() not in _UTF_8:
+        raise Problem("wrong_type", facts={"wanted": wanted[0]})
 
 
 async def _body(request: Request) -> bytes:

@@ -1,8 +1,9 @@
 """What is asked and answered over HTTP, as types: they check requests, write answers and make the OpenAPI document."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST_TEXT = 100_000  # characters
 MOST_INPUTS = 32  # of one request
@@ -16,6 +17,14 @@ def _without_half_characters(value: object) -> object:
 Text = Annotated[
     str, BeforeValidator(_without_half_characters), Field(max_length=LONGEST_TEXT, examples=["안녕하세요"])
 ]
+
+
+def _moment(value: object) -> object:
+    """Written as RFC 3339 asks; a number would be taken for seconds, or for milliseconds."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else ""
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 Name = Annotated[str, BeforeValidator(_without_half_characters), Field(max_length=200)]
 
 
@@ -23,21 +32,42 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class CheckRequest(Asked):
+class AuthorShape(Asked):
+    """Who says the prompt, as far as rules ask for it."""
+
+    id: Name = ""
+    name: Name = ""
+    roles: Annotated[list[Name], Field(max_length=100)] = Field(
+        default=[],
+        description="Names or ids of roles. owner, admin and moderator are staff, which most rules leave alone.",
+    )
+    joined_at: Moment | None = Field(default=None, description="With a time zone: for rules about new members.")
+
+
+class _Said(Asked):
+    prompt: Text
+    community: Name | None = Field(
+        default=None, description="The id of the community that the key speaks for; another one is refused."
+    )
+    channel: Name = Field(default="", description="Where it is said, for rules and exemptions of channels.")
+    author: AuthorShape = Field(default_factory=AuthorShape)
+
+
+class CheckRequest(_Said):
     """What a person has written to an LLM bot, and what the bot is about to answer."""
 
-    prompt: Text
-    response: Text | None = Field(None, description="Left out, null or blank: the prompt is judged alone.")
-    community: Name | None = Field(
-        None, description="The id of the community that the key speaks for; another one is refused."
-    )
+    response: Text | None = Field(default=None, description="Left out, null or blank: the prompt is judged alone.")
+    explain: bool = Field(default=False, description="Whether the rules that did not match are told, too.")
 
 
-class StreamStart(Asked):
+class BatchRequest(Asked):
+    """Several checks at once; each costs what it costs alone."""
+
+    checks: Annotated[list[CheckRequest], Field(min_length=1, max_length=MOST_INPUTS)]
+
+
+class StreamStart(_Said):
     """The first line of a stream."""
-
-    prompt: Text
-    community: Name | None = Field(None, description="See CheckRequest.")
 
 
 class StreamPiece(Asked):
@@ -61,11 +91,11 @@ class GuardShape(Answered):
 
 class WhyShape(Answered):
     code: str
-    sentence: str = Field(description="In the community's language.")
+    sentence: str = Field(description="In the language of Accept-Language, else in the community's.")
 
 
 class RuleShape(Answered):
-    """A rule of the community's policy that matched."""
+    """A rule of the community's policy, and why it matched or did not."""
 
     rule: str
     mode: Literal["live", "shadow"] = Field(description="A rule in shadow mode is on trial and never flags.")
@@ -78,7 +108,21 @@ Flagged = Annotated[
 ]
 
 
-class CheckAnswer(Answered):
+class ByPolicy(Answered):
+    """What the community's policy makes of it."""
+
+    policy: str = Field(description="Version of the policy.")
+    rules: list[RuleShape] = Field(description="Those that matched.")
+    harm: list[str] = Field(description="Kinds of harm that the live rules which matched, and the guard, see in it.")
+    actions: list[str] = Field(
+        description="What would be done about it in the community, such as delete, warn or escalate."
+    )
+    withheld: list[str] = Field(
+        description="What would be done besides, were it not for a restraint, such as watch-only mode or a quotation."
+    )
+
+
+class CheckAnswer(ByPolicy):
     request_id: str
     flagged: Flagged
     unscreened: str | None = Field(description="Why the guard gave no verdict; null where it gave one.")
@@ -90,11 +134,21 @@ class CheckAnswer(Answered):
         description="By part of the exchange (prompt, response) the probability of each kind of harm that the guard "
         "looks for; of one that only says how harmful something is, that of unspecified."
     )
+    quotes: float | None = Field(
+        description="How probably the text quotes or reports somebody rather than says it; null where the guard does "
+        "not tell."
+    )
     categories: list[str] = Field(description="Categories of the guard's own that it named, if it names any.")
-    rules: list[RuleShape]
+    unmatched: list[RuleShape] | None = Field(description="The rules that did not match; null unless asked to explain.")
     guard: GuardShape
     windows: int = Field(description="How many overlapping windows a long text was judged in; the worst counts.")
-    policy: str = Field(description="Version of the community's policy.")
+
+
+class BatchAnswer(Answered):
+    """In the order of the checks. One that could not be judged has `flagged: null` and says why."""
+
+    request_id: str
+    results: list[CheckAnswer]
 
 
 class StreamLine(CheckAnswer):
@@ -119,7 +173,7 @@ class ErrorAnswer(Answered):
 
 
 class UnscreenedAnswer(ErrorAnswer):
-    """The guard could not judge this text and no rule flags it otherwise: neither safe nor harmful."""
+    """There is no text, or the guard could not judge it and no rule flags it otherwise: neither safe nor harmful."""
 
     flagged: None = None
     unscreened: str

@@ -13,14 +13,16 @@ from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.judging import Judging, facts_of
 from adapters.http_api.problems import Left, Problem
 from adapters.http_api.reading import Lines, parsed
-from adapters.http_api.shapes import LONGEST_TEXT, ErrorAnswer, StreamLine, StreamPiece, StreamStart
+from adapters.http_api.shapes import LONGEST_TEXT, CheckRequest, ErrorAnswer, StreamLine, StreamPiece, StreamStart
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.rules.decision import Decision
+from bot.core.text.catalogue import Texts
 
 STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
 EVERY = 1.0  # seconds after which whatever has come is looked at
 IDLE = 30.0  # seconds without new text, after which the client is taken for dead
+SOON = 0.2  # seconds in which the first piece is waited for before anything is answered
 LONGEST = 600.0  # seconds of a stream
 
 _HEADERS = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
@@ -38,6 +40,7 @@ class Stream:
     visitor: Visitor
     request_id: str
     error: Callable[[Problem], ErrorAnswer]
+    say: Texts | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises Problem as long as nothing has been answered; later problems are lines of the answer."""
@@ -46,8 +49,9 @@ class Stream:
         try:
             with self.admission.place(self.visitor, stream=True):
                 start = await self._start(lines)
+                first = await self._first(lines)
                 await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-                await self._answer(start, lines, send)
+                await self._answer(start, first, lines, send)
         finally:
             pumping.cancel()
             with suppress(asyncio.CancelledError):
@@ -63,14 +67,21 @@ class Stream:
         self.judging.expect_guard()
         return start
 
-    async def _answer(self, start: StreamStart, lines: Lines, send: Send) -> None:
+    async def _first(self, lines: Lines) -> str:
+        """What has been added so far, where a piece comes soon: one that is wrong still gets a status of its own."""
+        with suppress(TimeoutError):
+            if line := await lines.next(SOON):
+                return parsed(line, StreamPiece).piece
+        return ""
+
+    async def _answer(self, start: StreamStart, first: str, lines: Lines, send: Send) -> None:
         async def write(line: BaseModel) -> None:
             body = line.model_dump_json().encode() + b"\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         try:
             async with asyncio.timeout(LONGEST):
-                async for line in self._verdicts(start, lines):
+                async for line in self._verdicts(start, first, lines):
                     await write(line)
         except Left:
             return
@@ -83,8 +94,8 @@ class Stream:
             await write(self.error(Problem("failed")))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _verdicts(self, start: StreamStart, lines: Lines) -> AsyncIterator[StreamLine]:
-        text, seen = "", 0
+    async def _verdicts(self, start: StreamStart, text: str, lines: Lines) -> AsyncIterator[StreamLine]:
+        seen = 0
         looked_at = grown_at = self.clock.monotonic()
         ended = False
         while not ended:
@@ -109,14 +120,15 @@ class Stream:
             ended = line is None
             decision = await self._look(start, lines, text)
             seen, looked_at = len(text), self.clock.monotonic()
-            facts = facts_of(decision, self.request_id)
+            facts = facts_of(decision, self.request_id, self.say)
             ended = ended or facts["flagged"] is True
             yield StreamLine(**facts, characters=len(text), final=ended)
 
     async def _look(self, start: StreamStart, lines: Lines, text: str) -> Decision:
         while wait := self.visitor.take(worth(start.prompt, text)):  # the client's own share slows it down
             await self.clock.sleep(wait)
-        (decision,) = await self.judging.decide(
-            self.visitor, [(start.prompt, text)], self.request_id, lines.gone.wait()
+        check = CheckRequest.model_construct(
+            prompt=start.prompt, response=text, channel=start.channel, author=start.author
         )
+        (decision,) = await self.judging.decide(self.visitor, [check], self.request_id, lines.gone.wait())
         return decision

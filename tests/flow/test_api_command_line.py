@@ -148,7 +148,7 @@ def test_the_example_guards_a_bot(tmp_path: Path) -> None:
     def talk(address: str) -> list[str]:
         said = subprocess.run(
             [sys.executable, ROOT / "docs" / "guarded_bot.py"],
-            input="안녕하세요\n시1발 진짜 뒤질래?\n\n",
+            input="안녕하세요\n시1발 진짜 뒤질래?\n죽고 싶어\n\n",
             env={**os.environ, "JIKIMI_URL": address, "JIKIMI_KEY": key, "PYTHONUTF8": "1"},
             capture_output=True, text=True, encoding="utf-8", timeout=60, check=True,
         )  # fmt: skip
@@ -156,13 +156,12 @@ def test_the_example_guards_a_bot(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with running(tmp_path, url):
-            assert await asyncio.to_thread(talk, url) == ["‘안녕하세요’ 말씀이시군요!", "그 말에는 답하지 않을게요."]
+            greeted, refused, cared = await asyncio.to_thread(talk, url)
+        assert greeted == "‘안녕하세요’ 말씀이시군요!" and refused == "그 말에는 답하지 않을게요."
+        assert "109" in cared, "who is desperate is met with care, not with a refusal"
+        assert await asyncio.to_thread(talk, url) == [refused] * 3, "what nobody has judged is not said"
 
     asyncio.run(scenario())
-    example = (ROOT / "docs" / "guarded_bot.py").read_text("utf-8")
-    assert f"```python\n{example}```" in (ROOT / "README.md").read_text("utf-8"), "the README shows another example"
-    code = example.split('"""', 2)[2]
-    assert len([line for line in code.splitlines() if line.strip()]) <= 15
 
 
 def test_the_benchmark_reports_both_and_the_ratio(tmp_path: Path) -> None:
