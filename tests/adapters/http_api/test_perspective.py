@@ -1,6 +1,7 @@
 """Users of Google's Perspective API change one address: Google's own client, and requests as its pages show them."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,19 @@ async def analyze(api: Stage, body: Any, key: str | None = WRITTEN, **more: Any)
 
 def test_googles_own_client_works_when_its_address_is_changed(tmp_path: Path) -> None:
     def ask(url: str, key: str) -> Any:
-        client = discovery.build(
-            "commentanalyzer", "v1alpha1", developerKey=key, static_discovery=False,
-            discoveryServiceUrl=f"{url}/$discovery/rest?version=v1alpha1", http=httplib2.Http(timeout=30),
-        )  # fmt: skip
         body = {
             "comment": {"text": "나쁜 말"},
             "requestedAttributes": {"TOXICITY": {}, "THREAT": {}},
             "languages": ["ko"],
             "clientToken": "7",
         }
-        return client.comments().analyze(body=body).execute()
+        address = f"{url}/$discovery/rest?version=v1alpha1"
+        with closing(httplib2.Http(timeout=60)) as http:
+            client = discovery.build(
+                "commentanalyzer", "v1alpha1", developerKey=key, static_discovery=False,
+                discoveryServiceUrl=address, http=http,
+            )  # fmt: skip
+            return client.comments().analyze(body=body).execute()
 
     async def scenario() -> None:
         guard = ScriptedGuard({"나쁜 말": judged(abuse=0.9, threat=0.1)})
