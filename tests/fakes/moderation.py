@@ -29,7 +29,8 @@ class MemoryInbox:
         fresh = []
         for message in messages:
             fresh.append(message.ref not in self.store.messages)
-            self.store.messages.setdefault(message.ref, message)
+            if fresh[-1]:
+                self.store.keep(message)
         return fresh
 
     async def claim(self, limit: int, *, fresh_since: datetime) -> Sequence[Message]:
@@ -137,7 +138,7 @@ class MemoryInbox:
 
     def _withdraw(self, ref: MessageRef) -> None:
         """Note on the incidents of a message that it was taken away, unless that was our own doing."""
-        revisions = [other for other in self.store.messages if replace(other, revision=ref.revision) == ref]
+        revisions = self.store.revisions[replace(ref, revision=0)]
         gone_at = [
             self.store.messages[other].sent_at
             for other in revisions

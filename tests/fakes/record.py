@@ -1,6 +1,6 @@
 """What the stores in memory share: messages, incidents, actions, and what a process died of."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,6 +41,7 @@ class Record:
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.messages: dict[MessageRef, Message] = {}
+        self.revisions: defaultdict[MessageRef, list[MessageRef]] = defaultdict(list)  # by the message's first
         self.leased: set[MessageRef] = set()
         self.settled: set[MessageRef] = set()
         self.opened: dict[MessageRef, Incident] = {}  # as decided; `ActionRow` knows what came of it
@@ -48,6 +49,10 @@ class Record:
         self.actions: dict[int, ActionRow] = {}
         self.bots: dict[CommunityRef, dict[str, Bot]] = {}
         self.suspects = Suspects(self)
+
+    def keep(self, message: Message) -> None:
+        self.messages[message.ref] = message
+        self.revisions[replace(message.ref, revision=0)].append(message.ref)
 
     def plan(self, incident: Incident, actions: Sequence[Action], due: datetime | None = None) -> None:
         decision = incident.decision
