@@ -58,7 +58,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
         case "memory":
             return None
         case "sqlite":
-            return f"sqlite:///{tmp_path / 'jikimi.db'}"
+            from tests.databases import sqlite_in
+
+            return sqlite_in(tmp_path)
         case _:
             created: str = request.getfixturevalue("postgres").create()
             return created

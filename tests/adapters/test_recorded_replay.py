@@ -21,6 +21,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.rules.actions import Delete, Done
 from tests.adapters.discord.cafe import cafe
 from tests.adapters.telegram.process import connected
+from tests.databases import sqlite_in
 from tests.servers.recorded_guard import RULES, RecordedGuard, called_for, recorded
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.waiting import until
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.timeout(1200)
 def config(folder: Path) -> Config:
     return Config.model_validate(
         {
-            "storage": {"url": f"sqlite:///{folder / 'jikimi.db'}"},
+            "storage": {"url": sqlite_in(folder)},
             "defaults": {"mode": "live", "disabled_rules": [rule.name for rule in preset("balanced")]},
             "rules": RULES,
         }

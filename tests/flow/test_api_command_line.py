@@ -24,6 +24,7 @@ from storage.database import Database
 from storage.settings.communities import SqlCommunities
 from tests.adapters.http_api.stage import free_port
 from tests.builders import DISCORD, TELEGRAM, put_settings
+from tests.databases import sqlite_in
 from tests.flow.test_command_line import jikimi
 from tests.servers.postgres import Postgres
 
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 def configured(folder: Path, database: str = "") -> str:
     listen = f"127.0.0.1:{free_port()}"
-    url = database or f"sqlite:///{folder}/jikimi.db"
+    url = database or sqlite_in(folder)
     (folder / "config.toml").write_text(f'[storage]\nurl = "{url}"\n[http]\nlisten = "{listen}"\n')
     return f"http://{listen}"
 
@@ -116,7 +117,7 @@ def test_a_key_is_for_a_community_that_there_is(tmp_path: Path) -> None:
     assert isinstance(done.exception, Broken) and "no community 12345" in str(done.exception)
 
     async def settle(*communities: Community) -> None:
-        async with Database.open(f"sqlite:///{tmp_path}/jikimi.db", SystemClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), SystemClock()) as database:
             for community in communities:
                 await put_settings(SqlCommunities(database), community)
 

@@ -17,6 +17,7 @@ from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
 from tests.builders import DISCORD
+from tests.databases import sqlite_in
 
 DUE = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ DUE = datetime(2026, 11, 23, tzinfo=UTC)
 def test_what_was_sent_failed_and_skipped_is_listed_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+    config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
 
     async def scenario() -> None:
         await deliveries(config, texts("ko"), community=None, limit=9, as_json=False)

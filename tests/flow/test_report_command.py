@@ -13,11 +13,12 @@ from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from tests.builders import DISCORD, TELEGRAM, message, settlement
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 
 
 def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+    config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
 
     async def written(community: str | None) -> str:
         out = tmp_path / "out"

@@ -24,6 +24,7 @@ from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from tests.builders import DISCORD, put_settings
+from tests.databases import sqlite_in
 from tests.servers.postgres import Postgres
 
 MANY = 30
@@ -91,7 +92,7 @@ def test_two_processes_on_one_database_post_every_report_once(postgres: Postgres
 def test_a_report_whose_process_was_killed_while_it_was_posted_is_not_posted_again(
     kind: str, dies: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
     if kind == "postgresql":
         url = request.getfixturevalue("postgres").create()
     journal = tmp_path / "journal"

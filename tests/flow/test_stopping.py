@@ -22,6 +22,7 @@ from bot.core.rules.actions import Done, Outcome
 from bot.core.rules.policy import Watch
 from storage.database import Database
 from tests.builders import DISCORD, REHEARSAL, TELEGRAM, message
+from tests.databases import sqlite_in
 from tests.fakes.chat import ScriptedPlatform
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
@@ -97,7 +98,7 @@ def test_one_platforms_end_is_not_the_others(tmp_path: Path, failure: Exception)
         lost, lives = Chat(DISCORD), Chat(TELEGRAM)
         lost.go_on.set()
         lives.go_on.set()
-        async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", lost, lives) as jikimi:
+        async with opened(sqlite_in(tmp_path), lost, lives) as jikimi:
             working = asyncio.create_task(jikimi.run())
             lost.arriving.put_nowait(failure)
             while lost.connected:
@@ -114,7 +115,7 @@ def test_one_platforms_end_is_not_the_others(tmp_path: Path, failure: Exception)
 
 
 def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_to_the_next(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
@@ -134,7 +135,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_to_the_next(tmp_p
 
 
 def test_what_hangs_is_left_when_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
 
     async def scenario() -> None:
         chat, stopping = Chat(), asyncio.Event()
@@ -176,7 +177,7 @@ def test_a_broken_stage_ends_the_process_also_while_the_database_is_away(
             await boom.wait()
             raise Broken("gone for good")
 
-        async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", Chat(), services=[service]) as jikimi:
+        async with opened(sqlite_in(tmp_path), Chat(), services=[service]) as jikimi:
             working = asyncio.create_task(jikimi.run())
             for _ in range(3):  # at different moments of a claim
                 await asyncio.sleep(0.15)

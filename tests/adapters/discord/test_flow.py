@@ -30,6 +30,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.builders import DISCORD, put_settings
+from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
@@ -95,7 +96,7 @@ async def at_work(
 ) -> AsyncIterator[At]:
     config = Config.model_validate(
         {
-            "storage": {"url": database if isinstance(database, str) else f"sqlite:///{database}"},
+            "storage": {"url": database if isinstance(database, str) else sqlite_in(database)},
             "defaults": {"mode": mode, "disabled_rules": [rule.name for rule in preset("balanced")]},
             "rules": list(rules),
         }
@@ -125,7 +126,7 @@ async def at_work(
 
 def test_from_message_to_delete_and_card(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             place.write("좋은 말")
             place.write("아주 나쁜 말")
             await until(lambda: at.in_general() == ["좋은 말"] and at.cards())
@@ -147,7 +148,7 @@ def test_from_message_to_delete_and_card(tmp_path: Path) -> None:
 
 def test_an_edit_into_something_harmful_is_caught(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             written = place.write("좋은 말")
             await asyncio.sleep(0.05)
             place.wire.backend.edit_message(place.general, written.id, {"content": "나쁜 말"})
@@ -161,7 +162,7 @@ def test_an_edit_into_something_harmful_is_caught(tmp_path: Path) -> None:
 
 def test_watching_shows_what_would_have_been_done(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db", mode="watch") as at:
+        async with cafe() as place, at_work(place, tmp_path, mode="watch") as at:
             place.write("나쁜 말")
             await until(at.cards)
             assert at.in_general() == ["나쁜 말"]
@@ -174,7 +175,7 @@ def test_watching_shows_what_would_have_been_done(tmp_path: Path) -> None:
 
 def test_staff_is_left_alone(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             place.write("나쁜 말", by=place.dal)
             place.write("나쁜 말", by=place.owner)
             place.write("끝", by=place.minji)
@@ -189,7 +190,7 @@ def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path, monkeypat
     monkeypatch.setattr(board, "BURST", float("inf"))  # seconds; a busy machine may take longer than a minute
 
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             place.wire.buckets = BUCKETS
             written = {str(place.write(f"나쁜 말 {number}").id) for number in range(60)}
             place.write("좋은 말")
@@ -208,7 +209,7 @@ def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path, monkeypat
 
 def test_d60_two_moderators_press_at_once_and_one_counts(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             place.write("나쁜 말이 아니었던 말")
             await until(lambda: at.cards() and not at.in_general())
             (incident,) = await at.settled(1)
@@ -230,12 +231,12 @@ def test_d60_two_moderators_press_at_once_and_one_counts(tmp_path: Path) -> None
 def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with cafe() as place:
-            async with at_work(place, tmp_path / "db") as at:
+            async with at_work(place, tmp_path) as at:
                 place.write("나쁜 말이 아니었던 말")
                 await until(lambda: at.cards() and not at.in_general())
                 (incident,) = await at.settled(1)
                 card = at.cards()[0].id
-            async with at_work(place, tmp_path / "db") as at:
+            async with at_work(place, tmp_path) as at:
                 place.wire.click(place.dal, place.mods, card, press_id(Button.WRONG, incident.id))
                 await until(at.in_general)
                 assert at.in_general()[0].startswith("나쁜 말이 아니었던 말")
@@ -260,7 +261,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
         async with cafe() as place:
             sent = 0
             for _ in range(3):
-                async with at_work(place, tmp_path / "db") as at:
+                async with at_work(place, tmp_path) as at:
                     for _ in range(10):
                         place.write(f"나쁜 말 {sent}", by=place.join(f"회원 {sent}"))
                         sent += 1
@@ -268,7 +269,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
                 for _ in range(5):  # nobody is there
                     place.write(f"나쁜 말 {sent}", by=place.join(f"회원 {sent}"))
                     sent += 1
-            async with at_work(place, tmp_path / "db") as at:
+            async with at_work(place, tmp_path) as at:
                 await until(lambda: not at.in_general(), 20)
                 incidents = await at.incidents()
                 assert len(incidents) == sent
@@ -285,7 +286,7 @@ def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
 
     async def scenario() -> None:
         guard = Ears()
-        async with cafe() as place, at_work(place, tmp_path / "db", guard) as at:
+        async with cafe() as place, at_work(place, tmp_path, guard) as at:
             wire = place.wire
             for number in range(300):
                 place.write(f"{'나쁜' if number % 3 == 0 else '좋은'} 말 {number}")
@@ -343,7 +344,7 @@ def test_d48_what_webhooks_say_is_judged_however_often(tmp_path: Path) -> None:
     """Those of applications, too, which are known as bots that answer nobody after some messages."""
 
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             backend = place.wire.backend
             hook, bridge = (backend.create_webhook(place.general, name, place.owner).id for name in ("창구", "다리"))
             place.wire.applications[bridge] = 42
@@ -359,7 +360,7 @@ def test_d48_what_webhooks_say_is_judged_however_often(tmp_path: Path) -> None:
 def test_a_webhook_is_never_sanctioned(tmp_path: Path) -> None:
     async def scenario() -> None:
         harsh = {**RULE, "then": ["delete", "timeout 10m", "warn"]}
-        async with cafe() as place, at_work(place, tmp_path / "db", rules=(harsh,)) as at:
+        async with cafe() as place, at_work(place, tmp_path, rules=(harsh,)) as at:
             hook = place.wire.backend.create_webhook(place.general, "창구", place.owner).id
             place.wire.backend.create_message(place.general, hook, "나쁜 말", webhook_id=hook, author_name="탈")
             (incident,) = await at.settled(1)
@@ -371,7 +372,7 @@ def test_a_webhook_is_never_sanctioned(tmp_path: Path) -> None:
 
 def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             backend = place.wire.backend
             category = backend.create_channel(place.guild, "장터", type=4).id
             channel = backend.create_channel(place.guild, "거래", parent_id=category).id
@@ -391,7 +392,7 @@ def test_an_exemption_covers_threads_and_the_channels_of_a_category(tmp_path: Pa
 def test_a_rule_names_a_channel_as_people_call_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         there = {**RULE, "when": {"channels": ["거래"], "text": {"any_of": ["팔아요"]}}}
-        async with cafe() as place, at_work(place, tmp_path / "db", rules=(there,)) as at:
+        async with cafe() as place, at_work(place, tmp_path, rules=(there,)) as at:
             channel = place.wire.backend.create_channel(place.guild, "거래").id
             await until(lambda: at.client.get_channel(channel))
             place.write("팔아요")
@@ -407,7 +408,7 @@ def test_pasted_pictures_are_no_flood(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         flood = {**RULE, "name": "flood", "when": {"repeats": {"times": 3, "within": "1m"}}}
-        async with cafe() as place, at_work(place, tmp_path / "db", rules=(flood,)) as at:
+        async with cafe() as place, at_work(place, tmp_path, rules=(flood,)) as at:
             url = "http://127.0.0.1:9/x"
             picture = {"id": "7", "filename": "image.png", "size": 10, "url": url, "proxy_url": url}
             for _ in range(4):
@@ -436,7 +437,7 @@ async def pressed(at: At, who: int, button: Button, incident: Incident) -> None:
 def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path: Path) -> None:
     async def scenario() -> None:
         ko, warns = texts("ko"), {**RULE, "then": ["delete", "warn", "flag"]}
-        async with cafe() as place, at_work(place, tmp_path / "db", rules=(warns,)) as at:
+        async with cafe() as place, at_work(place, tmp_path, rules=(warns,)) as at:
             place.wire.locale = "ko"
             place.write("나쁜 말")
             (incident,) = await at.settled(1)
@@ -458,7 +459,7 @@ def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path:
 
 def test_a_sanction_by_button_is_told_to_the_member_and_not_by_whom(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             place.write("나쁜 말")
             (incident,) = await at.settled(1)
             await pressed(at, place.dal, Button.TIMEOUT, incident)

@@ -12,13 +12,14 @@ from storage.settings.communities import SqlCommunities
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import DISCORD, put_settings
+from tests.databases import sqlite_in
 from tests.servers.discord import TOKEN
 from tests.waiting import until
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:
     """A configuration file, and a database in which the server has its moderators' channel."""
-    async with Database.open(f"sqlite:///{folder}/db", SystemClock()) as database:
+    async with Database.open(sqlite_in(folder), SystemClock()) as database:
         await put_settings(
             SqlCommunities(database),
             Community(platform=DISCORD, id=str(place.guild), moderators_channel=str(place.mods)),
@@ -27,7 +28,7 @@ async def prepared(place: Cafe, folder: Path) -> Path:
     config.write_text(
         f"""
         [storage]
-        url = "sqlite:///{folder}/db"
+        url = "{sqlite_in(folder)}"
         [defaults]
         mode = "live"
         [discord]
@@ -73,7 +74,7 @@ def test_killed_twice_under_load_nothing_is_missed_and_moderators_are_told_once(
             folded = await told(place, 60)
             process.terminate()
             assert await process.wait() == 0
-            async with Database.open(f"sqlite:///{tmp_path}/db", SystemClock()) as database:
+            async with Database.open(sqlite_in(tmp_path), SystemClock()) as database:
                 incidents = await SqlIncidents(database).between(*EVER)
             assert len(incidents) == 60
             assert sorted(folded) == sorted(incident.id for incident in incidents)

@@ -20,6 +20,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
 from bot.core.operations.keys import ApiKey, digest, written
 from tests.builders import DISCORD, NOW, put_settings
+from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
 
 KEY = ApiKey(id="a1", digest=digest("secret"), community=CommunityRef(DISCORD, "100"), name="도우미", created_at=NOW)
@@ -83,7 +84,7 @@ async def stage(folder: Path, guard: Guard | None = None, language: str = "ko", 
     port = free_port()
     settings = {"listen": f"127.0.0.1:{port}", "per_second": 1000, **http}
     config = Config(
-        storage=StorageSettings(url=f"sqlite:///{folder / 'jikimi.db'}"),
+        storage=StorageSettings(url=sqlite_in(folder)),
         http=HttpSettings.model_validate(settings),
         rules=[RuleSettings.model_validate(rule) for rule in RULES],
         defaults=Config().defaults.model_copy(update={"disabled_rules": _shipped()}),

@@ -9,13 +9,14 @@ from bot.core.reporting.report import Report
 from storage.database import Database
 from storage.reports import made_up_year
 from storage.reports.queries import SqlReportQueries
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
 
 def made_up(folder: Path) -> Report:
-    url = f"sqlite:///{folder / 'jikimi.db'}"
+    url = sqlite_in(folder)
 
     async def made() -> Report:
         await made_up_year.write_year(url, ManualClock(), weeks=5)

@@ -12,12 +12,13 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.reports.queries import SqlReportQueries
 from tests.builders import DISCORD, NOW, TELEGRAM, home, message, settlement
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
     if kind == "postgresql":
         url = request.getfixturevalue("postgres").create()
 
@@ -43,7 +44,7 @@ def test_settled_messages_of_the_time_are_counted(kind: str, request: pytest.Fix
 def test_figures_of_two_platforms_with_one_id_do_not_meet(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
     if kind == "postgresql":
         url = request.getfixturevalue("postgres").create()
     today = day(NOW.date(), "UTC")

@@ -18,6 +18,7 @@ from storage.database import Database
 from tests.adapters.storage.process import STEPS
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
 
@@ -93,7 +94,7 @@ def test_what_was_said_to_be_kept_is_there(url: str) -> None:
 
 
 def test_a_sqlite_file_belongs_to_one_process(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+    url = sqlite_in(tmp_path)
 
     async def open_it() -> None:
         async with Database.open(url, ManualClock()):

@@ -24,6 +24,7 @@ from storage.migrations.upgrading import newest_step
 from storage.tables import metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres
@@ -81,12 +82,12 @@ def test_a_server_that_refuses_us_is_broken_and_one_that_is_away_is_unavailable(
         asyncio.run(opened(postgres.url() + "?sslmode=require"))
 
 
-def test_the_steps_build_exactly_the_tables(url: str) -> None:
+def test_the_steps_build_exactly_the_tables(bare_url: str) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async def scenario() -> None:
-        async with Database.open(url, ManualClock()) as database, database.write() as connection:
+        async with Database.open(bare_url, ManualClock()) as database, database.write() as connection:
             assert await connection.run_sync(differences) == []
 
     asyncio.run(scenario())
@@ -110,7 +111,7 @@ def test_a_database_that_a_newer_version_has_changed_is_refused(url: str) -> Non
 
 def test_processes_that_start_together_build_the_schema_once(postgres: Postgres) -> None:
     async def scenario() -> None:
-        url = postgres.create()
+        url = postgres.create_bare()
         await asyncio.gather(*(opened(url) for _ in range(5)))
 
     asyncio.run(scenario())
@@ -118,7 +119,7 @@ def test_processes_that_start_together_build_the_schema_once(postgres: Postgres)
 
 def test_one_process_cannot_open_a_sqlite_file_twice(tmp_path: Path) -> None:
     async def scenario() -> None:
-        url = f"sqlite:///{tmp_path / 'jikimi.db'}"
+        url = sqlite_in(tmp_path)
         async with Database.open(url, ManualClock()):
             with pytest.raises(Broken, match="open"):
                 await opened(url)
@@ -147,7 +148,7 @@ def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path, m
     """On SQLite: 2 waits for the disk, 1 does not."""
 
     async def scenario() -> None:
-        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             waits: list[int] = []
             real = Database.write
 
@@ -175,7 +176,7 @@ def test_only_what_must_survive_the_machine_waits_for_the_disk(tmp_path: Path, m
 
 def test_erased_text_is_gone_from_the_file(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             inbox = store(database, ManualClock()).inbox
             await inbox.keep([message("1", "아무도 모르게")])
             await inbox.settle([settlement(message("1"))])
@@ -302,7 +303,7 @@ def test_a_server_that_may_only_be_read_is_away_for_a_while(postgres: Postgres) 
 
 
 def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_file(tmp_path: Path) -> None:
-    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path / 'jikimi.db'}"))
+    config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
 
     async def scenario() -> None:
         async with Database.open(config.storage.url, ManualClock()):

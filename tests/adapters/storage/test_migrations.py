@@ -50,6 +50,11 @@ SERVER, GROUP = home("7", DISCORD), home("-100", TELEGRAM)
 Rows = list[tuple[str, dict[str, Any]]]
 
 
+@pytest.fixture
+def url(bare_url: str) -> str:
+    return bare_url
+
+
 async def left_by(url: str, step: str, rows: Rows) -> None:
     """What a version whose newest step was this one leaves behind: of each row the columns that it knew, in the shape
     that they had then. Rows are given in that of the step 0015."""

@@ -43,6 +43,7 @@ from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
 from tests import builders
+from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 
 GUARD = GuardVersion(name="scripted")
@@ -363,7 +364,7 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories=STORIES, troubles=TROUBLES)
 def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], troubles: list[Trouble], tmp_path: Path) -> None:
-    whole_story(f"sqlite:///{tmp_path / 'jikimi.db'}", stories, troubles)
+    whole_story(sqlite_in(tmp_path), stories, troubles)
 
 
 @pytest.fixture(scope="module")
@@ -388,7 +389,7 @@ def test_a_bots_answer_is_told_with_the_score_that_counted(tmp_path: Path) -> No
     decision = replace(builders.decision(about, Flag(), screening=scored), findings=(Finding("insult", True, why),))
 
     async def scenario() -> None:
-        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             inbox = SqlInbox(database)
             await inbox.keep([about])
             await inbox.settle([Settlement(decision=decision, decided_at=PERIOD.start)])

@@ -30,6 +30,7 @@ from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.telegram.process import HarmInBrackets, connected
 from tests.builders import NOW, TELEGRAM, put_settings
+from tests.databases import sqlite_in
 from tests.fakes.clock import HurriedClock, ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
@@ -68,7 +69,7 @@ async def set_up(url: str) -> None:
 
 
 def url_in(folder: Path) -> str:
-    return f"sqlite:///{folder / 'jikimi.db'}"
+    return sqlite_in(folder)
 
 
 async def incidents(jikimi: Jikimi) -> Sequence[Incident]:

@@ -222,7 +222,7 @@ async def stopping(at: At) -> None:
 
 def test_what_automod_stops_becomes_one_incident_and_can_be_restored(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db", rules=(WORDS, STOPPED)) as at:
+        async with cafe() as place, at_work(place, tmp_path, rules=(WORDS, STOPPED)) as at:
             await stopping(at)
             (ours,) = native(place)
             alert = {"type": 2, "metadata": {"channel_id": str(place.mods)}}

@@ -139,7 +139,7 @@ def test_a_warning_about_a_name_says_so_and_is_never_given_in_public() -> None:
 
 def test_from_a_harmful_nickname_to_its_card(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db", member_names=True) as at:
+        async with cafe() as place, at_work(place, tmp_path, member_names=True) as at:
             rename(place, place.minji, "나쁜 별명")
             await until(lambda: nick_of(place, place.minji) is None and at.cards())
             (incident,) = await at.incidents()

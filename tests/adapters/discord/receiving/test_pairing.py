@@ -25,6 +25,7 @@ from bot.core.rules.policy import Policy, Watch
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import NOW, message, put_settings
+from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.store import MemoryStore
 from tests.waiting import until
@@ -258,7 +259,7 @@ class Product:
     def __init__(self, place: Cafe, folder: Path, **bots: Any) -> None:
         self.place, self.guard = place, Strict()
         self.config = Config.model_validate(
-            {"storage": {"url": f"sqlite:///{folder / 'db'}"}, "defaults": {"mode": "live"}, "bots": bots}
+            {"storage": {"url": sqlite_in(folder)}, "defaults": {"mode": "live"}, "bots": bots}
         )
         self.desk: Any = None
 

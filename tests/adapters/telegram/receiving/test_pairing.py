@@ -21,6 +21,7 @@ from tests.adapters.discord.test_flow import EVER
 from tests.adapters.telegram.process import connected
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played
 from tests.builders import TELEGRAM, put_settings, settlement
+from tests.databases import sqlite_in
 from tests.servers.telegram import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}
@@ -154,7 +155,7 @@ class Product:
     def __init__(self, server: TelegramServer, folder: Path, **bots: Any) -> None:
         self.server, self.guard, self.group = server, Strict(), server.group(GROUP)
         self.room, self.owners = server.group(MODERATORS), server.group(OWNERS)
-        self.config = Config.model_validate({"storage": {"url": f"sqlite:///{folder / 'db'}"}, "bots": bots})
+        self.config = Config.model_validate({"storage": {"url": sqlite_in(folder)}, "bots": bots})
 
     async def __aenter__(self) -> "Product":
         def connect(core: Core) -> Any:

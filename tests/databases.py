@@ -1,0 +1,37 @@
+"""New databases of the newest schema with nothing in them, copies of one that was brought up to date once a process."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from storage.database import Database
+from tests.fakes.clock import ManualClock
+
+
+def sqlite_in(folder: Path) -> str:
+    """The URL of the one in this folder."""
+    path = folder / "jikimi.db"
+    if not path.exists():
+        path.write_bytes(_newest_sqlite())
+    return f"sqlite:///{path}"
+
+
+def bring_up_to_date(url: str) -> None:
+    """Whether or not an event loop runs here."""
+
+    async def opened() -> None:
+        async with Database.open(url, ManualClock()):
+            pass
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(lambda: asyncio.run(opened())).result()
+
+
+@cache
+def _newest_sqlite() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "newest.db"
+        bring_up_to_date(f"sqlite:///{path}")
+        return path.read_bytes()
