@@ -98,8 +98,7 @@ async def application(
             if board := connected.get(community.platform):
                 board.incident_changed(community, incident_id)
 
-        deeds = Deeds(cases=stores.cases, clock=clock, planned=planned)
-        core = _core(config, stores, clock, planned, deeds, judging, builder, health, changed)
+        core = _core(config, stores, clock, planned, judging, builder, health, changed)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
@@ -120,7 +119,7 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed
             ),
-            services=(queue.run, policies.run, deeds.run, alarm.run, news.run, *reports, *serve(core)),
+            services=(queue.run, policies.run, core.desk.deeds.run, alarm.run, news.run, *reports, *serve(core)),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,
@@ -133,7 +132,6 @@ def _core(
     stores: Stores,
     clock: Clock,
     planned: Wakeup,
-    deeds: Deeds,
     judging: moderation.Judging,
     builder: ReportBuilder,
     health: HealthMonitor,
@@ -145,7 +143,7 @@ def _core(
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
-        deeds=deeds,
+        deeds=Deeds(cases=stores.cases, clock=clock, planned=planned),
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,

@@ -12,14 +12,16 @@ from storage.tables import (
     communities,
     deliveries,
     incidents,
+    looks,
     messages,
     metadata,
     queue,
+    sanctions,
     tallies,
 )
 
 #: What simply belongs to the other from then on.
-_HANDED_OVER = (queue, messages, incidents, actions, deliveries, amendments, api_keys)
+_HANDED_OVER = (queue, messages, incidents, actions, sanctions, looks, deliveries, amendments, api_keys)
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}
 

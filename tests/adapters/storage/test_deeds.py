@@ -268,6 +268,20 @@ def test_cases_are_found_by_what_is_known_of_them_page_by_page(url: str) -> None
     in_office(url, scene)
 
 
+def test_what_was_done_in_a_group_belongs_to_what_it_becomes(url: str) -> None:
+    async def scene(office: Office) -> None:
+        await office.cases.open(THERE, order(CaseKind.NOTE))
+        await office.cases.open(HERE, order(CaseKind.BAN))
+        await office.do_all()
+        await office.cases.looked(HERE, "9", "case", 1)
+        await office.store.communities.move(HERE, THERE.id)
+        found = await office.cases.find(THERE, Search(), most=9)
+        assert [(one.number, one.kind) for one in found] == [(2, CaseKind.BAN), (1, CaseKind.NOTE)]
+        assert [one.case for one in await office.cases.running(THERE, most=9)] == [2]
+
+    in_office(url, scene)
+
+
 def test_who_looked_is_on_record(url: str) -> None:
     async def scene(office: Office) -> None:
         await office.cases.open(HERE, order(CaseKind.NOTE))
