@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from bot.config.renamed import Renamed, Split, renew
 from bot.config.rules import RuleSettings, preset
@@ -25,6 +25,7 @@ from bot.core.chat.message import Platform
 from bot.core.communities.community import PRESETS, Community, Preset
 from bot.core.communities.former import FORMER, renewed, renewed_bars
 from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
+from bot.core.rules.lists import NO_LISTS
 from bot.core.rules.policy import Policy, Watch
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -220,8 +221,8 @@ class Config(Table):
         bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
         rules = [one.with_bar(bars.get(one.name)) for one in chosen]
         return Policy(
-            rules=tuple(one.rule() for one in rules),
-            version=_fingerprint(defaults, self.bots, *rules),
+            rules=(*asked.lists.rules(), *(one.rule() for one in rules)),
+            version=_fingerprint(defaults, self.bots, *rules, *((asked.lists,) if asked.lists != NO_LISTS else ())),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
@@ -230,6 +231,8 @@ class Config(Table):
             timezone=asked.timezone or defaults.timezone,
             bots=asked.bots,
             bot_owners=self.bots.owners | dict(asked.bot_owners),
+            allowed_words=asked.lists.allowed_words,
+            allowed_links=frozenset(asked.lists.allowed_links),
             judge_other_bots=self.bots.judge_others,
         )
 
@@ -251,7 +254,7 @@ class Config(Table):
         )
 
 
-def _fingerprint(*parts: BaseModel) -> str:
+def _fingerprint(*parts: object) -> str:
     """Names this exact content, the same in every process."""
     # Not as JSON: there, two actions without parameters are alike.
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:12]

@@ -50,7 +50,7 @@ def lines(answer: Lines | Usage, manner: Manner) -> str:
     return "\n".join(filter(None, map(str.rstrip, shown)))  # a fact at the end may be nothing
 
 
-def choices(offered: Mapping[str, Said], manner: Manner) -> Mapping[str, str]:
+def choices(offered: Mapping[str, Said | str], manner: Manner) -> Mapping[str, str]:
     """What may be chosen, by value and name."""
     return {value: str(_worded(name, manner)) for value, name in offered.items()}
 

@@ -7,9 +7,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
+from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Watch
 from storage.codec.stored import Stored, fitting
 from storage.columns import writable
+
+
+class _Lists(Stored):
+    model_config = ConfigDict(from_attributes=True)
+
+    forbidden_words: tuple[str, ...] = ()
+    allowed_words: tuple[str, ...] = ()
+    forbidden_links: tuple[str, ...] = ()
+    allowed_links: tuple[str, ...] = ()
 
 
 class _Unnumbered(Stored):
@@ -30,6 +40,7 @@ class _Unnumbered(Stored):
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: dict[str, float] = Field(default_factory=dict)
+    lists: _Lists = Field(default_factory=_Lists)
     bots: dict[str, bool] = Field(default_factory=dict)
     bot_owners: dict[str, str] = Field(default_factory=dict)
     paused_until: AwareDatetime | None = None
@@ -64,4 +75,5 @@ def read_settings(stored: str) -> Community:
     with fitting("community's settings"):
         shape = _Settings if _Version.model_validate_json(stored).v else _Unnumbered
         known = shape.model_validate_json(stored).model_dump(exclude={"v"})
-    return Community(**known)
+    lists = known.pop("lists")
+    return Community(**known, lists=Lists(**lists))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.rules.lists import NO_LISTS, Lists
 from bot.core.rules.policy import Watch
 
 Preset = Literal["gentle", "balanced", "strict"]  # the shipped rules, by how much they let pass
@@ -30,6 +31,7 @@ class Community:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    lists: Lists = NO_LISTS  # words of its own
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then

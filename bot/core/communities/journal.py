@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bot.core.communities.community import Community
 
 #: Fields of a community that are no settings.
-_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at"})
+_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at", "lists"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Aside(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One setting that was changed. `setting` is the field of `Community`, with the rule behind a dot for one of the
-    thresholds; `before` and `after` are its values as text, empty where nothing was set."""
+    thresholds; `before` and `after` are its values as text, empty where nothing was set. Of a list that is what it had
+    and what it has beyond the other."""
 
     at: datetime
     by: str  # the name; empty: the bot itself
@@ -41,12 +42,20 @@ class AuditEntry:
 
 
 def amendments(before: Community, after: Community, *, by: str, at: datetime) -> tuple[AuditEntry, ...]:
-    """What differs, setting by setting."""
+    """What differs, setting by setting; of the lists what went and what came."""
     old, new = _settings(before), _settings(after)
-    return tuple(
-        AuditEntry(at=at, by=by, setting=name, before=old.get(name, ""), after=new.get(name, ""))
+    changed = {
+        name: (old.get(name, ""), new.get(name, ""))
         for name in sorted(old.keys() | new.keys())
         if old.get(name, "") != new.get(name, "")
+    }
+    for (name, had), (_, has) in zip(before.lists, after.lists, strict=True):
+        if had != has:
+            kept = set(had) & set(has)
+            went, came = (", ".join(one for one in list_ if one not in kept) for list_ in (had, has))
+            changed[name] = went, came
+    return tuple(
+        AuditEntry(at=at, by=by, setting=name, before=went, after=came) for name, (went, came) in changed.items()
     )
 
 

@@ -63,7 +63,7 @@ class Suggested:
     """Something that a community has: what `of` tells by value, and as what it is shown, is offered; by number where it
     is typed."""
 
-    of: Callable[["Asked", Desk], Mapping[str, Said]]
+    of: Callable[["Asked", Desk], Mapping[str, Said | str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,10 @@ def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | No
         case Someone():
             value = Member(word) if _MEMBER.fullmatch(word) else None
         case Suggested():
-            value = chosen(suggestions(kind), match[1])
+            offered = suggestions(kind)
+            if (whole := rest.strip()) in offered:  # of several words
+                return whole, ""
+            value = chosen(offered, match[1])
         case AChannel(to_write=True):
             if word in ME and me:
                 value = Channel(me)

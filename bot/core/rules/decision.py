@@ -88,6 +88,8 @@ def decide(
         answer=policy.takes_for_answer(message, past.bot),
         past=past,
         searched=searched,
+        allowed=policy.allowed,
+        allowed_links=policy.allowed_links,
     )
     decision = _decided(situation, policy, at)
     why = _unread(decision) if isinstance(screening, Verdict) else None

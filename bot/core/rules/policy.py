@@ -15,12 +15,14 @@ from bot.core.rules.conditions import (
     Condition,
     IsUnscreened,
     Kind,
+    Listed,
     Offences,
     Pair,
     Pieces,
     SameText,
     Sought,
 )
+from bot.core.text.words import WordList, word_list
 
 #: Quoting these does what saying them does: a quotation is no cloak for them.
 AS_SAID = frozenset({HarmKind.DOXXING, HarmKind.ADVERTISING, HarmKind.FRAUD})
@@ -87,7 +89,7 @@ class Rule:
     @property
     def is_met_by_quotation(self) -> bool:
         """It asks what a text says, and quoting that is something else than saying it."""
-        says = self.relies_on_a_verdict or any(True for _ in self.sought)
+        says = self.relies_on_a_verdict or any(one.sought or isinstance(one, Listed) for one in self.when)
         return says and not (self.kinds and self.kinds <= AS_SAID)
 
     @property
@@ -134,10 +136,13 @@ class Policy:
     timezone: str = "Asia/Seoul"
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
+    allowed_words: tuple[str, ...] = ()  # which no search for words sees
+    allowed_links: frozenset[str] = frozenset()  # places that are no link to any rule
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
     to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)
+    allowed: WordList = field(init=False, compare=False, repr=False)
 
     #: Whether a rule asks for it; else nothing of the kind is remembered.
     asks_what_was_said: bool = field(init=False, compare=False, repr=False)
@@ -149,6 +154,7 @@ class Policy:
         object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
         slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
+        object.__setattr__(self, "allowed", word_list(self.allowed_words))
 
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""

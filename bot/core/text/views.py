@@ -11,10 +11,10 @@ from bidi import get_display
 
 # ---- characters -------------------------------------------------------------------------------------------------
 
-_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _TAILS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
-_LEAD = {jamo: index for index, jamo in enumerate(_LEADS)}
+_LEAD = {jamo: index for index, jamo in enumerate(LEADS)}
 _VOWEL = {jamo: index for index, jamo in enumerate(_VOWELS)}
 _TAIL = {jamo: index for index, jamo in enumerate(_TAILS)}
 _DOUBLE_TAIL = {
@@ -25,7 +25,7 @@ _DOUBLE_VOWEL = {"ㅗㅏ": "ㅘ", "ㅗㅐ": "ㅙ", "ㅗㅣ": "ㅚ", "ㅜㅓ": "�
 
 #: Conjoining jamo (what NFKC makes of half-width and circled jamo) as the letters that people type.
 _CONJOINING = str.maketrans(
-    {chr(0x1100 + i): jamo for i, jamo in enumerate(_LEADS)}
+    {chr(0x1100 + i): jamo for i, jamo in enumerate(LEADS)}
     | {chr(0x1161 + i): jamo for i, jamo in enumerate(_VOWELS)}
     | {chr(0x11A8 + i): jamo for i, jamo in enumerate(_TAILS[1:])}
 )
@@ -146,9 +146,7 @@ _SPELLED_OUT = re.compile(
     r"(?:[^\w\s]{0,3} (?:[^\w\s]{1,3} )?[^\w\s]{0,3}[가-힣ㄱ-ㅎㅏ-ㅣ](?![가-힣ㄱ-ㅎㅏ-ㅣ]))+"
 )
 _NOT_KOREAN = re.compile(r"[^가-힣ㄱ-ㅎㅏ-ㅣ]+")
-_LOOSE_SYLLABLE = re.compile(
-    f"([{_LEADS}])([ㅏ-ㅣ])((?:{'|'.join(_DOUBLE_TAIL)}|[ㄱ-ㄷㄹ-ㅂㅄ-ㅈㅊㅋ-ㅎ])(?![ㅏ-ㅣ]))?"
-)
+_LOOSE_SYLLABLE = re.compile(f"([{LEADS}])([ㅏ-ㅣ])((?:{'|'.join(_DOUBLE_TAIL)}|[ㄱ-ㄷㄹ-ㅂㅄ-ㅈㅊㅋ-ㅎ])(?![ㅏ-ㅣ]))?")
 #: NFKC would glue the first two letters of a syllable of half-width jamo and leave the third.
 _HALF_WIDTH = re.compile("[\uffa1-\uffbe\uffc2-\uffdc]+")
 _TYPED_JAMO = str.maketrans(

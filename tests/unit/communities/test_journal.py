@@ -10,6 +10,7 @@ from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.policies import Policies
 from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.reporting.delivery.schedule import DAYS
+from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
@@ -40,11 +41,13 @@ def test_every_setting_has_a_name_in_reports() -> None:
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
         paused_until=NOW, welcomed=True, native_filter=True, report_day="sunday", report_hour=9, daily_digest=True,
         alert_at=5, left_at=NOW,
+        lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",)),
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
     told = {one.setting.partition(".")[0]: one.after for one in amendments(CAFE, changed, by="", at=NOW)}
-    assert told.keys() == names - {"platform", "id", "name", "welcomed", "left_at"}
+    lists = {name for name, _ in changed.lists}
+    assert told.keys() == (names | lists) - {"platform", "id", "name", "welcomed", "left_at", "lists"}
     for language in LANGUAGES:
         say = texts(language)
         for setting, after in told.items():

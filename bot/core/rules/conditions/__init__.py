@@ -4,11 +4,12 @@ A condition is declared once, in the file of its subject; how a rule writes it, 
 follow from that. docs/adding/condition.md.
 """
 
-from bot.core.rules.conditions import author, contents, conversation, text, verdict
+from bot.core.rules.conditions import author, contents, conversation, listed, text, verdict
 from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
 from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
 from bot.core.rules.conditions.conversation import Offences, Paired, Pieces, Repeats, SameText
+from bot.core.rules.conditions.listed import Listed
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, Named, NoText, Overrides, Text
 from bot.core.rules.conditions.verdict import (
@@ -43,6 +44,7 @@ __all__ = [
     "IsUnscreened",
     "Kind",
     "Link",
+    "Listed",
     "Mentions",
     "Named",
     "NewAuthor",
@@ -78,6 +80,7 @@ CONDITIONS: tuple[type[Condition], ...] = tuple(
             *author.CONDITIONS,
             *contents.CONDITIONS,
             *text.CONDITIONS,
+            *listed.CONDITIONS,
         ),
         key=lambda condition: condition.rank,
     )

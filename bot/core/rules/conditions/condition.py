@@ -12,6 +12,7 @@ from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import Screening
 from bot.core.rules.conditions.searching import Readings, Sought, Words, readings_of
+from bot.core.text.words import NO_WORDS, WordList
 
 Fact = str | float | int
 
@@ -40,7 +41,8 @@ class Past:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a condition may look at. `searched`: what somebody else has found of the `Sought`s that only an
-    engine which may take for ever understands; one that is missing was given up."""
+    engine which may take for ever understands; one that is missing was given up. `allowed`: words that the community
+    allows, which no search for words sees; `allowed_links`: places."""
 
     message: Message
     screening: Screening
@@ -48,10 +50,13 @@ class Situation:
     answer: bool = False  # the message was judged as a bot's answer, not as an ordinary message
     past: Past = field(default_factory=Past)
     searched: Mapping[Sought, Words] = field(default_factory=dict)
+    allowed: WordList = NO_WORDS
+    allowed_links: frozenset[str] = frozenset()
     readings: Readings = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "readings", readings_of(self.message.read))
+        readings = readings_of(self.message.read)
+        object.__setattr__(self, "readings", readings.without(self.allowed) if self.allowed else readings)
 
 
 Check = tuple[bool, Explanation]

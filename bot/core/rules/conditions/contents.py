@@ -16,8 +16,8 @@ _ANY = frozenset(LinkKind) - {LinkKind.MENTION}
 @dataclass(frozen=True, kw_only=True)
 class Link(Condition, key="link", rank=Rank.CONDUCT):
     """The message holds a link, however it is spelled: of one of `kinds` (empty: of any but mentions), to one of the
-    places `to` (empty: to anywhere), and not to one of the places `allowed`. Places as `place_of` gives them; a host
-    stands for all below it."""
+    places `to` (empty: to anywhere), and not to one nearer to it that is `allowed`, here or by the community. Places
+    as `place_of` gives them; a host stands for all below it."""
 
     kinds: frozenset[LinkKind] = frozenset()
     to: frozenset[str] = frozenset()
@@ -29,12 +29,10 @@ class Link(Condition, key="link", rank=Rank.CONDUCT):
 
     def check(self, situation: Situation) -> Check:
         for link in links_in(situation.message.read, situation.message.links):
-            places = set(link.places)  # of a link that nobody can read none: it is not an allowed one
-            if (
-                link.kind in (self.kinds or _ANY)
-                and (not self.to or not places.isdisjoint(self.to))
-                and places.isdisjoint(self.allowed)
-            ):
+            # Of a link that nobody can read there is no place: it is not an allowed one. The nearest counts.
+            allowed = self.allowed, situation.allowed_links
+            named = next((one for one in link.places if one in self.to or any(one in places for places in allowed)), "")
+            if link.kind in (self.kinds or _ANY) and (named in self.to if self.to else not named):
                 return True, Explanation("linked", {"link": link.kind, "host": link.host or link.target})
         return _NO_LINK
 

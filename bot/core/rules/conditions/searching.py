@@ -1,6 +1,6 @@
 """Patterns and a text -> which words were found, in which of the normalised views that the text can be read in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -8,6 +8,7 @@ from itertools import chain
 from bot.core.text.expressions import Found, NotLinear
 from bot.core.text.patterns import Patterns, Signs, compiled, signs_of
 from bot.core.text.views import readings, views
+from bot.core.text.words import WordList
 
 #: What was found of a `Sought`: which words, in which view; None: nothing.
 Words = Mapping[str, str] | None
@@ -101,24 +102,43 @@ class _Reading:
 
     def without(self, innocent: Patterns) -> "_Reading":
         """Every innocent reading cut out, those that only show without spaces included."""
-        letters = list(self.open)
-        places = [place for place, letter in enumerate(letters) if letter != " "]
+        places = [place for place, letter in enumerate(self.open) if letter != " "]
         spans: list[Sequence[int]] = [range(found.start, found.end) for found in innocent.finditer(self.open)]
         spans += [places[found.start : found.end] for found in innocent.finditer(self.close)]
+        return self._cut(spans)
+
+    def without_words(self, allowed: WordList) -> "_Reading":
+        spans = [range(hit.start, hit.end) for hit in allowed.hits(self.open)]
+        return self._cut(spans) if spans else self
+
+    def _cut(self, spans: Iterable[Sequence[int]]) -> "_Reading":
+        letters = list(self.open)
         for place in chain.from_iterable(spans):
             letters[place] = _CUT
         return _Reading(self.view, "".join(letters))
 
 
 class Readings:
-    """Every view of everything that a text can be read as, and the signs of all of them; read when first asked for."""
+    """Every view of everything that a text can be read as, and the signs of all of them; read when first asked for.
+    `allowed`: words that are cut out of it."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, allowed: WordList | None = None) -> None:
+        self._text, self._allowed = text, allowed
+
+    def without(self, allowed: WordList) -> "Readings":
+        return Readings(self._text, allowed)
+
+    def hit(self, words: WordList) -> Words:
+        """The first of these words that stands in the text as a word, and in which view."""
+        for reading in self.each:
+            for hit in words.hits(reading.open):
+                return {"found": hit.word, "view": reading.view}
+        return None
 
     @cached_property
     def each(self) -> tuple[_Reading, ...]:
-        return tuple(_Reading(view, seen) for one in readings(self._text) for view, seen in views(one))
+        seen = tuple(_Reading(view, seen) for one in readings(self._text) for view, seen in views(one))
+        return tuple(one.without_words(self._allowed) for one in seen) if self._allowed else seen
 
     @cached_property
     def signs(self) -> Signs | None:
