@@ -117,6 +117,9 @@ class CommunityDefaults(Table):
     exempt_channels: list[str] = []
     """Channels that no rule applies to, by name or id."""
 
+    care: bool = False
+    """Whether who is in despair is told in private where somebody listens (109)."""
+
     disabled_rules: list[str] = []
     """Names of the preset's rules that are switched off."""
 
@@ -233,6 +236,7 @@ class Config(Table):
             bot_owners=self.bots.owners | dict(asked.bot_owners),
             allowed_words=asked.lists.allowed_words,
             allowed_links=frozenset(asked.lists.allowed_links),
+            care=defaults.care if asked.care is None else asked.care,
             judge_other_bots=self.bots.judge_others,
         )
 

@@ -93,6 +93,11 @@ def told(planned: PlannedAction, say: Texts) -> str:
     )
 
 
+def cared(planned: PlannedAction, say: Texts) -> str:
+    """To somebody in despair, in private."""
+    return say("care.word", group=planned.message.channel_name or say["care.a_group"])
+
+
 def answer(planned: PlannedAction, accepted: bool, say: Texts) -> str:
     """What a member reads when their appeal has been looked at; never by whom."""
     return say("answer.accepted" if accepted else "answer.upheld", incident=planned.incident_id)

@@ -46,6 +46,7 @@ class _Unnumbered(Stored):
     paused_until: AwareDatetime | None = None
     welcomed: bool = False
     left_at: AwareDatetime | None = None
+    care: bool | None = None
     native_filter: bool = False
     report_day: str | None = None
     report_hour: int | None = None

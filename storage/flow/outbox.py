@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
@@ -15,7 +15,7 @@ from bot.core.incidents.case import Case, about
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import Action, Outcome, Unconfirmed
+from bot.core.rules.actions import Action, Done, Outcome, Unconfirmed
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow
@@ -65,6 +65,19 @@ class SqlOutbox:
         planned = await leased(self._lease(limit, now, platforms, under_way), self._give_back)
         self._in_hand.update(one.id for one in planned)
         return planned
+
+    async def is_repeated(self, planned: PlannedAction, since: datetime) -> bool:
+        done = and_(actions.c.state.in_((Done.kind, Unconfirmed.kind)), actions.c.finished_at >= since)
+        earlier = and_(actions.c.state == "started", actions.c.id < planned.id)
+        this = select(incidents.c.community, incidents.c.author).where(incidents.c.id == planned.incident_id).subquery()
+        others = (
+            select(actions.c.id)
+            .select_from(actions.join(incidents))
+            .join(this, and_(incidents.c.community == this.c.community, incidents.c.author == this.c.author))
+            .where(actions.c.kind == planned.action.kind, actions.c.id != planned.id, or_(done, earlier))
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(others.limit(1))).first() is not None
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         await self._record(results)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
-from bot.core.rules.actions import RULE_ACTIONS, Action, Outcome, Weight
+from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Outcome, Weight
 from storage import codec
 from storage.columns import AnyRow
 from storage.community_key import community_of, of_community, on_platform, read_community
@@ -21,8 +21,8 @@ from storage.tables import actions, appeals, cases, incidents, messages, reviews
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
-#: Actions that are noticed by others than the moderators.
-_NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE]
+#: Actions that are noticed by others than the moderators, and are no kindness.
+_NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE and action is not Care]
 
 
 class SqlIncidents:

@@ -16,6 +16,7 @@ from bot.core.rules.actions import (
     DEFECT,
     Action,
     Ban,
+    Care,
     Delete,
     DeletePost,
     Done,
@@ -325,5 +326,28 @@ def test_a_clock_that_is_put_back_holds_nothing(opens: Opens) -> None:
             assert kinds(await claim(store, 10, -3600)) == ["delete", "lift"]
         async with opens() as store:  # nor over a restart
             assert kinds(await claim(store, 10, -1800)) == ["delete", "lift"]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_done_to_somebody_lately_is_known(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            for id_, author, community in (("1", "a", "x"), ("2", "a", "x"), ("3", "b", "x"), ("4", "a", "y")):
+                await decide(store, message(id_, author=author, community=community), Care())
+            first, second, other, elsewhere = sorted(
+                await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE), key=lambda one: one.message.ref.message_id
+            )
+            assert not await store.outbox.is_repeated(first, later(-60)), "the second comes after it"
+            assert await store.outbox.is_repeated(second, later(-60)), "the first is just being done"
+            await store.outbox.record([(first, Refused("no"))])
+            assert not await store.outbox.is_repeated(second, later(-60)), "the first has come to nothing"
+            await store.outbox.record([(second, Done())])
+            await decide(store, message("5", author="a", community="x"), Care())
+            (again,) = await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)
+            assert await store.outbox.is_repeated(again, later(-60))
+            assert not await store.outbox.is_repeated(again, later(60)), "long ago"
+            for one in (other, elsewhere):
+                assert not await store.outbox.is_repeated(one, later(-60))
 
     asyncio.run(scenario())

@@ -210,12 +210,29 @@ class MemoryOutbox:
         id_ = lane.community.id
         return id_ <= self.served.get((lane.protects, lane.community.platform), ""), id_
 
+    async def is_repeated(self, planned: PlannedAction, since: datetime) -> bool:
+        def counts(one: ActionRow) -> bool:
+            if isinstance(one.outcome, Done | Unconfirmed):
+                return bool(one.finished_at and one.finished_at >= since)
+            return one.outcome is None and one.started and one.planned.id < planned.id
+
+        same = [
+            one
+            for one in self.store.actions.values()
+            if one.planned.id != planned.id
+            and one.planned.action.kind == planned.action.kind
+            and one.planned.message.community == planned.message.community
+            and one.planned.message.author.id == planned.message.author.id
+        ]
+        return any(map(counts, same))
+
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         for planned, outcome in results:
             self.in_hand.discard(planned.id)
             action = self.store.actions[planned.id]
             is_open = action.outcome is None or isinstance(action.outcome, Unconfirmed)
             if is_open and action.planned.attempts <= planned.attempts:
+                action.finished_at = self.store.clock.now()
                 action.outcome = replace(outcome, brief=False) if isinstance(outcome, Done) else outcome
                 self.store.follow(action.planned.incident_id, self.store.clock.now())
                 for follows, pause in aftermath(planned.action, outcome).items():

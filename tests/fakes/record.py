@@ -22,6 +22,7 @@ class ActionRow:
     started: bool = False
     not_before: datetime | None = None
     started_at: datetime | None = None
+    finished_at: datetime | None = None
     defect: str = ""
 
     def is_due(self, now: datetime, *, jumped: bool) -> bool:

@@ -14,7 +14,22 @@ from bot.core.base.waiting import Wakeup
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.enforcement import AGAIN, GIVEN_UP, LAST_WORD, Enforcer
 from bot.core.moderation.turns import UnderWay
-from bot.core.rules.actions import AWAY, DEFECT, Action, Ban, Delete, Done, Flag, Kick, Outcome, Refused, Warn
+from bot.core.rules.actions import (
+    AWAY,
+    CARE_APART,
+    DEFECT,
+    Action,
+    Ban,
+    Care,
+    Delete,
+    Done,
+    Escalate,
+    Flag,
+    Kick,
+    Outcome,
+    Refused,
+    Warn,
+)
 from tests.builders import REHEARSAL, message, settlement
 from tests.fakes.chat import ScriptedPlatform
 from tests.fakes.store import MemoryStore
@@ -281,5 +296,24 @@ def test_where_the_card_itself_cannot_be_made_moderators_are_told_so_once() -> N
         assert await scene.outcomes("1") == dict.fromkeys(("delete", "flag"), Refused(DEFECT + "KeyError"))
         ((room, said),) = scene.chat.announced
         assert room == "room" and "#1" in said
+
+    asyncio.run(scenario())
+
+
+def test_nobody_hears_the_caring_word_twice_in_a_week() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        async with scene.at_work():
+            for name in ("1", "2", "3"):
+                await scene.decide(name, Care(), Escalate())
+            await scene.pass_time(10)
+            assert [one for one in scene.chat.begun if one.endswith("care")] == ["1 care"]
+            (lately,) = {str((await scene.outcomes(name))["care"]) for name in ("2", "3")}
+            assert "Refused" in lately and "7" in lately
+            assert (await scene.outcomes("3"))["escalate"] == Done(), "people are called all the same"
+            await scene.store.clock.advance(CARE_APART.total_seconds() + 60)
+            await scene.decide("4", Care())
+            await scene.pass_time(2)
+            assert (await scene.outcomes("4"))["care"] == Done()
 
     asyncio.run(scenario())

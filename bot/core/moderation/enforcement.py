@@ -16,7 +16,20 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.ports import Changed
 from bot.core.moderation.ports import ActionExecutor, Outbox
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import AWAY, DEFECT, Ban, Escalate, Flag, Kick, Outcome, Refused, Unsanction, Warn
+from bot.core.rules.actions import (
+    AWAY,
+    CARE_APART,
+    DEFECT,
+    Ban,
+    Care,
+    Escalate,
+    Flag,
+    Kick,
+    Outcome,
+    Refused,
+    Unsanction,
+    Warn,
+)
 from bot.core.text.catalogue import texts
 
 AGAIN = Backoff(first=5.0, longest=600.0)
@@ -112,6 +125,8 @@ class Enforcer:
         platform = self.platforms.get(planned.message.ref.platform)
         if platform is None:
             raise Unavailable("this process has lost the platform")
+        if isinstance(planned.action, Care) and await self.outbox.is_repeated(planned, self.clock.now() - CARE_APART):
+            return Refused(texts(planned.language)("care.lately", days=CARE_APART.days))
         return await platform.perform(planned)
 
     async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:

@@ -90,6 +90,11 @@ class Outbox(Protocol):
         out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`."""
         ...
 
+    async def is_repeated(self, planned: PlannedAction, since: datetime) -> bool:
+        """Whether the same was done to the same author in this community at or after `since`, is perhaps, or is just
+        being done because of an earlier plan."""
+        ...
+
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         """Write down what came of planned actions and plan what follows, in one transaction: its `aftermath`, and its
         undoing where the incident was called wrong meanwhile. Repeating a record changes nothing; nor does one of an

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.incidents.incident import Trace
-from bot.core.rules.actions import Weight
+from bot.core.rules.actions import Care, Weight
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
@@ -75,7 +75,7 @@ class RecentActivity:
         only because of earlier offences."""
         message = decision.message
         matched = {finding.rule for finding in decision.findings if finding.matched and finding.mode == "live"}
-        acted = any(action.weight >= Weight.MESSAGE for action in decision.actions)
+        acted = any(action.weight >= Weight.MESSAGE and not isinstance(action, Care) for action in decision.actions)
         place = (_member(message), message.ref.channel_id)
         self._note(place, matched, at, message.sent_at if acted else None, policy)
 

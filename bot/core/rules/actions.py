@@ -162,11 +162,20 @@ class NotifyOwner(Declared, kind="tell_owner", weight=Weight.MESSAGE, by_rules=T
 
 
 @dataclass(frozen=True)
+class Care(Declared, kind="care", weight=Weight.MEMBER, by_rules=True, repeatable=False):
+    """Say to the author, in private and to nobody else, where somebody listens to them at any hour. It is no sanction.
+    Only where the community has switched it on, and not again within `CARE_APART`."""
+
+
+@dataclass(frozen=True)
 class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
     """Tell the author what came of their appeal, never by whom."""
 
     accepted: bool
 
+
+#: How long nobody hears the caring word a second time.
+CARE_APART = timedelta(days=7)
 
 #: In the order in which they are done: first what protects; a word to the author while they can be reached; then who
 #: else is to know; last what people and time ask for.
@@ -181,6 +190,7 @@ Action: TypeAlias = (
     | Flag
     | Notice
     | NotifyOwner
+    | Care
     | Restore
     | Unsanction
     | DeletePost

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, YES, Part, Screening, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Flag, NotifyOwner, Timeout, Weight
+from bot.core.rules.actions import ACTIONS, Action, Care, Flag, NotifyOwner, Timeout, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     Explanation,
@@ -119,7 +119,12 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         rule for rule, finding in zip(policy.rules, findings, strict=True) if finding.matched and rule.mode is Mode.LIVE
     ]
     owner = policy.bot_owners.get(message.author.id)
-    asked = [(rule, action) for rule in live for action in _addressed(_outside_cooldown(rule, situation, at), owner)]
+    asked = [
+        (rule, action)
+        for rule in live
+        for action in _addressed(_outside_cooldown(rule, situation, at), owner)
+        if policy.care or not isinstance(action, Care)
+    ]
     doubt = _doubt(situation)
     sure = _strongest(action for rule, action in asked if not (doubt and doubt.is_about(rule)))
     wanted = _strongest(action for _, action in asked)

@@ -138,6 +138,7 @@ class Policy:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     allowed_words: tuple[str, ...] = ()  # which no search for words sees
     allowed_links: frozenset[str] = frozenset()  # places that are no link to any rule
+    care: bool = False  # whether who is in despair is told in private where somebody listens
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
 
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.

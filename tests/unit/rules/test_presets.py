@@ -1,6 +1,7 @@
 """The shipped presets: each kind of harm that any guard can say has its rule, and nobody in despair is deleted."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from bot.core.communities.community import PRESETS, Preset
 from bot.core.communities.former import FORMER
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Unscreened, Verdict
-from bot.core.rules.actions import Delete, Escalate, Flag, Weight
+from bot.core.rules.actions import Care, Delete, Escalate, Flag, Weight
 from bot.core.rules.conditions import Kind, NoKind, Situation
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.policy import Policy, Rule
@@ -115,3 +116,14 @@ def test_what_does_the_work_of_a_former_rule_is_there(name: Preset) -> None:
     there = {rule.name for rule in rules(name)}
     for old, new in FORMER.items():
         assert old not in there and there.issuperset(new)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_who_is_in_despair_is_told_of_109_where_the_community_wants_it(name: Preset) -> None:
+    judged = Verdict(guard=GuardVersion(name="g"), found=(Judgement(Part.PROMPT, HarmKind.SELF_HARM, 0.99, "g"),))
+    off, on = (Policy(rules=rules(name), care=care) for care in (False, True))
+    assert decide(message(text="한 줄"), judged, off, at=NOW).actions == (Escalate(),)
+    assert decide(message(text="한 줄"), judged, on, at=NOW).actions == (Escalate(), Care())
+    assert decide(message(text=CRY), Unscreened("away", judged.guard), on, at=NOW).actions == (Escalate(), Flag())
+    quoted = decide(message(text="한 줄"), replace(judged, quotes=0.9), on, at=NOW)
+    assert quoted.actions == (Flag(),), "who is worried about somebody else is not in despair"

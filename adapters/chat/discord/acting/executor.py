@@ -19,7 +19,7 @@ from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.cards.board import CardBoard
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
-from adapters.chat.discord.receiving.reading import NAME, NICK, PARENT, TITLE
+from adapters.chat.discord.receiving.reading import NAME, NICK, PARENT, TITLE, WEBHOOK
 from adapters.chat.recalling import PIECES
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Message
@@ -27,6 +27,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import (
     Answer,
     Ban,
+    Care,
     Delete,
     DeletePost,
     Done,
@@ -45,7 +46,7 @@ from bot.core.rules.actions import (
     Warn,
 )
 from bot.core.text.catalogue import Texts, texts
-from bot.wording.cards import answer, told
+from bot.wording.cards import answer, cared, told
 
 BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
@@ -112,6 +113,8 @@ class Executor:
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
             case NotifyOwner(channel):
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
+            case Care():
+                return await self._care(planned, say)
             case Answer(accepted):
                 return await self._answer(planned, accepted, say)
             case DeletePost(receipt):
@@ -226,6 +229,20 @@ class Executor:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:
             return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
+
+    async def _care(self, planned: PlannedAction, say: Texts) -> Outcome:
+        """In private or not at all: in front of the others it would expose them."""
+        message = planned.message
+        if WEBHOOK in message.extra or message.author.bot:
+            return Refused(say["discord.no_member"])
+        self.private.make_room(message.community_id, message.author.id, message.sent_at)
+        written = self.private.send(
+            message.community_id, message.author.id, cared(planned, say), nonce=f"{planned.id}-care"
+        )
+        try:
+            return await outcome_of(written, say, needs="send_messages")
+        except ClosedDoor:
+            return Refused(say["care.not_reached"])
 
     async def _post(self, channel_id: int, text: str, nonce: str, say: Texts) -> Outcome:
         async def post() -> str:

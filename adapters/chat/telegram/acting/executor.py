@@ -9,6 +9,7 @@ from typing import assert_never
 from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
+from adapters.chat.telegram.acting.caring import care
 from adapters.chat.telegram.acting.deletions import Deletions
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
@@ -24,6 +25,7 @@ from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import (
     Answer,
     Ban,
+    Care,
     Delete,
     DeletePost,
     Done,
@@ -128,6 +130,8 @@ class Executor:
                 return await self._say(int(channel), told(planned, say), Place())
             case Warn():
                 return await self.warnings.warn(planned, chat_id, say)
+            case Care():
+                return await care(self.bot, self.limiter, planned, say)
             case Answer(accepted):
                 if is_channel(message.author.id):
                     return Refused(say["telegram.not_there"])

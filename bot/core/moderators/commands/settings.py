@@ -89,6 +89,17 @@ class NativeFilter(Command, name="automod", right=Right.MANAGE, filters=True):
         return Lines(tuple(await asked.host.follow_filter()))
 
 
+@dataclass(frozen=True)
+class CaringWord(Command, name="care", right=Right.MANAGE):
+    """Who is in despair is told in private where somebody listens, or not."""
+
+    on: bool
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        await asked.change(desk, lambda now: replace(now, care=self.on))
+        return Lines.of(said("care.is_on" if self.on else "care.is_off"))
+
+
 def _bots(asked: Asked, desk: Desk) -> Mapping[str, Said]:
     """Every bot and webhook that has spoken here."""
     seen = desk.bots(asked.community)

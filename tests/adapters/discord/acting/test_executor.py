@@ -14,6 +14,7 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message
 from bot.core.rules.actions import (
     Ban,
+    Care,
     Delete,
     DeletePost,
     Done,
@@ -384,6 +385,20 @@ def test_who_takes_no_direct_messages_is_told_briefly_without_the_reason() -> No
         said = there(place)[-1]
         assert f"<@{place.minji}>" in said and "욕설" not in said and "나쁜 말" not in said
         assert told.brief, "whoever records it plans to take it away again"
+
+    play(scene)
+
+
+def test_the_caring_word_is_said_in_private_or_not_at_all() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        message, before = await harmful(place, heard), there(place)
+        outcome = await heard.chat.perform(place.planned(Care(), message))
+        (word,) = place.wire.backend.messages[place.wire.backend.dm_channels[place.minji]].values()
+        assert isinstance(outcome, Done) and "109" in word.content and "24시간" in word.content
+        place.wire.trouble("POST", "/users/@me/channels", 403)
+        refused = await heard.chat.perform(place.planned(Care(), message))
+        assert isinstance(refused, Refused) and "먼저 말을 걸어" in refused.reason
+        assert there(place) == before, "nobody else sees anything"
 
     play(scene)
 

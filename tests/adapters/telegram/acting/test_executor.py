@@ -16,6 +16,7 @@ from bot.core.incidents.review import Call
 from bot.core.rules.actions import (
     Action,
     Ban,
+    Care,
     Delete,
     Done,
     Gone,
@@ -369,6 +370,19 @@ async def test_a_notice_that_is_posted_while_we_stop_is_taken_away_all_the_same(
     warning.cancel()
     here.server.release("sendMessage")
     assert await warning == Done(f"{GROUP}/{max(here.group.messages)}", brief=True), "so that it goes on record"
+
+
+@played
+async def test_the_caring_word_is_said_in_private_or_not_at_all(here: Stage) -> None:
+    room = here.server.private(7)
+    assert await here.carry_out(await said(here), Care()) == [Done()]
+    (word,) = room.messages.values()
+    assert "109" in word["text"] and "24시간" in word["text"] and "‘동네 모임’" not in word["text"]
+    assert here.group.messages == {} or all("109" not in one["text"] for one in here.group.messages.values())
+    here.server.private(8, started=False)
+    (outcome,) = await here.carry_out(await said(here, author=8), Care())
+    assert isinstance(outcome, Refused) and "먼저 말을 걸어" in outcome.reason
+    assert not [call for call in here.server.of("sendMessage") if call.arguments["chat_id"] == GROUP]
 
 
 @played
