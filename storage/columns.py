@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Row, Text, TypeDecorator
 
-from bot.core.base.errors import Broken
+from bot.core.operations.sealing import Sealing, Span
 
 #: A row of any columns.
 AnyRow = Row[*tuple[Any, ...]]
@@ -55,29 +55,49 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
-#: The first byte says how the rest is sealed; so begins what is not sealed at all.
-OPEN = b"\0"
+class SaidIn(str):
+    """A text for a `Sealed` column: with the number of the community whose key it is sealed with."""
 
+    community: int
 
-def seal(text: str) -> bytes:
-    return OPEN + writable(text).encode("utf-8")
-
-
-def unseal(stored: bytes) -> str:
-    """Broken: it was sealed by a newer version."""
-    if not stored.startswith(OPEN):
-        raise Broken("The database holds sealed text that this version cannot read.")
-    return stored[1:].decode("utf-8")
+    def __new__(cls, community: int, text: str) -> "SaidIn":
+        said = super().__new__(cls, text)
+        said.community = community
+        return said
 
 
 class Sealed(TypeDecorator[str]):
-    """What may hold anybody's words or name. Nothing is searched, counted or joined by it."""
+    """What may hold anybody's words or name. Nothing is searched, counted or joined by it. `lost`: what is read where
+    its key is gone. Whoever makes the engine says what seals (`seal_with`)."""
 
     impl = LargeBinary
     cache_ok = True
 
+    def __init__(self, span: Span = Span.KEPT, lost: str | None = "") -> None:
+        super().__init__()
+        self.span, self.lost = span, lost
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else seal(value)
+        if value is None:
+            return None
+        community = value.community if isinstance(value, SaidIn) else 0
+        return sealing_of(dialect).seal(writable(value), community, self.span)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else unseal(value)
+        if value is None:
+            return None
+        text = sealing_of(dialect).unseal(value)
+        return self.lost if text is None else text
+
+
+def seal_with(dialect: Dialect, sealing: Sealing) -> None:
+    """An engine has one dialect: what it writes and reads in columns of type `Sealed` is sealed so."""
+    setattr(dialect, _SEALING, sealing)
+
+
+def sealing_of(dialect: Dialect) -> Sealing:
+    found: Sealing = getattr(dialect, _SEALING)
+    return found
+
+
+_SEALING = "jikimi_sealing"

@@ -12,15 +12,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Unavailable
-from storage.columns import microseconds
+from bot.core.base.errors import BotError, Broken, Unavailable
+from bot.core.operations.sealing import Openly, Sealing
+from storage.columns import microseconds, sealing_of
 from storage.community_keys import CommunityKeys
 from storage.errors import driver_errors
 from storage.flow.freeing import release, release_the_dead
 from storage.flow.group_commit import GroupCommit, Item, Result
 from storage.migrations.upgrading import is_newest, upgrade
 from storage.opening import alone, engine_of, parsed
-from storage.tables import holders
+from storage.tables import bookmarks, holders
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
 LEASE = timedelta(seconds=30)
@@ -34,12 +35,17 @@ CLOCK_OFF = timedelta(minutes=1)
 #: How long a database that is being closed may take to hear of it, in seconds, and again to say goodbye.
 CLOSING = 1.5
 
+_OPENLY = Openly()
+
+KEYS = "keys"  # the bookmark that names those it is sealed with
+
 
 class Database:
     """An open database. What a process leased is free again when it closes the database, or has died."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self.clock = clock
+        self.sealing = sealing_of(engine.dialect)
         self.holder = 0  # names this process in the leases
         self.keys = CommunityKeys(self)
         self._engine = engine
@@ -50,7 +56,7 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, clock: Clock) -> AsyncIterator["Database"]:
+    async def open(cls, url: str, clock: Clock, sealing: Sealing = _OPENLY) -> AsyncIterator["Database"]:
         """`url`: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
 
         Broken: no such URL, a path or a server that refuses us, a SQLite file that another process has open, or a
@@ -58,11 +64,12 @@ class Database:
         """
         place = parsed(url)
         with alone(place):
-            engine = engine_of(place)
+            engine = engine_of(place, sealing)
             try:
                 database = cls(engine, clock)
                 if not await database._is_up_to_date():
                     await _bring_up_to_date(place)
+                await database._agree_on_keys()
                 await database._start()
                 renewal = asyncio.create_task(database._stay_alive())
                 try:
@@ -83,15 +90,16 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def visit(cls, url: str, clock: Clock) -> AsyncIterator["Database"]:
+    async def visit(cls, url: str, clock: Clock, sealing: Sealing = _OPENLY) -> AsyncIterator["Database"]:
         """For an errand beside the process that works on the database, a SQLite file included: a visitor leases
         nothing and disturbs no lease. Raises what `open` raises."""
-        engine = engine_of(parsed(url))
+        engine = engine_of(parsed(url), sealing)
         database = cls(engine, clock)
         try:
             if not await database._is_up_to_date():
-                async with cls.open(url, clock):
+                async with cls.open(url, clock, sealing):
                     pass
+            await database._agree_on_keys()
             yield database
         finally:
             await engine.dispose()
@@ -159,6 +167,30 @@ class Database:
     async def _is_up_to_date(self) -> bool:
         async with self.read() as connection:
             return await connection.run_sync(is_newest)
+
+    async def _agree_on_keys(self) -> None:
+        """Whoever comes with other keys than those before would seal what nobody else can read. Broken: so it is."""
+        if not self.sealing.name:
+            return
+        mine = self.insert(bookmarks).values(name=KEYS, place=self.sealing.name).on_conflict_do_nothing()
+        theirs = select(bookmarks.c.place).where(bookmarks.c.name == KEYS)
+        async with self.read() as connection:
+            name = (await connection.execute(theirs)).scalar_one_or_none()
+        if name is None:
+            async with self.write() as connection:
+                await connection.execute(mine)
+                name = (await connection.execute(theirs)).scalar_one()
+        if name != self.sealing.name:
+            raise Broken(
+                "This database is sealed with other keys than those in [storage] keys. Put their folder back; where "
+                "they are lost, `jikimi encryption adopt` goes on without what was sealed with them."
+            )
+
+    async def adopt(self, keys: str) -> None:
+        """From now on, these are its keys; what is sealed with others cannot be read."""
+        async with self.write() as connection:
+            await connection.execute(delete(bookmarks).where(bookmarks.c.name == KEYS))
+            await connection.execute(insert(bookmarks).values(name=KEYS, place=keys))
 
     async def _start(self) -> None:
         async with self.write() as connection:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.core.base.errors import BotError, Broken
+from bot.core.operations.sealing import Openly, Sealing
+from storage.columns import seal_with
 from storage.errors import driver_errors
 
 try:
@@ -21,6 +23,8 @@ except ImportError:  # not on Windows
 
 #: How long a lock or a connection is waited for, in seconds, before it counts as out of reach.
 PATIENCE = 10.0
+
+_OPENLY = Openly()
 
 
 def parsed(url: str) -> URL:
@@ -94,8 +98,15 @@ def _taken(path: Path) -> Broken:
     return Broken(f"Another process has the database {path} open; stop that one first.")
 
 
-def engine_of(place: URL, *, rewriting: bool = False) -> AsyncEngine:
-    """`rewriting`: to build tables anew, which takes as long as it takes; references are followed again afterwards."""
+def engine_of(place: URL, sealing: Sealing = _OPENLY, *, rewriting: bool = False) -> AsyncEngine:
+    """`sealing`: of what people say. `rewriting`: to build tables anew, which takes as long as it takes; references are
+    followed again afterwards."""
+    engine = _engine(place, rewriting=rewriting)
+    seal_with(engine.dialect, sealing)
+    return engine
+
+
+def _engine(place: URL, *, rewriting: bool) -> AsyncEngine:
     if place.get_backend_name() == "postgresql":
         settings = {"application_name": "jikimi", "lock_timeout": "0" if rewriting else f"{PATIENCE:g}s"}
         return create_async_engine(

@@ -18,9 +18,15 @@ from sqlalchemy import (
     text,
 )
 
+from bot.core.operations.sealing import Span
 from storage.columns import Id, Instant, Sealed, Words
 
 metadata = MetaData()
+
+#: What is left of a decision whose key is gone.
+_UNKNOWN = """
+    {"v": 1, "screening": {"guard": {"name": ""}, "unscreened": "unreadable"}, "policy_version": "", "language": "ko"}
+"""
 
 
 def _index(name: str, *columns: Column[object], where: TextClause | None = None, unique: bool = False) -> None:
@@ -35,7 +41,7 @@ communities = Table(
     Column("key", Id, primary_key=True),
     Column("platform", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("settings", Text),  # settings/communities.py; NULL: has set nothing
+    Column("settings", Sealed(lost=None)),  # settings/communities.py; NULL: has set nothing
     Column("version", BigInteger, nullable=False),  # the number of the change that wrote its settings
     Column("next_case", BigInteger, nullable=False, server_default="1"),
     UniqueConstraint("platform", "id", name="communities_place"),
@@ -82,7 +88,7 @@ queue = Table(
     Column("kind", Text, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("kept_at", Instant, nullable=False),
-    Column("body", Sealed, nullable=False),  # the rest of the message (codec.write_body)
+    Column("body", Sealed(Span.PASSING, lost=None), nullable=False),  # the rest of the message (codec.write_body)
     Column("share", SmallInteger, nullable=False),  # 0..63, of the community: which process works it
     Column("holder", BigInteger),
     Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
@@ -132,8 +138,8 @@ incidents = Table(
     Column("author_hash", LargeBinary),
     Column("rule", Text),
     Column("decided_at", Instant, nullable=False),
-    Column("body", Sealed),  # codec.write_body
-    Column("decision", Sealed, nullable=False),  # codec.write_decision
+    Column("body", Sealed(lost='{"v": 1}')),  # codec.write_body
+    Column("decision", Sealed(lost=_UNKNOWN), nullable=False),  # codec.write_decision
     Column("withdrawn_at", Instant),
     Column("forget_at", Instant),
     Column("held_until", Instant),
@@ -158,7 +164,7 @@ actions = Table(
     Column("community", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("protects", Boolean, nullable=False),
-    Column("args", Sealed, nullable=False),  # codec.write_action
+    Column("args", Sealed(lost=None), nullable=False),  # codec.write_action
     Column("state", Text, nullable=False),
     Column("reason", Words),  # why the platform refused; of what is done, the receipt
     Column("not_before", Instant),
@@ -229,7 +235,7 @@ cases = Table(
     Column("member", Text),
     Column("member_hash", LargeBinary),
     Column("moderator", Text),
-    Column("words", Sealed),  # codec.write_words
+    Column("words", Sealed(lost=None)),  # codec.write_words
     Column("state", Text, nullable=False),  # core.incidents.case.CaseState
     Column("taken_by", Text),
     Column("severity", Integer),

@@ -67,8 +67,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 
 
 @pytest.fixture
-def opens(url: str | None) -> "Opens":
+def opens(url: str | None, tmp_path: Path) -> "Opens":
     """The fake and the real thing behind the same door, one after the other."""
     from tests.contracts.stores import in_database, in_memory
 
-    return in_database(url) if url else in_memory()
+    return in_database(url, tmp_path / "keys") if url else in_memory()

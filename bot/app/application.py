@@ -1,13 +1,13 @@
 """A configuration, a guard and chat networks -> a running application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.system_clock import SystemClock
-from bot.app import moderation, operations, reporting
+from bot.app import keeping, moderation, operations, reporting
 from bot.app.guards import stand_in
 from bot.app.parts import Core, Stores
 from bot.app.runner import Lost, Service, moderate
@@ -31,7 +31,6 @@ from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.health import HealthMonitor
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.rules.policy import Watch
-from storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ async def application(
 ) -> AsyncIterator[Jikimi]:
     """Everything connected, the database open and up to date. `mode` overrides the configured one."""
     clock = clock or SystemClock()
-    async with Database.open(config.storage.url, clock) as database, AsyncExitStack() as opened:
+    async with keeping.opened(config, clock) as database, AsyncExitStack() as opened:
         stores, planned, to_deliver = Stores.over(database), Wakeup(), Wakeup()
         scheduler = await reporting.scheduler(config, stores, clock, to_deliver, opened)
         policies = Policies(
@@ -93,16 +92,11 @@ async def application(
         judging = await moderation.judging(queue, policies, stores, clock, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
-
-        def changed(community: CommunityRef, incident_id: int) -> None:
-            if board := connected.get(community.platform):
-                board.incident_changed(community, incident_id)
-
+        changed = _told_to(connected)
         core = _core(config, stores, clock, planned, judging, builder, health, changed)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
-        news = operations.news(config, stores, alarm, clock)
         sending = reporting.sending(config, stores, policies, builder, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:
@@ -110,7 +104,9 @@ async def application(
             del connected[platform]
 
         told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
-        reports = (scheduler.run, *sending.services) if connected else ()
+        news = operations.news(config, stores, alarm, clock)
+        beside = (news.run, *keeping.services(database, stores, clock), *serve(core))
+        beside += (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
@@ -119,12 +115,22 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed
             ),
-            services=(queue.run, policies.run, core.desk.deeds.run, alarm.run, news.run, *reports, *serve(core)),
+            services=(queue.run, policies.run, core.desk.deeds.run, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,
             on_lost=lost,
         )
+
+
+def _told_to(connected: Mapping[Platform, ChatPlatform]) -> Changed:
+    """Whoever shows an incident on its platform hears of it."""
+
+    def changed(community: CommunityRef, incident_id: int) -> None:
+        if board := connected.get(community.platform):
+            board.incident_changed(community, incident_id)
+
+    return changed
 
 
 def _core(

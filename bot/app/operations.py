@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from adapters.system_clock import SystemClock
+from bot.app import keeping
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -49,7 +49,7 @@ def http_api(core: Core) -> Service:
 @asynccontextmanager
 async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]:
     """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
-    async with Database.visit(config.storage.url, SystemClock()) as database:
+    async with keeping.visit(config) as database:
         yield SqlApiKeys(database), SqlCommunities(database)
 
 

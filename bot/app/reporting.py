@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from adapters.system_clock import SystemClock
+from bot.app import keeping
 from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -20,7 +20,6 @@ from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.reporting.ports import AlarmClock, Deliveries, ReportQueries, ReportRenderer
 from bot.core.text.catalogue import Texts
-from storage.database import Database
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
@@ -29,14 +28,14 @@ from storage.settings.communities import SqlCommunities
 @asynccontextmanager
 async def report_queries(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities]]:
     """What reports are made from, without anything that could act."""
-    async with Database.visit(config.storage.url, SystemClock()) as database:
+    async with keeping.visit(config) as database:
         yield SqlReportQueries(database), SqlCommunities(database)
 
 
 @asynccontextmanager
 async def delivered(config: Config) -> AsyncIterator[Deliveries]:
     """What was sent, for people to read."""
-    async with Database.visit(config.storage.url, SystemClock()) as database:
+    async with keeping.visit(config) as database:
         yield SqlDeliveries(database)
 
 

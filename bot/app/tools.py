@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.reports import digest_page as digest_pages
 from adapters.system_clock import SystemClock
+from bot.app import keeping
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.evaluation.calibration import Calibration
@@ -16,7 +17,6 @@ from bot.core.evaluation.quality import Labelled
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
-from storage.database import Database
 from storage.flow.one_by_one import NaiveStore
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def digest_page(digest: Digest, say: Texts, timezone: str) -> str:
 @asynccontextmanager
 async def one_by_one(config: Config) -> AsyncIterator[NaiveStore]:
     """A database that is written to as a naive bot would."""
-    async with Database.open(config.storage.url, SystemClock()) as database:
+    async with keeping.opened(config, SystemClock()) as database:
         yield NaiveStore(database)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from bot.cli import check_config, invite, keys, run
+from bot.cli import check_config, encryption, invite, keys, run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
@@ -27,7 +27,7 @@ class Command(Protocol):
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
     *(rehearse, judge, check_config, guards, evaluate, calibrate, invite, run, report, deliveries, train),
-    *(keys, flow, queue, guard, api, bench_report, phrases, fresh),
+    *(keys, encryption, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 
 

@@ -15,8 +15,8 @@ DEFAULT_SCORES = Path("jikimi-scores")
 
 
 class Line:
-    """`app` holds the commands and the groups `rules`, `keys` and `bench`; `config`, `json`, `guard` and `scores` are
-    options: Annotated[Path | None, line.config]."""
+    """`app` holds the commands and the groups `rules`, `keys`, `encryption` and `bench`; `config`, `json`, `guard` and
+    `scores` are options: Annotated[Path | None, line.config]."""
 
     def __init__(self, say: Texts) -> None:
         self.say = say
@@ -27,7 +27,8 @@ class Line:
             rich_markup_mode=None,
             pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
         )
-        self.rules, self.keys, self.bench = (self._group(name) for name in ("rules", "keys", "bench"))
+        groups = ("rules", "keys", "encryption", "bench")
+        self.rules, self.keys, self.encryption, self.bench = (self._group(name) for name in groups)
         self.config = typer.Option("--config", help=say["help.config"], show_default=False)
         self.json = typer.Option("--json", help=say["help.json"])
         self.guard = typer.Option("--guard", help=say["help.judge_guard"], show_default=False)

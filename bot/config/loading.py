@@ -33,7 +33,7 @@ def load(
         raise Broken(say("check.problem", path=name, key=key, why=why)) from None  # it quotes what was given
     if problem := problems.in_rules(config, say):
         raise Broken(say("check.problem", path=name, key="rules", why=problem))
-    return config
+    return config.model_copy(update={"storage": config.storage.beside(path.parent if path else Path())})
 
 
 def _read(path: Path, say: Texts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ policies and schedules that follow from them."""
 import hashlib
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
@@ -36,6 +37,25 @@ class StorageSettings(Table):
 
     url: Annotated[str, CONFIDENTIAL] = "sqlite:///jikimi.db"
     """`sqlite:///PATH`, relative to the current folder, or `postgresql://USER:PASSWORD@HOST/NAME`."""
+
+    keys: str = ""
+    """The folder of the keys that what people say is sealed with; empty: `jikimi-keys` beside the configuration. It
+    belongs into no back-up of the database."""
+
+    _beside: Path | None = PrivateAttr(None)
+
+    @property
+    def keys_folder(self) -> Path | None:
+        """None: nothing is sealed. So it is where no file and no user says the settings: in rehearsals and tests."""
+        if self._beside is None and not self.keys:
+            return None
+        return ((self._beside or Path()) / (self.keys or "jikimi-keys")).absolute()
+
+    def beside(self, folder: Path) -> Self:
+        """The same in a configuration that lies in this folder."""
+        found = self.model_copy()
+        found._beside = folder
+        return found
 
     @property
     def shown(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_type_hints
 from pydantic import ConfigDict
 
 from bot.core.base.errors import Broken
-from bot.core.rules.actions import ACTIONS, Action
+from bot.core.rules.actions import ACTIONS, Action, Flag
 from storage.codec.stored import Stored, fitting
 from storage.columns import writable
 
@@ -58,7 +58,10 @@ def write_action(action: Action) -> str:
         return store_action(action).model_dump_json(exclude_defaults=True)
 
 
-def read_action(stored: str) -> Action:
+def read_action(stored: str | None) -> Action:
+    """None: its key is gone; then it is one that harms nobody."""
+    if stored is None:
+        return Flag()
     with fitting("action"):
         return restore_action(StoredAction.model_validate_json(stored))
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.incidents.review import Call, Step, consequences
 from bot.core.rules.actions import Action, CalledOff
 from storage import codec
+from storage.columns import SaidIn
 from storage.community_key import community_of
 from storage.tables import actions, appeals, cases, incidents, reviews
 
@@ -115,7 +116,7 @@ async def _append(
             "community": community,
             "kind": action.kind,
             "protects": action.protects,
-            "args": codec.write_action(action),
+            "args": SaidIn(community, codec.write_action(action)),
             "state": "planned",
             "not_before": due if due > now else None,
             "attempts": 0,

@@ -12,8 +12,9 @@ from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.communities.journal import Aside
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.tally import Tally
+from bot.core.operations.sealing import Span
 from storage import codec
-from storage.columns import AnyRow, microseconds, plain, seal
+from storage.columns import AnyRow, microseconds, plain
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.flow import sql, suspects
@@ -131,6 +132,7 @@ class SqlInbox:
 
     async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
         keys = await self._database.keys.of_all({message.community for message in arrived})
+        sealing = self._database.sealing
         given = codec.write_sealed_rows(
             (
                 *codec.key(message.ref),
@@ -138,7 +140,7 @@ class SqlInbox:
                 plain(message.author.id),
                 message.kind,
                 microseconds(message.sent_at),
-                seal(codec.write_body(message)),
+                sealing.seal(codec.write_body(message), keys[message.community], Span.PASSING),
             )
             for message in arrived
         )
@@ -224,6 +226,9 @@ class SqlInbox:
 
 def _read(row: AnyRow) -> Message | None:
     """None: what is stored of it cannot be read, and never will be."""
+    if row.body is None:
+        _log.error("message cannot be read", id=row.id, error="its key is gone")
+        return None
     try:
         return codec.read_message(row)
     except Exception as error:

@@ -45,6 +45,7 @@ _FAULT = suspects.fault(actions, *_THIS_ATTEMPT).values(_AWAITED | {"reason": bi
 
 
 DIED = "died"  # the defect of what its process died of, three times
+LOST = "unreadable"  # of what is sealed with a key that is gone
 
 
 class SqlOutbox:
@@ -244,6 +245,6 @@ def _one(
         language=language,
         attempts=row.attempts,
         planned_at=row.planned_at,
-        defect=(row.reason or DIED) if row.given_up else "",
+        defect=LOST if row.args is None else (row.reason or DIED) if row.given_up else "",
         case=case,
     )

@@ -11,7 +11,7 @@ from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Delete, Done
 from storage import codec
-from storage.columns import AnyRow, microseconds, plain
+from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
 from storage.records import bots
@@ -95,8 +95,8 @@ async def _open_incidents(
             "rule": settlement.decision.rule,
             "decided_at": settlement.decided_at,
             # As it was judged: of its author more may be known by now than when it was kept.
-            "body": codec.write_body(settlement.decision.message),
-            "decision": codec.write_decision(settlement.decision),
+            "body": SaidIn(row.community, codec.write_body(settlement.decision.message)),
+            "decision": SaidIn(row.community, codec.write_decision(settlement.decision)),
         }
         for row, settlement in decided
     ]
@@ -120,7 +120,7 @@ async def _open_incidents(
             "community": row.community,
             "kind": action.kind,
             "protects": action.protects,
-            "args": codec.write_action(action),
+            "args": SaidIn(row.community, codec.write_action(action)),
             "state": "planned",
             "attempts": 0,
             "planned_at": now,

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Settlement
+from bot.core.operations.sealing import NOTHING
 from storage import codec
-from storage.columns import AnyRow, plain, seal
+from storage.columns import AnyRow, plain
 from storage.community_key import community_of, read_community
 from storage.database import Database
 from storage.flow import sql
@@ -37,11 +38,13 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
         if settlement.decision.tells_of_a_bot:
             key = (community, plain(message.author.id))
             seen[key] = seen.get(key, Bot(id=message.author.id)).having_said(message)
+    sealing = database.sealing
     if seen:  # in one order everywhere, so that two processes never wait for each other
         given = codec.write_sealed_rows(
-            (*key, seal(plain(bot.name)), bot.messages, bot.answers, bot.prose) for key, bot in sorted(seen.items())
+            (*key, sealing.seal(plain(bot.name), key[0]), bot.messages, bot.answers, bot.prose)
+            for key, bot in sorted(seen.items())
         )
-        await connection.execute(database.sql(sql.COUNT_BOTS), given | {"nameless": seal("")})
+        await connection.execute(database.sql(sql.COUNT_BOTS), given | {"nameless": NOTHING})
 
 
 def _read(row: AnyRow) -> Bot:

@@ -10,7 +10,7 @@ from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Changes
 from storage import codec
-from storage.columns import AnyRow, plain
+from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import is_named
 from storage.database import Database
 from storage.settings import journal
@@ -93,5 +93,5 @@ def _read(row: AnyRow, *, as_stored: bool = False) -> Community:
 async def _write(connection: AsyncConnection, key: int, community: Community, version: int) -> Community:
     """Returns it as it is stored."""
     this = update(communities).where(communities.c.key == key)
-    await connection.execute(this.values(settings=codec.write_settings(community), version=version))
+    await connection.execute(this.values(settings=SaidIn(key, codec.write_settings(community)), version=version))
     return replace(community, version=version)

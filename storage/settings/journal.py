@@ -10,6 +10,7 @@ from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.communities.journal import amendments as differences
+from storage.columns import SaidIn
 from storage.community_key import of_community
 from storage.database import Database
 from storage.tables import amendments, outages, tellings
@@ -86,10 +87,10 @@ async def note(
             {
                 "community": key,
                 "at": one.at,
-                "by": one.by,
+                "by": SaidIn(key, one.by),
                 "setting": one.setting,
-                "before": one.before,
-                "after": one.after,
+                "before": SaidIn(key, one.before),
+                "after": SaidIn(key, one.after),
             }
             for one in made
         ]

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import text
 
+from adapters.keyring import Keyring, master_key
 from bot.core.answers.ports import BotRoll
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.ports import Communities, Journal
@@ -79,12 +81,14 @@ def in_memory() -> Opens:
     return opens
 
 
-def in_database(url: str) -> Opens:
+def in_database(url: str, keys: Path) -> Opens:
+    """Everything that people say is sealed there."""
     clock = ManualClock()
+    master = master_key(keys, {})
 
     @asynccontextmanager
     async def opens() -> AsyncIterator[Store]:
-        async with Database.open(url, clock) as database:
+        async with Database.open(url, clock, Keyring(keys, master, clock)) as database:
             yield store(database, clock)
 
     return opens

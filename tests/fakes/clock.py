@@ -23,6 +23,10 @@ class ManualClock:
         self._sleepers.append((self._now + timedelta(seconds=seconds), sleeper))
         await sleeper
 
+    def jump(self, by: timedelta) -> None:
+        """As somebody sets a clock, back as well: nobody wakes up."""
+        self._now += by
+
     async def advance(self, seconds: float) -> None:
         """Move on step by step, so that whoever wakes up can go to sleep again on the way."""
         end = self._now + timedelta(seconds=seconds)
@@ -36,6 +40,13 @@ class ManualClock:
             await _settle()
         self._now = end
         await _settle()
+
+
+class ImpatientClock(ManualClock):
+    """Whoever sleeps has slept."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
 
 
 class HurriedClock:

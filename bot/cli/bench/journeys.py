@@ -116,7 +116,7 @@ async def ours(messages: int, guard: Guard, path: Path, source: Iterator[Message
         settled += len(settlements)
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
-    config = Config(storage=StorageSettings(url=f"sqlite:///{path}"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{path}", keys=f"{path}-keys"))
     async with application(
         config,
         guard,

@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,6 +27,15 @@ class ApiKeys(Protocol):
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """When keys (by id) were used last. An earlier use than the noted one changes nothing."""
+        ...
+
+
+class Resealing(Protocol):
+    """What is stored, sealed anew while everybody works with it."""
+
+    async def reseal(self, periods: Collection[int], *, openly: bool = False) -> int:
+        """In the present period, what is sealed in these, and with `openly` what is not sealed at all. Returns how many
+        rows that were. Broken off, it goes on where it was when it is called again."""
         ...
 
 

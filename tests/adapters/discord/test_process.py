@@ -4,6 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from adapters.keyring import Keyring, master_key
 from adapters.system_clock import SystemClock
 from bot.core.communities.community import Community
 from storage.database import Database
@@ -74,7 +75,9 @@ def test_killed_twice_under_load_nothing_is_missed_and_moderators_are_told_once(
             folded = await told(place, 60)
             process.terminate()
             assert await process.wait() == 0
-            async with Database.open(sqlite_in(tmp_path), SystemClock()) as database:
+            keys = tmp_path / "jikimi-keys"  # beside the configuration
+            keyring = Keyring(keys, master_key(keys, {}), SystemClock())
+            async with Database.open(sqlite_in(tmp_path), SystemClock(), keyring) as database:
                 incidents = await SqlIncidents(database).between(*EVER)
             assert len(incidents) == 60
             assert sorted(folded) == sorted(incident.id for incident in incidents)

@@ -20,10 +20,11 @@ from bot.core.communities.community import Community
 from bot.core.incidents.case import CaseKind, Order, Person
 from bot.core.incidents.review import Call
 from bot.core.moderation.tally import Tally
+from bot.core.operations.sealing import Openly
 from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete, Done, Warn
 from storage import codec, migrations
-from storage.columns import microseconds, seal
+from storage.columns import microseconds
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.migrations.rewriting import count_on
@@ -66,7 +67,7 @@ async def left_by(url: str, step: str, rows: Rows) -> None:
         for name, values in rows if step < "0016" else _keyed(connection, known, rows):
             if (table := known.tables.get(name)) is not None:
                 found = {
-                    column: seal(value)
+                    column: Openly().seal(value)
                     if isinstance(table.c[column].type, LargeBinary) and value is not None
                     else value
                     for column, value in values.items()

@@ -27,6 +27,7 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Route, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.operations.sealing import Openly
 from bot.core.reporting.figures import Answer, Figures, Totals
 from bot.core.reporting.periods import day
 from bot.core.reporting.report import compose
@@ -34,7 +35,7 @@ from bot.core.rules.actions import Action, Ban, Delete, Done, Escalate, Flag, Go
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
 from bot.core.rules.policy import Mode, Reason
-from storage.columns import microseconds, unseal
+from storage.columns import microseconds
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
@@ -254,7 +255,7 @@ async def recount(database: Database, community: str, start: datetime, end: date
                 f"WHERE began_at < :end AND coalesce(ended_at, {now}) > :start ORDER BY began_at"
             ),
             "amended": [
-                (unseal(by), setting, unseal(after))
+                (Openly().unseal(by), setting, Openly().unseal(after))
                 for by, setting, after in await rows(
                     "SELECT by, setting, after FROM amendments "
                     f"WHERE community = {KEY} AND at >= :start AND at < :end ORDER BY at, id"
