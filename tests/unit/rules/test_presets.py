@@ -70,14 +70,15 @@ def test_what_a_guard_says_without_a_kind_deletes_only_where_it_is_calibrated(na
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("other", sorted(set(HarmKind) - {HarmKind.SELF_HARM}))
 @pytest.mark.parametrize("words", ["한 줄", CRY, f"{CRY} 무직자대출 텔레 @abcd1234", f"시발년아 {CRY} 집주소 깐다"])
-@pytest.mark.parametrize("despair", [None, 0.05, 0.3, 0.99])
+@pytest.mark.parametrize("despair", [None, 0.05, 0.15, 0.3, 0.99])
 def test_nobody_in_despair_is_deleted_for_it(name: Preset, other: HarmKind, words: str, despair: float | None) -> None:
     """`despair`: how surely the guard reads it as that; None: it does not know that kind."""
     found = [] if despair is None else [(HarmKind.SELF_HARM, despair)]
     decision = decided(name, (other, 0.99), *found, text=words)
     if words != "한 줄" or (despair or 0) >= 0.3:
         assert all(action.weight is Weight.MODERATORS for action in decision.actions), decision.actions
-        assert Escalate() in decision.actions if words != "한 줄" or despair == 0.99 else decision.actions
+        called = despair == 0.99 or (words != "한 줄" and despair != 0.05)
+        assert Escalate() in decision.actions if called else decision.actions
 
 
 @pytest.mark.parametrize("name", PRESETS)
