@@ -1,4 +1,4 @@
-"""The schema as SQLAlchemy Core tables; migrations/versions/ builds the same, step by step. docs/schema.md says why."""
+"""The schema as Core tables, long because it is one; migrations/versions/ builds the same (docs/schema.md)."""
 
 from sqlalchemy import (
     BigInteger,
@@ -398,3 +398,14 @@ bots = Table(
     Column("answers", BigInteger, nullable=False),  # messages that answer somebody
     Column("prose", BigInteger, nullable=False),  # answers that are prose
 )
+
+#: One row for each member who has said something in a community: how much of it was counted (records/members.py).
+members = Table(
+    "members",
+    metadata,
+    Column("community", BigInteger, primary_key=True),
+    Column("member_hash", LargeBinary, primary_key=True),
+    Column("messages", SmallInteger, nullable=False),
+    Column("since", Instant, nullable=False),  # when the first was counted
+)
+_index("members_since", members.c.community, members.c.since)

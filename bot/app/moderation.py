@@ -18,6 +18,7 @@ from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.ports import Changed
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.members import Members
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
@@ -80,6 +81,7 @@ def screener(
         planned=planned,
         bots=judging.bots,
         meet=meet,
+        members=Members(roll=stores.members),
         recent=judging.recent,
         decider=judging.decider,
         streams=Streams(

@@ -12,7 +12,7 @@ from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.ports import Cases, Incidents, Reviews
 from bot.core.incidents.reviewing import Reviewer
-from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.moderators.network import Context
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import ApiKeys, HealthSource
@@ -24,6 +24,7 @@ from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
+from storage.records.members import SqlMemberRoll
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
@@ -43,6 +44,7 @@ class Stores:
     reviews: Reviews
     cases: Cases
     bots: BotRoll
+    members: MemberRoll
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
@@ -59,6 +61,7 @@ class Stores:
             reviews=SqlReviews(database),
             cases=SqlCases(database),
             bots=SqlBotRoll(database),
+            members=SqlMemberRoll(database),
             communities=SqlCommunities(database),
             journal=SqlJournal(database),
             bookmarks=SqlBookmarks(database),

@@ -14,7 +14,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
-from storage.records import bots
+from storage.records import bots, members
 from storage.records.cases import open_cases
 from storage.tables import actions, incidents, messages, verdicts
 
@@ -63,6 +63,7 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
         counted = [(row.community, first[ref]) for ref, row in settled.items()]
         await tallies.count(database, connection, counted)
         await bots.count(database, connection, counted)
+        await members.count(database, connection, counted)
 
 
 async def _record(

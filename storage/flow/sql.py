@@ -146,6 +146,17 @@ COUNT_BOTS = """
         prose = bots.prose + excluded.prose
 """
 
+COUNT_MEMBERS = """
+    INSERT INTO members (community, member_hash, messages, since)
+    SELECT
+        CAST(given.value ->> 0 AS bigint), {sealed[1]}, CAST(given.value ->> 2 AS integer),
+        CAST(given.value ->> 3 AS bigint)
+    FROM {given} WHERE true
+    ON CONFLICT (community, member_hash) DO UPDATE SET
+        messages = CASE WHEN members.messages + excluded.messages < CAST(:most AS integer)
+            THEN members.messages + excluded.messages ELSE CAST(:most AS integer) END
+"""
+
 _FREE_ACTION = "finished_at IS NULL AND holder IS NULL AND not_before IS NULL AND circle IS NULL"
 ASLEEP = "finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL"
 

@@ -13,6 +13,7 @@ from storage.tables import (
     deliveries,
     incidents,
     looks,
+    members,
     messages,
     metadata,
     queue,
@@ -41,6 +42,8 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await _number_on(connection, stays, goes)
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
+    # A hash of one community is none in another: who was heard there alone begins anew.
+    await connection.execute(delete(members).where(members.c.community == goes))
     for table, numbers in _ADDED_UP.items():
         await _add_up(connection, table, numbers, stays, goes)
     await connection.execute(delete(communities).where(communities.c.key == goes))

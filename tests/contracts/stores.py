@@ -13,7 +13,7 @@ from bot.core.answers.ports import BotRoll
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.ports import Communities, Journal
 from bot.core.incidents.ports import Incidents, Reviews
-from bot.core.moderation.ports import Inbox, Outbox
+from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.operations.ports import ApiKeys
 from bot.core.reporting.ports import Deliveries
 from storage.database import Database
@@ -21,6 +21,7 @@ from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
 from storage.records.incidents import SqlIncidents
+from storage.records.members import SqlMemberRoll
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.api_keys import SqlApiKeys
@@ -43,6 +44,7 @@ class Store:
     keys: ApiKeys
     deliveries: Deliveries
     bots: BotRoll
+    members: MemberRoll
     clock: ManualClock
     die: Callable[[], Awaitable[None]]  # what the process has in hand is found by the next as a dead process leaves it
 
@@ -73,6 +75,7 @@ def in_memory() -> Opens:
             keys=memory.keys,
             deliveries=memory.deliveries,
             bots=memory.bot_roll,
+            members=memory.member_roll,
             clock=clock,
             die=die,
         )
@@ -112,6 +115,7 @@ def store(database: Database, clock: ManualClock) -> Store:
         keys=SqlApiKeys(database),
         deliveries=SqlDeliveries(database),
         bots=SqlBotRoll(database),
+        members=SqlMemberRoll(database),
         clock=clock,
         die=die,
     )

@@ -94,6 +94,8 @@ class MemoryCommunities:
                 answers=robot.answers + known.answers,
                 prose=robot.prose + known.prose,
             )
+        for community, author in [member for member in store.members if member[0] == old]:
+            store.members[new, author] = store.members.pop((community, author))
         amended = self.journal.amended
         amended.setdefault(new, []).extend(amended.pop(old, []))
         for key in [key for key in self.keys.keys.values() if key.community == old]:

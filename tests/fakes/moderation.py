@@ -11,11 +11,27 @@ from bot.core.communities.journal import Aside
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import aftermath
+from bot.core.moderation.ports import Member
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API
 from bot.core.rules.actions import Delete, Done, Outcome, Unconfirmed
 from tests.fakes.record import ActionRow, Record
+
+
+class MemoryMemberRoll:
+    def __init__(self, store: Record) -> None:
+        self.store = store
+
+    async def heard(self, members: Collection[Member]) -> Mapping[Member, int]:
+        return {member: self.store.members[member][0] for member in members if member in self.store.members}
+
+    async def watched_since(self, communities: Collection[CommunityRef]) -> Mapping[CommunityRef, datetime]:
+        first: dict[CommunityRef, datetime] = {}
+        for (community, _), (_, since) in self.store.members.items():
+            if community in communities:
+                first[community] = min(since, first.get(community, since))
+        return first
 
 
 class MemoryInbox:
@@ -109,6 +125,7 @@ class MemoryInbox:
                 if not isinstance(settlement.decision.screening, Verdict):
                     self.unjudged.add(ref)
                 self.store.count_bot(settlement)
+                self.store.count_member(settlement)
                 if settlement.decision.is_incident:
                     self._open(settlement)
                 else:

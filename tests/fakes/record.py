@@ -10,7 +10,9 @@ from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import Call, Review, Step, consequences
+from bot.core.moderation.ports import Member
 from bot.core.rules.actions import Action, CalledOff, Outcome
+from bot.core.rules.conditions.author import MOST_FIRST
 from bot.core.rules.policy import Reason
 from tests.fakes.clock import ManualClock
 
@@ -49,6 +51,7 @@ class Record:
         self.reviewed: dict[int, list[Review]] = {}  # of an incident, in order
         self.actions: dict[int, ActionRow] = {}
         self.bots: dict[CommunityRef, dict[str, Bot]] = {}
+        self.members: dict[Member, tuple[int, datetime]] = {}
         self.suspects = Suspects(self)
 
     def keep(self, message: Message) -> None:
@@ -76,6 +79,13 @@ class Record:
             home = self.messages[message.ref].community  # it may have moved since
             seen = self.bots.setdefault(home, {})
             seen[message.author.id] = seen.get(message.author.id, Bot(id=message.author.id)).having_said(message)
+
+    def count_member(self, settlement: Settlement) -> None:
+        message = settlement.decision.message
+        if settlement.counts_for:
+            member = (self.messages[message.ref].community, message.author.id)
+            heard, since = self.members.get(member, (0, message.sent_at))
+            self.members[member] = (min(MOST_FIRST, heard + settlement.counts_for), min(since, message.sent_at))
 
     def opened_as(self, incident_id: int) -> Incident:
         return next(opened for opened in self.opened.values() if opened.id == incident_id)

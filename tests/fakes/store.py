@@ -6,7 +6,7 @@ from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.clock import ManualClock
 from tests.fakes.communities import MemoryCommunities, MemoryJournal
 from tests.fakes.incidents import MemoryIncidents, MemoryReviews
-from tests.fakes.moderation import MemoryInbox, MemoryOutbox
+from tests.fakes.moderation import MemoryInbox, MemoryMemberRoll, MemoryOutbox
 from tests.fakes.operations import MemoryApiKeys
 from tests.fakes.record import Record
 from tests.fakes.reporting import MemoryDeliveries
@@ -27,6 +27,7 @@ class MemoryStore(Record):
         self.deliveries = MemoryDeliveries(self.clock)
         self.communities = MemoryCommunities(self, self.journal, self.keys, self.deliveries)
         self.bot_roll = MemoryBotRoll(self)
+        self.member_roll = MemoryMemberRoll(self)
 
     def restart(self) -> None:
         """What the death of the process leaves behind."""

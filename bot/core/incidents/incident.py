@@ -14,11 +14,13 @@ from bot.core.rules.policy import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """A decision as it is written down: `decided_at` by the clock, `ms` from taking up to deciding."""
+    """A decision as it is written down: `decided_at` by the clock, `ms` from taking up to deciding. `counts_for`: how
+    many messages of a new member it stands for."""
 
     decision: Decision
     decided_at: datetime
     ms: float = 0.0
+    counts_for: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

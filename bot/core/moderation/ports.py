@@ -16,6 +16,20 @@ from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import Outcome
 
+Member = tuple[CommunityRef, str]  # and author
+
+
+class MemberRoll(Protocol):
+    """How much each member has said, as far as settlements have counted it."""
+
+    async def heard(self, members: Collection[Member]) -> Mapping[Member, int]:
+        """The messages counted of each; those of whom none was are left out."""
+        ...
+
+    async def watched_since(self, communities: Collection[CommunityRef]) -> Mapping[CommunityRef, datetime]:
+        """When the first message was counted in each; those in which none was are left out."""
+        ...
+
 
 class Inbox(Protocol):
     """Every message that has arrived: the queue, and the memory of what was settled."""

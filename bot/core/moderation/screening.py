@@ -1,11 +1,11 @@
 """Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,6 +20,7 @@ from bot.core.guarding.verdict import NOTHING_TO_JUDGE, SUPERSEDED, Exchange, Sc
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.campaigns import Campaigns
+from bot.core.moderation.members import Members
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.settling import Settled, Settler
@@ -42,7 +43,7 @@ _log = structlog.get_logger(__name__)
 @dataclass(slots=True, kw_only=True)
 class Screener:
     """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
-    knows what other bots do.
+    knows what other bots do, `members` who is new.
 
     Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
     guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
@@ -56,6 +57,7 @@ class Screener:
     planned: Wakeup
     bots: Bots
     meet: Meet | None = None
+    members: Members | None = None
     recent: RecentActivity = field(default_factory=RecentActivity)
     campaigns: Campaigns = field(default_factory=Campaigns)
     streams: Streams = field(default_factory=Streams)
@@ -67,8 +69,7 @@ class Screener:
     second_look: timedelta = timedelta(hours=6)
     poll: float = 1.0  # seconds
     _swept_at: float = float("-inf")
-    _deciding: set["asyncio.Task[Decision]"] = field(default_factory=set)
-    _meetings: set["asyncio.Task[Author]"] = field(default_factory=set)
+    _begun: set["asyncio.Task[Any]"] = field(default_factory=set)
     _settler: Settler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Screener:
             clock=self.clock,
             arrived=self.arrived,
             planned=self.planned,
-            noted=tuple(filter(None, (self.bots.note, self.on_settled))),
+            noted=tuple(filter(None, (self.bots.note, self.members.note if self.members else None, self.on_settled))),
             poll=self.poll,
         )
 
@@ -94,6 +95,8 @@ class Screener:
             no_more, was_idle = closing is not None and closing.is_set(), not self._settler.busy
             room = min(self.in_flight - self._settler.busy, self.queue.room, MOST_AT_ONCE)
             claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
+            if self.members:
+                await patiently(partial(self.members.look_up, claimed, self._policy_of), self.clock)
             for message in claimed:
                 self._sift(message)
             swept = await self._sweep(room - len(claimed), at_once=no_more) if len(claimed) < room else 0
@@ -174,17 +177,12 @@ class Screener:
             if self.decider.is_quick(message, policy):
                 acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
                 return
-            deciding = asyncio.create_task(self.decider.decide(about, screening, policy, at=at, past=past))
-            self._deciding.add(deciding)
-            deciding.add_done_callback(self._deciding.discard)
-            deciding.add_done_callback(partial(self._answered, message, partial(acted, at, policy, screening, met)))
+            deciding = self.decider.decide(about, screening, policy, at=at, past=past)
+            self._begin(message, deciding, partial(acted, at, policy, screening, met))
 
         def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
-                meeting = asyncio.create_task(_met(self.meet, message, self.clock))
-                self._meetings.add(meeting)
-                meeting.add_done_callback(self._meetings.discard)
-                meeting.add_done_callback(partial(self._answered, message, partial(decided, screening)))
+                self._begin(message, _met(self.meet, message, self.clock), partial(decided, screening))
                 return
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._settler.set_aside(message.ref)
@@ -194,7 +192,8 @@ class Screener:
             if decision.is_incident:
                 self.recent.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
-            self._settler.settle(Settlement(decision=decision, decided_at=at, ms=ms))
+            counts = self.members.weight(message, heard) if self.members and not decision.is_incident else 0
+            self._settler.settle(Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts))
 
         try:
             heard = self._hear(message, again=again)
@@ -222,8 +221,15 @@ class Screener:
             repeats=() if again else self.recent.hear(message),
             said=self.recent.join(message) if rules.asks_what_was_said else (),
             echoes=self.campaigns.hear(message) if rules.asks_who_says_the_same else {},
+            heard=self.members.heard(message) if self.members and rules.asks_who_is_new else None,
             bot=self.bots.known(message),
         )
+
+    def _begin(self, message: Message, work: Coroutine[Any, Any, Answer], then: Callable[[Answer], None]) -> None:
+        task = asyncio.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        task.add_done_callback(partial(self._answered, message, then))
 
     def _answered(self, message: Message, then: Callable[[Answer], None], answer: "asyncio.Future[Answer]") -> None:
         try:

@@ -13,6 +13,7 @@ from bot.core.rules.conditions import (
     ByBot,
     ByStaff,
     Condition,
+    FirstMessages,
     IsUnscreened,
     Kind,
     Listed,
@@ -148,11 +149,13 @@ class Policy:
     #: Whether a rule asks for it; else nothing of the kind is remembered.
     asks_what_was_said: bool = field(init=False, compare=False, repr=False)
     asks_who_says_the_same: bool = field(init=False, compare=False, repr=False)
+    asks_who_is_new: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         asked = {type(condition) for rule in self.rules for condition in rule.when}
         object.__setattr__(self, "asks_what_was_said", Pieces in asked)
         object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
+        object.__setattr__(self, "asks_who_is_new", FirstMessages in asked)
         slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
         object.__setattr__(self, "allowed", word_list(self.allowed_words))

@@ -33,6 +33,7 @@ from storage.opening import engine_of, parsed
 from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
+from storage.records.members import SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys
@@ -156,6 +157,7 @@ def of_everything_else(community: CommunityRef) -> Rows:
         }),
         ("appeals", {"incident": 1, "words": "억울해요", "at": at}),
         ("bots", place | {"bot": "robot", "name": "로봇", "messages": 3, "answers": 2, "prose": 1}),
+        ("members", place | {"member_hash": "달", "messages": 3, "since": at}),
         ("api_keys", place | {"id": "k", "digest": "d", "name": "열쇠", "created_at": at}),
         ("amendments", place | {"at": at, "by": "달", "setting": "preset", "before": "", "after": "strict"}),
         ("deliveries", place | {
@@ -217,6 +219,8 @@ async def _reads_everything_else(database: Database, step: str) -> None:
         assert await SqlBotRoll(database).all() == [
             (SERVER, Bot(id="robot", name="로봇", messages=3, answers=2, prose=1))
         ]
+    if step >= "0019":
+        assert await SqlMemberRoll(database).watched_since([SERVER, GROUP]) == {SERVER: NOW}
     if step >= "0007":
         assert [(one.community, one.name) for one in await SqlApiKeys(database).all()] == [(SERVER, "열쇠")]
     if step >= "0008":

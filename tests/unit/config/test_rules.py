@@ -24,6 +24,7 @@ from bot.core.rules.conditions import (
     Condition,
     Edited,
     Filtered,
+    FirstMessages,
     Forwarded,
     Group,
     IsUnscreened,
@@ -89,6 +90,7 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
     ("channels", ["거래"], Channel(any_of=frozenset({"거래"}))),
     ("roles", ["새싹"], Role(any_of=frozenset({"새싹"}))),
     ("new_author", "1d", NewAuthor(under=timedelta(days=1))),
+    ("first_messages", 3, FirstMessages(at_most=3)),
     ("by_bot", False, ByBot(bot=False)),
     ("by_staff", True, ByStaff()),
     ("edited", True, Edited()),
@@ -134,6 +136,7 @@ def test_a_shipped_group_is_found_by_its_name() -> None:
         ("edited", False), ("channels", []), ("pairing", ["sure"]), ("mentions", 0), ("mentions", "5"), ("by_bot", 1),
         ("repeats", {"times": 1, "within": "1m"}), ("repeats", {"at_least": 4, "within": "1m"}), ("repeats", {}),
         ("score", {"at_least": 1.1}), ("new_author", 5), ("text", {"group": "nonsense"}), ("link", {"denied": []}),
+        ("first_messages", 21), ("first_messages", 0),
     ],
 )  # fmt: skip
 def test_what_breaks_a_bound_or_is_not_known_is_refused(key: str, written: object) -> None:

@@ -5,7 +5,7 @@ follow from that. docs/adding/condition.md.
 """
 
 from bot.core.rules.conditions import author, contents, conversation, listed, text, verdict
-from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, NewAuthor, Role
+from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, FirstMessages, NewAuthor, Role
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
 from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
 from bot.core.rules.conditions.conversation import Offences, Paired, Pieces, Repeats, SameText
@@ -39,6 +39,7 @@ __all__ = [
     "Explanation",
     "Fact",
     "Filtered",
+    "FirstMessages",
     "Forwarded",
     "Group",
     "IsUnscreened",

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from annotated_types import MinLen
+from annotated_types import Ge, Le, MinLen
 
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Rank, Situation
+
+MOST_FIRST = 20  # messages of a member that are counted at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,23 @@ class NewAuthor(Condition, key="new_author", rank=Rank.CIRCUMSTANCE):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstMessages(Condition, key="first_messages", rank=Rank.CIRCUMSTANCE):
+    """The message is among the first so many of its author in this community; those about which a rule had something to
+    say are not counted. False where nobody knows: for bots, and for who was there before the community was watched."""
+
+    at_most: Annotated[int, Ge(1), Le(MOST_FIRST)]
+
+    def check(self, situation: Situation) -> Check:
+        heard = situation.past.heard
+        if heard is None or heard >= self.at_most:
+            return False, Explanation("known_member")
+        return True, Explanation("first_messages", {"nth": heard + 1, "bar": self.at_most})
+
+    def implies(self, other: Condition) -> bool:
+        return isinstance(other, FirstMessages) and self.at_most <= other.at_most
+
+
+@dataclass(frozen=True, kw_only=True)
 class ByBot(Condition, key="by_bot", rank=Rank.CIRCUMSTANCE):
     bot: bool
 
@@ -75,4 +94,4 @@ class ByStaff(Condition, key="by_staff", rank=Rank.CIRCUMSTANCE):
         return staff, Explanation("by_staff" if staff else "not_staff")
 
 
-CONDITIONS = (Channel, Role, NewAuthor, ByBot, ByStaff)
+CONDITIONS = (Channel, Role, NewAuthor, FirstMessages, ByBot, ByStaff)

@@ -28,13 +28,14 @@ class Explanation(NamedTuple):
 class Past:
     """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
     in this channel made a rule act, what was said here, the oldest first. Of a bot also what it has done at all; of
-    others, when each last said nearly the same."""
+    others, when each last said nearly the same; `heard`: how many messages of a new member were there before."""
 
     repeats: tuple[datetime, ...] = ()
     fired: Mapping[str, datetime] = field(default_factory=dict)
     offences: tuple[datetime, ...] = ()
     said: tuple[tuple[datetime, str], ...] = ()
     echoes: Mapping[str, datetime] = field(default_factory=dict)
+    heard: int | None = None
     bot: Bot | None = None
 
 
