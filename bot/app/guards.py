@@ -25,9 +25,9 @@ def _embedded(config: Config) -> OpenGuard:
 
 
 def _encoder(config: Config) -> OpenGuard:
-    from adapters.guards.embedded.encoder_guard import EncoderGuard
+    from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return nullcontext(_calibrated(EncoderGuard(), config))
+    return nullcontext(_calibrated(KindsGuard(encoder=config.guard.encoder), config))
 
 
 def stand_in(config: Config) -> Guard | None:
@@ -115,9 +115,9 @@ def capabilities() -> list[dict[str, Any]]:
     """What each guard can do: one JSON-ready row a guard, those first that ship with the product."""
     from adapters.guards.dialects import capabilities as of_dialects
     from adapters.guards.embedded import EmbeddedGuard
-    from adapters.guards.embedded.encoder_guard import EncoderGuard
+    from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    encoder = EncoderGuard()
+    encoder = KindsGuard()
     shipped: tuple[tuple[Guard, dict[str, str]], ...] = (
         (EmbeddedGuard(), {}),
         (encoder, {kind: kind for kind in encoder.model.kinds}),

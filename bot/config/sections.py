@@ -70,6 +70,10 @@ class GuardSettings(Table):
     name: str = "embedded"
     """One of `jikimi guards`. "embedded" and "encoder" need no GPU; "cascade" is embedded first, then `second`."""
 
+    encoder: bool = True
+    """With name "encoder": whether the encoder looks at what n-grams are unsure of. Without it a text takes
+    microseconds, and less harm is seen."""
+
     engine: Literal["server", "vllm"] = "server"
     """Where a guard model runs: `vllm serve` over HTTP, or vLLM in this process."""
 

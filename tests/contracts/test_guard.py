@@ -10,7 +10,7 @@ from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded import EmbeddedGuard
-from adapters.guards.embedded.encoder_guard import EncoderGuard
+from adapters.guards.embedded.kinds_guard import KindsGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -31,8 +31,13 @@ async def embedded() -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
-async def encoder() -> AsyncIterator[Guard]:
-    yield EncoderGuard()
+async def kinds() -> AsyncIterator[Guard]:
+    yield KindsGuard()
+
+
+@asynccontextmanager
+async def ngrams() -> AsyncIterator[Guard]:
+    yield KindsGuard(encoder=False)
 
 
 @asynccontextmanager
@@ -63,7 +68,9 @@ async def calibrated() -> AsyncIterator[Guard]:
     yield CalibratedGuard(guard, Calibration(guard=guard.version, scales={Task.PROMPT_HARM: scale}))
 
 
-@pytest.fixture(params=[embedded, encoder, scripted, server, cascade, calibrated], ids=lambda opens: opens.__name__)
+@pytest.fixture(
+    params=[embedded, kinds, ngrams, scripted, server, cascade, calibrated], ids=lambda opens: opens.__name__
+)
 def opens(request: pytest.FixtureRequest) -> Opens:
     chosen: Opens = request.param
     return chosen

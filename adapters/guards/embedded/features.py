@@ -81,22 +81,30 @@ class Features:
 
 
 def features(texts: Sequence[str]) -> Features:
-    keys = [row_of << BITS | bucket for row_of, bucket, _, _ in _grams(texts)]
+    row, bucket, size = hashed(texts, BITS)
+    return Features(row, bucket, size, _stems(texts))
+
+
+def hashed(texts: Sequence[str], bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct n-grams of n rows in 2 ** bits buckets: row, bucket, and (n,) how many there are of each row."""
+    keys = [row_of << bits | bucket for row_of, bucket, _, _ in _grams(texts, bits)]
     distinct = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
-    row = distinct >> BITS
-    return Features(row, distinct & (1 << BITS) - 1, np.bincount(row, minlength=len(texts)), _stems(texts))
+    row = distinct >> bits
+    return row, distinct & (1 << bits) - 1, np.bincount(row, minlength=len(texts))
 
 
-def located(text: str) -> Iterator[tuple[str, int, int]]:
+def located(text: str, bits: int = BITS) -> Iterator[tuple[str, int, int]]:
     """The n-grams of one row as (n-gram, start in the text, bucket), to say which of them weighed most."""
     padded = f" {text} "
-    for _, buckets, starts, order in _grams([text]):
+    for _, buckets, starts, order in _grams([text], bits):
         for start, bucket in zip(starts.tolist(), buckets.tolist(), strict=True):
             yield padded[start : start + order], start, bucket
 
 
-def _grams(texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]:
-    """(row, bucket, start) of every n-gram, order by order; a row is padded with one space on both sides."""
+def _grams(
+    texts: Sequence[str], bits: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]:
+    """(row, bucket, start, order) of every n-gram, order by order; a row is padded with one space on both sides."""
     if not texts:
         return
     padded = [f" {text} " for text in texts]
@@ -109,7 +117,7 @@ def _grams(texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np
         state = (state[: len(codes) - order + 1] ^ codes[order - 1 :]) * _MULTIPLIER
         state ^= state >> np.uint64(29)
         starts = np.flatnonzero(left[: len(state)] >= order)
-        bucket = (state[starts] * _FINALISER >> np.uint64(64 - BITS)).astype(np.int64)
+        bucket = (state[starts] * _FINALISER >> np.uint64(64 - bits)).astype(np.int64)
         yield row[starts], bucket, starts, order
 
 

@@ -84,7 +84,8 @@ class Model:
         """(n,) logits of n rows."""
         seen = features(texts)
         sums = np.bincount(seen.row, self.weights[seen.bucket], minlength=len(texts))
-        return self.scale * sums / np.sqrt(np.maximum(seen.size, 1)) + seen.stems @ self.stems + self.bias
+        stems = (seen.stems * self.stems).sum(axis=1, dtype=np.float64)
+        return np.asarray(self.scale * sums / np.sqrt(np.maximum(seen.size, 1)) + stems + self.bias)
 
     def steps(self, texts: Sequence[str], scores: list[Score]) -> Iterator[None]:
         """Appends one score a text to `scores`, and stops for breath after every slice of work."""

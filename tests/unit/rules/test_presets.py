@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.guards.dialects import DIALECTS
-from adapters.guards.embedded.encoder import EncoderModel
+from adapters.guards.embedded.kinds import KindModel
 from bot.config import preset
 from bot.core.communities.community import PRESETS, Preset
 from bot.core.communities.former import FORMER
@@ -20,7 +20,7 @@ from tests.builders import NOW, message
 
 KINDS_OF: dict[str, frozenset[HarmKind]] = {
     "embedded": frozenset({HarmKind.UNSPECIFIED}),
-    "encoder": frozenset(map(HarmKind, EncoderModel.load().kinds)),
+    "encoder": frozenset(map(HarmKind, KindModel.load(encoder=False).kinds)),
     **{
         name: frozenset({one.kind for one in dialect.categories.values()} | {HarmKind.UNSPECIFIED})
         for name, dialect in DIALECTS.items()

@@ -5,16 +5,26 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from adapters.guards.embedded.training import comparison, linear_kinds
+from adapters.guards.embedded.ngrams import Ngrams
+from adapters.guards.embedded.reading import reading
+from adapters.guards.embedded.training import comparison, joint, linear_kinds
 from adapters.guards.embedded.training.comparison import AWAY, SEED, Figures
-from adapters.guards.embedded.training.corpora import HEADS, KINDS, Lesson, kmhas_test, own, public, said, sampled
+from adapters.guards.embedded.training.corpora import HEADS, Lesson, kmhas_test, own, public, said, sampled
+from adapters.guards.embedded.training.disguises import disguised
 from adapters.guards.embedded.training.linear_kinds import Judge
+from adapters.guards.embedded.training.side_by_side import beside
 
-#: How many texts of each public corpus are learned from beside our lines.
-PUBLIC = {"beep_train": 2_000, "kodoli": 2_000, "curse": 1_500, "kosbi_valid": 400, "chatbot": 500, "komuchat": 3_000}
+#: How many texts of each public corpus n-grams learn from beside our lines, and which tell them what a comment is.
+PUBLIC = {"beep_train": 2_000, "kodoli": 4_000, "curse": 1_500, "kosbi_valid": 400, "chatbot": 1_500, "komuchat": 8_000}
+COMMENTS = dict.fromkeys(("kodoli", "curse", "kosbi_valid"), 0) | {
+    "kmhas_valid": 4_500, "beep_train": 4_000, "komuchat": 5_000, "chatbot": 1_000,
+}  # fmt: skip
+AGAIN = 0.6  # of the lines learned from twice: how many are disguised then
+TAUGHT = HEADS[: HEADS.index("quotes") + 1]  # of n-grams
 
 
 def say(line: str) -> None:
@@ -22,14 +32,15 @@ def say(line: str) -> None:
 
 
 def lessons(corpus: Path, data: Path) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
-    """Our lines to learn from, those of pens kept away, and a sample of the public corpora."""
+    """Our lines to learn from, those of pens kept away, and the public corpora."""
     lines = own(corpus)
     near, away = ([line for line in lines if (line.source in AWAY) == kept] for kept in (False, True))
-    return near, away, sampled(public(data), PUBLIC, Random(SEED))
+    return near, away, public(data)
 
 
 def compare(corpus: Path, data: Path, *, with_encoder: bool) -> Iterator[tuple[str, Figures]]:
     near, away, others = lessons(corpus, data)
+    others = sampled(others, PUBLIC, Random(SEED))
     tests = {"K-MHaS": kmhas_test(data)}
     candidates: dict[str, Callable[[Sequence[Lesson], Sequence[Lesson]], Judge]] = {
         "n-grams": lambda ours, theirs: linear_kinds.taught([*ours, *theirs], linear_kinds.ngrams),
@@ -48,18 +59,35 @@ def compare(corpus: Path, data: Path, *, with_encoder: bool) -> Iterator[tuple[s
 
 
 def teach(corpus: Path, data: Path, out: Path) -> None:
+    """Twice: without the pens kept away, to see what each half's word is worth, and with them."""
     from adapters.guards.embedded.training import encoder
 
     near, away, others = lessons(corpus, data)
-    model, tokeniser = encoder.learned(near, others, SEED, say)
-    slope, offset = comparison.calibrated(encoder.judge(model, tokeniser)([line.text for line in away]), said(away))
-    about = {"heads": HEADS, "kinds": KINDS, "tokens": encoder.TOKENS, "slope": [*slope], "offset": [*offset]}
-    about |= {
+    network, tokeniser = encoder.learned(near, others, SEED, say)
+    texts = [line.text for line in away]
+    fit = joint.fitted(
+        encoder.judge(network, tokeniser)(texts)[:, : len(TAUGHT)],
+        ngrams(near, others).logits([reading(text) for text in texts])[:, :-1],
+        said(away),
+    )
+    network, tokeniser = encoder.learned([*near, *away], others, SEED, say)
+    notes = {"jikimi": json.dumps({"heads": HEADS, "tokens": encoder.TOKENS}), "tokeniser": tokeniser.to_str()}
+    encoder.export(network, out / "encoder.onnx", notes)
+    about = {
         "licence": "CC BY-SA 4.0; see LICENSE-MODEL.md",
         "calibrated on": AWAY,
         "from": comparison.provenance(read(corpus, data)),
     }
-    encoder.export(model, out, {"jikimi": json.dumps(about), "tokeniser": tokeniser.to_str()})
+    joint.save(out / "kinds.npz", ngrams([*near, *away], others), fit, TAUGHT, about)
+
+
+def ngrams(ours: Sequence[Lesson], others: Sequence[Lesson]) -> Ngrams:
+    """Learned from the lines as they are, and from some of them disguised or beside innocent ones."""
+    chance = Random(SEED)
+    theirs = sampled(others, PUBLIC, chance)
+    again = beside([*chance.sample(ours, len(ours) // 2), *chance.sample(theirs, len(theirs) // 4)], chance)
+    again = [replace(one, text=disguised(one.text, chance)) if chance.random() < AGAIN else one for one in again]
+    return linear_kinds.learned([*ours, *theirs, *again], TAUGHT, [*ours, *sampled(others, COMMENTS, chance)])
 
 
 def read(corpus: Path, data: Path) -> list[Path]:
@@ -71,7 +99,7 @@ def main() -> None:
     parser.add_argument("what", choices=("compare", "teach"))
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the public corpora, NAME.jsonl.gz")
-    parser.add_argument("--out", type=Path, default=Path("encoder.onnx"))
+    parser.add_argument("--out", type=Path, default=Path(), help="folder of the model files")
     parser.add_argument(
         "--encoder", action="store_true", help="compare those, too, that need PyTorch (half an hour each)"
     )

