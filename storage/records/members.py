@@ -1,6 +1,5 @@
 """Settled messages -> how much of each new member was heard, counted in the transaction that settles them."""
 
-import hmac
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
@@ -26,7 +25,7 @@ class SqlMemberRoll:
 
     async def heard(self, members: Collection[Member]) -> Mapping[Member, int]:
         keys = await self._database.keys.of_all({community for community, _ in members})
-        named = {_named(keys[community], author): (community, author) for community, author in members}
+        named = {_named(self._database, keys[community], author): (community, author) for community, author in members}
         found: dict[Member, int] = {}
         names = list(named)
         async with self._database.read() as connection:
@@ -51,7 +50,7 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
     for community, settlement in settled:
         if settlement.counts_for:
             message = settlement.decision.message
-            name = _named(community, message.author.id)
+            name = _named(database, community, message.author.id)
             times, since = heard.get(name, (0, microseconds(message.sent_at)))
             heard[name] = (min(MOST_FIRST, times + settlement.counts_for), min(since, microseconds(message.sent_at)))
     if heard:  # in one order everywhere, so that two processes never wait for each other
@@ -59,5 +58,5 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
         await connection.execute(database.sql(sql.COUNT_MEMBERS), given | {"most": MOST_FIRST})
 
 
-def _named(community: int, author: str) -> tuple[int, bytes]:
-    return community, hmac.digest(b"%d" % community, plain(author).encode(), "sha256")[:16]
+def _named(database: Database, community: int, author: str) -> tuple[int, bytes]:
+    return community, database.sealing.member_hash(community, plain(author))

@@ -219,7 +219,7 @@ async def _reads_everything_else(database: Database, step: str) -> None:
         assert await SqlBotRoll(database).all() == [
             (SERVER, Bot(id="robot", name="로봇", messages=3, answers=2, prose=1))
         ]
-    if step >= "0019":
+    if step >= "0020":
         assert await SqlMemberRoll(database).watched_since([SERVER, GROUP]) == {SERVER: NOW}
     if step >= "0007":
         assert [(one.community, one.name) for one in await SqlApiKeys(database).all()] == [(SERVER, "열쇠")]
