@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef
-from storage.community_key import named
+from storage.community_key import key_of, named
 from storage.tables import communities
 
 #: How many communities a process remembers the keys of.
@@ -37,6 +37,16 @@ class CommunityKeys:
 
     async def of(self, community: CommunityRef) -> int:
         return (await self.of_all([community]))[community]
+
+    async def known(self, community: CommunityRef) -> int | None:
+        """None: nothing is known of it, and that stays so."""
+        if community not in self._known:
+            async with self._database.read() as connection:
+                key = (await connection.execute(select(key_of(community)))).scalar_one_or_none()
+            if key is None:
+                return None
+            self._known[community] = key
+        return self._known[community]
 
     async def of_all(self, wanted: Collection[CommunityRef]) -> Mapping[CommunityRef, int]:
         found: dict[CommunityRef, int] = {}

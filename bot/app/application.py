@@ -105,7 +105,7 @@ async def application(
 
         told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
         news = operations.news(config, stores, alarm, clock)
-        beside = (news.run, *keeping.services(database, stores, clock), *serve(core))
+        beside = (news.run, *keeping.services(config, database, stores, policies, changed), *serve(core))
         beside += (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,

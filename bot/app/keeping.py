@@ -1,8 +1,9 @@
 """What people say, at rest: the keys that it is sealed with."""
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.keyring import Keyring, master_key
@@ -11,13 +12,22 @@ from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.ports import Bookmarks
+from bot.core.communities.policies import Policies
+from bot.core.communities.ports import Communities
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.ports import Changed
+from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.text.catalogue import texts
 from storage.database import Database
+from storage.records.forgetting import SqlForgetting
+from storage.records.incidents import SqlIncidents
 from storage.records.resealing import SqlResealing
 from storage.settings.bookmarks import SqlBookmarks
+from storage.settings.communities import SqlCommunities
 
 
 def sealing(config: Config, clock: Clock) -> Sealing:
@@ -38,9 +48,22 @@ def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database
     return Database.open(config.storage.url, clock, sealing(config, clock))
 
 
-def services(database: Database, stores: Stores, clock: Clock) -> Sequence[Service]:
+def services(
+    config: Config, database: Database, stores: Stores, policies: Policies, changed: Changed
+) -> Sequence[Service]:
     """What sees to it that nothing is kept longer than it is needed."""
-    return (rotation(database, stores.bookmarks, clock).run,)
+    retention = Retention(
+        forgetting=SqlForgetting(database),
+        limits=limits(config),
+        communities=policies.communities,
+        clock=database.clock,
+        changed=changed,
+    )
+    return (rotation(database, stores.bookmarks, database.clock).run, retention.run)
+
+
+def limits(config: Config) -> Limits:
+    return Limits(**config.retention.model_dump())
 
 
 def visit(config: Config) -> AbstractAsyncContextManager[Database]:
@@ -58,6 +81,25 @@ async def rotating(config: Config) -> AsyncIterator[Rotation]:
     """The keys and what they seal, beside a running process, too."""
     async with visit(config) as database:
         yield rotation(database, SqlBookmarks(database), database.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored of people, for whoever answers for it."""
+
+    communities: Communities
+    forgetting: Forgetting
+    of_member: Callable[[CommunityRef, str], Awaitable[Sequence[Incident]]]
+    clock: Clock
+
+
+@asynccontextmanager
+async def record(config: Config) -> AsyncIterator[Record]:
+    """Beside a running process, too."""
+    async with visit(config) as database:
+        yield Record(
+            SqlCommunities(database), SqlForgetting(database), SqlIncidents(database).of_member, database.clock
+        )
 
 
 async def adopt(config: Config) -> None:

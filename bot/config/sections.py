@@ -208,6 +208,28 @@ class ReportSettings(Table):
     """Processes that draw reports, 1 to 64."""
 
 
+class RetentionSettings(Table):
+    """[retention]: how long what is kept."""
+
+    authors: Duration = timedelta(days=2)
+    """Who wrote a message that no rule matched; its text goes as soon as it is judged."""
+
+    messages: Duration = timedelta(days=7)
+    """That such a message was there at all. What is counted stays."""
+
+    texts: Duration = timedelta(days=90)
+    """What was said in a message that a rule matched, and by which name."""
+
+    mistakes: Duration = timedelta(days=7)
+    """The same, once a moderator has called it wrong or its author has deleted it."""
+
+    cases: Duration = timedelta(days=365)
+    """That there was an incident, what came of it, and appeals."""
+
+    left: Duration = timedelta(days=30)
+    """Everything of a community that has taken the bot out."""
+
+
 class Config(Table):
     """Everything a user can set, beside the sections of chat networks (`networks`). `policy` is what the defaults make
     of a community that has set nothing."""
@@ -218,6 +240,7 @@ class Config(Table):
     bots: BotSettings = BotSettings()
     http: HttpSettings = HttpSettings()
     report: ReportSettings = ReportSettings()
+    retention: RetentionSettings = RetentionSettings()
     rules: list[RuleSettings] = []
     _renamed: tuple[Renamed, ...] = PrivateAttr(())
 

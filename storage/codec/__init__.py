@@ -5,7 +5,7 @@ needs a new number in `v` and a reader for the old one.
 """
 
 from storage.codec.actions import read_action, write_action
-from storage.codec.decisions import read_decision, write_decision
+from storage.codec.decisions import read_decision, without_words, write_decision
 from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds
 from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
 from storage.codec.outcomes import read_outcome, write_outcome
@@ -44,6 +44,7 @@ __all__ = [
     "read_ref",
     "read_settings",
     "read_words",
+    "without_words",
     "write_action",
     "write_body",
     "write_decision",

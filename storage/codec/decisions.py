@@ -91,6 +91,28 @@ def read_decision(stored: str, message: Message) -> Decision:
     )
 
 
+#: What stands for words that are forgotten.
+FORGOTTEN = "…"
+
+
+def without_words(stored: str) -> str:
+    """The same decision, and nothing in it that anybody has said."""
+    with fitting("decision"):
+        decision = _Decision.model_validate_json(stored)
+    return decision.model_copy(
+        update={
+            "screening": decision.screening.model_copy(update={"evidence": ()}),
+            "findings": tuple(one.model_copy(update={"why": _hidden(one.why)}) for one in decision.findings),
+            "restraints": tuple(map(_hidden, decision.restraints)),
+        }
+    ).model_dump_json(exclude_defaults=True)
+
+
+def _hidden(why: StoredWhy) -> StoredWhy:
+    facts = {name: FORGOTTEN if isinstance(fact, str) else fact for name, fact in why.facts.items()}
+    return StoredWhy(code=why.code, facts=facts)
+
+
 def write_why(why: Explanation) -> StoredWhy:
     return StoredWhy(
         code=why.code,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
@@ -12,7 +12,7 @@ from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Outcome, Weight
 from storage import codec
-from storage.columns import AnyRow
+from storage.columns import AnyRow, plain
 from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow import sql
@@ -83,7 +83,16 @@ class SqlIncidents:
         async with self._database.read() as connection:
             return next(iter(await _read(connection, *wanted)), None)
 
+    async def of_member(self, community: CommunityRef, author_id: str) -> Sequence[Incident]:
+        """Everything that is on record about a member's messages, oldest first."""
+        async with self._database.read() as connection:
+            return await _read(connection, of_community(incidents, community), incidents.c.author == plain(author_id))
+
     async def history(self, community: CommunityRef, author_id: str) -> History:
+        """Who has had their words and name erased since then is known by the hash that is left."""
+        key = await self._database.keys.known(community)
+        erased = incidents.c.author_hash == self._database.sealing.member_hash(key or 0, plain(author_id))
+        theirs = or_(incidents.c.author == author_id, erased)
         counted = (
             select(
                 func.count(incidents.c.id),
@@ -92,7 +101,7 @@ class SqlIncidents:
                 func.max(incidents.c.decided_at),
             )
             .select_from(incidents.outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
-            .where(of_community(incidents, community), incidents.c.author == author_id)
+            .where(of_community(incidents, community), theirs)
         )
         async with self._database.read() as connection:
             number, upheld, overturned, last_at = (await connection.execute(counted)).one()

@@ -1,0 +1,1 @@
+"""Commands about what is stored of people: sealed, kept, given out, taken away."""
