@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Sanction, Search, undoing
+from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Sanction, Search, about, undoing
+from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
+from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow, plain
 from storage.community_key import key_of, of_community
@@ -44,9 +46,13 @@ class SqlCases:
                 return earlier, False
             number = (await numbers(self._database, connection, {key: 1}))[key]
             opened = await connection.execute(insert(cases).returning(cases.c.id).values(_row(key, number, order)))
-            now = self._database.clock.now()
-            await add_deeds(connection, opened.scalar_one(), order.actions, due=now, now=now)
-            (case,) = await _read(connection, select(*_COLUMNS).where(cases.c.community == key, _numbered(number)))
+            this, now = opened.scalar_one(), self._database.clock.now()
+            await add_deeds(connection, this, order.actions, due=now, now=now)
+            opening = select(*_COLUMNS).where(cases.c.id == this)
+            if order.done:
+                (case,) = await _read(connection, opening)
+                await _take_in(connection, community, Place(key, this), case, order, now)
+            (case,) = await _read(connection, opening)
             return case, True
 
     async def _earlier(self, connection: AsyncConnection, key: int, order: Order) -> Case | None:
@@ -90,12 +96,8 @@ class SqlCases:
     async def find(
         self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
     ) -> Sequence[Case]:
-        wanted = [of_community(cases, community), *_meant(community, search)]
-        if before is not None:
-            wanted.append(cases.c.number < before)
-        newest = select(*_COLUMNS).where(*wanted).order_by(cases.c.number.desc()).limit(most)
         async with self._database.read() as connection:
-            return await _read(connection, newest)
+            return await _read(connection, newest(community, search, most, before))
 
     async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
         wanted = [of_community(sanctions, community), standing.running(self._database.clock.now())]
@@ -148,8 +150,46 @@ def _row(key: int, number: int, order: Order) -> dict[str, Any]:
     }
 
 
+class Place(NamedTuple):
+    """Where a case is."""
+
+    community: int
+    case: int
+
+
+async def _take_in(
+    connection: AsyncConnection, community: CommunityRef, place: Place, case: Case, order: Order, now: datetime
+) -> None:
+    """What was done already is closed before anybody can claim it."""
+    assert order.done
+    state, receipt = codec.write_outcome(order.done)
+    closed: dict[str, Any] = {"state": state, "reason": receipt, "finished_at": now}
+    await connection.execute(update(actions).where(actions.c.case == place.case).values(closed))
+    for action in order.actions:
+        planned = PlannedAction(
+            id=0,
+            incident_id=0,
+            action=action,
+            message=about(case, community, order.channel),
+            rule="",
+            reason=Reason(ko="", en=""),
+            language=order.language,
+            case=case,
+        )
+        await standing.follow(connection, [Finished(planned, order.done, place.community, place.case)], now)
+
+
 def _numbered(number: int) -> ColumnElement[bool]:
     return cases.c.number == number
+
+
+def newest(community: CommunityRef, search: Search, most: int, before: int | None = None) -> Select[AnyRow]:
+    """See `Cases.find`. An index leads to the first of them, however many there are."""
+    wanted = [of_community(cases, community), *_meant(community, search)]
+    if before is not None:
+        wanted.append(cases.c.number < before)
+    found: Select[AnyRow] = select(*_COLUMNS).where(*wanted).order_by(cases.c.number.desc()).limit(most)
+    return found
 
 
 def _meant(community: CommunityRef, search: Search) -> list[ColumnElement[bool]]:

@@ -29,6 +29,7 @@ from adapters.chat.discord.moderators.commands.serving import Commands
 from adapters.chat.discord.moderators.greeting import Greeting
 from adapters.chat.discord.moderators.posting import Posting
 from adapters.chat.discord.moderators.problems import Complaints
+from adapters.chat.discord.moderators.taking_in import TakingIn
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.chat.discord.receiving.catching_up import CatchingUp
 from adapters.chat.discord.receiving.hearing import FETCH, Hearing
@@ -59,7 +60,12 @@ MEMBERS, MEMBERS_EACH = 64, 4  # sanctions under way at a time: altogether, in o
 def intents(*, member_names: bool) -> discord.Intents:
     """What we ask Discord for, and nothing more."""
     return discord.Intents(
-        guilds=True, guild_messages=True, message_content=True, auto_moderation_execution=True, members=member_names
+        guilds=True,
+        guild_messages=True,
+        message_content=True,
+        auto_moderation_execution=True,
+        moderation=True,
+        members=member_names,
     )
 
 
@@ -117,6 +123,7 @@ class DiscordChat:
         cards = CardBoard(client=self.client, desk=desk, clock=clock, notices=notices, posted=self._posted)
         Presses(client=self.client, desk=desk, posted=self._posted)
         appeals = Appeals(client=self.client, desk=desk)
+        TakingIn(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
         names = Names()
         warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)

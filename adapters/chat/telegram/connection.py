@@ -28,6 +28,7 @@ from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.moderators.setup import Setup
+from adapters.chat.telegram.moderators.taking_in import TakingIn
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.receiving.albums import Albums
 from adapters.chat.telegram.receiving.arrivals import Arrivals, Contest, Polling, Webhook
@@ -118,6 +119,7 @@ class TelegramChat:
             members=self._members, pairs=Pairs(clock=clock, inbox=inbox), albums=Albums(clock=clock, inbox=inbox),
             notice=self._notice, me=self._me,
         )  # fmt: skip
+        self._taking_in = TakingIn(desk=desk, me=self._me)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -159,6 +161,7 @@ class TelegramChat:
             self._aside(self._press(query))
         if change := update.chat_member:
             self._members.hear(change)
+            self._aside(self._taking_in.hear(change))
         if change := update.my_chat_member:
             self._members.forget(change.chat.id)
             self._aside(self._greeting.changed(change))

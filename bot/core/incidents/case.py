@@ -75,7 +75,8 @@ class Person:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a moderator wants done by hand. `at`: when they said so by the network's clock, the same however often that
-    is delivered. `channel`: where they said it. `actions`: what is to be done; none where it is done already."""
+    is delivered. `channel`: where they said it. `actions`: what is to be done. `done`: they have done it with the
+    network's own tools; with what it is known by there."""
 
     kind: CaseKind
     member: Person
@@ -85,6 +86,7 @@ class Order:
     language: str = "ko"
     channel: str = ""
     actions: tuple[Action, ...] = ()
+    done: Done | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,3 +195,8 @@ def about(case: Case, community: CommunityRef, channel: str) -> Message:
         author=Author(id=case.member.id, name=case.member.name),
         sent_at=case.opened_at,
     )
+
+
+def native(kind: CaseKind, lasting: timedelta = timedelta()) -> tuple[Action, ...]:
+    """What a moderator has done with the network's own tools: the same, without a word to the member."""
+    return tuple(action for action in measures(kind, lasting) if not isinstance(action, Warn))

@@ -36,6 +36,10 @@ class Deeds:
         case, is_new = await self.cases.open(community, order)
         return await self._settled(community, case), is_new
 
+    async def take_in(self, community: CommunityRef, order: Order) -> None:
+        """What somebody has done with the network's own tools goes on record, once."""
+        await patiently(partial(self.cases.open, community, order), self.clock)
+
     async def undo(self, community: CommunityRef, number: int, *, by: str) -> tuple[Case, bool] | None:
         """See `Cases.undo`."""
         found = await self.cases.undo(community, number, by=by, at=self.clock.now())

@@ -70,7 +70,7 @@ class Office:
 
 def in_office(folder: Path, scene: Callable[[Office], Awaitable[None]]) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, folder / "db") as at:
+        async with cafe() as place, at_work(place, folder) as at:
             place.wire.locale = "en-US"
             await until(lambda: place.wire.backend.commands.get(None))
             await scene(Office(at))
@@ -198,7 +198,7 @@ def test_a_ban_ends_by_itself(tmp_path: Path) -> None:
         await office.told("ban", member=office.place.minji, lasting="1h")
         await office.at.desk.deeds.cases.end(datetime.now(UTC) + timedelta(hours=2), 10)
         await until(lambda: office.place.minji not in office.bans)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await office.cases())[0].outcomes[-1] != (Unsanction(), Done()):
                 await asyncio.sleep(0.05)
 
@@ -209,5 +209,36 @@ def test_a_platform_that_is_away_is_waited_for(tmp_path: Path) -> None:
     async def scene(office: Office) -> None:
         office.wire.trouble("PUT", f"/guilds/{office.place.guild}/bans", 500, times=99)
         assert await office.told("ban", member=office.place.minji) == say("deed.waits", case=1)
+
+    in_office(tmp_path, scene)
+
+
+def test_d65_d66_what_is_done_with_discords_own_tools_is_taken_in_once(tmp_path: Path) -> None:
+    """And not what we have done ourselves, which comes back as the same events."""
+
+    async def scene(office: Office) -> None:
+        place, minji = office.place, office.place.minji
+        by: dict[str, Any] = {"user_id": office.jisu}
+        log = office.wire.backend.record_audit_log
+        assert "case #1" in await office.told("kick", member=minji)
+        until_ = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+        muted = [{"key": "communication_disabled_until", "new_value": until_}]
+        for _ in range(2):
+            log(place.guild, discord.AuditLogAction.ban.value, target_id=minji, reason="사람이 차단", **by)
+        log(place.guild, discord.AuditLogAction.member_update.value, target_id=place.dal, changes=muted, **by)
+        log(place.guild, discord.AuditLogAction.member_update.value, target_id=place.dal, changes=[], **by)
+        log(place.guild, discord.AuditLogAction.channel_create.value, target_id=place.general, **by)
+        async with asyncio.timeout(30):
+            while len(await office.cases()) < 3:
+                await asyncio.sleep(0.05)
+        _, ban, mute = await office.cases()
+        assert (ban.kind, ban.words, ban.moderator.id) == (CaseKind.BAN, "사람이 차단", str(office.jisu))
+        assert (mute.kind, mute.member.id) == (CaseKind.MUTE, str(place.dal))
+        runs = await office.told("jikimi sanctions")
+        assert "case #2" in runs and "case #3" in runs and not office.wire.made("PUT", "/bans/")
+        log(place.guild, discord.AuditLogAction.unban.value, target_id=minji, **by)
+        async with asyncio.timeout(30):
+            while "case #2" in await office.told("jikimi sanctions"):
+                await asyncio.sleep(0.05)
 
     in_office(tmp_path, scene)

@@ -26,7 +26,7 @@ from bot.core.chat.message import (
 from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, CalledOff, Refused, Unconfirmed
+from bot.core.rules.actions import ACTIONS, Action, Ban, CalledOff, Refused, Unconfirmed
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason, Watch
@@ -273,11 +273,18 @@ def test_an_action_of_another_version_is_refused() -> None:
         '{"kind":"banish"}',
         '{"kind":"timeout"}',
         '{"kind":"retract"}',
-        '{"kind":"ban","lasting_us":1}',
+        '{"kind":"kick","lasting_us":1}',
+        '{"kind":"ban","lasting_us":"1"}',
         '{"kind":"ban","v":9}',
     ):
         with pytest.raises(Broken):
             codec.read_action(stored)
+
+
+def test_a_ban_of_earlier_versions_is_one_for_good() -> None:
+    assert codec.read_action('{"kind":"ban"}') == Ban()
+    assert codec.write_action(Ban()) == '{"kind":"ban"}', "which they could still read"
+    assert codec.read_action(codec.write_action(Ban(timedelta(days=1)))) == Ban(timedelta(days=1))
 
 
 def test_no_number_that_json_does_not_know_is_written() -> None:

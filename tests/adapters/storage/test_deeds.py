@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import func, select
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.strategies import DataObject, data, integers, sampled_from
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects import sqlite
 
-from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Search, measures
+from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Search, measures, native
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import (
     AWAY,
@@ -26,7 +32,7 @@ from bot.core.rules.actions import (
     Warn,
 )
 from storage.database import Database
-from storage.records.deeds import SqlCases
+from storage.records.deeds import SqlCases, newest
 from storage.tables import looks
 from tests.builders import EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import store
@@ -235,6 +241,82 @@ def test_who_frees_a_member_by_hand_ends_what_ran(url: str) -> None:
     in_office(url, scene)
 
 
+def test_what_was_done_already_is_on_record_once_and_is_not_done_again(url: str) -> None:
+    async def scene(office: Office) -> None:
+        theirs = order(CaseKind.MUTE, done=Done("123"), actions=native(CaseKind.MUTE, HOUR))
+        for _ in range(2):
+            await office.cases.open(HERE, theirs)
+        assert await office.claim() == [] and await office.running() == [(1, "timeout")]
+        assert (await office.case(1)).outcomes == ((Timeout(HOUR), Done("123")),)
+        lifted = order(CaseKind.UNMUTE, done=Done(), actions=native(CaseKind.UNMUTE), at=later(60))
+        await office.cases.open(HERE, lifted)
+        assert await office.running() == [] and await office.claim() == []
+
+    in_office(url, scene)
+
+
+class DeedsAndUndos(RuleBasedStateMachine):
+    """Whatever moderators do and take back, in whatever order it is carried out: what runs is what was not taken back,
+    and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = TemporaryDirectory()
+        self.clock = ManualClock()
+        self.opened = Database.open(f"sqlite:///{self.folder.name}/db", self.clock)
+        self.office = Office(self.loop.run_until_complete(self.opened.__aenter__()), self.clock)
+        self.at = 0
+        self.imposed: dict[int, bool] = {}  # by case: whether it was taken back
+        self.claimed: list[PlannedAction] = []
+
+    @rule(
+        kind=sampled_from([CaseKind.WARN, CaseKind.MUTE, CaseKind.KICK, CaseKind.BAN]),
+        member=sampled_from([MINJI, DAL]),
+    )
+    def order(self, kind: CaseKind, member: Person) -> None:
+        self.at += 60
+        case, is_new = self.loop.run_until_complete(
+            self.office.cases.open(HERE, order(kind, member, at=later(self.at), actions=measures(kind, 99 * HOUR)))
+        )
+        assert is_new
+        if kind in (CaseKind.MUTE, CaseKind.BAN):
+            self.imposed[case.number] = False
+
+    @rule(number=integers(1, 8))
+    def undo(self, number: int) -> None:
+        undone = self.loop.run_until_complete(self.office.cases.undo(HERE, number, by="8", at=NOW))
+        if undone and number in self.imposed:
+            self.imposed[number] = True
+
+    @rule()
+    def begin(self) -> None:
+        self.claimed += self.loop.run_until_complete(self.office.claim())
+
+    @rule(data=data())
+    def finish(self, data: DataObject) -> None:
+        if self.claimed:
+            one = self.claimed.pop(data.draw(integers(0, len(self.claimed) - 1)))
+            self.loop.run_until_complete(self.office.store.outbox.record([(one, Done())]))
+
+    def teardown(self) -> None:
+        async def settle() -> None:
+            while self.claimed or (more := await self.office.claim()):
+                await self.office.store.outbox.record([(one, Done()) for one in self.claimed or more])
+                self.claimed = []
+            running = {case for case, _ in await self.office.running()}
+            assert running == {case for case, is_undone in self.imposed.items() if not is_undone}
+            await self.opened.__aexit__(None, None, None)
+
+        self.loop.run_until_complete(settle())
+        self.loop.close()
+        self.folder.cleanup()
+
+
+TestDeedsAndUndos = DeedsAndUndos.TestCase
+TestDeedsAndUndos.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
 def test_what_was_given_up_is_on_record(url: str) -> None:
     async def scene(office: Office) -> None:
         await office.cases.open(HERE, order(CaseKind.KICK))
@@ -291,6 +373,26 @@ def test_who_looked_is_on_record(url: str) -> None:
             assert (await connection.execute(select(func.count(), func.count(looks.c.case)))).one() == (2, 1)
 
     in_office(url, scene)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        Search(), Search(member="7"), Search(moderator="9"), Search(kind=CaseKind.BAN), Search(kind=CaseKind.INCIDENT),
+        Search(state=CaseState.OPEN), Search(since=NOW, until=later(60)), Search(member="7", kind=CaseKind.WARN),
+    ],
+)  # fmt: skip
+def test_no_search_walks_over_all_cases(search: Search, tmp_path: Path) -> None:
+    """It begins at an index, and what it finds comes in order: a page costs the same, however many there are."""
+
+    async def scene(office: Office) -> None:
+        wanted = newest(HERE, search, 11, before=50_000)
+        literal = wanted.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        async with office.database.read() as connection:
+            plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {literal}"))]
+        assert plan and not [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+    in_office(f"sqlite:///{tmp_path / 'db'}", scene)
 
 
 @pytest.mark.parametrize("words", ["가" * 4000, "@everyone \0 \ud83d", ""])

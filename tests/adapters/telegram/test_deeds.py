@@ -57,8 +57,8 @@ def in_office(folder: Path, scene: Callable[[Office], Awaitable[None]]) -> None:
         await set_up(url_in(folder))
         async with TelegramServer() as server:
             office = Office(server, url_in(folder))
-            async with running(url_in(folder), server.url) as jikimi:
-                office.jikimi = jikimi  # type: ignore[attr-defined]
+            async with running(url_in(folder), server.url):
+                await server.until(lambda: server.polls)  # Telegram keeps nothing for who has not asked for it
                 await scene(office)
 
     asyncio.run(scenario())
@@ -162,5 +162,27 @@ def test_a_ban_ends_by_itself_and_a_refusal_is_said(tmp_path: Path) -> None:
         )
         refused = await office.told("/ban 77777")
         assert say["telegram.missing.can_restrict_members"] in refused
+
+    in_office(tmp_path, scene)
+
+
+def test_what_is_done_with_telegrams_own_tools_is_taken_in_once(tmp_path: Path) -> None:
+    """And not what we have done ourselves, nor who comes and goes."""
+
+    async def scene(office: Office) -> None:
+        server, group = office.server, office.group
+        server.set_member(group, MINJI, "kicked", by=BOT_ID)
+        server.set_member(group, MINJI, "member", by=BOT_ID)
+        server.set_member(group, 8, "member", by=8)
+        server.set_member(group, 8, "left", by=8)
+        server.set_member(group, MINJI, "restricted", by=JISU)
+        server.set_member(group, MINJI, "member", by=JISU)
+        server.set_member(group, MINJI, "kicked", by=OWNER)
+        async with asyncio.timeout(30):
+            while len(await office.cases()) < 3:
+                await asyncio.sleep(0.3)
+        found = [(one.kind, one.member.id, one.moderator.id) for one in await office.cases()]
+        assert found == [(CaseKind.MUTE, "7", "2"), (CaseKind.UNMUTE, "7", "2"), (CaseKind.BAN, "7", "1")]
+        assert "기록 #3" in await office.told("/sanctions", chat=office.room)
 
     in_office(tmp_path, scene)

@@ -33,7 +33,7 @@ MOST_SHOWN = 20  # channels
 _NEEDED = (
     "view_channel", "connect", "read_message_history", "send_messages", "send_messages_in_threads", "embed_links",
     "attach_files", "manage_messages", "manage_threads", "manage_webhooks", "moderate_members", "kick_members",
-    "ban_members",
+    "ban_members", "view_audit_log",
 )  # fmt: skip
 
 

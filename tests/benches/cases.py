@@ -1,0 +1,122 @@
+"""A community with a few cases, and with very many: what each command of moderators about them costs.
+
+    python -m tests.benches.cases [CASES] [INCIDENTS] [DATABASE_URL]
+
+Every command is asked forty times of each. Printed are milliseconds at the 95th percentile, and how much more the many
+cost.
+"""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from adapters.system_clock import SystemClock
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import CaseKind, CaseState, Order, Person, Search
+from bot.core.rules.actions import Flag
+from storage import codec
+from storage.database import Database
+from storage.flow.inbox import SqlInbox
+from storage.records.cases import new_code
+from storage.records.deeds import SqlCases
+from storage.tables import cases, communities, sanctions
+from tests.builders import TELEGRAM, home, message, settlement
+
+FEW, TURNS, TOGETHER = 100, 40, 5000
+KINDS = [CaseKind.WARN, CaseKind.MUTE, CaseKind.BAN, CaseKind.NOTE]
+
+
+async def filled(database: Database, community: CommunityRef, number: int, open_incidents: int) -> None:
+    """So many cases of a thousand members, every hundredth running; and incidents that nobody has looked at."""
+    now, chance = database.clock.now(), random.Random(1)
+    said = [message(f"{community.id} {n}", community=community.id, platform=TELEGRAM) for n in range(open_incidents)]
+    for first in range(0, len(said), TOGETHER):
+        some = said[first : first + TOGETHER]
+        await SqlInbox(database).keep(some)
+        await SqlInbox(database).settle([settlement(one, Flag()) for one in some])
+    key = await database.keys.of(community)
+    rows: list[dict[str, Any]] = []
+    for n in range(open_incidents + 1, open_incidents + number + 1):
+        at = now - timedelta(minutes=number - n)
+        order = Order(kind=chance.choice(KINDS), member=Person(str(n % 1000)), moderator=Person(str(n % 7)), at=at)
+        rows.append(
+            {
+                "community": key, "number": n, "code": new_code(), "deed": order.kind, "member": order.member.id,
+                "moderator": order.moderator.id, "words": codec.write_words(order), "state": CaseState.RESOLVED,
+                "opened_at": at, "closed_at": at,
+            }
+        )  # fmt: skip
+    async with database.write() as connection:
+        running = []
+        for first in range(0, len(rows), TOGETHER):
+            made = await connection.execute(insert(cases).returning(cases.c.id), rows[first : first + TOGETHER])
+            running += [
+                {"community": key, "member": "7", "case": id_, "kind": "ban", "begins_at": now, "ends_at": None}
+                for id_ in list(made.scalars())[::100]
+            ]
+        await connection.execute(insert(sanctions), running)
+        free = open_incidents + number + 1
+        await connection.execute(update(communities).where(communities.c.key == key).values(next_case=free))
+
+
+async def measured(known: SqlCases, here: CommunityRef, last: int) -> dict[str, float]:
+    now = SystemClock().now()
+    by, turn = Person("9", "지수"), iter(range(10**9))
+
+    def note() -> Order:
+        return Order(kind=CaseKind.NOTE, member=Person("7"), moderator=by, at=now + timedelta(seconds=next(turn)))
+
+    def found(**wanted: Any) -> Callable[[], Awaitable[object]]:
+        return lambda: known.find(here, Search(**wanted), most=11, before=last // 2)
+
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
+        "/note": lambda: known.open(here, note()),
+        "/undo": lambda: known.undo(here, last, by="9", at=now),
+        "/case": lambda: known.get(here, last // 2),
+        "/history": found(member="7"),
+        "/search": found(),
+        "/search kind": found(kind=CaseKind.BAN),
+        "/search moderator": found(moderator="3"),
+        "/search state": found(state=CaseState.OPEN),
+        "/search date": found(since=now - timedelta(days=1)),
+        "/sanctions": lambda: known.running(here, most=20),
+        "ends": lambda: known.end(now, 100),
+    }
+    return {name: await _p95(way) for name, way in ways.items()}
+
+
+async def _p95(way: Callable[[], Awaitable[object]]) -> float:
+    taken = []
+    for _ in range(TURNS):
+        began = time.perf_counter()
+        await way()
+        taken.append((time.perf_counter() - began) * 1000)
+    return sorted(taken)[int(0.95 * TURNS)]
+
+
+async def bench(number: int, open_incidents: int, url: str) -> None:
+    few, many = home("-1", TELEGRAM), home("-2", TELEGRAM)
+    async with Database.open(url, SystemClock()) as database:
+        await filled(database, few, FEW, FEW // 10)
+        await filled(database, many, number, open_incidents)
+        known = SqlCases(database)
+        with_few = await measured(known, few, FEW)
+        with_many = await measured(known, many, number + open_incidents)
+    print(f"{url.partition(':')[0]}: p95 in ms with {FEW:,} and {number:,} cases, {open_incidents:,} open incidents")
+    for name, ms in with_many.items():
+        print(f"{name:20} {with_few[name]:8.1f} {ms:8.1f} {ms / with_few[name]:6.1f}x")
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        url = given[2] if len(given) > 2 else f"sqlite:///{Path(folder) / 'bench.db'}"
+        asyncio.run(bench(int(given[0]) if given else 100_000, int(given[1]) if len(given) > 1 else 10_000, url))
