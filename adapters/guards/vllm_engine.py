@@ -54,9 +54,6 @@ MAX_SEQUENCES = 512
 #: cached in vLLM's own blocks of 128. On CUDA they are 16.
 CPU_BLOCK = 32
 
-#: Room for the template around a window of user text, where the dialect's context allows more than the model needs.
-TEMPLATE_ROOM = 1024
-
 
 class VllmGuard:
     """One engine, in its own process below this one."""
@@ -86,7 +83,7 @@ class VllmGuard:
         model = model or self._dialect.model
         config, tokenizer = _model_files(model, revision)
         positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
-        context = max_model_len or min(self._dialect.context, self._dialect.window + TEMPLATE_ROOM, positions)
+        context = max_model_len or min(self._dialect.served_context, positions)
         self._prompts = Prompts(tokenizer)
         self._labels = Labels(self._dialect, self._prompts)
         self._limit = self._prompt_limit(context)

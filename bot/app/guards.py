@@ -39,6 +39,13 @@ def stand_in(config: Config) -> Guard | None:
     return EmbeddedGuard()
 
 
+def server_command(config: Config) -> str | None:
+    """What starts a server of the configured guard model; None where it needs none."""
+    chosen = config.guard
+    dialect = DIALECTS.get(chosen.second if chosen.name == "cascade" else chosen.name)
+    return dialect.serve(chosen.model, chosen.revision) if dialect and chosen.engine == "server" else None
+
+
 @asynccontextmanager
 async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
     """A guard model: its dialect, spoken by the configured engine."""

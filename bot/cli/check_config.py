@@ -19,7 +19,7 @@ def declare(line: Line) -> None:
 
 def check_config(file: Path, say: Texts) -> None:
     """Raises `Broken` where it cannot be loaded."""
-    from bot.app import chats, reporting
+    from bot.app import chats, guards, reporting
     from bot.config import load, warnings
 
     checked = load(file, say, chats.NETWORKS)
@@ -35,5 +35,7 @@ def check_config(file: Path, say: Texts) -> None:
             storage=checked.storage.shown,
         )
     )
+    if command := guards.server_command(checked):
+        print(say("check.serve", command=command))
     if remark := reporting.no_pdf(say):
         print(remark)

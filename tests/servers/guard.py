@@ -11,6 +11,7 @@ from aiohttp import web
 
 MODEL = "iknow-lab/llama-3.2-3B-wildguard-ko-2410"
 SURE = 0.97
+_ANCHORS = ("Harmful request:", "Response refusal:", "Harmful response:")
 
 
 class GuardServer:
@@ -92,18 +93,23 @@ class GuardServer:
                 return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
             case "empty":
                 return web.json_response({"choices": []})
-        if "chat" in request.match_info["kind"]:
-            text = "\n".join(message["content"] for message in body["messages"])
-        else:
-            text = body["prompt"]
-        return web.json_response({"choices": [_choice(text, body, chat="messages" in body, trouble=str(trouble))]})
+        is_chat = "chat" in request.match_info["kind"]
+        texts = ["\n".join(message["content"] for message in body["messages"])] if is_chat else body["prompt"]
+        if len(texts) > 1 and any("너무 긴" in text for text in texts if isinstance(text, str)):
+            return web.json_response({"error": {"message": "too long"}}, status=400)
+        choices = [
+            {"index": index} | _choice(text, body, chat=is_chat, trouble=str(trouble))
+            for index, text in enumerate(texts)
+        ]
+        return web.json_response({"choices": choices[::-1]})  # a client must go by the index
 
 
 def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -> dict[str, Any]:
     answer = prompt.partition("\nAI assistant:\n")[2] if "\nAI assistant:\n" in prompt else None
     places = _places(prompt.partition("\nAI assistant:\n")[0], answer)
-    if forced := prompt.endswith("Harmful request:"):
-        places = places[-1:]
+    if forced := prompt.endswith(_ANCHORS):
+        places = [place for place in places if len(place[1]) == 2]
+        places = [places[next(n for n, anchor in enumerate(_ANCHORS) if prompt.endswith(anchor))]]
     if trouble == "nonsense" or "이상한" in prompt:
         places = [("나는", {}), (" 곰", {}), ("이다", {})]
     if trouble == "unsure":
@@ -121,7 +127,7 @@ def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -
         }
         for token, likely in places
     ]
-    ending: dict[str, Any] = {"index": 0, "finish_reason": "length" if truncated else "stop"}
+    ending: dict[str, Any] = {"finish_reason": "length" if truncated else "stop"}
     if chat:
         return ending | {"message": {"role": "assistant", "content": text}, "logprobs": {"content": content}}
     logprobs = {

@@ -17,6 +17,9 @@ from bot.core.text.views import readings
 #: Below this sum of the label probabilities the model is not answering the question it was trained on.
 MIN_LABEL_MASS = 0.9
 
+#: Tokens around a window of user text.
+TEMPLATE_ROOM = 1024
+
 # Reasons of Unscreened.
 UNPARSEABLE = "the guard's answer does not parse"
 TRUNCATED = "the guard's answer was cut off"
@@ -59,6 +62,16 @@ class Dialect:
         fields = [field for form in self.forms for field in form.fields]
         texts = {tuple(label.text for label in field.labels) for field in fields}
         return texts.pop() if len(texts) == 1 and all(field.anchor is not None for field in fields) else None
+
+    @property
+    def served_context(self) -> int:
+        """Tokens that an engine must take: a window and the template around it."""
+        return min(self.context, self.window + TEMPLATE_ROOM)
+
+    def serve(self, model: str = "", revision: str = "") -> str:
+        """The command that starts a server of it."""
+        revised = f" --revision {revision}" if revision else ""
+        return f"vllm serve {model or self.model}{revised} --max-model-len {self.served_context}"
 
     @property
     def hash(self) -> str:

@@ -60,6 +60,10 @@ class Calls:
         self._is_continuous = is_continuous(self.guard)
 
     @property
+    def is_remote(self) -> bool:
+        return bool(self._replicas and self._replicas.replica_figures())
+
+    @property
     def room(self) -> float:
         """Tokens that the guard may be given now. One that has nothing may always be given something."""
         replicas = self._replicas.replica_figures() if self._replicas else ()

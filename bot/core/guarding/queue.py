@@ -45,12 +45,13 @@ class GuardQueue:
     `batch`: the most exchanges of a call. `stand_in` is a cheap guard that is never away."""
 
     GATHERED = 0.05  # of the guard's latency, if that is less than `gather`
+    GATHERED_FOR_SERVERS = 0.005
 
     guard: Guard
     clock: Clock
     stand_in: Guard | None = None
     batch: int = 64
-    gather: float = 0.002
+    gather: float = 0.002  # in this process; a request to a server costs more
     first: int = 512  # tokens that the guard is given at once, until it has shown what it can
     capacity: int = 10_000
     patience: float = 30.0
@@ -166,7 +167,8 @@ class GuardQueue:
     async def _gather(self) -> None:
         """What comes in a moment goes together; an answer ends it, for then the guard has time."""
         try:
-            async with asyncio.timeout(min(self.gather, self.GATHERED * self._calls.limit.latency)):
+            most = self.GATHERED_FOR_SERVERS if self._calls.is_remote else self.gather
+            async with asyncio.timeout(min(most, self.GATHERED * self._calls.limit.latency)):
                 await self._calls.returned.wait()
         except TimeoutError:
             pass

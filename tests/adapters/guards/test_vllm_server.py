@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
-from adapters.guards.vllm_server import FAILURES, REFUSED, Encoding, VllmServers
+from adapters.guards.vllm_replicas import FAILURES
+from adapters.guards.vllm_server import REFUSED, Encoding, VllmServers
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
@@ -54,18 +55,32 @@ def test_prompts_and_pairs_are_judged_each_by_its_form() -> None:
     asyncio.run(check())
 
 
-def test_what_is_sent_is_the_dialects_text_and_one_token_where_that_says_all() -> None:
+def test_many_prompts_go_in_one_request_and_labels_are_forced_one_after_the_other() -> None:
     async def check() -> None:
         async with GuardServer() as server, guard(server) as judge:
-            await judge.judge([GOOD, GOOD])
-            (body,) = server.bodies  # the same question is asked once
-            (question,) = DIALECTS["wildguard-ko"].questions(GOOD)
-            assert body["prompt"] == "".join(piece.text for piece in question.pieces()) + "Harmful request:"
-            assert body["add_special_tokens"] is False
-            assert (body["max_tokens"], body["temperature"], body["logprobs"]) == (1, 0, 20)
-            await judge.judge([Exchange(prompt=None, response="대답")])
-            assert server.bodies[-1]["max_tokens"] == 20
-            assert server.bodies[-1]["stop"] == ["\n\n"]
+            await judge.judge([GOOD, GOOD, BAD, Exchange(prompt=BAD.prompt, response="죄송합니다")])
+            first, second, third = server.bodies
+            asked = DIALECTS["wildguard-ko"].questions(GOOD)[0]
+            text = "".join(piece.text for piece in asked.pieces()) + "Harmful request:"
+            assert [prompt == text for prompt in first["prompt"]] == [True, False, False], (
+                "what is asked twice and what two ask goes once"
+            )
+            for body in server.bodies:
+                assert (body["max_tokens"], body["temperature"], body["logprobs"]) == (1, 0, 20)
+                assert body["add_special_tokens"] is False
+            (refusal,), (harm,) = second["prompt"], third["prompt"]
+            assert refusal.endswith("Harmful request: yes\nResponse refusal:")
+            assert harm.endswith("Harmful request: yes\nResponse refusal: yes\nHarmful response:")
+
+    asyncio.run(check())
+
+
+def test_a_prompt_that_the_server_refuses_takes_nobody_with_it() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            screenings = await judge.judge([BAD, Exchange(prompt="너무 긴 글"), GOOD])
+            assert [type(screening) for screening in screenings] == [Verdict] * 3
+            assert [len(body["prompt"]) for body in server.bodies] == [3, 1, 1, 1]
 
     asyncio.run(check())
 
@@ -88,7 +103,7 @@ def test_long_texts_are_judged_in_windows_and_the_worst_counts() -> None:
             text = "".join(f"{n}번째 {'나쁜' if n == 300 else '착한'} 말 " for n in range(600))
             (screening,) = await judge.judge([Exchange(prompt=text)])
             assert isinstance(screening, Verdict)
-            assert screening.windows == len(server.bodies) > 3
+            assert screening.windows == sum(len(body["prompt"]) for body in server.bodies) > 3
             assert scores(screening) == {Task.PROMPT_HARM: SURE}
 
     asyncio.run(check())
@@ -130,6 +145,17 @@ def test_no_replica_left_is_unavailable_and_says_when_to_come_back() -> None:
                 await judge.judge([BAD])
             assert len(server.bodies) == asked
             assert refused.value.retry_after is not None and 0 < refused.value.retry_after < 1
+
+    asyncio.run(check())
+
+
+def test_where_no_server_answers_it_is_said_how_to_start_one() -> None:
+    async def check() -> None:
+        async with VllmServers(
+            servers=["http://127.0.0.1:9"], dialect=DIALECTS["wildguard-ko"], clock=ManualClock()
+        ) as judge:
+            with pytest.raises(Unavailable, match=r"vllm serve iknow-lab/\S+ --max-model-len 2048"):
+                await judge.judge([BAD])
 
     asyncio.run(check())
 
@@ -193,7 +219,7 @@ def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_says() -> Non
 def test_work_is_spread_by_open_requests() -> None:
     async def check() -> None:
         async with GuardServer() as one, GuardServer() as two, guard(one, two) as judge:
-            await judge.judge([Exchange(prompt=f"부탁 {n}") for n in range(40)])
+            await asyncio.gather(*(judge.judge([Exchange(prompt=f"부탁 {n}")]) for n in range(40)))
             assert (len(one.bodies), len(two.bodies)) == (20, 20)
             one.hold = asyncio.Event()  # slow: keeps what it has
             slow = [asyncio.ensure_future(judge.judge([Exchange(prompt=f"느린 {n}")])) for n in range(4)]
@@ -213,7 +239,7 @@ def test_work_is_spread_by_open_requests() -> None:
     [
         ("garbage", UNPARSEABLE),
         ("empty", UNPARSEABLE),
-        ("nonsense", UNPARSEABLE),
+        ("nonsense", LOW_LABEL_MASS),
         ("unsure", LOW_LABEL_MASS),
         (400, REFUSED),
         (422, REFUSED),
@@ -224,10 +250,7 @@ def test_an_answer_that_makes_no_sense_is_no_verdict(trouble: str | int, reason:
     async def check() -> None:
         async with GuardServer() as server, guard(server) as judge:
             server.trouble = trouble
-            if trouble == "nonsense" and exchange is BAD:  # the one token that was asked for is no label
-                assert reasons(await judge.judge([exchange])) == [LOW_LABEL_MASS]
-            else:
-                assert reasons(await judge.judge([exchange])) == [reason]
+            assert reasons(await judge.judge([exchange])) == [reason]
 
     asyncio.run(check())
 
@@ -237,7 +260,7 @@ def test_one_odd_answer_spoils_nobody_elses() -> None:
         async with GuardServer() as server, guard(server) as judge:
             server.trouble, server.times = "garbage", 1
             screenings = await judge.judge([Exchange(prompt=f"나쁜 부탁 {n}") for n in range(5)])
-            assert sorted(reasons(screenings)) == ["", "", "", "", UNPARSEABLE]
+            assert reasons(screenings) == [""] * 5, "each is asked again by itself"
 
     asyncio.run(check())
 
@@ -264,12 +287,12 @@ def test_cancelling_closes_the_requests() -> None:
         async with GuardServer() as server, guard(server) as judge:
             server.trouble = "hang"
             call = asyncio.ensure_future(judge.judge([BAD, GOOD]))
-            await until(lambda: server.open >= 2)
+            await until(lambda: server.open)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
             await until(lambda: not server.open)
-            assert server.cancelled == 2
+            assert server.cancelled == 1
             server.trouble = ""
             assert await judge.judge([BAD])
 
@@ -339,7 +362,9 @@ def test_a_tokenizer_at_hand_sends_ids_that_no_user_text_can_forge(tmp_path: Pat
             server.trouble = 500
             with pytest.raises(Unavailable):
                 await judge.judge([BAD])
-            ids = server.bodies[0]["prompt"]
+            (ids,) = server.bodies[0]["prompt"]
+            labels = {tokenizer.encode(label).ids[0] for label in (" yes", " no")}
+            assert set(server.bodies[0]["logprob_token_ids"]) == labels
             assert tokenizer.decode(ids, skip_special_tokens=False).endswith("Harmful request:")
             assert ids.count(end) == 1
 

@@ -105,7 +105,7 @@ def test_a_replicas_circuit_is_seen_to_open() -> None:
     async def scenario() -> None:
         servers = VllmServers(servers=["http://127.0.0.1:9"], dialect=DIALECTS["wildguard-ko"], clock=SystemClock())
         async with servers:
-            for replica in servers._replicas:
+            for replica in servers._replicas._replicas:
                 replica.open_until = servers.clock.monotonic() + timedelta(hours=1).total_seconds()
             assert [figures.circuit for figures in replica_figures([servers])] == ["open"]
 
