@@ -32,7 +32,8 @@ ANSWER = 3.0
 #: How far our clock may be off the server's before somebody is told: decisions hang on how old messages are.
 CLOCK_OFF = timedelta(minutes=1)
 
-#: How long a database that is being closed may take to hear of it, in seconds, and again to say goodbye.
+#: How long a server that is being left may take to hear of it, in seconds, and again to say goodbye. A file is not
+#: away, and what is broken off there stays open until the garbage collector comes.
 CLOSING = 1.5
 
 _OPENLY = Openly()
@@ -63,6 +64,7 @@ class Database:
         database that a newer version has changed. Unavailable: the server does not answer.
         """
         place = parsed(url)
+        closing = CLOSING if place.get_backend_name() == "postgresql" else None
         with alone(place):
             engine = engine_of(place, sealing)
             try:
@@ -78,14 +80,14 @@ class Database:
                     renewal.cancel()
                     # Where it is away, the leases end as those of the dead do.
                     with suppress(BotError, TimeoutError):
-                        async with asyncio.timeout(CLOSING):
+                        async with asyncio.timeout(closing):
                             for group in database._groups:
                                 await group.finish()
                             await asyncio.wait([renewal])
                             await database._stop()
             finally:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSING):
+                    async with asyncio.timeout(closing):
                         await engine.dispose()
 
     @classmethod

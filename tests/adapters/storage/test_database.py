@@ -185,6 +185,16 @@ def test_erased_text_is_gone_from_the_file(tmp_path: Path) -> None:
     assert "아무도 모르게".encode() not in (tmp_path / "jikimi.db").read_bytes()
 
 
+def test_a_file_is_closed_however_long_that_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a server may be away; where closing was broken off, its connections were left to the garbage collector."""
+    monkeypatch.setattr("storage.database.CLOSING", 0.0)
+    url = sqlite_in(tmp_path)
+    asyncio.run(opened(url))
+    with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
+        assert database.execute("SELECT count(*) FROM holders").fetchone() == (0,)
+    assert not (tmp_path / "jikimi.db-wal").exists(), "the last connection takes it along"
+
+
 def test_a_locked_sqlite_file_is_unavailable_until_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         path = tmp_path / "jikimi.db"
