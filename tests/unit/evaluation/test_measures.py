@@ -67,8 +67,9 @@ def test_bootstrap_intervals_agree_with_resampling_rows() -> None:
     f1, precision = [], []
     for _ in range(1000):
         rows = draw.integers(0, len(labels), len(labels))
-        f1.append(metrics.f1_score(labels[rows], guesses[rows]))
-        precision.append(metrics.precision_score(labels[rows], guesses[rows]))
+        right, called, harmful = (labels & guesses)[rows].sum(), guesses[rows].sum(), labels[rows].sum()
+        f1.append(2 * right / (called + harmful))
+        precision.append(right / called)
     for measured, resampled in ((found.f1, f1), (found.precision, precision)):
         assert measured.interval is not None
         interval = [measured.interval.low, measured.interval.high]
