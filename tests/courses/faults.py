@@ -21,6 +21,7 @@ from rich.table import Table
 
 from tests.courses.places import PLACES, Fault, Place, TelegramPlace, away
 from tests.courses.product import Product, settled_in, stopped
+from tests.courses.stand import STARTS
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.guard import GuardServer
 from tests.servers.postgres import Postgres
@@ -126,7 +127,7 @@ class Course:
     async def _start(self) -> None:
         ready = asyncio.create_task(self.place.ready())
         await self.product.begin()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(STARTS):
             await ready
 
     # ---- the course

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,9 @@ from tests.servers.telegram import TelegramServer, user
 
 LOUD_GROUP, CALM_GROUP, LOUD_ROOM, CALM_ROOM = -1001, -1002, -1003, -1004
 #: Killed processes' leases end after half a minute.
-PATIENCE = 120.0
+PATIENCE = 120.0  # seconds in which something must be done
+STARTS = 600.0  # seconds that a process may take to be connected where the machine is busy
+ENDS = 3600.0  # seconds after which a course is over whatever is still done
 UNJUDGED = """
             [[rules]]
             name = "unjudged"
@@ -152,7 +154,7 @@ class Stand:
     async def start(self) -> None:
         identified, polls = self.wire.identified, self.server.polls
         await self.product.begin()
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(STARTS):
             while self.wire.identified == identified or self.server.polls == polls:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1.0)
@@ -177,12 +179,20 @@ class Stand:
         return row["messages"], row["actions"]
 
     async def until(self, holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while not await holds():
-                    await asyncio.sleep(0.1)
-                return True
-        return False
+        """Whether it holds before nothing has been done for so many seconds: a busy machine takes its time."""
+        done, since, began = await self._done(), time.monotonic(), time.monotonic()
+        while not await holds():
+            if (now := await self._done()) != done:
+                done, since = now, time.monotonic()
+            if time.monotonic() - since > patience or time.monotonic() - began > ENDS:
+                return False
+            await asyncio.sleep(0.1)
+        return True
+
+    async def _done(self) -> object:
+        """Another value whenever something was judged, done, shown or, where a process dies, begun again."""
+        shown = [(len(room.gone), room.cards()) for room in self.rooms]
+        return shown, await self.open_work(), self.product.process.pid
 
     async def all_done(self) -> bool:
         return await self.open_work() == (0, 0)
@@ -247,8 +257,8 @@ async def stand(
         )  # fmt: skip
         async with migrating or nullcontext():
             await here.prepare(then)
-        await here.start()
         try:
+            await here.start()
             yield here
         finally:
             await here.stop()
