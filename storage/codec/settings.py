@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
+from bot.core.communities.overrides import Override
 from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Watch
 from storage.codec.stored import Stored, fitting
@@ -20,6 +21,15 @@ class _Lists(Stored):
     allowed_words: tuple[str, ...] = ()
     forbidden_links: tuple[str, ...] = ()
     allowed_links: tuple[str, ...] = ()
+
+
+class _Override(Stored):
+    model_config = ConfigDict(from_attributes=True)
+
+    mode: Watch | None = None
+    preset: str | None = None
+    off: bool = False
+    until: AwareDatetime | None = None
 
 
 class _Unnumbered(Stored):
@@ -40,6 +50,7 @@ class _Unnumbered(Stored):
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: dict[str, float] = Field(default_factory=dict)
+    overrides: dict[str, _Override] = Field(default_factory=dict)
     lists: _Lists = Field(default_factory=_Lists)
     bots: dict[str, bool] = Field(default_factory=dict)
     bot_owners: dict[str, str] = Field(default_factory=dict)
@@ -77,4 +88,5 @@ def read_settings(stored: str) -> Community:
         shape = _Settings if _Version.model_validate_json(stored).v else _Unnumbered
         known = shape.model_validate_json(stored).model_dump(exclude={"v"})
     lists = known.pop("lists")
-    return Community(**known, lists=Lists(**lists))
+    overrides = {of: Override(**one) for of, one in known.pop("overrides").items()}
+    return Community(**known, lists=Lists(**lists), overrides=overrides)

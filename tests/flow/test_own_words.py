@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,8 +46,8 @@ class Desk:
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
 
-    def decided(self, text: str, community: CommunityRef = HERE) -> Decision:
-        said = replace(message(text=text), community_id=community.id)
+    def decided(self, text: str, community: CommunityRef = HERE, **more: Any) -> Decision:
+        said = replace(message(text=text), community_id=community.id, **more)
         return decide(said, verdict(0.01), self.policies.of(said), at=said.sent_at)
 
     def asked(self, by: str = "하늘") -> Asked:
@@ -174,7 +175,7 @@ def theirs(at: At) -> list[str]:
 
 def test_on_discord_it_acts_on_the_next_message(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place, at_work(place, tmp_path / "db") as at:
+        async with cafe() as place, at_work(place, tmp_path) as at:
             record = place.wire.command(place.owner, place.general, "jikimi forbid", words="토토")
             assert "토토" in await told(place, record)
             place.write("토 토 하실 분")

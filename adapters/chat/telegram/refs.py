@@ -1,5 +1,7 @@
 """What names a group here -> what names it in the core."""
 
+from telegram import Message as TelegramMessage
+
 from bot.core.chat.message import CommunityRef, Platform
 
 TELEGRAM = Platform("telegram")
@@ -7,3 +9,8 @@ TELEGRAM = Platform("telegram")
 
 def group_ref(chat_id: int | str) -> CommunityRef:
     return CommunityRef(TELEGRAM, str(chat_id))
+
+
+def topic_of(message: TelegramMessage) -> str:
+    """The topic in which a message stands, as a place; empty: in none."""
+    return f"{message.chat.id}/{message.message_thread_id}" if message.is_topic_message else ""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.communities.overrides import Overrides
 from bot.core.rules.lists import NO_LISTS, Lists
 from bot.core.rules.policy import Watch
 
@@ -31,6 +32,7 @@ class Community:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    overrides: Overrides = field(default_factory=dict)  # what is different in a place or for a role, by its id
     lists: Lists = NO_LISTS  # words of its own
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told

@@ -1,18 +1,21 @@
 """What communities have set + the configuration's defaults -> the policy that a message is under."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
+from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
+from bot.core.communities.overrides import Override, about
 from bot.core.communities.ports import Communities
 from bot.core.rules.policy import Policy, Watch
 
 FOLLOW = 3.0  # seconds between two looks at what other processes have changed
+OVERRIDDEN = 1_000  # policies of parts of communities that are remembered
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +32,7 @@ class Policies:
     on_change: Callable[[CommunityRef], None] | None = None  # told after the settings of a community have changed
     _communities: dict[CommunityRef, Community] = field(default_factory=dict)
     _policies: dict[CommunityRef, Policy] = field(default_factory=dict)
+    _elsewhere: Bounded[Hashable, Policy] = field(default_factory=lambda: Bounded(OVERRIDDEN))
     _rooms: frozenset[CommunityRef] = frozenset()
     _default: Policy | None = None
     _seen: int = 0  # the newest version that was read; this process's own changes are read once more
@@ -98,7 +102,14 @@ class Policies:
 
     def of(self, message: Message) -> Policy:
         """The rules that this message is under, now."""
-        return self.of_community(message.community)
+        community, now = self._communities.get(message.community), self.clock.now()
+        found = about(community.overrides, message, now) if community and community.overrides else ()
+        if community is None or not found:
+            return self.of_community(message.community)
+        key = community.ref, community.version, found
+        if (policy := self._elsewhere.get(key)) is None:
+            self._elsewhere[key] = policy = self.build(_overridden(community, found))
+        return policy.in_mode(Watch.WATCH) if community.paused_until and now < community.paused_until else policy
 
     def of_community(self, ref: CommunityRef) -> Policy:
         community = self._communities.get(ref)
@@ -114,3 +125,17 @@ class Policies:
         if community.paused_until and self.clock.now() < community.paused_until:
             return policy.in_mode(Watch.WATCH)
         return policy
+
+
+def _overridden(community: Community, found: Iterable[tuple[str, Override]]) -> Community:
+    """The last that says something of a thing is meant; what is off anywhere is off."""
+    for of, one in found:
+        off = frozenset({of}) if one.off else frozenset[str]()
+        community = replace(
+            community,
+            mode=one.mode or community.mode,
+            preset=one.preset or community.preset,
+            exempt_channels=community.exempt_channels | off,
+            exempt_roles=community.exempt_roles | off,
+        )
+    return community

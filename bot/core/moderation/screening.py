@@ -169,10 +169,10 @@ class Screener:
         started = self.clock.monotonic()
 
         def decided(screening: Screening, met: Author | None = None) -> None:
-            at, policy = self._moment(message), self.policy_of(message)
+            about = replace(message, author=met) if met else message
+            at, policy = self._moment(message), self.policy_of(about)
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
-            about = replace(message, author=met) if met else message
             past = replace(heard, fired=self.recent.fired(message), offences=self.recent.offences(message))
             if self.decider.is_quick(message, policy):
                 acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))

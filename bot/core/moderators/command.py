@@ -36,6 +36,7 @@ class Asked:
     channel_id: str
     is_apart: bool  # only moderators will see the answer
     host: Host
+    part: str = ""  # of the community, where it was asked in one that cannot be chosen (a topic)
 
     def message(self, text: str) -> Message:
         """A text as if an ordinary member had said it here."""

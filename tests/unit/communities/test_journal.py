@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.core.base.errors import Unavailable
 from bot.core.communities.community import Community
 from bot.core.communities.journal import Outage, amendments, downtime
+from bot.core.communities.overrides import Override
 from bot.core.communities.policies import Policies
 from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.reporting.delivery.schedule import DAYS
@@ -41,6 +42,7 @@ def test_every_setting_has_a_name_in_reports() -> None:
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
         paused_until=NOW, welcomed=True, care=True, native_filter=True, report_day="sunday", report_hour=9,
         daily_digest=True, alert_at=5, left_at=NOW,
+        overrides={"10": Override(off=True)},
         lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",)),
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}

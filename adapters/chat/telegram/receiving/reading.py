@@ -21,7 +21,7 @@ from telegram import (
 )
 
 from adapters.chat.telegram.receiving.pieces import media, origin_of, pieces
-from adapters.chat.telegram.refs import TELEGRAM
+from adapters.chat.telegram.refs import TELEGRAM, topic_of
 from bot.core.chat.links import Link
 from bot.core.chat.message import (
     Author,
@@ -95,6 +95,7 @@ def read(update: Update, staff: Staff, me: int) -> Sequence[Message]:
         kind=Kind.EDIT if edited else Kind.NEW,
         reply_to=_reply_to(source),
         channel_name=source.chat.title or "",
+        within=frozenset(filter(None, [topic_of(source)])),
         mentions=sum(entity.type in _PINGS for entity in (*source.entities, *source.caption_entities)),
         links=links,
         forwarded=origin_of(origin) if origin and not source.is_automatic_forward else None,

@@ -12,7 +12,7 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, is_somebodys
 from adapters.chat.telegram.moderators.commands.drawing import Drawing, GroupManner
 from adapters.chat.telegram.moderators.commands.host import GroupHost
-from adapters.chat.telegram.refs import TELEGRAM, group_ref
+from adapters.chat.telegram.refs import TELEGRAM, group_ref, topic_of
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.rights import Right
@@ -54,6 +54,7 @@ class Arguments:
             channel_id=here,
             is_apart=here == community.moderators_channel != community.id,
             host=GroupHost(typed=typed, members=self.members, drawing=self.drawing),
+            part=topic_of(typed.message) if community.id == here else "",
         )
 
     async def filled(

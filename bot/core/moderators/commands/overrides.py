@@ -1,0 +1,87 @@
+"""What is different in one part of a community, or for who has one role."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Annotated
+
+from bot.core.chat.rights import Right
+from bot.core.communities.community import PRESETS, Community
+from bot.core.communities.overrides import MOST, Override
+from bot.core.moderators.answer import Channel, Lines, Role, Said, said
+from bot.core.moderators.argument import OneOf, Span
+from bot.core.moderators.command import Answer, Asked, Command, Usage
+from bot.core.moderators.ports import Desk
+from bot.core.rules.policy import Watch
+
+_OFF, _AS_ELSEWHERE = "off", "same"
+
+
+@dataclass(frozen=True)
+class SetOverride(Command, name="override", right=Right.MANAGE):
+    """Another mode or preset in a channel, a topic or a category, or for a role; for good or for a while; without
+    anything all that is different somewhere."""
+
+    mode: Annotated[str | None, OneOf((Watch.LIVE, Watch.WATCH, _OFF, _AS_ELSEWHERE), "override_mode.")] = None
+    preset: Annotated[str | None, OneOf(PRESETS, "preset.")] = None
+    channel: Channel | None = None
+    role: Role | None = None
+    lasting: Annotated[timedelta | None, Span()] = None
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        if self == SetOverride():
+            return Lines(tuple(_listed(asked, desk)))
+        part = Channel(asked.part) if asked.part and not (self.channel or self.role) else None
+        where = [one for one in (self.channel, self.role, part) if one]
+        if not where or not (self.mode or self.preset):
+            return Usage(type(self))
+        is_full = False
+
+        def edit(now: Community) -> Community:
+            nonlocal is_full
+            overrides = {of: one for of, one in now.overrides.items() if not (one.until and one.until <= asked.at)}
+            for of in (one.id for one in where):
+                if self.mode == _AS_ELSEWHERE:
+                    overrides.pop(of, None)
+                else:
+                    overrides[of] = self._override(overrides.get(of, Override()), asked)
+            is_full = len(overrides) > MOST
+            return now if is_full else replace(now, overrides=overrides)
+
+        await asked.change(desk, edit)
+        if is_full:
+            return Lines.of(said("override.full", most=MOST))
+        if self.mode == _AS_ELSEWHERE:
+            return Lines.of(said("override.same", where=tuple(map(_place, where))))
+        now = desk.community(asked.community).overrides[where[0].id]
+        return Lines.of(said("override.set", where=tuple(map(_place, where)), what=_what(now)))
+
+    def _override(self, before: Override, asked: Asked) -> Override:
+        mode = before.mode if self.mode is None else None if self.mode == _OFF else Watch(self.mode)
+        return Override(
+            mode=mode,
+            preset=self.preset or before.preset,
+            off=before.off if self.mode is None else self.mode == _OFF,
+            until=asked.at + self.lasting if self.lasting else None,
+        )
+
+
+def _listed(asked: Asked, desk: Desk) -> Iterator[Said]:
+    overrides = desk.community(asked.community).overrides
+    for of, one in sorted(overrides.items()):
+        if one.until is None or asked.at < one.until:
+            yield said("override.line", where=_place(Role(of)), what=_what(one))
+    if not overrides:
+        yield said("override.none", command=SetOverride)
+
+
+def _place(one: Channel | Role) -> object:
+    """A topic is known by its number alone."""
+    _, slash, topic = one.id.partition("/")
+    return said("override.topic", number=topic) if slash else one
+
+
+def _what(one: Override) -> tuple[Said, ...]:
+    told = [said(f"override_mode.{_OFF if one.off else one.mode}")] if one.off or one.mode else []
+    told += [said(f"preset.{one.preset}")] if one.preset else []
+    return (*told, said("override.until", until=one.until)) if one.until else tuple(told)
