@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ def alone(place: URL) -> Iterator[None]:
         except BotError:
             raise _taken(path) from None
         with _locked(path):
+            _tighten(path)
             yield
     finally:
         lock.close()
@@ -79,7 +80,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
     except OSError:
         raise Broken("The database file cannot be opened; check the path in [storage] url.") from None
     try:
@@ -92,6 +93,13 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def _tighten(path: Path) -> None:
+    """Earlier versions left it readable by every user of the machine."""
+    for end in ("", "-lock", "-lock-journal", "-wal", "-shm"):
+        with suppress(OSError):  # not there, or somebody else's
+            path.with_name(path.name + end).chmod(0o600)
 
 
 def _taken(path: Path) -> Broken:

@@ -10,10 +10,11 @@ problems   the sentences
 renamed    what keys were called in versions before
 """
 
-from bot.config.loading import load, token_variable
+from bot.config.loading import load
 from bot.config.networks import chosen
 from bot.config.problems import warnings
 from bot.config.rules import RuleSettings, preset
+from bot.config.secrets import token_variable
 from bot.config.sections import (
     BotSettings,
     CommunityDefaults,

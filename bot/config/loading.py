@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bot.config import problems
+from bot.config import problems, secrets
 from bot.config.networks import with_sections
 from bot.config.sections import Config
 from bot.config.values import Table
@@ -25,12 +25,16 @@ def load(
     model = with_sections(tuple(networks))
     name = str(path) if path else "config"
     content = _read(path, say) if path else {}
-    _take_tokens(content, model, environment)
+    if path:
+        secrets.refuse_if_others_read(path, content, say)
+    _take_tokens(content, model, environment, say)
     try:
         config = model.model_validate(content)
     except ValidationError as error:
         key, why = problems.explained(error.errors(include_url=False)[0], model, say)
         raise Broken(say("check.problem", path=name, key=key, why=why)) from None  # it quotes what was given
+    if problem := problems.in_the_clear(config, say):
+        raise Broken(say("check.problem", path=name, key="guard.servers", why=problem))
     if problem := problems.in_rules(config, say):
         raise Broken(say("check.problem", path=name, key="rules", why=problem))
     return config.model_copy(update={"storage": config.storage.beside(path.parent if path else Path())})
@@ -49,15 +53,10 @@ def _read(path: Path, say: Texts) -> dict[str, Any]:
         raise Broken(say("check.not_toml", path=path, problem=error)) from None
 
 
-def token_variable(section: str) -> str:
-    """Of the environment: goes before what the file says."""
-    return f"JIKIMI_{section.upper()}_TOKEN"
-
-
-def _take_tokens(content: dict[str, Any], model: type[Config], environment: Mapping[str, str]) -> None:
+def _take_tokens(content: dict[str, Any], model: type[Config], environment: Mapping[str, str], say: Texts) -> None:
     for section, field in model.model_fields.items():
-        token, table = environment.get(token_variable(section)), content.get(section, {})
-        if token and _has_token(field) and isinstance(table, dict):
+        table = content.get(section, {})
+        if _has_token(field) and isinstance(table, dict) and (token := secrets.token(section, environment, say)):
             content[section] = {**table, "token": token}
 
 

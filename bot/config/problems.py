@@ -3,8 +3,10 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from itertools import chain
 from typing import get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -62,6 +64,22 @@ def _why(problem: ErrorDetails, model: type[Config], hidden: str | None, say: Te
             return say(f"check.{kind}", given=hidden or facts["given"])
         case _:
             return say("check.other", why=problem["msg"])
+
+
+def in_the_clear(config: Config, say: Texts) -> str | None:
+    """The first guard server that what people say would be sent to readably, over a net."""
+    guard = config.guard
+    far = [url for url in guard.servers if url.startswith("http://") and not _is_near(urlsplit(url).hostname or "")]
+    if guard.plain_http or guard.engine != "server" or not far:
+        return None
+    return say("check.plain_http", server=urlsplit(far[0]).hostname)
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def in_rules(config: Config, say: Texts) -> str | None:

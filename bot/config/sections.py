@@ -86,6 +86,9 @@ class GuardSettings(Table):
     servers: Annotated[list[Address], Field(min_length=1, repr=False)] = ["http://127.0.0.1:8000"]
     """With engine "server": the addresses of servers of the same model. One that is away is left out."""
 
+    plain_http: bool = False
+    """Whether servers beyond this machine may be asked over http://, readable by whoever is on the way."""
+
     token: Token = SecretStr("")
     """The servers' `--api-key`; empty: none is sent."""
 

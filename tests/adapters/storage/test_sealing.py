@@ -29,6 +29,7 @@ from storage.tables import metadata
 from tests.adapters.storage.test_migrations import SERVER, STEPS, left_by, of_everything_else, on_record, revision
 from tests.builders import NOW, home, later, message, put_settings, settlement
 from tests.contracts.stores import Store, store
+from tests.databases import sqlite_in
 from tests.fakes.clock import ImpatientClock, ManualClock
 
 PLANTED = ("심어둔말", "심어둔이름", "심어둔이의", "심어둔물음", "심어둔방이름")
@@ -242,3 +243,15 @@ def test_no_other_column_can_hold_what_people_say() -> None:
         column.name for table in metadata.sorted_tables for column in table.c if type(column.type).__name__ == "Words"
     }
     assert texts - NOT_SAID.keys() == set()
+
+
+def test_a_database_that_others_could_read_is_its_owners_alone(tmp_path: Path) -> None:
+    url = sqlite_in(tmp_path)
+    (tmp_path / "jikimi.db").chmod(0o644)
+
+    async def scenario() -> set[int]:
+        async with opened(url, tmp_path / "keys") as (_, here):
+            await here.inbox.keep([said()])
+            return {path.stat().st_mode & 0o777 for path in files(tmp_path)}
+
+    assert asyncio.run(scenario()) == {0o600}

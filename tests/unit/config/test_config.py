@@ -153,7 +153,7 @@ def test_a_key_is_renamed_in_every_table_of_a_list(monkeypatch: pytest.MonkeyPat
 
 
 def test_passwords_in_addresses_are_never_shown(tmp_path: Path) -> None:
-    database, server = "postgresql://jk:SESAME@db/j", "http://u:SESAME@h:8000"
+    database, server = "postgresql://jk:SESAME@db/j", "https://u:SESAME@h:8000"
     config = load_text(tmp_path, f'[storage]\nurl = "{database}"\n[guard]\nservers = ["{server}"]')
     assert "SESAME" not in repr(config) + config.storage.shown
     assert (
