@@ -56,7 +56,8 @@ class RecentActivity:
         kept = {id_: one for id_, one in said.items() if message.sent_at - one[0] <= within}
         own = kept.pop(message.ref.message_id, None)
         at = own[0] if own else message.sent_at  # an edit stands where the message stood
-        before = tuple(sorted(one for one in kept.values() if one[0] <= message.sent_at))
+        # What has the same moment stands as it was heard.
+        before = tuple(sorted((one for one in kept.values() if one[0] <= message.sent_at), key=lambda one: one[0]))
         if message.kind is not Kind.DELETE and message.text and not message.is_name:
             kept[message.ref.message_id] = (at, message.text[:PIECE])
             self._said[place] = dict(sorted(kept.items(), key=lambda one: one[1][0])[-PIECES:])

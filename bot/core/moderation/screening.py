@@ -42,8 +42,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Screener:
-    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now); `bots`
-    knows what other bots do, `members` who is new.
+    """`policy_of` gives the rules that a message is under; `moment` says when its decision falls (live: now).
 
     Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
     guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
@@ -226,8 +225,7 @@ class Screener:
         )
 
     def _begin(self, message: Message, work: Coroutine[Any, Any, Answer], then: Callable[[Answer], None]) -> None:
-        task = asyncio.create_task(work)
-        self._begun.add(task)
+        self._begun.add(task := asyncio.create_task(work))
         task.add_done_callback(self._begun.discard)
         task.add_done_callback(partial(self._answered, message, then))
 

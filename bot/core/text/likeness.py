@@ -29,10 +29,14 @@ _RITUAL = re.compile(
 
 def sketch(text: str) -> Sketch:
     """Empty where too little is said to tell who says the same from who happens to."""
-    letters = _RITUAL.sub("", _NO_LETTER.sub("", unstyled(text[:LONGEST]).lower()))
-    if text.lstrip()[:1] in ("/", "!", "?") or len(letters) < FEWEST:  # a command of some bot
+    letters = _NO_LETTER.sub("", unstyled(text[:LONGEST]).lower())
+    if len(letters) < FEWEST or text.lstrip()[:1] in ("/", "!", "?"):  # a command of some bot
         return frozenset()
-    if (len(letters) < FEW or len(set(letters)) < FEW // 2) and not addresses(text[:LONGEST]):
+    links = bool(addresses(text[:LONGEST]))
+    if len(letters) < FEW and not links:
+        return frozenset()
+    letters = _RITUAL.sub("", letters)
+    if len(letters) < (FEWEST if links else FEW) or (len(set(letters)) < FEW // 2 and not links):
         return frozenset()
     words = {hash(letters[place : place + _WORD]) for place in range(len(letters) - _WORD + 1)}
     return frozenset(sorted(words)[:SIZE])

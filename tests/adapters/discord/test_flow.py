@@ -470,3 +470,29 @@ def test_a_sanction_by_button_is_told_to_the_member_and_not_by_whom(tmp_path: Pa
             assert place.wire.backend.guilds[place.guild].members[place.minji].timed_out_until
 
     asyncio.run(scenario())
+
+
+SIGNS = (
+    {"name": "newcomer", "when": {"first_messages": 2, "link": {"kinds": ["invite"]}}, "then": ["delete"]},
+    {"name": "campaign", "when": {"same_text_by": {"members": 3, "within": "10m"}}, "then": ["delete"]},
+    {"name": "pieces", "when": {"pieces": {"any_of": ["너진짜죽어"], "within": "2m"}}, "then": ["flag"]},
+)
+
+
+def test_signs_beside_the_text_are_seen(tmp_path: Path) -> None:
+    advertisement = "무료 체험방 열렸어요 지금 들어오시는 분께만 알려 드리는 {}번째 소식 확인하세요"
+
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path, rules=SIGNS) as at:
+            for piece in ("너", "진짜", "죽", "어"):
+                place.write(piece)
+            await at.settled(1)
+            people = [place.join(f"회원{nth}", announce=True) for nth in range(3)]
+            place.write("처음이에요 d i s c o r d . g g / a b c 놀러 오세요", by=people[0])
+            for nth, who in enumerate(people):
+                place.write(advertisement.format(nth), by=who)
+            found = await at.settled(3)
+            assert sorted(one.decision.rule or "" for one in found) == ["campaign", "newcomer", "pieces"]
+            assert len(at.in_general()) == 6 and not [text for text in at.in_general() if "d i s" in text]
+
+    asyncio.run(scenario())

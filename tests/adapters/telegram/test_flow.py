@@ -33,7 +33,7 @@ from tests.builders import NOW, TELEGRAM, put_settings
 from tests.databases import sqlite_in
 from tests.fakes.clock import HurriedClock, ManualClock
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer
+from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer, user
 
 GROUP, MODERATORS = -1001, -1002
 HARM = "[0.99] 나쁜 말"
@@ -41,10 +41,15 @@ HARM = "[0.99] 나쁜 말"
 
 @asynccontextmanager
 async def running(
-    url: str, api_url: str, *, mode: Watch | None = Watch.LIVE, clock: Clock | None = None
+    url: str,
+    api_url: str,
+    *,
+    mode: Watch | None = Watch.LIVE,
+    clock: Clock | None = None,
+    config: Config | None = None,
 ) -> AsyncIterator[Jikimi]:
     """The application at work."""
-    config, connect = Config(storage=StorageSettings(url=url)), connected(api_url, TOKEN, clock)
+    config, connect = config or Config(storage=StorageSettings(url=url)), connected(api_url, TOKEN, clock)
     async with application(config, HarmInBrackets(), connect, mode=mode, clock=clock) as jikimi:
         working = asyncio.create_task(jikimi.run())
         try:
@@ -387,5 +392,46 @@ def test_security_1_a_plain_member_cannot_switch_a_groups_moderation_off(tmp_pat
             stored = {one.id: one for one in await SqlCommunities(database).all()}
         assert stored[str(GROUP)].exempt_channels == frozenset()
         assert "-1009" not in stored or stored["-1009"].moderators_channel is None
+
+    asyncio.run(scenario())
+
+
+def with_signs(url: str) -> Config:
+    rules = [
+        {"name": "newcomer", "when": {"first_messages": 2, "link": {"kinds": ["name"]}}, "then": ["delete"]},
+        {"name": "passed-on", "when": {"first_messages": 2, "forwarded": ["channel"]}, "then": ["delete"]},
+        {"name": "campaign", "when": {"same_text_by": {"members": 3, "within": "10m"}}, "then": ["delete"]},
+        {"name": "pieces", "when": {"pieces": {"any_of": ["너진짜죽어"], "within": "2m"}}, "then": ["flag"]},
+        {"name": "by-bot", "when": {"via_bot": True, "media": ["photo"]}, "then": ["delete"]},
+    ]
+    return Config.model_validate({"storage": {"url": url}, "rules": rules})
+
+
+def test_signs_beside_the_text_are_seen(tmp_path: Path) -> None:
+    advertisement = "무료 체험방 열렸어요 지금 들어오시는 분께만 알려 드리는 {}번째 소식 확인하세요"
+
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group = server.group(GROUP)
+            config = with_signs(url_in(tmp_path))
+            async with running(url_in(tmp_path), server.url, config=config) as jikimi:
+                kept = [server.post(group, 9, piece) for piece in ("너", "진짜", "죽", "어")]
+                while not await incidents(jikimi):
+                    await asyncio.sleep(0.02)
+                newcomer = user(70)
+                server.join(group, newcomer)
+                chat = {"id": -100777, "type": "channel", "title": "정보"}
+                channel = {"type": "channel", "date": 1, "message_id": 1, "chat": chat}
+                photo = [{"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}]
+                gone = [
+                    server.post(group, newcomer, "문의는 텔레 @toto777 로 주세요"),
+                    server.post(group, newcomer, "이거 보세요", forward_origin=channel),
+                    server.post(group, 8, None, photo=photo, via_bot=user(99) | {"is_bot": True, "username": "pic"}),
+                ]
+                kept += [server.post(group, 20 + nth, advertisement.format(nth)) for nth in range(2)]
+                gone.append(server.post(group, 22, advertisement.format(3)))
+                await server.until(lambda: not {one["message_id"] for one in gone} & group.messages.keys())
+                assert {one["message_id"] for one in kept} <= group.messages.keys()
 
     asyncio.run(scenario())

@@ -35,6 +35,7 @@ def test_pieces_are_joined_as_they_were_sent_and_edits_replace() -> None:
     assert words("4", "어", 30) == ["너", "진짜", "죽"]
     assert words("3", "줄", 40, kind=Kind.EDIT) == ["너", "진짜", "어"]
     assert words("5", "래", 50) == ["너", "진짜", "줄", "어"]
+    assert words("50", "가", 50) == ["너", "진짜", "줄", "어", "래"]  # in the same moment: as it was heard
     assert words("6", "남", 51, author="other") == []
     assert words("7", "딴방", 52, channel="other") == []
     assert words("8", "한참 뒤", 1000) == []

@@ -115,4 +115,4 @@ class ViaBot(Condition, key="via_bot", rank=Rank.CIRCUMSTANCE):
         return (False, Explanation("not_via_bot")) if bot is None else (True, Explanation("via_bot", {"bot": bot}))
 
 
-CONDITIONS = (Link, Mentions, Carries, Forwarded, ViaBot, Edited, Filtered)
+CONDITIONS = (Mentions, Link, Carries, Forwarded, ViaBot, Edited, Filtered)
