@@ -5,9 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from storage.database import Database
 from tests.fakes.clock import ManualClock
+
+_alembic = Lock()  # it works on one database at a time in a process
 
 
 def sqlite_in(folder: Path) -> str:
@@ -25,7 +28,7 @@ def bring_up_to_date(url: str) -> None:
         async with Database.open(url, ManualClock()):
             pass
 
-    with ThreadPoolExecutor(1) as elsewhere:
+    with _alembic, ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(lambda: asyncio.run(opened())).result()
 
 

@@ -11,6 +11,7 @@ import time
 from importlib.metadata import distribution
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tests.databases import bring_up_to_date
@@ -27,6 +28,7 @@ class Postgres:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="postgres_"))
         self._newest: str | None = None  # the database that others are copies of
+        self._copying = Lock()
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -48,10 +50,11 @@ class Postgres:
 
     def create(self) -> str:
         """A new database of the newest schema, with nothing in it; returns its URL."""
-        if self._newest is None:
-            bring_up_to_date(newest := self.create_bare())
-            self._newest = newest.rpartition("/")[2]
-        return self._create("--template", self._newest)
+        with self._copying:
+            if self._newest is None:
+                bring_up_to_date(newest := self.create_bare())
+                self._newest = newest.rpartition("/")[2]
+            return self._create("--template", self._newest)
 
     def create_bare(self) -> str:
         """A new database without any tables; returns its URL."""
