@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(holds: Callable[[], object], seconds: float | None = 30.0, *, every: float = 0.005) -> None:
+async def until(holds: Callable[[], object], seconds: float | None = 120.0, *, every: float = 0.005) -> None:
     """Returns when the condition holds, looked at every so many seconds; TimeoutError after `seconds`, None: never."""
     async with asyncio.timeout(seconds):
         while not holds():

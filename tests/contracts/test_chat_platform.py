@@ -41,7 +41,7 @@ Act = Callable[[list[Message]], Awaitable[None]]
 async def hear(chat: ChatPlatform, count: int, *, act: Act | None = None) -> list[Message]:
     """The first `count` messages; `act` happens while the chat is still connected."""
     heard: list[Message] = []
-    async with asyncio.timeout(20), aclosing(chat.messages()) as batches:
+    async with asyncio.timeout(60), aclosing(chat.messages()) as batches:
         async for batch in batches:
             heard += batch
             if len(heard) >= count:

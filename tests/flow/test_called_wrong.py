@@ -72,7 +72,7 @@ class Scene:
         return list(incident.outcomes)
 
     async def until(self, performed: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.performed) < performed:  # what is waited for happens in the enforcer
                 await asyncio.sleep(0.005)
 

@@ -262,7 +262,7 @@ def test_nothing_that_is_due_is_left_where_what_is_under_way_ends_during_a_claim
         for name in ("1", "2", "3"):
             await scene.decide(name, Delete())
         closing.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await scene.enforcer.run(closing)
         assert len(scene.chat.ended) == 3
 

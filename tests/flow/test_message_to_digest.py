@@ -155,7 +155,7 @@ def test_an_author_is_asked_for_again_while_the_platform_is_just_coming_up() -> 
         flow = Flow([bad], guard=ScriptedGuard({"욕": 0.95}))
         flow.platform.authors[bad.author.id] = Unavailable("not there (yet)")
         running = asyncio.create_task(flow.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not flow.platform.met:
                 await asyncio.sleep(0.01)
             await flow.clock.advance(0.5)
@@ -193,7 +193,7 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
             for number in range(5):
                 await inbox.keep([message(str(number))])
                 arrived.wake()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not all(await inbox.settled([message(str(number)).ref])):
                         await asyncio.sleep(0.01)
             for task in working:

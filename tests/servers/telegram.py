@@ -202,7 +202,7 @@ class TelegramServer:
         """How often updates were asked for, successfully or not."""
         return sum(call.method == "getUpdates" for call in self.calls)
 
-    async def until(self, condition: Callable[[], object], patience: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], patience: float = 120.0) -> None:
         """Wait for something to have happened here."""
         async with asyncio.timeout(patience):
             while not condition():  # it may be about anything
