@@ -13,9 +13,10 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
-# A file at a time on each core: tests of one file may share what takes long to make.
+# A file at a time on each core: tests of one file may share what takes long to make. Those that mostly wait come first
+# (tests/conftest.py), the small ones last: sorted by how many tests a file has, the longest would begin at the end.
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=
