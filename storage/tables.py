@@ -247,6 +247,7 @@ cases = Table(
     UniqueConstraint("code", name="cases_code"),
     UniqueConstraint("incident", name="cases_incident"),
 )
+_index("cases_by_hand", cases.c.opened_at, where=text("incident IS NULL"))
 _index("cases_opened", cases.c.community, cases.c.opened_at)
 _index("cases_member", cases.c.community, cases.c.member, cases.c.number)
 _index("cases_moderator", cases.c.community, cases.c.moderator, cases.c.number)

@@ -15,7 +15,7 @@ from bot.core.incidents.review import aftermath
 from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
 from bot.core.rules.policy import Reason
 from storage import codec
-from storage.columns import AnyRow, plain
+from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import key_of, of_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
@@ -143,7 +143,7 @@ def _row(key: int, number: int, order: Order) -> dict[str, Any]:
         "deed": order.kind,
         "member": plain(order.member.id),
         "moderator": plain(order.moderator.id),
-        "words": codec.write_words(order),
+        "words": SaidIn(key, codec.write_words(order)),
         "state": CaseState.RESOLVED,
         "opened_at": order.at,
         "closed_at": order.at,

@@ -63,7 +63,7 @@ class SqlForgetting:
                 number += await _delete(connection, incidents, [row.id for row in gone])
                 number += await _delete(connection, messages, [row.message for row in gone])
             await asyncio.sleep(PAUSE)
-        return number
+        return number + await self._erase(cases, _old_deeds(limits, now))
 
     async def texts_due(self, limits: Limits, now: datetime) -> Sequence[tuple[CommunityRef, int]]:
         wrong = exists().where(
@@ -186,6 +186,13 @@ class SqlForgetting:
             async with self._database.write(durable=False) as connection:
                 number += (await connection.execute(change([row.id for row in rows]))).rowcount
             await asyncio.sleep(PAUSE)
+
+
+def _old_deeds(limits: Limits, now: datetime) -> ColumnElement[bool]:
+    """What moderators did by hand goes like incidents; while a sanction runs, what it is for stays."""
+    held = and_(cases.c.held_until.is_not(None), cases.c.held_until > now)
+    running = exists().where(sanctions.c.case == cases.c.id, sanctions.c.lifted_at.is_(None))
+    return and_(cases.c.incident.is_(None), cases.c.opened_at < now - limits.cases, not_(held), not_(running))
 
 
 async def _forget_texts(connection: AsyncConnection, ids: Sequence[int]) -> None:

@@ -119,7 +119,6 @@ class TelegramChat:
             members=self._members, pairs=Pairs(clock=clock, inbox=inbox), albums=Albums(clock=clock, inbox=inbox),
             notice=self._notice, me=self._me,
         )  # fmt: skip
-        self._taking_in = TakingIn(desk=desk, me=self._me)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -161,7 +160,7 @@ class TelegramChat:
             self._aside(self._press(query))
         if change := update.chat_member:
             self._members.hear(change)
-            self._aside(self._taking_in.hear(change))
+            self._aside(TakingIn(desk=self._desk, me=self._me).hear(change))
         if change := update.my_chat_member:
             self._members.forget(change.chat.id)
             self._aside(self._greeting.changed(change))

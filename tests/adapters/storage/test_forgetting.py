@@ -14,11 +14,13 @@ from sqlalchemy import LargeBinary, func, select, text, type_coerce
 
 from bot.core.chat.message import CommunityRef, Kind
 from bot.core.communities.community import Community
+from bot.core.incidents.case import CaseKind, Order, Person, Search
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.operations.retention import Limits, Retention
-from bot.core.rules.actions import Delete, Done
+from bot.core.rules.actions import Action, Ban, Delete, Done, Timeout, Warn
 from storage.columns import Sealed
 from storage.database import Database
+from storage.records.deeds import SqlCases
 from storage.records.forgetting import SqlForgetting
 from storage.tables import incidents, messages, metadata
 from tests.builders import NOW, home, later, message, put_settings, settlement
@@ -118,6 +120,30 @@ def test_who_wrote_what_no_rule_matched_goes_and_then_the_row(url: str) -> None:
                 await retention(forgetting, clock).turn()
                 assert await left() == expected
             assert set((await words_of(here)).values()) == {"말 minji bad"}
+
+    asyncio.run(scenario())
+
+
+def test_what_was_done_by_hand_goes_after_a_year_but_for_what_runs(url: str) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with opened(url, clock) as (database, here, forgetting):
+            known, cafe = SqlCases(database), home("cafe")
+            done: tuple[tuple[Action, ...], ...] = ((Warn(),), (Ban(),), (Timeout(DAY),), ())
+            for number, actions in enumerate(done):
+                member, by = Person(str(number), f"이름 {number}"), Person("9", "지수")
+                deed = Order(kind=CaseKind.NOTE, member=member, moderator=by, at=NOW, words="까닭", actions=actions)
+                await known.open(cafe, deed)
+            planned = await here.outbox.claim(9, now=NOW, platforms=[cafe.platform])
+            await here.outbox.record([(one, Done()) for one in planned])
+            await known.looked(cafe, "9", "case", 1)
+            await clock.advance(366 * 86_400)
+            await known.end(clock.now(), 9)
+            await forgetting.forget(Limits(), clock.now())
+            (left,) = await known.find(cafe, Search(), most=9)
+            assert (left.number, left.words) == (2, "까닭"), "the ban runs"
+            await forgetting.erase_member(cafe, "1")
+            assert await known.find(cafe, Search(), most=9) == [left]
 
     asyncio.run(scenario())
 
