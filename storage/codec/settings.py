@@ -30,6 +30,7 @@ class _Override(Stored):
     preset: str | None = None
     off: bool = False
     until: AwareDatetime | None = None
+    place: bool = True
 
 
 class _Unnumbered(Stored):

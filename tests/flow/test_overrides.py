@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.core.communities.overrides import MOST, Override, about
-from bot.core.moderators.answer import Channel, Role
+from bot.core.moderators.answer import Channel, Member, Role
 from bot.core.moderators.commands.lists import Forbid
+from bot.core.moderators.commands.members import Exempt
 from bot.core.moderators.commands.overrides import SetOverride
 from bot.core.rules.policy import Watch
 from tests.adapters.discord.cafe import cafe
@@ -49,7 +50,7 @@ def test_threads_follow_their_channel_and_the_nearer_place_goes_first() -> None:
         await desk.says(SetOverride(mode="same", channel=Channel("category")))
         assert modes(desk, ref=ref, within=inside) == (Watch.LIVE, "forbidden-words")
         assert desk.policies.of(message(community=HERE.id)) != desk.policies.of_community(HERE)
-        assert "general" in await desk.says(SetOverride())
+        assert "<#general>: " in await desk.says(SetOverride())
 
     asyncio.run(scenario())
 
@@ -66,7 +67,28 @@ def test_a_pause_holds_everywhere_and_no_more_than_so_many_places_are_different(
         full = {str(number): Override(off=True) for number in range(MOST)}
         await desk.change(HERE, lambda now: replace(now, overrides=full), by="")
         assert str(MOST) in await desk.says(SetOverride(mode="live", channel=Channel("general")))
+        assert str(MOST) in await desk.says(Exempt(Member("새봄"), lasting=timedelta(hours=1)))
         assert desk.community(HERE).overrides == full
+
+    asyncio.run(scenario())
+
+
+def test_an_exemption_ends_by_itself_and_can_be_ended_before() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        await desk.says(Forbid(WORD))
+        member = Member(message().author.id)
+        assert "까지" in await desk.says(Exempt(member, lasting=timedelta(hours=1)))
+        assert "<@minji>" in await desk.says(SetOverride())
+        assert modes(desk)[1] is None
+        assert modes(desk, author=replace(message().author, id="other"))[1] == "forbidden-words"
+        await desk.store.clock.advance(3601)
+        assert modes(desk)[1] == "forbidden-words"
+        await desk.says(Exempt(channel=Channel("general"), lasting=timedelta(days=2)))
+        assert modes(desk)[1] is None
+        await desk.says(Exempt(channel=Channel("general"), on=False))
+        assert modes(desk)[1] == "forbidden-words"
+        assert desk.community(HERE).exempt_channels == frozenset()
 
     asyncio.run(scenario())
 

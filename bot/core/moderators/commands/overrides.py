@@ -7,7 +7,7 @@ from typing import Annotated
 
 from bot.core.chat.rights import Right
 from bot.core.communities.community import PRESETS, Community
-from bot.core.communities.overrides import MOST, Override
+from bot.core.communities.overrides import MOST, Override, with_others
 from bot.core.moderators.answer import Channel, Lines, Role, Said, said
 from bot.core.moderators.argument import OneOf, Span
 from bot.core.moderators.command import Answer, Asked, Command, Usage
@@ -39,14 +39,12 @@ class SetOverride(Command, name="override", right=Right.MANAGE):
 
         def edit(now: Community) -> Community:
             nonlocal is_full
-            overrides = {of: one for of, one in now.overrides.items() if not (one.until and one.until <= asked.at)}
-            for of in (one.id for one in where):
-                if self.mode == _AS_ELSEWHERE:
-                    overrides.pop(of, None)
-                else:
-                    overrides[of] = self._override(overrides.get(of, Override()), asked)
-            is_full = len(overrides) > MOST
-            return now if is_full else replace(now, overrides=overrides)
+            before = {one.id: now.overrides.get(one.id, Override()) for one in where}
+            others = {of: one for of, one in now.overrides.items() if of not in before}
+            own = {one.id: self._override(before[one.id], asked, isinstance(one, Channel)) for one in where}
+            overrides = with_others(others, {} if self.mode == _AS_ELSEWHERE else own, asked.at)
+            is_full = overrides is None
+            return now if overrides is None else replace(now, overrides=overrides)
 
         await asked.change(desk, edit)
         if is_full:
@@ -56,13 +54,14 @@ class SetOverride(Command, name="override", right=Right.MANAGE):
         now = desk.community(asked.community).overrides[where[0].id]
         return Lines.of(said("override.set", where=tuple(map(_place, where)), what=_what(now)))
 
-    def _override(self, before: Override, asked: Asked) -> Override:
-        mode = before.mode if self.mode is None else None if self.mode == _OFF else Watch(self.mode)
+    def _override(self, before: Override, asked: Asked, place: bool) -> Override:
+        mode = before.mode if self.mode is None else Watch(self.mode) if self.mode in tuple(Watch) else None
         return Override(
             mode=mode,
             preset=self.preset or before.preset,
             off=before.off if self.mode is None else self.mode == _OFF,
             until=asked.at + self.lasting if self.lasting else None,
+            place=place,
         )
 
 
@@ -70,7 +69,7 @@ def _listed(asked: Asked, desk: Desk) -> Iterator[Said]:
     overrides = desk.community(asked.community).overrides
     for of, one in sorted(overrides.items()):
         if one.until is None or asked.at < one.until:
-            yield said("override.line", where=_place(Role(of)), what=_what(one))
+            yield said("override.line", where=_place(Channel(of) if one.place else Role(of)), what=_what(one))
     if not overrides:
         yield said("override.none", command=SetOverride)
 
