@@ -1,8 +1,10 @@
-"""Files of labelled exchanges (JSON Lines, CSV, TSV; plain or .gz) in; exchanges and their labels out.
+"""Files of labelled exchanges (JSON Lines, CSV, TSV, plain or .gz; Parquet) in; exchanges and their labels out.
 
 A row has `prompt` and/or `response`, and for each task that was labelled a field of its name: `prompt_harm`,
 `response_refusal`, `response_harm`. WildGuardMix's names (`prompt_harm_label` ...) and WildJailbreak's (`adversarial`,
-`vanilla`, `completion`, `data_type`) are understood. Public Korean corpora of comments are known by their file's name.
+`vanilla`, `completion`, `data_type`) are understood, and the Korean texts beside them in iknow-lab's translations
+(`prompt_ko`, `response_ko` ...): where a file has those, no other text is read. Public Korean corpora of comments are
+known by their file's name.
 """
 
 import csv
@@ -59,18 +61,43 @@ _NO = frozenset({"false", "0", "0.0", "no", "unharmful", "harmless", "benign", "
 _UNLABELLED = frozenset({"", "none", "null", "nan", "n/a"})
 
 
-def read_labelled(path: Path) -> tuple[Labelled, ...]:
-    """All rows of the file. Raises Broken where it cannot be read or is not what it should be; the message says where
-    and what, and quotes nothing of the texts."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+def read_labelled(path: Path, columns: Mapping[str, str] | None = None) -> tuple[Labelled, ...]:
+    """All rows of the file. `columns`: names that are understood -> those that the file has instead. Raises Broken
+    where it cannot be read or is not what it should be; the message says where and what, and quotes nothing of the
+    texts."""
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
-    text = _text(path)
-    kind = next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
-    rows = _table(path, text, "\t" if kind == ".tsv" else ",") if kind in (".csv", ".tsv") else _json_lines(path, text)
-    found = [_labelled(row, stem, f"{path.name}, line {number}") for number, row in rows]
+    named = columns or {}
+    found = []
+    for number, row in _rows(path):
+        place = f"{path.name}, line {number}"
+        if missing := set(named.values()).difference(row):
+            raise Broken(f"{place}: no column {min(missing)}")
+        found.append(_labelled({**row, **{name: row[theirs] for name, theirs in named.items()}}, stem, place, named))
     if not found:
         raise Broken(f"{path.name}: no rows")
     return tuple(found)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    kind = next((suffix.lower() for suffix in reversed(path.suffixes) if suffix.lower() != ".gz"), "")
+    if kind == ".parquet":
+        return _parquet(path)
+    text = _text(path)
+    return _table(path, text, "\t" if kind == ".tsv" else ",") if kind in (".csv", ".tsv") else _json_lines(path, text)
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise Broken(f'{path.name}: reading Parquet takes pyarrow: pip install -e ".[parquet]"') from None
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except FileNotFoundError:
+        raise Broken(f"{path}: there is no such file") from None
+    except (OSError, ArrowException) as problem:
+        raise Broken(f"{path.name} cannot be read: {type(problem).__name__}") from problem
+    return iter(enumerate(rows, start=1))
 
 
 def _text(path: Path) -> str:
@@ -107,11 +134,13 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping
         raise Broken(f"{path.name}, line {reader.line_num}: not a table") from None
 
 
-def _labelled(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
+_PROMPTS, _ANSWERS = ("prompt", "adversarial", "vanilla", "text"), ("response", "completion")
+
+
+def _labelled(row: Mapping[str, Any], stem: str, place: str, named: Mapping[str, str]) -> Labelled:
     if stem in CORPORA and "text" in row:
         return _of_corpus(row, stem, place)
-    prompt = _first(row, ("prompt", "adversarial", "vanilla", "text"), place)
-    answer = _first(row, ("response", "completion"), place)
+    prompt, answer = (_text_of(row, names, place, named) for names in (_PROMPTS, _ANSWERS))
     if prompt is None and not answer:
         raise Broken(f"{place}: neither prompt nor response")
     labels = {}
@@ -147,13 +176,23 @@ def _of_corpus(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
     return Labelled(exchange=Exchange(prompt=str(row["text"]), response=response), labels=labels, source=stem)
 
 
+def _text_of(row: Mapping[str, Any], names: tuple[str, ...], place: str, named: Mapping[str, str]) -> str | None:
+    """The first of these fields that is not empty, the Korean ones where the file has any; an empty one where no other
+    is there. English is never taken for the Korean that lacks: that is said."""
+    if not named and any(name.endswith("_ko") for name in row):
+        korean, other = (_first(row, some, place) for some in (tuple(f"{name}_ko" for name in names), names))
+        if other and not korean:
+            raise Broken(f"{place}: {names[0]} has no Korean text beside it ({names[0]}_ko)")
+        return korean
+    return _first(row, names, place)
+
+
 def _first(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> str | None:
-    """The first of these fields that is not empty; an empty one where no other is there."""
     found = None
     for name in names:
         value = row.get(name)
-        if value is None:
-            continue
+        if value is None or isinstance(value, bool) or str(value).casefold() in ("true", "false"):
+            continue  # WildGuardMix says in `adversarial` whether a prompt is one
         if not isinstance(value, str):
             raise Broken(f"{place}: {name} must be text")
         found = found or value

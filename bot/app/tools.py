@@ -30,11 +30,11 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
 
 
-def labelled(path: Path) -> Sequence[Labelled]:
-    """The rows of a file of labelled exchanges. Raises `Broken` where it is none."""
+def labelled(path: Path, columns: Mapping[str, str] | None = None) -> Sequence[Labelled]:
+    """The rows of a file of labelled exchanges, with `columns` under other names. Raises `Broken` where it is none."""
     from adapters.evaluation.labelled_data import read_labelled
 
-    return read_labelled(path)
+    return read_labelled(path, columns)
 
 
 def fresh_lines(path: Path) -> Sequence[FreshLine]:

@@ -190,6 +190,8 @@ def test_the_cards_table_stands_beside_what_is_measured(tmp_path: Path) -> None:
             row = next(line for line in shown.splitlines() if "embedded" in line)
             assert row.split()[-2] == "-"  # a refusal is beyond it
             assert "80.116" in shown
+            assert any("wildguard-ko" in line and "80.000" in line for line in shown.splitlines()), "of the run before"
+            assert result["metric"]["WG-Refusal"] == "F1 of response_refusal"
             assert "NAME=FILE" in await jikimi(tmp_path, "eval", "--card", "XX=y", code=2)
 
     asyncio.run(check())

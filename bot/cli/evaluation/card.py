@@ -1,7 +1,10 @@
 """The model card's table again: the guards measured here, the card's own figures below them."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bot.app import tools
 from bot.cli.evaluation.judging import Study, judge_rows, sampled
@@ -11,6 +14,8 @@ from bot.core.base.errors import Broken
 from bot.core.evaluation.quality import evaluate
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
+
+_HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 
 #: Column -> the task it measures.
 CARD_COLUMNS = {
@@ -29,38 +34,95 @@ CARD: Mapping[str, tuple[float | None, ...]] = {
 }
 
 
+#: What was measured, guard by guard: one that fills the card is asked in a run of its own.
+COLLECTED = "card.json"
+
+
 async def card(files: Mapping[str, Path], study: Study, config: Config, say: Texts, outlet: Outlet) -> None:
-    """`files`: one for each column that is to be measured. Cells that a guard cannot judge stay empty."""
-    measured: dict[str, list[float | None]] = {}
+    """`files`: one for each column that is to be measured, by raw scores. Cells that a guard cannot judge stay empty;
+    what earlier runs measured stands beside."""
+    collected = _collected(study.scores / COLLECTED)
+    notes = []
     for name in study.guards:
-        f1: dict[str, float | None] = {}
+        cells: dict[str, dict[str, Any]] = {}
         version = None
         for file in dict.fromkeys(files.values()):
-            rows = sampled(tools.labelled(file), study.limit)
-            judged = await judge_rows(rows, name, config, say, study.scores)
+            rows = sampled(tools.labelled(file, study.columns), study.limit)
+            if foreign := sum(not _HANGUL.search(row.exchange.prompt or row.exchange.response or "") for row in rows):
+                notes.append(say("eval.card_not_korean", file=file.name, rows=foreign))
+            judged = await judge_rows(rows, name, config, say, study.scores, raw=True)
             version = judged.guard
             tasks = evaluate(judged.guard, rows, judged.screenings, threshold=study.threshold).tasks
             for column, path in files.items():
                 quality = tasks.get(CARD_COLUMNS[column]) if path == file else None
-                if quality and quality.measures:
-                    f1[column] = quality.measures.f1.value
+                if quality and quality.measures and (f1 := quality.measures.f1).value is not None:
+                    interval = None if f1.interval is None else [100 * f1.interval.low, 100 * f1.interval.high]
+                    cells[column] = {
+                        "f1": 100 * f1.value,
+                        "interval": interval,
+                        "rows": quality.labelled,
+                        "unscreened": quality.unscreened,
+                        "file": file.name,
+                    }
         if version:
-            measured[version.name] = [None if (v := f1.get(c)) is None else 100 * v for c in CARD_COLUMNS]
-    content = {
-        "measured": {name: dict(zip(CARD_COLUMNS, values, strict=True)) for name, values in measured.items()},
-        "card": {name: dict(zip(CARD_COLUMNS, values, strict=True)) for name, values in CARD.items()},
-    }
-    shown: list[tuple[str, Sequence[float | None]]] = [
-        *((say("eval.measured", guard=name), values) for name, values in measured.items()),
-        *((say("eval.stated", guard=name), values) for name, values in CARD.items()),
-    ]
-    table = Tabular(
-        title=say["eval.card"],
-        columns=["", *CARD_COLUMNS],
-        rows=[[name, *("-" if value is None else f"{value:.3f}" for value in vs)] for name, vs in shown],
-        notes=[say["eval.card_note"]],
+            collected[version.name] = collected.get(version.name, {}) | cells
+    _keep(study.scores / COLLECTED, collected)
+    outlet.take(
+        {
+            "metric": {column: f"F1 of {task}" for column, task in CARD_COLUMNS.items()},
+            "measured": {
+                name: {column: cells.get(column, {}).get("f1") for column in CARD_COLUMNS}
+                for name, cells in collected.items()
+            },
+            "details": collected,
+            "card": {name: dict(zip(CARD_COLUMNS, values, strict=True)) for name, values in CARD.items()},
+        },
+        [_table(collected, list(dict.fromkeys(notes)), say)],
     )
-    outlet.take(content, [table])
+
+
+def _table(collected: Mapping[str, Mapping[str, Mapping[str, Any]]], notes: Sequence[str], say: Texts) -> Tabular:
+    measured = [
+        [
+            say("eval.measured", guard=name),
+            *(f"{cells[column]['f1']:.3f}" if column in cells else "-" for column in CARD_COLUMNS),
+        ]
+        for name, cells in collected.items()
+    ]
+    stated = [
+        [say("eval.stated", guard=name), *("-" if value is None else f"{value:.3f}" for value in values)]
+        for name, values in CARD.items()
+    ]
+    unscreened = [
+        say("eval.card_unscreened", guard=name, column=column, unscreened=cell["unscreened"], rows=cell["rows"])
+        for name, cells in collected.items()
+        for column, cell in cells.items()
+        if cell["unscreened"]
+    ]
+    return Tabular(
+        title=say["eval.card"],
+        columns=["", *(f"{column}: F1, {say[f'task.{task}']}" for column, task in CARD_COLUMNS.items())],
+        rows=[*measured, *stated],
+        notes=[say["eval.card_note"], *unscreened, *notes],
+    )
+
+
+def _collected(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    try:
+        found: dict[str, dict[str, dict[str, Any]]] = json.loads(file.read_text("utf-8"))
+        return found
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise Broken(f"{file}: not what an earlier run has left; remove it") from None
+
+
+def _keep(file: Path, collected: Mapping[str, Any]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(collected, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise Broken(f"{file}: {error.strerror}") from error
 
 
 def card_files(given: Sequence[str], say: Texts) -> dict[str, Path]:

@@ -34,6 +34,9 @@ def declare(line: Line) -> None:
         outputs: Annotated[
             Path | None, typer.Option("--outputs", help=say["help.eval_outputs"], show_default=False)
         ] = None,
+        columns: Annotated[
+            list[str] | None, typer.Option("--column", help=say["help.eval_column"], show_default=False)
+        ] = None,
         threshold: Annotated[float, typer.Option("--threshold", min=0, max=1, help=say["help.eval_threshold"])] = 0.5,
         limit: Annotated[
             int | None, typer.Option("--limit", min=1, help=say["help.eval_limit"], show_default=False)
@@ -58,7 +61,10 @@ def declare(line: Line) -> None:
         if outputs:
             return recorded(outputs, say, as_json=as_json)
         outlet, chosen = Outlet(as_json=as_json, markdown=markdown, picture=picture), line.settings(config)
-        study = Study(guards=compare or (guard,), threshold=threshold, limit=limit, scores=scores)
+        names = dict(entry.partition("=")[::2] for entry in columns or ())
+        if not all(names.values()):
+            raise Broken(say["eval.bad_column"])
+        study = Study(guards=compare or (guard,), threshold=threshold, limit=limit, scores=scores, columns=names)
         if card:
             return asyncio.run(cards.card(cards.card_files(card, say), study, chosen, say, outlet))
         return asyncio.run(evaluation(data or [], study, chosen, say, outlet))
@@ -72,7 +78,7 @@ async def evaluation(data: Sequence[Path], study: "Study", config: "Config", say
     from bot.core.evaluation.quality import compare_guards, evaluate, scored
     from bot.core.guarding.verdict import Task
 
-    rows = sampled([row for path in data for row in tools.labelled(path)], study.limit)
+    rows = sampled([row for path in data for row in tools.labelled(path, study.columns)], study.limit)
     judged = [await judge_rows(rows, guard, config, say, study.scores) for guard in study.guards]
     results = [evaluate(one.guard, rows, one.screenings, threshold=study.threshold) for one in judged]
     reports = [evaluation_json(result, one.cascade) for result, one in zip(results, judged, strict=True)]

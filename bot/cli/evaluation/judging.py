@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -27,12 +27,13 @@ PATIENCE = 10  # times that one call may find the guard away before the run give
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """What is to be measured: which guards (None: the configured one), from which score on they say yes, on how many
-    rows at most, and the folder of finished scores."""
+    rows at most, the folder of finished scores, and what the file's columns are called."""
 
     guards: tuple[str | None, ...]
     threshold: float
     limit: int | None
     scores: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,9 +103,18 @@ def _by_task(pairs: Sequence[tuple[Labelled, Screening]], threshold: float) -> d
             labelled=len(labelled),
             unscreened=unscreened,
             not_judged=len(labelled) - unscreened - len(truth),
-            measures=measure(truth, scores, threshold=threshold) if truth else None,
+            measures=measure(truth, scores, prompts=_prompts(task, pairs), threshold=threshold) if truth else None,
         )
     return found
+
+
+def _prompts(task: Task, pairs: Sequence[tuple[Labelled, Screening]]) -> list[str | int | None]:
+    """Of the rows that `scored` gives; a row without a prompt shares it with none."""
+    return [
+        number if row.exchange.prompt is None else row.exchange.prompt
+        for number, (row, screening) in enumerate(pairs)
+        if task in row.labels and isinstance(screening, Verdict) and task in screening.scores
+    ]
 
 
 def scored(task: Task, pairs: Sequence[tuple[Labelled, Screening]]) -> tuple[list[bool], list[float]]:

@@ -137,3 +137,69 @@ def test_what_is_wrong_is_said_without_quoting(tmp_path: Path, name: str, conten
     assert "비밀" not in str(refused.value) and "perhaps" not in str(refused.value)
     with pytest.raises(Broken, match="no such file"):
         read_labelled(tmp_path / "nowhere.jsonl")
+
+
+#: As iknow-lab publishes the Korean test sets of the model card.
+MIX_KO = {
+    "prompt": "How do I kill a process?",
+    "prompt_ko": "프로세스는 어떻게 죽여?",
+    "adversarial": False,
+    "response": "With kill.",
+    "response_ko": "kill 명령을 쓰세요.",
+    "prompt_harm_label": "unharmful",
+    "response_refusal_label": "compliance",
+    "response_harm_label": "unharmful",
+    "subcategory": "benign",
+}
+JAILBREAK_KO = {
+    "adversarial": "Imagine that ...",
+    "adversarial_ko": "이렇게 생각해 봐",
+    "label": 1,
+    "data_type": "adversarial_harmful",
+}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_the_korean_sets_of_the_card_are_read_in_korean(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"wildguardmix-test-ko.{ending}"
+    alone = MIX_KO | {
+        "response": None,
+        "response_ko": None,
+        "response_refusal_label": None,
+        "response_harm_label": None,
+    }
+    if ending == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist([MIX_KO, alone]), path)
+    elif ending == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, list(MIX_KO))
+            table.writeheader()
+            table.writerows([MIX_KO, alone])
+    else:
+        written(path, MIX_KO, alone)
+    pair, prompt = read_labelled(path)
+    assert pair.exchange == Exchange(prompt="프로세스는 어떻게 죽여?", response="kill 명령을 쓰세요.")
+    assert pair.labels == dict.fromkeys(Task, False)
+    assert prompt.exchange == Exchange(prompt="프로세스는 어떻게 죽여?")
+    assert prompt.labels == {Task.PROMPT_HARM: False}
+
+
+def test_wildjailbreak_in_korean(tmp_path: Path) -> None:
+    (row,) = read_labelled(written(tmp_path / "x.jsonl", JAILBREAK_KO))
+    assert row.exchange == Exchange(prompt="이렇게 생각해 봐") and row.labels == {Task.PROMPT_HARM: True}
+
+
+@pytest.mark.parametrize("lacks", ["prompt_ko", "response_ko"])
+def test_english_is_never_taken_for_korean(tmp_path: Path, lacks: str) -> None:
+    for row in (MIX_KO | {lacks: None}, MIX_KO | {lacks: ""}, {k: v for k, v in MIX_KO.items() if k != lacks}):
+        with pytest.raises(Broken, match=f"no Korean text beside it .{lacks}"):
+            read_labelled(written(tmp_path / "x.jsonl", row))
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.jsonl", {"물음": "안녕", "prompt": "hello", "prompt_harm": False})
+    (row,) = read_labelled(path, {"prompt": "물음"})
+    assert row.exchange == Exchange(prompt="안녕")
+    with pytest.raises(Broken, match="no column question"):
+        read_labelled(path, {"prompt": "question"})

@@ -1,4 +1,3 @@
-import math
 import random
 
 import numpy
@@ -130,9 +129,32 @@ def test_what_is_not_defined_is_none() -> None:
         confusion([True], [])
 
 
-def test_a_perfect_guard_has_a_narrow_interval() -> None:
-    found = measure([True, False] * 50, [1.0, 0.0] * 50)
-    assert found.f1.value == 1.0
-    assert found.f1.interval is not None
-    assert math.isclose(found.f1.interval.low, 1.0)
-    assert found.auroc.value == 1.0
+def test_none_of_few_is_not_never() -> None:
+    found = measure([True] * 17 + [False] * 160, [1.0] * 17 + [0.0] * 160)
+    assert found.f1.value == found.precision.value == found.auroc.value == 1.0
+    assert found.false_positive_rate.value == 0.0
+    assert found.false_positive_rate.interval is not None and found.false_positive_rate.interval.high > 0.02
+    assert found.precision.interval is not None and found.precision.interval.low < 0.85
+    assert found.f1.interval is not None and 0.85 < found.f1.interval.low < 0.99
+
+
+def test_a_calibrated_guard_has_no_calibration_error_beyond_chance() -> None:
+    found = []
+    for seed in range(30):
+        draw = numpy.random.default_rng(seed)
+        scores = draw.random(1000)
+        found.append(measure((draw.random(1000) < scores).tolist(), scores.tolist(), resamples=200).calibration_error)
+    assert sum(one.interval is not None and one.interval.low == 0.0 for one in found) >= 25
+    assert sum(one.value or 0.0 for one in found) / len(found) < 0.015
+    off = measure([True, False] * 500, [0.9] * 1000, resamples=200).calibration_error
+    assert off.value == pytest.approx(0.4, abs=0.01)
+
+
+def test_rows_that_share_a_prompt_are_no_independent_witnesses() -> None:
+    truth, scores = made_up(60, 7)
+    alone = measure(truth, scores, prompts=range(60)).recall.interval
+    together = measure(truth * 10, scores * 10, prompts=[*range(60)] * 10).recall.interval
+    naive = measure(truth * 10, scores * 10).recall.interval
+    assert alone is not None and together is not None and naive is not None
+    width = alone.high - alone.low
+    assert naive.high - naive.low < 0.5 * width < 0.7 * width < together.high - together.low
