@@ -8,8 +8,8 @@ Two ways to ask, one engine for either:
 * generate: the guard writes its answer, and the probabilities of the labels are read where it writes them. For guards
   with categories or with labels of their own; slower.
 
-What makes it fast: the whole batch is tokenised at once and without the event loop, static parts of prompts are
-tokenised once for ever, the engine gets token ids, and one task waits for a whole batch.
+What makes it fast: static parts of prompts are tokenised once for ever, many texts at once beside the event loop, and
+the engine gets token ids.
 """
 
 import asyncio

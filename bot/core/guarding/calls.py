@@ -109,6 +109,8 @@ class Calls:
 
         try:
             await self._call([ticket.exchange for ticket in tickets], in_flight, answered)
+            if left:
+                raise ValueError(f"{len(left)} exchanges without a screening")
         except asyncio.CancelledError:
             if any(ticket.is_wanted() for ticket in left.values()):
                 raise  # it is the queue that stops

@@ -1,7 +1,7 @@
 """What the shared queue promises where answers take time: nobody pays for another's flood, and nothing collapses."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from bot.cli.bench.simulated_engine import Engine, SimulatedEngine
 from bot.cli.bench.virtual_time import VirtualClock, run
 from bot.core.base.errors import Unavailable
-from bot.core.guarding.ports import Guard
+from bot.core.guarding.ports import Answered, Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, Route, Screening, Unscreened, Verdict
 from tests.builders import home
@@ -188,5 +188,24 @@ def test_a_guard_that_takes_long_and_gets_there_is_never_away() -> None:
             await asyncio.gather(*(one.answer for one in asked))
             assert all(isinstance(one.found, Verdict) for one in asked)
             assert queue.figures.outages == 0
+
+    run(scenario())
+
+
+def test_what_a_guard_forgets_to_answer_is_not_left_waiting() -> None:
+    class Forgetful(ScriptedGuard):
+        is_continuous = True
+
+        async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
+            for place, exchange in enumerate(exchanges):
+                if exchange.prompt != "독":
+                    answered(place, (await self.judge([exchange]))[0])
+
+    async def scenario() -> None:
+        async with serving(Forgetful()) as queue:
+            poison, others = Asked(queue, "독"), [Asked(queue, f"글 {n}") for n in range(5)]
+            assert all(isinstance(found, Verdict) for found in [await one for one in others])
+            assert await poison == Unscreened("defect: the guard fails (ValueError)", ScriptedGuard.version)
+            assert queue.figures.outages == queue.figures.judging == 0
 
     run(scenario())
