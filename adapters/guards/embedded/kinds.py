@@ -23,6 +23,7 @@ SHIPPED = Path(__file__).parent / "kinds.npz"
 WINDOW, STRIDE = 110, 80  # characters, about as many as the network reads of a text
 #: What comments on news are labelled for, and what the encoder's own view of them counts beside that of their model.
 RUDE, GUIDE, GUIDE_WEIGHT = ("abuse", "hate", "threat", "sexual_harassment", "bullying"), "kmhas_valid", 0.5
+SHORT = 10, 20  # letters: up to the first a text is judged as if it were one, from the second on by what it reads like
 HARDLY = 0.02  # so little like a comment that their model is not asked
 
 
@@ -92,6 +93,8 @@ class KindModel:
         likeliest = np.arange(len(texts)), kinds.argmax(axis=1)
         kinds[likeliest] = np.maximum(kinds[likeliest], heads["harm"])
         comment = 1 / (1 + np.exp(-np.bincount(of, like_comment, minlength=len(texts)) / count))
+        length = np.bincount(of, [len(one.replace(" ", "")) for one in read], minlength=len(texts))
+        comment = np.maximum(comment, np.clip((SHORT[1] - length) / (SHORT[1] - SHORT[0]), 0, 1))
         self._as_comments(texts, kinds, comment, _worst(as_comment[:, None], of, len(texts))[:, 0])
         return Judged(kinds, heads["quotes"], count.tolist())
 
