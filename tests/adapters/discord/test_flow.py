@@ -278,6 +278,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     asyncio.run(scenario())
 
 
+@pytest.mark.timeout(600)
 def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +304,7 @@ def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
                     case 200:
                         await wire.drop_gateway(invalidate=True)
                 await asyncio.sleep(0.01)
-            await until(lambda: len(at.in_general()) == 200, 60)
+            await until(lambda: len(at.in_general()) == 200, 240)
             assert not any("나쁜" in text for text in at.in_general())
             async with asyncio.timeout(120):
                 while not await _on_record(at):
@@ -322,6 +323,7 @@ async def _on_record(at: At) -> bool:
     return tally.kept == tally.settled and all(deleted)
 
 
+@pytest.mark.timeout(600)
 def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
     async def scenario() -> None:
         async with cafe() as place, at_work(place, postgres.create()) as at:
@@ -332,10 +334,10 @@ def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
                 if number == 300:
                     await asyncio.to_thread(postgres.start)
                 await asyncio.sleep(0.01)
-            await until(lambda: len(at.in_general()) == 300, 60)
+            await until(lambda: len(at.in_general()) == 300, 240)
             assert not any("나쁜" in text for text in at.in_general())
             assert len(await at.incidents()) == 100
-            await until(lambda: len(_named(at)) >= 100, 60)  # each on one card, whatever was away when it was written
+            await until(lambda: len(_named(at)) >= 100, 240)  # each on one card, whatever was away when it was written
             assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
 
     asyncio.run(scenario())
