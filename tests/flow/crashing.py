@@ -1,16 +1,12 @@
-"""A rehearsal as a process of its own that writes down what it does and can kill itself at any step boundary.
-
-    python -m tests.flow.crashing DATABASE TRANSCRIPT JOURNAL [STEP]
+"""A rehearsal for a process of its own that writes down what it does and can kill itself at any step boundary.
 
 A step boundary is just before and after every transaction, just before every commit, and just before and after
-every action. With STEP, the process kills itself (SIGKILL) at that boundary. The last line of its output counts
-the boundaries that it passed.
+every action.
 """
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,8 +68,8 @@ def _harm(text: str) -> float:
     return float(text[1 : text.index("]")]) if text.startswith("[") else 0.0
 
 
-async def main(database: str, transcript: str, journal: Path, boundaries: Boundaries) -> None:
-    config = Config(storage=StorageSettings(url=f"sqlite:///{database}"))
+async def _rehearsed(url: str, transcript: str, journal: Path, boundaries: Boundaries) -> None:
+    config = Config(storage=StorageSettings(url=url))
     async with application(
         config,
         HarmInBrackets(),
@@ -83,10 +79,9 @@ async def main(database: str, transcript: str, journal: Path, boundaries: Bounda
     ) as jikimi:
         boundaries.cross()
         await jikimi.run()
-    print(boundaries.passed)
 
 
-def watch_transactions(boundaries: Boundaries) -> None:
+def _watch_transactions(boundaries: Boundaries) -> None:
     write = Database.write
 
     @asynccontextmanager
@@ -100,8 +95,10 @@ def watch_transactions(boundaries: Boundaries) -> None:
     Database.write = watched  # type: ignore[method-assign]  # in a process that is there for this
 
 
-if __name__ == "__main__":
+def rehearse(url: str, transcript: Path, journal: Path, passed: Path, fatal: int) -> None:
+    """Kills the process (SIGKILL) at the boundary `fatal`, 0: at none; else `passed` tells how many it passed."""
     rehearsal_chat.BATCH = 5
-    counted = Boundaries(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
-    watch_transactions(counted)
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), counted))
+    counted = Boundaries(fatal)
+    _watch_transactions(counted)
+    asyncio.run(_rehearsed(url, str(transcript), journal, counted))
+    passed.write_text(str(counted.passed))
