@@ -374,6 +374,22 @@ tellings = Table(
     Column("platform", Text, primary_key=True),
 )
 
+#: One row for each incident that speaks for others like it, or did (records/precedents.py): hashes, never words.
+precedents = Table(
+    "precedents",
+    metadata,
+    Column("case", BigInteger, ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _community(),
+    Column("verdict", Text),  # NULL: withdrawn
+    Column("rules", Text, nullable=False),  # JSON: which had found it
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("near_hash", LargeBinary, nullable=False),  # what it carries, and the pieces of its letters
+    Column("at", Instant, nullable=False),  # when it was made or withdrawn
+    Column("until", Instant, nullable=False),
+)
+_index("precedents_at", precedents.c.at)
+_index("precedents_community", precedents.c.community, precedents.c.at)
+
 #: One row for each setting that somebody changed (bot.core.communities.journal.AuditEntry).
 amendments = Table(
     "amendments",

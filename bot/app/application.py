@@ -89,7 +89,7 @@ async def application(
         await policies.load()
         queue = GuardQueue(guard=guard, clock=clock, stand_in=stand_in(config))
         health = operations.health(guard, queue, stores)
-        judging = await moderation.judging(queue, policies, stores, clock, opened)
+        judging = await moderation.judging(queue, policies, stores, clock, opened, database.sealing.text_hash)
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
@@ -115,7 +115,7 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed
             ),
-            services=(queue.run, policies.run, core.desk.deeds.run, alarm.run, *beside),
+            services=(queue.run, policies.run, core.desk.deeds.run, judging.rulings.run, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,
@@ -144,11 +144,17 @@ def _core(
     changed: Changed,
 ) -> Core:
     reviewer = Reviewer(
-        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=changed
+        incidents=stores.incidents,
+        reviews=stores.reviews,
+        clock=clock,
+        planned=planned,
+        on_change=changed,
+        mark=judging.rulings.mark,
     )
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
+        precedents=stores.precedents,
         deeds=Deeds(cases=stores.cases, clock=clock, planned=planned),
         incidents=stores.incidents,
         queue=judging.queue,

@@ -20,11 +20,13 @@ from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.members import Members
 from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.rules.actions import Outcome
 from bot.core.rules.decider import Decider
+from bot.core.rules.precedent import Mark
 
 #: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
 REMEMBERED = timedelta(hours=1)
@@ -39,10 +41,11 @@ class Judging:
     bots: Bots
     decider: Decider
     recent: RecentActivity
+    rulings: Rulings
 
 
 async def judging(
-    queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack
+    queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack, mark: Mark
 ) -> Judging:
     bots, recent = Bots(roll=stores.bots), RecentActivity()
     await bots.load()
@@ -50,7 +53,9 @@ async def judging(
     opened.callback(decider.close)
     for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recent.each):
         recent.recall(trace, policies.of_community(trace.community))
-    return Judging(queue=queue, policies=policies, bots=bots, decider=decider, recent=recent)
+    rulings = Rulings(store=stores.precedents, mark=mark, clock=clock)
+    await rulings.load()
+    return Judging(rulings=rulings, queue=queue, policies=policies, bots=bots, decider=decider, recent=recent)
 
 
 def screener(
@@ -83,6 +88,7 @@ def screener(
         meet=meet,
         members=Members(roll=stores.members),
         recent=judging.recent,
+        rulings=judging.rulings,
         decider=judging.decider,
         streams=Streams(
             quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be

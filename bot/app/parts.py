@@ -10,7 +10,7 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Cases, Incidents, Reviews
+from bot.core.incidents.ports import Cases, Incidents, Precedents, Reviews
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.moderators.network import Context
@@ -25,6 +25,7 @@ from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
 from storage.records.members import SqlMemberRoll
+from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
@@ -42,6 +43,7 @@ class Stores:
     outbox: Outbox
     incidents: Incidents
     reviews: Reviews
+    precedents: Precedents
     cases: Cases
     bots: BotRoll
     members: MemberRoll
@@ -59,6 +61,7 @@ class Stores:
             outbox=SqlOutbox(database),
             incidents=SqlIncidents(database),
             reviews=SqlReviews(database),
+            precedents=SqlPrecedents(database),
             cases=SqlCases(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),

@@ -10,10 +10,12 @@ from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import CaseState
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action
+from bot.core.rules.precedent import Precedent
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
 from storage.records.cases import become, case_of
 from storage.records.incidents import is_there, read_review
+from storage.records.precedents import rule
 from storage.tables import actions, appeals, reviews
 
 
@@ -21,7 +23,9 @@ class SqlReviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
+    async def record(
+        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+    ) -> Review | None:
         async with self._database.write() as connection:
             if not await is_there(connection, community, review.incident_id):
                 return None
@@ -51,6 +55,8 @@ class SqlReviews:
             await self._follow(connection, review, due)
             if counts:
                 await become(connection, review.incident_id, CaseState.RESOLVED, review.at)
+                now = self._database.clock.now()
+                await rule(self._database, connection, review.incident_id, precedent, now)
             return None
 
     async def _counting(self, connection: AsyncConnection, incident_id: int) -> Review | None:

@@ -16,13 +16,14 @@ from storage.tables import (
     members,
     messages,
     metadata,
+    precedents,
     queue,
     sanctions,
     tallies,
 )
 
 #: What simply belongs to the other from then on.
-_HANDED_OVER = (queue, messages, incidents, actions, sanctions, looks, deliveries, amendments, api_keys)
+_HANDED_OVER = (queue, messages, incidents, actions, sanctions, looks, precedents, deliveries, amendments, api_keys)
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}
 

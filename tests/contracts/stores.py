@@ -12,7 +12,7 @@ from adapters.keyring import Keyring, master_key
 from bot.core.answers.ports import BotRoll
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.ports import Communities, Journal
-from bot.core.incidents.ports import Incidents, Reviews
+from bot.core.incidents.ports import Incidents, Precedents, Reviews
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.operations.ports import ApiKeys
 from bot.core.reporting.ports import Deliveries
@@ -22,6 +22,7 @@ from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
 from storage.records.incidents import SqlIncidents
 from storage.records.members import SqlMemberRoll
+from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.api_keys import SqlApiKeys
@@ -38,6 +39,7 @@ class Store:
     outbox: Outbox
     incidents: Incidents
     reviews: Reviews
+    precedents: Precedents
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
@@ -69,6 +71,7 @@ def in_memory() -> Opens:
             outbox=memory.outbox,
             incidents=memory.incidents,
             reviews=memory.reviews,
+            precedents=memory.precedents,
             communities=memory.communities,
             journal=memory.journal,
             bookmarks=memory.bookmarks,
@@ -109,6 +112,7 @@ def store(database: Database, clock: ManualClock) -> Store:
         outbox=SqlOutbox(database),
         incidents=SqlIncidents(database),
         reviews=SqlReviews(database),
+        precedents=SqlPrecedents(database),
         communities=SqlCommunities(database),
         journal=SqlJournal(database),
         bookmarks=SqlBookmarks(database),

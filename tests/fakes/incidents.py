@@ -8,6 +8,7 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import Action, Weight
+from bot.core.rules.precedent import Precedent
 from tests.fakes.record import Record
 
 
@@ -91,7 +92,9 @@ class MemoryReviews:
     def __init__(self, store: Record) -> None:
         self.store = store
 
-    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
+    async def record(
+        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+    ) -> Review | None:
         opened = self.store.opened_in(community, review.incident_id)
         if opened is None:
             return None
@@ -100,6 +103,8 @@ class MemoryReviews:
                 return opened.review
             if not (opened.review and review.call is Call.UPHOLD):
                 self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
+                if precedent or opened.id in self.store.rulings:
+                    self.store.rulings[opened.id] = (self.store.clock.now(), community, precedent)
         self.store.reviewed.setdefault(opened.id, []).append(review)
         self.store.follow(opened.id, due, review.call)
         return None
@@ -110,4 +115,25 @@ class MemoryReviews:
             return False
         self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
         self.store.plan(opened, then, due)
+        return True
+
+
+class MemoryPrecedents:
+    def __init__(self, store: Record) -> None:
+        self.store = store
+
+    async def since(self, moment: datetime) -> Sequence[tuple[CommunityRef, int, Precedent | None]]:
+        rows = sorted((at, id_, place, one) for id_, (at, place, one) in self.store.rulings.items() if at >= moment)
+        return [(place, id_, one) for _, id_, place, one in rows]
+
+    async def of(self, community: CommunityRef) -> Sequence[Precedent]:
+        now = self.store.clock.now()
+        held = [(at, id_, one) for id_, (at, place, one) in self.store.rulings.items() if place == community and one]
+        return [one for _, _, one in sorted(held, key=lambda row: row[:2], reverse=True) if one.until > now]
+
+    async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
+        _, place, precedent = self.store.rulings.get(incident_id, (None, None, None))
+        if place != community or precedent is None:
+            return False
+        self.store.rulings[incident_id] = (self.store.clock.now(), community, None)
         return True

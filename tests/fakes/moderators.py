@@ -9,7 +9,7 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import Changed
+from bot.core.incidents.ports import Changed, Precedents
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
@@ -19,6 +19,8 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from tests.builders import decision
 from tests.fakes.cases import scripted_deeds
+from tests.fakes.incidents import MemoryPrecedents
+from tests.fakes.record import Record
 from tests.fakes.reporting import ScriptedRenderer
 
 
@@ -28,6 +30,7 @@ class ScriptedDesk:
     def __init__(self) -> None:
         self.settings: dict[str, Community] = {}
         self.deeds = scripted_deeds()
+        self.precedents: Precedents = MemoryPrecedents(Record())
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []

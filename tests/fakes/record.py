@@ -14,6 +14,7 @@ from bot.core.moderation.ports import Member
 from bot.core.rules.actions import Action, CalledOff, Outcome
 from bot.core.rules.conditions.author import MOST_FIRST
 from bot.core.rules.policy import Reason
+from bot.core.rules.precedent import Precedent
 from tests.fakes.clock import ManualClock
 
 
@@ -52,6 +53,7 @@ class Record:
         self.actions: dict[int, ActionRow] = {}
         self.bots: dict[CommunityRef, dict[str, Bot]] = {}
         self.members: dict[Member, tuple[int, datetime]] = {}
+        self.rulings: dict[int, tuple[datetime, CommunityRef, Precedent | None]] = {}  # by incident
         self.suspects = Suspects(self)
 
     def keep(self, message: Message) -> None:

@@ -13,6 +13,10 @@ from bot.core.incidents.case import Case, Order, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
+from bot.core.rules.precedent import Precedent
+
+#: Precedents of one community.
+MOST = 200
 
 #: Hears of an incident, once something new is on record about it.
 Changed = Callable[[CommunityRef, int], None]
@@ -68,11 +72,14 @@ class Incidents(Protocol):
 class Reviews(Protocol):
     """Moderators' calls, and members' appeals."""
 
-    async def record(self, community: CommunityRef, review: Review, *, due: datetime) -> Review | None:
-        """Write a call down and plan what follows (`consequences`), in one transaction. A call that closes the review
-        is refused when another one closed it before: then nothing is written, and that other one is returned. What
-        nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens where the
-        community has no such incident."""
+    async def record(
+        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+    ) -> Review | None:
+        """Write a call down and plan what follows (`consequences`), in one transaction; where it closes the review,
+        `precedent` takes the place of the one that the incident was before (None: it is none any more). A call
+        that closes the review is refused when another one closed it before: then nothing is written, and that other one
+        is returned. What nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens
+        where the community has no such incident."""
         ...
 
     async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
@@ -115,4 +122,20 @@ class Cases(Protocol):
 
     async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None:
         """A moderator has looked at a case, or at what is on record about somebody."""
+        ...
+
+
+class Precedents(Protocol):
+    """What moderators have called right or wrong, as hashes. At most `MOST` of a community, the newest."""
+
+    async def since(self, moment: datetime) -> Sequence[tuple[CommunityRef, int, Precedent | None]]:
+        """By community and incident, those that were made or withdrawn (None) at or after that moment, in order."""
+        ...
+
+    async def of(self, community: CommunityRef) -> Sequence[Precedent]:
+        """Those that hold, the newest first."""
+        ...
+
+    async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
+        """It is none any more; the review stays. False where it was none, or is another community's."""
         ...

@@ -1,6 +1,7 @@
 """A moderator's call on an incident, or its author's appeal -> what follows, once, however many press at a time."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
@@ -9,6 +10,17 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Incidents, Reviews
 from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.core.rules.actions import Flag
+from bot.core.rules.policy import Mode
+from bot.core.rules.precedent import Mark, Precedent, Ruling, likeness
+
+#: How long nobody need say it again.
+PRECEDENT_HOLDS = timedelta(days=180)
+
+#: What a call says of what the rules did; the others say nothing of it.
+_RULING = {
+    Call.WRONG: Ruling.WRONG,
+    **dict.fromkeys((Call.RIGHT, Call.DELETE, Call.TIMEOUT, Call.BAN, Call.UPHOLD), Ruling.RIGHT),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +40,7 @@ class Reviewer:
     clock: Clock
     planned: Wakeup
     on_change: Changed | None = None
+    mark: Mark | None = None  # what precedents are recognised by; None: none are made
 
     async def call(
         self,
@@ -46,7 +59,8 @@ class Reviewer:
         review = Review(
             incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
         )
-        if earlier := await self.reviews.record(community, review, due=now):
+        precedent = self._precedent(incident, review)
+        if earlier := await self.reviews.record(community, review, due=now, precedent=precedent):
             return Reviewed(incident=incident, earlier=earlier)
         self._recorded(community, incident_id)
         return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
@@ -59,6 +73,20 @@ class Reviewer:
         if is_first:
             self._recorded(community, incident_id)
         return is_first
+
+    def _precedent(self, incident: Incident, review: Review) -> Precedent | None:
+        ruling, decision = _RULING.get(review.call), incident.decision
+        found = {one.rule for one in decision.findings if one.matched and one.mode is Mode.LIVE}
+        seen = likeness(decision.message, self.mark) if self.mark and ruling and found else None
+        if ruling is None or seen is None:
+            return None
+        return Precedent(
+            incident_id=incident.id,
+            ruling=ruling,
+            rules=frozenset(found),
+            likeness=seen,
+            until=review.at + PRECEDENT_HOLDS,
+        )
 
     def _recorded(self, community: CommunityRef, incident_id: int) -> None:
         self.planned.wake()

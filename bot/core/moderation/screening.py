@@ -1,7 +1,7 @@
 """Inbox -> guard queue -> rules -> settlement: many messages at once, each decided and settled exactly once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from bot.core.moderation.campaigns import Campaigns
 from bot.core.moderation.members import Members
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.settling import Settled, Settler
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
@@ -59,6 +60,7 @@ class Screener:
     members: Members | None = None
     recent: RecentActivity = field(default_factory=RecentActivity)
     campaigns: Campaigns = field(default_factory=Campaigns)
+    rulings: Rulings | None = None
     streams: Streams = field(default_factory=Streams)
     decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
@@ -93,7 +95,8 @@ class Screener:
             # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
             no_more, was_idle = closing is not None and closing.is_set(), not self._settler.busy
             room = min(self.in_flight - self._settler.busy, self.queue.room, MOST_AT_ONCE)
-            claimed = await patiently(partial(self._claim_some, room), self.clock) if room else ()
+            some = partial(self.inbox.claim, room, fresh_since=self.clock.now() - self.fresh)
+            claimed = await patiently(some, self.clock) if room else ()
             if self.members:
                 await patiently(partial(self.members.look_up, claimed, self._policy_of), self.clock)
             for message in claimed:
@@ -114,9 +117,6 @@ class Screener:
         """Until somebody must look again, whoever rings."""
         due = self.streams.next_due()
         return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
-
-    async def _claim_some(self, room: int) -> Sequence[Message]:
-        return await self.inbox.claim(room, fresh_since=self.clock.now() - self.fresh)
 
     async def _sweep(self, room: int, *, at_once: bool) -> int:
         """Where there is room left, now and then: what was given up, and what is due for its second look. Gives how
@@ -200,8 +200,7 @@ class Screener:
             if exchange is None:
                 decided(NOTHING_TO_JUDGE)
                 return
-            age = self.clock.now() - message.sent_at
-            fresh = not again and age <= self.fresh
+            fresh = (age := self.clock.now() - message.sent_at) <= self.fresh and not again
             answer = self.queue.submit(
                 exchange,
                 community=message.community,
@@ -222,6 +221,7 @@ class Screener:
             echoes=self.campaigns.hear(message) if rules.asks_who_says_the_same else {},
             heard=self.members.heard(message) if self.members and rules.asks_who_is_new else None,
             bot=self.bots.known(message),
+            precedent=self.rulings.of(message) if self.rulings else None,
         )
 
     def _begin(self, message: Message, work: Coroutine[Any, Any, Answer], then: Callable[[Answer], None]) -> None:

@@ -14,7 +14,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import Incidents
+from bot.core.incidents.ports import Incidents, Precedents
 from bot.core.incidents.review import Call, History
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
@@ -36,6 +36,7 @@ class CoreDesk:
 
     policies: Policies
     reviewer: Reviewer
+    precedents: Precedents
     deeds: Deeds
     incidents: Incidents
     queue: GuardQueue

@@ -15,7 +15,7 @@ from bot.core.communities.community import Community
 from bot.core.incidents.case import CaseKind
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import CardBoard
+from bot.core.incidents.ports import CardBoard, Precedents
 from bot.core.incidents.review import Call, History
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
@@ -32,6 +32,11 @@ class Desk(Protocol):
     @property
     def deeds(self) -> Deeds:
         """What they do by hand, and what is counted."""
+        ...
+
+    @property
+    def precedents(self) -> Precedents:
+        """What their calls mean for what is said again."""
         ...
 
     def community(self, ref: CommunityRef) -> Community:

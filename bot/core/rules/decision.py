@@ -16,9 +16,11 @@ from bot.core.rules.conditions import (
     Past,
     Situation,
     Sought,
+    Text,
     Words,
 )
 from bot.core.rules.policy import Mode, Policy, Reason, Rule, Watch
+from bot.core.rules.precedent import Ruling
 
 
 class Finding(NamedTuple):
@@ -112,7 +114,7 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     findings = tuple(
         Finding(rule.name, False, why, rule.mode)
         if (why := of_staff if rule.is_about_staff else immunity)
-        else _examine(rule, situation)
+        else _by_precedent(rule, _examine(rule, situation), situation)
         for rule in policy.rules
     )
     live = [
@@ -122,7 +124,7 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
     asked = [
         (rule, action)
         for rule in live
-        for action in _addressed(_outside_cooldown(rule, situation, at), owner)
+        for action in _addressed(_then(rule, situation, at), owner)
         if policy.care or not isinstance(action, Care)
     ]
     doubt = _doubt(situation)
@@ -216,6 +218,29 @@ def _examine(rule: Rule, situation: Situation) -> Finding:
             return Finding(rule.name, False, why, rule.mode)
         first = first or why
     return Finding(rule.name, True, first or Explanation("always"), rule.mode)
+
+
+def _by_precedent(rule: Rule, found: Finding, situation: Situation) -> Finding:
+    """What moderators have called wrong is not found again, and what they have called right is, however low the score.
+    A rule that calls people goes on to find it, for the same words may be meant this time (`_then`)."""
+    precedent = situation.past.precedent
+    if precedent is None or rule.name not in precedent.rules or not rule.is_about_words:
+        return found
+    why = Explanation(f"precedent_{precedent.ruling}", {"incident": precedent.incident_id})
+    if precedent.ruling is Ruling.WRONG:
+        return found._replace(matched=rule.calls_people, why=why) if found.matched else found
+    others = (one for one in rule.when if not (one.relies_on_verdict or isinstance(one, Text)))
+    is_exempt = found.why.code in ("exempt_role", "exempt_channel")
+    if found.matched or is_exempt or not all(one.check(situation)[0] for one in others):
+        return found
+    return found._replace(matched=True, why=why)
+
+
+def _then(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
+    precedent = situation.past.precedent
+    if precedent and precedent.ruling is Ruling.WRONG and rule.name in precedent.rules and rule.is_about_words:
+        return (Flag(),)
+    return _outside_cooldown(rule, situation, at)
 
 
 def _restraints(

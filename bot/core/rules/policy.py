@@ -8,7 +8,7 @@ from enum import StrEnum
 from bot.core.answers.bot import Bot, is_answer
 from bot.core.chat.message import Message
 from bot.core.guarding.kinds import HarmKind
-from bot.core.rules.actions import Action, Timeout
+from bot.core.rules.actions import Action, Escalate, Timeout
 from bot.core.rules.conditions import (
     ByBot,
     ByStaff,
@@ -90,8 +90,16 @@ class Rule:
     @property
     def is_met_by_quotation(self) -> bool:
         """It asks what a text says, and quoting that is something else than saying it."""
-        says = self.relies_on_a_verdict or any(one.sought or isinstance(one, Listed) for one in self.when)
-        return says and not (self.kinds and self.kinds <= AS_SAID)
+        return self.is_about_words and not (self.kinds and self.kinds <= AS_SAID)
+
+    @property
+    def is_about_words(self) -> bool:
+        """It asks what a text says."""
+        return self.relies_on_a_verdict or any(one.sought or isinstance(one, Listed) for one in self.when)
+
+    @property
+    def calls_people(self) -> bool:
+        return Escalate() in self.then
 
     @property
     def sought(self) -> Iterator[Sought]:

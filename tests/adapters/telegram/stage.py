@@ -161,6 +161,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
         desk = CoreDesk(
             policies=policies,
             reviewer=reviewer,
+            precedents=store.precedents,
             deeds=scripted_deeds(),
             incidents=store.incidents,
             queue=queue,

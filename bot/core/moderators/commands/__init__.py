@@ -1,7 +1,18 @@
 """Every command there is: a chapter a file, a class a command. To these the networks listen."""
 
 from bot.core.moderators.command import Command
-from bot.core.moderators.commands import anybody, deeds, lists, members, overrides, overview, record, reports, settings
+from bot.core.moderators.commands import (
+    anybody,
+    deeds,
+    lists,
+    members,
+    overrides,
+    overview,
+    precedents,
+    record,
+    reports,
+    settings,
+)
 
 
 def _of(chapter: object) -> list[type[Command]]:
@@ -12,6 +23,6 @@ def _of(chapter: object) -> list[type[Command]]:
 #: In the order in which menus show them.
 TABLE: tuple[type[Command], ...] = tuple(
     command
-    for chapter in (overview, deeds, record, members, settings, lists, overrides, reports, anybody)
+    for chapter in (overview, deeds, record, members, settings, lists, overrides, precedents, reports, anybody)
     for command in _of(chapter)
 )

@@ -12,6 +12,7 @@ from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message
 from bot.core.guarding.verdict import Screening
 from bot.core.rules.conditions.searching import Readings, Sought, Words, readings_of
+from bot.core.rules.precedent import Precedent
 from bot.core.text.words import NO_WORDS, WordList
 
 Fact = str | float | int
@@ -37,6 +38,7 @@ class Past:
     echoes: Mapping[str, datetime] = field(default_factory=dict)
     heard: int | None = None
     bot: Bot | None = None
+    precedent: Precedent | None = None  # what moderators have said of nearly the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -546,7 +546,8 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await here.stop()
     here.chat = connect(
         here.server.url,
-        Watched(policies=desk.policies, reviewer=desk.reviewer, deeds=desk.deeds, incidents=desk.incidents,
+        Watched(policies=desk.policies, reviewer=desk.reviewer, precedents=desk.precedents,
+                deeds=desk.deeds, incidents=desk.incidents,
                 queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
                 schedule_of=desk.schedule_of, clock=desk.clock),
     )  # fmt: skip

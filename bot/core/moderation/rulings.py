@@ -1,0 +1,60 @@
+"""Precedents as they are made anywhere, and messages -> the newest precedent that says the same."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.core.base.clock import Clock
+from bot.core.base.errors import Unavailable
+from bot.core.chat.message import CommunityRef, Message
+from bot.core.incidents.ports import MOST, Precedents
+from bot.core.rules.precedent import Mark, Precedent, likeness
+
+FOLLOW = 3.0  # seconds between two looks at what was called meanwhile
+OVERLAP = timedelta(minutes=1)  # what was written earlier may be seen later
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Rulings:
+    """Of each community at most as many as are kept; a community's own never speak for another."""
+
+    store: Precedents
+    mark: Mark
+    clock: Clock
+    _known: dict[CommunityRef, dict[int, Precedent]] = field(default_factory=dict)
+    _seen: datetime | None = None
+
+    async def load(self) -> None:
+        """What was called since the last look."""
+        now = self.clock.now()
+        since = datetime.fromtimestamp(0, now.tzinfo) if self._seen is None else self._seen - OVERLAP
+        for community, incident_id, precedent in await self.store.since(since):
+            known = self._known.setdefault(community, {})
+            known.pop(incident_id, None)
+            if precedent and precedent.until > now:
+                known[incident_id] = precedent
+            while len(known) > MOST:
+                del known[next(iter(known))]
+            if not known:
+                del self._known[community]
+        self._seen = now
+
+    async def run(self) -> None:
+        """Follow what is called, here and in other processes, until cancelled."""
+        while True:
+            await self.clock.sleep(FOLLOW)
+            try:
+                await self.load()
+            except Unavailable as error:
+                _log.warning("precedents not looked at", reason=str(error))
+
+    def of(self, message: Message) -> Precedent | None:
+        known = self._known.get(message.community)
+        seen = likeness(message, self.mark) if known else None
+        if not known or seen is None:
+            return None
+        alike = (one for one in reversed(known.values()) if one.until > message.sent_at and one.likeness.covers(seen))
+        return next(alike, None)
