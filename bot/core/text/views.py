@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bidi import get_display
-
 # ---- characters -------------------------------------------------------------------------------------------------
 
 LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -111,6 +109,8 @@ def overrides(text: str) -> int:
 
 def _shown(text: str, base: str) -> str:
     """By the Unicode bidirectional algorithm (UAX #9), without its signs."""
+    from bidi import get_display  # many a command reads no text
+
     lines = (get_display(line, base_dir=base) for line in _PARAGRAPHS.split(text))
     return _DIRECTED.sub("", "".join(lines))
 
