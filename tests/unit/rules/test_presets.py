@@ -83,7 +83,7 @@ def test_nobody_in_despair_is_deleted_for_it(name: Preset, other: HarmKind, word
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_cry_is_no_cloak(name: Preset) -> None:
-    found = decided(name, (HarmKind.ABUSE, 0.99), (HarmKind.SELF_HARM, 0.01), text=CRY)
+    found = decided(name, (HarmKind.DOXXING, 0.99), (HarmKind.SELF_HARM, 0.01), text=CRY)
     assert Delete() in found.actions and Escalate() not in found.actions, "the guard has read it otherwise"
 
 
@@ -128,3 +128,10 @@ def test_who_is_in_despair_is_told_of_109_where_the_community_wants_it(name: Pre
     assert decide(message(text=CRY), Unscreened("away", judged.guard), on, at=NOW).actions == (Escalate(), Flag())
     quoted = decide(message(text="한 줄"), replace(judged, quotes=0.9), on, at=NOW)
     assert quoted.actions == (Flag(),), "who is worried about somebody else is not in despair"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("kind", [HarmKind.ABUSE, HarmKind.BULLYING])
+def test_who_is_urged_to_die_is_helped_by_people(name: Preset, kind: HarmKind) -> None:
+    goaded = decided(name, (kind, 0.7), (HarmKind.SELF_HARM, 0.01), text="관종이네 죽을 용기도 없으면서")
+    assert Escalate() in goaded.actions and goaded.rule == "goading"
