@@ -19,7 +19,10 @@ def rule_name(rule: str, say: Texts) -> str:
 
 def because(why: Explanation, say: Texts) -> str:
     """A rule's reason as a sentence."""
-    facts = {name: say[f"{name}.{value}"] if name in _CALLED else value for name, value in why.facts.items()}
+    # What is forgotten, or comes from a version that knew more, stands as it is.
+    facts = {
+        name: say.get(f"{name}.{value}", str(value)) if name in _CALLED else value for name, value in why.facts.items()
+    }
     return say(f"why.{why.code}", **facts)
 
 

@@ -11,6 +11,7 @@ from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.rules.conditions import (
     Carries,
     Condition,
+    Explanation,
     Forwarded,
     Link,
     Named,
@@ -92,3 +93,7 @@ def test_what_is_said_in_pieces_is_found_once() -> None:
     assert not holds(asked, message(text="너 진짜 죽어"))  # in one piece it is for `text`
     old = Past(said=((NOW - timedelta(minutes=2), "너진짜죽"),))
     assert not holds(asked, message(text="어"), old)
+
+
+def test_a_fact_that_was_forgotten_does_not_keep_the_reason_from_being_read() -> None:
+    assert because(Explanation("linked", {"link": "…", "host": "…"}), texts("ko")) == "…: …"
