@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bot.core.base.waiting import Wakeup
@@ -16,6 +17,7 @@ from storage.flow.inbox import SqlInbox
 from storage.records.incidents import SqlIncidents
 from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
+from storage.settings.communities import SqlCommunities
 from tests.builders import home, message, settlement
 from tests.fakes.clock import ManualClock
 
@@ -64,8 +66,12 @@ def test_a_call_speaks_for_the_same_text_until_it_is_changed(tmp_path: Path) -> 
             known = rulings(database, clock)
             await known.load()
             assert known.of(again), "the next process knows it, too"
-            assert await SqlPrecedents(database).withdraw(home(), 1)
+            await SqlCommunities(database).move(home(), "lounge")
+            await known.load(anew=True)
+            moved = replace(again, community_id="lounge")
+            assert known.of(moved) and known.of(again) is None, "it goes along where a group becomes another"
+            assert await SqlPrecedents(database).withdraw(home("lounge"), 1)
             await known.load()
-            assert known.of(again) is None
+            assert known.of(moved) is None
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 import structlog
 
@@ -12,6 +13,7 @@ from bot.core.incidents.ports import MOST, Precedents
 from bot.core.rules.precedent import Mark, Precedent, likeness
 
 FOLLOW = 3.0  # seconds between two looks at what was called meanwhile
+ANEW = 100  # looks after which all is read again: a group may have become another meanwhile
 OVERLAP = timedelta(minutes=1)  # what was written earlier may be seen later
 
 _log = structlog.get_logger(__name__)
@@ -27,8 +29,10 @@ class Rulings:
     _known: dict[CommunityRef, dict[int, Precedent]] = field(default_factory=dict)
     _seen: datetime | None = None
 
-    async def load(self) -> None:
-        """What was called since the last look."""
+    async def load(self, *, anew: bool = False) -> None:
+        """What was called since the last look; `anew`: all of it."""
+        if anew:
+            self._known, self._seen = {}, None
         now = self.clock.now()
         since = datetime.fromtimestamp(0, now.tzinfo) if self._seen is None else self._seen - OVERLAP
         for community, incident_id, precedent in await self.store.since(since):
@@ -44,10 +48,10 @@ class Rulings:
 
     async def run(self) -> None:
         """Follow what is called, here and in other processes, until cancelled."""
-        while True:
+        for look in count(1):
             await self.clock.sleep(FOLLOW)
             try:
-                await self.load()
+                await self.load(anew=look % ANEW == 0)
             except Unavailable as error:
                 _log.warning("precedents not looked at", reason=str(error))
 
