@@ -43,9 +43,14 @@ async def incident(here: Store, id: str, *, author: str = "minji", community: st
     about = replace(about, author=replace(about.author, name=f"이름 {author}"))
     await here.inbox.keep([about])
     await here.inbox.settle([settlement(about, Delete(), decided_at=here.clock.now())])
-    planned = await here.outbox.claim(9, now=here.clock.now(), platforms=[about.ref.platform])
-    await here.outbox.record([(one, Done()) for one in planned])
+    await act(here)
     return (await here.incidents.of([about.ref]))[0].id
+
+
+async def act(here: Store) -> None:
+    """What is planned is done: of whom something is still to be done to, nothing is erased before."""
+    planned = await here.outbox.claim(9, now=here.clock.now(), platforms=[home().platform])
+    await here.outbox.record([(one, Done()) for one in planned])
 
 
 async def call(here: Store, number: int, which: Call, moderator: str = "9", community: str = "cafe") -> None:
@@ -53,6 +58,7 @@ async def call(here: Store, number: int, which: Call, moderator: str = "9", comm
         incident_id=number, call=which, moderator_id=moderator, moderator_name=f"이름 {moderator}", at=here.clock.now()
     )
     await here.reviews.record(home(community), made, due=here.clock.now())
+    await act(here)
 
 
 async def words_of(here: Store) -> dict[int, str]:
