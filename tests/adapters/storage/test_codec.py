@@ -24,6 +24,7 @@ from bot.core.chat.message import (
     Platform,
 )
 from bot.core.communities.community import Community
+from bot.core.communities.overrides import Override
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, Ban, CalledOff, Refused, Unconfirmed
@@ -39,10 +40,12 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ORIGINS = st.none() | st.builds(Origin, st.sampled_from(OriginKind), TEXT, TEXT)
 PLATFORMS = (*EVERYWHERE, Platform("one that nobody speaks any more"))
+OVERRIDES = st.builds(Override, until=st.none() | MOMENTS)
 COMMUNITIES = st.builds(
     Community,
     **{name: st.from_type(hint) for name, hint in get_type_hints(Community).items()}
     | {name: st.none() | MOMENTS for name in ("paused_until", "left_at")}
+    | {"overrides": st.dictionaries(TEXT, OVERRIDES)}
     | {"name": TEXT, "thresholds": st.dictionaries(TEXT, FLOATS), "version": st.just(0)},
 )
 MESSAGES = st.builds(
