@@ -7,7 +7,21 @@ wrote is sealed in the present period already. After kill -9, what is done is no
 import asyncio
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Column, ColumnElement, LargeBinary, Table, and_, func, or_, select, tuple_, type_coerce, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from bot.core.operations.sealing import HEADER, NOTHING, OPEN, Sealing, header
 from storage.columns import AnyRow, Sealed
@@ -15,7 +29,7 @@ from storage.database import Database
 from storage.tables import metadata
 
 #: Rows in one transaction: others wait for it for some milliseconds.
-BATCH = 200
+BATCH = 50
 
 #: Between two batches, in seconds: moderating goes first.
 PAUSE = 0.005
@@ -51,35 +65,42 @@ async def _reseal(
         if not rows:
             return number
         last = tuple(rows[-1][: len(key)])
-        changes = [change for row in rows for change in _changes(database.sealing, row, key, columns, headers, openly)]
-        if changes:
+        if changed := _changes(database.sealing, rows, key, columns, headers, openly=openly):
             async with database.write(durable=False) as connection:
-                for which, column, old, new in changes:
-                    this = update(table).where(which, _raw(column) == old)
-                    await connection.execute(this.values({column: type_coerce(new, LargeBinary)}))
-            number += len({change[0] for change in changes})
+                for column, changes in changed.items():
+                    await connection.execute(_writing(table, column), changes)
+            number += len(rows)
         await asyncio.sleep(PAUSE)
 
 
 def _changes(
     sealing: Sealing,
-    row: AnyRow,
+    rows: Sequence[AnyRow],
     key: Sequence[Column[object]],
     columns: Sequence[Column[str]],
     headers: Sequence[bytes],
+    *,
     openly: bool,
-) -> list[tuple[ColumnElement[bool], Column[str], bytes, bytes]]:
-    which = and_(*(column == value for column, value in zip(key, row, strict=False)))
-    changed = []
-    for column, old in zip(columns, row[len(key) :], strict=True):
-        if old is None or old == NOTHING or not (old[:HEADER] in headers or (openly and old.startswith(OPEN))):
-            continue
-        text = sealing.unseal(old)
-        if text is not None:
-            span = column.type.span if isinstance(column.type, Sealed) else None
-            assert span is not None
-            changed.append((which, column, old, sealing.seal(text, sealing.community_of(old), span)))
+) -> dict[Column[str], list[dict[str, object]]]:
+    """Of each column the parameters of `_writing`."""
+    changed: dict[Column[str], list[dict[str, object]]] = {}
+    for row in rows:
+        which = {f"its_{column.name}": value for column, value in zip(key, row, strict=False)}
+        for column, old in zip(columns, row[len(key) :], strict=True):
+            if old is None or old == NOTHING or not (old[:HEADER] in headers or (openly and old.startswith(OPEN))):
+                continue
+            text = sealing.unseal(old)
+            if text is not None and isinstance(column.type, Sealed):
+                new = sealing.seal(text, sealing.community_of(old), column.type.span)
+                changed.setdefault(column, []).append(which | {"old": old, "new": new})
     return changed
+
+
+def _writing(table: Table, column: Column[str]) -> Update:
+    """Where nobody has written something else meanwhile."""
+    this = [one == bindparam(f"its_{one.name}", type_=one.type) for one in table.primary_key]
+    same = _raw(column) == bindparam("old", type_=LargeBinary)
+    return update(table).where(*this, same).values({column: bindparam("new", type_=LargeBinary)})
 
 
 def _raw(column: ColumnElement[str]) -> ColumnElement[bytes]:
