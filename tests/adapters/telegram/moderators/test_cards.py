@@ -15,6 +15,8 @@ from adapters.chat.telegram.moderators.cards.posted import PostedCards
 from adapters.chat.telegram.refs import group_ref
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Verdict
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.review import Call
 from bot.core.moderators.desk import CoreDesk
@@ -362,7 +364,10 @@ async def test_check_says_what_does_not_work(here: Stage) -> None:
 
 def test_test_shows_what_the_rules_would_do() -> None:
     async def scenario() -> None:
-        async with stage(guard=ScriptedGuard({"나쁜 말": 0.99})) as here:
+        abuse = Verdict(
+            guard=GuardVersion(name="scripted"), found=(Judgement(Part.PROMPT, HarmKind.ABUSE, 0.999, "scripted"),)
+        )
+        async with stage(guard=ScriptedGuard({"나쁜 말": abuse})) as here:
             assert "삭제" in (await command(here, here.group, 1, "/test 나쁜 말"))["text"]
             assert "걸리는 규칙이 없습니다" in (await command(here, here.group, 1, "/시험 좋은 말"))["text"]
 
