@@ -10,7 +10,7 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, V
 class ScriptedGuard:
     """Scores every prompt 0.0 unless `answers` knows it; can be in `trouble`, `hang` for ever, or `hold` on."""
 
-    version = GuardVersion(name="scripted", model="1")
+    version = GuardVersion(name="scripted", model="1", calibration="platt")
     tasks = frozenset({Task.PROMPT_HARM, Task.RESPONSE_HARM})
 
     def __init__(self, answers: Mapping[str, Screening | Exception | float] | None = None) -> None:

@@ -56,7 +56,7 @@ class JournallingChat(RehearsalChat):
 class HarmInBrackets:
     """Judges a message by what it says of itself: "[0.98] …" scores 0.98."""
 
-    version = GuardVersion(name="brackets")
+    version = GuardVersion(name="brackets", calibration="platt")
     tasks = frozenset({Task.PROMPT_HARM})
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:

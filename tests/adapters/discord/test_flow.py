@@ -37,7 +37,7 @@ from tests.servers.postgres import Postgres
 from tests.waiting import until
 
 RULE = {
-    "name": "abuse",
+    "name": "harm",
     "when": {"score": {"task": "prompt_harm", "at_least": 0.9}},
     "then": ["delete", "flag"],
     "reason": {"ko": "욕설", "en": "abuse"},

@@ -22,7 +22,7 @@ from bot.core.text.catalogue import texts
 
 
 class HarmInBrackets:
-    version = GuardVersion(name="brackets")
+    version = GuardVersion(name="brackets", calibration="platt")
     tasks = frozenset({Task.PROMPT_HARM, Task.RESPONSE_HARM})
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:

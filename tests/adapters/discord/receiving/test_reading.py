@@ -63,7 +63,7 @@ def test_d1_d5_only_the_intents_that_are_used_are_asked_for() -> None:
         async with cafe() as place, listening(place):
             asked = discord.Intents._from_value(place.wire.intents)
             assert asked == discord.Intents(
-                guilds=True, guild_messages=True, message_content=True, auto_moderation_execution=True
+                guilds=True, moderation=True, guild_messages=True, message_content=True, auto_moderation_execution=True
             )
 
     asyncio.run(scenario())
