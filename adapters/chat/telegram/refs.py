@@ -1,8 +1,11 @@
 """What names a group here -> what names it in the core."""
 
-from telegram import Message as TelegramMessage
+from typing import TYPE_CHECKING
 
 from bot.core.chat.message import CommunityRef, Platform
+
+if TYPE_CHECKING:  # the command line names groups, too, and does without the library
+    from telegram import Message as TelegramMessage
 
 TELEGRAM = Platform("telegram")
 
@@ -11,6 +14,6 @@ def group_ref(chat_id: int | str) -> CommunityRef:
     return CommunityRef(TELEGRAM, str(chat_id))
 
 
-def topic_of(message: TelegramMessage) -> str:
+def topic_of(message: "TelegramMessage") -> str:
     """The topic in which a message stands, as a place; empty: in none."""
     return f"{message.chat.id}/{message.message_thread_id}" if message.is_topic_message else ""
