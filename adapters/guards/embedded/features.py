@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +94,23 @@ def hashed(texts: Sequence[str], bits: int) -> tuple[NDArray[np.int64], NDArray[
     return row, distinct & (1 << bits) - 1, np.bincount(row, minlength=len(texts))
 
 
-def located(text: str, bits: int = BITS) -> Iterator[tuple[str, int, int]]:
-    """The n-grams of one row as (n-gram, start in the text, bucket), to say which of them weighed most."""
+def heaviest(text: str, weights: NDArray[Any], most: int, bits: int = BITS) -> list[str]:
+    """The n-grams of one row that weighed most for harm, none over another. `weights`: (buckets,)."""
+    grams = sorted((-int(weights[bucket]), start, gram) for gram, start, bucket in _located(text, bits))
+    taken: list[range] = []
+    pieces: list[str] = []
+    for weight, start, gram in grams:
+        if len(pieces) >= most or weight >= 0:
+            break
+        span = range(start, start + len(gram))
+        if gram.strip() and not any(span.start < other.stop and other.start < span.stop for other in taken):
+            taken.append(span)
+            pieces.append(gram.strip())
+    return pieces
+
+
+def _located(text: str, bits: int) -> Iterator[tuple[str, int, int]]:
+    """The n-grams of one row as (n-gram, start in the text, bucket)."""
     padded = f" {text} "
     for _, buckets, starts, order in _grams([text], bits):
         for start, bucket in zip(starts.tolist(), buckets.tolist(), strict=True):

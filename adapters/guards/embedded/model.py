@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.guards.embedded.features import BITS, ORDERS, STEMS, Row, features, located, rows
+from adapters.guards.embedded.features import BITS, ORDERS, STEMS, Row, features, heaviest, rows
 
 SHIPPED = Path(__file__).parent / "model.npz"
 
@@ -120,13 +120,5 @@ class Model:
         """The pieces of a row that weighed most, each with the view it was read in: "시발 (opened)"."""
         stems = ((group, stem.search(row.text)) for group, stem in STEMS.items())
         pieces = [f"{match[0]} ({group}, {row.view})" for group, match in stems if match]
-        taken: list[range] = []
-        grams = sorted((-int(self.weights[bucket]), start, gram) for gram, start, bucket in located(row.text))
-        for weight, start, gram in grams:
-            if len(pieces) >= most or weight >= 0:
-                break
-            span = range(start, start + len(gram))
-            if gram.strip() and not any(span.start < other.stop and other.start < span.stop for other in taken):
-                taken.append(span)
-                pieces.append(f"{gram.strip()} ({row.view})")
+        pieces += [f"{gram} ({row.view})" for gram in heaviest(row.text, self.weights, most - len(pieces))]
         return tuple(dict.fromkeys(pieces))[:most]

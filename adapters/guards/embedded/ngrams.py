@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.guards.embedded.features import hashed, located
+from adapters.guards.embedded.features import hashed, heaviest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,16 +39,4 @@ class Ngrams:
 
     def evidence(self, read: str, head: int, most: int = 3) -> tuple[str, ...]:
         """The pieces of a text that weighed most for a head."""
-        grams = sorted(
-            (-int(self.weights[bucket, head]), start, gram) for gram, start, bucket in located(read, self.bits)
-        )
-        taken: list[range] = []
-        pieces: list[str] = []
-        for weight, start, gram in grams:
-            if len(pieces) >= most or weight >= 0:
-                break
-            span = range(start, start + len(gram))
-            if gram.strip() and not any(span.start < other.stop and other.start < span.stop for other in taken):
-                taken.append(span)
-                pieces.append(gram.strip())
-        return tuple(dict.fromkeys(pieces))
+        return tuple(dict.fromkeys(heaviest(read, self.weights[:, head], most, self.bits)))
