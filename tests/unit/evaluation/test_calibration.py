@@ -20,7 +20,7 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, 
 from tests.fakes.guarding import ScriptedGuard
 
 SCALE = Scale(temperature=2.5, bias=1.5, rows=100, raw_loss=0.7, loss=0.5)
-SCRIPTED = ScriptedGuard.version
+SCRIPTED = replace(ScriptedGuard.version, calibration="")  # what a calibration is fitted to
 
 
 def sigmoid(x: float) -> float:
@@ -159,5 +159,5 @@ def test_a_calibration_for_another_guard_is_a_warning_and_raw_scores(other: Guar
     assert [(entry["log_level"], entry["different"]) for entry in logs] == [("warning", str(mismatch))]
     assert "jikimi calibrate" in logs[0]["event"]
     (verdict,) = asyncio.run(guard.judge([Exchange(prompt="나쁜 말")]))
-    assert verdict == Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=SCRIPTED)
-    assert guard.version == SCRIPTED
+    assert verdict == Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=ScriptedGuard.version)
+    assert guard.version == ScriptedGuard.version
