@@ -167,6 +167,7 @@ actions = Table(
     Column("args", Sealed(lost=None), nullable=False),  # codec.write_action
     Column("state", Text, nullable=False),
     Column("reason", Words),  # why the platform refused; of what is done, the receipt
+    Column("begun", Text),  # the receipt of what an attempt put there and did not finish
     Column("not_before", Instant),
     Column("holder", BigInteger),
     Column("attempts", Integer, nullable=False),

@@ -40,7 +40,7 @@ _THIS_ATTEMPT = (
 )  # fmt: skip
 #: Nobody has died of it: it is no suspect any more.
 _AWAITED: dict[str, Any] = {"state": "planned", "not_before": bindparam("until"), "holder": None, "circle": None}
-_POSTPONE = update(actions).where(*_THIS_ATTEMPT).values(_AWAITED)
+_POSTPONE = update(actions).where(*_THIS_ATTEMPT).values(_AWAITED | {"begun": bindparam("there")})
 _FAULT = suspects.fault(actions, *_THIS_ATTEMPT).values(_AWAITED | {"reason": bindparam("why")})
 
 
@@ -84,8 +84,8 @@ class SqlOutbox:
         await self._record(results)
         self._in_hand.difference_update(planned.id for planned, _ in results)
 
-    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
-        await self._postpone([(planned, until, defect)])
+    async def postpone(self, planned: PlannedAction, until: datetime, *, begun: str = "", defect: str = "") -> None:
+        await self._postpone([(planned, until, begun or planned.begun, defect)])
         self._in_hand.discard(planned.id)
 
     async def _lease(
@@ -181,15 +181,16 @@ class SqlOutbox:
             await follow_deeds(connection, finished.values(), now)
         return [None] * len(results)
 
-    async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str]]) -> Sequence[None]:
-        ids = [planned.id for planned, _, _ in postponed]
+    async def _delay(self, postponed: Sequence[tuple[PlannedAction, datetime, str, str]]) -> Sequence[None]:
+        ids = [planned.id for planned, *_ in postponed]
         async with self._database.write() as connection:
             await connection.execute(
                 select(actions.c.id).where(actions.c.id.in_(ids)).order_by(actions.c.id).with_for_update()
             )
-            for planned, until, defect in postponed:
+            for planned, until, begun, defect in postponed:
                 this = {"action": planned.id, "attempt": planned.attempts, "until": until}
-                await connection.execute(*((_FAULT, this | {"why": defect}) if defect else (_POSTPONE, this)))
+                how, more = (_FAULT, {"why": defect}) if defect else (_POSTPONE, {"there": begun or None})
+                await connection.execute(how, this | more)
             await follow_calls(connection, ids, self._database.clock.now())
         return [None] * len(postponed)
 
@@ -202,7 +203,7 @@ class SqlOutbox:
 
 
 _ACTION = (
-    *actions.c["id", "incident", "args", "attempts", "planned_at", "reason"],
+    *actions.c["id", "incident", "args", "attempts", "planned_at", "reason", "begun"],
     suspects.given_up(actions).label("given_up"),
 )
 
@@ -246,5 +247,6 @@ def _one(
         attempts=row.attempts,
         planned_at=row.planned_at,
         defect=LOST if row.args is None else (row.reason or DIED) if row.given_up else "",
+        begun=row.begun or "",
         case=case,
     )

@@ -95,12 +95,15 @@ def test_a_postponed_action_waits_for_its_time(opens: Opens) -> None:
             delete, warn = await store.outbox.claim(100, now=NOW, platforms=EVERYWHERE)
             await store.outbox.record([(delete, Done())])
             await store.outbox.postpone(delete, later(1))  # too late
-            await store.outbox.postpone(warn, later(60))
+            await store.outbox.postpone(warn, later(60), begun="7/8")
             assert await store.outbox.claim(100, now=later(59), platforms=EVERYWHERE) == []
         async with opens() as store:  # it was given back, so nothing about it is uncertain
             assert kinds(await store.outbox.claim(100, now=later(59), platforms=EVERYWHERE)) == []
             (again,) = await store.outbox.claim(100, now=later(60), platforms=EVERYWHERE)
-            assert again == replace(warn, attempts=2)
+            assert again == replace(warn, attempts=2, begun="7/8")
+            await store.outbox.postpone(again, later(61))  # nothing new about it
+            (again,) = await store.outbox.claim(100, now=later(61), platforms=EVERYWHERE)
+            assert again.begun == "7/8"
 
     asyncio.run(scenario())
 

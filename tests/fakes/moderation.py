@@ -256,11 +256,12 @@ class MemoryOutbox:
                     due = self.store.clock.now() + pause
                     self.store.plan(self.store.opened_as(planned.incident_id), (follows,), due)
 
-    async def postpone(self, planned: PlannedAction, until: datetime, *, defect: str = "") -> None:
+    async def postpone(self, planned: PlannedAction, until: datetime, *, begun: str = "", defect: str = "") -> None:
         self.in_hand.discard(planned.id)
         action = self.store.actions[planned.id]
         if action.outcome is None and action.started and action.planned.attempts == planned.attempts:
             action.started, action.not_before, action.defect = False, until, defect
+            action.planned = replace(action.planned, begun=begun or action.planned.begun)
             self.store.suspects.circles.pop(planned.id, None)
             self.store.suspects.faults[planned.id] += bool(defect)
             self.store.follow(action.planned.incident_id, self.store.clock.now())

@@ -69,8 +69,8 @@ class ScriptedDesk:
     async def history(self, community: CommunityRef, member_id: str) -> History:
         return History(incidents=0, upheld=0, overturned=0, last_at=None)
 
-    async def shown_with(self, incident: Incident) -> Sequence[int]:
-        return sorted(one.id for one in self.incidents.values() if incident.card and one.card == incident.card)
+    async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
+        return sorted({incident.id, *(one.id for one in self.incidents.values() if one.card == receipt)})
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         incident = self.incidents.get(incident_id)

@@ -16,11 +16,13 @@ class BotError(Exception):
 
 
 class Unavailable(BotError):
-    """A temporary failure. `retry_after` is in seconds, None where nobody said."""
+    """A temporary failure. `retry_after` is in seconds, None where nobody said. `begun`: the receipt of what stands
+    already and is only not finished, for whoever tries again."""
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, *, retry_after: float | None = None, begun: str = "") -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.begun = begun
 
 
 class Broken(BotError):

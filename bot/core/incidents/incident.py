@@ -27,7 +27,8 @@ class Settlement:
 class PlannedAction:
     """One action that is to be done, with all that a platform needs to do it. `attempts` counts this one, too, and so
     names it: whoever was thought dead meanwhile speaks of an earlier one. `defect`: it has failed by itself so often
-    (the name of what was raised) that it is to be closed instead. `case`: the deed by hand that it belongs to, which
+    (the name of what was raised) that it is to be closed instead. `begun`: the receipt of what an earlier attempt has
+    put there and not finished, in whatever process. `case`: the deed by hand that it belongs to, which
     has no incident (0), and whose `message` says no more than whom it is about and where it was asked for."""
 
     id: int
@@ -40,6 +41,7 @@ class PlannedAction:
     attempts: int = 0
     planned_at: datetime | None = None
     defect: str = ""
+    begun: str = ""
     case: Case | None = None
 
     @property

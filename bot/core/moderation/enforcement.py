@@ -96,7 +96,7 @@ class Enforcer:
             try:
                 outcome = await self._perform(planned)
             except BotError as error:  # what is broken is the platform, not the action
-                await self._later(planned, str(error), getattr(error, "retry_after", None))
+                await self._later(planned, str(error), error if isinstance(error, Unavailable) else None)
             except Exception as error:
                 await self._at_fault(planned, error)
             else:
@@ -138,12 +138,13 @@ class Enforcer:
             await self._close(planned, Refused(DEFECT + defect))
 
     async def _later(
-        self, planned: PlannedAction, reason: str, retry_after: float | None = None, *, defect: str = ""
+        self, planned: PlannedAction, reason: str, error: Unavailable | None = None, *, defect: str = ""
     ) -> None:
         now = self.clock.now()
         if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
             return await self._close(planned, Refused(AWAY))
-        until = now + timedelta(seconds=max(self.backoff.after(planned.attempts), retry_after or 0))
+        asked, begun = (error.retry_after or 0, error.begun) if error else (0, "")
+        until = now + timedelta(seconds=max(self.backoff.after(planned.attempts), asked))
         _log.warning(
             "action postponed",
             action=planned.action.kind,
@@ -151,7 +152,7 @@ class Enforcer:
             attempt=planned.attempts,
             reason=reason,
         )
-        await patiently(partial(self.outbox.postpone, planned, until, defect=defect), self.clock)
+        await patiently(partial(self.outbox.postpone, planned, until, begun=begun, defect=defect), self.clock)
         self._recorded(planned)  # it may have been called off
         return None
 

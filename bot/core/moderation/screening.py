@@ -47,7 +47,8 @@ class Screener:
 
     Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
     guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
-    to be looked at again by the guard once it is back, within `second_look`."""
+    to be looked at again by the guard once it is back, within `second_look`; what is not `fresh` any more is then only
+    shown to the moderators."""
 
     inbox: Inbox
     queue: GuardQueue
@@ -151,6 +152,9 @@ class Screener:
         for message in now:
             self._screen(message)
 
+    def _is_fresh(self, message: Message) -> bool:
+        return self.clock.now() - message.sent_at <= self.fresh
+
     def _moment(self, message: Message) -> datetime:
         return self.moment(message) if self.moment else self.clock.now()
 
@@ -186,7 +190,7 @@ class Screener:
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._settler.set_aside(message.ref)
                 return
-            if again and exchange and self.queue.is_stood_in_for(exchange):
+            if again and not self._is_fresh(message) and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
             if decision.is_incident:
                 self.recent.note(decision, at, policy)
@@ -200,7 +204,7 @@ class Screener:
             if exchange is None:
                 decided(NOTHING_TO_JUDGE)
                 return
-            fresh = (age := self.clock.now() - message.sent_at) <= self.fresh and not again
+            fresh, age = self._is_fresh(message) and not again, self.clock.now() - message.sent_at
             answer = self.queue.submit(
                 exchange,
                 community=message.community,

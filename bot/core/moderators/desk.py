@@ -77,12 +77,10 @@ class CoreDesk:
     async def history(self, community: CommunityRef, member_id: str) -> History:
         return await self.incidents.history(community, member_id)
 
-    async def shown_with(self, incident: Incident) -> Sequence[int]:
-        if not incident.card:
-            return ()
+    async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
         start, end = incident.decided_at - ON_ONE_CARD, incident.decided_at + ON_ONE_CARD
         near = await self.incidents.between(start, end, incident.decision.message.community)
-        return sorted(one.id for one in near if one.card == incident.card)
+        return sorted({incident.id, *(one.id for one in near if one.card == receipt)})
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         return await self.incidents.whose(platform, incident_id)

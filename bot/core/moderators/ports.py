@@ -76,8 +76,8 @@ class Desk(Protocol):
         """What is on record about a member."""
         ...
 
-    async def shown_with(self, incident: Incident) -> Sequence[int]:
-        """All incidents that are on the same card, oldest first; none where there is no card of it on record."""
+    async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
+        """This incident and all that are on record as shown on that card, oldest first."""
         ...
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:

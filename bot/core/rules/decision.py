@@ -179,7 +179,7 @@ def surrender(message: Message, why: Unscreened, policy: Policy) -> Decision:
 
 
 def only_flagged(decision: Decision) -> Decision:
-    """The same for a message that was looked at before: nothing more follows than that moderators look at it, too."""
+    """The same for a message that was looked at long before: nothing more follows than that moderators look at it."""
     withheld = tuple(action for action in decision.actions if not isinstance(action, Flag))
     if not withheld:
         return decision

@@ -191,6 +191,27 @@ def test_an_incident_stays_with_the_card_that_it_was_put_on(monkeypatch: pytest.
     play(scene)
 
 
+def test_an_incident_stays_on_its_card_whichever_process_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place) as heard, listening(place) as other:
+            apart = await opened(place, other, 9)
+            await other.chat.perform(place.planned(Flag(), apart, incident=9))  # knows the cards of that channel by now
+            card, message = await shown(place, heard, 1), await opened(place, heard, 2)
+
+            async def away(*which: Any) -> Any:
+                raise Unavailable("database")
+
+            with monkeypatch.context() as meanwhile, pytest.raises(Unavailable) as later:
+                meanwhile.setattr(place.desk, "look_up", away)
+                await heard.chat.perform(place.planned(Flag(), message, incident=2))
+            again = replace(place.planned(Flag(), message, incident=2), begun=later.value.begun)
+            assert await other.chat.perform(again) == Done(f"{place.mods}/{card.id}")
+            footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]
+            assert footers == ["#9", "#1 #2"]
+
+    asyncio.run(scenario())
+
+
 def test_in_a_raid_members_share_a_card_that_says_so() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         people = [place.join(f"회원 {number}") for number in range(CROWD + 5)]

@@ -13,6 +13,7 @@ from telegram import Bot
 from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.moderators.cards.posted import PostedCards
 from adapters.chat.telegram.refs import group_ref
+from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
@@ -163,6 +164,43 @@ async def test_however_many_come_at_once_every_card_names_all_that_it_took(here:
         assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
         await here.server.until(lambda: len(named(room)) == 30)
     assert len(cards(room)) == 3
+
+
+@played
+async def test_an_incident_stays_on_its_card_whichever_process_goes_on_with_it(here: Stage) -> None:
+    """The one that took its place there gave it back before the card named it."""
+    room = await here.with_moderators()
+    other = connect(here.server.url, here.desk)
+    await here.carry_out(await said(here), Flag())
+    await here.open_incident(await said(here, "또 나쁜 말"), Flag())
+    (flag,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    with pytest.MonkeyPatch.context() as busy:
+        busy.setattr("adapters.chat.telegram.moderators.cards.posted.NAMING_AT_ONCE", 0)
+        with pytest.raises(Unavailable) as later:
+            await here.chat.perform(flag)
+    await here.store.outbox.postpone(flag, datetime.now(UTC), begun=later.value.begun)
+    (again,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    outcome = await other.perform(again)
+    (card,) = cards(room)
+    assert outcome == Done(f"{MODERATORS}/{card['message_id']}")
+    assert named(room) == {"1", "2"}
+    await other.close()
+
+
+@played
+async def test_a_card_that_could_not_be_sent_takes_nobody_along(here: Stage) -> None:
+    """Its incident is shown by another process meanwhile."""
+    room = await here.with_moderators()
+    other = connect(here.server.url, here.desk)
+    await here.open_incident(await said(here), Flag())
+    (flag,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    here.server.fail("sendMessage", Refusal(500, "Internal Server Error"))
+    with pytest.raises(Unavailable):
+        await here.chat.perform(flag)
+    assert isinstance(await other.perform(flag), Done)
+    assert isinstance((await here.carry_out(await said(here, "또 나쁜 말"), Flag()))[0], Done)
+    assert [set(re.findall(r"(?:사건 |#)(\d+)", card["text"])) for card in cards(room)] == [{"1"}, {"2"}]
+    await other.close()
 
 
 def named(room: Chat) -> set[str]:

@@ -48,9 +48,10 @@ class CardBoard:
         urgent = isinstance(planned.action, Escalate)
         spare = URGENT if urgent else 0
         await self.posted.recall(channel, message.community, spare=spare)
-        if not urgent and (card := self.posted.of(planned.incident_id)):
-            # Its author has appealed; or something was given up; or the card could not be written anew the last time;
-            # or an earlier process has shown it, and died before it could say so.
+        card = self.posted.of(planned.incident_id) or await self.posted.adopt(planned.begun, message.community)
+        if not urgent and card:
+            # Its author has appealed; or something was given up; or the card could not be written anew the last time,
+            # here or in another process; or an earlier one has shown it, and died before it could say so.
             return await self._fold(planned.incident_id, message.author.id, card)
         # In a raid moderators read one card of all who take part, not one of each.
         whose = "" if self._is_crowded(int(channel)) else message.author.id
@@ -84,7 +85,7 @@ class CardBoard:
                 card.members[member_id] = None
             self.posted.put(incident_id, card)  # for good: whenever the card is written anew, it names it
             if not await asyncio.shield(self.posted.write_anew(card)):
-                raise Unavailable("its card was not written anew", retry_after=1)
+                raise Unavailable("its card was not written anew", retry_after=1, begun=card.receipt)
             return await self._point_to_appeal(incident_id, card)
 
     async def _point_to_appeal(self, incident_id: int, card: Posted) -> Outcome:

@@ -111,6 +111,19 @@ class PostedCards:
                 if (message.edited_at or message.created_at) > self.clock.now() - LATELY:
                     self.write_anew(card)  # its process may have died between recording and showing
 
+    async def adopt(self, receipt: str, community: CommunityRef) -> Posted | None:
+        """The card that another process has put somewhere, unless somebody took it away."""
+        channel, _, id_ = receipt.partition("/")
+        if not id_.isdecimal():
+            return None
+        try:
+            message = await self.client.get_partial_messageable(int(channel)).fetch_message(int(id_))
+        except (discord.Forbidden, discord.NotFound):
+            return None
+        except OUT_OF_REACH as error:
+            raise Unavailable(f"a card cannot be read ({type(error).__name__})", begun=receipt) from error
+        return self.recognise(message, community) if named_on(message) else None
+
     def recognise(self, message: discord.Message, community: CommunityRef) -> Posted:
         """A card that may be an earlier process's."""
         ids = named_on(message)

@@ -19,7 +19,7 @@ from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Escalate, Outcome, Refused
+from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
@@ -65,7 +65,7 @@ class CardBoard:
         """Where that chat has another id by now, the settings follow."""
         chat_id, message = self.moves.id_now(chat_id), planned.message
         is_urgent = isinstance(planned.action, Escalate)
-        card = await self.posted.find(message.community, planned.incident_id)
+        card = await self.posted.find(message.community, planned.incident_id, planned.begun)
         if card is None or card.chat_id != chat_id:
             lane = Lane.URGENT if is_urgent else Lane.CARD
             card = self._card_for((chat_id, message.community, message.author.id), planned.incident_id, lane)
@@ -83,7 +83,7 @@ class CardBoard:
         except (BadRequest, Forbidden) as error:
             self.posted.forget(card)
             return answer_as_outcome(error, say)
-        return Done(f"{chat_id}/{card.message_id}")
+        return Done(card.receipt) if card.message_id is not None else Gone()
 
     def _card_for(self, key: tuple[int, CommunityRef, str], incident_id: int, lane: Lane) -> Posted:
         """The card that this member's last incident is on, as long as it is fresh, or any other where the chat takes no

@@ -49,6 +49,10 @@ class Posted:
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # an older version must not arrive after a newer one
 
+    @property
+    def receipt(self) -> str:
+        return f"{self.chat_id}/{self.message_id}"
+
 
 @dataclass(slots=True, kw_only=True)
 class PostedCards:
@@ -119,27 +123,30 @@ class PostedCards:
     def _is_young(self) -> bool:
         return self.clock.monotonic() - self._since < RECALLED
 
-    async def find(self, community: CommunityRef, incident_id: int) -> Posted | None:
-        """The card of an incident, also where an earlier process has posted it."""
-        if not self.of(incident_id) and self._is_young and (found := await self.desk.look_up(community, incident_id)):
-            await self.recall(found[0])
+    async def find(self, community: CommunityRef, incident_id: int, begun: str = "") -> Posted | None:
+        """The card of an incident, also where an earlier process has posted it, or another one has `begun` to name it
+        on that."""
+        may_stand = self._is_young or begun
+        if not self.of(incident_id) and may_stand and (found := await self.desk.look_up(community, incident_id)):
+            await self.recall(found[0], begun)
         return self.of(incident_id)
 
-    async def recall(self, incident: Incident, chat_id: int = 0, message_id: int = 0) -> None:
+    async def recall(self, incident: Incident, receipt: str = "") -> None:
         """From here on its card follows it, whoever has posted that: the one on record, or else this one."""
-        if self.of(incident.id):
+        if self.of(incident.id) or not (receipt := incident.card or receipt):
             return
-        ids = await self.desk.shown_with(incident) or [incident.id]
-        where, _, what = incident.card.partition("/")
-        if what.isdecimal():
-            chat_id, message_id = int(where), int(what)
-        if message_id and not self.of(incident.id):
+        ids = await self.desk.shown_with(incident, receipt)
+        card = next((one for one in self._by_incident.values() if one.receipt == receipt), None)
+        where, _, what = receipt.partition("/")
+        if card is None and what.isdecimal():
             card = Posted(
-                chat_id=chat_id, community=incident.decision.message.community, incident_id=ids[0], at=float("-inf"),
-                message_id=message_id, more=list(ids[1:]),
+                chat_id=int(where), community=incident.decision.message.community, incident_id=ids[0],
+                at=float("-inf"), message_id=int(what),
             )  # fmt: skip
+        if card:
             for id_ in ids:
-                self._by_incident.setdefault(id_, card)
+                if self._by_incident.setdefault(id_, card) is card and id_ not in (card.incident_id, *card.more):
+                    card.more.append(id_)
             self._rewrite_soon(card)
 
     # ---- written anew -----------------------------------------------------------------------------------------------
@@ -169,7 +176,7 @@ class PostedCards:
         named = len(card.more)
         found = await self.desk.look_up(card.community, card.incident_id)
         if found is None or card.message_id is None:
-            return
+            return self.forget(card)
         now = self._drawn(card, *found)
         if card.look != now.look:
             try:
@@ -188,12 +195,19 @@ class PostedCards:
         return drawn(incident, history, policy.language, policy.timezone, more=card.more)
 
     async def show(self, card: Posted, incident_id: int) -> None:
-        """Returns once the card names the incident."""
+        """Returns once the card names the incident. A card that could not be sent is none any more, for all who waited
+        for it: they come back, perhaps in another process."""
         async with card.sending:
+            if card.gone:
+                raise Unavailable("its card could not be posted", retry_after=REWRITE)
             if card.message_id is None:
-                await self._send(card)
-        if incident_id in card.more:
-            await self._await_naming(card, card.more.index(incident_id))
+                try:
+                    await self._send(card)
+                except BaseException:
+                    self.forget(card)
+                    raise
+        if card.message_id is not None:
+            await self._await_naming(card, card.more.index(incident_id) if incident_id in card.more else -1)
 
     async def _await_naming(self, card: Posted, place: int) -> None:
         """For as long as a rewriting takes where the chat has room; then the incident comes back later."""
@@ -201,10 +215,10 @@ class PostedCards:
         until = self.clock.monotonic() + (2 * REWRITE if wait < REWRITE and self._naming < NAMING_AT_ONCE else 0)
         self._naming += 1
         try:
-            while card.named <= place:
+            while card.look is None or card.named <= place:
                 self._rewrite_soon(card)
-                if self.clock.monotonic() >= until:
-                    raise Unavailable("its card is not written anew yet", retry_after=wait + REWRITE)
+                if card.gone or self.clock.monotonic() >= until:
+                    raise Unavailable("not yet named on its card", retry_after=wait + REWRITE, begun=card.receipt)
                 await self.clock.sleep(REWRITE / 10)
         finally:
             self._naming -= 1
@@ -213,7 +227,7 @@ class PostedCards:
         named = len(card.more)
         found = await self.desk.look_up(card.community, card.incident_id)
         if found is None:
-            return
+            return self.forget(card)
         now = self._drawn(card, *found)
         async with self.limiter.turn(card.chat_id, card.lane):
             sent = await self.bot.send_message(

@@ -62,7 +62,7 @@ class Presses:
         if not may(rights, button, incident):
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
         if query.message:
-            await self.posted.recall(incident, query.message.chat.id, query.message.message_id)
+            await self.posted.recall(incident, f"{query.message.chat.id}/{query.message.message_id}")
         if button is Button.HISTORY:
             return history_line(history, say, policy.timezone)
         if button is Button.REVEAL or button.call is None:
