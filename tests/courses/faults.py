@@ -236,7 +236,7 @@ class Course:
                 + " GROUP BY message"
             )
             done = await connection.fetch(
-                "SELECT m.message, m.aside_at IS NOT NULL AS aside, i.id, a.kind, a.state, a.attempts"
+                "SELECT m.message, i.id, a.kind, a.state, a.attempts"
                 " FROM incidents i JOIN messages m ON m.id = i.message JOIN actions a ON a.incident = i.id"
             )
         finally:
@@ -258,11 +258,7 @@ class Course:
         may_refuse = self.plan.fault in ("rights", "removed")
         outcome.refused, outcome.unconfirmed = len(refused), states["warn", "unconfirmed"]
         left = self.place.left()
-        # What the stand-in misses while the guard is away is only shown by its second look. On a busy machine the guard
-        # of any course may be away for a moment.
-        deleted = {row["message"] for row in done if row["kind"] == "delete"}
-        only_shown = {row["message"] for row in done if row["aside"]} - deleted
-        _count(say, "harmful and still there", (harmful - refused - only_shown) & left.keys())
+        _count(say, "harmful and still there", (harmful - refused) & left.keys())
         _count(say, "benign and gone", self.written.keys() - harmful - left.keys())
         outcome.deleted = len(harmful - left.keys())
         for (kind, state), number in states.items():

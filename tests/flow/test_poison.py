@@ -18,7 +18,7 @@ from bot.core.incidents.incident import Incident, Settlement
 from bot.core.moderation import screening
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import DEFECT, Screener
-from bot.core.rules.actions import Delete, Flag
+from bot.core.rules.actions import Action, Delete, Flag
 from bot.core.rules.conditions import Score
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.policy import Policy, Reason, Rule
@@ -198,9 +198,14 @@ class StandIn(ScriptedGuard):
     tasks = frozenset({Task.PROMPT_HARM})
 
 
-def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_only_flags_what_that_missed(
-    opens: Opens,
+@pytest.mark.parametrize(
+    ("minutes", "then"), [(2, (Delete(), Flag())), (20, (Flag(),))], ids=["fresh", "read by everybody"]
+)
+def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_looks_at_what_that_missed(
+    opens: Opens, minutes: int, then: Sequence[Action]
 ) -> None:
+    """What everybody has read meanwhile is left to people."""
+
     async def scenario() -> None:
         async with opens() as store:
             guard, stand_in = ScriptedGuard({"놓친 욕": 0.95, "욕": 0.95}), StandIn({"욕": 0.95})
@@ -213,10 +218,12 @@ def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_only_flags_w
                 assert await store.inbox.waiting() == 31
                 (incident,) = await stages.incidents()
                 assert incident.decision.actions == (Delete(), Flag()), "at once, on the stand-in's word"
+                await stages.until(lambda: store.clock.now() > NOW + timedelta(minutes=minutes))
                 guard.trouble = None
                 await stages.until(lambda: len(stages.settled) == 32)
             missed, bad = sorted(await stages.incidents(), key=lambda one: one.decision.message.ref.message_id)[::-1]
-            assert missed.decision.actions == (Flag(),) and missed.decision.withheld == (Delete(),)
+            assert missed.decision.actions == then
+            assert set(missed.decision.actions + missed.decision.withheld) == {Delete(), Flag()}
             assert bad == incident, "one card each, and none for what nobody finds harmful"
             assert await store.inbox.waiting() == 0
 

@@ -118,8 +118,8 @@ class Outbox(Protocol):
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, begun: str = "", defect: str = "") -> None:
         """Give a started action back, to be claimed again at or after `until`, with what was `begun`; close it as
-        `CalledOff` where the incident was called wrong meanwhile. `defect` names an exception of its own, and counts as a fault. Repeating
-        it changes nothing, also once it has been claimed again."""
+        `CalledOff` where the incident was called wrong meanwhile. `defect` names an exception of its own, and counts as
+        a fault. Repeating it changes nothing, also once it has been claimed again."""
         ...
 
 

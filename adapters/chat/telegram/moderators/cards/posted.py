@@ -176,7 +176,8 @@ class PostedCards:
         named = len(card.more)
         found = await self.desk.look_up(card.community, card.incident_id)
         if found is None or card.message_id is None:
-            return self.forget(card)
+            self.forget(card)
+            return
         now = self._drawn(card, *found)
         if card.look != now.look:
             try:
@@ -227,7 +228,8 @@ class PostedCards:
         named = len(card.more)
         found = await self.desk.look_up(card.community, card.incident_id)
         if found is None:
-            return self.forget(card)
+            self.forget(card)
+            return
         now = self._drawn(card, *found)
         async with self.limiter.turn(card.chat_id, card.lane):
             sent = await self.bot.send_message(
