@@ -52,7 +52,7 @@ class Backoff:
         return asked or min(doubled, self.longest) * (1 + self.chance()) / 2
 
 
-USUAL = Backoff(first=0.1, longest=30.0)
+USUAL = Backoff(first=0.1, longest=3.0)  # whoever waits shall be back soon after the port is
 
 
 async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock, backoff: Backoff = USUAL) -> Result:
