@@ -47,8 +47,7 @@ class Screener:
 
     Whatever goes wrong with one message stays with it: three times, and it is shown to the moderators unread. While the
     guard is away a message is looked at all the same, by whoever can; where nothing follows from that, it is set aside,
-    to be looked at again by the guard once it is back, within `second_look`; what is not `fresh` any more is then only
-    shown to the moderators."""
+    to be looked at again by the guard once it is back, within `second_look`, and only shown where it is not `fresh`."""
 
     inbox: Inbox
     queue: GuardQueue
@@ -177,11 +176,11 @@ class Screener:
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
             past = replace(heard, fired=self.recent.fired(message), offences=self.recent.offences(message))
+            then = partial(acted, at, policy, screening, met)
             if self.decider.is_quick(message, policy):
-                acted(at, policy, screening, met, decide(about, screening, policy, at=at, past=past))
-                return
-            deciding = self.decider.decide(about, screening, policy, at=at, past=past)
-            self._begin(message, deciding, partial(acted, at, policy, screening, met))
+                then(decide(about, screening, policy, at=at, past=past))
+            else:
+                self._begin(message, self.decider.decide(about, screening, policy, at=at, past=past), then)
 
         def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
@@ -202,8 +201,7 @@ class Screener:
             heard = self._hear(message, again=again)
             exchange = exchange_of(message, self.policy_of(message), heard.bot)
             if exchange is None:
-                decided(NOTHING_TO_JUDGE)
-                return
+                return decided(NOTHING_TO_JUDGE)
             fresh, age = self._is_fresh(message) and not again, self.clock.now() - message.sent_at
             answer = self.queue.submit(
                 exchange,
