@@ -151,9 +151,6 @@ class Screener:
         for message in now:
             self._screen(message)
 
-    def _is_fresh(self, message: Message) -> bool:
-        return self.clock.now() - message.sent_at <= self.fresh
-
     def _moment(self, message: Message) -> datetime:
         return self.moment(message) if self.moment else self.clock.now()
 
@@ -189,7 +186,8 @@ class Screener:
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._settler.set_aside(message.ref)
                 return
-            if again and not self._is_fresh(message) and exchange and self.queue.is_stood_in_for(exchange):
+            is_read = again and at - message.sent_at > self.fresh
+            if is_read and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
             if decision.is_incident:
                 self.recent.note(decision, at, policy)
@@ -202,7 +200,7 @@ class Screener:
             exchange = exchange_of(message, self.policy_of(message), heard.bot)
             if exchange is None:
                 return decided(NOTHING_TO_JUDGE)
-            fresh, age = self._is_fresh(message) and not again, self.clock.now() - message.sent_at
+            fresh = (age := self.clock.now() - message.sent_at) <= self.fresh and not again
             answer = self.queue.submit(
                 exchange,
                 community=message.community,
