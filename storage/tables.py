@@ -276,6 +276,20 @@ _index("sanctions_ending", sanctions.c.ends_at, where=_standing)
 _index("sanctions_case", sanctions.c.case, where=_standing)
 _index("sanctions_member", sanctions.c.community, sanctions.c.member, where=_standing)
 
+#: One row for each case that counts against a member, by the hash that stays when they are erased; `weight` 0: it was
+#: taken back.
+strikes = Table(
+    "strikes",
+    metadata,
+    Column("case", BigInteger, ForeignKey("cases.id"), primary_key=True, autoincrement=False),
+    _community(),
+    Column("member_hash", LargeBinary, nullable=False),
+    Column("weight", SmallInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("decays_at", Instant, nullable=False),
+)
+_index("strikes_member", strikes.c.community, strikes.c.member_hash, strikes.c.decays_at)
+
 #: One row for each time that a moderator looked at what is on record about somebody.
 looks = Table(
     "looks",

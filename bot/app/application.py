@@ -30,6 +30,7 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.health import HealthMonitor
 from bot.core.reporting.building import ReportBuilder, Reporter
+from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
 
 
@@ -143,19 +144,23 @@ def _core(
     health: HealthMonitor,
     changed: Changed,
 ) -> Core:
+    def ladder_of(community: CommunityRef) -> Ladder:
+        return judging.policies.of_community(community).ladder
+
     reviewer = Reviewer(
         incidents=stores.incidents,
         reviews=stores.reviews,
         clock=clock,
         planned=planned,
         on_change=changed,
+        ladder_of=ladder_of,
         mark=judging.rulings.mark,
     )
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
         precedents=stores.precedents,
-        deeds=Deeds(cases=stores.cases, clock=clock, planned=planned),
+        deeds=Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of),
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,

@@ -21,6 +21,7 @@ from bot.config.sections import (
     Config,
     GuardSettings,
     HttpSettings,
+    LadderSettings,
     ReportSettings,
     StorageSettings,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Config",
     "GuardSettings",
     "HttpSettings",
+    "LadderSettings",
     "ReportSettings",
     "RuleSettings",
     "StorageSettings",

@@ -13,7 +13,8 @@ from bot.config.conditions import When
 from bot.config.values import Duration, Table, duration, refused
 from bot.core.communities.community import Preset
 from bot.core.guarding.kinds import HarmKind
-from bot.core.rules.actions import RULE_ACTIONS, Action
+from bot.core.rules.actions import RULE_ACTIONS, Action, Declared, Weight
+from bot.core.rules.ladder import MOST_STRIKES
 from bot.core.rules.policy import Mode, Reason, Rule
 
 _RULE_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
@@ -35,6 +36,21 @@ def _asked(action: type[Action]) -> list[str]:
 
 #: How each action is written.
 ACTION_CHOICES = [f'"{action.kind} 10m"' if _asked(action) else action.kind for action in RULE_ACTIONS]
+
+
+def _step(value: object) -> object:
+    """An action that touches a member."""
+    action = _action(value)
+    if not _touches_author(action):
+        raise refused("action", value)
+    return action
+
+
+def _touches_author(action: object) -> bool:
+    return isinstance(action, Declared) and action.user_visible and action.weight is Weight.MEMBER
+
+
+Step = Annotated[Action, BeforeValidator(_step)]
 
 
 class ReasonText(Table):
@@ -74,6 +90,9 @@ class RuleSettings(Table):
     cooldown: Duration = timedelta(0)
     """How long a member is not sanctioned by it again."""
 
+    strike: Annotated[int | None, Field(ge=0, le=MOST_STRIKES)] = None
+    """How many strikes a match gives its author, 0 to 10; left out: 1 where an action is about the author."""
+
     def with_bar(self, bar: float | None) -> "RuleSettings":
         """The same rule, matching from another score on; unchanged where it asks for no score."""
         return self if bar is None else self.model_copy(update={"when": self.when.with_bar(bar)})
@@ -90,6 +109,7 @@ class RuleSettings(Table):
             exempt_roles=frozenset(self.exempt_roles),
             exempt_channels=frozenset(self.exempt_channels),
             cooldown=self.cooldown,
+            strike=int(any(map(_touches_author, self.then))) if self.strike is None else self.strike,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from bot.config.renamed import Renamed, Split, renew
-from bot.config.rules import RuleSettings, preset
+from bot.config.rules import RuleSettings, Step, preset
 from bot.config.values import (
     CONFIDENTIAL,
     Address,
@@ -26,6 +26,7 @@ from bot.core.chat.message import Platform
 from bot.core.communities.community import PRESETS, Community, Preset
 from bot.core.communities.former import FORMER, renewed, renewed_bars
 from bot.core.reporting.delivery.schedule import DAYS, Burst, Schedule
+from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.rules.lists import NO_LISTS
 from bot.core.rules.policy import Policy, Watch
 
@@ -151,6 +152,22 @@ class CommunityDefaults(Table):
     """Names of the preset's rules that are switched off."""
 
 
+class LadderSettings(Table):
+    """[ladder]: what follows when a member offends again, step by step."""
+
+    steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = list(USUAL.steps)
+    """What the first strike leads to, then the second, and so on: "warn", "timeout 1h", "kick", "ban"."""
+
+    reach: Literal["off", "warn", "timeout", "kick", "ban"] = "off"
+    """How far the rules go by themselves, up to the last step of that kind; all others are proposed on the card."""
+
+    lasting: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=365))] = timedelta(days=30)
+    """After which a strike counts no more."""
+
+    def ladder(self, reach: str | None) -> Ladder:
+        return Ladder(steps=tuple(self.steps), reach=reach or self.reach, lasting=self.lasting)
+
+
 class BotSettings(Table):
     """[bots]: what other bots say, LLM bots above all."""
 
@@ -240,6 +257,7 @@ class Config(Table):
     storage: StorageSettings = StorageSettings()
     guard: GuardSettings = GuardSettings()
     defaults: CommunityDefaults = CommunityDefaults()
+    ladder: LadderSettings = LadderSettings()
     bots: BotSettings = BotSettings()
     http: HttpSettings = HttpSettings()
     report: ReportSettings = ReportSettings()
@@ -273,9 +291,11 @@ class Config(Table):
         chosen = (*self.rules, *(one for one in shipped if one.name not in taken))
         bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
         rules = [one.with_bar(bars.get(one.name)) for one in chosen]
+        ladder = self.ladder.ladder(asked.ladder)
+        own = (*((asked.lists,) if asked.lists != NO_LISTS else ()), *((ladder,) if ladder != USUAL else ()))
         return Policy(
             rules=(*asked.lists.rules(), *(one.rule() for one in rules)),
-            version=_fingerprint(defaults, self.bots, *rules, *((asked.lists,) if asked.lists != NO_LISTS else ())),
+            version=_fingerprint(defaults, self.bots, *rules, *own),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
@@ -288,6 +308,7 @@ class Config(Table):
             allowed_links=frozenset(asked.lists.allowed_links),
             care=defaults.care if asked.care is None else asked.care,
             judge_other_bots=self.bots.judge_others,
+            ladder=ladder,
         )
 
     def schedule_of(self, community: Community) -> Schedule:

@@ -15,7 +15,7 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.wording.cards import history_line, outcome_line
-from bot.wording.reasons import deeds, reasons, rule_name
+from bot.wording.reasons import deeds, measure, reasons, rule_name
 from bot.wording.schedules import schedule_line
 from bot.wording.times import moment, span
 
@@ -115,6 +115,8 @@ def _worded(value: object, manner: Manner) -> object:
             return schedule_line(value, say)
         case type() if issubclass(value, Command):
             return manner.typed(value)
+        case _ if isinstance(value, Action):
+            return measure(value, say)
         case tuple() if value and all(isinstance(one, Action) for one in value):
             return deeds(value, say)
         case tuple():

@@ -10,7 +10,7 @@ from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
 from bot.core.rules.actions import AWAY, DEFECT, Action, DeletePost, Flag, Outcome, Refused
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import because, deeds, reasons, rule_name
+from bot.wording.reasons import because, deeds, measure, reasons, rule_name
 from bot.wording.times import moment
 
 
@@ -27,6 +27,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.done", _done(incident, say)),
         ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
         ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
+        ("card.proposed", _proposed(incident, history, say)),
         ("card.history", history_line(history, say, timezone)),
         ("card.more", say("card.more_count", count=len(more)) if more else ""),
         ("card.withdrawn", moment(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
@@ -49,16 +50,26 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     )
 
 
+def _proposed(incident: Incident, history: History, say: Texts) -> str:
+    """What the ladder asks for, as long as nobody has said anything to it and the strikes are still there."""
+    decision = incident.decision
+    if decision.proposed is None or incident.review or history.strikes < decision.step:
+        return ""
+    return measure(decision.proposed, say)
+
+
 def history_line(history: History, say: Texts, timezone: str) -> str:
+    strikes = say("card.strikes", count=history.strikes) if history.strikes else ""
     if not history.incidents or history.last_at is None:
-        return say["card.first_time"]
-    return say(
+        return say["card.first_time"] + strikes
+    record = say(
         "card.record",
         incidents=history.incidents,
         upheld=history.upheld,
         overturned=history.overturned,
         last=moment(history.last_at, timezone),
     )
+    return record + strikes
 
 
 def review_line(review: Review, say: Texts, timezone: str) -> str:

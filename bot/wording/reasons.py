@@ -1,11 +1,13 @@
 """Rules, reasons and actions -> what they are called, in the reader's language."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from bot.core.rules.actions import Action
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
+from bot.wording.times import span
 
 #: Facts whose values have names in both languages.
 _CALLED = frozenset({"kind", "link", "media", "origin", "pairing", "task", "view"})
@@ -30,6 +32,13 @@ def reasons(decision: Decision, say: Texts) -> str:
     """Why the rules that matched did, each kind of reason once."""
     kinds = {finding.why.code: finding.why for finding in reversed(decision.findings) if finding.matched}
     return "; ".join(because(why, say) for why in reversed(kinds.values()))
+
+
+def measure(action: Action, say: Texts) -> str:
+    """One action, and for how long."""
+    lasting = getattr(action, "lasting", timedelta())
+    named = say[f"action.{action.kind}"]
+    return say("action.lasting", action=named, span=span(lasting, say)) if lasting else named
 
 
 def deeds(actions: Iterable[Action], say: Texts) -> str:

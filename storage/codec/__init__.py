@@ -6,7 +6,7 @@ needs a new number in `v` and a reader for the old one.
 
 from storage.codec.actions import read_action, write_action
 from storage.codec.decisions import read_decision, without_words, write_decision
-from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds
+from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds, read_step_taken
 from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
 from storage.codec.outcomes import read_outcome, write_outcome
 from storage.codec.rows import (
@@ -43,6 +43,7 @@ __all__ = [
     "read_outcome",
     "read_ref",
     "read_settings",
+    "read_step_taken",
     "read_words",
     "without_words",
     "write_action",

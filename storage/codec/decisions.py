@@ -45,6 +45,9 @@ class _Decision(Stored):
     kinds: tuple[HarmKind, ...] = ()
     reason: StoredReason | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
+    strike: int = 0
+    step: int = 0
+    proposed: StoredAction | None = None
 
 
 def write_decision(decision: Decision) -> str:
@@ -66,6 +69,9 @@ def write_decision(decision: Decision) -> str:
             kinds=tuple(sorted(decision.kinds)),
             reason=None if decision.reason is None else StoredReason(ko=decision.reason.ko, en=decision.reason.en),
             thresholds=dict(decision.thresholds),
+            strike=decision.strike,
+            step=decision.step,
+            proposed=None if decision.proposed is None else store_action(decision.proposed),
         )
     return stored.model_dump_json(exclude_defaults=True)
 
@@ -88,6 +94,9 @@ def read_decision(stored: str, message: Message) -> Decision:
         kinds=frozenset(decision.kinds),
         reason=None if decision.reason is None else Reason(ko=decision.reason.ko, en=decision.reason.en),
         thresholds=decision.thresholds,
+        strike=decision.strike,
+        step=decision.step,
+        proposed=None if decision.proposed is None else restore_action(decision.proposed),
     )
 
 

@@ -31,6 +31,20 @@ def count_actions(stored: str) -> int:
         return len(_Decided.model_validate_json(stored).actions)
 
 
+class _Climbed(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    step: int = 0
+    proposed: object = None
+
+
+def read_step_taken(stored: str) -> int:
+    """Which step of the ladder a decision has taken by itself; 0: none."""
+    with fitting("decision"):
+        climbed = _Climbed.model_validate_json(stored)
+    return 0 if climbed.proposed else climbed.step
+
+
 class _Cause(BaseModel):
     model_config = ConfigDict(extra="ignore")
 

@@ -58,6 +58,7 @@ class _Unnumbered(Stored):
     paused_until: AwareDatetime | None = None
     welcomed: bool = False
     left_at: AwareDatetime | None = None
+    ladder: str | None = None
     care: bool | None = None
     native_filter: bool = False
     report_day: str | None = None

@@ -14,7 +14,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
-from storage.records import bots, members
+from storage.records import bots, members, strikes
 from storage.records.cases import open_cases
 from storage.tables import actions, incidents, messages, verdicts
 
@@ -56,11 +56,13 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
             await connection.execute(database.sql(sql.LOCK_REVISIONS), {"given": codec.write_refs(weighty)})
         settled = await _record(database, connection, first, now)
         opened = [(row, first[ref]) for ref, row in settled.items() if first[ref].decision.is_incident]
+        opened = await strikes.climb(database, connection, opened)
         if opened:
             await _open_incidents(database, connection, opened, now)
         if weighty:
             await _withdraw(database, connection, weighty)
-        counted = [(row.community, first[ref]) for ref, row in settled.items()]
+        climbed = {row.id: one for row, one in opened}
+        counted = [(row.community, climbed.get(row.id, first[ref])) for ref, row in settled.items()]
         await tallies.count(database, connection, counted)
         await bots.count(database, connection, counted)
         await members.count(database, connection, counted)
@@ -104,7 +106,8 @@ async def _open_incidents(
     opened = await connection.execute(insert(incidents).returning(incidents.c.id, incidents.c.message), opening)
     ids = {row.message: row.id for row in opened}
     counted = [(row.community, ids[row.id], plain(_author(one)), one.decided_at) for row, one in decided]
-    await open_cases(database, connection, counted)
+    case_of = await open_cases(database, connection, counted)
+    await strikes.note(database, connection, decided, {message: case_of[id_] for message, id_ in ids.items()})
     found = [
         {"incident": ids[row.id], "part": part, "kind": kind, "guard": guard, "probability": p, "quotes": one.quotes}
         for row, settlement in decided

@@ -24,8 +24,9 @@ def new_code() -> str:
 
 async def open_cases(
     database: Database, connection: AsyncConnection, opened: Sequence[tuple[int, int, str, datetime]]
-) -> None:
-    """Of incidents: the community's key, the incident's id, whose message it was, and when it was decided."""
+) -> Mapping[int, int]:
+    """Of incidents: the community's key, the incident's id, whose message it was, and when it was decided. Returns the
+    case of each."""
     free = await numbers(database, connection, Counter(community for community, *_ in opened))
     rows = []
     for community, incident, member, at in opened:
@@ -41,7 +42,8 @@ async def open_cases(
             }
         )
         free[community] += 1
-    await connection.execute(insert(cases), rows)
+    added = await connection.execute(insert(cases).returning(cases.c.id, cases.c.incident), rows)
+    return {row.incident: row.id for row in added}
 
 
 async def numbers(database: Database, connection: AsyncConnection, wanted: Mapping[int, int]) -> dict[int, int]:

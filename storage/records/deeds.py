@@ -13,6 +13,7 @@ from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Sa
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
+from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
@@ -20,6 +21,7 @@ from storage.community_key import key_of, of_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
 from storage.records import sanctions as standing
+from storage.records import strikes
 from storage.records.cases import new_code, numbers
 from storage.records.sanctions import Finished
 from storage.tables import actions, cases, communities, looks, sanctions
@@ -48,6 +50,8 @@ class SqlCases:
             opened = await connection.execute(insert(cases).returning(cases.c.id).values(_row(key, number, order)))
             this, now = opened.scalar_one(), self._database.clock.now()
             await add_deeds(connection, this, order.actions, due=now, now=now)
+            if order.strike:
+                await strikes.weigh(self._database, connection, this, order.strike, (), now)
             opening = select(*_COLUMNS).where(cases.c.id == this)
             if order.done:
                 (case,) = await _read(connection, opening)
@@ -71,9 +75,9 @@ class SqlCases:
             if (row := (await connection.execute(this)).one_or_none()) is None:
                 return None
             # Locked before the case, as by whoever records what came of them.
+            held = await strikes.hold(connection, row.id, actions.c.case == row.id)
             planned = select(actions.c.id, actions.c.state, actions.c.args, actions.c.reason)
-            locking = planned.where(actions.c.case == row.id).order_by(actions.c.id).with_for_update()
-            steps = (await connection.execute(locking)).all()
+            steps = (await connection.execute(planned.where(actions.c.case == row.id).order_by(actions.c.id))).all()
             undone = await connection.execute(
                 update(cases)
                 .where(cases.c.id == row.id, cases.c.state != CaseState.UNDONE)
@@ -81,6 +85,8 @@ class SqlCases:
             )
             if undone.rowcount:
                 await self._undo(connection, row.id, steps)
+                gone = Strike(0, timedelta(0))
+                await strikes.weigh(self._database, connection, row.id, gone, held, self._database.clock.now())
             (case,) = await _read(connection, this)
             return case, bool(undone.rowcount)
 

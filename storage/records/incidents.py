@@ -16,6 +16,7 @@ from storage.columns import AnyRow, plain
 from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow import sql
+from storage.records import strikes
 from storage.tables import actions, appeals, cases, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
@@ -91,8 +92,8 @@ class SqlIncidents:
     async def history(self, community: CommunityRef, author_id: str) -> History:
         """Who has had their words and name erased since then is known by the hash that is left."""
         key = await self._database.keys.known(community)
-        erased = incidents.c.author_hash == self._database.sealing.member_hash(key or 0, plain(author_id))
-        theirs = or_(incidents.c.author == author_id, erased)
+        hashed = self._database.sealing.member_hash(key or 0, plain(author_id))
+        theirs = or_(incidents.c.author == author_id, incidents.c.author_hash == hashed)
         counted = (
             select(
                 func.count(incidents.c.id),
@@ -105,7 +106,8 @@ class SqlIncidents:
         )
         async with self._database.read() as connection:
             number, upheld, overturned, last_at = (await connection.execute(counted)).one()
-        return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at)
+            points = await strikes.running(connection, key or 0, hashed, self._database.clock.now())
+        return History(incidents=number, upheld=upheld, overturned=overturned, last_at=last_at, strikes=points)
 
     async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
         counted = (

@@ -10,13 +10,15 @@ from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import CaseState
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action
+from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
+from storage.records import strikes
 from storage.records.cases import become, case_of
 from storage.records.incidents import is_there, read_review
 from storage.records.precedents import rule
-from storage.tables import actions, appeals, reviews
+from storage.tables import actions, appeals, cases, reviews
 
 
 class SqlReviews:
@@ -24,7 +26,13 @@ class SqlReviews:
         self._database = database
 
     async def record(
-        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+        self,
+        community: CommunityRef,
+        review: Review,
+        *,
+        due: datetime,
+        precedent: Precedent | None = None,
+        strike: Strike | None = None,
     ) -> Review | None:
         async with self._database.write() as connection:
             if not await is_there(connection, community, review.incident_id):
@@ -52,7 +60,7 @@ class SqlReviews:
             )
             if taken.first() is None:
                 return await self._counting(connection, review.incident_id)
-            await self._follow(connection, review, due)
+            await self._follow(connection, review, due, strike if counts else None)
             if counts:
                 await become(connection, review.incident_id, CaseState.RESOLVED, review.at)
                 now = self._database.clock.now()
@@ -64,12 +72,15 @@ class SqlReviews:
         row = (await connection.execute(select(reviews).where(closing))).one_or_none()
         return read_review(row) if row else None
 
-    async def _follow(self, connection: AsyncConnection, review: Review, due: datetime) -> None:
+    async def _follow(self, connection: AsyncConnection, review: Review, due: datetime, strike: Strike | None) -> None:
         """Locked: an action that somebody finishes just now is either seen here as done, or sees the review."""
-        locking = select(actions.c.id).where(actions.c.incident == review.incident_id).order_by(actions.c.id)
-        held = (await connection.execute(locking.with_for_update())).scalars().all()
-        now = self._database.clock.now()
-        await follow(connection, review.incident_id, now, due=due, held=held, called=review.call)
+        incident, now = review.incident_id, self._database.clock.now()
+        found = await connection.execute(select(cases.c.id).where(cases.c.incident == incident))
+        case = found.scalar_one()
+        held = await strikes.hold(connection, case, actions.c.incident == incident, counting=strike is not None)
+        await follow(connection, incident, now, due=due, held=held, called=review.call)
+        if strike is not None:
+            await strikes.weigh(self._database, connection, case, strike, held, now)
 
     async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
         async with self._database.write() as connection:

@@ -13,6 +13,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import is_named
 from storage.database import Database
+from storage.records import strikes
 from storage.settings import journal
 from storage.settings.merging import merge
 from storage.tables import communities
@@ -59,6 +60,7 @@ class SqlCommunities:
             if (from_ := await _key(connection, old)) is not None:
                 if (to := await _key(connection, new)) is not None:
                     from_ = await merge(connection, from_, to)
+                    await strikes.rehash(self._database, connection, from_)
                 named = update(communities).where(communities.c.key == from_)
                 await connection.execute(named.values(id=plain(new.id)))
             theirs = (_SET, communities.c.platform == old.platform)

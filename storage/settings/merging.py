@@ -19,11 +19,14 @@ from storage.tables import (
     precedents,
     queue,
     sanctions,
+    strikes,
     tallies,
 )
 
 #: What simply belongs to the other from then on.
-_HANDED_OVER = (queue, messages, incidents, actions, sanctions, looks, precedents, deliveries, amendments, api_keys)
+_HANDED_OVER = (
+    queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
+)  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}
 

@@ -8,6 +8,7 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import Action, Weight
+from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
 from tests.fakes.record import Record
 
@@ -77,6 +78,7 @@ class MemoryIncidents:
             upheld=sum(call is not Call.WRONG for call in calls),
             overturned=calls.count(Call.WRONG),
             last_at=max((opened.decided_at for opened in theirs), default=None),
+            strikes=self.store.struck((community, author_id), self.store.clock.now()),
         )
 
     async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:
@@ -93,20 +95,29 @@ class MemoryReviews:
         self.store = store
 
     async def record(
-        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+        self,
+        community: CommunityRef,
+        review: Review,
+        *,
+        due: datetime,
+        precedent: Precedent | None = None,
+        strike: Strike | None = None,
     ) -> Review | None:
         opened = self.store.opened_in(community, review.incident_id)
         if opened is None:
             return None
+        counts = review.call.closes and not (opened.review and review.call is Call.UPHOLD)
         if review.call.closes:
             if opened.review and not review.overrules(opened.review):
                 return opened.review
-            if not (opened.review and review.call is Call.UPHOLD):
+            if counts:
                 self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
                 if precedent or opened.id in self.store.rulings:
                     self.store.rulings[opened.id] = (self.store.clock.now(), community, precedent)
         self.store.reviewed.setdefault(opened.id, []).append(review)
         self.store.follow(opened.id, due, review.call)
+        if strike and counts:
+            self.store.weigh(opened.id, strike, due)
         return None
 
     async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:

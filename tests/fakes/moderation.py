@@ -136,10 +136,9 @@ class MemoryInbox:
     def _open(self, settlement: Settlement) -> None:
         kept = self.store.messages[settlement.decision.message.ref]
         own = replace(settlement.decision.message, community_id=kept.community_id)  # it may have moved since
-        decision = replace(settlement.decision, message=own)
-        opened = Incident(
-            id=len(self.store.opened) + 1, decision=decision, decided_at=settlement.decided_at, outcomes=()
-        )
+        id_ = len(self.store.opened) + 1
+        decision = self.store.climb(replace(settlement, decision=replace(settlement.decision, message=own)), id_)
+        opened = Incident(id=id_, decision=decision, decided_at=settlement.decided_at, outcomes=())
         self.store.opened[decision.message.ref] = opened
         self.store.plan(opened, decision.actions)
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, MessageRef
@@ -13,6 +13,8 @@ from bot.core.incidents.review import Call, Review, Step, consequences
 from bot.core.moderation.ports import Member
 from bot.core.rules.actions import Action, CalledOff, Outcome
 from bot.core.rules.conditions.author import MOST_FIRST
+from bot.core.rules.decision import Decision, climbed
+from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from bot.core.rules.precedent import Precedent
 from tests.fakes.clock import ManualClock
@@ -54,6 +56,7 @@ class Record:
         self.bots: dict[CommunityRef, dict[str, Bot]] = {}
         self.members: dict[Member, tuple[int, datetime]] = {}
         self.rulings: dict[int, tuple[datetime, CommunityRef, Precedent | None]] = {}  # by incident
+        self.strikes: dict[int, StrikeRow] = {}  # by incident
         self.suspects = Suspects(self)
 
     def keep(self, message: Message) -> None:
@@ -116,9 +119,48 @@ class Record:
                 taken[place].outcome = CalledOff()
             self.plan(opened, follows.then, due)
 
+    def climb(self, settlement: Settlement, incident_id: int) -> Decision:
+        """With the step that its strike leads to."""
+        decision, at = settlement.decision, settlement.decided_at
+        if not decision.strike:
+            return decision
+        who = decision.message.community, decision.message.author.id
+        self.strikes[incident_id] = StrikeRow(who, decision.strike, at, at + settlement.ladder.lasting)
+        return climbed(decision, self.struck(who, at), settlement.ladder)
+
+    def struck(self, who: Member, at: datetime, until: int | None = None) -> int:
+        theirs = ((id_, one) for id_, one in self.strikes.items() if one.who == who and one.decays_at > at)
+        return sum(one.weight for id_, one in theirs if until is None or id_ <= until)
+
+    def weigh(self, incident_id: int, strike: Strike, due: datetime) -> None:
+        opened = self.opened_as(incident_id)
+        who, at = (opened.decision.message.community, opened.decision.message.author.id), opened.decided_at
+        before = self.strikes.get(incident_id)
+        row = before or StrikeRow(who, 0, at, at + strike.lasting)
+        self.strikes[incident_id] = row._replace(weight=strike.weight)
+        if strike.weight >= row.weight:
+            return
+        for id_, one in sorted(self.strikes.items()):
+            if id_ <= incident_id or one.who != who or not one.weight or one.at >= row.decays_at:
+                continue
+            decision, calls = self.opened_as(id_).decision, self.reviewed.setdefault(id_, [])
+            is_final = any(call.call in (Call.TIMEOUT, Call.BAN) or not call.moderator_id for call in calls)
+            if decision.proposed or is_final or self.struck(who, one.at, id_) >= decision.step:
+                continue
+            now = self.clock.now()
+            calls.append(Review(incident_id=id_, call=Call.LIFT, moderator_id="", moderator_name="", at=now))
+            self.follow(id_, due, Call.LIFT)
+
     def incident(self, opened: Incident) -> Incident:
         taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
         return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
+
+
+class StrikeRow(NamedTuple):
+    who: Member
+    weight: int
+    at: datetime
+    decays_at: datetime
 
 
 class Suspects:

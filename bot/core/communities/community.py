@@ -39,6 +39,7 @@ class Community:
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
     left_at: datetime | None = None  # when the bot was taken out; None while it is there
+    ladder: str | None = None  # how far the rules go by themselves with who offends again (`Ladder.reach`)
     care: bool | None = None  # whether who is in despair is told in private where somebody listens
     native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
     report_day: str | None = None  # one of schedule.DAYS, or "off"

@@ -19,6 +19,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
+from bot.core.rules.ladder import Strike
 
 LONGEST_WORDS = 1000  # characters of a reason or a note
 
@@ -43,6 +44,11 @@ class CaseKind(StrEnum):
     def right(self) -> Right:
         """What it takes to do it, and to take it back."""
         return _RIGHTS[self]
+
+    @property
+    def strikes(self) -> bool:
+        """Whether it counts against the member."""
+        return self in (CaseKind.WARN, CaseKind.MUTE, CaseKind.KICK, CaseKind.BAN)
 
     @property
     def repeats(self) -> bool:
@@ -76,7 +82,7 @@ class Person:
 class Order:
     """What a moderator wants done by hand. `at`: when they said so by the network's clock, the same however often that
     is delivered. `channel`: where they said it. `actions`: what is to be done. `done`: they have done it with the
-    network's own tools; with what it is known by there."""
+    network's own tools; with what it is known by there. `strike`: how it counts against them."""
 
     kind: CaseKind
     member: Person
@@ -87,6 +93,7 @@ class Order:
     channel: str = ""
     actions: tuple[Action, ...] = ()
     done: Done | None = None
+    strike: Strike | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

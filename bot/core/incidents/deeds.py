@@ -1,7 +1,8 @@
 """A moderator's order -> a case that is carried out once, and what came of it within moments; what runs, ends."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot.core.base.bounded import Bounded
@@ -10,6 +11,7 @@ from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import Case, Order
 from bot.core.incidents.ports import Cases
+from bot.core.rules.ladder import USUAL, Ladder
 
 PATIENCE = 6.0  # seconds for which whoever ordered waits for the platform
 FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0  # seconds between two looks
@@ -26,6 +28,7 @@ class Deeds:
     cases: Cases
     clock: Clock
     planned: Wakeup
+    ladder_of: Callable[[CommunityRef], Ladder] = lambda community: USUAL
     _lately: Bounded[tuple[CommunityRef, str], deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))
 
     async def carry_out(self, community: CommunityRef, order: Order) -> tuple[Case, bool] | None:
@@ -33,12 +36,15 @@ class Deeds:
         have ordered too much within a minute, and nothing was written."""
         if not self._has_room(community, order.moderator.id):
             return None
-        case, is_new = await self.cases.open(community, order)
+        case, is_new = await self.cases.open(community, self._counted(community, order))
         return await self._settled(community, case), is_new
 
     async def take_in(self, community: CommunityRef, order: Order) -> None:
         """What somebody has done with the network's own tools goes on record, once."""
-        await patiently(partial(self.cases.open, community, order), self.clock)
+        await patiently(partial(self.cases.open, community, self._counted(community, order)), self.clock)
+
+    def _counted(self, community: CommunityRef, order: Order) -> Order:
+        return replace(order, strike=self.ladder_of(community).strike(1)) if order.kind.strikes else order
 
     async def undo(self, community: CommunityRef, number: int, *, by: str) -> tuple[Case, bool] | None:
         """See `Cases.undo`."""

@@ -9,18 +9,20 @@ from bot.core.incidents.case import Case
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
 from bot.core.rules.actions import Action, Answer, Done, Escalate, Flag, Outcome
 from bot.core.rules.decision import Decision
+from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.rules.policy import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """A decision as it is written down: `decided_at` by the clock, `ms` from taking up to deciding. `counts_for`: how
-    many messages of a new member it stands for."""
+    many messages of a new member it stands for. `ladder`: what its strike is to lead to."""
 
     decision: Decision
     decided_at: datetime
     ms: float = 0.0
     counts_for: int = 0
+    ladder: Ladder = USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from bot.core.incidents.case import Case, Order, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, History, Review
 from bot.core.rules.actions import Action
+from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
 
 #: Precedents of one community.
@@ -73,10 +74,17 @@ class Reviews(Protocol):
     """Moderators' calls, and members' appeals."""
 
     async def record(
-        self, community: CommunityRef, review: Review, *, due: datetime, precedent: Precedent | None = None
+        self,
+        community: CommunityRef,
+        review: Review,
+        *,
+        due: datetime,
+        precedent: Precedent | None = None,
+        strike: Strike | None = None,
     ) -> Review | None:
         """Write a call down and plan what follows (`consequences`), in one transaction; where it closes the review,
-        `precedent` takes the place of the one that the incident was before (None: it is none any more). A call
+        `precedent` takes the place of the one that the incident was before (None: it is none any more), and `strike` of
+        the one that it was (None: it stays); what that led to, and nothing else leads to, is taken back. A call
         that closes the review is refused when another one closed it before: then nothing is written, and that other one
         is returned. What nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens
         where the community has no such incident."""

@@ -91,6 +91,7 @@ class History:
     upheld: int  # called right (or acted on) by a moderator
     overturned: int
     last_at: datetime | None
+    strikes: int = 0  # that count now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

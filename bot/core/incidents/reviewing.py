@@ -1,5 +1,6 @@
 """A moderator's call on an incident, or its author's appeal -> what follows, once, however many press at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Incidents, Reviews
 from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
 from bot.core.rules.actions import Flag
+from bot.core.rules.decision import Decision
+from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.rules.policy import Mode
 from bot.core.rules.precedent import Mark, Precedent, Ruling, likeness
 
@@ -40,6 +43,7 @@ class Reviewer:
     clock: Clock
     planned: Wakeup
     on_change: Changed | None = None
+    ladder_of: Callable[[CommunityRef], Ladder] = lambda community: USUAL
     mark: Mark | None = None  # what precedents are recognised by; None: none are made
 
     async def call(
@@ -60,7 +64,9 @@ class Reviewer:
             incident_id=incident_id, call=call, moderator_id=moderator_id, moderator_name=moderator_name, at=now
         )
         precedent = self._precedent(incident, review)
-        if earlier := await self.reviews.record(community, review, due=now, precedent=precedent):
+        weight = _weight(incident.decision, call)
+        strike = None if weight is None else self.ladder_of(community).strike(weight)
+        if earlier := await self.reviews.record(community, review, due=now, precedent=precedent, strike=strike):
             return Reviewed(incident=incident, earlier=earlier)
         self._recorded(community, incident_id)
         return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
@@ -92,3 +98,18 @@ class Reviewer:
         self.planned.wake()
         if self.on_change:
             self.on_change(community, incident_id)
+
+
+def _weight(decision: Decision, call: Call) -> int | None:
+    """How much an incident counts against its author after a call; None: as before."""
+    author = decision.message.author
+    if author.bot or author.no_account or author.is_staff or not author.id:
+        return None
+    match call:
+        case Call.WRONG:
+            return 0
+        case Call.RIGHT:
+            return decision.strike
+        case Call.DELETE | Call.TIMEOUT | Call.BAN:
+            return max(decision.strike, 1)
+    return None

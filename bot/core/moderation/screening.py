@@ -193,7 +193,8 @@ class Screener:
                 self.recent.note(decision, at, policy)
             ms = (self.clock.monotonic() - started) * 1000
             counts = self.members.weight(message, heard) if self.members and not decision.is_incident else 0
-            self._settler.settle(Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts))
+            settled = Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts, ladder=policy.ladder)
+            self._settler.settle(settled)
 
         try:
             heard = self._hear(message, again=again)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, YES, Part, Screening, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Care, Flag, NotifyOwner, Timeout, Weight
+from bot.core.rules.actions import ACTIONS, Action, Care, Escalate, Flag, NotifyOwner, Timeout, Warn, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     Explanation,
@@ -19,6 +19,7 @@ from bot.core.rules.conditions import (
     Text,
     Words,
 )
+from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Mode, Policy, Reason, Rule, Watch
 from bot.core.rules.precedent import Ruling
 
@@ -35,7 +36,9 @@ class Finding(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What will be done. `withheld` would have been done, were it not for `restraints` (watch-only mode, no
-    verdict, late message, a bot's account, an author whom nobody could ask about)."""
+    verdict, late message, a bot's account, an author whom nobody could ask about). `strike`: how much it counts against
+    the author; `step`: which of the community's ladder that led to, and `proposed` what it asks for where the rules may
+    not take it themselves."""
 
     message: Message
     screening: Screening
@@ -49,6 +52,9 @@ class Decision:
     reason: Reason | None = None  # that rule's reason
     thresholds: Mapping[str, float] = field(default_factory=dict)  # of the rules that matched
     language: str = "ko"  # the community's: what the member and the moderators read
+    strike: int = 0
+    step: int = 0
+    proposed: Action | None = None
 
     @property
     def is_incident(self) -> bool:
@@ -152,7 +158,29 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         reason=live[0].reason if live else None,
         thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
         language=policy.language,
+        strike=_strike(live, situation, doubt, at) if allowed >= Weight.MEMBER else 0,
     )
+
+
+def _strike(live: Iterable[Rule], situation: Situation, doubt: "_Doubt | None", at: datetime) -> int:
+    """The heaviest one; what does not sanction again so soon does not count again either."""
+    sure = (rule for rule in live if not (doubt and doubt.is_about(rule)) and not _is_spared(rule, situation))
+    return max((rule.strike for rule in sure if not _is_cooling(rule, situation, at)), default=0)
+
+
+def climbed(decision: Decision, strikes: int, ladder: Ladder) -> Decision:
+    """With the step that so many strikes, this one's among them, lead to. What is done already is not proposed."""
+    step, action = ladder.step(strikes), ladder.action(strikes)
+    if action is None:
+        return decision
+    if ladder.takes(step):
+        taken = _strongest((*decision.actions, Warn(), action))  # a word while they can be reached
+        return replace(decision, actions=taken, step=step)
+    if _strongest((*decision.actions, action)) == decision.actions or isinstance(action, Warn):
+        return replace(decision, step=step)
+    shown = any(isinstance(one, Flag | Escalate) for one in decision.actions)
+    actions = decision.actions if shown else _strongest((*decision.actions, Flag()))
+    return replace(decision, actions=actions, step=step, proposed=action)
 
 
 def _kinds(live: Iterable[Rule], situation: Situation) -> frozenset[HarmKind]:
@@ -186,6 +214,7 @@ def only_flagged(decision: Decision) -> Decision:
     return replace(
         decision,
         actions=(Flag(),),
+        strike=0,
         withheld=(*withheld, *decision.withheld),
         restraints=(*decision.restraints, Explanation("second_look")),
     )
@@ -237,10 +266,24 @@ def _by_precedent(rule: Rule, found: Finding, situation: Situation) -> Finding:
 
 
 def _then(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
-    precedent = situation.past.precedent
-    if precedent and precedent.ruling is Ruling.WRONG and rule.name in precedent.rules and rule.is_about_words:
+    if _is_spared(rule, situation):
         return (Flag(),)
-    return _outside_cooldown(rule, situation, at)
+    if not _is_cooling(rule, situation, at):
+        return rule.then
+    return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
+
+
+def _is_spared(rule: Rule, situation: Situation) -> bool:
+    """Moderators have called it wrong of the same words."""
+    precedent = situation.past.precedent
+    if precedent is None or precedent.ruling is not Ruling.WRONG:
+        return False
+    return rule.name in precedent.rules and rule.is_about_words
+
+
+def _is_cooling(rule: Rule, situation: Situation, at: datetime) -> bool:
+    last = situation.past.fired.get(rule.name)
+    return last is not None and at - last < rule.cooldown
 
 
 def _restraints(
@@ -281,13 +324,6 @@ def _doubt(situation: Situation) -> _Doubt | None:
     elif isinstance(situation.screening, Verdict) and (situation.screening.quotes or 0.0) >= YES:
         return _Doubt(Explanation("quotes"), lambda rule: rule.is_met_by_quotation, calls=False)
     return None
-
-
-def _outside_cooldown(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
-    last = situation.past.fired.get(rule.name)
-    if last is None or at - last >= rule.cooldown:
-        return rule.then
-    return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
 
 
 def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:

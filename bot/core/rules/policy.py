@@ -23,6 +23,7 @@ from bot.core.rules.conditions import (
     SameText,
     Sought,
 )
+from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.text.words import WordList, word_list
 
 #: Quoting these does what saying them does: a quotation is no cloak for them.
@@ -67,6 +68,7 @@ class Rule:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     cooldown: timedelta = timedelta(0)  # how long a member is not sanctioned again by this rule
+    strike: int = 0  # how much it counts against the member
 
     def contradiction(self) -> str | None:
         """Why no message could ever match, or None."""
@@ -149,6 +151,7 @@ class Policy:
     allowed_links: frozenset[str] = frozenset()  # places that are no link to any rule
     care: bool = False  # whether who is in despair is told in private where somebody listens
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
+    ladder: Ladder = USUAL
 
     #: What rules look for that must be searched where a search can be given up: see `Situation.searched`.
     to_search: tuple[Sought, ...] = field(init=False, compare=False, repr=False)

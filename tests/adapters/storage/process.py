@@ -6,10 +6,14 @@ has kept, line by line, without end.
 
 import asyncio
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
-from bot.core.incidents.incident import PlannedAction
-from bot.core.rules.actions import Delete, Done, Warn
+from bot.core.chat.message import Message
+from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.rules.actions import Delete, Done, Timeout, Warn
+from bot.core.rules.ladder import Ladder
 from storage.database import Database
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import Store, store
@@ -17,6 +21,12 @@ from tests.fakes.clock import ManualClock
 
 STARTED: list[PlannedAction] = []
 STEPS = ("open", "keep", "claim", "settle", "start", "record")
+
+
+def struck(about: Message) -> Settlement:
+    one = settlement(about, Delete())
+    ladder = Ladder(steps=(Timeout(timedelta(hours=99)), Timeout(timedelta(hours=198))), reach="timeout")
+    return replace(one, decision=replace(one.decision, strike=1), ladder=ladder)
 
 
 async def take(store: Store, step: str) -> None:
@@ -27,6 +37,9 @@ async def take(store: Store, step: str) -> None:
             await store.inbox.claim(2, fresh_since=NOW)
         case "settle":
             await store.inbox.settle([settlement(message("1"), Delete(), Warn())])
+        case "strike":  # of two offences one is decided and not written, the other written and not done
+            await store.inbox.settle([struck(message("1"))])
+            STARTED.extend(await store.outbox.claim(2, now=NOW, platforms=EVERYWHERE))
         case "start":
             STARTED.extend(await store.outbox.claim(2, now=NOW, platforms=EVERYWHERE))
         case "record":
@@ -41,7 +54,7 @@ async def main(url: str, last: str) -> None:
             for number in count(1):
                 await here.inbox.keep([message(f"{number}-{part}") for part in range(3)])
                 print(number * 3, flush=True)
-        for step in STEPS[: STEPS.index(last) + 1]:
+        for step in STEPS[: STEPS.index(last) + 1] if last in STEPS else ("keep", "claim", last):
             await take(here, step)
         print("done", flush=True)
         await asyncio.Event().wait()

@@ -41,7 +41,7 @@ def test_every_setting_has_a_name_in_reports() -> None:
         mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
         paused_until=NOW, welcomed=True, care=True, native_filter=True, report_day="sunday", report_hour=9,
-        daily_digest=True, alert_at=5, left_at=NOW,
+        daily_digest=True, alert_at=5, left_at=NOW, ladder="timeout",
         overrides={"10": Override(off=True)},
         lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",)),
     )  # fmt: skip

@@ -80,6 +80,7 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
     yield "urgent", tuple(map(Role, now.urgent)) or said("setting.called_owner")
     yield "exempt", (*map(Role, sorted(now.exempt_roles)), *map(Channel, sorted(now.exempt_channels)))
     yield "thresholds", tuple(f"{rule} {score:g}" for rule, score in now.thresholds.items())
+    yield "ladder", said(f"ladder_reach.{policy.ladder.reach}")
     yield "care", said("setting.on" if policy.care else "setting.off")
     yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
     if has_filter:

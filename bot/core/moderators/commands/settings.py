@@ -10,9 +10,11 @@ from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.communities.former import renewed_bars
 from bot.core.moderators.answer import Channel, Lines, Member, Said, said
-from bot.core.moderators.argument import AChannel, Number, Span, Suggested
+from bot.core.moderators.argument import AChannel, Number, OneOf, Span, Suggested
 from bot.core.moderators.command import Answer, Asked, Command
+from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk
+from bot.core.rules.ladder import REACHES
 from bot.core.rules.policy import Rule
 
 MOST_SHOWN = 20  # bots
@@ -74,6 +76,27 @@ class Threshold(Command, name="threshold", right=Right.MANAGE):
             said("threshold.reset", rule=rule, score=bar) if score is None else
             said("threshold.set", rule=rule, score=score)
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Steps(Command, name="ladder", right=Right.MANAGE):
+    """What follows when a member offends again, and how far of that the rules go by themselves."""
+
+    reach: Annotated[str | None, OneOf(REACHES, "ladder_reach.")] = None
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return needed(Right.REVIEW if self == Steps() else self.right)
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        if self.reach:
+            await asked.change(desk, lambda now: replace(now, ladder=self.reach))
+        ladder = desk.policy(asked.message("")).ladder
+        steps = [
+            said(f"ladder.{'taken' if ladder.takes(number) else 'proposed'}", number=number, action=action)
+            for number, action in enumerate(ladder.steps, 1)
+        ]
+        return Lines((said("ladder.title", lasting=ladder.lasting), *steps))
 
 
 @dataclass(frozen=True)
