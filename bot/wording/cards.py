@@ -8,7 +8,7 @@ from bot.core.guarding.verdict import YES, Unscreened
 from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
-from bot.core.rules.actions import AWAY, DEFECT, Action, DeletePost, Flag, Outcome, Refused
+from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because, deeds, measure, reasons, rule_name
 from bot.wording.times import moment
@@ -109,9 +109,10 @@ def cared(planned: PlannedAction, say: Texts) -> str:
     return say("care.word", group=planned.message.channel_name or say["care.a_group"])
 
 
-def answer(planned: PlannedAction, accepted: bool, say: Texts) -> str:
+def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
     """What a member reads when their appeal has been looked at; never by whom."""
-    return say("answer.accepted" if accepted else "answer.upheld", incident=planned.incident_id)
+    result = "accepted" if given.accepted else "softened" if given.softened else "upheld"
+    return say(f"answer.{result}", incident=planned.incident_id)
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:

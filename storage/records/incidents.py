@@ -125,12 +125,6 @@ class SqlIncidents:
             return (await connection.execute(counted)).scalar_one()
 
 
-async def is_there(connection: AsyncConnection, community: CommunityRef, incident_id: int) -> bool:
-    """Whether the community has this incident."""
-    known = select(incidents.c.id).where(incidents.c.id == incident_id, of_community(incidents, community))
-    return (await connection.execute(known)).first() is not None
-
-
 async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | TextClause) -> list[Incident]:
     found = incidents.join(messages)
     rows = await connection.execute(

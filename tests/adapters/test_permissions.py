@@ -202,9 +202,10 @@ async def card_with(button: Button, place: Cafe, heard: Heard, number: int) -> A
     message = await opened(place, heard, number, by=place.join(f"회원 {number}"))
     incident = place.desk.incidents[number]
     timeout, review = (Timeout(timedelta(minutes=10)), Done()), replace(called(Call.TIMEOUT), incident_id=number)
-    if button in (Button.ACCEPT, Button.UPHOLD):
+    if button in (Button.ACCEPT, Button.SOFTEN, Button.UPHOLD):
         appeal = Appeal(incident_id=number, words="억울해요", at=incident.decided_at)
-        place.desk.incidents[number] = replace(incident, appeal=appeal)
+        outcomes = (*incident.outcomes, timeout) if button is Button.SOFTEN else incident.outcomes
+        place.desk.incidents[number] = replace(incident, appeal=appeal, outcomes=outcomes)
     elif button is Button.LIFT:
         place.desk.incidents[number] = replace(incident, outcomes=(*incident.outcomes, timeout), review=review)
     else:
@@ -353,7 +354,7 @@ def test_everybody_sends_every_window_off_on_discord() -> None:
         window = wire.click(place.minji, here, notice.id, appeal)
         await until(lambda: window.modal)
         told = await heard_alone(place, here, wire.submit(place.minji, here, window.modal, "억울해요"))
-        assert told == say["discord.appeal_sent"]
+        assert told == say["appeal.heard"]
 
     play(scene, commands=True)
 

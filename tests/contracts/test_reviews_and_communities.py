@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.chat.message import CommunityRef, MessageRef
 from bot.core.communities.community import Community
-from bot.core.incidents.review import TIMEOUT, Appeal, Call, History, Review
+from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, TIMEOUT, Appeal, Call, Filed, History, Review
 from bot.core.rules.actions import (
     Action,
     Answer,
@@ -211,7 +211,8 @@ def test_of_two_appeals_the_first_counts_and_decides_nothing(opens: Opens) -> No
             number, other = [await incident(store, name) for name in "12"]
             appeal = Appeal(incident_id=number, words="억울해요", at=later(5))
             assert await store.reviews.appeal(HERE, appeal, [Flag()], due=NOW)
-            assert not await store.reviews.appeal(HERE, replace(appeal, words="정말로"), [Flag()], due=NOW)
+            again = await store.reviews.appeal(HERE, replace(appeal, words="정말로"), [Flag()], due=NOW)
+            assert again is Filed.HEARD_BEFORE
             opened = await store.incidents.get(HERE, number)
             assert opened and opened.appeal == appeal and opened.review is None
             assert [action for action, _ in opened.outcomes] == [Delete(), Flag()]
@@ -410,5 +411,43 @@ def test_settings_that_the_new_id_has_already_win(opens: Opens) -> None:
                 await put_settings(store.communities, Community(platform=TELEGRAM, id=id_, preset=preset))
             await store.communities.move(GROUP, "-1005")
             assert await store.communities.all() == [Community(platform=TELEGRAM, id="-1005", preset="strict")]
+
+    asyncio.run(scenario())
+
+
+def test_of_two_opposite_answers_to_an_appeal_one_counts(opens: Opens) -> None:
+    """Also where the review was closed long before, so that turning it down would change nothing."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            await store.reviews.record(HERE, review(number, Call.BAN), due=NOW)
+            await store.reviews.appeal(HERE, Appeal(incident_id=number, words="왜", at=later(60)), [], due=NOW)
+            accept = replace(review(number, Call.WRONG, "dal"), at=later(120))
+            uphold = replace(review(number, Call.UPHOLD, "byul"), at=later(120.01))
+            answers = await asyncio.gather(
+                store.reviews.record(HERE, uphold, due=NOW), store.reviews.record(HERE, accept, due=NOW)
+            )
+            assert sorted(map(repr, answers)) in (sorted(map(repr, (None, uphold))), sorted(map(repr, (None, accept))))
+            given = [action for action, _ in await done(store, number) if isinstance(action, Answer)]
+            assert given == [Answer(accepted=answers[1] is None)], "the member is told one result"
+
+    asyncio.run(scenario())
+
+
+def test_nobody_appeals_without_end(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            numbers = [await incident(store, str(number)) for number in range(MOST_APPEALS + 1)]
+            filed = await asyncio.gather(
+                *(
+                    store.reviews.appeal(HERE, Appeal(incident_id=number, words="왜", at=NOW), [], due=NOW)
+                    for number in numbers
+                )
+            )
+            assert sorted(map(str, filed)) == [*["heard"] * MOST_APPEALS, "too_many"]
+            (left,) = [number for number, one in zip(numbers, filed, strict=True) if one is Filed.TOO_MANY]
+            another = Appeal(incident_id=left, words="왜", at=NOW + APPEALS_WITHIN)
+            assert await store.reviews.appeal(HERE, another, [], due=NOW) is Filed.HEARD
 
     asyncio.run(scenario())

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
-from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, Appeal, Call, Filed, History, Review
 from bot.core.rules.actions import Action, Weight
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
@@ -108,8 +108,9 @@ class MemoryReviews:
             return None
         counts = review.call.closes and not (opened.review and review.call is Call.UPHOLD)
         if review.call.closes:
-            if opened.review and not review.overrules(opened.review):
-                return opened.review
+            said = [one for one in self.store.reviewed.get(opened.id, []) if one.call.closes and one.moderator_id]
+            if said and not review.overrules(said[-1]):
+                return said[-1]
             if counts:
                 self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
                 if precedent or opened.id in self.store.rulings:
@@ -120,13 +121,25 @@ class MemoryReviews:
             self.store.weigh(opened.id, strike, due)
         return None
 
-    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
+    async def appeal(
+        self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> Filed | None:
         opened = self.store.opened_in(community, appeal.incident_id)
-        if opened is None or opened.appeal:
-            return False
+        if opened is None:
+            return None
+        if opened.appeal:
+            return Filed.HEARD_BEFORE
+        author, since = opened.decision.message.author.id, appeal.at - APPEALS_WITHIN
+        theirs = [
+            one
+            for one in self.store.opened.values()
+            if (one.decision.message.community, one.decision.message.author.id) == (community, author)
+        ]
+        if sum(one.appeal is not None and one.appeal.at > since for one in theirs) >= MOST_APPEALS:
+            return Filed.TOO_MANY
         self.store.opened[opened.decision.message.ref] = replace(opened, appeal=appeal)
         self.store.plan(opened, then, due)
-        return True
+        return Filed.HEARD
 
 
 class MemoryPrecedents:

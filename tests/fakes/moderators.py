@@ -10,7 +10,7 @@ from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Precedents
-from bot.core.incidents.review import Appeal, Call, History, Review
+from bot.core.incidents.review import Appeal, Call, Filed, History, Review
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
@@ -107,14 +107,14 @@ class ScriptedDesk:
             self.on_change(community, incident_id)
         return await self.look_up(community, incident_id)
 
-    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         incident = self.incidents[incident_id]
         if incident.appeal:
-            return False
+            return Filed.HEARD_BEFORE
         appeal = Appeal(incident_id=incident_id, words=words, at=incident.decided_at)
         self.incidents[incident_id] = replace(incident, appeal=appeal)
         self.on_change(community, incident_id)
-        return True
+        return Filed.HEARD
 
     async def judge(self, message: Message) -> Decision:
         return decision(message)

@@ -8,7 +8,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import PlannedAction
-from bot.core.incidents.review import Call
+from bot.core.incidents.review import Call, Filed
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.rules.actions import Action, Ban, CalledOff, Delete, Done, Flag, Outcome, Restore, Unsanction, Warn
@@ -163,6 +163,6 @@ def test_the_board_hears_of_a_change_once_it_is_on_record_and_of_no_other() -> N
             too_late = await scene.reviewer.call(here, 1, Call.BAN, moderator_id="2", moderator_name="별")
             assert too_late and too_late.earlier and len(scene.on_record) == 3
             assert await scene.reviewer.appeal(here, 1, "억울해요") and len(scene.on_record) == 4
-            assert not await scene.reviewer.appeal(here, 1, "다시") and len(scene.on_record) == 4
+            assert await scene.reviewer.appeal(here, 1, "다시") is Filed.HEARD_BEFORE and len(scene.on_record) == 4
 
     asyncio.run(scenario())

@@ -24,6 +24,7 @@ class Button(StrEnum):
     BAN = "ban"
     LIFT = "lift"
     ACCEPT = "accept"  # an appeal: the incident was wrong
+    SOFTEN = "soften"  # of what an appeal is against, the sanction is lifted
     UPHOLD = "uphold"  # what an appeal is against
     ESCALATE = "escalate"
     HISTORY = "history"
@@ -93,7 +94,7 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     now, call = incident.standing, incident.review and incident.review.call
     author = incident.decision.message.author
     if incident.awaits_answer:
-        offered = [Button.ACCEPT, Button.UPHOLD]
+        offered = [Button.ACCEPT, *([Button.SOFTEN] if now.sanction else []), Button.UPHOLD]
     elif call is None:
         offered = [Button.RIGHT, Button.WRONG]
     else:

@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.case import Case, Order, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
-from bot.core.incidents.review import Appeal, History, Review
+from bot.core.incidents.review import Appeal, Filed, History, Review
 from bot.core.rules.actions import Action
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
@@ -90,9 +90,12 @@ class Reviews(Protocol):
         where the community has no such incident."""
         ...
 
-    async def appeal(self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime) -> bool:
-        """Write an author's appeal down and plan what follows, in one transaction. False where there is one already,
-        or the community has no such incident: then nothing is written."""
+    async def appeal(
+        self, community: CommunityRef, appeal: Appeal, then: Sequence[Action], *, due: datetime
+    ) -> Filed | None:
+        """Write an author's appeal down and plan what follows, in one transaction. Nothing is written where there is
+        one already, where the author has written too many (`MOST_APPEALS`), and (None) where the community has no
+        such incident."""
         ...
 
 

@@ -32,6 +32,9 @@ from bot.core.rules.actions import (
 
 LONGEST_APPEAL = 500  # characters
 
+#: So many incidents of one community somebody may object to within so long a time.
+MOST_APPEALS, APPEALS_WITHIN = 3, timedelta(hours=12)
+
 #: How long the button silences a member.
 TIMEOUT = timedelta(minutes=10)
 
@@ -51,12 +54,17 @@ class Call(StrEnum):
     TIMEOUT = "timeout"
     BAN = "ban"
     LIFT = "lift"  # the member is free again; the message stays as it is
+    SOFTEN = "soften"  # the appeal is accepted as far as the sanction goes: that is lifted, and all else stays
     UPHOLD = "uphold"  # the appeal is turned down: all stays as it is
     ESCALATE = "escalate"
 
     @property
     def closes(self) -> bool:
         return self is not Call.ESCALATE
+
+
+#: These say nothing of what the rules found.
+_LIFTING = (Call.LIFT, Call.SOFTEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +89,14 @@ class Appeal:
     incident_id: int
     words: str
     at: datetime
+
+
+class Filed(StrEnum):
+    """What became of words that an author has written."""
+
+    HEARD = "heard"
+    HEARD_BEFORE = "heard_before"  # about the same incident
+    TOO_MANY = "too_many"  # within `APPEALS_WITHIN`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +202,7 @@ def wanted(calls: Iterable[Call], steps: Iterable[Step]) -> Standing:
                 want = Standing(hidden=True, sanction=Timeout(max(decided, TIMEOUT)))
             case Call.BAN:
                 want = Standing(hidden=True, sanction=Ban())
-            case Call.LIFT:
+            case Call.LIFT | Call.SOFTEN:
                 want = replace(want, sanction=None)
     return want
 
@@ -198,7 +214,7 @@ def consequences(
     outcome has come in, and then nothing is tried again that has failed. `appealed`: its author waits for an answer."""
     want = wanted(calls, steps)
     closing = [call for call in calls if call.closes and call is not Call.UPHOLD]
-    is_wrong = [call for call in closing if call is not Call.LIFT][-1:] == [Call.WRONG]
+    is_wrong = [call for call in closing if call not in _LIFTING][-1:] == [Call.WRONG]
     may_kick = not closing or closing[-1] in (Call.RIGHT, Call.DELETE)
 
     def serves(action: Action) -> bool:
@@ -243,9 +259,10 @@ def consequences(
     if called is Call.ESCALATE:
         then.append(Escalate())
     elif called and called is not Call.LIFT and appealed:
-        told = [step.action.accepted for step in kept if isinstance(step.action, Answer)]
-        if told[-1:] != [is_wrong]:
-            then.append(Answer(accepted=is_wrong))
+        told = [step.action for step in kept if isinstance(step.action, Answer)]
+        answer = Answer(accepted=is_wrong, softened=called is Call.SOFTEN)
+        if told[-1:] != [answer]:
+            then.append(answer)
     return Consequences(tuple(then), off)
 
 

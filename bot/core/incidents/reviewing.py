@@ -9,7 +9,7 @@ from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Incidents, Reviews
-from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Review
+from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Filed, Review
 from bot.core.rules.actions import Flag
 from bot.core.rules.decision import Decision
 from bot.core.rules.ladder import USUAL, Ladder
@@ -71,14 +71,14 @@ class Reviewer:
         self._recorded(community, incident_id)
         return Reviewed(incident=await self.incidents.get(community, incident_id) or incident)
 
-    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         """See `Desk.appeal`."""
         now = self.clock.now()
         appeal = Appeal(incident_id=incident_id, words=words[:LONGEST_APPEAL], at=now)
-        is_first = await self.reviews.appeal(community, appeal, (Flag(),), due=now)
-        if is_first:
+        filed = await self.reviews.appeal(community, appeal, (Flag(),), due=now)
+        if filed is Filed.HEARD:
             self._recorded(community, incident_id)
-        return is_first
+        return filed
 
     def _precedent(self, incident: Incident, review: Review) -> Precedent | None:
         ruling, decision = _RULING.get(review.call), incident.decision

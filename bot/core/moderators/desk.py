@@ -15,7 +15,7 @@ from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Incidents, Precedents
-from bot.core.incidents.review import Call, History
+from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import exchange_of
@@ -100,7 +100,7 @@ class CoreDesk:
         await self.reviewer.call(community, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
         return await self.look_up(community, incident_id)
 
-    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         return await self.reviewer.appeal(community, incident_id, words)
 
     async def judge(self, message: Message) -> Decision:

@@ -45,7 +45,10 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     one: frozenset(rights)
     for rights, deeds in (
         (_REVIEW, (Button.ESCALATE, Button.HISTORY, Button.LIFT)),
-        (_DELETE, (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.UPHOLD, Deed.REPORT_NAMES)),
+        (
+            _DELETE,
+            (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.SOFTEN, Button.UPHOLD, Deed.REPORT_NAMES),
+        ),
         (_to_impose(Delete), (Button.DELETE,)),
         (_to_impose(Timeout), (Button.TIMEOUT,)),
         (_to_impose(Ban), (Button.BAN,)),

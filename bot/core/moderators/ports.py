@@ -16,7 +16,7 @@ from bot.core.incidents.case import CaseKind
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard, Precedents
-from bot.core.incidents.review import Call, History
+from bot.core.incidents.review import Call, Filed, History
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.reporting.delivery.schedule import Schedule
@@ -101,10 +101,10 @@ class Desk(Protocol):
         else's where that came first."""
         ...
 
-    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> bool:
+    async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         """The author of an incident's message objects: that is written down, and shown to the moderators on its card.
-        False where they had done so before or it is another community's incident, and nothing follows. Who objects, is
-        the platform's to check (`mine`)."""
+        Nothing follows where they had done so before, or too often, or (None) it is another community's incident. Who
+        objects, is the platform's to check (`mine`)."""
         ...
 
     async def judge(self, message: Message) -> Decision:

@@ -169,9 +169,10 @@ class Care(Declared, kind="care", weight=Weight.MEMBER, by_rules=True, repeatabl
 
 @dataclass(frozen=True)
 class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
-    """Tell the author what came of their appeal, never by whom."""
+    """Tell the author what came of their appeal, never by whom. `softened`: the sanction alone is lifted."""
 
     accepted: bool
+    softened: bool = False
 
 
 #: How long nobody hears the caring word a second time.

@@ -160,7 +160,7 @@ def test_a_process_that_is_killed_between_decision_and_record_has_taken_one_step
 
 class StrikesAndUndos(RuleBasedStateMachine):
     """Whatever rules and moderators do and take back, in whatever order it is carried out: what counts is what was not
-    taken back, and what runs is what the strikes that are left lead to. Once all is taken back, things are as before."""
+    taken back, and what runs is what the strikes that are left lead to. Once all is taken back, all is as before."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -326,11 +326,11 @@ async def test_b12_a_banned_member_appeals_by_a_button_and_reads_the_outcome_in_
     asked = await command(here, private, 7, "/start appeal_1")
     assert "삭제, 10분 채팅 금지, 차단" in asked["text"]
     assert "/appeal_1" in asked["text"]
-    assert (await command(here, private, 7, "그런 뜻이 아니었어요"))["text"] == say["telegram.appeal_sent"]
+    assert (await command(here, private, 7, "그런 뜻이 아니었어요"))["text"] == say["appeal.heard"]
     incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "그런 뜻이 아니었어요"
     assert say["telegram.state.appealed"] in (await command(here, private, 7, "/why_1"))["text"]
-    assert (await command(here, private, 7, "/appeal_1 또"))["text"] == say["telegram.appeal_already"]
+    assert (await command(here, private, 7, "/appeal_1 또"))["text"] == say["appeal.heard_before"]
     for call, state in ((Call.UPHOLD, "upheld"), (Call.LIFT, "lifted"), (Call.WRONG, "undone")):
         await here.desk.call(group_ref(GROUP), 1, call, moderator_id="2", moderator_name="지수")
         told = (await command(here, private, 7, "/why_1"))["text"]

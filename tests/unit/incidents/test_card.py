@@ -99,7 +99,7 @@ def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
     appeal = Appeal(incident_id=12, words="억울해요", at=NOW)
     banned = ((Delete(), Done()), (Ban(), Done()))
     open_ = replace(incident(*banned, review=called(Call.BAN)), appeal=appeal)
-    assert offered(open_) == {Button.ACCEPT, Button.UPHOLD, Button.LIFT}
+    assert offered(open_) == {Button.ACCEPT, Button.SOFTEN, Button.UPHOLD, Button.LIFT}
     assert tone(open_) is Tone.OPEN
     assert {Button.ACCEPT, Button.UPHOLD} <= offered(replace(incident((Flag(), Done())), appeal=appeal))
     told = replace(open_, outcomes=(*open_.outcomes, (Answer(accepted=False), Done())))

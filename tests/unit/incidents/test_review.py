@@ -123,14 +123,15 @@ def test_the_platform_comes_to_the_state_of_the_last_call(
     want = wanted(place.calls, place.steps)
     assert (not place.stands, place.under) == (want.hidden, want.sanction)
     assert standing(place.steps).sanction == place.under
-    effective = [call for call in calls if call not in (Call.ESCALATE, Call.UPHOLD, Call.LIFT)]
+    lifting = (Call.LIFT, Call.SOFTEN)
+    effective = [call for call in calls if call not in (Call.ESCALATE, Call.UPHOLD, *lifting)]
     match effective[-1:]:
         case [Call.WRONG]:
             assert place.stands and place.under is None
             assert not [one for one in place.posted if isinstance(place.steps[int(one[1:])].action, Notice)]
-        case [Call.BAN] if Call.LIFT not in calls:
+        case [Call.BAN] if not {*lifting} & {*calls}:
             assert not place.stands and place.under == Ban()
-        case [Call.TIMEOUT] if Call.LIFT not in calls:
+        case [Call.TIMEOUT] if not {*lifting} & {*calls}:
             assert not place.stands and isinstance(place.under, Timeout)
             assert place.under.lasting >= TIMEOUT or SHORT in actions
         case [Call.DELETE]:
@@ -187,6 +188,17 @@ def test_an_appeal_that_is_turned_down_changes_nothing_and_is_answered_once() ->
     assert performed(place) == [Delete(), Flag(), Warn(), Ban(), Answer(accepted=False)]
     place.call(Call.WRONG)
     assert performed(place)[-1] == Answer(accepted=True)
+
+
+def test_an_appeal_that_is_partly_accepted_lifts_the_sanction_alone() -> None:
+    place = decided(Delete(), SHORT, Flag())
+    place.come_to_rest()
+    place.appealed = True
+    place.call(Call.SOFTEN)
+    assert performed(place)[-2:] == [Unsanction(), Answer(accepted=False, softened=True)]
+    assert not place.stands and place.under is None
+    place.call(Call.WRONG)
+    assert performed(place)[-1] == Answer(accepted=True) and place.stands
 
 
 def test_a_notice_that_still_stands_does_not_keep_a_message_from_being_restored() -> None:

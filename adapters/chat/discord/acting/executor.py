@@ -115,8 +115,8 @@ class Executor:
                 return await self._post(int(channel), told(planned, say), f"{planned.incident_id}-owner", say)
             case Care():
                 return await self._care(planned, say)
-            case Answer(accepted):
-                return await self._answer(planned, accepted, say)
+            case Answer() as given:
+                return await self._answer(planned, given, say)
             case DeletePost(receipt):
                 return await self._retract(receipt, audit_reason(planned, say), say)
             case _:
@@ -222,9 +222,9 @@ class Executor:
 
     # ---- words ------------------------------------------------------------------------------------------------------
 
-    async def _answer(self, planned: PlannedAction, accepted: bool, say: Texts) -> Outcome:
+    async def _answer(self, planned: PlannedAction, given: Answer, say: Texts) -> Outcome:
         community_id, author = planned.message.community_id, planned.message.author.id
-        written = self.private.send(community_id, author, answer(planned, accepted, say), nonce=f"{planned.id}-answer")
+        written = self.private.send(community_id, author, answer(planned, given, say), nonce=f"{planned.id}-answer")
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:

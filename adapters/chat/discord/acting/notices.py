@@ -90,8 +90,8 @@ def _reason(incident: Incident, say: Texts) -> str:
 
 
 def _state(incident: Incident) -> str:
-    if answers := [action.accepted for action, _ in incident.outcomes if isinstance(action, Answer)]:
-        return "accepted" if answers[-1] else "upheld"
+    if answers := [action for action, _ in incident.outcomes if isinstance(action, Answer)]:
+        return "accepted" if answers[-1].accepted else "softened" if answers[-1].softened else "upheld"
     if incident.appeal:
         return "waiting"
     return "undone" if incident.review and incident.review.call is Call.WRONG else "open"

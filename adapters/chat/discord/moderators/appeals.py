@@ -82,8 +82,8 @@ class Appeals:
         community = incident.decision.message.community
         if self.desk.community(community).moderators_channel is None:
             return "discord.nobody_to_tell"
-        is_first = await self.desk.appeal(community, incident_id, words)
-        return "discord.appeal_sent" if is_first else "discord.appeal_already"
+        filed = await self.desk.appeal(community, incident_id, words)
+        return f"appeal.{filed}" if filed else "discord.appeal_not_yours"
 
 
 def _button_of(appeals: Appeals) -> Any:

@@ -132,11 +132,11 @@ class Executor:
                 return await self.warnings.warn(planned, chat_id, say)
             case Care():
                 return await care(self.bot, self.limiter, planned, say)
-            case Answer(accepted):
+            case Answer() as given:
                 if is_channel(message.author.id):
                     return Refused(say["telegram.not_there"])
                 async with self.limiter.turn(int(message.author.id), Lane.NOTICE):
-                    await self.bot.send_message(int(message.author.id), answer(planned, accepted, say))
+                    await self.bot.send_message(int(message.author.id), answer(planned, given, say))
                 return Done()
             case Restore():
                 return await self._restore(planned, chat_id, say)

@@ -13,7 +13,7 @@ from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.review import Call
+from bot.core.incidents.review import Call, Filed
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 from bot.wording.times import moment
@@ -86,9 +86,10 @@ class Appeals:
 
     async def _file(self, incident: Incident, words: str, say: Texts) -> str:
         community = self.desk.community(incident.decision.message.community)
-        if not await self.desk.appeal(community.ref, incident.id, words):
-            return say["telegram.appeal_already"]
-        return say["telegram.appeal_kept" if community.moderators_channel is None else "telegram.appeal_sent"]
+        filed = await self.desk.appeal(community.ref, incident.id, words)
+        if filed is Filed.HEARD and community.moderators_channel is None:
+            return say["telegram.appeal_kept"]
+        return say[f"appeal.{filed}" if filed else "telegram.usage.appeal"]
 
     def case(self, incident: Incident, say: Texts) -> str:
         """An incident as its author may know it."""
@@ -113,4 +114,4 @@ def _state(incident: Incident) -> str:
         return "appealed"
     if incident.review is None:
         return "open"
-    return {Call.WRONG: "undone", Call.LIFT: "lifted"}.get(incident.review.call, "upheld")
+    return {Call.WRONG: "undone", Call.LIFT: "lifted", Call.SOFTEN: "lifted"}.get(incident.review.call, "upheld")

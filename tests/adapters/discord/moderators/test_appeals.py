@@ -64,10 +64,10 @@ def test_a_member_appeals_once_under_their_notice() -> None:
         ((label),) = press.modal["components"]
         assert (label["component"]["style"], label["component"]["max_length"]) == (2, 500)
         sent = await told(place, dm, place.wire.submit(place.minji, dm, press.modal, "친구끼리 한 말이에요"))
-        assert sent == texts("ko")["discord.appeal_sent"]
+        assert sent == texts("ko")["appeal.heard"]
         appeal = place.desk.incidents[1].appeal
         assert appeal and appeal.words == "친구끼리 한 말이에요"
-        assert await write(place, dm, notice, "다시") == texts("ko")["discord.appeal_already"]
+        assert await write(place, dm, notice, "다시") == texts("ko")["appeal.heard_before"]
         assert place.desk.incidents[1].appeal == appeal
 
     play(scene, locale="ko")
@@ -81,7 +81,7 @@ def test_after_a_restart_the_button_still_serves() -> None:
                 _, dm, notice = await warned(place, heard)
                 assert not heard.chat.client.persistent_views
             async with listening(place):
-                assert await write(place, dm, notice, "억울해요") == texts("ko")["discord.appeal_sent"]
+                assert await write(place, dm, notice, "억울해요") == texts("ko")["appeal.heard"]
                 assert place.desk.incidents[1].appeal
 
     asyncio.run(scenario())
@@ -96,7 +96,7 @@ def test_the_short_reply_in_the_channel_has_a_button_for_that_member_alone() -> 
             press = place.wire.click(stranger, channel, notice.id, carried(notice))
             assert await told(place, channel, press) == texts("ko")["discord.appeal_not_yours"]
             assert not press.modal
-        assert await write(place, channel, notice, "억울해요") == texts("ko")["discord.appeal_sent"]
+        assert await write(place, channel, notice, "억울해요") == texts("ko")["appeal.heard"]
 
     play(scene, locale="ko")
 
@@ -129,7 +129,7 @@ def test_what_is_written_is_answered_before_the_records_are(monkeypatch: pytest.
         await until(lambda: record.responded)
         assert not place.desk.incidents[1].appeal
         gate.set()
-        assert await told(place, dm, record) == texts("ko")["discord.appeal_sent"]
+        assert await told(place, dm, record) == texts("ko")["appeal.heard"]
 
     play(scene, locale="ko")
 
