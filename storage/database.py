@@ -4,7 +4,7 @@ which process works on what."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import URL, Table, TextClause, delete, insert, select, text, update
@@ -19,6 +19,7 @@ from storage.community_keys import CommunityKeys
 from storage.errors import driver_errors
 from storage.flow.freeing import release, release_the_dead
 from storage.flow.group_commit import GroupCommit, Item, Result
+from storage.migrations.copying import copy_before_update, forget_copies
 from storage.migrations.upgrading import is_newest, upgrade
 from storage.opening import alone, engine_of, parsed
 from storage.tables import bookmarks, holders
@@ -70,6 +71,7 @@ class Database:
             try:
                 database = cls(engine, clock)
                 if not await database._is_up_to_date():
+                    copy_before_update(place)
                     await _bring_up_to_date(place)
                 await database._agree_on_keys()
                 await database._start()
@@ -109,6 +111,10 @@ class Database:
     @property
     def is_postgresql(self) -> bool:
         return self._engine.dialect.name == "postgresql"
+
+    def forget_copies(self, before: datetime) -> None:
+        """What was put aside before then: see `copying`."""
+        forget_copies(self._engine.url, before)
 
     @asynccontextmanager
     async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:

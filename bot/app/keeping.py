@@ -12,6 +12,7 @@ from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
@@ -23,6 +24,7 @@ from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.text.catalogue import texts
 from storage.database import Database
+from storage.migrations import copying
 from storage.records.forgetting import SqlForgetting
 from storage.records.incidents import SqlIncidents
 from storage.records.resealing import SqlResealing
@@ -107,3 +109,21 @@ async def adopt(config: Config) -> None:
     clock = SystemClock()
     async with Database.visit(config.storage.url, clock) as database:
         await database.adopt(sealing(config, clock).name)
+
+
+def back_up(config: Config, to: Path) -> None:
+    """Beside a running process, too."""
+    copying.back_up(config.storage.url, to)
+
+
+async def restore(config: Config, of: Path) -> Path | None:
+    """Where the database is that was there before. It is back in its place where nobody could work on the copy."""
+    clock = SystemClock()
+    aside = copying.restore(config.storage.url, of, clock.now())
+    try:
+        async with opened(config, clock):
+            return aside
+    except BotError:
+        if aside:
+            copying.restore(config.storage.url, aside, clock.now())
+        raise

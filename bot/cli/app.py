@@ -11,7 +11,7 @@ from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
-from bot.cli.keeping import encryption, people
+from bot.cli.keeping import copies, encryption, people
 from bot.cli.line import Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
@@ -28,7 +28,7 @@ class Command(Protocol):
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
     *(rehearse, judge, check_config, guards, evaluate, calibrate, invite, run, report, deliveries, train),
-    *(keys, encryption, people, flow, queue, guard, api, bench_report, phrases, fresh),
+    *(keys, encryption, people, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 
 

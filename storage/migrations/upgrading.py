@@ -12,8 +12,12 @@ _LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
 
 def newest_step() -> str:
     """The revision that versions/ ends with: its files are named for their revisions, in order."""
+    return max(known_steps())
+
+
+def known_steps() -> frozenset[str]:
     names = (path.name.partition("_")[0] for path in files("storage.migrations.versions").iterdir())
-    return max(name for name in names if name.isdigit())
+    return frozenset(name for name in names if name.isdigit())
 
 
 def is_newest(connection: Connection) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, ForeignKey, Table, and_, delete, exists, not_, or_, select, update
@@ -31,6 +31,8 @@ from storage.tables import (
 #: Rows in one transaction, and between two of them a pause in seconds: moderating goes first.
 BATCH, PAUSE = 200, 0.005
 
+COPIES = timedelta(days=7)  # how long what was put aside before an update may keep what is forgotten
+
 #: The columns that name a member, by the column that their hash stands in, where there is one.
 _MEMBERS = {"author": "author_hash", "member": "member_hash", "moderator": None, "taken_by": None, "imposed_by": None}
 
@@ -42,6 +44,7 @@ class SqlForgetting:
         self._database = database
 
     async def forget(self, limits: Limits, now: datetime) -> int:
+        self._database.forget_copies(now - COPIES)
         about = exists().where(incidents.c.message == messages.c.id)
         old = messages.c.settled_at < now - limits.authors
         number = await self._in_batches(

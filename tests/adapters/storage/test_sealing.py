@@ -233,7 +233,7 @@ NOT_SAID = {
     "taken_by": "ids", "what": "a word of ours", "name": "of a tally: ids of channels and bots, words of ours; of a "
     "bookmark: a word of ours", "digest": "a hash", "period": "a date", "receipt": "ids", "place": "a platform's word "
     "for how far it was read", "word": "a word of ours", "setting": "a word of ours", "bot": "ids",
-    "imposed_by": "ids", "verdict": "a word of ours",
+    "imposed_by": "ids", "verdict": "a word of ours", "begun": "ids",
     "rules": "names that the configuration gives",
 }  # fmt: skip
 

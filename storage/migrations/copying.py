@@ -1,0 +1,125 @@
+"""A SQLite database, in use or not -> one file that holds all of it; and such a file -> the database.
+
+PostgreSQL has its own commands for both: pg_dump and pg_restore.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from bot.core.base.errors import Broken
+from storage.errors import driver_errors
+from storage.migrations.upgrading import known_steps, newest_step
+from storage.opening import PATIENCE, alone, parsed
+
+BEFORE = ".before-"  # in the names of what is put aside: before an update, before a copy took its place
+
+
+def back_up(url: str, to: Path) -> None:
+    """While others work on it, too: readers keep nobody from writing. Broken: it is on PostgreSQL, or `to` exists."""
+    source = _file(parsed(url), f"pg_dump --format=custom --file={to}")
+    if to.exists():
+        raise Broken(f"{to} exists already; name a file that does not.")
+    _copy(source, to)
+
+
+def restore(url: str, of: Path, now: datetime) -> Path | None:
+    """Put a copy in the database's place. Returns where the database is that was there; None: there was none. Broken:
+    another process works on it, or `of` is no whole database of this version or an earlier one."""
+    place = parsed(url)
+    target = _file(place, f"pg_restore --clean --if-exists --dbname=URL {of}")
+    _examine(of)
+    with alone(place):
+        aside = None
+        if target.stat().st_size:  # the lock makes an empty one
+            aside = target.with_name(f"{target.name}{BEFORE}{now:%Y%m%d-%H%M%S-%f}")
+            _copy(target, aside)
+            with driver_errors(), closing(sqlite3.connect(target, timeout=PATIENCE)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what stays in the log would be read with it
+        _copy(of, target)
+    return aside
+
+
+def copy_before_update(place: URL) -> None:
+    """What an update changes is there once more as it was, until `forget_copies`."""
+    if place.get_backend_name() != "sqlite" or place.database is None:
+        return
+    source = Path(place.database)
+    copy = source.with_name(f"{source.name}{BEFORE}{newest_step()}")
+    if not copy.exists() and _step_of(source) is not None:
+        _copy(source, copy)
+
+
+def forget_copies(place: URL, before: datetime) -> None:
+    """What was put aside before then: it holds what the database has forgotten since."""
+    if place.get_backend_name() != "sqlite" or place.database is None:
+        return
+    path = Path(place.database)
+    for old in path.parent.glob(f"{path.name}{BEFORE}*"):
+        if old.stat().st_mtime < before.timestamp():
+            old.unlink(missing_ok=True)
+
+
+def _file(place: URL, instead: str) -> Path:
+    if place.get_backend_name() != "sqlite" or place.database is None:
+        raise Broken(f"The database is on PostgreSQL, which does this itself: {instead} (docs/operating.md).")
+    return Path(place.database)
+
+
+def _copy(source: Path, to: Path) -> None:
+    """All of it at one moment, without what was erased, to be seen under its name once it is whole."""
+    part = to.with_name(to.name + ".part")
+    with _told(to):
+        part.unlink(missing_ok=True)
+        with driver_errors(), closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA busy_timeout = 10000")
+            _room_for(connection, to)
+            connection.execute("VACUUM INTO ?", (str(part),))
+        part.chmod(0o600)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(to)  # the database itself only where it was copied before
+
+
+@contextmanager
+def _told(to: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Broken(f"{to} cannot be written: {error.strerror}.") from error
+
+
+def _room_for(connection: sqlite3.Connection, to: Path) -> None:
+    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    free = shutil.disk_usage(to.parent).free
+    if free < size:
+        raise Broken(f"A copy of the database takes {size >> 20:,} MiB, and {to.parent} has {free >> 20:,} MiB left.")
+
+
+def _examine(of: Path) -> None:
+    if not of.is_file():
+        raise Broken(f"There is no file {of}.")
+    step = None
+    with suppress(sqlite3.DatabaseError):
+        step = _step_of(of)
+    if step is None:
+        raise Broken(f"{of} is no whole database of Jikimi; take another back-up.")
+    if step not in known_steps():
+        raise Broken(f"A newer version of Jikimi has written {of}; restore it with that version.")
+
+
+def _step_of(path: Path) -> str | None:
+    """Of the schema; None: nothing of ours is in there. Raises what sqlite3 raises where the file is damaged."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            return None
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(found[0]) if found else None
