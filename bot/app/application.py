@@ -105,7 +105,7 @@ async def application(
             del connected[platform]
 
         told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
-        news = operations.news(config, stores, alarm, clock)
+        news = operations.news(config, guard.version, stores, alarm, clock)
         beside = (news.run, *keeping.services(config, database, stores, policies, changed), *serve(core))
         beside += (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(

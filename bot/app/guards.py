@@ -1,6 +1,6 @@
 """A name and a configuration -> the guard that judges."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,26 +17,42 @@ from bot.core.text.catalogue import Texts
 OpenGuard = AbstractAsyncContextManager[Guard]
 
 
+#: Names of the guard that ships; the second is what it was called while it was on trial.
+SHIPPED = ("embedded", "encoder")
+FORMER = "aab6ed54bd61"  # the revision of the one before, for those who pin it
+
+
 def _embedded(config: Config) -> OpenGuard:
+    guard = _shipped(config)
+    return nullcontext(_calibrated(guard, config) if config.guard.name in SHIPPED else guard)
+
+
+def _shipped(config: Config) -> Guard:
+    """The guard that ships, or the one before it where that is pinned."""
     from adapters.guards.embedded import EmbeddedGuard
-
-    guard = EmbeddedGuard()
-    return nullcontext(_calibrated(guard, config) if config.guard.name == "embedded" else guard)
-
-
-def _encoder(config: Config) -> OpenGuard:
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return nullcontext(_calibrated(KindsGuard(encoder=config.guard.encoder), config))
+    return EmbeddedGuard() if config.guard.revision == FORMER else KindsGuard(encoder=config.guard.encoder)
+
+
+def remarks(config: Config, say: Texts) -> Iterator[str]:
+    """What to know about the choice of a guard that ships."""
+    chosen = config.guard
+    if chosen.name not in SHIPPED:
+        return
+    if chosen.name != SHIPPED[0]:
+        yield say("check.renamed", old=f'guard.name = "{chosen.name}"', new=f'"{SHIPPED[0]}"')
+    if chosen.revision == FORMER:
+        yield say("check.former_guard", revision=FORMER)
+    elif chosen.revision and chosen.revision != (today := _shipped(config).version.model):
+        yield say("check.no_revision", given=chosen.revision, today=today, former=FORMER)
 
 
 def stand_in(config: Config) -> Guard | None:
     """Who judges while a guard model is away. Those that ship with the product never are."""
-    if config.guard.name in ("embedded", "encoder"):
-        return None
-    from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return EmbeddedGuard()
+    return None if config.guard.name in SHIPPED else KindsGuard(encoder=config.guard.encoder)
 
 
 def server_command(config: Config) -> str | None:
@@ -84,10 +100,11 @@ async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
 @asynccontextmanager
 async def _cascade(config: Config) -> AsyncIterator[Guard]:
     from adapters.guards.cascade import CascadeGuard
+    from adapters.guards.embedded.kinds_guard import KindsGuard
 
     chosen = config.guard
-    async with _embedded(config) as first, _model(chosen.second, config) as second:
-        yield CascadeGuard(first, second, threshold=chosen.skip_below, sample=chosen.sample)
+    async with _model(chosen.second, config) as second:
+        yield CascadeGuard(KindsGuard(encoder=False), second, threshold=chosen.skip_below, sample=chosen.sample)
 
 
 def _calibrated(guard: Guard, config: Config) -> Guard:
@@ -99,8 +116,7 @@ def _calibrated(guard: Guard, config: Config) -> Guard:
 
 #: Guards by name. Each brings its libraries with it only when it is wanted.
 GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
-    "embedded": _embedded,
-    "encoder": _encoder,
+    **dict.fromkeys(SHIPPED, _embedded),
     "cascade": _cascade,
     **{name: partial(_model, name) for name in DIALECTS},
 }
@@ -121,21 +137,16 @@ def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = Fa
 def capabilities() -> list[dict[str, Any]]:
     """What each guard can do: one JSON-ready row a guard, those first that ship with the product."""
     from adapters.guards.dialects import capabilities as of_dialects
-    from adapters.guards.embedded import EmbeddedGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    encoder = KindsGuard()
-    shipped: tuple[tuple[Guard, dict[str, str]], ...] = (
-        (EmbeddedGuard(), {}),
-        (encoder, {kind: kind for kind in encoder.model.kinds}),
-    )
+    guard = KindsGuard()
     rows = [
         {
             "name": guard.version.name,
             "model": guard.version.model,
             "korean": True,
             "tasks": [task.value for task in Task if task in guard.tasks],
-            "categories": categories,
+            "categories": {kind: kind for kind in guard.model.kinds},
             "context": None,
             "window": None,
             "dialect": "",
@@ -143,6 +154,5 @@ def capabilities() -> list[dict[str, Any]]:
             "forms": {},
             "unverified": [],
         }
-        for guard, categories in shipped
     ]
     return [*rows, *of_dialects()]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from bot.app import keeping
+from bot.app import guards, keeping
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -17,6 +17,7 @@ from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.guarding.ports import Guard, Replicated
 from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.verdict import GuardVersion
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
 from bot.core.operations.health import HealthMonitor
@@ -58,15 +59,19 @@ def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:
     return HealthMonitor(queue=queue, inbox=stores.inbox, replicas=replicas)
 
 
-def changes(config: Config) -> dict[str, Sentence]:
-    """What is called otherwise since the version before, in this configuration or in what communities have set."""
+def changes(config: Config, guard: GuardVersion) -> dict[str, Sentence]:
+    """What is otherwise since the version before: names in this configuration or in what communities have set, and the
+    guard, where it is that which ships and not pinned."""
     own = {rule.name for rule in config.rules}
 
     def bars(community: Community, say: Texts) -> str:
         old = [name for name in community.thresholds if name in FORMER and name not in own]
         return "\n".join(say("alarm.bar_split", rule=rule_name(name, say), new=_made_of(name, say)) for name in old)
 
-    return {**{one.old: partial(_told, one) for one in config.renamed}, "bars-by-kind": bars}
+    told: dict[str, Sentence] = {one.old: partial(_told, one) for one in config.renamed}
+    if guard.name == guards.SHIPPED[0] and guard.model != config.guard.revision:
+        told["guard-of-kinds"] = lambda _, say: say("alarm.guard_of_kinds", former=guards.FORMER)
+    return told | {"bars-by-kind": bars}
 
 
 def _told(change: Renamed | Split, _: Community, say: Texts) -> str:
@@ -77,9 +82,9 @@ def _made_of(former: str, say: Texts) -> str:
     return ", ".join(rule_name(name, say) for name in FORMER[former])
 
 
-def news(config: Config, stores: Stores, alarm: Alarm, clock: Clock) -> News:
+def news(config: Config, guard: GuardVersion, stores: Stores, alarm: Alarm, clock: Clock) -> News:
     return News(
-        changes=changes(config),
+        changes=changes(config, guard),
         platforms=tuple(alarm.platforms),
         tell=alarm.tell,
         bookmarks=stores.bookmarks,

@@ -14,6 +14,7 @@ from bot.core.base.clock import Clock
 from bot.core.evaluation.calibration import Calibration
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
+from bot.core.guarding.verdict import YES
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
@@ -96,10 +97,11 @@ def train_embedded(data: Path, out: Path, progress: Callable[[str], None]) -> "T
 
 def phrase_rates() -> "list[TrickRate]":
     """What the embedded guard does with each trick of evasion and each kind of innocent look-alike."""
-    from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded.kinds import KindModel
     from adapters.guards.embedded.phrases import phrase_rates as of
 
-    return of(EmbeddedGuard())
+    model = KindModel.load()
+    return of(lambda phrases: model.probabilities(phrases).max(axis=1).tolist(), YES)
 
 
 def clock() -> Clock:

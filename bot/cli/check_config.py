@@ -24,7 +24,7 @@ def check_config(file: Path, say: Texts) -> None:
 
     checked = load(file, say, chats.NETWORKS)
     chats.wanted(checked, say)
-    for warning in warnings(checked, say):
+    for warning in (*warnings(checked, say), *guards.remarks(checked, say)):
         print(f"{file}: {warning}")
     print(
         say(

@@ -69,10 +69,10 @@ class GuardSettings(Table):
     """[guard]: which guard judges, and where a guard model runs."""
 
     name: str = "embedded"
-    """One of `jikimi guards`. "embedded" and "encoder" need no GPU; "cascade" is embedded first, then `second`."""
+    """One of `jikimi guards`. "embedded" needs no GPU; "cascade" is its n-grams first, then `second`."""
 
     encoder: bool = True
-    """With name "encoder": whether the encoder looks at what n-grams are unsure of. Without it a text takes
+    """With name "embedded": whether the encoder looks at what n-grams are unsure of. Without it a text takes
     microseconds, and less harm is seen."""
 
     engine: Literal["server", "vllm"] = "server"
@@ -97,7 +97,8 @@ class GuardSettings(Table):
     """The model's name or folder, for servers the name they serve it by; empty: the published one."""
 
     revision: str = ""
-    """The model's revision, kept with every verdict; empty: the published one."""
+    """The model's revision, kept with every verdict; empty: the published one. With name "embedded": the one before can
+    be pinned."""
 
     tokenizer: str = ""
     """The model's tokenizer.json or its folder: servers get token ids then. Empty: they get text."""
@@ -112,7 +113,7 @@ class GuardSettings(Table):
     """With name "cascade": the guard that is asked second."""
 
     skip_below: Probability = 0.05
-    """With name "cascade": the embedded guard's score, 0 to 1, below which the second is not asked."""
+    """With name "cascade": the score of the n-grams, 0 to 1, below which the second is not asked."""
 
     sample: Probability = 0.02
     """With name "cascade": the share, 0 to 1, of the skipped that it is asked about all the same."""

@@ -1,5 +1,6 @@
-"""From MESSAGE_CREATE to our DELETE, measured: our application beside a naive on_message bot, each a process of its own
-with the embedded guard, over the same server and the same messages; then 60 harmful ones in one channel at once.
+"""From MESSAGE_CREATE to our DELETE, measured: our application with the shipped guard and with its n-grams alone, a
+naive on_message bot with the shipped guard, each a process of its own over the same server and messages; then 60 of the
+harmful ones in one channel at once.
 
     python -m tests.benches.discord [SECONDS] [MESSAGES A SECOND]
 """
@@ -22,11 +23,11 @@ CHANNELS = 20
 BURST = 60
 
 
-async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods: str) -> None:
+async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods: str, *, encoder: bool) -> None:
     from collections.abc import Sequence
 
     from adapters.chat.discord.connection import DiscordChat
-    from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded import KindsGuard
     from bot.app.application import application
     from bot.app.parts import Core
     from bot.config import Config, StorageSettings
@@ -48,7 +49,7 @@ async def jikimi(database: str, api_url: str, gateway_url: str, guild: str, mods
         ]  # fmt: skip
 
     config = Config(storage=StorageSettings(url=database))
-    async with application(config, EmbeddedGuard(), connect, mode=Watch.LIVE) as jikimi:
+    async with application(config, KindsGuard(encoder=encoder), connect, mode=Watch.LIVE) as jikimi:
         await put_settings(desks[0], Community(platform=DISCORD, id=guild, moderators_channel=mods))
         await jikimi.run()
 
@@ -59,18 +60,18 @@ def naive(api_url: str, gateway_url: str) -> None:
     from discord.gateway import DiscordWebSocket
     from discord.http import Route
 
-    from adapters.guards.embedded import EmbeddedGuard
-    from bot.core.guarding.verdict import Exchange, Task, Verdict
+    from adapters.guards.embedded import KindsGuard
+    from bot.core.guarding.verdict import Exchange, Verdict
     from tests.servers.discord import TOKEN
 
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api_url, yarl.URL(gateway_url)
-    guard = EmbeddedGuard()
+    guard = KindsGuard()
     client = discord.Client(intents=discord.Intents(guilds=True, guild_messages=True, message_content=True))
 
     @client.event
     async def on_message(message: discord.Message) -> None:
         (verdict,) = await guard.judge([Exchange(prompt=message.content)])
-        if isinstance(verdict, Verdict) and verdict.scores.get(Task.PROMPT_HARM, 0) >= 0.9:
+        if isinstance(verdict, Verdict) and (verdict.harm or 0) >= 0.9:
             await message.delete()
 
     client.run(TOKEN, log_handler=None)
@@ -143,14 +144,14 @@ async def _burst(place: "Cafe") -> float:
 
 
 async def both(seconds: int, rate: int) -> None:
-    ours, theirs = [await measure(name, seconds, rate) for name in ("jikimi", "naive")]
+    ours, _, theirs = [await measure(name, seconds, rate) for name in ("jikimi", "ngrams", "naive")]
     print(f"naive / jikimi: p99 {theirs.p99 / ours.p99:.2f}, burst {theirs.burst / ours.burst:.1f}")
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["jikimi", database, api_url, gateway_url, guild, mods]:
-            asyncio.run(jikimi(database, api_url, gateway_url, guild, mods))
+        case [("jikimi" | "ngrams") as name, database, api_url, gateway_url, guild, mods]:
+            asyncio.run(jikimi(database, api_url, gateway_url, guild, mods, encoder=name == "jikimi"))
         case ["naive", _, api_url, gateway_url, _, _]:
             naive(api_url, gateway_url)
         case numbers:

@@ -1,5 +1,5 @@
-"""From update to deletion, measured: our application beside a naive python-telegram-bot handler, each a process of its
-own with the embedded guard, over the same server and the same messages.
+"""From update to deletion, measured: our application with the shipped guard and with its n-grams alone, beside a naive
+python-telegram-bot handler with the shipped guard, each a process of its own over the same server and messages.
 
     python -m tests.benches.telegram [SECONDS] [MESSAGES A SECOND]
 """
@@ -16,15 +16,15 @@ HARM = ("씨발 진짜 다 죽여버린다 개새끼야", "병신같은 년아 �
 FINE = ("오늘 점심 뭐 먹을까요?", "내일 모임 몇 시에 시작해요", "사진 감사합니다 😊")
 
 
-async def jikimi(database: str, api_url: str, token: str) -> None:
-    from adapters.guards.embedded import EmbeddedGuard
+async def jikimi(database: str, api_url: str, token: str, *, encoder: bool) -> None:
+    from adapters.guards.embedded import KindsGuard
     from bot.app.application import application
     from bot.config import Config, StorageSettings
     from bot.core.rules.policy import Watch
     from tests.adapters.telegram.process import connected
 
     config = Config(storage=StorageSettings(url=database))
-    async with application(config, EmbeddedGuard(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
+    async with application(config, KindsGuard(encoder=encoder), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
 
 
@@ -32,16 +32,16 @@ def naive(api_url: str, token: str) -> None:
     from telegram import Update
     from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
-    from adapters.guards.embedded import EmbeddedGuard
-    from bot.core.guarding.verdict import Exchange, Task, Verdict
+    from adapters.guards.embedded import KindsGuard
+    from bot.core.guarding.verdict import Exchange, Verdict
 
-    guard = EmbeddedGuard()
+    guard = KindsGuard()
 
     async def moderate(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         message = update.effective_message
         assert message
         (verdict,) = await guard.judge([Exchange(prompt=message.text or "")])
-        if isinstance(verdict, Verdict) and verdict.scores.get(Task.PROMPT_HARM, 0) >= 0.9:
+        if isinstance(verdict, Verdict) and (verdict.harm or 0) >= 0.9:
             await message.delete()
 
     application = Application.builder().token(token).base_url(f"{api_url}/bot").concurrent_updates(True).build()
@@ -112,6 +112,7 @@ async def measure(name: str, seconds: int, rate: int) -> Run:
 async def both(seconds: int, rate: int) -> None:
     ours = await measure("jikimi", seconds, rate)
     print(f"jikimi  {ours}", flush=True)
+    print(f"n-grams {await measure('ngrams', seconds, rate)}", flush=True)
     naive = await measure("naive", seconds, rate)
     print(f"naive   {naive}")
     p50, p99 = (ours.quantile(share) / naive.quantile(share) for share in (0.5, 0.99))
@@ -120,8 +121,8 @@ async def both(seconds: int, rate: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["jikimi", database, api_url, token]:
-            asyncio.run(jikimi(database, api_url, token))
+        case [("jikimi" | "ngrams") as name, database, api_url, token]:
+            asyncio.run(jikimi(database, api_url, token, encoder=name == "jikimi"))
         case ["naive", _, api_url, token]:
             naive(api_url, token)
         case numbers:

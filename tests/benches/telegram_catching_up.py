@@ -68,7 +68,7 @@ async def bare(api_url: str) -> None:
 async def ours(api_url: str, database: str) -> None:
     from tests.benches.telegram import jikimi
 
-    await jikimi(database, api_url, TOKEN)
+    await jikimi(database, api_url, TOKEN, encoder=True)
 
 
 async def measure(name: str, count: int, round_trip: float) -> Run:

@@ -9,8 +9,7 @@ import pytest
 from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
-from adapters.guards.embedded import EmbeddedGuard
-from adapters.guards.embedded.kinds_guard import KindsGuard
+from adapters.guards.embedded import EmbeddedGuard, KindsGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -58,7 +57,7 @@ async def server() -> AsyncIterator[Guard]:
 @asynccontextmanager
 async def cascade() -> AsyncIterator[Guard]:
     async with server() as second:
-        yield CascadeGuard(EmbeddedGuard(), second, threshold=0.05, sample=0.5)
+        yield CascadeGuard(KindsGuard(encoder=False), second, threshold=0.05, sample=0.5)
 
 
 @asynccontextmanager

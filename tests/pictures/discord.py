@@ -25,7 +25,7 @@ from playwright.async_api import async_playwright
 from simcord.backend import serializers
 
 from adapters.chat.discord.connection import DiscordChat
-from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded import KindsGuard
 from bot.app.application import application
 from bot.config import Config, StorageSettings
 from tests.adapters.discord.cafe import Cafe, cafe
@@ -142,7 +142,7 @@ async def captured() -> list[Drawn]:
         with TemporaryDirectory() as folder:
             config = Config(storage=StorageSettings(url=f"sqlite:///{folder}/db"))
 
-            async with application(config, EmbeddedGuard(), place.connect) as jikimi:
+            async with application(config, KindsGuard(), place.connect) as jikimi:
                 (chat,) = jikimi.platforms
                 assert isinstance(chat, DiscordChat)
                 client, work = chat.client, asyncio.create_task(jikimi.run())

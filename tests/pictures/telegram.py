@@ -20,7 +20,7 @@ import pylopdf_fonts_ko
 from playwright.sync_api import sync_playwright
 
 from adapters.chat.telegram.connection import TelegramChat
-from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded import KindsGuard
 from adapters.system_clock import SystemClock
 from bot.app.application import application
 from bot.config import Config, StorageSettings
@@ -59,7 +59,7 @@ async def play() -> dict[str, list[Json]]:
         with TemporaryDirectory() as folder:
             config = Config(storage=StorageSettings(url=f"sqlite:///{folder}/jikimi.db"))
             connect = connected(server.url, TOKEN, clock)
-            async with application(config, EmbeddedGuard(), connect, clock=clock) as jikimi:
+            async with application(config, KindsGuard(), connect, clock=clock) as jikimi:
                 working = asyncio.create_task(jikimi.run())
                 seen = await scenes(server, group, room, private)
                 working.cancel()

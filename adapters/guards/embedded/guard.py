@@ -1,4 +1,4 @@
-"""The guard that ships with the product: exchanges come in, verdicts of the embedded model go out."""
+"""The guard that shipped before: exchanges come in, verdicts of the model of comments go out."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

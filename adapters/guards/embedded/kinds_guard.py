@@ -1,4 +1,5 @@
-"""The guard that knows kinds of harm: exchanges come in, verdicts of the n-grams and the encoder go out."""
+"""The guard that ships with the product and knows kinds of harm: exchanges come in, verdicts of the n-grams and the
+encoder go out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,16 +10,16 @@ from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Exchange, GuardVersion, Judgement, Part, Task, Unscreened, Verdict
 
+NAME = "embedded"
 BATCH = 32  # texts between which it may be cancelled
 
 
 class KindsGuard:
     """Judges prompts and responses alike by their text alone, beside the event loop. A refusal is beyond it."""
 
-    def __init__(self, path: Path = SHIPPED, *, name: str = "encoder", encoder: bool = True) -> None:
+    def __init__(self, path: Path = SHIPPED, *, encoder: bool = True) -> None:
         """Reads the model file and, where the encoder has a say, that of the encoder. Raises Broken where a file is
         missing or not a model."""
-        self._name = name
         try:
             self.model = KindModel.load(path, encoder=encoder)
         except (OSError, ValueError, KeyError) as error:
@@ -26,7 +27,7 @@ class KindsGuard:
 
     @property
     def version(self) -> GuardVersion:
-        return GuardVersion(name=self._name, model=self.model.revision, calibration="platt")
+        return GuardVersion(name=NAME, model=self.model.revision, calibration="platt")
 
     @property
     def tasks(self) -> frozenset[Task]:
@@ -56,8 +57,7 @@ class KindsGuard:
             asked, judged.kinds.tolist(), judged.quotes.tolist(), judged.windows, strict=True
         ):
             found = [
-                Judgement(part, HarmKind(kind), one, self._name)
-                for kind, one in zip(self.model.kinds, kinds, strict=True)
+                Judgement(part, HarmKind(kind), one, NAME) for kind, one in zip(self.model.kinds, kinds, strict=True)
             ]
             worst = max(found, key=lambda one: one.probability)
             evidence = self.model.evidence(text, worst.kind) if worst.probability >= YES else ()

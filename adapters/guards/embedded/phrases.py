@@ -1,12 +1,11 @@
-"""The phrases that show what the guard sees through and what it leaves alone: a guard comes in, the rate per trick
-goes out."""
+"""The phrases that show what a guard sees through and what it leaves alone: what scores them comes in, the rate per
+trick goes out."""
 
 import tomllib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from adapters.guards.embedded.guard import EmbeddedGuard
 
 _PHRASES = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 
@@ -17,7 +16,7 @@ MUST_LEAVE: tuple[str, ...] = tuple(_PHRASES["must_leave"])
 
 @dataclass(frozen=True, slots=True)
 class TrickRate:
-    """How one group of phrases fared at the guard's flag threshold."""
+    """How one group of phrases fared at a threshold."""
 
     kind: Literal["evasive", "innocent"]
     trick: str
@@ -30,16 +29,14 @@ class TrickRate:
         return self.right / self.total
 
 
-def phrase_rates(guard: EmbeddedGuard) -> list[TrickRate]:
-    """The rate of every trick: evasive phrases at or above the flag threshold, innocent ones below it."""
-    return [_rate(guard, "evasive", trick, phrases) for trick, phrases in _PHRASES["evasive"].items()] + [
-        _rate(guard, "innocent", trick, phrases) for trick, phrases in _PHRASES["innocent"].items()
-    ]
-
-
-def _rate(guard: EmbeddedGuard, kind: Literal["evasive", "innocent"], trick: str, phrases: list[str]) -> TrickRate:
-    flag = guard.thresholds["flag"]
-    judged = [(p, score.probability) for p, score in zip(phrases, guard.model.score(phrases), strict=True)]
-    wrong = [(p, probability) for p, probability in judged if (probability >= flag) != (kind == "evasive")]
-    wrong.sort(key=lambda pair: pair[1], reverse=kind == "innocent")
-    return TrickRate(kind, trick, len(phrases) - len(wrong), len(phrases), tuple(wrong))
+def phrase_rates(harm: Callable[[Sequence[str]], Iterable[float]], flag: float) -> list[TrickRate]:
+    """The rate of every trick: evasive phrases at or above the probability `flag`, innocent ones below it."""
+    kinds: tuple[Literal["evasive", "innocent"], ...] = ("evasive", "innocent")
+    rates = []
+    for kind in kinds:
+        for trick, phrases in _PHRASES[kind].items():
+            judged = zip(phrases, harm(phrases), strict=True)
+            wrong = [(phrase, found) for phrase, found in judged if (found >= flag) != (kind == "evasive")]
+            wrong.sort(key=lambda pair: pair[1], reverse=kind == "innocent")
+            rates.append(TrickRate(kind, trick, len(phrases) - len(wrong), len(phrases), tuple(wrong)))
+    return rates

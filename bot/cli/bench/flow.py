@@ -4,13 +4,16 @@ import asyncio
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.core.guarding.ports import Guard
 
 ROUNDS = 3
 LONG_ONES = 200  # messages of the run that has long texts in it
@@ -29,8 +32,24 @@ def declare(line: Line) -> None:
 
 
 async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
-    """ROUNDS times in turn, so that what else the machine does hits both; the middle ratio counts."""
+    """With the n-grams of the shipped guard alone, then with all of it."""
     from bot.app import guards
+    from bot.config import Config
+    from bot.config.sections import GuardSettings
+
+    rows = {}
+    for name, encoder in (("ngrams", False), ("shipped", True)):
+        async with guards.guard(Config(guard=GuardSettings(encoder=encoder)), say) as guard:
+            rows[name] = await _row(messages, guard)
+        if not as_json:
+            print(say(f"bench.flow_{name}"))
+            print(say("bench.flow", messages=messages, **rows[name]))
+    if as_json:
+        print_json({"messages": messages, **rows["ngrams"], "shipped": rows["shipped"]})
+
+
+async def _row(messages: int, guard: "Guard") -> dict[str, object]:
+    """ROUNDS times in turn, so that what else the machine does hits both; the middle ratio counts."""
     from bot.cli.bench import journeys
     from bot.config import Config
     from bot.core.rules.policy import Watch
@@ -38,21 +57,19 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
     policy = Config().policy.in_mode(Watch.LIVE)
     ours: list[journeys.Journey] = []
     naive: list[journeys.Journey] = []
-    async with guards.guard(Config(), say) as guard:
-        await journeys.queue(journeys.ARRIVING, guard)  # warm up
-        queue = await journeys.queue(messages // SHARE, guard)
-        with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
-            for number in range(ROUNDS):
-                path = Path(folder) / str(number)
-                naive.append(
-                    await journeys.naive(messages // ROUNDS // SHARE, guard, policy, path.with_suffix(".naive.db"))
-                )
-                ours.append(await journeys.ours(messages // ROUNDS, guard, path.with_suffix(".db")))
-            long = await journeys.ours(
-                LONG_ONES, guard, Path(folder) / "long.db", source=iter(journeys.long_ones(LONG_ONES))
+    await journeys.queue(journeys.ARRIVING, guard)  # warm up
+    queue = await journeys.queue(messages // SHARE, guard)
+    with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
+        for number in range(ROUNDS):
+            path = Path(folder) / str(number)
+            naive.append(
+                await journeys.naive(messages // ROUNDS // SHARE, guard, policy, path.with_suffix(".naive.db"))
             )
-    result = {
-        "messages": messages,
+            ours.append(await journeys.ours(messages // ROUNDS, guard, path.with_suffix(".db")))
+        long = await journeys.ours(
+            LONG_ONES, guard, Path(folder) / "long.db", source=iter(journeys.long_ones(LONG_ONES))
+        )
+    return {
         "queue_per_second": round(queue, 1),
         "jikimi_per_second": round(median(one.rate for one in ours), 1),
         "naive_per_second": round(median(one.rate for one in naive), 1),
@@ -62,4 +79,3 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
         "longest_hold_by_long_texts_ms": round(long.hold * 1000, 1),
         "memory_mib": [round(one.memory, 1) for one in ours],
     }
-    print_json(result) if as_json else print(say("bench.flow", **result))

@@ -1,4 +1,4 @@
-"""What is called otherwise since the version before -> moderators are told, once."""
+"""What is otherwise since the version before -> moderators are told, once."""
 
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
@@ -43,4 +43,4 @@ class News:
 
     def _said(self, unknown: Collection[str], community: Community, say: Texts) -> str:
         lines = [line for change in unknown if (line := self.changes[change](community, say))]
-        return "\n".join([say["alarm.renamed"], *lines]) if lines else ""
+        return "\n".join([say["alarm.news"], *lines]) if lines else ""

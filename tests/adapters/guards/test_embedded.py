@@ -1,4 +1,4 @@
-"""The embedded guard catches what is disguised, leaves alone what is not, and is the same file for the same data."""
+"""The model of comments catches what is disguised, leaves alone what is not, and is the same file for the same data."""
 
 import asyncio
 import gzip
@@ -27,7 +27,9 @@ PROJECT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("JIKIMI_DATA", PROJECT.parent / "shared" / "data")) / "korean"
 
 GUARD = EmbeddedGuard()
-RATES = phrase_rates(GUARD)
+RATES = phrase_rates(
+    lambda phrases: [score.probability for score in GUARD.model.score(phrases)], GUARD.thresholds["flag"]
+)
 
 
 def judge(*exchanges: Exchange) -> list[Verdict]:

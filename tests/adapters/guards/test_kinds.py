@@ -15,10 +15,11 @@ from sklearn.metrics import roc_auc_score
 
 from adapters.guards.embedded.kinds import RUDE, SHIPPED, STRIDE, WINDOW, KindModel
 from adapters.guards.embedded.kinds_guard import KindsGuard
+from adapters.guards.embedded.phrases import phrase_rates
 from adapters.guards.embedded.training.corpora import kmhas_test, own
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import Exchange, Part, Unscreened, Verdict
+from bot.core.guarding.verdict import YES, Exchange, Part, Unscreened, Verdict
 
 MODEL, FAST = KindModel.load(), KindModel.load(encoder=False)
 GUARD = KindsGuard()
@@ -100,6 +101,12 @@ def test_the_files_are_small_and_need_no_pytorch() -> None:
     )
     asks = "from adapters.guards.embedded.kinds import *; import sys; KindModel.load(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_phrases_are_read_as_the_readme_says() -> None:
+    rates = phrase_rates(lambda phrases: MODEL.probabilities(phrases).max(axis=1).tolist(), YES)
+    right = {kind: sum(rate.right for rate in rates if rate.kind == kind) for kind in ("evasive", "innocent")}
+    assert right == {"evasive": 207, "innocent": 194}
 
 
 def test_it_reads_a_fixed_sample() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects.user_text import harmless
-from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded import EmbeddedGuard, KindsGuard
 from bot.config import preset
 from bot.core.chat.links import link_to, links_in, place_of
 from bot.core.chat.message import Author, Message, MessageRef
@@ -61,7 +61,7 @@ def holds(condition: Condition) -> Callable[[str], object]:
     return check
 
 
-GUARD, MODEL = EmbeddedGuard(), DIALECTS["wildguard-ko"]
+KINDS, COMMENTS, MODEL = KindsGuard(encoder=False), EmbeddedGuard(), DIALECTS["wildguard-ko"]
 
 READERS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,
@@ -75,7 +75,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "place": place_of,
     "link": holds(Link(to=frozenset({"nowhere.kr"}))),
     "overrides": holds(Overrides()),
-    "embedded guard": lambda text: GUARD.model.score([text]),
+    "embedded guard": lambda text: KINDS.model.judged([text]),
+    "embedded guard before": lambda text: COMMENTS.model.score([text]),
     "text in a prompt": lambda text: harmless(text, MODEL.sections),
     "questions": lambda text: MODEL.questions(Exchange(prompt=text, response=text)),
     "own words": OWN.find,

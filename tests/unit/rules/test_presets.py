@@ -19,8 +19,8 @@ from bot.core.rules.policy import Policy, Rule
 from tests.builders import NOW, message
 
 KINDS_OF: dict[str, frozenset[HarmKind]] = {
-    "embedded": frozenset({HarmKind.UNSPECIFIED}),
-    "encoder": frozenset(map(HarmKind, KindModel.load(encoder=False).kinds)),
+    "embedded": frozenset(map(HarmKind, KindModel.load(encoder=False).kinds)),
+    "embedded, the one before": frozenset({HarmKind.UNSPECIFIED}),
     **{
         name: frozenset({one.kind for one in dialect.categories.values()} | {HarmKind.UNSPECIFIED})
         for name, dialect in DIALECTS.items()

@@ -1,0 +1,70 @@
+"""A configuration gets the guard that it names, and one written for a version before the guard that it pins."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from adapters.guards.embedded import EmbeddedGuard, KindsGuard
+from bot.app.guards import FORMER, capabilities, guard, remarks, stand_in
+from bot.config import Config
+from bot.core.guarding.verdict import GuardVersion
+from bot.core.text.catalogue import texts
+
+SAY = texts("en")
+TODAY, FAST = KindsGuard().version, KindsGuard(encoder=False).version
+
+
+def config(**keys: object) -> Config:
+    return Config.model_validate({"guard": keys})
+
+
+def chosen(settings: Config, name: str | None = None) -> GuardVersion:
+    async def version() -> GuardVersion:
+        async with guard(settings, SAY, name) as one:
+            return one.version
+
+    return asyncio.run(version())
+
+
+@pytest.mark.parametrize(
+    ("keys", "version"),
+    [
+        ({}, TODAY),
+        ({"name": "embedded", "revision": "main"}, TODAY),
+        ({"name": "encoder"}, TODAY),
+        ({"encoder": False}, FAST),
+        ({"revision": FORMER}, EmbeddedGuard().version),
+    ],
+)
+def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
+    keys: Mapping[str, object], version: GuardVersion
+) -> None:
+    assert chosen(config(**keys)) == version
+    assert stand_in(config(**keys)) is None
+
+
+def test_the_revision_to_pin_is_that_of_the_file_that_ships() -> None:
+    assert EmbeddedGuard().version.model == FORMER
+
+
+def test_n_grams_are_asked_before_a_model_and_the_whole_guard_stands_in_for_it() -> None:
+    cascade = config(name="cascade", revision="of-the-second")
+    assert chosen(cascade).model.startswith(f"embedded {FAST.model} <")
+    assert (stood_in := stand_in(cascade)) and stood_in.version == TODAY
+
+
+def test_a_guard_that_ships_is_listed_once_with_its_kinds() -> None:
+    names = [row["name"] for row in capabilities()]
+    assert names[0] == "embedded" and len(set(names)) == len(names)
+    assert len(capabilities()[0]["categories"]) == 10
+
+
+def test_whoever_pinned_something_is_told_what_it_means() -> None:
+    def said(**keys: object) -> str:
+        return " ".join(remarks(config(**keys), SAY))
+
+    assert said() == said(revision=TODAY.model) == said(name="wildguard-ko", revision="main") == ""
+    assert FORMER in said(revision=FORMER) and "version before" in said(revision=FORMER)
+    assert "main" in said(revision="main") and TODAY.model in said(revision="main")
+    assert '"embedded"' in said(name="encoder")
