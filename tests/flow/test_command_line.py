@@ -128,7 +128,7 @@ def test_what_a_careful_moderator_would_say(tmp_path: Path) -> None:
         strongest = next((one for one in ("escalate", "delete", "flag") if one in actions), "fine")
         done[judgement["expect"], strongest] += 1
     assert done["fine", "delete"] == 0, "nobody innocent loses a message"
-    assert done["fine", "flag"] + done["fine", "escalate"] <= 8
+    assert done["fine", "flag"] + done["fine", "escalate"] <= 5
     assert done["escalate", "escalate"] == sum(row["expect"] == "escalate" for row in expected)
     assert done["delete", "fine"] == 0
     assert done["delete", "delete"] + done["delete", "escalate"] >= 0.9 * sum(

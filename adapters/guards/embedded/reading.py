@@ -8,6 +8,7 @@ from bot.core.text.views import views
 _SAME = (
     (re.compile(r"(?<!\d)(?:\+?82[- ]?)?0\d{1,2}[-. ]?\d{3,4}[-. ]?\d{4}(?!\d)"), "010-1234-5678"),
     (re.compile(r"\d{2,6}-\d{2,6}-\d{4,8}"), "123-456-789012"),
+    (re.compile(r"(?:https?://)?[a-z0-9.-]+\.example\b(?:/\S*)?"), " "),  # only made-up harm has such addresses
     (re.compile(r"[a-z0-9.]*example[\w.]*(/\S*)?"), "sample"),
     (re.compile(r"[○◯●]+"), "누구"),
     (re.compile(r"\|\||\*\*|~~|__|`"), ""),
@@ -20,4 +21,4 @@ def reading(text: str) -> str:
     line = f"{seen.opened or seen.plain} {seen.typed}".strip()
     for pattern, one in _SAME:
         line = pattern.sub(one, line)
-    return line
+    return line.strip()

@@ -141,6 +141,7 @@ _HAS_LOOK_ALIKE = re.compile(r"[\^71il|!h8]")
 _SEPARATOR = re.compile(
     r"(?<=[가-힣ㄱ-ㅎㅏ-ㅣ])(?:[^\w\s]|_)+(?=[가-힣ㄱ-ㅎㅏ-ㅣ])|(?<=[가-힣])[^\w\s]{0,2}[1l]{1,2}[^\w\s]{0,2}(?=[가-힣ㄱ-ㅎ])"
 )
+_ENCLOSED = re.compile(r"[(\[{<〈《「『【〔]([가-힣ㄱ-ㅎㅏ-ㅣ])[)\]}>〉》」』】〕]")
 _SPELLED_OUT = re.compile(
     r"(?<![^\s(\[\"'])[가-힣ㄱ-ㅎㅏ-ㅣ]"
     r"(?:[^\w\s]{0,3} (?:[^\w\s]{1,3} )?[^\w\s]{0,3}[가-힣ㄱ-ㅎㅏ-ㅣ](?![가-힣ㄱ-ㅎㅏ-ㅣ]))+"
@@ -224,6 +225,9 @@ def _opened(text: str) -> str:
     if _HAS_LOOK_ALIKE.search(text):
         for pattern, meant in _LOOK_ALIKES:
             text = pattern.sub(meant, text)
+    bare, enclosed = _ENCLOSED.subn(r"\1", text)
+    if enclosed > 1:  # one alone is a note: 이(가), 23일(월)
+        text = bare
     text = _SEPARATOR.sub("", text)
     text = _SPELLED_OUT.sub(lambda match: _NOT_KOREAN.sub("", match[0]), text)
     text = _LOOSE_SYLLABLE.sub(_syllable, text)
