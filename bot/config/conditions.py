@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, ge
 from pydantic import create_model
 
 from bot.config.values import Duration, Names, Table
-from bot.core.rules.conditions import CONDITIONS, Condition, Group, Written
+from bot.core.guarding.kinds import HarmKind
+from bot.core.rules.conditions import CONDITIONS, Condition, Group, NoKind, Text, Written
 
 
 class _Patterns(Table):
@@ -28,6 +29,13 @@ def _groups() -> Mapping[str, Group]:
     content = tomllib.loads(files("bot.config.presets").joinpath("patterns.toml").read_text("utf-8"))
     tables = {name: _Patterns.model_validate(table) for name, table in content.items()}
     return {name: Group(name=name, any_of=tuple(one.any_of), unless=tuple(one.unless)) for name, one in tables.items()}
+
+
+@lru_cache
+def no_despair() -> NoKind:
+    """What holds of a text whose author does not seem to be in despair."""
+    words = Text(group=_groups()["self_harm"])
+    return NoKind(any_of=frozenset({HarmKind.SELF_HARM}), at_least=0.3, text=words, with_text=0.05)
 
 
 class _Asked(NamedTuple):

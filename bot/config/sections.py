@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
+from bot.config.conditions import no_despair
 from bot.config.renamed import Renamed, Split, renew
 from bot.config.rules import RuleSettings, Step, preset
 from bot.config.values import (
@@ -296,7 +297,7 @@ class Config(Table):
         own = (*((asked.lists,) if asked.lists != NO_LISTS else ()), *((ladder,) if ladder != USUAL else ()))
         return Policy(
             rules=(*asked.lists.rules(), *(one.rule() for one in rules)),
-            version=_fingerprint(defaults, self.bots, *rules, *own),
+            version=_fingerprint(defaults, self.bots, no_despair(), *rules, *own),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
@@ -307,6 +308,7 @@ class Config(Table):
             bot_owners=self.bots.owners | dict(asked.bot_owners),
             allowed_words=asked.lists.allowed_words,
             allowed_links=frozenset(asked.lists.allowed_links),
+            no_despair=no_despair(),
             care=defaults.care if asked.care is None else asked.care,
             judge_other_bots=self.bots.judge_others,
             ladder=ladder,

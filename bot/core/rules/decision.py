@@ -1,6 +1,6 @@
 """`decide` is the only code that acts on rules: message + screening + policy -> Decision."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -133,16 +133,18 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         for action in _addressed(_then(rule, situation, at), owner)
         if policy.care or not isinstance(action, Care)
     ]
-    doubt = _doubt(situation)
-    sure = _strongest(action for rule, action in asked if not (doubt and doubt.is_about(rule)))
+    doubts = tuple(_doubts(situation, policy)) if asked else ()
+    sure = _strongest(action for rule, action in asked if not any(doubt.forbids(rule, action) for doubt in doubts))
     wanted = _strongest(action for _, action in asked)
     restraints = tuple(_restraints(message, screening, policy, situation.late))
     allowed = min((weight for _, weight in restraints), default=Weight.MEMBER)
-    may = [action.weight <= allowed and (action in sure or (doubt and doubt.spares(action))) for action in wanted]
-    actions = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if allowed_now)
-    withheld = tuple(action for action, allowed_now in zip(wanted, may, strict=True) if not allowed_now)
-    if doubt and wanted != sure:
-        restraints += ((doubt.why, Weight.MODERATORS),)
+    actions = tuple(action for action in sure if action.weight <= allowed)
+    withheld = tuple(action for action in wanted if action not in actions)
+    restraints += tuple(
+        (doubt.why, Weight.MODERATORS)
+        for doubt in doubts
+        if any(doubt.forbids(rule, action) and action not in sure for rule, action in asked)
+    )
     if withheld:
         actions = _strongest((*actions, Flag()))  # what may not be done by itself is shown to the moderators
     return Decision(
@@ -158,13 +160,15 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         reason=live[0].reason if live else None,
         thresholds={rule.name: bar for rule in live for condition in rule.when if (bar := condition.bar) is not None},
         language=policy.language,
-        strike=_strike(live, situation, doubt, at) if allowed >= Weight.MEMBER else 0,
+        strike=_strike(live, situation, doubts, at) if allowed >= Weight.MEMBER else 0,
     )
 
 
-def _strike(live: Iterable[Rule], situation: Situation, doubt: "_Doubt | None", at: datetime) -> int:
+def _strike(live: Iterable[Rule], situation: Situation, doubts: "Sequence[_Doubt]", at: datetime) -> int:
     """The heaviest one; what does not sanction again so soon does not count again either."""
-    sure = (rule for rule in live if not (doubt and doubt.is_about(rule)) and not _is_spared(rule, situation))
+    sure = (
+        rule for rule in live if not any(doubt.is_about(rule) for doubt in doubts) and not _is_spared(rule, situation)
+    )
     return max((rule.strike for rule in sure if not _is_cooling(rule, situation, at)), default=0)
 
 
@@ -313,17 +317,20 @@ class _Doubt(NamedTuple):
     is_about: Callable[[Rule], bool]
     calls: bool  # whether it may be shown as urgent
 
-    def spares(self, action: Action) -> bool:
-        return isinstance(action, Flag) or (self.calls and action.weight is Weight.MODERATORS)
+    def forbids(self, rule: Rule, action: Action) -> bool:
+        is_spared = isinstance(action, Flag) or (self.calls and action.weight is Weight.MODERATORS)
+        return self.is_about(rule) and not is_spared
 
 
-def _doubt(situation: Situation) -> _Doubt | None:
+def _doubts(situation: Situation, policy: Policy) -> Iterator[_Doubt]:
     if situation.answer:
         if situation.message.pairing is Pairing.GUESSED:
-            return _Doubt(Explanation("guessed_pair"), lambda rule: rule.relies_on_a_verdict, calls=True)
-    elif isinstance(situation.screening, Verdict) and (situation.screening.quotes or 0.0) >= YES:
-        return _Doubt(Explanation("quotes"), lambda rule: rule.is_met_by_quotation, calls=False)
-    return None
+            yield _Doubt(Explanation("guessed_pair"), lambda rule: rule.relies_on_a_verdict, calls=True)
+        return
+    if isinstance(situation.screening, Verdict) and (situation.screening.quotes or 0.0) >= YES:
+        yield _Doubt(Explanation("quotes"), lambda rule: rule.is_met_by_quotation, calls=False)
+    if policy.no_despair and not policy.no_despair.check(situation)[0]:
+        yield _Doubt(Explanation("despair"), lambda rule: rule.spares_despair, calls=True)
 
 
 def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:

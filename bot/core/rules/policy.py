@@ -17,6 +17,7 @@ from bot.core.rules.conditions import (
     IsUnscreened,
     Kind,
     Listed,
+    NoKind,
     Offences,
     Pair,
     Pieces,
@@ -95,6 +96,11 @@ class Rule:
         return self.is_about_words and not (self.kinds and self.kinds <= AS_SAID)
 
     @property
+    def spares_despair(self) -> bool:
+        """It asks what a text says, and not for self-harm itself: who writes such a rule means those in despair."""
+        return self.is_about_words and HarmKind.SELF_HARM not in self.kinds
+
+    @property
     def is_about_words(self) -> bool:
         """It asks what a text says."""
         return self.relies_on_a_verdict or any(one.sought or isinstance(one, Listed) for one in self.when)
@@ -149,6 +155,7 @@ class Policy:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     allowed_words: tuple[str, ...] = ()  # which no search for words sees
     allowed_links: frozenset[str] = frozenset()  # places that are no link to any rule
+    no_despair: NoKind | None = None  # where it does not hold, nobody is sanctioned or deleted for what they say
     care: bool = False  # whether who is in despair is told in private where somebody listens
     judge_other_bots: bool = False  # whether what other bots say is judged like a person's message, or not at all
     ladder: Ladder = USUAL

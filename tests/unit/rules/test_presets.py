@@ -8,6 +8,7 @@ import pytest
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded.kinds import KindModel
 from bot.config import preset
+from bot.config.conditions import no_despair
 from bot.core.communities.community import PRESETS, Preset
 from bot.core.communities.former import FORMER
 from bot.core.guarding.kinds import HarmKind
@@ -40,7 +41,8 @@ def decided(
 ) -> Decision:
     version = GuardVersion(name=guard, calibration=calibration)
     judged = tuple(Judgement(Part.PROMPT, kind, score, guard) for kind, score in found)
-    return decide(message(text=text), Verdict(guard=version, found=judged), Policy(rules=rules(name)), at=NOW)
+    policy = Policy(rules=rules(name), no_despair=no_despair())
+    return decide(message(text=text), Verdict(guard=version, found=judged), policy, at=NOW)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -85,15 +87,6 @@ def test_nobody_in_despair_is_deleted_for_it(name: Preset, other: HarmKind, word
 def test_a_cry_is_no_cloak(name: Preset) -> None:
     found = decided(name, (HarmKind.DOXXING, 0.99), (HarmKind.SELF_HARM, 0.01), text=CRY)
     assert Delete() in found.actions and Escalate() not in found.actions, "the guard has read it otherwise"
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_whatever_deletes_for_what_a_text_says_spares_despair(name: Preset) -> None:
-    for rule in rules(name):
-        says = any(isinstance(one, Kind) for one in rule.when) or any(rule.sought)
-        if Delete() in rule.then and says:
-            (spares,) = [one for one in rule.when if isinstance(one, NoKind)]
-            assert spares.any_of == {HarmKind.SELF_HARM} and spares.at_least <= 0.3 and spares.text, rule.name
 
 
 @pytest.mark.parametrize("name", PRESETS)
