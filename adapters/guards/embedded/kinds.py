@@ -1,6 +1,6 @@
 """The model of kinds of harm: texts come in, calibrated probabilities of each kind go out. n-grams look at everything
 and settle what is surely innocent; the encoder looks at the rest, and both have a say. What reads like a comment on
-news is as rude as the model of comments says."""
+news is as rude as the model of comments says, and a plain cry for help is taken for one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.guards.embedded import cries
 from adapters.guards.embedded.encoder import Encoder
 from adapters.guards.embedded.features import windows
 from adapters.guards.embedded.model import Model
 from adapters.guards.embedded.ngrams import Ngrams
 from adapters.guards.embedded.reading import reading
+from bot.core.guarding.verdict import YES
 
 SHIPPED = Path(__file__).parent / "kinds.npz"
 WINDOW, STRIDE = 110, 80  # characters, about as many as the network reads of a text
 #: What comments on news are labelled for, and what the encoder's own view of them counts beside that of their model.
 RUDE, GUIDE, GUIDE_WEIGHT = ("abuse", "hate", "threat", "sexual_harassment", "bullying"), "kmhas_valid", 0.5
 SHORT = 10, 20  # letters: up to the first a text is judged as if it were one, from the second on by what it reads like
+CLOAKED = ("doxxing", "advertising", "fraud", "grooming")  # what a cry is added to as a cloak
 HARDLY = 0.02  # so little like a comment that their model is not asked
 
 
@@ -96,7 +99,15 @@ class KindModel:
         length = np.bincount(of, [len(one.replace(" ", "")) for one in read], minlength=len(texts))
         comment = np.maximum(comment, np.clip((SHORT[1] - length) / (SHORT[1] - SHORT[0]), 0, 1))
         self._as_comments(texts, kinds, comment, _worst(as_comment[:, None], of, len(texts))[:, 0])
+        for index in {index for index, one in zip(of, read, strict=True) if cries.cry(one)}:
+            self._as_cry(kinds[index], heads["quotes"][index])
         return Judged(kinds, heads["quotes"], count.tolist())
+
+    def _as_cry(self, kinds: NDArray[np.float64], quotes: float) -> None:
+        """Changes the kinds of one text in place."""
+        found = dict(zip(self.kinds, kinds.tolist(), strict=True))
+        if quotes < YES and all(found[kind] < YES for kind in CLOAKED):
+            kinds[self.kinds.index("self_harm")] = max(found["self_harm"], cries.SURE)
 
     def _as_comments(
         self, texts: Sequence[str], kinds: NDArray[np.float64], comment: NDArray[np.float64], more: NDArray[np.float64]
@@ -136,6 +147,8 @@ class KindModel:
         """The pieces of a text that weighed most for a kind."""
         head = self.heads.index(kind)
         read = [reading(piece) for _, piece in windows(text, WINDOW, STRIDE)]
+        if kind == "self_harm" and (found := [one for one in map(cries.cry, read) if one]):
+            return tuple(dict.fromkeys(found))
         worst = int(self.ngrams.logits(read)[:, head].argmax())
         return self.ngrams.evidence(read[worst], head)
 
