@@ -19,12 +19,14 @@ from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed
+from bot.core.operations.erasing import Erasing
 from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.migrations import copying
+from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
 from storage.records.incidents import SqlIncidents
 from storage.records.resealing import SqlResealing
@@ -56,6 +58,7 @@ def services(
     """What sees to it that nothing is kept longer than it is needed."""
     retention = Retention(
         forgetting=SqlForgetting(database),
+        erasing=SqlErasing(database),
         limits=limits(config),
         communities=policies.communities,
         clock=database.clock,
@@ -91,6 +94,7 @@ class Record:
 
     communities: Communities
     forgetting: Forgetting
+    erasing: Erasing
     of_member: Callable[[CommunityRef, str], Awaitable[Sequence[Incident]]]
     clock: Clock
 
@@ -100,7 +104,11 @@ async def record(config: Config) -> AsyncIterator[Record]:
     """Beside a running process, too."""
     async with visit(config) as database:
         yield Record(
-            SqlCommunities(database), SqlForgetting(database), SqlIncidents(database).of_member, database.clock
+            SqlCommunities(database),
+            SqlForgetting(database),
+            SqlErasing(database),
+            SqlIncidents(database).of_member,
+            database.clock,
         )
 
 

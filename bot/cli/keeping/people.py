@@ -81,9 +81,7 @@ async def erase(community: str, platform: str | None, member: str | None, config
     async with keeping.record(config) as record:
         place = _place(community, platform, await record.communities.all(), say)
         rows = await (
-            record.forgetting.erase_community(place)
-            if member is None
-            else record.forgetting.erase_member(place, member)
+            record.erasing.erase_community(place) if member is None else record.erasing.erase_member(place, member)
         )
         left = len(await record.of_member(place, member)) if member else 0
         print(say("erase.done", rows=rows, at=f"{record.clock.now():%Y-%m-%d %H:%M} UTC"))

@@ -1,4 +1,4 @@
-"""What is due to be forgotten -> forgotten, in small batches; and what a community or a member asks for, at once."""
+"""What is due to be forgotten -> forgotten, in small batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from bot.core.base.waiting import patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.incidents.ports import Changed
+from bot.core.operations.erasing import Erasing
 
 EVERY = timedelta(minutes=30)
 
@@ -45,15 +46,6 @@ class Forgetting(Protocol):
         """Their words and names; which rule, when, and what came of it stay."""
         ...
 
-    async def erase_community(self, community: CommunityRef) -> int:
-        """Everything of it. Returns how many rows that were."""
-        ...
-
-    async def erase_member(self, community: CommunityRef, member: str) -> int:
-        """The words, name and id of a member, everywhere. What counts against them stays, under a keyed hash: nobody
-        gets rid of that by being erased. Returns how many rows that were."""
-        ...
-
     async def hold(self, community: CommunityRef, incident: int, until: datetime, because: str) -> bool:
         """Keeps its words until then. False where it is not there, or its words are gone."""
         ...
@@ -62,6 +54,7 @@ class Forgetting(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     forgetting: Forgetting
+    erasing: Erasing
     limits: Limits
     communities: Callable[[], Sequence[Community]]  # that have set something
     clock: Clock
@@ -81,6 +74,6 @@ class Retention:
         rows = await self.forgetting.forget(self.limits, now)
         for community in self.communities():
             if community.left_at and community.left_at <= now - self.limits.left:
-                rows += await self.forgetting.erase_community(community.ref)
+                rows += await self.erasing.erase_community(community.ref)
         if rows:
             _log.info("what was due is forgotten", rows=rows)

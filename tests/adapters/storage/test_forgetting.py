@@ -21,6 +21,7 @@ from bot.core.rules.actions import Action, Ban, Delete, Done, Timeout, Warn
 from storage.columns import Sealed
 from storage.database import Database
 from storage.records.deeds import SqlCases
+from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
 from storage.tables import incidents, messages, metadata
 from tests.builders import NOW, home, later, message, put_settings, settlement
@@ -68,7 +69,13 @@ async def words_of(here: Store) -> dict[int, str]:
 
 def retention(forgetting: SqlForgetting, clock: ManualClock, left: Community | None = None) -> Retention:
     known = [left] if left else []
-    return Retention(forgetting=forgetting, limits=Limits(), communities=lambda: known, clock=clock)
+    return Retention(
+        forgetting=forgetting,
+        erasing=SqlErasing(forgetting._database),
+        limits=Limits(),
+        communities=lambda: known,
+        clock=clock,
+    )
 
 
 def test_words_go_when_they_are_due_and_not_while_they_are_held(url: str) -> None:
@@ -148,7 +155,7 @@ def test_what_was_done_by_hand_goes_after_a_year_but_for_what_runs(url: str) -> 
             await forgetting.forget(Limits(), clock.now())
             (left,) = await known.find(cafe, Search(), most=9)
             assert (left.number, left.words) == (2, "까닭"), "the ban runs"
-            await forgetting.erase_member(cafe, "1")
+            await SqlErasing(database).erase_member(cafe, "1")
             assert await known.find(cafe, Search(), most=9) == [left]
 
     asyncio.run(scenario())
@@ -227,12 +234,12 @@ DEEDS = st.lists(
 @given(DEEDS)
 def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, str, str]]) -> None:
     async def scenario(folder: str) -> None:
-        async with opened(sqlite_in(Path(folder)), ImpatientClock()) as (database, here, forgetting):
+        async with opened(sqlite_in(Path(folder)), ImpatientClock()) as (database, here, _):
             for number, (who, deed, where) in enumerate(deeds):
                 await do(here, str(number), who, deed, where)
             others = {one: await here.incidents.history(home("cafe"), one) for one in WHO}
             for community in ("cafe", "other"):
-                await forgetting.erase_member(home(community), WHO[0])
+                await SqlErasing(database).erase_member(home(community), WHO[0])
             found = await everything(database)
             assert WHO[0].encode() not in found
             for one in WHO[1:]:
@@ -269,7 +276,7 @@ def test_evidence_that_is_held_is_not_erased_by_who_wrote_it(url: str) -> None:
         async with opened(url, clock) as (database, here, forgetting):
             threat, other = await incident(here, "1"), await incident(here, "2")
             await forgetting.hold(home(), threat, NOW + 90 * DAY, "경찰에 신고")
-            await forgetting.erase_member(home(), "minji")
+            await SqlErasing(database).erase_member(home(), "minji")
             assert await words_of(here) == {threat: "말 minji 1", other: ""}
             async with database.read() as connection:
                 kept = (await connection.execute(select(incidents.c.id).where(incidents.c.author == "minji"))).scalars()
