@@ -63,6 +63,10 @@ class CommunityKeys:
                 found[ref] = self._known[ref] = keys[name]
         return found
 
+    def called(self, key: int) -> CommunityRef | None:
+        """What one was called that may be gone by now; None: nobody has asked for it here."""
+        return next((ref for ref, known in self._known.items() if known == key), None)
+
     def forget(self) -> None:
         """After anything that may have made them untrue: a community that moved, a database that has lost its end."""
         self._known.clear()

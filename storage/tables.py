@@ -297,11 +297,13 @@ looks = Table(
     Column("id", Id, primary_key=True),
     _community(),
     Column("case", BigInteger, ForeignKey("cases.id")),
-    Column("moderator", Text, nullable=False),
-    Column("what", Text, nullable=False),
+    Column("moderator", Text, nullable=False),  # of whoever was erased a word that is made of their hash
+    Column("moderator_name", Sealed),
+    Column("what", Text, nullable=False),  # core.incidents.case.Look
     Column("at", Instant, nullable=False),
 )
 _index("looks_at", looks.c.at)
+_index("looks_community", looks.c.community, looks.c.at)
 
 #: One row for each case to which the member has objected.
 appeals = Table(
@@ -441,3 +443,18 @@ members = Table(
     Column("since", Instant, nullable=False),  # when the first was counted
 )
 _index("members_since", members.c.community, members.c.since)
+
+#: One row for each erasure that somebody has asked for (records/erasing.py): that it was done, not of whom.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("community", BigInteger, nullable=False),  # which may be gone itself
+    Column("member_hash", LargeBinary),  # NULL: the whole community
+    Column("member", Sealed(lost=None)),  # while something of them has to stay
+    Column("asked_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("receipt", Text, nullable=False),
+)
+_index("erasures_asked", erasures.c.asked_at)
+_index("erasures_left", erasures.c.community, where=text("done_at IS NULL"))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -81,6 +81,8 @@ class RehearsalChat:
 
     async def meet(self, message: Message) -> Author:
         return message.author
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None: ...  # it is over before anybody could ask
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...  # what is shown here stays
 

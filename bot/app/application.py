@@ -32,6 +32,7 @@ from bot.core.operations.health import HealthMonitor
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
+from storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ async def application(
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
-        core = _core(config, stores, clock, planned, judging, builder, health, changed)
+        core = _core(config, stores, clock, planned, judging, builder, health, database, changed)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
@@ -106,13 +107,15 @@ async def application(
 
         told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
         news = operations.news(config, guard.version, stores, alarm, clock)
-        beside = (news.run, *keeping.services(config, database, stores, policies, changed), *serve(core))
+        screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
+        memory = keeping.memory(screener, connected)
+        beside = (news.run, *keeping.services(config, database, stores, policies, changed, memory), *serve(core))
         beside += (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
             queue=queue,
-            screener=moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told),
+            screener=screener,
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed
             ),
@@ -142,6 +145,7 @@ def _core(
     judging: moderation.Judging,
     builder: ReportBuilder,
     health: HealthMonitor,
+    database: Database,
     changed: Changed,
 ) -> Core:
     def ladder_of(community: CommunityRef) -> Ladder:
@@ -161,6 +165,7 @@ def _core(
         reviewer=reviewer,
         precedents=stores.precedents,
         deeds=Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of),
+        privacy=keeping.privacy(config, database),
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,

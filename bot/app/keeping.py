@@ -1,7 +1,7 @@
 """What people say, at rest: the keys that it is sealed with."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +13,25 @@ from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
-from bot.core.incidents.incident import Incident
-from bot.core.incidents.ports import Changed
-from bot.core.operations.erasing import Erasing
+from bot.core.incidents.ports import Cases, Changed
+from bot.core.moderation.screening import Screener
+from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.erasing import Erased, Erasing, Forgetful, Memory
+from bot.core.operations.privacy import People, Privacy
 from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.migrations import copying
+from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
-from storage.records.incidents import SqlIncidents
+from storage.records.people import SqlPeople
 from storage.records.resealing import SqlResealing
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
@@ -53,7 +56,7 @@ def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database
 
 
 def services(
-    config: Config, database: Database, stores: Stores, policies: Policies, changed: Changed
+    config: Config, database: Database, stores: Stores, policies: Policies, changed: Changed, memory: Memory
 ) -> Sequence[Service]:
     """What sees to it that nothing is kept longer than it is needed."""
     retention = Retention(
@@ -64,11 +67,37 @@ def services(
         clock=database.clock,
         changed=changed,
     )
-    return (rotation(database, stores.bookmarks, database.clock).run, retention.run)
+    forgetful = Forgetful(erasing=SqlErasing(database), memories=(memory,), changed=changed, clock=database.clock)
+    return (rotation(database, stores.bookmarks, database.clock).run, retention.run, forgetful.run)
+
+
+def memory(screener: Screener, connected: Mapping[Platform, ChatPlatform]) -> Memory:
+    """What this process has in mind of what members say and do."""
+
+    def forget(erased: Erased) -> None:
+        screener.recent.forget(erased.community, erased.is_theirs)
+        screener.campaigns.forget(erased.community, erased.is_theirs)
+        if screener.members:
+            screener.members.forget(erased.community, erased.is_theirs)
+        if chat := connected.get(erased.community.platform):
+            chat.forget(erased.is_theirs)
+
+    return forget
 
 
 def limits(config: Config) -> Limits:
     return Limits(**config.retention.model_dump())
+
+
+def privacy(config: Config, database: Database) -> Privacy:
+    return Privacy(
+        people=SqlPeople(database),
+        erasing=SqlErasing(database),
+        limits=limits(config),
+        clock=database.clock,
+        judges=config.guard.beyond() if config.guard.asks_servers else (),
+        in_the_clear=config.guard.beyond("http") if config.guard.asks_servers else (),
+    )
 
 
 def visit(config: Config) -> AbstractAsyncContextManager[Database]:
@@ -95,7 +124,8 @@ class Record:
     communities: Communities
     forgetting: Forgetting
     erasing: Erasing
-    of_member: Callable[[CommunityRef, str], Awaitable[Sequence[Incident]]]
+    people: People
+    cases: Cases
     clock: Clock
 
 
@@ -107,7 +137,8 @@ async def record(config: Config) -> AsyncIterator[Record]:
             SqlCommunities(database),
             SqlForgetting(database),
             SqlErasing(database),
-            SqlIncidents(database).of_member,
+            SqlPeople(database),
+            SqlCases(database),
             database.clock,
         )
 

@@ -13,6 +13,7 @@ from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Platform
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
+from bot.core.incidents.ports import Cases
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
@@ -20,16 +21,17 @@ from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.reporting.ports import AlarmClock, Deliveries, ReportQueries, ReportRenderer
 from bot.core.text.catalogue import Texts
+from storage.records.deeds import SqlCases
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
 
 
 @asynccontextmanager
-async def report_queries(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities]]:
-    """What reports are made from, without anything that could act."""
+async def report_queries(config: Config) -> AsyncIterator[tuple[ReportQueries, Communities, Cases]]:
+    """What reports are made from, without anything that could act; and where it is noted who looks at one."""
     async with keeping.visit(config) as database:
-        yield SqlReportQueries(database), SqlCommunities(database)
+        yield SqlReportQueries(database), SqlCommunities(database), SqlCases(database)
 
 
 @asynccontextmanager

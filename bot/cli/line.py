@@ -1,10 +1,12 @@
 """A language's sentences -> the typer applications that commands declare themselves on, and the options they share."""
 
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from bot.core.incidents.case import Person
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:  # pydantic: not for `--help`
@@ -45,3 +47,11 @@ class Line:
         from bot.config import load
 
         return load(path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None), self.say, NETWORKS)
+
+
+def operator() -> Person:
+    """Who types at this terminal, for the record of who has looked at it."""
+    try:
+        return Person("operator", getuser())
+    except OSError:  # a container may know nobody by that number
+        return Person("operator")

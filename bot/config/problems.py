@@ -3,10 +3,8 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from itertools import chain
 from typing import get_args
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -69,17 +67,10 @@ def _why(problem: ErrorDetails, model: type[Config], hidden: str | None, say: Te
 def in_the_clear(config: Config, say: Texts) -> str | None:
     """The first guard server that what people say would be sent to readably, over a net."""
     guard = config.guard
-    far = [url for url in guard.servers if url.startswith("http://") and not _is_near(urlsplit(url).hostname or "")]
+    far = guard.beyond("http")
     if guard.plain_http or guard.engine != "server" or not far:
         return None
-    return say("check.plain_http", server=urlsplit(far[0]).hostname)
-
-
-def _is_near(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return say("check.plain_http", server=far[0])
 
 
 def in_rules(config: Config, say: Texts) -> str | None:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
@@ -22,6 +23,7 @@ from bot.config.values import (
     Table,
     Token,
     Zone,
+    is_near,
 )
 from bot.core.chat.message import Platform
 from bot.core.communities.community import PRESETS, Community, Preset
@@ -32,6 +34,10 @@ from bot.core.rules.lists import NO_LISTS
 from bot.core.rules.policy import Policy, Watch
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+#: Guards that judge in this process and ask nobody.
+SHIPPED = ("embedded", "encoder")
 
 
 class StorageSettings(Table):
@@ -118,6 +124,17 @@ class GuardSettings(Table):
 
     sample: Probability = 0.02
     """With name "cascade": the share, 0 to 1, of the skipped that it is asked about all the same."""
+
+    @property
+    def asks_servers(self) -> bool:
+        """Whether what is said is sent to `servers`."""
+        return self.engine == "server" and self.name not in SHIPPED
+
+    def beyond(self, scheme: str = "") -> tuple[str, ...]:
+        """The hosts of `servers` that are not this machine; `scheme`: those that are asked by it alone."""
+        asked = (urlsplit(url) for url in self.servers)
+        far = {one.hostname: None for one in asked if scheme in ("", one.scheme) and not is_near(one.hostname or "")}
+        return tuple(host for host in far if host)
 
 
 class CommunityDefaults(Table):

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -73,3 +74,11 @@ Names = Annotated[list[str], Field(min_length=1)]
 Token = Annotated[SecretStr, Field(strict=False)]
 #: What may hold a password is repeated neither in a repr nor in a refusal.
 CONFIDENTIAL = Field(repr=False)
+
+
+def is_near(host: str) -> bool:
+    """Whether it is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -21,7 +21,7 @@ from storage.codec.rows import (
 )
 from storage.codec.screenings import judgements
 from storage.codec.settings import read_settings, write_settings
-from storage.codec.words import read_words, write_words
+from storage.codec.words import read_words, without_moderator, write_words
 
 __all__ = [
     "JUDGED",
@@ -45,6 +45,7 @@ __all__ = [
     "read_settings",
     "read_step_taken",
     "read_words",
+    "without_moderator",
     "without_words",
     "write_action",
     "write_body",

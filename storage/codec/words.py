@@ -37,3 +37,8 @@ def read_words(stored: str | None) -> StoredWords:
         return StoredWords(v=1)
     with fitting("deed"):
         return StoredWords.model_validate_json(stored)
+
+
+def without_moderator(stored: str) -> str:
+    """What was said, without the name of who did it."""
+    return read_words(stored).model_copy(update={"moderator": ""}).model_dump_json(exclude_defaults=True)

@@ -9,7 +9,19 @@ from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Sanction, Search, about, undoing
+from bot.core.incidents.case import (
+    Case,
+    CaseKind,
+    CaseState,
+    Look,
+    Looked,
+    Order,
+    Person,
+    Sanction,
+    Search,
+    about,
+    undoing,
+)
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
@@ -17,7 +29,7 @@ from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
-from storage.community_key import key_of, of_community
+from storage.community_key import of_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
 from storage.records import sanctions as standing
@@ -134,11 +146,30 @@ class SqlCases:
         async with self._database.write() as connection:
             return await standing.end(connection, now, most)
 
-    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None:
-        this = select(cases.c.id).where(of_community(cases, community), _numbered(number or 0)).scalar_subquery()
-        seen: dict[str, Any] = {"moderator": plain(moderator), "what": what, "at": self._database.clock.now()}
+    async def looked(
+        self, community: CommunityRef, by: Person, what: Look, *, case: int | None = None, incident: int | None = None
+    ) -> None:
+        key = await self._database.keys.known(community)
+        if key is None:
+            return
+        which = cases.c.incident == incident if incident is not None else _numbered(case or 0)
+        this = select(cases.c.id).where(cases.c.community == key, which).scalar_subquery()
+        seen: dict[str, Any] = {"moderator": plain(by.id), "moderator_name": SaidIn(key, by.name), "what": what}
         async with self._database.write(durable=False) as connection:
-            await connection.execute(insert(looks).values(community=key_of(community), case=this, **seen))
+            at = self._database.clock.now()
+            await connection.execute(insert(looks).values(community=key, case=this, at=at, **seen))
+
+    async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
+        wanted = [of_community(looks, community), *([looks.c.moderator == plain(by)] if by else [])]
+        found = select(*looks.c, cases.c.number).outerjoin(cases, cases.c.id == looks.c.case).where(*wanted)
+        newest = found.order_by(looks.c.at.desc(), looks.c.id.desc()).limit(most)
+        async with self._database.read() as connection:
+            return [
+                Looked(
+                    by=Person(row.moderator, row.moderator_name or ""), what=Look(row.what), at=row.at, case=row.number
+                )
+                for row in await connection.execute(newest)
+            ]
 
 
 def _row(key: int, number: int, order: Order) -> dict[str, Any]:

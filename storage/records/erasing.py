@@ -1,18 +1,48 @@
 """A community or a member -> gone from every table at once; what counts against a member stays as a keyed hash."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import CommunityRef
-from storage.columns import plain
+from bot.core.chat.message import CommunityRef, Platform
+from bot.core.operations.erasing import Erased, Receipt
+from storage import codec
+from storage.columns import SaidIn, plain
+from storage.community_key import community_of, read_community
 from storage.database import Database
+from storage.records.cases import new_code
 from storage.records.forgetting import PAUSE, erase, some, without_texts
-from storage.tables import actions, appeals, cases, communities, incidents, metadata, queue, sanctions
+from storage.tables import (
+    actions,
+    amendments,
+    appeals,
+    cases,
+    communities,
+    erasures,
+    incidents,
+    looks,
+    members,
+    metadata,
+    precedents,
+    queue,
+    reviews,
+    sanctions,
+)
 
 #: The columns that name a member, by the column that their hash stands in, where there is one.
 _MEMBERS = {"author": "author_hash", "member": "member_hash", "moderator": None, "taken_by": None, "imposed_by": None}
+
+#: What an erased moderator is called who has looked at others; what of their hash follows tells them apart.
+ERASED = "erased-"
+
+_SHOWN = 2_000  # incidents of one member whose cards are drawn anew
+_LEFT = erasures.c.done_at.is_(None)
 
 
 class SqlErasing:
@@ -21,70 +51,188 @@ class SqlErasing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def erase_community(self, community: CommunityRef) -> int:
+    async def erase_community(self, community: CommunityRef) -> Receipt | None:
         key, number = await self._database.keys.known(community), 0
         if key is None:
-            return 0
+            return None
         for table in reversed(metadata.sorted_tables):
             if "community" in table.c:
                 number += await erase(self._database, table, table.c.community == key)
+        now, receipt = self._database.clock.now(), new_code()
         async with self._database.write() as connection:
             number += (await connection.execute(delete(communities).where(communities.c.key == key))).rowcount
+            done = {"community": key, "asked_at": now, "done_at": now, "receipt": receipt}
+            await connection.execute(insert(erasures).values(done))
         self._database.keys.forget()
-        return number
+        return Receipt(code=receipt, at=now, rows=number)
 
-    async def erase_member(self, community: CommunityRef, member: str) -> int:
+    async def erase_member(self, community: CommunityRef, member: str) -> Receipt | None:
         key = await self._database.keys.known(community)
         if key is None:
-            return 0
-        name, number = plain(member), 0
-        hashed = self._database.sealing.member_hash(key, name)
-        # Evidence that is held stays until then, and so does whom something is still to be done to.
-        not_held = and_(
-            or_(incidents.c.held_until.is_(None), incidents.c.held_until <= self._database.clock.now()),
-            not_(exists().where(actions.c.incident == incidents.c.id, actions.c.finished_at.is_(None))),
-        )
-        while due := await some(
-            self._database,
-            select(incidents.c.id).where(incidents.c.community == key, incidents.c.author == name, not_held),
-        ):
-            ids = [row.id for row in due]
-            theirs = select(cases.c.id).where(cases.c.incident.in_(ids))
-            async with self._database.write() as connection:
-                await without_texts(connection, ids)
-                await connection.execute(update(appeals).where(appeals.c.case.in_(theirs)).values(words=""))
-                this = update(incidents).where(incidents.c.id.in_(ids))
-                number += (await connection.execute(this.values(author=None, author_hash=hashed))).rowcount
-            await asyncio.sleep(PAUSE)
+            return None
+        name = plain(member)
+        who = _Member(self._database, key, name, self._database.sealing.member_hash(key, name))
+        receipt, asked_at = await who.ask()
+        names = await who.names()
+        number = await who.forget_incidents()
         number += await erase(self._database, queue, and_(queue.c.community == key, queue.c.author == name))
         for table in metadata.sorted_tables:
             for column, hash_ in _MEMBERS.items():
-                if column in table.c and table is not queue:
-                    number += await self._unname(table, column, hash_, key, name, hashed)
+                if column in table.c and table not in (queue, erasures):
+                    number += await who.unname(table, column, hash_)
+        number += await who.forget_the_rest(names)
+        return Receipt(code=receipt, at=asked_at, rows=number, left=await who.close())
+
+    async def go_on(self) -> int:
+        open_ = select(erasures.c.member, *community_of(erasures)).where(_LEFT, erasures.c.member.is_not(None))
+        async with self._database.read() as connection:
+            left = [(read_community(row), row.member) for row in await connection.execute(open_) if row.community]
+        receipts = [await self.erase_member(place, member) for place, member in left if member]
+        return sum(one.rows for one in receipts if one)
+
+    async def since(self, moment: datetime) -> Sequence[Erased]:
+        new = or_(erasures.c.asked_at >= moment, erasures.c.done_at >= moment)
+        wanted = select(*erasures.c, *(one.label(f"its_{one.name}") for one in community_of(erasures)))
+        found: list[Erased] = []
+        async with self._database.read() as connection:
+            for row in (await connection.execute(wanted.where(new).order_by(erasures.c.id))).all():
+                place = self._database.keys.called(row.community)
+                if row.its_platform is not None:
+                    place = CommunityRef(Platform(row.its_platform), row.its_community)
+                if place is None:
+                    continue  # this process has never heard of it
+                theirs = and_(incidents.c.community == row.community, incidents.c.author_hash == row.member_hash)
+                shown = select(incidents.c.id).where(theirs).order_by(incidents.c.id.desc()).limit(_SHOWN)
+                erased = Erased(
+                    receipt=f"{row.receipt} {row.done_at}",
+                    community=place,
+                    is_theirs=partial(self._is, row.community, row.member_hash),
+                    incidents=list((await connection.execute(shown)).scalars()) if row.member_hash else (),
+                )
+                found.append(erased)
+        return found
+
+    def _is(self, community: int, hashed: bytes | None, member: str) -> bool:
+        return hashed is None or self._database.sealing.member_hash(community, plain(member)) == hashed
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """Of one community, by its key. `hash`: what is left of them."""
+
+    database: Database
+    community: int
+    id: str
+    hash: bytes
+
+    async def ask(self) -> tuple[str, datetime]:
+        """Written down before anything goes, so that what is broken off is gone on with."""
+        now = self.database.clock.now()
+        theirs = and_(erasures.c.community == self.community, erasures.c.member_hash == self.hash, _LEFT)
+        open_ = select(erasures.c.receipt, erasures.c.asked_at).where(theirs).limit(1)
+        async with self.database.write() as connection:
+            if before := (await connection.execute(open_)).first():
+                return before.receipt, before.asked_at
+            receipt, member = new_code(), SaidIn(self.community, self.id)
+            asked = {"community": self.community, "member_hash": self.hash, "asked_at": now, "receipt": receipt}
+            await connection.execute(insert(erasures).values(member=member, **asked))
+        return receipt, now
+
+    async def close(self) -> int:
+        """How much still names them; where nothing does, the erasure is done."""
+        named = and_(incidents.c.community == self.community, incidents.c.author == self.id)
+        runs = and_(sanctions.c.community == self.community, sanctions.c.member == self.id)
+        async with self.database.write() as connection:
+            left = 0
+            for table, theirs in ((incidents, named), (sanctions, runs)):
+                counted = select(func.count()).select_from(table).where(theirs)
+                left += int((await connection.execute(counted)).scalar_one())
+            if not left:
+                this = and_(erasures.c.community == self.community, erasures.c.member_hash == self.hash, _LEFT)
+                done = update(erasures).where(this).values(member=None, done_at=self.database.clock.now())
+                await connection.execute(done)
+        return left
+
+    async def forget_incidents(self) -> int:
+        """Evidence that is held stays until then, and so does whom something is still to be done to."""
+        number = 0
+        not_held = and_(
+            or_(incidents.c.held_until.is_(None), incidents.c.held_until <= self.database.clock.now()),
+            not_(exists().where(actions.c.incident == incidents.c.id, actions.c.finished_at.is_(None))),
+        )
+        due = and_(incidents.c.community == self.community, incidents.c.author == self.id, not_held)
+        while found := await some(self.database, select(incidents.c.id).where(due)):
+            ids = [row.id for row in found]
+            theirs = select(cases.c.id).where(cases.c.incident.in_(ids))
+            async with self.database.write() as connection:
+                await without_texts(connection, ids)
+                await connection.execute(update(appeals).where(appeals.c.case.in_(theirs)).values(words=""))
+                withdrawn = {"verdict": None, "text_hash": b"", "near_hash": b"", "at": self.database.clock.now()}
+                await connection.execute(update(precedents).where(precedents.c.case.in_(theirs)).values(withdrawn))
+                this = update(incidents).where(incidents.c.id.in_(ids))
+                number += (await connection.execute(this.values(author=None, author_hash=self.hash))).rowcount
+            await asyncio.sleep(PAUSE)
         return number
 
-    async def _unname(self, table: Table, column: str, hash_: str | None, key: int, name: str, hashed: bytes) -> int:
+    async def unname(self, table: Table, column: str, hash_: str | None) -> int:
         known = table.c[column]
         gone: dict[str, Any] = {column: None if known.nullable else ""}
         if hash_ and hash_ in table.c:
-            gone[hash_] = hashed
+            gone[hash_] = self.hash
         if column == "moderator" and "moderator_name" in table.c:
             gone["moderator_name"] = ""
-        if "community" in table.c:
-            there = table.c.community == key
-        elif "incident" in table.c:
-            there = table.c.incident.in_(select(incidents.c.id).where(incidents.c.community == key))
-        else:
+        if table is looks:  # that they have looked at others stays, under a word of their own
+            gone[column] = f"{ERASED}{self.hash.hex()[:8]}"
+        if (there := _there(table, self.community)) is None:
             return 0
         if table is incidents:
             there = and_(there, incidents.c.body.is_(None))
         elif table is cases:  # while a sanction runs, somebody must be known to lift it from
-            gone["words"] = None
             running = exists().where(sanctions.c.case == cases.c.id, sanctions.c.lifted_at.is_(None))
             kept = exists().where(incidents.c.id == cases.c.incident, incidents.c.author.is_not(None))
-            there = and_(there, not_(running), not_(kept)) if column == "member" else there
-            gone = gone if column == "member" else {column: gone[column]}
-        elif table is sanctions:
+            if column == "member":
+                gone["words"], there = None, and_(there, not_(running), not_(kept))
+        elif table is sanctions and column == "member":
             there = and_(there, sanctions.c.lifted_at.is_not(None))
-        async with self._database.write() as connection:
-            return (await connection.execute(update(table).where(there, known == name).values(gone))).rowcount
+        async with self.database.write() as connection:
+            if table is cases and column == "moderator":
+                await self._unname_words(connection)
+            return (await connection.execute(update(table).where(there, known == self.id).values(gone))).rowcount
+
+    async def names(self) -> frozenset[str]:
+        """What they were called when they did something as moderators: their changes of settings know no more."""
+        called = select(reviews.c.moderator_name).join(incidents).where(reviews.c.moderator == self.id)
+        looked = select(looks.c.moderator_name).where(looks.c.community == self.community, looks.c.moderator == self.id)
+        did = select(cases.c.words).where(cases.c.community == self.community, cases.c.moderator == self.id)
+        async with self.database.read() as connection:
+            names = set((await connection.execute(called.where(incidents.c.community == self.community))).scalars())
+            names |= set((await connection.execute(looked)).scalars())
+            names |= {codec.read_words(words).moderator for words in (await connection.execute(did)).scalars()}
+        return frozenset(filter(None, names))
+
+    async def forget_the_rest(self, names: frozenset[str]) -> int:
+        """How much of theirs was counted; and their name where they have changed settings."""
+        counted = and_(members.c.community == self.community, members.c.member_hash == self.hash)
+        changed = select(amendments.c.id, amendments.c.by).where(amendments.c.community == self.community)
+        async with self.database.read() as connection:
+            rows = (await connection.execute(changed)).all() if names else ()
+        theirs = [row.id for row in rows if row.by in names]
+        async with self.database.write() as connection:
+            number = (await connection.execute(delete(members).where(counted))).rowcount
+            unnamed = update(amendments).where(amendments.c.id.in_(theirs)).values(by=SaidIn(self.community, "-"))
+            return number + (await connection.execute(unnamed)).rowcount
+
+    async def _unname_words(self, connection: AsyncConnection) -> None:
+        did = and_(cases.c.community == self.community, cases.c.moderator == self.id, cases.c.words.is_not(None))
+        for row in (await connection.execute(select(cases.c.id, cases.c.words).where(did))).all():
+            words = SaidIn(self.community, codec.without_moderator(row.words)) if row.words else None
+            await connection.execute(update(cases).where(cases.c.id == row.id).values(words=words))
+
+
+def _there(table: Table, community: int) -> ColumnElement[bool] | None:
+    """The condition that a row is this community's; None: its rows are no community's."""
+    if "community" in table.c:
+        return table.c.community == community
+    if "incident" in table.c:
+        return table.c.incident.in_(select(incidents.c.id).where(incidents.c.community == community))
+    return None

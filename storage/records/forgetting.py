@@ -17,7 +17,9 @@ from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.tables import (
     cases,
+    erasures,
     incidents,
+    looks,
     messages,
     metadata,
     reviews,
@@ -39,9 +41,11 @@ class SqlForgetting:
     async def forget(self, limits: Limits, now: datetime) -> int:
         self._database.forget_copies(now - COPIES)
         about = exists().where(incidents.c.message == messages.c.id)
-        old = messages.c.settled_at < now - limits.authors
+        settled = messages.c.settled_at < now - limits.authors
         number = await self._in_batches(
-            select(messages.c.id).where(messages.c.sent_at < now - limits.authors, old, messages.c.author.is_not(None)),
+            select(messages.c.id).where(
+                messages.c.sent_at < now - limits.authors, settled, messages.c.author.is_not(None)
+            ),
             not_(about),
             change=lambda ids: update(messages).where(messages.c.id.in_(ids)).values(author=None),
         )
@@ -52,15 +56,15 @@ class SqlForgetting:
             change=lambda ids: delete(messages).where(messages.c.id.in_(ids)),
         )
         held = and_(incidents.c.held_until.is_not(None), incidents.c.held_until > now)
-        while gone := await some(
-            self._database,
-            select(incidents.c.id, incidents.c.message).where(incidents.c.decided_at < now - limits.cases, not_(held)),
-        ):
+        old = (incidents.c.decided_at < now - limits.cases, _taken_in_before(now - limits.cases), not_(held))
+        while gone := await some(self._database, select(incidents.c.id, incidents.c.message).where(*old)):
             async with self._database.write(durable=False) as connection:
                 number += await _delete(connection, incidents, [row.id for row in gone])
                 number += await _delete(connection, messages, [row.message for row in gone])
             await asyncio.sleep(PAUSE)
-        return number + await erase(self._database, cases, _old_deeds(limits, now))
+        number += await erase(self._database, cases, _old_deeds(limits, now))
+        number += await erase(self._database, looks, looks.c.at < now - limits.cases)
+        return number + await erase(self._database, erasures, erasures.c.done_at < now - limits.cases)
 
     async def texts_due(self, limits: Limits, now: datetime) -> Sequence[tuple[CommunityRef, int]]:
         wrong = exists().where(
@@ -69,7 +73,11 @@ class SqlForgetting:
             reviews.c.closes,
             reviews.c.at < now - limits.mistakes,
         )
-        due = or_(incidents.c.decided_at < now - limits.texts, incidents.c.withdrawn_at < now - limits.mistakes, wrong)
+        due = or_(
+            and_(incidents.c.decided_at < now - limits.texts, _taken_in_before(now - limits.texts)),
+            and_(incidents.c.withdrawn_at < now - limits.mistakes, _taken_in_before(now - limits.mistakes)),
+            wrong,
+        )
         free = or_(incidents.c.held_until.is_(None), incidents.c.held_until <= now)
         wanted = select(incidents.c.id, *community_of(incidents)).where(incidents.c.body.is_not(None), due, free)
         rows = await some(self._database, wanted.order_by(incidents.c.decided_at))
@@ -100,6 +108,11 @@ class SqlForgetting:
             async with self._database.write(durable=False) as connection:
                 number += (await connection.execute(change([row.id for row in rows]))).rowcount
             await asyncio.sleep(PAUSE)
+
+
+def _taken_in_before(moment: datetime) -> ColumnElement[bool]:
+    """What is read from a transcript was decided in its own time; it is kept from when we have read it."""
+    return exists().where(messages.c.id == incidents.c.message, messages.c.settled_at < moment)
 
 
 def _old_deeds(limits: Limits, now: datetime) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
-from bot.core.incidents.case import CaseState
+from bot.core.incidents.case import CaseState, Look
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
@@ -25,7 +25,19 @@ from storage import codec
 from storage.database import Database
 from storage.flow import tallies
 from storage.records.cases import new_code
-from storage.tables import actions, amendments, appeals, bots, cases, communities, incidents, messages, outages, reviews
+from storage.tables import (
+    actions,
+    amendments,
+    appeals,
+    bots,
+    cases,
+    communities,
+    incidents,
+    looks,
+    messages,
+    outages,
+    reviews,
+)
 from storage.tables import tallies as counts
 
 Row = dict[str, Any]
@@ -113,6 +125,7 @@ async def write_year(
             await write(bots, [seen | {"bot": id_, "name": name} for id_, name in BOTS.items()])
             await write(outages, _outages(first))
             await write(amendments, _amendments(first))
+            await write(looks, _looks(first))
             for week in range(weeks):
                 growth = 0.6 + 0.4 * week / max(1, weeks - 1)
                 start = START + timedelta(weeks=week + WEEKS - weeks)
@@ -202,6 +215,16 @@ def _amendments(first: datetime) -> Iterator[Row]:
     for day, hour, by, setting, before, after in CHANGED:
         if (at := _there(day, hour)) >= first:
             yield {"at": at, "by": by, "setting": setting, "before": before, "after": after}
+
+
+def _looks(first: datetime) -> Iterator[Row]:
+    """Every evening of the year somebody looks something up."""
+    chance = random.Random(11)
+    for day in range(7 * WEEKS):
+        moderator = chance.choices(list(MODERATORS), list(MODERATORS.values()))[0]
+        what = chance.choices([Look.REVEAL, Look.HISTORY, Look.CASE], [6, 3, 1])[0]
+        if (at := _there(day, 20)) >= first:
+            yield {"moderator": moderator, "moderator_name": moderator, "what": what, "at": at}
 
 
 def _name(author: str) -> str:

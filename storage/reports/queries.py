@@ -37,6 +37,7 @@ from storage.columns import AnyRow
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
+from storage.records.people import looks_between
 from storage.settings.journal import amendments_between, outages_between
 from storage.tables import actions, appeals, bots, cases, communities, incidents, messages, queue, reviews, tallies
 
@@ -100,6 +101,7 @@ class SqlReportQueries:
                     for outage in await outages_between(connection, start, end)
                 ),
                 amendments=tuple(await amendments_between(connection, community, start, end)),
+                looks=await looks_between(connection, community, start, end),
             )
 
     async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:

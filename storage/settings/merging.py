@@ -11,6 +11,7 @@ from storage.tables import (
     cases,
     communities,
     deliveries,
+    erasures,
     incidents,
     looks,
     members,
@@ -26,6 +27,7 @@ from storage.tables import (
 #: What simply belongs to the other from then on.
 _HANDED_OVER = (
     queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
+    erasures,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core.base.errors import BotError
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import Case, CaseState, Order, Sanction, Search
+from bot.core.incidents.case import Case, CaseState, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.deeds import Deeds
 from bot.core.rules.actions import Done, Outcome
+from tests.builders import NOW
 from tests.fakes.clock import HurriedClock
 
 
@@ -17,6 +19,8 @@ class ScriptedCases:
         self.opened: list[tuple[CommunityRef, Case]] = []
         self.outcome: Outcome | None = Done()
         self.sanctions: list[Sanction] = []
+        self.seen: list[tuple[CommunityRef, Looked]] = []
+        self.trouble: BotError | None = None
 
     async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
         case = Case(
@@ -56,7 +60,16 @@ class ScriptedCases:
     async def end(self, now: datetime, most: int) -> int:
         return 0
 
-    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None: ...
+    async def looked(
+        self, community: CommunityRef, by: Person, what: Look, *, case: int | None = None, incident: int | None = None
+    ) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.seen.append((community, Looked(by=by, what=what, at=NOW, case=incident if case is None else case)))
+
+    async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
+        theirs = [one for of, one in reversed(self.seen) if of == community and by in (None, one.by.id)]
+        return theirs[:most]
 
 
 def scripted_deeds() -> Deeds:

@@ -1,6 +1,6 @@
 """Chat networks and what is remembered of them, in memory."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
@@ -24,6 +24,7 @@ class ScriptedPlatform:
         self.met: list[MessageRef] = []
         self.announced: list[tuple[str, str]] = []
         self.changed: list[int] = []  # incidents
+        self.forgotten: list[Callable[[str], bool]] = []
         self.published: list[tuple[str, Post, str]] = []  # channel, what, mark
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
@@ -44,6 +45,9 @@ class ScriptedPlatform:
         if isinstance(author, Exception):
             raise author
         return author
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self.forgotten.append(is_theirs)
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
         self.changed.append(incident_id)

@@ -20,6 +20,7 @@ from bot.core.rules.policy import Policy
 from tests.builders import decision
 from tests.fakes.cases import scripted_deeds
 from tests.fakes.incidents import MemoryPrecedents
+from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.record import Record
 from tests.fakes.reporting import ScriptedRenderer
 
@@ -30,6 +31,8 @@ class ScriptedDesk:
     def __init__(self) -> None:
         self.settings: dict[str, Community] = {}
         self.deeds = scripted_deeds()
+        self.people = ScriptedPeople()
+        self.privacy = scripted_privacy(self.people)
         self.precedents: Precedents = MemoryPrecedents(Record())
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}

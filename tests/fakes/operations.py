@@ -1,11 +1,17 @@
-"""API keys in memory."""
+"""API keys in memory, and what is on record of people, by a script."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.base.errors import BotError
+from bot.core.chat.message import CommunityRef, Platform
+from bot.core.operations.erasing import Erased, Receipt
 from bot.core.operations.keys import ApiKey
+from bot.core.operations.privacy import Dossier, Privacy
+from bot.core.operations.retention import Limits
+from tests.builders import NOW
+from tests.fakes.clock import ManualClock
 
 
 class MemoryApiKeys:
@@ -32,3 +38,37 @@ class MemoryApiKeys:
         for key_id, at in uses.items():
             if (key := self.keys.get(key_id)) and (key.used_at is None or key.used_at < at):
                 self.keys[key_id] = replace(key, used_at=at)
+
+
+class ScriptedPeople:
+    """What is on record of whom: by community and member. What is erased is gone from it."""
+
+    def __init__(self) -> None:
+        self.dossiers: dict[tuple[CommunityRef, str], Dossier] = {}
+        self.trouble: BotError | None = None
+
+    async def places(self, platform: Platform, member: str) -> Sequence[CommunityRef]:
+        if self.trouble:
+            raise self.trouble
+        return [place for place, who in self.dossiers if (place.platform, who) == (platform, member)]
+
+    async def of_member(self, community: CommunityRef, member: str) -> Dossier:
+        return self.dossiers[community, member]
+
+    async def erase_member(self, community: CommunityRef, member: str) -> Receipt | None:
+        del self.dossiers[community, member]
+        return Receipt(code="RECEIPT", at=NOW, rows=1)
+
+    async def erase_community(self, community: CommunityRef) -> Receipt | None:
+        return None
+
+    async def go_on(self) -> int:
+        return 0
+
+    async def since(self, moment: datetime) -> Sequence[Erased]:
+        return []
+
+
+def scripted_privacy(people: ScriptedPeople | None = None) -> Privacy:
+    people = people or ScriptedPeople()
+    return Privacy(people=people, erasing=people, limits=Limits(), clock=ManualClock())

@@ -31,7 +31,8 @@ def test_a_member_gets_what_is_stored_and_then_it_is_gone(tmp_path: Path, capsys
     here = ("cafe", "rehearsal")
     file = tmp_path / "mine.json"
     asyncio.run(export(*here, "minji", file, config, SAY))
-    assert [one["text"] for one in json.loads(file.read_text("utf-8"))] == ["말 minji 1", "말 minji 2"]
+    (dossier,) = json.loads(file.read_text("utf-8"))
+    assert [one["text"] for one in dossier["incidents"]] == ["말 minji 1", "말 minji 2"]
     assert file.stat().st_mode & 0o777 == 0o600
     asyncio.run(hold(*here, held, "경찰에 신고", config, SAY))
     with pytest.raises(Broken, match="찾을 수 없습니다"):
@@ -40,12 +41,13 @@ def test_a_member_gets_what_is_stored_and_then_it_is_gone(tmp_path: Path, capsys
     asyncio.run(erase(*here, "minji", config, SAY))
     assert "남겨 두었습니다" in capsys.readouterr().out
     asyncio.run(export(*here, "minji", None, config, SAY))
-    assert [one["incident"] for one in json.loads(capsys.readouterr().out)] == [held]
+    assert [one["incident"] for one in json.loads(capsys.readouterr().out)[0]["incidents"]] == [held]
     asyncio.run(export(*here, "jisu", None, config, SAY))
-    assert len(json.loads(capsys.readouterr().out)) == 1
+    assert len(json.loads(capsys.readouterr().out)[0]["incidents"]) == 1
     asyncio.run(erase(*here, None, config, SAY))
     asyncio.run(export(*here, "minji", None, config, SAY))
-    assert capsys.readouterr().out.endswith("[]\n"), "everything of a community, what is held as well"
+    (left,) = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert left["incidents"] == [], "everything of a community, what is held as well"
 
 
 def test_a_slip_of_the_pen_takes_nothing_away(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -163,7 +163,8 @@ class DiscordChat:
             async for batch in self._arrivals.batches():
                 yield batch
                 if self._arrivals.overflowed and self._arrivals.is_drained:
-                    self._read_what_overflowed()
+                    self._begin(self._catching_up.read_back(list(self.client.guilds)))
+                    self._arrivals.overflowed = False
             await running
         finally:
             for task in (running, *self._tasks):
@@ -181,6 +182,9 @@ class DiscordChat:
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
         if self._logged_in.is_set():  # before, there is no card that could be drawn
             self._posted.changed(community, incident_id)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self._hearing.forget(is_theirs)
 
     async def meet(self, message: Message) -> Author:
         await self._connection()
@@ -271,10 +275,6 @@ class DiscordChat:
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         self._catching_up.lost(shard_id)
-
-    def _read_what_overflowed(self) -> None:
-        self._begin(self._catching_up.read_back(list(self.client.guilds)))
-        self._arrivals.overflowed = False
 
     async def _skipped(self, guild: discord.Guild, until: datetime) -> None:
         """Moderators are told what nobody has looked at."""

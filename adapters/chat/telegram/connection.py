@@ -213,8 +213,6 @@ class TelegramChat:
             except Unavailable as error:
                 _log.warning("moderators not told", chat=room, reason=str(error))
 
-    # ---- going out --------------------------------------------------------------------------------------------------
-
     async def perform(self, planned: PlannedAction) -> Outcome:
         if isinstance(planned.action, Flag | Escalate):
             return await self._cards.show(planned)
@@ -228,6 +226,9 @@ class TelegramChat:
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
         self._posted.changed(community, incident_id)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self._hearing.pairs.forget(is_theirs)
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

@@ -3,7 +3,7 @@ bot."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -99,6 +99,8 @@ class Firehose:
 
     async def meet(self, message: Message) -> Author:
         return message.author
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None: ...
 
     def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...
 

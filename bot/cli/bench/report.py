@@ -101,7 +101,7 @@ async def _drawing(config: "Config") -> float:
 
     renderer, period = reporting.report_renderer(), tools.made_up_week()
     took = []
-    async with reporting.report_queries(config) as (queries, _):
+    async with reporting.report_queries(config) as (queries, *_):
         (community,) = await queries.communities()
         for number in range(EDITIONS):
             report = await report_on(queries, community, f"{community} {number}", period)

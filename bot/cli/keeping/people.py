@@ -1,24 +1,24 @@
 """`jikimi export`, `erase`, `hold`: what is stored of a member or a community, given out, taken away, kept."""
 
 import asyncio
-import json
 import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.line import Line
+from bot.cli.line import Line, operator
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.incidents.case import Look
+from bot.core.operations.privacy import written
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
     from bot.core.communities.community import Community
-    from bot.core.incidents.incident import Incident
 
 HELD = timedelta(days=90)
 
@@ -66,12 +66,12 @@ async def export(
 
     async with keeping.record(config) as record:
         place = _place(community, platform, await record.communities.all(), say)
-        found = await record.of_member(place, member)
-    written = json.dumps([_facts(one) for one in found], ensure_ascii=False, indent=2)
+        await record.cases.looked(place, operator(), Look.EXPORT)
+        dossier = written([await record.people.of_member(place, member)]).decode("utf-8")
     if out is None:
-        print(written)
+        print(dossier, end="")
         return
-    _write(out, written + "\n")
+    _write(out, dossier)
 
 
 async def erase(community: str, platform: str | None, member: str | None, config: "Config", say: Texts) -> None:
@@ -80,13 +80,14 @@ async def erase(community: str, platform: str | None, member: str | None, config
 
     async with keeping.record(config) as record:
         place = _place(community, platform, await record.communities.all(), say)
-        rows = await (
-            record.erasing.erase_community(place) if member is None else record.erasing.erase_member(place, member)
-        )
-        left = len(await record.of_member(place, member)) if member else 0
-        print(say("erase.done", rows=rows, at=f"{record.clock.now():%Y-%m-%d %H:%M} UTC"))
-        if left:
-            print(say("erase.left", number=left))
+        erasing = record.erasing
+        receipt = await (erasing.erase_community(place) if member is None else erasing.erase_member(place, member))
+    if receipt is None:
+        print(say["erase.nothing"])
+        return
+    print(say("erase.done", rows=receipt.rows, at=f"{receipt.at:%Y-%m-%d %H:%M} UTC", code=receipt.code))
+    if receipt.left:
+        print(say("erase.left", number=receipt.left))
 
 
 async def hold(community: str, platform: str | None, incident: int, because: str, config: "Config", say: Texts) -> None:
@@ -113,22 +114,6 @@ def _place(community: str, platform: str | None, known: "Sequence[Community]", s
         return CommunityRef(Platform(platform), community)
     names = ", ".join(f"{one.id} ({one.name or one.platform})" for one in known) or "-"
     raise Broken(say("keys.no_community", community=community, known=names))
-
-
-def _facts(incident: "Incident") -> dict[str, Any]:
-    about = incident.decision.message
-    return {
-        "incident": incident.id,
-        "decided_at": incident.decided_at.isoformat(),
-        "sent_at": about.sent_at.isoformat(),
-        "channel": about.channel_name or about.ref.channel_id,
-        "name": about.author.name,
-        "text": about.text,
-        "rule": incident.decision.rule,
-        "actions": [action.kind for action, _ in incident.outcomes],
-        "review": incident.review.call if incident.review else None,
-        "appeal": incident.appeal.words if incident.appeal else None,
-    }
 
 
 def _write(out: Path, written: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.line import Line
+from bot.cli.line import Line, operator
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
@@ -46,12 +46,15 @@ async def report(
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
     from bot.app import reporting
+    from bot.core.incidents.case import Look
     from bot.core.reporting.building import report_on
 
     gc.disable()  # a short life that needs all it has made to its end
-    async with reporting.report_queries(config) as (queries, communities):
+    async with reporting.report_queries(config) as (queries, communities, cases):
         chosen = _chosen(community, await queries.communities(), await communities.all(), say)
         days = _period(period, chosen.timezone or config.defaults.timezone, say)
+        if unmasked:
+            await cases.looked(chosen.ref, operator(), Look.REPORT)
         made = await report_on(queries, chosen.ref, chosen.name or chosen.id, days)
     post = reporting.report_renderer(unmasked=unmasked).render(made, chosen.language or say.language)
     print(post.text)

@@ -14,6 +14,7 @@ The platforms differ in what they say of an answer; `Hints` is what they have in
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -97,6 +98,18 @@ class Turns:
             gone, _ = known.turns.popitem(last=False)
             for served in known.served.values():
                 served.discard(gone)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        """What they said, and what bots were asked by them."""
+        authors = {turn.author for known in self._channels.values() for turn in known.turns.values()}
+        theirs = {author for author in authors if is_theirs(author)}
+        for known in self._channels.values():
+            gone = {id_ for id_, turn in known.turns.items() if turn.author in theirs}
+            for id_, turn in list(known.turns.items()):
+                if id_ in gone:
+                    del known.turns[id_]
+                elif turn.asked in gone:
+                    known.turns[id_] = replace(turn, prompt=None, pairing=Pairing.HIDDEN)
 
     def answer(self, channel: str, turn: Turn, hints: Hints) -> Turn:
         """A bot's turn, with what it answers; remembered. Of a message that answers nobody `pairing` is None."""

@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from bot.core.chat.message import Author, Message, Platform
@@ -23,6 +23,10 @@ class MessageSource(Protocol):
     async def meet(self, message: Message) -> Author:
         """Who wrote a message, as the platform knows them now: asked where an author is `unmet`, before anything is
         done about the message. May take a moment: those asked about together are asked about at once."""
+        ...
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        """What is still in mind of what people said, of those whose ids these are. Returns at once."""
         ...
 
 

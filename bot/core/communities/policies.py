@@ -42,6 +42,7 @@ class Policies:
         known = {community.ref: community for community in await self.store.all()}
         gone = self._communities.keys() - known.keys()
         self._communities = {ref: one for ref, one in self._communities.items() if ref not in gone}
+        self._policies = {ref: one for ref, one in self._policies.items() if ref not in gone}
         self._take(known.values())
         self._seen = max((community.version for community in known.values()), default=0)
 
@@ -60,8 +61,8 @@ class Policies:
         if changes.communities:
             self._seen = changes.communities[-1].version
             self._take(changes.communities)
-            if changes.number != len(self._communities):  # one has gone: it has another id now
-                await self.load()
+        if changes.number != len(self._communities):  # one has gone: it has another id now, or is erased
+            await self.load()
 
     def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""

@@ -161,6 +161,27 @@ class Sanction:
     moderator: str = ""
 
 
+class Look(StrEnum):
+    """What of the record somebody has looked at."""
+
+    CASE = "case"
+    HISTORY = "history"
+    SEARCH = "search"
+    REVEAL = "reveal"  # the whole text of an incident
+    REPORT = "report"  # one with members' names
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Somebody has. `case`: the number of what they looked at, where it was one case or one incident's."""
+
+    by: Person
+    what: Look
+    at: datetime
+    case: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """Which cases are meant; what is None does not matter. `since` <= opened < `until`."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
-from bot.core.incidents.case import Case, Order, Sanction, Search
+from bot.core.incidents.case import Case, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Filed, History, Review
 from bot.core.rules.actions import Action
@@ -131,8 +131,15 @@ class Cases(Protocol):
         does not end itself, in one transaction; how many. One that is noted is never ended twice."""
         ...
 
-    async def looked(self, community: CommunityRef, moderator: str, what: str, number: int | None = None) -> None:
-        """A moderator has looked at a case, or at what is on record about somebody."""
+    async def looked(
+        self, community: CommunityRef, by: Person, what: Look, *, case: int | None = None, incident: int | None = None
+    ) -> None:
+        """Somebody is about to look at a case (by its number) or an incident, or at what is on record about somebody:
+        written down before they see it."""
+        ...
+
+    async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
+        """The newest `most` of these, of everybody or of one."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Messages -> who else of the same community has said nearly the same shortly before, from hashes alone."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -68,6 +68,13 @@ class Campaigns:
         self._make_room(known, message)
         known.add(name, _Saying(message.sent_at, author.id, words))
         return found
+
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
+        """What these members of a community have said."""
+        if known := self._heard.get(community):
+            theirs = {author for author in {said.author for said in known.all.values()} if is_theirs(author)}
+            for name in [name for name, said in known.all.items() if said.author in theirs]:
+                known.drop(name)
 
     def _others(self, known: _Sayings, message: Message, words: Sketch) -> Mapping[str, datetime]:
         shared = Counter(name for word in words for name in known.by_word.get(word, ()))

@@ -59,6 +59,10 @@ class Members:
                 self._heard[member] = min(MOST_FIRST, self._heard.get(member, 0) + settlement.counts_for)
                 self._watched.setdefault(message.community, message.sent_at)
 
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
+        for member in [one for one in self._heard if one[0] == community and is_theirs(one[1])]:
+            del self._heard[member]
+
     def _was_there(self, message: Message) -> bool:
         since, watched = message.author.since, self._watched.get(message.community, message.sent_at)
         if since is not None:

@@ -1,7 +1,7 @@
 """Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
@@ -62,6 +62,18 @@ class RecentActivity:
             kept[message.ref.message_id] = (at, message.text[:PIECE])
             self._said[place] = dict(sorted(kept.items(), key=lambda one: one[1][0])[-PIECES:])
         return before
+
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
+        """Everything of these members of a community."""
+        known = {member for member in (*self._sent, *self._fired) if member[0] == community}
+        known |= {member for member, _ in (*self._offences, *self._said) if member[0] == community}
+        theirs = {member for member in known if is_theirs(member[1])}
+        for members in (self._sent, self._fired):
+            for member in theirs & members.keys():
+                del members[member]
+        for places in (self._offences, self._said):
+            for place in [place for place in places if place[0] in theirs]:
+                del places[place]
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
         """When each live rule last fired on the author."""

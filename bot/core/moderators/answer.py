@@ -3,7 +3,9 @@ puts it into words, each network draws it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from bot.core.chat.post import Attachment
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
 
@@ -62,3 +64,27 @@ class Found:
 
     incident: Incident
     history: History
+
+
+class Wish(StrEnum):
+    """What somebody may ask about themselves."""
+
+    DATA = "data"
+    ERASE = "erase"
+    SURELY = "surely"  # to be erased, asked once more
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Sentences, and below them what whoever reads them may ask about themselves."""
+
+    said: Lines
+    wishes: tuple[Wish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A file for whoever asked, and for nobody else."""
+
+    said: Lines
+    file: Attachment

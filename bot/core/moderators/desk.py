@@ -19,6 +19,7 @@ from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import exchange_of
+from bot.core.operations.privacy import Privacy
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.rules.conditions import Past
@@ -38,6 +39,7 @@ class CoreDesk:
     reviewer: Reviewer
     precedents: Precedents
     deeds: Deeds
+    privacy: Privacy
     incidents: Incidents
     queue: GuardQueue
     bots_seen: Bots

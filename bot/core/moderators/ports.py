@@ -19,6 +19,7 @@ from bot.core.incidents.ports import CardBoard, Precedents
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
+from bot.core.operations.privacy import Privacy
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
 from bot.core.rules.decision import Decision
@@ -37,6 +38,11 @@ class Desk(Protocol):
     @property
     def precedents(self) -> Precedents:
         """What their calls mean for what is said again."""
+        ...
+
+    @property
+    def privacy(self) -> Privacy:
+        """What is kept of members, for themselves."""
         ...
 
     def community(self, ref: CommunityRef) -> Community:

@@ -71,9 +71,10 @@ class Retention:
             await self.forgetting.forget_texts([incident for _, incident in due])
             for place, incident in due:
                 self.changed(place, incident)
-        rows = await self.forgetting.forget(self.limits, now)
+        rows = await self.forgetting.forget(self.limits, now) + await self.erasing.go_on()
         for community in self.communities():
             if community.left_at and community.left_at <= now - self.limits.left:
-                rows += await self.erasing.erase_community(community.ref)
+                receipt = await self.erasing.erase_community(community.ref)
+                rows += receipt.rows if receipt else 0
         if rows:
             _log.info("what was due is forgotten", rows=rows)

@@ -13,6 +13,7 @@ from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route
+from bot.core.incidents.case import Look
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import ACTIONS, Done, Gone
 
@@ -125,6 +126,14 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """How often a moderator has looked at what is on record about members."""
+
+    moderator: str  # the name, or the id where none is known
+    looks: Mapping[Look, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """All that the record holds about start <= t < end in one community. `seen` counts revisions of messages that
     were sent, `waiting` those of them that are not settled yet, `judged` those that the guard scored, `late` those
@@ -148,6 +157,7 @@ class Figures:
     backlog: Backlog = field(default_factory=Backlog)
     outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
     amendments: tuple[AuditEntry, ...] = ()
+    looks: tuple[Looking, ...] = ()  # by moderator, who looked most first
 
     @property
     def live(self) -> tuple[Entry, ...]:

@@ -319,7 +319,7 @@ def test_reports_and_deliveries_are_read_beside_the_process_that_works_on_the_fi
         async with Database.open(config.storage.url, ManualClock()):
             async with reporting.delivered(config) as deliveries:
                 assert list(await deliveries.latest(10)) == []
-            async with reporting.report_queries(config) as (queries, _):
+            async with reporting.report_queries(config) as (queries, *_):
                 assert list(await queries.communities()) == []
 
     asyncio.run(scenario())

@@ -14,7 +14,7 @@ from hypothesis.strategies import DataObject, data, integers, sampled_from
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import sqlite
 
-from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, Search, measures, native
+from bot.core.incidents.case import Case, CaseKind, CaseState, Look, Order, Person, Search, measures, native
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import (
     AWAY,
@@ -355,7 +355,7 @@ def test_what_was_done_in_a_group_belongs_to_what_it_becomes(url: str) -> None:
         await office.cases.open(THERE, order(CaseKind.NOTE))
         await office.cases.open(HERE, order(CaseKind.BAN))
         await office.do_all()
-        await office.cases.looked(HERE, "9", "case", 1)
+        await office.cases.looked(HERE, Person("9"), Look.CASE, case=1)
         await office.store.communities.move(HERE, THERE.id)
         found = await office.cases.find(THERE, Search(), most=9)
         assert [(one.number, one.kind) for one in found] == [(2, CaseKind.BAN), (1, CaseKind.NOTE)]
@@ -367,8 +367,8 @@ def test_what_was_done_in_a_group_belongs_to_what_it_becomes(url: str) -> None:
 def test_who_looked_is_on_record(url: str) -> None:
     async def scene(office: Office) -> None:
         await office.cases.open(HERE, order(CaseKind.NOTE))
-        await office.cases.looked(HERE, "9", "case", 1)
-        await office.cases.looked(HERE, "9", "history")
+        await office.cases.looked(HERE, Person("9"), Look.CASE, case=1)
+        await office.cases.looked(HERE, Person("9"), Look.HISTORY)
         async with office.database.read() as connection:
             assert (await connection.execute(select(func.count(), func.count(looks.c.case)))).one() == (2, 1)
 

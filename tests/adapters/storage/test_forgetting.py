@@ -14,7 +14,7 @@ from sqlalchemy import LargeBinary, func, select, text, type_coerce
 
 from bot.core.chat.message import CommunityRef, Kind
 from bot.core.communities.community import Community
-from bot.core.incidents.case import CaseKind, Order, Person, Search
+from bot.core.incidents.case import CaseKind, Look, Order, Person, Search
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.operations.retention import Limits, Retention
 from bot.core.rules.actions import Action, Ban, Delete, Done, Timeout, Warn
@@ -113,6 +113,34 @@ def test_words_go_when_they_are_due_and_not_while_they_are_held(url: str) -> Non
     asyncio.run(scenario())
 
 
+def test_what_is_old_itself_is_kept_from_when_it_was_taken_in(url: str) -> None:
+    """A transcript of last year: nothing of it is lost on the day on which it is judged."""
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        async with opened(url, clock) as (_, here, forgetting):
+            old = NOW - 400 * DAY
+            said = [message(str(number), f"말 {number}", sent_at=old) for number in range(2)]
+            gone = message("1", kind=Kind.DELETE, revision=1, sent_at=old)
+            await here.inbox.keep([*said, gone])
+            await here.inbox.settle([replace(settlement(one, Delete()), decided_at=old) for one in said])
+            await here.inbox.settle([replace(settlement(gone), decided_at=old)])
+
+            async def left() -> list[str]:
+                return [one.decision.message.text for one in await here.incidents.between(old, clock.now())]
+
+            await retention(forgetting, clock).turn()
+            assert await left() == ["말 0", "말 1"]
+            clock.jump(91 * DAY)
+            await retention(forgetting, clock).turn()
+            assert await left() == ["", ""]
+            clock.jump(275 * DAY)
+            await retention(forgetting, clock).turn()
+            assert await left() == []
+
+    asyncio.run(scenario())
+
+
 def test_who_wrote_what_no_rule_matched_goes_and_then_the_row(url: str) -> None:
     clock = ManualClock()
 
@@ -149,7 +177,7 @@ def test_what_was_done_by_hand_goes_after_a_year_but_for_what_runs(url: str) -> 
                 await known.open(cafe, deed)
             planned = await here.outbox.claim(9, now=NOW, platforms=[cafe.platform])
             await here.outbox.record([(one, Done()) for one in planned])
-            await known.looked(cafe, "9", "case", 1)
+            await known.looked(cafe, Person("9"), Look.CASE, case=1)
             await clock.advance(366 * 86_400)
             await known.end(clock.now(), 9)
             await forgetting.forget(Limits(), clock.now())

@@ -16,7 +16,7 @@ from bot.core.incidents.review import Call, Review
 from bot.core.rules.actions import Ban, Delete, Done, Timeout, Unsanction, Warn
 from bot.core.rules.ladder import Ladder
 from storage.database import Database
-from storage.records.forgetting import SqlForgetting
+from storage.records.erasing import SqlErasing
 from tests.adapters.storage.test_crash import forget_the_dead, kill_after
 from tests.adapters.storage.test_deeds import DAL, HERE, MINJI, Office, in_office, order
 from tests.builders import EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
@@ -76,10 +76,10 @@ def test_who_erases_what_is_known_of_them_still_gets_the_third_step(url: str) ->
         await office.cases.open(HERE, order(CaseKind.WARN, strike=STRIKE))
         await offend(office, 100)
         await office.do_all()
-        await SqlForgetting(office.database).erase_member(HERE, MINJI.id)
+        await SqlErasing(office.database).erase_member(HERE, MINJI.id)
         await office.clock.advance(LONG.total_seconds() * 3)
         await office.cases.end(office.clock.now(), 10)
-        await SqlForgetting(office.database).erase_member(HERE, MINJI.id)
+        await SqlErasing(office.database).erase_member(HERE, MINJI.id)
         async with office.database.read() as connection:
             found = await connection.execute(text("SELECT count(*) FROM cases WHERE member IS NOT NULL"))
             assert found.scalar_one() == 0
@@ -94,7 +94,7 @@ def test_what_goes_after_a_year_takes_its_strike_along(url: str) -> None:
         await office.cases.open(HERE, order(CaseKind.WARN, strike=STRIKE))
         await offend(office, 100, DAL)
         await office.do_all()
-        await SqlForgetting(office.database).erase_community(HERE)
+        await SqlErasing(office.database).erase_community(HERE)
         async with office.database.read() as connection:
             assert (await connection.execute(text("SELECT count(*) FROM strikes"))).scalar_one() == 0
 

@@ -31,6 +31,7 @@ from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
 from tests.fakes.cases import scripted_deeds
 from tests.fakes.guarding import ScriptedGuard
+from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.reporting import QuietQueries, ScriptedRenderer
 from tests.fakes.store import MemoryStore
 from tests.servers.telegram import TOKEN, Chat, TelegramServer
@@ -48,6 +49,7 @@ class Stage:
     store: MemoryStore
     desk: CoreDesk
     policies: Policies
+    people: ScriptedPeople
     heard: list[Message] = field(default_factory=list)
     _listening: "asyncio.Task[None] | None" = None
 
@@ -147,7 +149,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
     clock = SystemClock()
     async with TelegramServer() as server:
         server.group(GROUP)
-        store, config = MemoryStore(), Config()
+        store, config, people = MemoryStore(), Config(), ScriptedPeople()
         policies = Policies(store=store.communities, build=config.policy_of, clock=clock)
         reviewer = Reviewer(
             incidents=store.incidents,
@@ -163,6 +165,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             reviewer=reviewer,
             precedents=store.precedents,
             deeds=scripted_deeds(),
+            privacy=scripted_privacy(people),
             incidents=store.incidents,
             queue=queue,
             bots_seen=Bots(roll=store.bot_roll),
@@ -171,7 +174,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             clock=clock,
         )
         chat = connect(url or server.url, desk)
-        here = Stage(server, chat, store, desk, policies)
+        here = Stage(server, chat, store, desk, policies, people)
         serving = asyncio.create_task(queue.run())
         try:
             yield here

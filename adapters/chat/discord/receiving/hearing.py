@@ -1,7 +1,7 @@
 """Gateway events about what is said -> messages among the arrivals."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -61,6 +61,10 @@ class Hearing:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self.pairs.forget(is_theirs)
+        self.names.forget(is_theirs)
 
     async def on_message(self, message: discord.Message) -> None:
         self._take(message)

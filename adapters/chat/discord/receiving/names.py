@@ -31,6 +31,11 @@ class Names:
             return False
         return known != name
 
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        for member in {member for _, member in self._seen if is_theirs(str(member))}:
+            for who in [who for who in self._seen if who[1] == member]:
+                del self._seen[who]
+
     def expect(self, guild_id: int, user_id: int, name: str) -> None:
         """A name that we are about to give ourselves is no news."""
         self._given[guild_id, user_id, hash(name)] = None

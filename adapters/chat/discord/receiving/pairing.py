@@ -1,7 +1,7 @@
 """Discord's messages -> the same, with what a bot's answer answers: by reply, interaction, thread or mention."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import discord
@@ -22,6 +22,9 @@ class Pairs:
     clock: Clock
     inbox: Inbox | None = None
     _turns: Turns = field(default_factory=Turns)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self._turns.forget(is_theirs)
 
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""

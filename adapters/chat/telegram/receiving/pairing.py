@@ -4,7 +4,7 @@ Facts C11-C16 of the platform reference. Telegram sends what is replied to along
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 
@@ -28,6 +28,9 @@ class Pairs:
     clock: Clock
     inbox: Inbox | None = None
     _turns: Turns = field(default_factory=Turns)
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        self._turns.forget(is_theirs)
 
     async def begin(self) -> None:
         """What is still on record of the last minutes, so that a start forgets little."""

@@ -10,6 +10,7 @@ from adapters.reports.pages.sections.incidents.kinds import Kinds
 from adapters.reports.pages.sections.incidents.rules import Rules
 from adapters.reports.pages.sections.moderation.advice import Advice
 from adapters.reports.pages.sections.moderation.funnel import Funnel
+from adapters.reports.pages.sections.moderation.looks import Looks
 from adapters.reports.pages.sections.moderation.moderators import Moderators
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.repeaters import Repeaters
@@ -28,6 +29,7 @@ ROWS: tuple[tuple[type[Section], ...], ...] = (
     (Channels, Funnel),
     (Quality, Advice),
     (Repeaters, Moderators),
+    (Looks,),
     (Bots,),
     (Pairs,),
     (Shadow,),

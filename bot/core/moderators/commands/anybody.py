@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from bot.core.chat.message import Message
-from bot.core.moderators.answer import Lines, said
 from bot.core.moderators.argument import IncidentNumber
 from bot.core.moderators.command import Answer, Asked, Command, Seen
 from bot.core.moderators.ports import Desk
+from bot.core.moderators.wishes import notice
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Appeal(Command, name="appeal", right=None, led=True):
 
 @dataclass(frozen=True)
 class Privacy(Command, name="privacy", right=None, seen=Seen.ANYBODY):
-    """What is stored."""
+    """What is kept, and what of their own somebody may have or have erased."""
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        return Lines.of(said("privacy"))
+        return notice(desk.privacy)

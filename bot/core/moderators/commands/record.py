@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from bot.core.chat.rights import Right
 from bot.core.incidents import case as cases
-from bot.core.incidents.case import CaseKind, CaseState, Person
+from bot.core.incidents.case import CaseKind, CaseState, Look, Looked, Person
 from bot.core.moderators.answer import Found, Lines, Member, Said, said
 from bot.core.moderators.argument import CaseNumber, Day, IncidentNumber, OneOf
 from bot.core.moderators.command import Answer, Asked, Command, Seen, Usage
 from bot.core.moderators.ports import Desk
 
 ON_A_PAGE = 10
+LOOKS_SHOWN = 25
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Why(Command, name="why", right=Right.DELETE, seen=Seen.MODERATORS):
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
         found = await desk.look_up(asked.community, self.incident)
-        return Found(*found) if found else Lines.of(said("card.not_found"))
+        if found is None:
+            return Lines.of(said("card.not_found"))
+        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.REVEAL, incident=self.incident)
+        return Found(*found)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Case(Command, name="case", right=Right.REVIEW, seen=Seen.MODERATORS):
         found = await desk.deeds.cases.get(asked.community, self.case)
         if found is None:
             return Lines.of(said("case.not_found", case=self.case))
-        await desk.deeds.cases.looked(asked.community, asked.by.id, "case", self.case)
+        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.CASE, case=self.case)
         return Lines(tuple(_in_full(found)))
 
 
@@ -63,7 +67,7 @@ class History(Command, name="history", right=Right.REVIEW, seen=Seen.MODERATORS)
         known = desk.deeds.cases
         page = await known.find(asked.community, theirs, most=ON_A_PAGE + 1, before=self.before)
         running = await known.running(asked.community, most=ON_A_PAGE, member=member.id)
-        await known.looked(asked.community, asked.by.id, "history")
+        await known.looked(asked.community, _asker(asked), Look.HISTORY, incident=self.incident)
         summary = await desk.history(asked.community, member.id)
         return Lines((said("case.of", whom=member), summary, *map(_runs, running), *_page(page)))
 
@@ -95,7 +99,7 @@ class Search(Command, name="search", right=Right.REVIEW, seen=Seen.MODERATORS):
             until=until + timedelta(days=1) if until else None,
         )
         page = await desk.deeds.cases.find(asked.community, wanted, most=ON_A_PAGE + 1, before=self.before)
-        await desk.deeds.cases.looked(asked.community, asked.by.id, "search")
+        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.SEARCH)
         return Lines(tuple(_page(page)))
 
 
@@ -106,6 +110,30 @@ class Sanctions(Command, name="sanctions", right=Right.REVIEW, seen=Seen.MODERAT
     async def run(self, asked: Asked, desk: Desk) -> Answer:
         running = await desk.deeds.cases.running(asked.community, most=2 * ON_A_PAGE)
         return Lines(tuple(map(_runs, running)) or (said("case.nothing_runs"),))
+
+
+@dataclass(frozen=True)
+class Looks(Command, name="looks", right=Right.OWN, alone=True):
+    """Who has looked at what is on record about members, of all moderators or of one."""
+
+    moderator: Member | None = None
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        by = self.moderator.id if self.moderator else None
+        found = await desk.deeds.cases.looks(asked.community, most=LOOKS_SHOWN, by=by)
+        return Lines(tuple(map(_look, found)) or (said("look.none"),))
+
+
+def _look(look: Looked) -> Said:
+    who = Member(look.by.id, look.by.name)
+    what = said(f"look.{look.what}")
+    if look.case is None:
+        return said("look.line", at=look.at, who=who, what=what)
+    return said("look.at_case", at=look.at, who=who, what=what, case=look.case)
+
+
+def _asker(asked: Asked) -> Person:
+    return Person(asked.by.id, asked.by.name)
 
 
 def _begin(day: str | None, zone: ZoneInfo) -> datetime | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
+from bot.core.incidents.case import Look, Person
 from bot.core.moderators.answer import Lines, said
 from bot.core.moderators.argument import Day, Number, OneOf, Switch
 from bot.core.moderators.command import Answer, Asked, Command
@@ -34,6 +35,9 @@ class Report(Command, name="report", right=Right.REVIEW, also=("report range",))
         if self.names and not asked.is_apart:
             return Lines.of(said("answer_to.names_not_here"))
         period = self._period(asked, desk)
+        if self.names:
+            by = Person(asked.by.id, asked.by.name)
+            await desk.deeds.cases.looked(asked.community, by, Look.REPORT)
         report = await desk.report(asked.community, period, unmasked=self.names)
         return report or Lines.of(said("report.no_period", given=period))
 

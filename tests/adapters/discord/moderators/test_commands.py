@@ -446,7 +446,7 @@ def test_who_uses_discord_in_korean_is_answered_in_korean() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         place.wire.locale, ko = "ko", texts("ko")
         ask = place.wire.command
-        assert await told(place, ask(place.minji, place.general, "privacy")) == ko["discord.privacy"]
+        assert (await told(place, ask(place.minji, place.general, "privacy"))).startswith(ko["privacy.why"])
         assert await told(place, ask(place.minji, place.general, "jikimi pause")) == ko["card.not_allowed"]
         status = await told(place, ask(place.dal, place.general, "jikimi status"))
         assert ko["setting.moderators"] in status
@@ -470,7 +470,7 @@ def test_who_uses_discord_in_korean_is_answered_in_korean() -> None:
 def test_everybody_may_ask_what_is_stored() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         answer = await told(place, place.wire.command(place.minji, place.general, "privacy"))
-        assert answer == say["discord.privacy"]
+        assert answer.startswith(say["privacy.why"]) and say["privacy.here"] in answer
 
     play(scene, commands=True)
 

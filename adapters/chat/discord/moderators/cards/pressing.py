@@ -16,6 +16,7 @@ from adapters.chat.discord.moderators.cards.posted import PostedCards
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
 from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.case import Look, Person
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, History
 from bot.core.moderators.permissions import needed
@@ -56,6 +57,9 @@ class Presses:
         self, interaction: Interaction, button: Button, incident: Incident, history: History, say: Texts
     ) -> None:
         """Why comes first: the text may be long."""
+        by = Person(str(interaction.user.id), interaction.user.display_name)
+        look = Look.REVEAL if button is Button.REVEAL else Look.HISTORY
+        await self.desk.deeds.cases.looked(guild_ref(interaction.guild_id), by, look, incident=incident.id)
         if button is Button.REVEAL:
             told = f"{reasons(incident.decision, say) or '-'}\n\n{said_in_full(incident, say)}"
         else:

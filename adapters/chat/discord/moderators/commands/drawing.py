@@ -1,5 +1,6 @@
 """What a command is answered -> what only the asker sees of it on Discord."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -9,7 +10,7 @@ from adapters.chat.discord.errors import TOO_LARGE
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain
 from adapters.chat.discord.moderators.posting import attached, told
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Lines, Member, Role
+from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Role, Wish
 from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.text.catalogue import Texts
 from bot.wording.answered import lines
@@ -63,8 +64,26 @@ async def show(interaction: Interaction, given: Answer, manner: GuildManner) -> 
             await answer(interaction, plain(_in_full(given, manner)))
         case Post():
             await _post(interaction, given)
+        case Offer():
+            await answer(interaction, lines(given.said, manner), view=_offered(given.wishes, manner.say))
+        case Handed():
+            await answer(interaction, lines(given.said, manner), files=attached([given.file]))
         case _:
             assert_never(given)
+
+
+def wish_id(wish: Wish) -> str:
+    """What a button carries: whoever presses it asks for themselves."""
+    return f"jikimi-my:{wish}"
+
+
+def _offered(wishes: Iterable[Wish], say: Texts) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for wish in wishes:
+        style = discord.ButtonStyle.danger if wish is Wish.SURELY else discord.ButtonStyle.secondary
+        view.add_item(discord.ui.Button(label=say[f"privacy.{wish}_button"], style=style, custom_id=wish_id(wish)))
+    view.stop()  # the dynamic item serves its buttons
+    return view
 
 
 def _in_full(found: Found, manner: GuildManner) -> str:

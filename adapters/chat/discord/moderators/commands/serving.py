@@ -17,6 +17,7 @@ from adapters.chat.discord.moderators.commands.host import GuildHost
 from adapters.chat.discord.moderators.commands.registering import InTexts, menu_entry, named, slash, value
 from adapters.chat.discord.moderators.flags import Flags
 from adapters.chat.discord.moderators.setup import MENU_LASTS, SettingUp
+from adapters.chat.discord.moderators.wishes import Wishes
 from adapters.chat.discord.receiving.reading import read
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
@@ -52,6 +53,7 @@ class Commands:
     _led: Mapping[type[Command], Lead] = field(init=False)
 
     def __post_init__(self) -> None:
+        Wishes(client=self.client, desk=self.desk)
         flags = Flags(client=self.client, desk=self.desk, clock=self.clock)
         setting_up = SettingUp(client=self.client, desk=self.desk, status=self._status)
         self._led = {

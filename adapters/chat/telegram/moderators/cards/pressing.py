@@ -17,6 +17,7 @@ from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import cut
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button, pressed
+from bot.core.incidents.case import Look, Person
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts
@@ -63,6 +64,10 @@ class Presses:
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
         if query.message:
             await self.posted.recall(incident, f"{query.message.chat.id}/{query.message.message_id}")
+        if button.call is None:
+            by = Person(str(presser.id), presser.full_name)
+            look = Look.HISTORY if button is Button.HISTORY else Look.REVEAL
+            await self.desk.deeds.cases.looked(group, by, look, incident=incident_id)
         if button is Button.HISTORY:
             return history_line(history, say, policy.timezone)
         if button is Button.REVEAL or button.call is None:

@@ -1,10 +1,10 @@
 """What a command is answered -> what Telegram shows of it, where it was asked or in private."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from telegram import Bot, LinkPreviewOptions
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moderators.asking import Answers, Typed
@@ -15,7 +15,7 @@ from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Lines, Member, Role
+from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Role, Wish
 from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.ports import Desk
@@ -70,8 +70,27 @@ class Drawing:
                     )  # fmt: skip
             case Post():
                 await self.posting.post(typed.chat_id, answer)
+            case Offer():
+                text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
+                await self.answers.say(typed, text, self._keys(typed, answer.wishes), lane=lane)
+            case Handed():
+                text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
+                async with self.limiter.turn(typed.user_id, lane):
+                    await self.bot.send_document(
+                        typed.user_id, answer.file.content, filename=answer.file.name, caption=text
+                    )
             case _:
                 assert_never(answer)
+
+    def _keys(self, typed: Typed, wishes: Iterable[Wish]) -> InlineKeyboardMarkup:
+        """In a group they lead into private: what is asked there and what comes of it is nobody else's."""
+        named = {wish: typed.say[f"privacy.{wish}_button"] for wish in wishes}
+        if typed.in_private:
+            keys = [InlineKeyboardButton(text, callback_data=f"my:{wish}") for wish, text in named.items()]
+        else:
+            link = f"https://t.me/{self.bot.username}?start=privacy_"
+            keys = [InlineKeyboardButton(text, url=f"{link}{wish}") for wish, text in named.items()]
+        return InlineKeyboardMarkup([keys])
 
     async def words(self, answer: Lines | Usage, group: str, say: Texts) -> str:
         """In a group's manner."""

@@ -1,4 +1,4 @@
-"""/start as it follows a link -> the set-up, an appeal, or a group that becomes a room."""
+"""/start as it follows a link -> the set-up, an appeal, one's own records, or a group that becomes a room."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import Answers, Typed, refused, rights_of
 from adapters.chat.telegram.moderators.commands.choosing import Choosing, Crowd
 from adapters.chat.telegram.moderators.setup import Setup
+from adapters.chat.telegram.moderators.wishes import LINKED, Wishes
 from bot.core.moderators.commands import overview
 from bot.core.moderators.permissions import Deed, may
 
@@ -22,13 +23,17 @@ class Links:
     setup: Setup
     appeals: Appeals
     choosing: Choosing
+    wishes: Wishes
     crowd: Crowd
 
     async def follow(self, typed: Typed) -> None:
-        """setup_GROUP or appeal_INCIDENT in private, mods_GROUP or report_GROUP in the group that becomes a room."""
+        """setup_GROUP, appeal_INCIDENT or privacy_WISH in private; in the group that becomes a room mods_GROUP or
+        report_GROUP."""
         purpose, _, number = typed.rest.partition("_")
         if purpose == "appeal" and typed.in_private:
             await self.appeals.serve(replace(typed, rest=number))
+        elif purpose == "privacy" and number in LINKED:
+            await self.wishes.grant(typed, LINKED[number])
         elif not _GROUP.fullmatch(number):
             if typed.in_private:
                 await self._say(typed, typed.say["telegram.hello"])

@@ -31,6 +31,7 @@ from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.moderators.commands.links import Links
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.setup import Setup
+from adapters.chat.telegram.moderators.wishes import Wishes, pressed
 from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
@@ -78,6 +79,7 @@ class Commands:
     crowd: Crowd = field(init=False)
     _choosing: Choosing = field(init=False)
     _links: Links = field(init=False)
+    _wishes: Wishes = field(init=False)
     _arguments: Arguments = field(init=False)
     _led: Mapping[type[Command], Callable[[Typed], Awaitable[None]]] = field(init=False)
     _served: Bounded[str, None] = field(default_factory=lambda: Bounded(SERVED))
@@ -91,9 +93,10 @@ class Commands:
             answers=self.drawing.answers,
             crowd=self.crowd,
         )  # fmt: skip
+        self._wishes = Wishes(desk=self.desk, drawing=self.drawing)
         self._links = Links(
             members=self.members, answers=self.drawing.answers, setup=self.setup, appeals=self.appeals,
-            choosing=self._choosing, crowd=self.crowd,
+            choosing=self._choosing, crowd=self.crowd, wishes=self._wishes,
         )  # fmt: skip
         self._arguments = Arguments(
             desk=self.desk, clock=self.clock, members=self.members, drawing=self.drawing, me=self.me
@@ -101,7 +104,7 @@ class Commands:
         self._led = {
             overview.Setup: self._set_up,
             anybody.Appeal: self.appeals.serve,
-            anybody.Flag: self._flag,
+            anybody.Flag: lambda typed: self.flags.flag(typed, self.drawing.answers, self.me),
         }
 
     async def begin(self) -> None:
@@ -170,7 +173,13 @@ class Commands:
             await self._say(typed, say["telegram.hello"])
 
     async def press(self, query: CallbackQuery) -> bool:
-        """A button of the set-up menu, or one that says which group a command is about; False: it is neither."""
+        """A button of the set-up menu, one that says which group a command is about, or one that asks about oneself;
+        False: it is none of them."""
+        if mine := pressed(query, texts(spoken(query.from_user.language_code))):
+            await self.setup.answer_press(query, "")
+            if self.crowd.has_room(mine[0]):
+                await self._wishes.grant(*mine)
+            return True
         if (choice := CHOICE.fullmatch(query.data or "")) is None:
             return await self.setup.press(query)
         typed = await self._choosing.chosen(int(choice[1]), choice[2], query)
@@ -212,7 +221,7 @@ class Commands:
         if command is reports.Report and typed.message.reply_to_message:
             typed = replace(typed, name=anybody.Flag.name)
             if self.crowd.has_room(typed):
-                await self._flag(typed)
+                await self._led[anybody.Flag](typed)
         elif not is_about_incident(command) or typed.chat_id == int(typed.group) or not self.crowd.has_room(typed):
             return
         elif command is not record.Why or not await self.appeals.tell(typed):
@@ -254,9 +263,6 @@ class Commands:
             await self.setup.open(typed)
         else:
             await self.setup.invite(typed)
-
-    async def _flag(self, typed: Typed) -> None:
-        await self.flags.flag(typed, self.drawing.answers, self.me)
 
 
 async def invitation(token: str, api_url: str, say: Texts) -> str:
