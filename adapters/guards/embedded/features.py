@@ -88,8 +88,10 @@ def features(texts: Sequence[str]) -> Features:
 
 def hashed(texts: Sequence[str], bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The distinct n-grams of n rows in 2 ** bits buckets: row, bucket, and (n,) how many there are of each row."""
-    keys = [row_of << bits | bucket for row_of, bucket, _, _ in _grams(texts, bits)]
-    distinct = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
+    keys = np.sort(
+        np.concatenate([np.zeros(0, np.int64), *(row << bits | at for row, at, _, _ in _grams(texts, bits))])
+    )
+    distinct = keys[np.diff(keys, prepend=-1) > 0]  # numpy's own `unique` hashes first, and takes four times as long
     row = distinct >> bits
     return row, distinct & (1 << bits) - 1, np.bincount(row, minlength=len(texts))
 
