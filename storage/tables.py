@@ -193,6 +193,7 @@ _index(
 )
 _asleep = text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL")
 _index("actions_asleep", actions.c.not_before, where=_asleep)
+_index("actions_urgent", actions.c.finished_at, where=text("kind = 'escalate'"))
 _index("actions_suspects", actions.c.faults, where=_suspected)
 
 #: One row for each call of a moderator. Of those that close the review, `closes` holds for the last one alone.
@@ -314,6 +315,7 @@ appeals = Table(
     Column("at", Instant, nullable=False),
     Column("forget_at", Instant),
 )
+_index("appeals_at", appeals.c.at)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
 #: time (flow/tallies.py says which): what a report counts stays small, however many messages there are.

@@ -19,6 +19,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     decision = incident.decision
     author = decision.message.author
     facts = [
+        ("card.case", f"#{incident.case}" if incident.case else ""),
         ("card.author", author.name or author.id),
         ("card.prompt", _prompt(incident, say)),
         ("card.score", _score(incident, say)),
@@ -37,6 +38,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
             if incident.appeal
             else "",
         ),
+        ("card.taken_by", review_line(incident.taken, say, timezone) if incident.taken else ""),
         ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
     ]
     shade = tone(incident)

@@ -55,11 +55,13 @@ async def numbers(database: Database, connection: AsyncConnection, wanted: Mappi
     return {row.key: row.next_case - wanted[row.key] for row in found}
 
 
-async def become(connection: AsyncConnection, incident: int, state: CaseState, at: datetime) -> None:
-    """The case of an incident is in this state from now on."""
+async def become(
+    connection: AsyncConnection, incident: int, state: CaseState, at: datetime, by: str | None = None
+) -> None:
+    """The case of an incident is in this state from now on. `by`: who has taken it."""
     closed = at if state is CaseState.RESOLVED else None
     this = update(cases).where(cases.c.incident == incident)
-    await connection.execute(this.values(state=state, closed_at=closed))
+    await connection.execute(this.values(state=state, closed_at=closed, taken_by=by))
 
 
 def case_of(incident: int) -> ScalarSelect[int]:

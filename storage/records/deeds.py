@@ -32,8 +32,8 @@ from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import of_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
+from storage.records import reviews, strikes
 from storage.records import sanctions as standing
-from storage.records import strikes
 from storage.records.cases import new_code, numbers
 from storage.records.sanctions import Finished
 from storage.tables import actions, cases, communities, looks, sanctions
@@ -145,6 +145,10 @@ class SqlCases:
     async def end(self, now: datetime, most: int) -> int:
         async with self._database.write() as connection:
             return await standing.end(connection, now, most)
+
+    async def remind(self, now: datetime, most: int) -> int:
+        async with self._database.write() as connection:
+            return await reviews.remind(connection, now, most)
 
     async def looked(
         self, community: CommunityRef, by: Person, what: Look, *, case: int | None = None, incident: int | None = None

@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.incidents.case import CaseState
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Outcome, Weight
@@ -144,12 +145,13 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
         outcomes[row.incident].append((codec.read_action(row.args), codec.read_outcome(row.state, row.reason)))
     closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
     review_of = {row.incident: read_review(row) for row in closed}
-    objections = await connection.execute(
-        select(cases.c.incident, appeals.c.words, appeals.c.at)
-        .select_from(found.join(cases).join(appeals))
+    counted = await connection.execute(
+        select(*cases.c["incident", "number", "state"], appeals.c.words, appeals.c.at)
+        .select_from(found.join(cases).outerjoin(appeals))
         .where(*wanted)
     )
-    appeal_of = {row.incident: Appeal(incident_id=row.incident, words=row.words, at=row.at) for row in objections}
+    case_of = {row.incident: row for row in counted}
+    taken_of = await _taken(connection, [id_ for id_, row in case_of.items() if row.state == CaseState.TAKEN])
     return [
         Incident(
             id=row.id,
@@ -157,11 +159,24 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
             decided_at=row.decided_at,
             outcomes=tuple(outcomes[row.id]),
             review=review_of.get(row.id),
-            appeal=appeal_of.get(row.id),
+            appeal=_appeal(case_of[row.id]),
             withdrawn_at=row.withdrawn_at,
+            case=case_of[row.id].number,
+            taken=taken_of.get(row.id),
         )
         for row in rows
     ]
+
+
+async def _taken(connection: AsyncConnection, incidents: Sequence[int]) -> dict[int, Review]:
+    if not incidents:
+        return {}
+    taking = select(reviews).where(reviews.c.incident.in_(incidents), reviews.c.call == Call.TAKE)
+    return {row.incident: read_review(row) for row in await connection.execute(taking.order_by(reviews.c.id))}
+
+
+def _appeal(row: AnyRow) -> Appeal | None:
+    return None if row.at is None else Appeal(incident_id=row.incident, words=row.words, at=row.at)
 
 
 def read_review(row: AnyRow) -> Review:

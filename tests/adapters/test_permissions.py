@@ -206,7 +206,7 @@ async def card_with(button: Button, place: Cafe, heard: Heard, number: int) -> A
         appeal = Appeal(incident_id=number, words="억울해요", at=incident.decided_at)
         outcomes = (*incident.outcomes, timeout) if button is Button.SOFTEN else incident.outcomes
         place.desk.incidents[number] = replace(incident, appeal=appeal, outcomes=outcomes)
-    elif button is Button.LIFT:
+    elif button in (Button.LIFT, Button.REOPEN):
         place.desk.incidents[number] = replace(incident, outcomes=(*incident.outcomes, timeout), review=review)
     else:
         place.desk.incidents[number] = replace(incident, outcomes=((Flag(), Done()),))

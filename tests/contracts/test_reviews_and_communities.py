@@ -9,7 +9,17 @@ import pytest
 
 from bot.core.chat.message import CommunityRef, MessageRef
 from bot.core.communities.community import Community
-from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, TIMEOUT, Appeal, Call, Filed, History, Review
+from bot.core.incidents.review import (
+    APPEALS_WITHIN,
+    MOST_APPEALS,
+    TAKEN_FOR,
+    TIMEOUT,
+    Appeal,
+    Call,
+    Filed,
+    History,
+    Review,
+)
 from bot.core.rules.actions import (
     Action,
     Answer,
@@ -449,5 +459,60 @@ def test_nobody_appeals_without_end(opens: Opens) -> None:
             (left,) = [number for number, one in zip(numbers, filed, strict=True) if one is Filed.TOO_MANY]
             another = Appeal(incident_id=left, words="왜", at=NOW + APPEALS_WITHIN)
             assert await store.reviews.appeal(HERE, another, [], due=NOW) is Filed.HEARD
+
+    asyncio.run(scenario())
+
+
+def test_what_somebody_has_taken_others_leave_alone_for_a_while(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            take = replace(review(number, Call.TAKE), at=later(0))
+            assert await store.reviews.record(HERE, take, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
+            assert opened and opened.taken == take and opened.review is None
+            assert [action for action, _ in opened.outcomes] == [Delete()], "nothing follows"
+            for which in (Call.WRONG, Call.TAKE):
+                theirs = replace(review(number, which, "byul"), at=later(60))
+                assert await store.reviews.record(HERE, theirs, due=NOW) == take
+            shout = replace(review(number, Call.ESCALATE, "byul"), at=later(60))
+            assert await store.reviews.record(HERE, shout, due=NOW) is None, "but people can be called"
+            late = replace(review(number, Call.RIGHT, "byul"), at=later(0) + TAKEN_FOR)
+            assert await store.reviews.record(HERE, late, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
+            assert opened and opened.taken is None and opened.review == late
+
+    asyncio.run(scenario())
+
+
+def test_of_two_who_take_it_at_once_one_has_it(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            both = [review(number, Call.TAKE, who) for who in ("dal", "byul")]
+            answers = await asyncio.gather(*(store.reviews.record(HERE, one, due=NOW) for one in both))
+            opened = await store.incidents.get(HERE, number)
+            assert opened and opened.taken in both
+            assert [one for one in answers if one] == [opened.taken]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_called_can_be_called_again_and_stays_as_it_is_until_then(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            number = await incident(store)
+            await store.reviews.record(HERE, review(number, Call.WRONG), due=NOW)
+            before = await done(store, number)
+            at_once = replace(review(number, Call.REOPEN, "byul"), at=later(6))
+            assert await store.reviews.record(HERE, at_once, due=NOW) == review(number, Call.WRONG)
+            reopen = replace(at_once, at=later(60))
+            assert await store.reviews.record(HERE, reopen, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
+            assert opened and opened.review is None and await done(store, number) == before
+            again = replace(review(number, Call.BAN, "byul"), at=later(120))
+            assert await store.reviews.record(HERE, again, due=NOW) is None
+            opened = await store.incidents.get(HERE, number)
+            assert opened and opened.review == again and opened.standing.sanction == Ban()
 
     asyncio.run(scenario())

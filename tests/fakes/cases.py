@@ -60,6 +60,9 @@ class ScriptedCases:
     async def end(self, now: datetime, most: int) -> int:
         return 0
 
+    async def remind(self, now: datetime, most: int) -> int:
+        return 0
+
     async def looked(
         self, community: CommunityRef, by: Person, what: Look, *, case: int | None = None, incident: int | None = None
     ) -> None:

@@ -107,15 +107,26 @@ class MemoryReviews:
         if opened is None:
             return None
         counts = review.call.closes and not (opened.review and review.call is Call.UPHOLD)
-        if review.call.closes:
-            said = [one for one in self.store.reviewed.get(opened.id, []) if one.call.closes and one.moderator_id]
-            if said and not review.overrules(said[-1]):
-                return said[-1]
-            if counts:
-                self.store.opened[opened.decision.message.ref] = replace(opened, review=review)
-                if precedent or opened.id in self.store.rulings:
-                    self.store.rulings[opened.id] = (self.store.clock.now(), community, precedent)
-        self.store.reviewed.setdefault(opened.id, []).append(review)
+        calls = self.store.reviewed.setdefault(opened.id, [])
+        said = [one for one in calls if one.call is not Call.ESCALATE and one.moderator_id]
+        if said and review.call is not Call.ESCALATE:
+            last = said[-1]
+            if review.waits_for(last) if last.call is Call.TAKE else not review.overrules(last):
+                return last
+        if review.call in (Call.TAKE, Call.REOPEN):
+            if bool(opened.review) is (review.call is Call.TAKE):
+                return opened.review
+            taken = review if review.call is Call.TAKE else None
+            self.store.opened[opened.decision.message.ref] = replace(opened, review=None, taken=taken)
+            calls.append(review)
+            if opened.id in self.store.rulings:
+                self.store.rulings[opened.id] = (self.store.clock.now(), community, None)
+            return None
+        if counts:
+            self.store.opened[opened.decision.message.ref] = replace(opened, review=review, taken=None)
+            if precedent or opened.id in self.store.rulings:
+                self.store.rulings[opened.id] = (self.store.clock.now(), community, precedent)
+        calls.append(review)
         self.store.follow(opened.id, due, review.call)
         if strike and counts:
             self.store.weigh(opened.id, strike, due)

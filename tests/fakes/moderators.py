@@ -11,6 +11,7 @@ from bot.core.communities.community import Community
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Precedents
 from bot.core.incidents.review import Appeal, Call, Filed, History, Review
+from bot.core.incidents.reviewing import Reviewed
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
@@ -95,9 +96,10 @@ class ScriptedDesk:
         *,
         moderator_id: str,
         moderator_name: str,
-    ) -> tuple[Incident, History] | None:
+    ) -> Reviewed | None:
         self.calls.append((incident_id, call, moderator_id))
         incident = self._incident(community, incident_id)
+        earlier = incident.review if incident else None
         if incident and incident.review is None and call.closes:
             review = Review(
                 incident_id=incident_id,
@@ -108,7 +110,9 @@ class ScriptedDesk:
             )
             self.incidents[incident_id] = replace(incident, review=review)
             self.on_change(community, incident_id)
-        return await self.look_up(community, incident_id)
+        if incident is None:
+            return None
+        return Reviewed(incident=self.incidents[incident_id], earlier=earlier if call.closes else None)
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         incident = self.incidents[incident_id]

@@ -27,6 +27,8 @@ class Button(StrEnum):
     SOFTEN = "soften"  # of what an appeal is against, the sanction is lifted
     UPHOLD = "uphold"  # what an appeal is against
     ESCALATE = "escalate"
+    TAKE = "take"
+    REOPEN = "reopen"
     HISTORY = "history"
     REVEAL = "reveal"
 
@@ -107,7 +109,9 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     if call is not None and now.sanction:
         offered.append(Button.LIFT)
     if call is None:
-        offered.append(Button.ESCALATE)
+        offered += [Button.ESCALATE] if incident.taken else [Button.ESCALATE, Button.TAKE]
+    elif not incident.awaits_answer:
+        offered.append(Button.REOPEN)
     return (*offered, Button.REVEAL, Button.HISTORY)
 
 

@@ -65,7 +65,9 @@ _RIGHTS = {
 
 class CaseState(StrEnum):
     OPEN = "open"
+    TAKEN = "taken"  # a moderator is at it
     RESOLVED = "resolved"  # a moderator has closed the review, or has done it by hand
+    REOPENED = "reopened"  # it is to be called again
     APPEALED = "appealed"  # somebody objects to it
     UNDONE = "undone"  # a deed by hand that was taken back
 

@@ -1,5 +1,6 @@
 """A moderator's order -> a case that is carried out once, and what came of it within moments; what runs, ends."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from bot.core.base.waiting import Wakeup, patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import Case, Order
 from bot.core.incidents.ports import Cases
+from bot.core.incidents.reminding import remind
 from bot.core.rules.ladder import USUAL, Ladder
 
 PATIENCE = 6.0  # seconds for which whoever ordered waits for the platform
@@ -71,7 +73,12 @@ class Deeds:
         return True
 
     async def run(self) -> None:
-        """What is over ends; without end."""
+        """What is over ends, and what waits is shown again; without end."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._end())
+            both.create_task(remind(self.cases, self.clock, self.planned))
+
+    async def _end(self) -> None:
         while True:
             ended = await patiently(partial(self.cases.end, self.clock.now(), TOGETHER), self.clock)
             if ended:

@@ -75,6 +75,8 @@ class Incident:
     review: Review | None = None  # the call that closed it
     appeal: Appeal | None = None
     withdrawn_at: datetime | None = None  # when the message was taken away by somebody else
+    case: int = 0  # its number in its community
+    taken: Review | None = None  # who is at it, since when
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -84,10 +84,10 @@ class Reviews(Protocol):
     ) -> Review | None:
         """Write a call down and plan what follows (`consequences`), in one transaction; where it closes the review,
         `precedent` takes the place of the one that the incident was before (None: it is none any more), and `strike` of
-        the one that it was (None: it stays); what that led to, and nothing else leads to, is taken back. A call
-        that closes the review is refused when another one closed it before: then nothing is written, and that other one
-        is returned. What nobody has begun of an incident that is called wrong is closed as `CalledOff`. Nothing happens
-        where the community has no such incident."""
+        the one that it was (None: it stays); what that led to, and nothing else leads to, is taken back. A call is
+        refused when another one came at the same moment, or somebody else has taken the incident (`TAKEN_FOR`): then
+        nothing is written, and that other one is returned. What nobody has begun of an incident that is called wrong is
+        closed as `CalledOff`. Nothing happens where the community has no such incident."""
         ...
 
     async def appeal(
@@ -129,6 +129,11 @@ class Cases(Protocol):
     async def end(self, now: datetime, most: int) -> int:
         """Note of up to `most` sanctions whose time is over that they are, and plan to lift those that their platform
         does not end itself, in one transaction; how many. One that is noted is never ended twice."""
+        ...
+
+    async def remind(self, now: datetime, most: int) -> int:
+        """Plan to call people again for urgent cases that nobody has taken, and to show appeals again that nobody has
+        answered, in one transaction; how many. Up to `most` of each are looked at."""
         ...
 
     async def looked(

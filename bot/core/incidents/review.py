@@ -44,9 +44,12 @@ BRIEFLY = timedelta(seconds=30)
 #: Of two moderators who close a review within so short a time, the second has not seen the first one's call.
 AT_ONCE = timedelta(seconds=10)
 
+#: How long what somebody has taken is theirs alone to call.
+TAKEN_FOR = timedelta(minutes=15)
+
 
 class Call(StrEnum):
-    """A moderator's call. All but ESCALATE close the review; a later one overrules an earlier one."""
+    """A moderator's call. Those that say how it should be close the review; a later one overrules an earlier one."""
 
     RIGHT = "right"  # what the rules did was right, and nothing more is needed
     WRONG = "wrong"  # undo and restore
@@ -57,10 +60,12 @@ class Call(StrEnum):
     SOFTEN = "soften"  # the appeal is accepted as far as the sanction goes: that is lifted, and all else stays
     UPHOLD = "uphold"  # the appeal is turned down: all stays as it is
     ESCALATE = "escalate"
+    TAKE = "take"  # nobody else need look at it, for a while
+    REOPEN = "reopen"  # what was called stays as it is, and is to be called again
 
     @property
     def closes(self) -> bool:
-        return self is not Call.ESCALATE
+        return self not in (Call.ESCALATE, Call.TAKE, Call.REOPEN)
 
 
 #: These say nothing of what the rules found.
@@ -80,6 +85,10 @@ class Review:
     def overrules(self, earlier: "Review") -> bool:
         """Or comes too late: somebody else has pressed at the same moment."""
         return self.moderator_id == earlier.moderator_id or self.at - earlier.at >= AT_ONCE
+
+    def waits_for(self, taken: "Review") -> bool:
+        """Whether somebody else is at it."""
+        return self.moderator_id != taken.moderator_id and self.at - taken.at < TAKEN_FOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

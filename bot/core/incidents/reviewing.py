@@ -28,7 +28,7 @@ _RULING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """`incident` as it is now. `earlier` is the call that had closed the review before; then nothing was done."""
+    """`incident` as it is now. `earlier` is the call of somebody who came first; then nothing was done."""
 
     incident: Incident
     earlier: Review | None = None

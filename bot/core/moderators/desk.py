@@ -16,7 +16,7 @@ from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Incidents, Precedents
 from bot.core.incidents.review import Call, Filed, History
-from bot.core.incidents.reviewing import Reviewer
+from bot.core.incidents.reviewing import Reviewed, Reviewer
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.screening import exchange_of
 from bot.core.operations.privacy import Privacy
@@ -98,9 +98,10 @@ class CoreDesk:
         *,
         moderator_id: str,
         moderator_name: str,
-    ) -> tuple[Incident, History] | None:
-        await self.reviewer.call(community, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name)
-        return await self.look_up(community, incident_id)
+    ) -> Reviewed | None:
+        return await self.reviewer.call(
+            community, incident_id, call, moderator_id=moderator_id, moderator_name=moderator_name
+        )
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         return await self.reviewer.appeal(community, incident_id, words)

@@ -44,7 +44,7 @@ def _to_impose(action: Action | type[Action]) -> frozenset[Right]:
 NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
     one: frozenset(rights)
     for rights, deeds in (
-        (_REVIEW, (Button.ESCALATE, Button.HISTORY, Button.LIFT)),
+        (_REVIEW, (Button.ESCALATE, Button.TAKE, Button.REOPEN, Button.HISTORY, Button.LIFT)),
         (
             _DELETE,
             (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.SOFTEN, Button.UPHOLD, Deed.REPORT_NAMES),
@@ -68,7 +68,7 @@ def needed(what: Button | Deed | Right | None, incident: Incident | None = None)
         return NEEDED[what]
     calls = [incident.review.call] if incident.review else []
     before, after = incident.standing.sanction, wanted([*calls, what.call], incident.steps).sanction
-    changed = {before, after} if before != after and what.call not in (Call.UPHOLD, Call.ESCALATE) else set()
+    changed = {before, after} if before != after and what.call.closes and what.call is not Call.UPHOLD else set()
     return NEEDED[what].union(*(_to_impose(sanction) for sanction in changed if sanction))
 
 

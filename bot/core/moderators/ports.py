@@ -17,6 +17,7 @@ from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard, Precedents
 from bot.core.incidents.review import Call, Filed, History
+from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.operations.privacy import Privacy
@@ -102,9 +103,9 @@ class Desk(Protocol):
         *,
         moderator_id: str,
         moderator_name: str,
-    ) -> tuple[Incident, History] | None:
-        """A moderator's call; what follows from it is planned. `Incident.review` is the call that counts: somebody
-        else's where that came first."""
+    ) -> Reviewed | None:
+        """A moderator's call; what follows from it is planned, unless somebody else came first. None where the
+        community has no such incident."""
         ...
 
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:

@@ -75,7 +75,7 @@ def called(call: Call) -> Review:
 
 def test_buttons_offer_what_can_still_be_done() -> None:
     sanctions = {Button.TIMEOUT, Button.BAN}
-    fresh = {Button.RIGHT, Button.WRONG, Button.DELETE, Button.ESCALATE}
+    fresh = {Button.RIGHT, Button.WRONG, Button.DELETE, Button.ESCALATE, Button.TAKE}
     assert offered(incident((Flag(), Done()))) == fresh | sanctions
     deleted = offered(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
     assert Button.DELETE not in deleted and Button.TIMEOUT not in deleted and Button.BAN in deleted
@@ -87,11 +87,16 @@ def test_a_closed_card_offers_what_may_be_needed_next() -> None:
     """Telegram review, B17: after [right] nobody could ban, and nobody could lift."""
     right, timeout, ban, wrong = map(called, (Call.RIGHT, Call.TIMEOUT, Call.BAN, Call.WRONG))
     silenced, banned = (Timeout(timedelta(minutes=10)), Done()), (Ban(), Done())
-    assert offered(incident((Delete(), Done()), review=right)) == {Button.WRONG, Button.TIMEOUT, Button.BAN}
-    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == {Button.WRONG, Button.BAN, Button.LIFT}
-    assert offered(incident((Delete(), Done()), banned, review=ban)) == {Button.WRONG, Button.LIFT}
+    assert offered(incident((Delete(), Done()), review=right)) == {
+        Button.WRONG, Button.TIMEOUT, Button.BAN, Button.REOPEN,
+    }  # fmt: skip
+    closed = {Button.WRONG, Button.LIFT, Button.REOPEN}
+    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == closed | {Button.BAN}
+    assert offered(incident((Delete(), Done()), banned, review=ban)) == closed
     lifted = incident((Delete(), Done()), banned, (Unsanction(), Done()), (Restore(), Done("1")), review=wrong)
-    assert offered(lifted) == {Button.RIGHT}
+    assert offered(lifted) == {Button.RIGHT, Button.REOPEN}
+    taken = replace(incident((Flag(), Done())), taken=called(Call.TAKE))
+    assert Button.TAKE not in offered(taken) and Button.RIGHT in offered(taken)
 
 
 def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
@@ -103,7 +108,7 @@ def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
     assert tone(open_) is Tone.OPEN
     assert {Button.ACCEPT, Button.UPHOLD} <= offered(replace(incident((Flag(), Done())), appeal=appeal))
     told = replace(open_, outcomes=(*open_.outcomes, (Answer(accepted=False), Done())))
-    assert offered(told) == {Button.WRONG, Button.LIFT}
+    assert offered(told) == {Button.WRONG, Button.LIFT, Button.REOPEN}
     assert (Button.ACCEPT.call, Button.UPHOLD.call) == (Call.WRONG, Call.UPHOLD)
 
 

@@ -124,7 +124,6 @@ async def _call_wrong(asked: Asked, desk: Desk, case: Case, incident: int) -> An
         return Lines.of(obstacle)
     by = asked.by
     called = await desk.call(asked.community, incident, Call.WRONG, moderator_id=by.id, moderator_name=by.name)
-    review = called and called[0].review
-    if review is None or (review.moderator_id, review.call) != (by.id, Call.WRONG):
+    if called is None or called.earlier:
         return Lines.of(said("case.undone_already", case=case.number))
     return Lines.of(said("case.called_wrong", case=case.number, incident=incident))

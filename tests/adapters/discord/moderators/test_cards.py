@@ -62,7 +62,16 @@ def labels(card: Any) -> list[str]:
 def test_a_card_has_its_buttons_and_every_button_its_incident() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard, 7)
-        assert labels(card) == ["맞음", "틀림 (되돌리기)", "채팅 금지", "차단", "긴급 호출", "내용 보기", "이력"]
+        assert labels(card) == [
+            "맞음",
+            "틀림 (되돌리기)",
+            "채팅 금지",
+            "차단",
+            "긴급 호출",
+            "맡기",
+            "내용 보기",
+            "이력",
+        ]
         ids = [button["custom_id"] for row in card.components for button in row["components"]]
         assert ids[0] == "jikimi:right:7" and len(set(ids)) == len(ids)
         assert all(len(carried) <= 64 for carried in ids)
@@ -245,7 +254,7 @@ def test_an_escalation_pings_who_is_named_for_it_and_nobody_else() -> None:
         assert isinstance(await heard.chat.perform(place.planned(Escalate(), message)), Done)
         (posted,) = place.wire.made("POST", f"/channels/{place.mods}/messages")
         assert posted.body["content"] == f"<@{place.dal}> <@&{place.staff_role}>"
-        assert posted.body["nonce"] == "1-escalate"
+        assert posted.body["nonce"] == "10-escalate"
         assert "everyone" not in posted.body["allowed_mentions"]["parse"]
 
     play(scene)

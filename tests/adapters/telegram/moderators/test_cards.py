@@ -64,7 +64,17 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
     assert "사건 1" in card["text"]
     assert "정○ 나○ 말○○" in card["text"]
     assert "정말" not in card["text"], "masked until somebody asks"
-    assert labels(card) == ["맞음", "틀림 (되돌리기)", "삭제", "채팅 금지", "차단", "긴급 호출", "내용 보기", "이력"]
+    assert labels(card) == [
+        "맞음",
+        "틀림 (되돌리기)",
+        "삭제",
+        "채팅 금지",
+        "차단",
+        "긴급 호출",
+        "맡기",
+        "내용 보기",
+        "이력",
+    ]
 
 
 @played
@@ -244,7 +254,7 @@ async def test_wrong_undoes_and_restores_and_the_card_is_closed(here: Stage) -> 
     await here.do_planned()
     assert here.group.members[7]["status"] == "member"
     assert any("나쁜 말" in message["text"] for message in here.group.messages.values())
-    await here.server.until(lambda: labels(cards(room)[0]) == ["맞음", "내용 보기", "이력"])
+    await here.server.until(lambda: labels(cards(room)[0]) == ["맞음", "다시 열기", "내용 보기", "이력"])
     assert "지수" in cards(room)[0]["text"]
 
 

@@ -123,7 +123,7 @@ class CardBoard:
                 pings or None,
                 embed=shown.embed,
                 view=shown.view,
-                nonce=f"{planned.incident_id}-{planned.action.kind}",  # posted twice within minutes: created once
+                nonce=_nonce(planned),
                 allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
             )
 
@@ -147,3 +147,9 @@ class CardBoard:
         if not called:
             return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
         return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
+
+
+def _nonce(planned: PlannedAction) -> str:
+    """What is posted twice within minutes is created once; but people are called again until somebody comes."""
+    again = planned.id if isinstance(planned.action, Escalate) else planned.incident_id
+    return f"{again}-{planned.action.kind}"

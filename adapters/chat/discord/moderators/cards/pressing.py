@@ -19,6 +19,7 @@ from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.case import Look, Person
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, History
+from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
@@ -71,7 +72,7 @@ class Presses:
         here, user = guild_ref(interaction.guild_id), interaction.user
         if interaction.message and named_on(interaction.message):
             self.posted.recognise(interaction.message, here)  # from here on this card follows its incidents
-        called: list[tuple[Incident, History]] = []
+        called: list[Reviewed] = []
         refused: dict[str, None] = {}
         for incident_id in ids:
             found = await self.desk.look_up(here, incident_id)
@@ -89,15 +90,15 @@ class Presses:
             )
             called += [done] if done else []
         if called:
-            await self._tell_who_was_first(interaction, call, called[0][0], say)
+            await self._tell_who_was_first(interaction, called[0], say)
         for no in refused:
             await answer(interaction, no)
 
-    async def _tell_who_was_first(self, interaction: Interaction, call: Call, incident: Incident, say: Texts) -> None:
-        review = incident.review
-        if review and (review.moderator_id != str(interaction.user.id) or review.call is not call):
-            line = review_line(review, say, self.desk.policy(incident.decision.message).timezone)
-            await answer(interaction, say("card.already", by=plain(review.moderator_name), call=plain(line)))
+    async def _tell_who_was_first(self, interaction: Interaction, called: Reviewed, say: Texts) -> None:
+        if first := called.earlier:
+            line = review_line(first, say, self.desk.policy(called.incident.decision.message).timezone)
+            key = "card.is_taken" if first.call is Call.TAKE else "card.already"
+            await answer(interaction, say(key, by=plain(first.moderator_name), call=plain(line)))
 
     def _refusal(self, interaction: Interaction, button: Button, incident: Incident, say: Texts) -> str | None:
         """Why this button may not be pressed on this incident, as Discord itself would have it."""

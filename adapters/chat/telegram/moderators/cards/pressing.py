@@ -18,6 +18,7 @@ from adapters.chat.telegram.text import cut
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button, pressed
 from bot.core.incidents.case import Look, Person
+from bot.core.incidents.review import Call
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts
@@ -76,7 +77,7 @@ class Presses:
             group, incident_id, button.call,
             moderator_id=str(presser.id), moderator_name=presser.full_name,
         )  # fmt: skip
-        review = called[0].review if called else None
-        if button.call.closes and review and (review.moderator_id, review.call) != (str(presser.id), button.call):
-            return say("card.already", by=review.moderator_name, call=review_line(review, say, policy.timezone))
+        if called and (first := called.earlier):
+            key = "card.is_taken" if first.call is Call.TAKE else "card.already"
+            return say(key, by=first.moderator_name, call=review_line(first, say, policy.timezone))
         return say("card.taken", call=say[f"call.{button.call}"])
