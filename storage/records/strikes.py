@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, insert, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.incident import Settlement
-from bot.core.incidents.review import Call
+from bot.core.incidents.review import IMPOSING, Call
 from bot.core.rules.decision import climbed
 from bot.core.rules.ladder import Strike
 from storage import codec
@@ -19,7 +19,6 @@ from storage.flow.calls import follow
 from storage.tables import actions, cases, communities, incidents, reviews, strikes
 
 _COUNTS = strikes.c.weight > 0
-_THEIRS = (Call.TIMEOUT, Call.BAN)
 #: Nobody's: whoever takes a strike back frees the members whom the ladder has sanctioned because of it.
 NOBODY = ""
 
@@ -130,7 +129,7 @@ async def _behind(connection: AsyncConnection, case: int) -> Sequence[AnyRow]:
     since = (later.c.case > this.c.case, later.c.at < this.c.decays_at, cases.c.member.is_not(None))
     # What a moderator has imposed since then is theirs; and what was taken back once stays so.
     freed = (reviews.c.call == Call.LIFT) & (reviews.c.moderator == NOBODY)
-    final = exists().where(reviews.c.incident == incidents.c.id, reviews.c.call.in_(_THEIRS) | freed)
+    final = exists().where(reviews.c.incident == incidents.c.id, reviews.c.call.in_(IMPOSING) | freed)
     wanted = (
         select(*later.c, cases.c.incident, incidents.c.decision)
         .select_from(later)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
-from bot.core.incidents.review import Call, Review, Step, consequences
+from bot.core.incidents.review import IMPOSING, Call, Review, Step, consequences
 from bot.core.moderation.ports import Member
 from bot.core.rules.actions import Action, CalledOff, Outcome
 from bot.core.rules.conditions.author import MOST_FIRST
@@ -144,7 +144,7 @@ class Record:
             if id_ <= incident_id or one.who != who or not one.weight or one.at >= row.decays_at:
                 continue
             decision, calls = self.opened_as(id_).decision, self.reviewed.setdefault(id_, [])
-            is_final = any(call.call in (Call.TIMEOUT, Call.BAN) or not call.moderator_id for call in calls)
+            is_final = any(call.call in IMPOSING or not call.moderator_id for call in calls)
             if decision.proposed or is_final or self.struck(who, one.at, id_) >= decision.step:
                 continue
             now = self.clock.now()

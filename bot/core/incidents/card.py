@@ -4,12 +4,13 @@ The sentences on a card are written by `bot.wording.cards`.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.review import Call
-from bot.core.rules.actions import Ban
+from bot.core.incidents.review import SILENCED_FOR, Call
+from bot.core.rules.actions import Action, Ban, Timeout
 
 LONGEST_TEXT = 400  # characters of the message that a card shows
 
@@ -21,6 +22,8 @@ class Button(StrEnum):
     WRONG = "wrong"
     DELETE = "delete"
     TIMEOUT = "timeout"
+    HOUR = "hour"
+    DAY = "day"
     BAN = "ban"
     LIFT = "lift"
     ACCEPT = "accept"  # an appeal: the incident was wrong
@@ -104,8 +107,7 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     if call is None and not now.hidden:
         offered.append(Button.DELETE)
     if call is not Call.WRONG and not (author.bot or author.no_account or author.is_staff):
-        offered += [Button.TIMEOUT] if now.sanction is None else []
-        offered += [] if isinstance(now.sanction, Ban) else [Button.BAN]
+        offered += [] if isinstance(now.sanction, Ban) else [*_longer(now.sanction), Button.BAN]
     if call is not None and now.sanction:
         offered.append(Button.LIFT)
     if call is None:
@@ -113,6 +115,14 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     elif not incident.awaits_answer:
         offered.append(Button.REOPEN)
     return (*offered, Button.REVEAL, Button.HISTORY)
+
+
+def _longer(sanction: Action | None) -> Iterator[Button]:
+    """The time-outs that are none yet; a short one is not given in place of another."""
+    for call, lasting in SILENCED_FOR.items():
+        stands = isinstance(sanction, Timeout) and (lasting <= sanction.lasting or call is Call.TIMEOUT)
+        if not stands:
+            yield Button(call.value)
 
 
 def tone(incident: Incident) -> Tone:

@@ -55,6 +55,8 @@ class Call(StrEnum):
     WRONG = "wrong"  # undo and restore
     DELETE = "delete"
     TIMEOUT = "timeout"
+    HOUR = "hour"  # a time-out of that length
+    DAY = "day"
     BAN = "ban"
     LIFT = "lift"  # the member is free again; the message stays as it is
     SOFTEN = "soften"  # the appeal is accepted as far as the sanction goes: that is lifted, and all else stays
@@ -67,6 +69,12 @@ class Call(StrEnum):
     def closes(self) -> bool:
         return self not in (Call.ESCALATE, Call.TAKE, Call.REOPEN)
 
+
+#: How long each of these silences, at least.
+SILENCED_FOR = {Call.TIMEOUT: TIMEOUT, Call.HOUR: timedelta(hours=1), Call.DAY: timedelta(days=1)}
+
+#: What a moderator imposes.
+IMPOSING = (*SILENCED_FOR, Call.BAN)
 
 #: These say nothing of what the rules found.
 _LIFTING = (Call.LIFT, Call.SOFTEN)
@@ -206,9 +214,9 @@ def wanted(calls: Iterable[Call], steps: Iterable[Step]) -> Standing:
                 want = Standing()
             case Call.DELETE:
                 want = Standing(hidden=True, sanction=as_decided.sanction)
-            case Call.TIMEOUT:
-                decided = as_decided.sanction.lasting if isinstance(as_decided.sanction, Timeout) else TIMEOUT
-                want = Standing(hidden=True, sanction=Timeout(max(decided, TIMEOUT)))
+            case Call.TIMEOUT | Call.HOUR | Call.DAY:
+                decided = as_decided.sanction.lasting if isinstance(as_decided.sanction, Timeout) else timedelta()
+                want = Standing(hidden=True, sanction=Timeout(max(decided, SILENCED_FOR[call])))
             case Call.BAN:
                 want = Standing(hidden=True, sanction=Ban())
             case Call.LIFT | Call.SOFTEN:
@@ -253,7 +261,7 @@ def consequences(
         else:
             then.append(Restore())
     then = [action for action in then if _is_next(action, kept, called)]
-    if called in (Call.TIMEOUT, Call.BAN) and sanction and not _is_open(Warn(), kept):
+    if called in IMPOSING and sanction and not _is_open(Warn(), kept):
         then.append(Warn())  # before the sanction: afterwards some are out of reach
     if sanction and _is_next(sanction, kept, called):
         then.append(sanction)

@@ -9,7 +9,7 @@ from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Incidents, Reviews
-from bot.core.incidents.review import LONGEST_APPEAL, Appeal, Call, Filed, Review
+from bot.core.incidents.review import IMPOSING, LONGEST_APPEAL, Appeal, Call, Filed, Review
 from bot.core.rules.actions import Flag
 from bot.core.rules.decision import Decision
 from bot.core.rules.ladder import USUAL, Ladder
@@ -22,7 +22,7 @@ PRECEDENT_HOLDS = timedelta(days=180)
 #: What a call says of what the rules did; the others say nothing of it.
 _RULING = {
     Call.WRONG: Ruling.WRONG,
-    **dict.fromkeys((Call.RIGHT, Call.DELETE, Call.TIMEOUT, Call.BAN, Call.UPHOLD), Ruling.RIGHT),
+    **dict.fromkeys((Call.RIGHT, Call.DELETE, *IMPOSING, Call.UPHOLD), Ruling.RIGHT),
 }
 
 
@@ -110,6 +110,6 @@ def _weight(decision: Decision, call: Call) -> int | None:
             return 0
         case Call.RIGHT:
             return decision.strike
-        case Call.DELETE | Call.TIMEOUT | Call.BAN:
+        case _ if call is Call.DELETE or call in IMPOSING:
             return max(decision.strike, 1)
     return None

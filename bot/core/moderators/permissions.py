@@ -50,7 +50,7 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
             (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.SOFTEN, Button.UPHOLD, Deed.REPORT_NAMES),
         ),
         (_to_impose(Delete), (Button.DELETE,)),
-        (_to_impose(Timeout), (Button.TIMEOUT,)),
+        (_to_impose(Timeout), (Button.TIMEOUT, Button.HOUR, Button.DAY)),
         (_to_impose(Ban), (Button.BAN,)),
         (_MANAGE, (Deed.BIND_ROOM,)),
     )

@@ -74,11 +74,15 @@ def called(call: Call) -> Review:
 
 
 def test_buttons_offer_what_can_still_be_done() -> None:
-    sanctions = {Button.TIMEOUT, Button.BAN}
+    sanctions = {Button.TIMEOUT, Button.HOUR, Button.DAY, Button.BAN}
     fresh = {Button.RIGHT, Button.WRONG, Button.DELETE, Button.ESCALATE, Button.TAKE}
     assert offered(incident((Flag(), Done()))) == fresh | sanctions
     deleted = offered(incident((Delete(), Done()), (Timeout(timedelta(minutes=5)), Done())))
-    assert Button.DELETE not in deleted and Button.TIMEOUT not in deleted and Button.BAN in deleted
+    assert (
+        Button.DELETE not in deleted
+        and Button.TIMEOUT not in deleted
+        and {Button.HOUR, Button.DAY, Button.BAN} <= deleted
+    )
     assert Button.DELETE in offered(incident((Delete(), Refused("no"))))
     assert offered(incident((Flag(), Done()), bot=True)) == fresh
 
@@ -88,10 +92,12 @@ def test_a_closed_card_offers_what_may_be_needed_next() -> None:
     right, timeout, ban, wrong = map(called, (Call.RIGHT, Call.TIMEOUT, Call.BAN, Call.WRONG))
     silenced, banned = (Timeout(timedelta(minutes=10)), Done()), (Ban(), Done())
     assert offered(incident((Delete(), Done()), review=right)) == {
-        Button.WRONG, Button.TIMEOUT, Button.BAN, Button.REOPEN,
+        Button.WRONG, Button.TIMEOUT, Button.HOUR, Button.DAY, Button.BAN, Button.REOPEN,
     }  # fmt: skip
     closed = {Button.WRONG, Button.LIFT, Button.REOPEN}
-    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == closed | {Button.BAN}
+    assert offered(incident((Delete(), Done()), silenced, review=timeout)) == closed | {
+        Button.HOUR, Button.DAY, Button.BAN,
+    }  # fmt: skip
     assert offered(incident((Delete(), Done()), banned, review=ban)) == closed
     lifted = incident((Delete(), Done()), banned, (Unsanction(), Done()), (Restore(), Done("1")), review=wrong)
     assert offered(lifted) == {Button.RIGHT, Button.REOPEN}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.incidents.review import AT_ONCE, TIMEOUT, Call, Review, Step, consequences, standing, wanted
+from bot.core.incidents.review import AT_ONCE, SILENCED_FOR, TIMEOUT, Call, Review, Step, consequences, standing, wanted
 from bot.core.rules.actions import (
     Action,
     Answer,
@@ -131,9 +131,9 @@ def test_the_platform_comes_to_the_state_of_the_last_call(
             assert not [one for one in place.posted if isinstance(place.steps[int(one[1:])].action, Notice)]
         case [Call.BAN] if not {*lifting} & {*calls}:
             assert not place.stands and place.under == Ban()
-        case [Call.TIMEOUT] if not {*lifting} & {*calls}:
+        case [Call.TIMEOUT | Call.HOUR | Call.DAY as timeout] if not {*lifting} & {*calls}:
             assert not place.stands and isinstance(place.under, Timeout)
-            assert place.under.lasting >= TIMEOUT or SHORT in actions
+            assert place.under.lasting >= SILENCED_FOR[timeout] or SHORT in actions
         case [Call.DELETE]:
             assert not place.stands
 

@@ -10,7 +10,7 @@ from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.receiving.reading import NAME, TITLE
 from bot.core.chat.message import Message
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.review import Call
+from bot.core.incidents.review import SILENCED_FOR, Call
 from bot.core.rules.actions import (
     Action,
     Answer,
@@ -80,7 +80,7 @@ def _deed(action: Action, incident: Incident, say: Texts) -> str:
     if not isinstance(action, Timeout):
         return say[f"done.{action.kind}"]
     review = incident.review
-    since = review.at if review and review.call is Call.TIMEOUT else incident.decided_at
+    since = review.at if review and review.call in SILENCED_FOR else incident.decided_at
     return say("done.timeout", until=discord.utils.format_dt(since + min(action.lasting, LONGEST_TIMEOUT), "f"))
 
 

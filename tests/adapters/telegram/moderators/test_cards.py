@@ -69,6 +69,8 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
         "틀림 (되돌리기)",
         "삭제",
         "채팅 금지",
+        "채팅 금지 1시간",
+        "채팅 금지 1일",
         "차단",
         "긴급 호출",
         "맡기",

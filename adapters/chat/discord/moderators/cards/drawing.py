@@ -22,6 +22,7 @@ _COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, To
 _STYLES = {
     Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
     Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
+    Button.HOUR: discord.ButtonStyle.danger, Button.DAY: discord.ButtonStyle.danger,
     Button.BAN: discord.ButtonStyle.danger, Button.ACCEPT: discord.ButtonStyle.primary,
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from bot.core.base.errors import BotError
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.case import Look, Person
 from bot.core.incidents.incident import Incident
-from bot.core.incidents.review import Call, History
+from bot.core.incidents.review import IMPOSING, Call, History
 from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk
@@ -104,7 +104,7 @@ class Presses:
         """Why this button may not be pressed on this incident, as Discord itself would have it."""
         if no := refusal(interaction, button, say, incident):
             return no
-        touches = button in (Button.TIMEOUT, Button.BAN, Button.LIFT) or needed(button, incident) > needed(button)
+        touches = button.call in IMPOSING or button is Button.LIFT or needed(button, incident) > needed(button)
         return say["discord.not_above"] if touches and not stands_above(interaction, incident) else None
 
 
