@@ -84,7 +84,9 @@ class RehearsalChat:
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None: ...  # it is over before anybody could ask
 
-    def incident_changed(self, community: CommunityRef, incident_id: int) -> None: ...  # what is shown here stays
+    def incident_changed(
+        self, community: CommunityRef, incident_id: int, *, emptied: bool = False
+    ) -> None: ...  # what is shown here stays
 
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""

@@ -108,8 +108,8 @@ async def application(
         told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
-        memory = keeping.memory(screener, connected)
-        beside = (news.run, *keeping.services(config, database, stores, policies, changed, memory), *serve(core))
+        memory, emptied = keeping.memory(screener, connected), _told_to(connected, emptied=True)
+        beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
         beside += (scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
@@ -127,12 +127,12 @@ async def application(
         )
 
 
-def _told_to(connected: Mapping[Platform, ChatPlatform]) -> Changed:
+def _told_to(connected: Mapping[Platform, ChatPlatform], *, emptied: bool = False) -> Changed:
     """Whoever shows an incident on its platform hears of it."""
 
     def changed(community: CommunityRef, incident_id: int) -> None:
         if board := connected.get(community.platform):
-            board.incident_changed(community, incident_id)
+            board.incident_changed(community, incident_id, emptied=emptied)
 
     return changed
 

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.guards.dialects import DIALECTS
 from adapters.system_clock import SystemClock
 from bot.config import Config
+from bot.config.sections import SHIPPED
 from bot.core.base.errors import Broken
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Task
@@ -17,8 +18,6 @@ from bot.core.text.catalogue import Texts
 OpenGuard = AbstractAsyncContextManager[Guard]
 
 
-#: Names of the guard that ships; the second is what it was called while it was on trial.
-SHIPPED = ("embedded", "encoder")
 FORMER = "aab6ed54bd61"  # the revision of the one before, for those who pin it
 
 

@@ -9,6 +9,7 @@ from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
 from bot.config.renamed import Renamed, Split
+from bot.config.sections import SHIPPED
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -69,7 +70,7 @@ def changes(config: Config, guard: GuardVersion) -> dict[str, Sentence]:
         return "\n".join(say("alarm.bar_split", rule=rule_name(name, say), new=_made_of(name, say)) for name in old)
 
     told: dict[str, Sentence] = {one.old: partial(_told, one) for one in config.renamed}
-    if guard.name == guards.SHIPPED[0] and guard.model != config.guard.revision:
+    if guard.name == SHIPPED[0] and guard.model != config.guard.revision:
         told["guard-of-kinds"] = lambda _, say: say("alarm.guard_of_kinds", former=guards.FORMER)
     return told | {"bars-by-kind": bars}
 

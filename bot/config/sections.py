@@ -36,7 +36,7 @@ from bot.core.rules.policy import Policy, Watch
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-#: Guards that judge in this process and ask nobody.
+#: Names of the guard that ships, which asks nobody; the second is what it was called while it was on trial.
 SHIPPED = ("embedded", "encoder")
 
 

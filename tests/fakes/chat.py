@@ -49,7 +49,7 @@ class ScriptedPlatform:
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self.forgotten.append(is_theirs)
 
-    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
+    def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         self.changed.append(incident_id)
 
     async def announce(self, channel_id: str, text: str) -> None:

@@ -179,9 +179,9 @@ class DiscordChat:
             raise Broken(self._say("discord.closed", code="-"))
         return await self._executor.perform(planned)
 
-    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        if self._logged_in.is_set():  # before, there is no card that could be drawn
-            self._posted.changed(community, incident_id)
+    def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
+        if emptied or self._logged_in.is_set():  # before, there is no card that could be drawn
+            self._posted.changed(community, incident_id, emptied=emptied)
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.forget(is_theirs)

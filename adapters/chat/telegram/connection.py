@@ -224,8 +224,8 @@ class TelegramChat:
 
         return await self._moves.follow(int(planned.message.community_id), in_group)
 
-    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        self._posted.changed(community, incident_id)
+    def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
+        self._posted.changed(community, incident_id, emptied=emptied)
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)

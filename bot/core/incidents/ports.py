@@ -26,8 +26,9 @@ Changed = Callable[[CommunityRef, int], None]
 class CardBoard(Protocol):
     """Where moderators see incidents."""
 
-    def incident_changed(self, community: CommunityRef, incident_id: int) -> None:
-        """Something new is on record about an incident: its card, if any, is to be drawn anew. Returns at once."""
+    def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
+        """Something new is on record about an incident: its card, if any, is to be drawn anew. Returns at once.
+        `emptied`: its words are gone, so that they must go from the card, too, however old that is."""
         ...
 
 

@@ -36,7 +36,11 @@ class Greeting:
         if change.old_chat_member.status in _OUTSIDE and change.new_chat_member.status not in _OUTSIDE:
             await self._welcome(change)
         community = self.desk.community(group_ref(change.chat.id))
-        if change.new_chat_member.status in _OUTSIDE:
+        is_out = change.new_chat_member.status in _OUTSIDE
+        if is_out is (community.left_at is None) and (community.welcomed or community.has_settings):
+            left = self.clock.now() if is_out else None
+            await self.desk.change(community.ref, lambda now: replace(now, left_at=left), by="")
+        if is_out:
             await self.rooms.tell(community, "telegram.removed", by=change.from_user.full_name)
             return
         had, has = _useful(change.old_chat_member), _useful(change.new_chat_member)

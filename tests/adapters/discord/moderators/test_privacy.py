@@ -1,5 +1,7 @@
 """The buttons below /privacy on Discord, in a server and in private, over TCP."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 from adapters.chat.discord.refs import guild_ref
@@ -7,8 +9,9 @@ from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.case import Look, Person
 from bot.core.operations.privacy import Dossier
+from bot.core.rules.actions import Done, Flag
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, play
+from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.adapters.discord.moderators.test_cards import answers, shown
 from tests.fakes.cases import ScriptedCases
 from tests.waiting import until
@@ -126,3 +129,28 @@ def test_what_is_looked_at_is_on_record_before_it_is_shown() -> None:
         assert f"<@{place.dal}>" in told.content and SAY["look.reveal"] in told.content
 
     play(scene, commands=True)
+
+
+def test_what_is_forgotten_goes_from_a_card_however_old_it_is() -> None:
+    """Another process has posted it long ago, among more than anybody looks through."""
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            async with listening(place) as heard:
+                card = await shown(place, heard)
+            before = place.desk.incidents[1]
+            receipt = Done(f"{place.mods}/{card.id}")
+            message = before.decision.message
+            gone = replace(message, text="", author=replace(message.author, id="", name=""))
+            decision = replace(before.decision, message=gone)
+            place.desk.incidents[1] = replace(before, decision=decision, outcomes=((Flag(), receipt),))
+            assert card.embeds[0]["description"]
+            async with listening(place) as heard:
+                done = asyncio.get_running_loop().create_future()
+                done.set_result(None)
+                heard.chat._posted._recalled[str(place.mods)] = done  # type: ignore[assignment]
+                heard.chat.incident_changed(guild_ref(place.guild), 1, emptied=True)
+                await until(lambda: not card.embeds[0].get("description"))
+                assert str(place.minji) not in str(card.embeds) and "민지" not in str(card.embeds)
+
+    asyncio.run(scenario())

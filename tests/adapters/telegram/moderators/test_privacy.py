@@ -1,7 +1,9 @@
 """The buttons below /privacy on Telegram: in a group they lead into private, where they are served, over TCP."""
 
+from dataclasses import replace
 from typing import Any
 
+from adapters.chat.telegram.moderators.cards.posted import RECALLED
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button
@@ -116,3 +118,38 @@ async def test_what_is_looked_at_is_on_record_before_it_is_shown(here: Stage) ->
     ]  # fmt: skip
     told = await command(here, room, 1, "/looks")
     assert "지수" in told["text"] and SAY["look.reveal"] in told["text"]
+
+
+@played
+async def test_what_is_forgotten_goes_from_a_card_however_old_it_is(here: Stage) -> None:
+    """Another process has posted it long ago."""
+    room = await here.with_moderators()
+    about = await said(here, "정말 나쁜 말이야")
+    await here.carry_out(about, Flag())
+    (card,) = cards(room)
+    assert "정○" in card["text"]
+    posted = here.chat._posted
+    for known in list(posted._by_incident.values()):
+        posted.forget(known)
+    posted._since -= 10 * RECALLED
+    opened = here.store.opened[about.ref]
+    gone = replace(about, text="", author=replace(about.author, name=""))
+    here.store.opened[about.ref] = replace(opened, decision=replace(opened.decision, message=gone))
+    here.chat.incident_changed(about.community, 1)
+    here.chat.incident_changed(about.community, 1, emptied=True)
+    await here.server.until(lambda: "정○" not in room.messages[card["message_id"]]["text"])
+
+
+@played
+async def test_a_group_that_takes_the_bot_out_is_known_to_have_left(here: Stage) -> None:
+    """And comes back by taking it in again."""
+    await here.with_moderators()
+    here.listen()
+
+    def left() -> Any:
+        return here.desk.community(group_ref(GROUP)).left_at
+
+    here.server.set_member(here.group, BOT_ID, "left")
+    await here.server.until(left)
+    here.server.set_member(here.group, BOT_ID, "administrator")
+    await here.server.until(lambda: left() is None)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import discord
@@ -15,6 +16,7 @@ from adapters.chat.discord.moderators.cards.drawing import Drawn, drawn, look_of
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
+from bot.core.base.waiting import patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
@@ -24,6 +26,7 @@ _log = structlog.get_logger(__name__)
 
 RECALLED = 100  # messages of the moderators' channel that are looked through after a start
 REMEMBERED = 2_000  # cards
+EMPTIED = 20_000  # incidents whose words are still to be taken from their cards
 LATELY = timedelta(minutes=10)  # before a card is recalled: what has been posted since may say less than is on record
 
 
@@ -57,6 +60,7 @@ class PostedCards:
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _recalled: Bounded[str, "asyncio.Task[None]"] = field(default_factory=lambda: Bounded(REMEMBERED))  # by channel
     _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+    _emptied: Bounded[int, CommunityRef] = field(default_factory=lambda: Bounded(EMPTIED))  # what is still to be
 
     def of(self, incident_id: int) -> Posted | None:
         return self._by_incident.get(incident_id)
@@ -64,12 +68,36 @@ class PostedCards:
     def put(self, incident_id: int, card: Posted) -> None:
         self._by_incident[incident_id] = card
 
-    def changed(self, community: CommunityRef, incident_id: int) -> None:
+    def changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         """Something new is on record: the card is written anew. An earlier process may have posted it."""
-        if card := self.of(incident_id):
+        if emptied:
+            self._emptied[incident_id] = community
+            if len(self._emptied) == 1:
+                self._beside(asyncio.create_task(self._empty()))
+        elif card := self.of(incident_id):
             self.write_anew(card)
         elif (channel := self.desk.community(community).moderators_channel) and channel not in self._recalled:
             self._beside(asyncio.create_task(self._write_recalled(channel, community, incident_id)))
+
+    async def _empty(self) -> None:
+        """One after the other: whose words are gone, those are taken from its card, and whose it was."""
+        while self._emptied:
+            incident_id, community = next(iter(self._emptied.items()))
+            try:
+                await patiently(partial(self._empty_one, community, incident_id), self.clock)
+            except Exception as error:
+                _log.warning("card not emptied", incident=incident_id, error=type(error).__name__)
+            self._emptied.pop(incident_id, None)
+
+    async def _empty_one(self, community: CommunityRef, incident_id: int) -> None:
+        if not self.client.is_ready():
+            raise Unavailable("not yet connected to Discord", retry_after=5)
+        found = await self.desk.look_up(community, incident_id)
+        card = self.of(incident_id) or (await self.adopt(found[0].card, community) if found else None)
+        if card:
+            card.members.clear()
+            if not await asyncio.shield(self.write_anew(card)):
+                raise Unavailable("its card was not written anew", retry_after=5)
 
     async def _write_recalled(self, channel: str, community: CommunityRef, incident_id: int) -> None:
         try:

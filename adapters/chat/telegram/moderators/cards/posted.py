@@ -65,7 +65,7 @@ class PostedCards:
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _naming: int = 0
-    _unknown: dict[int, CommunityRef] = field(default_factory=dict)  # incidents whose cards are to be looked for
+    _unknown: dict[int, tuple[CommunityRef, bool]] = field(default_factory=dict)  # whose cards are looked for
     _looks: bool = False
     _since: float = field(init=False)
 
@@ -90,12 +90,12 @@ class PostedCards:
         for card in [card for card in self._by_incident.values() if card.chat_id == chat_id]:
             self.forget(card)
 
-    def changed(self, community: CommunityRef, incident_id: int) -> None:
+    def changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         """Something new is on record: the card is written anew. An earlier process may have posted it."""
         if card := self.of(incident_id):
             self._rewrite_soon(card)
-        elif self._is_young and len(self._unknown) < REMEMBERED:
-            self._unknown[incident_id] = community
+        elif emptied or (self._is_young and len(self._unknown) < REMEMBERED):
+            self._unknown[incident_id] = community, emptied
             if not self._looks:
                 self._looks = True
                 self._beside(self._recall_unknown())
@@ -113,7 +113,8 @@ class PostedCards:
             while self._unknown:
                 incident_id = next(iter(self._unknown))
                 try:
-                    await self.find(self._unknown.pop(incident_id), incident_id)
+                    community, emptied = self._unknown.pop(incident_id)
+                    await self.find(community, incident_id, emptied=emptied)
                 except Exception as error:  # with its next change
                     _log.warning("card not looked for", incident=incident_id, error=type(error).__name__)
         finally:
@@ -123,10 +124,12 @@ class PostedCards:
     def _is_young(self) -> bool:
         return self.clock.monotonic() - self._since < RECALLED
 
-    async def find(self, community: CommunityRef, incident_id: int, begun: str = "") -> Posted | None:
+    async def find(
+        self, community: CommunityRef, incident_id: int, begun: str = "", *, emptied: bool = False
+    ) -> Posted | None:
         """The card of an incident, also where an earlier process has posted it, or another one has `begun` to name it
         on that."""
-        may_stand = self._is_young or begun
+        may_stand = self._is_young or begun or emptied
         if not self.of(incident_id) and may_stand and (found := await self.desk.look_up(community, incident_id)):
             await self.recall(found[0], begun)
         return self.of(incident_id)
