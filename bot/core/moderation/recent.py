@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Part, Screening, Verdict
 from bot.core.incidents.incident import Trace
 from bot.core.rules.actions import Care, Weight
+from bot.core.rules.conditions import Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
@@ -18,6 +22,7 @@ LONG = 2_000  # characters from which on only the very same text is a repetition
 
 Member = tuple[CommunityRef, str]  # and author
 Place = tuple[Member, str]  # and channel
+Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likely each kind of harm is
 
 
 class RecentActivity:
@@ -29,6 +34,7 @@ class RecentActivity:
         self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
         self._offences = Bounded[Place, deque[datetime]](members)
+        self._found = Bounded[Place, dict[str, Finds]](members // 10)
         self._said = Bounded[Place, dict[str, tuple[datetime, str]]](members // 10)
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
@@ -74,6 +80,24 @@ class RecentActivity:
         for places in (self._offences, self._said):
             for place in [place for place in places if place[0] in theirs]:
                 del places[place]
+
+    def completed(self, heard: Past, message: Message, screening: Screening, policy: Policy) -> Past:
+        """With what may change until the guard has answered."""
+        found = self.found(message, screening) if policy.asks_what_was_found else ()
+        return replace(heard, found=found, fired=self.fired(message), offences=self.offences(message))
+
+    def found(self, message: Message, screening: Screening) -> tuple[Finds, ...]:
+        """What the guard found in what the author said in this channel before, as it reads now; and remember this."""
+        known = self._found.refresh((_member(message), message.ref.channel_id), {})
+        for id_ in [id_ for id_, (at, _) in known.items() if message.sent_at - at > self._window]:
+            del known[id_]
+        own, before = known.pop(message.ref.message_id, None), tuple(known.values())
+        if message.kind is not Kind.DELETE and isinstance(screening, Verdict):
+            at = own[0] if own else message.sent_at  # an edit stands where the message stood
+            known[message.ref.message_id] = (at, screening.kinds.get(Part.PROMPT, {}))
+            while len(known) > PIECES:
+                del known[next(iter(known))]
+        return before
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
         """When each live rule last fired on the author."""

@@ -172,7 +172,7 @@ class Screener:
             at, policy = self._moment(message), self.policy_of(about)
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
-            past = replace(heard, fired=self.recent.fired(message), offences=self.recent.offences(message))
+            past = self.recent.completed(heard, message, screening, policy)
             then = partial(acted, at, policy, screening, met)
             if self.decider.is_quick(message, policy):
                 then(decide(about, screening, policy, at=at, past=past))

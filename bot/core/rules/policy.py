@@ -21,6 +21,7 @@ from bot.core.rules.conditions import (
     Offences,
     Pair,
     Pieces,
+    Recurring,
     SameText,
     Sought,
 )
@@ -87,7 +88,7 @@ class Rule:
     @property
     def kinds(self) -> frozenset[HarmKind]:
         """The kinds of harm that it is about, as far as it says."""
-        asked = (condition.any_of for condition in self.when if isinstance(condition, Kind))
+        asked = (condition.any_of for condition in self.when if isinstance(condition, Kind | Recurring))
         return frozenset({self.kind} if self.kind else set()).union(*asked)
 
     @property
@@ -166,12 +167,14 @@ class Policy:
 
     #: Whether a rule asks for it; else nothing of the kind is remembered.
     asks_what_was_said: bool = field(init=False, compare=False, repr=False)
+    asks_what_was_found: bool = field(init=False, compare=False, repr=False)
     asks_who_says_the_same: bool = field(init=False, compare=False, repr=False)
     asks_who_is_new: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         asked = {type(condition) for rule in self.rules for condition in rule.when}
         object.__setattr__(self, "asks_what_was_said", Pieces in asked)
+        object.__setattr__(self, "asks_what_was_found", Recurring in asked)
         object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
         object.__setattr__(self, "asks_who_is_new", FirstMessages in asked)
         slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}

@@ -43,6 +43,7 @@ from bot.core.rules.conditions import (
     PairIs,
     Pieces,
     Possible,
+    Recurring,
     Repeats,
     Role,
     SameText,
@@ -111,6 +112,11 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
     ("repeats", {"times": 4, "within": "1m"}, Repeats(at_least=4, within=timedelta(minutes=1))),
     ("same_text_by", {"members": 3, "within": "10m"}, SameText(at_least=3, within=timedelta(minutes=10))),
     ("pieces", {"any_of": ["죽어"], "within": "2m"}, Pieces(any_of=("죽어",), within=timedelta(minutes=2))),
+    (
+        "recurring",
+        {"any_of": ["abuse"], "at_least": 0.3, "times": 3, "within": "5m"},
+        Recurring(any_of=frozenset({HarmKind.ABUSE}), at_least=0.3, times=3, within=timedelta(minutes=5)),
+    ),
     ("pairing", ["certain", "hidden"], Paired(any_of=frozenset({Pairing.CERTAIN, Pairing.HIDDEN}))),
     ("offences", {"times": 3, "within": "1h"}, Offences(at_least=3, within=timedelta(hours=1))),
 ]

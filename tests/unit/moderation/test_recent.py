@@ -3,11 +3,13 @@
 from typing import Any
 
 from bot.core.chat.message import Kind
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Judgement, Part, Unscreened, Verdict
 from bot.core.incidents.incident import Trace
 from bot.core.moderation.recent import RecentActivity
 from bot.core.rules.actions import Delete
 from bot.core.rules.policy import Policy
-from tests.builders import DISCORD, NOW, TELEGRAM, decision, home, later, message
+from tests.builders import DISCORD, GUARD, NOW, TELEGRAM, decision, home, later, message
 
 RULES = Policy(rules=())
 
@@ -50,3 +52,26 @@ def test_words_stay_for_minutes_and_are_few() -> None:
     assert all(len(said) <= 12 and all(len(text) <= 200 for _, text in said.values()) for said in recent._said.values())
     recent.join(message("x", "나", author="later", sent_at=later(5000)))
     assert len(recent._said) == 1
+
+
+def test_what_was_found_is_of_one_member_and_channel_for_minutes_and_little() -> None:
+    recent = RecentActivity(members=100)
+
+    def before(id_: str, score: float | None, at: float, **more: Any) -> list[float]:
+        rude = (Judgement(Part.PROMPT, HarmKind.ABUSE, score or 0.0, "g"),)
+        screening = Unscreened("away", GUARD) if score is None else Verdict(guard=GUARD, found=rude)
+        return [kinds[HarmKind.ABUSE] for _, kinds in recent.found(message(id_, sent_at=later(at), **more), screening)]
+
+    assert before("1", 0.3, 0) == []
+    assert before("2", None, 1) == [0.3]
+    assert before("2", 0.4, 2) == [0.3], "nobody had judged it"
+    assert before("1", 0.1, 3, kind=Kind.EDIT) == [0.4], "not twice of one message"
+    assert before("3", 0.5, 4) == [0.4, 0.1]
+    assert before("4", 0.5, 5, author="other") == before("5", 0.5, 5, channel="other") == []
+    assert before("3", 0.5, 6, kind=Kind.DELETE) == [0.4, 0.1]
+    assert before("6", 0.5, 7) == [0.4, 0.1], "what was taken back does not count"
+    assert before("7", 0.5, 2000) == []
+    for n in range(500):
+        before(str(n), 0.5, 3000 + n / 10)
+        before(str(n), 0.5, 3000, author=str(n))
+    assert len(recent._found) <= 10 and all(len(one) <= 12 for one in recent._found.values())

@@ -7,7 +7,8 @@ import pytest
 
 from bot.core.chat.links import LinkKind
 from bot.core.chat.message import Author, Media, Message, Origin, OriginKind
-from bot.core.guarding.verdict import NOTHING_TO_JUDGE
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import NOTHING_TO_JUDGE, Judgement, Part, Verdict
 from bot.core.rules.conditions import (
     Carries,
     Condition,
@@ -17,13 +18,14 @@ from bot.core.rules.conditions import (
     Named,
     Past,
     Pieces,
+    Recurring,
     SameText,
     Situation,
     ViaBot,
 )
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import because
-from tests.builders import NOW, later, message
+from tests.builders import GUARD, NOW, later, message
 
 
 def holds(condition: Condition, said: Message, past: Past | None = None) -> bool:
@@ -93,6 +95,22 @@ def test_what_is_said_in_pieces_is_found_once() -> None:
     assert not holds(asked, message(text="너 진짜 죽어"))  # in one piece it is for `text`
     old = Past(said=((NOW - timedelta(minutes=2), "너진짜죽"),))
     assert not holds(asked, message(text="어"), old)
+
+
+def test_harassment_in_pieces_is_found_where_no_piece_is_bad_enough() -> None:
+    asked = Recurring(any_of=frozenset({HarmKind.BULLYING}), at_least=0.3, times=3, within=timedelta(minutes=5))
+
+    def recurs(now: float, *before: tuple[float, float], late: bool = False) -> bool:
+        """`before`: seconds, and how sure the guard was."""
+        said = tuple((later(seconds), {HarmKind.BULLYING: score}) for seconds, score in before)
+        found = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.BULLYING, now, "g"),))
+        return asked.check(Situation(message=message(), screening=found, late=late, past=Past(found=said)))[0]
+
+    assert recurs(0.3, (-200, 0.4), (-100, 0.35))
+    assert not recurs(0.2, (-200, 0.4), (-100, 0.35)), "this one is none of them"
+    assert not recurs(0.3, (-200, 0.4), (-100, 0.2))
+    assert not recurs(0.3, (-301, 0.4), (-100, 0.4))
+    assert not recurs(0.3, (-200, 0.4), (-100, 0.35), late=True)
 
 
 def test_a_fact_that_was_forgotten_does_not_keep_the_reason_from_being_read() -> None:

@@ -21,6 +21,7 @@ from bot.core.rules.conditions.verdict import (
     Pair,
     PairIs,
     Possible,
+    Recurring,
     Score,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "Pieces",
     "Possible",
     "Rank",
+    "Recurring",
     "Repeats",
     "Role",
     "SameText",

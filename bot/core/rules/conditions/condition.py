@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Screening
 from bot.core.rules.conditions.searching import Readings, Sought, Words, readings_of
 from bot.core.rules.precedent import Precedent
@@ -28,13 +29,15 @@ class Explanation(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
-    in this channel made a rule act, what was said here, the oldest first. Of a bot also what it has done at all; of
-    others, when each last said nearly the same; `heard`: how many messages of a new member were there before."""
+    in this channel made a rule act, what was said here, the oldest first, and what the guard found in it. Of a bot also
+    what it has done at all; of others, when each last said nearly the same; `heard`: how many messages of a new member
+    were there before."""
 
     repeats: tuple[datetime, ...] = ()
     fired: Mapping[str, datetime] = field(default_factory=dict)
     offences: tuple[datetime, ...] = ()
     said: tuple[tuple[datetime, str], ...] = ()
+    found: tuple[tuple[datetime, Mapping[HarmKind, float]], ...] = ()
     echoes: Mapping[str, datetime] = field(default_factory=dict)
     heard: int | None = None
     bot: Bot | None = None

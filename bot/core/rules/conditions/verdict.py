@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -132,6 +133,47 @@ class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recurring(Condition, key="recurring", rank=Rank.HOW_SURE, relies_on_verdict=True):
+    """The message, and others that its author sent in this channel in the last `within`, `times` in all, are harmful in
+    one of these ways with a probability of `at_least` each: harassment in pieces, of which none is bad enough.
+    Never holds for late messages."""
+
+    any_of: Annotated[frozenset[HarmKind], MinLen(1)]
+    at_least: Probability
+    times: Annotated[int, Ge(2)]
+    within: timedelta
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Explanation("late")
+        found, why = Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).check(situation)
+        if not found:
+            return False, why
+        since = situation.message.sent_at - self.within
+        before = (kinds for moment, kinds in situation.past.found if moment >= since)
+        times = 1 + sum(any(kinds.get(kind, 0.0) >= self.at_least for kind in self.any_of) for kinds in before)
+        facts: dict[str, Fact] = {
+            "times": times, "bar": self.times, "minutes": int(self.within.total_seconds() // 60),
+            "kind": why.facts["kind"],
+        }  # fmt: skip
+        return times >= self.times, Explanation("recurring" if times >= self.times else "not_recurring", facts)
+
+    def implies(self, other: Condition) -> bool:
+        if isinstance(other, Recurring):
+            return (
+                self.any_of <= other.any_of
+                and self.at_least >= other.at_least
+                and self.times >= other.times
+                and self.within <= other.within
+            )
+        return Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).implies(other)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Possible(Condition, key="possible", rank=Rank.ABSENCE):
     """Nobody denies that it is one of these kinds of harm: a guard that knows one gives it a probability of `at_least`
     or more, or nobody who knows them has judged the message."""
@@ -257,4 +299,4 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return isinstance(other, ByBot) and other.bot
 
 
-CONDITIONS = (IsUnscreened, Category, Score, Kind, Pair, Possible, NoKind, Calibrated)
+CONDITIONS = (IsUnscreened, Category, Score, Kind, Recurring, Pair, Possible, NoKind, Calibrated)
