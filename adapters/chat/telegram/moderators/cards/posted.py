@@ -108,8 +108,10 @@ class PostedCards:
     # ---- found again ------------------------------------------------------------------------------------------------
 
     async def _recall_unknown(self) -> None:
-        """One after the other: most have no card, or none yet. What changes meanwhile is looked for once more."""
+        """One after the other, not at once: most are just being shown, here, and nobody asks the database then. What
+        changes meanwhile is looked for once more."""
         try:
+            await self.clock.sleep(REWRITE)
             while self._unknown:
                 incident_id = next(iter(self._unknown))
                 try:
