@@ -39,9 +39,9 @@ async def main(url: str, keys: Path, commits: int) -> None:
     resealing.BATCH = 5
     async with Database.visit(url, clock, Keyring(keys, master_key(keys, {}), clock)) as database:
         database.sealing.rotate()
-        Transaction.commit = counted  # type: ignore[method-assign]
+        Transaction.commit = counted  # type: ignore[method-assign, assignment]
         if commits == 0:
-            module.replace_file = die  # type: ignore[assignment]
+            module.replace_file = die  # type: ignore[assignment, attr-defined]
         rotation = Rotation(
             sealing=database.sealing, stored=SqlResealing(database), bookmarks=SqlBookmarks(database), clock=clock
         )

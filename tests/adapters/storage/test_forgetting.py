@@ -251,20 +251,35 @@ WHO = ("회원갑", "회원을", "회원병")
 DEEDS = st.lists(
     st.tuples(
         st.sampled_from(WHO),
-        st.sampled_from(["say", "offend", "offend and appeal", "offend, wrong", "wait", "moderate"]),
+        st.sampled_from(
+            [
+                "say",
+                "offend",
+                "offend and appeal",
+                "offend, wrong",
+                "wait",
+                "moderate",
+                "are warned",
+                "are muted and freed",
+                "warn",
+                "look",
+                "set",
+            ]
+        ),
         st.sampled_from(["cafe", "other"]),
     ),
     max_size=12,
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=20)
 @given(DEEDS)
 def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, str, str]]) -> None:
     async def scenario(folder: str) -> None:
         async with opened(sqlite_in(Path(folder)), ImpatientClock()) as (database, here, _):
+            await database.keys.of_all([home("cafe"), home("other")])
             for number, (who, deed, where) in enumerate(deeds):
-                await do(here, str(number), who, deed, where)
+                await do(database, here, str(number), who, deed, where)
             others = {one: await here.incidents.history(home("cafe"), one) for one in WHO}
             for community in ("cafe", "other"):
                 await SqlErasing(database).erase_member(home(community), WHO[0])
@@ -281,7 +296,10 @@ def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, 
         asyncio.run(scenario(folder))
 
 
-async def do(here: Store, id: str, who: str, deed: str, where: str) -> None:
+async def do(database: Database, here: Store, id: str, who: str, deed: str, where: str) -> None:
+    if deed in ("are warned", "are muted and freed", "warn", "look", "set"):
+        await do_by_hand(database, here, who, deed, home(where))
+        return
     if deed in ("say", "wait"):
         await here.inbox.keep([message(id, f"말 {who}", author=who, community=where)])
         if deed == "say":
@@ -295,6 +313,27 @@ async def do(here: Store, id: str, who: str, deed: str, where: str) -> None:
     if deed == "offend and appeal":
         appeal = Appeal(incident_id=number, words=f"저는 {who}", at=NOW)
         await here.reviews.appeal(home(where), appeal, (), due=later(0))
+
+
+async def do_by_hand(database: Database, here: Store, who: str, deed: str, where: CommunityRef) -> None:
+    """As whom it is about, or as the moderator who does it."""
+    known, them, other = SqlCases(database), Person(who, f"이름 {who}"), Person("9", "지수")
+    if deed == "look":
+        await known.looked(where, them, Look.HISTORY)
+    elif deed == "set":
+        await put_settings(here.communities, replace(Community.blank(where), preset="strict"), by=f"이름 {who}")
+        await known.looked(where, them, Look.SEARCH)  # whose name is known
+    else:
+        member, by = (other, them) if deed == "warn" else (them, other)
+        actions: tuple[Action, ...] = (Timeout(DAY),) if deed == "are muted and freed" else (Warn(),)
+        kind = CaseKind.MUTE if deed == "are muted and freed" else CaseKind.WARN
+        now = here.clock.now()
+        order = Order(kind=kind, member=member, moderator=by, at=now, words="까닭", actions=actions)
+        case, _ = await known.open(where, order)
+        await act(here)
+        if deed == "are muted and freed":
+            await known.undo(where, case.number, by=by.id, at=here.clock.now())
+            await act(here)
 
 
 def test_evidence_that_is_held_is_not_erased_by_who_wrote_it(url: str) -> None:
