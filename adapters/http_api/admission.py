@@ -9,8 +9,8 @@ from datetime import datetime
 
 import structlog
 
-from adapters.http_api.problems import Problem
-from adapters.http_api.shapes import MOST_INPUTS
+from adapters.http_api.wire.problems import Problem
+from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.operations import keys as keys_

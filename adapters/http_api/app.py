@@ -21,16 +21,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http_api import perspective
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.judging import Judging, expect_verdict, facts_of, leaves
+from adapters.http_api.compatible import perspective
+from adapters.http_api.compatible.moderations import ModerationAnswer, ModerationRequest, moderated
+from adapters.http_api.description.openapi import document
+from adapters.http_api.judging.deciding import Judging, expect_verdict, facts_of, leaves
+from adapters.http_api.judging.streaming import Stream
 from adapters.http_api.metrics import Metrics
-from adapters.http_api.moderations import ModerationAnswer, ModerationRequest, moderated
-from adapters.http_api.openapi import document
-from adapters.http_api.problems import Left, Problem
-from adapters.http_api.reading import expect_stream, expect_text, read, wanted
-from adapters.http_api.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
-from adapters.http_api.streaming import Stream
+from adapters.http_api.wire.problems import Left, Problem
+from adapters.http_api.wire.reading import expect_stream, expect_text, read, wanted
+from adapters.http_api.wire.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
 from bot.core.base.errors import BotError, raised
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import Texts

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adapters.http_api.admission import Admission
 from adapters.http_api.app import Routes, application
-from adapters.http_api.judging import Judging
+from adapters.http_api.judging.deciding import Judging
 from adapters.http_api.metrics import Metrics
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken

@@ -17,7 +17,7 @@ from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.telegram.moderators import setup
 from adapters.chat.telegram.moderators.commands.arguments import OFFERED
 from adapters.chat.telegram.refs import group_ref
-from adapters.http_api.openapi import document
+from adapters.http_api.description.openapi import document
 from bot.core.answers.bot import Bot
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community

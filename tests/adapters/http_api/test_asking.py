@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 
-from adapters.http_api.moderations import OPENAI_CATEGORIES
-from adapters.http_api.reading import wanted
+from adapters.http_api.compatible.moderations import OPENAI_CATEGORIES
+from adapters.http_api.wire.reading import wanted
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Unscreened
 from tests.adapters.http_api.stage import WRITTEN, stage

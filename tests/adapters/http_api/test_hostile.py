@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.http_api.moderations import ModerationRequest
-from adapters.http_api.problems import Problem
-from adapters.http_api.reading import parsed
-from adapters.http_api.shapes import MOST_INPUTS, CheckRequest
+from adapters.http_api.compatible.moderations import ModerationRequest
+from adapters.http_api.wire.problems import Problem
+from adapters.http_api.wire.reading import parsed
+from adapters.http_api.wire.shapes import MOST_INPUTS, CheckRequest
 from tests.adapters.http_api.stage import WRITTEN, Stage, stage
 
 HEAD = (
@@ -145,7 +145,7 @@ def test_a_second_request_must_come_as_fast_as_the_first(tmp_path: Path, monkeyp
 
 
 def test_a_body_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.http_api.reading.WITHIN", 0.3)
+    monkeypatch.setattr("adapters.http_api.wire.reading.WITHIN", 0.3)
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:
@@ -174,7 +174,7 @@ def test_a_body_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_nonsense_on_the_wire_harms_nobody(tmp_path: Path, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.http_api.server.HEAD_WITHIN", 0.3)
-    monkeypatch.setattr("adapters.http_api.reading.WITHIN", 0.3)
+    monkeypatch.setattr("adapters.http_api.wire.reading.WITHIN", 0.3)
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:
@@ -248,7 +248,7 @@ def test_deep_and_wide_json_is_refused_before_it_is_built(body: bytes, monkeypat
     def built(*_: object, **__: object) -> None:
         raise AssertionError("too late")
 
-    monkeypatch.setattr("adapters.http_api.reading.json.loads", built)
+    monkeypatch.setattr("adapters.http_api.wire.reading.json.loads", built)
     with pytest.raises(Problem) as refused:
         parsed(body, CheckRequest)
     assert refused.value.code == "not_json"

@@ -9,7 +9,7 @@ import httplib2
 import pytest
 from googleapiclient import discovery, errors
 
-from adapters.http_api.perspective import ATTRIBUTES
+from adapters.http_api.compatible.perspective import ATTRIBUTES
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Verdict
 from tests.adapters.http_api.stage import WRITTEN, Stage, stage

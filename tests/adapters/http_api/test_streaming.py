@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.http_api.admission import STREAMS_OF_ONE_KEY
-from adapters.http_api.shapes import MOST_INPUTS
+from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from tests.adapters.http_api.stage import WRITTEN, WRITTEN_OTHER, Stage, stage
@@ -89,7 +89,7 @@ def test_harm_is_told_at_once_while_the_rest_is_still_to_come(tmp_path: Path) ->
 def test_a_short_piece_is_looked_at_after_a_second_and_the_end_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.http_api.streaming.EVERY", 0.1)
+    monkeypatch.setattr("adapters.http_api.judging.streaming.EVERY", 0.1)
 
     async def scenario() -> None:
         async with stage(tmp_path, Listening()) as api, talk(api) as talking:
@@ -181,7 +181,7 @@ def test_nobody_can_say_is_said_and_is_not_safe(tmp_path: Path) -> None:
 def test_a_silent_client_is_given_up_and_one_that_leaves_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.http_api.streaming.IDLE", 0.2)
+    monkeypatch.setattr("adapters.http_api.judging.streaming.IDLE", 0.2)
 
     async def scenario() -> None:
         guard = Listening()
@@ -244,7 +244,7 @@ def test_streams_never_take_every_place_and_one_key_has_few(tmp_path: Path, monk
 
 
 def test_lines_without_text_keep_no_stream_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.http_api.streaming.IDLE", 0.3)
+    monkeypatch.setattr("adapters.http_api.judging.streaming.IDLE", 0.3)
 
     async def scenario() -> None:
         async with stage(tmp_path, Listening()) as api, talk(api) as talking:
@@ -265,7 +265,7 @@ def test_lines_without_text_keep_no_stream_open(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_revoked_key_ends_its_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.http_api.streaming.EVERY", 0.05)
+    monkeypatch.setattr("adapters.http_api.judging.streaming.EVERY", 0.05)
     monkeypatch.setattr("adapters.http_api.admission.EVERY", 0.05)
 
     async def scenario() -> None:

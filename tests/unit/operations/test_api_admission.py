@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.problems import Problem
-from adapters.http_api.shapes import MOST_INPUTS
+from adapters.http_api.wire.problems import Problem
+from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
 from bot.core.operations.keys import ApiKey
 from tests.adapters.http_api.stage import KEY, WRITTEN

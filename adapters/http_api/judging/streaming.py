@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.judging import Judging, facts_of
-from adapters.http_api.problems import Left, Problem
-from adapters.http_api.reading import Lines, parsed
-from adapters.http_api.shapes import LONGEST_TEXT, CheckRequest, ErrorAnswer, StreamLine, StreamPiece, StreamStart
+from adapters.http_api.judging.deciding import Judging, facts_of
+from adapters.http_api.wire.problems import Left, Problem
+from adapters.http_api.wire.reading import Lines, parsed
+from adapters.http_api.wire.shapes import LONGEST_TEXT, CheckRequest, ErrorAnswer, StreamLine, StreamPiece, StreamStart
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.rules.decision import Decision

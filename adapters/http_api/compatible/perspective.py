@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from adapters.http_api.problems import Problem
-from adapters.http_api.shapes import Answered, Asked, CheckAnswer, Name, Text
+from adapters.http_api.wire.problems import Problem
+from adapters.http_api.wire.shapes import Answered, Asked, CheckAnswer, Name, Text
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part
 from bot.core.text.catalogue import Texts

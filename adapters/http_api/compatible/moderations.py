@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from adapters.http_api.problems import Problem
-from adapters.http_api.shapes import (
+from adapters.http_api.wire.problems import Problem
+from adapters.http_api.wire.shapes import (
     LONGEST_TEXT,
     MOST_INPUTS,
     Answered,

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.types import Receive
 
 from adapters.http_api.admission import Visitor
-from adapters.http_api.problems import Left, Problem
-from adapters.http_api.shapes import CheckRequest, Flagged, GuardShape, RuleShape, WhyShape
+from adapters.http_api.wire.problems import Left, Problem
+from adapters.http_api.wire.shapes import CheckRequest, Flagged, GuardShape, RuleShape, WhyShape
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened, rounded

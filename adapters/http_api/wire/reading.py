@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.types import Receive
 
-from adapters.http_api.problems import Left, Problem
-from adapters.http_api.shapes import CheckRequest
+from adapters.http_api.wire.problems import Left, Problem
+from adapters.http_api.wire.shapes import CheckRequest
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 MOST_BYTES = 1 << 20  # of a body

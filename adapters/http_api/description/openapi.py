@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from adapters.http_api.moderations import ModerationAnswer, ModerationRequest
-from adapters.http_api.perspective import AnalyzeCommentRequest, AnalyzeCommentResponse, GoogleErrorAnswer
-from adapters.http_api.problems import PROBLEMS
-from adapters.http_api.shapes import (
+from adapters.http_api.compatible.moderations import ModerationAnswer, ModerationRequest
+from adapters.http_api.compatible.perspective import AnalyzeCommentRequest, AnalyzeCommentResponse, GoogleErrorAnswer
+from adapters.http_api.wire.problems import PROBLEMS
+from adapters.http_api.wire.shapes import (
     Alive,
     BatchAnswer,
     BatchRequest,

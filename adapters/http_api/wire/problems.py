@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from adapters.http_api.shapes import ErrorAnswer, ErrorShape, UnscreenedAnswer
+from adapters.http_api.wire.shapes import ErrorAnswer, ErrorShape, UnscreenedAnswer
 from bot.core.text.catalogue import Texts
 
 Kind = Literal["invalid_request_error", "authentication_error", "rate_limit_error", "unavailable_error"]

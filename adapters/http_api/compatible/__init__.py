@@ -1,0 +1,1 @@
+"""Other services' endpoints: their requests in, answers in their shapes out."""

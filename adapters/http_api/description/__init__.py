@@ -1,0 +1,1 @@
+"""The API described by itself, for programs and for people."""
