@@ -341,6 +341,8 @@ api_keys = Table(
     Column("created_at", Instant, nullable=False),
     Column("used_at", Instant),
     Column("revoked_at", Instant),
+    Column("scope", Text),  # words of core.operations.keys.Scope; NULL: made before there were any
+    Column("expires_at", Instant),
 )
 
 #: One row for each report that is or was to be sent. `state` goes planned -> started -> what came of it; while `holder`

@@ -14,7 +14,7 @@ from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.operations import keys as keys_
-from bot.core.operations.keys import ApiKey
+from bot.core.operations.keys import ApiKey, Scope
 from bot.core.operations.ports import ApiKeys
 
 EVERY = 5.0  # seconds after which a revoked key is refused at the latest
@@ -97,7 +97,7 @@ class Admission:
     _is_blind: bool = True  # the last look for keys failed
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def admit(self, authorization: str) -> Visitor:
+    async def admit(self, authorization: str, scope: Scope = Scope.CHECK) -> Visitor:
         scheme, _, given = authorization.partition(" ")
         id_and_secret = keys_.read(given.strip()) if scheme.lower() == "bearer" else None
         if id_and_secret is None:
@@ -110,7 +110,11 @@ class Admission:
             raise Problem("database_away", retry_after=EVERY)
         if visitor is None or not visitor.key.opens_with(secret):
             raise Problem("unauthorized", headers=CHALLENGE)
-        self._uses[key_id] = self.clock.now()
+        if visitor.key.is_over(now := self.clock.now()):
+            raise Problem("expired", headers=CHALLENGE)
+        if scope not in visitor.key.scope:
+            raise Problem("wrong_scope", facts={"scope": scope})
+        self._uses[key_id] = now
         return visitor
 
     @contextmanager
@@ -131,9 +135,11 @@ class Admission:
                 one.streams -= stream
 
     def expect(self, visitor: Visitor) -> None:
-        """Raises Problem where the key was revoked since."""
+        """Raises Problem where the key was revoked since, or is over."""
         if self._visitors.get(visitor.key.id) is not visitor:
             raise Problem("unauthorized", headers=CHALLENGE)
+        if visitor.key.is_over(self.clock.now()):
+            raise Problem("expired", headers=CHALLENGE)
 
     async def run(self, closing: asyncio.Event) -> None:
         """Keeps the keys fresh, and notes which were used, until `closing` is set."""

@@ -34,6 +34,14 @@ class MemoryApiKeys:
         self.keys[key_id] = replace(key, revoked_at=at)
         return True
 
+    async def replace(self, key_id: str, successor: ApiKey, until: datetime) -> bool:
+        key = self.keys.get(key_id)
+        if key is None or key.revoked_at:
+            return False
+        self.keys[key_id] = replace(key, expires_at=min(key.expires_at or until, until))
+        self.keys[successor.id] = successor
+        return True
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         for key_id, at in uses.items():
             if (key := self.keys.get(key_id)) and (key.used_at is None or key.used_at < at):

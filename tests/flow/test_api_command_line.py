@@ -174,3 +174,20 @@ def test_the_benchmark_reports_both_and_the_ratio(tmp_path: Path) -> None:
     assert result["errors"] == 0 and result["check_per_second"] > 0
     assert result["ratio_p50"] > 0 and result["bare_p99_ms"] > 0 and result["check_p99_ms"] > 0
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_a_key_is_replaced_and_says_what_it_may(tmp_path: Path) -> None:
+    configured(tmp_path)
+    made = json.loads(keys(tmp_path, "create", "봇", "--scope", "webhooks", "--days", "30", "--json").stdout)
+    assert made["scope"] == ["webhooks"] and made["expires_at"] > made["created_at"]
+    replaced = keys(tmp_path, "rotate", made["id"], "--overlap", "0")
+    assert "0시간 뒤까지" in replaced.stderr and replaced.stdout.startswith("jikimi_")
+    former, second = json.loads(keys(tmp_path, "list", "--json").stdout)
+    assert (second["name"], second["scope"]) == ("봇", ["webhooks"]) and second["expires_at"] > made["expires_at"]
+    assert former["expires_at"] < second["expires_at"]
+    shown = keys(tmp_path, "list").stdout
+    assert "기한 끝남" in shown and "까지" in shown and "webhooks" in shown
+    for refused in (former["id"], "nobody"):
+        assert isinstance(keys(tmp_path, "rotate", refused).exception, Broken)
+    plain = json.loads(keys(tmp_path, "create", "다른 봇", "--json").stdout)
+    assert plain["scope"] == ["check", "feedback"] and plain["expires_at"] is None

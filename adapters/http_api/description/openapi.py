@@ -40,8 +40,8 @@ _SAFE = (
 )
 _MEANINGS = {
     400: "Not JSON, or not what is asked for here",
-    401: "No key, or one that is not valid",
-    403: "The key speaks for another community",
+    401: "No key, or one that is not valid or no longer",
+    403: "The key speaks for another community, or may not do this",
     404: "There is nothing here",
     405: "Not with this method",
     408: "The request did not come in time",

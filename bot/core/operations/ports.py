@@ -25,6 +25,11 @@ class ApiKeys(Protocol):
         """False where there is no such key, or it was revoked before."""
         ...
 
+    async def replace(self, key_id: str, successor: ApiKey, until: datetime) -> bool:
+        """Add the successor, and let the key be valid until then at the latest, in one transaction. False where there
+        is no such key, or it was revoked before: then nothing is written."""
+        ...
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """When keys (by id) were used last. An earlier use than the noted one changes nothing."""
         ...

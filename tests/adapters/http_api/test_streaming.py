@@ -278,3 +278,21 @@ def test_a_revoked_key_ends_its_streams(tmp_path: Path, monkeypatch: pytest.Monk
             assert await talking.hear() is None
 
     asyncio.run(scenario())
+
+
+def test_a_key_that_is_over_ends_its_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.http_api.judging.streaming.EVERY", 0.05)
+    monkeypatch.setattr("adapters.http_api.admission.EVERY", 0.05)
+
+    async def scenario() -> None:
+        async with stage(tmp_path, Listening()) as api, talk(api) as talking:
+            talking.say(piece="가" * 200)
+            assert (await talking.hear() or {})["flagged"] is False
+            now = api.core.clock.now()
+            assert await api.core.keys.replace("a1", KEY.successor("a2", "other", now), now)
+            ended = await talking.hear()
+            assert ended and ended["error"]["code"] == "expired"
+            assert (await api.check("a"))[0] == 401
+            assert (await api.check("a", key=written("a2", "other")))[0] == 200
+
+    asyncio.run(scenario())

@@ -20,6 +20,7 @@ from bot.core.communities.community import Community
 from bot.core.incidents.case import CaseKind, Order, Person
 from bot.core.incidents.review import Call
 from bot.core.moderation.tally import Tally
+from bot.core.operations.keys import FORMERLY
 from bot.core.operations.sealing import Openly
 from bot.core.reporting.periods import day
 from bot.core.rules.actions import Delete, Done, Warn
@@ -222,7 +223,8 @@ async def _reads_everything_else(database: Database, step: str) -> None:
     if step >= "0020":
         assert await SqlMemberRoll(database).watched_since([SERVER, GROUP]) == {SERVER: NOW}
     if step >= "0007":
-        assert [(one.community, one.name) for one in await SqlApiKeys(database).all()] == [(SERVER, "열쇠")]
+        (key,) = await SqlApiKeys(database).all()
+        assert (key.community, key.name, key.scope, key.expires_at) == (SERVER, "열쇠", FORMERLY, None)
     if step >= "0008":
         (amended,) = await SqlJournal(database).amendments(SERVER, NOW, later(1))
         assert (amended.by, amended.after) == ("달", "strict")

@@ -234,7 +234,7 @@ NOT_SAID = {
     "bookmark: a word of ours", "digest": "a hash", "period": "a date", "receipt": "ids", "place": "a platform's word "
     "for how far it was read", "word": "a word of ours", "setting": "a word of ours", "bot": "ids",
     "imposed_by": "ids", "verdict": "a word of ours", "begun": "ids",
-    "rules": "names that the configuration gives",
+    "rules": "names that the configuration gives", "scope": "words of ours",
 }  # fmt: skip
 
 

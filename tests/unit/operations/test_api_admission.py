@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +11,7 @@ from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
-from bot.core.operations.keys import ApiKey
+from bot.core.operations.keys import ApiKey, Scope
 from tests.adapters.http_api.stage import KEY, WRITTEN
 from tests.fakes.clock import ManualClock
 from tests.fakes.operations import MemoryApiKeys
@@ -91,5 +93,28 @@ def test_a_flood_of_wrong_keys_asks_the_database_once_a_second() -> None:
         with pytest.raises(Problem):
             await admission.admit("Bearer jikimi_1_secret")
         assert keys.asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_key_ends_by_itself_and_may_do_what_its_scope_says() -> None:
+    async def refusal(admission: Admission, scope: Scope = Scope.CHECK) -> str:
+        with pytest.raises(Problem) as refused:
+            await admission.admit(f"Bearer {WRITTEN}", scope)
+        return refused.value.code
+
+    async def scenario() -> None:
+        keys, clock = MemoryApiKeys(), ManualClock()
+        await keys.add(replace(KEY, expires_at=clock.now() + timedelta(minutes=1)))
+        admission = Admission(keys=keys, clock=clock, rate=1.0)
+        visitor = await admission.admit(f"Bearer {WRITTEN}")
+        assert await refusal(admission, Scope.FEEDBACK) == "wrong_scope"
+        admission.expect(visitor)
+        await clock.advance(60)
+        assert await refusal(admission) == "expired"
+        with pytest.raises(Problem, match="expired"):
+            admission.expect(visitor)
+        with pytest.raises(Problem, match="unauthorized"):
+            await admission.admit(f"Bearer {WRITTEN}x")
 
     asyncio.run(scenario())
