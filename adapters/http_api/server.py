@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adapters.http_api.admission import Admission
-from adapters.http_api.app import Routes, application
+from adapters.http_api.front import application
 from adapters.http_api.judging.deciding import Judging
 from adapters.http_api.metrics import Metrics
+from adapters.http_api.routes import Routes
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.moderators.ports import Desk

@@ -262,7 +262,7 @@ def test_what_stands_in_a_text_is_no_structure() -> None:
 
 
 def test_health_and_metrics_ask_the_database_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.http_api.app.AS_OF", 3600.0)
+    monkeypatch.setattr("adapters.http_api.routes.AS_OF", 3600.0)
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:

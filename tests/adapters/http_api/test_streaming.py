@@ -14,7 +14,8 @@ from adapters.http_api.admission import STREAMS_OF_ONE_KEY
 from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
-from tests.adapters.http_api.stage import WRITTEN, WRITTEN_OTHER, Stage, stage
+from bot.core.operations.keys import written
+from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import NOW
 from tests.fakes.guarding import ScriptedGuard
 from tests.waiting import until
