@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,15 +21,21 @@ from adapters.http_api.judging.deciding import Judging, expect_verdict, facts_of
 from adapters.http_api.judging.streaming import Stream
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.wire.problems import Problem
-from adapters.http_api.wire.reading import expect_stream, expect_text, read, wanted
+from adapters.http_api.wire.reading import Asked, expect_stream, expect_text, read, wanted
 from adapters.http_api.wire.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
 from adapters.http_api.wire.writing import json_of
 from bot.core.base.errors import BotError
+from bot.core.operations.keys import Scope
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import Texts
 
 PATIENCE = 2.0  # seconds that the database has to answer a health check
 AS_OF = 1.0  # seconds for which its answer is good
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+#: What becomes of a body that was read, for who has sent it.
+Answering = Callable[[Visitor, Asked, Request], Awaitable[BaseModel]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +55,15 @@ class Routes:
 
     def api(self) -> list[Route]:
         return [
-            Route("/v1/check", self.check, methods=["POST"]),
-            Route("/v1/check/batch", self.batch, methods=["POST"]),
+            Route("/v1/check", self._taking(CheckRequest, self.check), methods=["POST"]),
+            Route("/v1/check/batch", self._taking(BatchRequest, self.batch), methods=["POST"]),
             Route("/v1/check/stream", self.stream, methods=["POST"]),
-            Route("/v1/moderations", self.moderate, methods=["POST"]),
-            Route(f"{perspective.PREFIX}comments:analyze", self.analyze, methods=["POST"]),
+            Route("/v1/moderations", self._taking(ModerationRequest, self.moderate), methods=["POST"]),
+            Route(
+                f"{perspective.PREFIX}comments:analyze",
+                self._taking(perspective.AnalyzeCommentRequest, self.analyze),
+                methods=["POST"],
+            ),
             Route("/$discovery/rest", self.discovery, methods=["GET"]),
             Route("/openapi.json", self.openapi, methods=["GET"]),
             *self.health(),
@@ -64,26 +75,18 @@ class Routes:
     def figures(self) -> list[Route]:
         return [Route("/metrics", self.measured, methods=["GET"])]
 
-    async def check(self, request: Request) -> Response:
-        visitor = await self._admit(request)
-        visitor.spend()
-        with self.admission.place(visitor):
-            asked = await read(request, CheckRequest)
-            (answer,) = await self._checked(visitor, {"prompt": asked}, request)
-        return json_of(answer)
+    async def check(self, visitor: Visitor, asked: CheckRequest, request: Request) -> BaseModel:
+        (answer,) = await self._checked(visitor, {"prompt": asked}, request)
+        return answer
 
-    async def batch(self, request: Request) -> Response:
-        visitor = await self._admit(request)
-        visitor.spend()
-        with self.admission.place(visitor):
-            asked = await read(request, BatchRequest)
-            checks = {f"checks.{number}.prompt": check for number, check in enumerate(asked.checks)}
-            answers = await self._checked(visitor, checks, request, each=True)
-        return json_of(BatchAnswer(request_id=request.state.id, results=answers))
+    async def batch(self, visitor: Visitor, asked: BatchRequest, request: Request) -> BaseModel:
+        checks = {f"checks.{number}.prompt": check for number, check in enumerate(asked.checks)}
+        answers = await self._checked(visitor, checks, request, each=True)
+        return BatchAnswer(request_id=request.state.id, results=answers)
 
     async def stream(self, request: Request) -> ASGIApp:
+        """Takes its place itself, for as long as it lasts."""
         visitor = await self._admit(request)
-        visitor.spend()
         expect_stream(request.headers)
         return Stream(
             admission=self.admission,
@@ -95,24 +98,15 @@ class Routes:
             say=wanted(request.headers),
         )
 
-    async def moderate(self, request: Request) -> Response:
-        visitor = await self._admit(request)
-        visitor.spend()
-        with self.admission.place(visitor):
-            asked = await read(request, ModerationRequest)
-            answers = await self._checked(visitor, asked.checks, request)
+    async def moderate(self, visitor: Visitor, asked: ModerationRequest, request: Request) -> BaseModel:
+        answers = await self._checked(visitor, asked.checks, request)
         results = [moderated(answer) for answer in answers]
-        return json_of(ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results))
+        return ModerationAnswer(id=f"modr-{request.state.id}", model=answers[0].guard.name, results=results)
 
-    async def analyze(self, request: Request) -> Response:
-        key = request.query_params.get("key") or request.headers.get("x-goog-api-key")
-        visitor = await self._admit(request, f"Bearer {key}" if key else None)
-        visitor.spend()
-        with self.admission.place(visitor):
-            asked = await read(request, perspective.AnalyzeCommentRequest)
-            perspective.expect_offered(asked)
-            (answer,) = await self._checked(visitor, {"comment.text": CheckRequest(prompt=asked.comment.text)}, request)
-        return json_of(perspective.analyzed(asked, answer))
+    async def analyze(self, visitor: Visitor, asked: perspective.AnalyzeCommentRequest, request: Request) -> BaseModel:
+        perspective.expect_offered(asked)
+        (answer,) = await self._checked(visitor, {"comment.text": CheckRequest(prompt=asked.comment.text)}, request)
+        return perspective.analyzed(asked, answer)
 
     async def discovery(self, request: Request) -> Response:
         """Behind a proxy that speaks TLS, the address is that of the proxy: a key must not travel without."""
@@ -136,9 +130,23 @@ class Routes:
         self.metrics.waiting = await self._waiting()
         return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _admit(self, request: Request, authorization: str | None = None) -> Visitor:
-        visitor = await self.admission.admit(authorization or request.headers.get("authorization", ""))
+    def _taking(self, shape: type[Asked], answer: Answering[Asked], scope: Scope = Scope.CHECK) -> Endpoint:
+        """Nothing of a body is read before its sender is admitted, has spent a token and has a place."""
+
+        async def endpoint(request: Request) -> Response:
+            visitor = await self._admit(request, scope)
+            with self.admission.place(visitor):
+                return json_of(await answer(visitor, await read(request, shape), request))
+
+        return endpoint
+
+    async def _admit(self, request: Request, scope: Scope = Scope.CHECK) -> Visitor:
+        given = perspective.authorization(request.query_params, request.headers)
+        if not request.url.path.startswith(perspective.PREFIX) or given is None:
+            given = request.headers.get("authorization", "")
+        visitor = await self.admission.admit(given, scope)
         request.state.visitor = visitor
+        visitor.spend()
         return visitor
 
     async def _checked(

@@ -123,6 +123,12 @@ _ERROR = "type.googleapis.com/google.commentanalyzer.v1alpha1.Error"
 _TYPES = {"empty": "COMMENT_EMPTY", "too_large": "COMMENT_TOO_LONG", "language": "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"}
 
 
+def authorization(query: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
+    """A key that is given where Google's clients put it, as it would stand in the header of that name."""
+    key = query.get("key") or headers.get("x-goog-api-key")
+    return f"Bearer {key}" if key else None
+
+
 def refusal(problem: Problem, say: Texts) -> GoogleErrorAnswer:
     """`error.code` is the status: what they do not know is a request that is not right."""
     code = problem.status if problem.status in _STATUS else 400
