@@ -21,7 +21,7 @@ from adapters.http_api.judging.deciding import Judging, expect_verdict, facts_of
 from adapters.http_api.judging.streaming import Stream
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.wire.problems import Problem
-from adapters.http_api.wire.reading import Asked, expect_stream, expect_text, read, wanted
+from adapters.http_api.wire.reading import Asked, expect_stream, expect_text, read, said_in, wanted
 from adapters.http_api.wire.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
 from adapters.http_api.wire.writing import json_of
 from bot.core.base.errors import BotError
@@ -157,7 +157,7 @@ class Routes:
         for place, check in checks.items():
             visitor.speaks_for(check.community)
             expect_text(check, place)
-        visitor.spend(sum(worth(check.prompt, check.response) for check in checks.values()) - 1)
+        visitor.spend(sum(worth(*said_in(check)) for check in checks.values()) - 1)
         decisions = await self.judging.decide(visitor, [*checks.values()], request.state.id, leaves(request.receive))
         if not each:
             for decision in decisions:

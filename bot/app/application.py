@@ -171,6 +171,7 @@ def _core(
         bots_seen=judging.bots,
         builder=builder,
         decider=judging.decider,
+        rulings=judging.rulings,
         schedule_of=config.schedule_of,
         clock=clock,
     )

@@ -16,6 +16,7 @@ from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
+from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from tests.builders import decision
@@ -123,7 +124,7 @@ class ScriptedDesk:
         self.on_change(community, incident_id)
         return Filed.HEARD
 
-    async def judge(self, message: Message) -> Decision:
+    async def judge(self, message: Message, past: Past = NOTHING_BEFORE) -> Decision:
         return decision(message)
 
     async def report(

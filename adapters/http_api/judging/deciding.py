@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.types import Receive
 
 from adapters.http_api.admission import Visitor
 from adapters.http_api.wire.problems import Left, Problem
-from adapters.http_api.wire.shapes import CheckRequest, Flagged, GuardShape, RuleShape, WhyShape
+from adapters.http_api.wire.shapes import CheckRequest, Flagged, GuardShape, RecentShape, RuleShape, WhyShape
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened, rounded
+from bot.core.moderation.recent import RecentActivity
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import HealthSource
+from bot.core.rules.conditions import Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Mode
 from bot.core.text.catalogue import Texts, texts
@@ -41,8 +43,8 @@ class Judging:
         """One decision for each check. Raises Problem where the guard is away or too slow, Left where `leaving` came
         first; nobody then waits for the guard's answer any more."""
         snapshot = self.health_source.snapshot()
-        messages = [self._message(visitor, number, check, request_id) for number, check in enumerate(checks)]
-        judging = asyncio.create_task(self._all(messages))
+        asked = [self._asked(visitor, check, f"{request_id}-{number}") for number, check in enumerate(checks)]
+        judging = asyncio.create_task(self._all(asked))
         gone = asyncio.create_task(leaving)
         self._under_way.add(judging)
         try:
@@ -76,11 +78,12 @@ class Judging:
         for task in self._under_way:
             task.cancel()
 
-    async def _all(self, messages: Sequence[Message]) -> Sequence[Decision]:
-        return await asyncio.gather(*map(self.desk.judge, messages))
+    async def _all(self, asked: Sequence[tuple[Message, Past]]) -> Sequence[Decision]:
+        return await asyncio.gather(*(self.desk.judge(message, past) for message, past in asked))
 
-    def _message(self, visitor: Visitor, number: int, check: CheckRequest, request_id: str) -> Message:
-        """As it would stand in the community: the person's prompt, or the bot's response to it."""
+    def _asked(self, visitor: Visitor, check: CheckRequest, name: str) -> tuple[Message, Past]:
+        """As it would stand in the community: the person's prompt, or the bot's response to it; and what came before
+        it, as far as the same author said it."""
         response = check.response if check.response and check.response.strip() else None
         author = Author(
             id=check.author.id,
@@ -88,14 +91,35 @@ class Judging:
             roles=frozenset(check.author.roles),
             since=check.author.joined_at,
         )
-        return Message(
-            ref=MessageRef(visitor.key.community.platform, check.channel, f"{request_id}-{number}"),
+        message = Message(
+            ref=MessageRef(visitor.key.community.platform, check.channel, name),
             community_id=visitor.key.community.id,
             author=author if response is None else Author(id="", bot=True),
             sent_at=self.clock.now(),
             text=response or check.prompt,
             prompt=None if response is None else check.prompt,
         )
+        return message, past_of(message, check.recent) if response is None else Past()
+
+
+def past_of(message: Message, recent: Sequence[RecentShape]) -> Past:
+    """The same that is remembered of a member in a chat; what is said to come from the future came just now."""
+    if not recent:
+        return Past()
+    heard, ref = RecentActivity(), message.ref
+    earlier = [
+        replace(
+            message,
+            ref=replace(ref, message_id=f"{ref.message_id}-{number}"),
+            text=one.text,
+            sent_at=min(one.sent_at or message.sent_at, message.sent_at),
+        )
+        for number, one in enumerate(recent)
+    ]
+    for one in sorted(earlier, key=lambda one: one.sent_at):
+        heard.hear(one)
+        heard.join(one)
+    return Past(repeats=heard.hear(message), said=heard.join(message))
 
 
 async def leaves(receive: Receive) -> None:

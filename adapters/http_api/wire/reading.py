@@ -16,7 +16,7 @@ from adapters.http_api.wire.shapes import CheckRequest
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 MOST_BYTES = 1 << 20  # of a body
-MOST_VALUES = 200  # in a body: no request has more, and reading a hundred thousand takes the event loop a second
+MOST_VALUES = 600  # in a body: no request needs more, and reading a hundred thousand takes the event loop a second
 WITHIN = 10.0  # seconds for a body
 LINES = ("application/x-ndjson", "application/jsonl")  # the second is what people call it
 _UTF_8 = ("", "charset=utf-8", 'charset="utf-8"')
@@ -42,6 +42,11 @@ def expect_text(check: CheckRequest, place: str = "prompt") -> None:
     """Raises Problem where there is nothing to judge: nobody then says that it is safe."""
     if not check.prompt.strip() and not (check.response and check.response.strip()):
         raise Problem("empty", param=place, facts={"param": place})
+
+
+def said_in(check: CheckRequest) -> list[str]:
+    """All that has to be read of it."""
+    return [check.prompt, check.response or "", *(one.text for one in check.recent)]
 
 
 def wanted(headers: Mapping[str, str]) -> Texts | None:

@@ -7,6 +7,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 LONGEST_TEXT = 100_000  # characters
 MOST_INPUTS = 32  # of one request
+LONGEST_RECENT = 500  # characters
+MOST_RECENT = 12
 
 
 def _without_half_characters(value: object) -> object:
@@ -53,10 +55,22 @@ class _Said(Asked):
     author: AuthorShape = Field(default_factory=AuthorShape)
 
 
+class RecentShape(Asked):
+    """What the same author said in the same channel before."""
+
+    text: Annotated[Text, Field(max_length=LONGEST_RECENT)]
+    sent_at: Moment | None = Field(default=None, description="With a time zone; left out: just now.")
+
+
 class CheckRequest(_Said):
     """What a person has written to an LLM bot, and what the bot is about to answer."""
 
     response: Text | None = Field(default=None, description="Left out, null or blank: the prompt is judged alone.")
+    recent: Annotated[list[RecentShape], Field(max_length=MOST_RECENT)] = Field(
+        default=[],
+        description="What the author of the prompt said in this channel just before, for rules that look back some "
+        "minutes (repeats, words said in pieces). Nothing of it is judged by itself; with a response it is not used.",
+    )
     explain: bool = Field(default=False, description="Whether the rules that did not match are told, too.")
 
 

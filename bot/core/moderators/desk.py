@@ -18,11 +18,12 @@ from bot.core.incidents.ports import Incidents, Precedents
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewed, Reviewer
 from bot.core.moderation.bots import Bots
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import exchange_of
 from bot.core.operations.privacy import Privacy
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.schedule import Schedule
-from bot.core.rules.conditions import Past
+from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
@@ -47,6 +48,7 @@ class CoreDesk:
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
     decider: Decider = field(default_factory=Decider)
+    rulings: Rulings | None = None
 
     def community(self, ref: CommunityRef) -> Community:
         return self.policies.community(ref)
@@ -106,7 +108,7 @@ class CoreDesk:
     async def appeal(self, community: CommunityRef, incident_id: int, words: str) -> Filed | None:
         return await self.reviewer.appeal(community, incident_id, words)
 
-    async def judge(self, message: Message) -> Decision:
+    async def judge(self, message: Message, past: Past = NOTHING_BEFORE) -> Decision:
         policy, bot = self.policies.of(message), self.bots_seen.known(message)
         exchange = exchange_of(message, policy, bot)
         screening = (
@@ -114,8 +116,8 @@ class CoreDesk:
             if exchange is None
             else await self.queue.submit(exchange, community=message.community, urgent=True)
         )
-        at, past = self.clock.now(), Past(bot=bot)
-        return await self.decider.decide(message, screening, policy, at=at, past=past, guest=True)
+        past = replace(past, bot=bot, precedent=self.rulings.of(message) if self.rulings else None)
+        return await self.decider.decide(message, screening, policy, at=self.clock.now(), past=past, guest=True)
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False

@@ -23,6 +23,7 @@ from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.operations.privacy import Privacy
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
+from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 
@@ -114,8 +115,9 @@ class Desk(Protocol):
         objects, is the platform's to check (`mine`)."""
         ...
 
-    async def judge(self, message: Message) -> Decision:
-        """What would be decided about a message. Nothing is kept and nothing is done."""
+    async def judge(self, message: Message, past: Past = NOTHING_BEFORE) -> Decision:
+        """What would be decided about a message, after what is told of its author. Nothing is kept and nothing is
+        done."""
         ...
 
     async def report(

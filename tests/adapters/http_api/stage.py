@@ -34,6 +34,8 @@ RULES = [
     {"name": "harmful-answer", "when": {"score": {"task": "response_harm", "at_least": 0.8}}, "then": ["delete"]},
     {"name": "word", "when": {"text": {"any_of": ["금지어"]}}, "then": ["delete"]},
     {"name": "trial", "when": {"text": {"any_of": ["시험어"]}}, "then": ["flag"], "mode": "shadow"},
+    {"name": "again", "when": {"repeats": {"times": 3, "within": "1m"}}, "then": ["delete"]},
+    {"name": "pieces", "when": {"pieces": {"any_of": ["죽여버린다"], "within": "2m"}}, "then": ["flag"]},
     {"name": "unscreened", "when": {"unscreened": True}, "then": ["flag"]},
 ]
 

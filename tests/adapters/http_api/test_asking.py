@@ -1,6 +1,8 @@
 """What is asked over the HTTP API beside a text, and what is told beside a verdict."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ from adapters.http_api.compatible.moderations import OPENAI_CATEGORIES
 from adapters.http_api.wire.reading import wanted
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Unscreened
-from tests.adapters.http_api.stage import WRITTEN, stage
+from bot.core.incidents.incident import Settlement
+from bot.core.incidents.review import Call
+from bot.core.moderators.desk import CoreDesk
+from bot.core.rules.actions import Flag
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.decision import Finding
+from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
+from tests.builders import NOW, decision, message
 from tests.fakes.guarding import ScriptedGuard
 
 
@@ -176,3 +185,66 @@ def test_openais_client_gets_rules_and_actions_and_may_send_parts(tmp_path: Path
 def test_every_kind_of_harm_stands_in_one_of_openais_categories() -> None:
     told = frozenset[HarmKind]().union(*OPENAI_CATEGORIES.values())
     assert told == frozenset(HarmKind) - {HarmKind.UNSPECIFIED}
+
+
+def test_rules_that_look_back_see_what_was_said_before(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
+    def ago(seconds: float) -> str:
+        return (now - timedelta(seconds=seconds)).isoformat()
+
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+
+            async def found(prompt: str, *recent: dict[str, str], **more: Any) -> set[str]:
+                _, content = await api.post("/v1/check", {"prompt": prompt, "recent": [*recent], **more})
+                return {rule["rule"] for rule in content["rules"]}
+
+            same, said = {"text": "도배 도배"}, {"text": "도배 도배", "sent_at": ago(30)}
+            assert await found("도배 도배", same, said) == {"again"}
+            assert await found("도배 도배", same) == set()
+            assert await found("도배 도배", same, said | {"sent_at": ago(90)}) == set()
+            assert await found("도배 도배", same, said | {"sent_at": ago(-3600)}) == {"again"}, "it is not yet to come"
+            assert await found("린다", {"text": "죽여", "sent_at": ago(9)}, {"text": "버", "sent_at": ago(5)}) == {
+                "pieces"
+            }
+            assert await found("린다", {"text": "버", "sent_at": ago(9)}, {"text": "죽여", "sent_at": ago(5)}) == set()
+            assert await found("린다", {"text": "죽여"}, {"text": "버"}, response="네?") == set(), "somebody else's"
+            assert await found("도배 도배") == set(), "nothing is remembered from one request to the next"
+            for wrong in ([same] * 13, [{"text": "a" * 501}], [{"text": "a", "sent_at": "2026-01-01T00:00:00"}]):
+                refused, content = await api.post("/v1/check", {"prompt": "a", "recent": wrong})
+                assert refused.status == 400 and content["error"]["param"].startswith("recent")
+
+    asyncio.run(scenario())
+
+
+def test_what_came_before_costs_a_share_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path, per_second=1) as api:
+            plain, _ = await api.post("/v1/check", {"prompt": "a"})
+            much, _ = await api.post("/v1/check", {"prompt": "a", "recent": [{"text": "가" * 500}] * 12})
+            cost = int(plain.headers["X-RateLimit-Remaining"]) - int(much.headers["X-RateLimit-Remaining"])
+            assert cost >= 6
+
+    asyncio.run(scenario())
+
+
+def test_what_moderators_have_called_wrong_is_not_found_here_either(tmp_path: Path) -> None:
+    said = "오늘 저녁은 닭갈비 먹으러 갈 사람"
+
+    async def scenario() -> None:
+        async with stage(tmp_path, ScriptedGuard({said: 0.9})) as api:
+            home = KEY.community
+            about = message("1", said, platform=home.platform, community=home.id)
+            decided = replace(decision(about, Flag()), findings=(Finding("harm", True, Explanation("score_reached")),))
+            await api.core.inbox.keep([about])
+            await api.core.inbox.settle([Settlement(decision=decided, decided_at=NOW)])
+            await api.core.desk.call(home, 1, Call.WRONG, moderator_id="9", moderator_name="달")
+            desk = api.core.desk
+            assert isinstance(desk, CoreDesk) and desk.rulings
+            await desk.rulings.load(anew=True)
+            assert (await api.check(said))[1]["flagged"] is False
+            _, elsewhere = await api.check(said, key=WRITTEN_OTHER)
+            assert elsewhere["flagged"] is True, "another community's moderators have said nothing"
+
+    asyncio.run(scenario())

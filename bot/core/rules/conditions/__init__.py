@@ -6,7 +6,17 @@ follow from that. docs/adding/condition.md.
 
 from bot.core.rules.conditions import author, contents, conversation, listed, text, verdict
 from bot.core.rules.conditions.author import ByBot, ByStaff, Channel, FirstMessages, NewAuthor, Role
-from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Past, Rank, Situation, Written
+from bot.core.rules.conditions.condition import (
+    NOTHING_BEFORE,
+    Check,
+    Condition,
+    Explanation,
+    Fact,
+    Past,
+    Rank,
+    Situation,
+    Written,
+)
 from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
 from bot.core.rules.conditions.conversation import Offences, Paired, Pieces, Repeats, SameText
 from bot.core.rules.conditions.listed import Listed
@@ -27,6 +37,7 @@ from bot.core.rules.conditions.verdict import (
 
 __all__ = [
     "CONDITIONS",
+    "NOTHING_BEFORE",
     "NOT_SEARCHED",
     "ByBot",
     "ByStaff",

@@ -44,6 +44,10 @@ class Past:
     precedent: Precedent | None = None  # what moderators have said of nearly the same
 
 
+#: Nobody is known to have said anything.
+NOTHING_BEFORE = Past()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a condition may look at. `searched`: what somebody else has found of the `Sought`s that only an
