@@ -22,6 +22,11 @@ def microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def instant(since: int) -> datetime:
+    """So many microseconds after 1970 began."""
+    return _EPOCH + timedelta(microseconds=since)
+
+
 def writable(text: str) -> str:
     """No database takes half of a surrogate pair; one such character must not hold up everybody's messages."""
     return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
@@ -52,7 +57,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
 
 
 class SaidIn(str):

@@ -369,6 +369,36 @@ deliveries = Table(
 )
 _index("deliveries_open", deliveries.c.size, where=_open)
 
+#: One row for each server that is told of a community's incidents. While `holder` is set, somebody tells it.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("url", Sealed, nullable=False),
+    Column("secret", Sealed, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("reason", Words, nullable=False),  # of the last one
+    Column("tried_at", Instant),
+    Column("not_before", Instant),
+    Column("stopped_at", Instant),
+    Column("holder", BigInteger),
+)
+_index("webhooks_community", webhooks.c.community)
+
+#: One row for each incident that a webhook is still to be told of.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("webhook", BigInteger, ForeignKey("webhooks.id"), nullable=False),
+    Column("incident", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("planned_at", Instant, nullable=False),
+)
+_index("notices_webhook", notices.c.webhook, notices.c.id)
+_index("notices_incident", notices.c.incident)
+
 #: How far each platform has been read, in the platform's own words, and up to when reports are planned.
 bookmarks = Table(
     "bookmarks",
@@ -410,6 +440,23 @@ precedents = Table(
 )
 _index("precedents_at", precedents.c.at)
 _index("precedents_community", precedents.c.community, precedents.c.at)
+
+#: One row for each judgement given over HTTP of which its receiver has said whether it was right: hashes, never words.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("code", LargeBinary, primary_key=True),  # a keyed hash of it
+    _community(),
+    Column("key", Text, nullable=False),  # of the API, that said so
+    Column("verdict", Text, nullable=False),
+    Column("rules", Text, nullable=False),  # JSON: which had found it
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("near_hash", LargeBinary, nullable=False),  # as in `precedents`
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+_index("feedback_at", feedback.c.at)
+_index("feedback_community", feedback.c.community, feedback.c.at)
 
 #: One row for each setting that somebody changed (bot.core.communities.journal.AuditEntry).
 amendments = Table(

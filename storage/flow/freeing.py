@@ -10,7 +10,7 @@ from bot.core.reporting.delivery.delivery import State
 from bot.core.rules.actions import ACTIONS, Unconfirmed
 from storage.flow import suspects
 from storage.flow.calls import follow_calls
-from storage.tables import actions, deliveries, holders, queue
+from storage.tables import actions, deliveries, holders, queue, webhooks
 
 UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
 
@@ -48,3 +48,5 @@ async def release(
         .values(state=State.UNCONFIRMED, holder=None, finished_at=now)
     )
     await connection.execute(update(deliveries).where(*begun).values(holder=None))
+    telling = (webhooks.c.holder.is_not(None), gone(webhooks.c.holder))
+    await connection.execute(update(webhooks).where(*telling).values(holder=None))

@@ -14,7 +14,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
-from storage.records import bots, members, strikes
+from storage.records import bots, members, strikes, webhooks
 from storage.records.cases import open_cases
 from storage.tables import actions, incidents, messages, verdicts
 
@@ -108,6 +108,7 @@ async def _open_incidents(
     counted = [(row.community, ids[row.id], plain(_author(one)), one.decided_at) for row, one in decided]
     case_of = await open_cases(database, connection, counted)
     await strikes.note(database, connection, decided, {message: case_of[id_] for message, id_ in ids.items()})
+    await webhooks.plan(connection, [*ids.values()], now)
     found = [
         {"incident": ids[row.id], "part": part, "kind": kind, "guard": guard, "probability": p, "quotes": one.quotes}
         for row, settlement in decided

@@ -37,7 +37,7 @@ async def rule(
         "verdict": precedent.ruling.value,
         "rules": json.dumps(sorted(precedent.rules), ensure_ascii=False),
         "text_hash": precedent.likeness.letters[:16],
-        "near_hash": _near(precedent.likeness),
+        "near_hash": write_near(precedent.likeness),
         "at": at,
         "until": precedent.until,
     }
@@ -77,18 +77,21 @@ _COLUMNS = [column for column in precedents.c if column.name != "community"]
 _WANTED = select(*community_of(precedents), *_COLUMNS, cases.c.incident).select_from(precedents.join(cases))
 
 
-def _near(likeness: Likeness) -> bytes:
+def write_near(likeness: Likeness) -> bytes:
     pieces = sorted(likeness.pieces)
     return likeness.carries[:_CARRIES].ljust(_CARRIES, b"\0") + struct.pack(f">{len(pieces)}I", *pieces)
 
 
-def _read(row: AnyRow) -> Precedent:
-    near = row.near_hash
+def read_likeness(letters: bytes, near: bytes) -> Likeness:
     pieces = struct.unpack(f">{(len(near) - _CARRIES) // 4}I", near[_CARRIES:])
+    return Likeness(letters=letters, carries=near[:_CARRIES], pieces=frozenset(pieces))
+
+
+def _read(row: AnyRow) -> Precedent:
     return Precedent(
         incident_id=row.incident,
         ruling=Ruling(row.verdict),
         rules=frozenset(json.loads(row.rules)),
-        likeness=Likeness(letters=row.text_hash, carries=near[:_CARRIES], pieces=frozenset(pieces)),
+        likeness=read_likeness(row.text_hash, row.near_hash),
         until=row.until,
     )

@@ -12,6 +12,7 @@ from storage.tables import (
     communities,
     deliveries,
     erasures,
+    feedback,
     incidents,
     looks,
     members,
@@ -22,12 +23,13 @@ from storage.tables import (
     sanctions,
     strikes,
     tallies,
+    webhooks,
 )
 
 #: What simply belongs to the other from then on.
 _HANDED_OVER = (
     queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
-    erasures,
+    webhooks, feedback, erasures,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}

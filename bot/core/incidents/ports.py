@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -12,9 +12,10 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.case import Case, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Filed, History, Review
+from bot.core.incidents.webhook import Notice, Reception, Webhook
 from bot.core.rules.actions import Action
 from bot.core.rules.ladder import Strike
-from bot.core.rules.precedent import Precedent
+from bot.core.rules.precedent import Judged, Precedent
 
 #: Precedents of one community.
 MOST = 200
@@ -149,6 +150,31 @@ class Cases(Protocol):
         ...
 
 
+class Called(Protocol):
+    """What was called right or wrong, as hashes. At most `MOST` of a community, the newest."""
+
+    async def since(self, moment: datetime) -> Sequence[tuple[CommunityRef, Hashable, Precedent | None]]:
+        """By community and what it was called of, those that were made or withdrawn (None) at or after that moment, in
+        order."""
+        ...
+
+
+class Feedback(Called, Protocol):
+    """What bots' owners say of judgements that they were given over HTTP."""
+
+    async def code(self, community: CommunityRef, about: Judged) -> str:
+        """What stands for a judgement: nothing is stored of it, and nobody but we can make or read one."""
+        ...
+
+    async def read(self, community: CommunityRef, code: str) -> Judged | None:
+        """None where this community was given no such code, or nobody can read it any more."""
+        ...
+
+    async def take(self, community: CommunityRef, code: str, precedent: Precedent, *, by: str) -> bool:
+        """False where the same was said with that code before: then nothing is written."""
+        ...
+
+
 class Precedents(Protocol):
     """What moderators have called right or wrong, as hashes. At most `MOST` of a community, the newest."""
 
@@ -163,3 +189,44 @@ class Precedents(Protocol):
     async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
         """It is none any more; the review stays. False where it was none, or is another community's."""
         ...
+
+
+class Webhooks(Protocol):
+    """Servers that are told of a community's incidents, and what they have still to be told. What is planned is planned
+    by who settles an incident of a live rule, in the same transaction."""
+
+    async def all(self) -> Sequence[Webhook]:
+        """Oldest first, the stopped ones too."""
+        ...
+
+    async def add(self, webhook: Webhook) -> int | None:
+        """Its id. None where the community has as many as it may have. One that has that address already goes on with
+        the new secret, also where it was stopped."""
+        ...
+
+    async def remove(self, community: CommunityRef, webhook_id: int) -> bool:
+        """False where the community has no such webhook."""
+        ...
+
+    async def claim(self, limit: int, *, now: datetime) -> Sequence[tuple[Webhook, Sequence[Notice]]]:
+        """Up to `limit` that are due, those tried longest ago first, each with the oldest of what it is to be told;
+        leased until one of the next three is called."""
+        ...
+
+    async def heard(self, webhook_id: int, notices: Sequence[int]) -> None:
+        """These were told."""
+        ...
+
+    async def postpone(self, webhook_id: int, notices: Sequence[int], *, until: datetime, reason: str) -> None:
+        """These were told, the next one was not. Of what waits then, the newest are kept."""
+        ...
+
+    async def stop(self, webhook_id: int, notices: Sequence[int], *, at: datetime, reason: str) -> int:
+        """These were told, and nothing is told any more. How many were not."""
+        ...
+
+
+class Receiver(Protocol):
+    """Tells somebody's server. Whatever it does, the answer is one of three; nothing is raised."""
+
+    async def tell(self, webhook: Webhook, notice: Notice) -> Reception: ...

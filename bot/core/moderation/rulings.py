@@ -1,5 +1,6 @@
 """Precedents as they are made anywhere, and messages -> the newest precedent that says the same."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -9,7 +10,7 @@ import structlog
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
-from bot.core.incidents.ports import MOST, Precedents
+from bot.core.incidents.ports import MOST, Called
 from bot.core.rules.precedent import Mark, Precedent, likeness
 
 FOLLOW = 3.0  # seconds between two looks at what was called meanwhile
@@ -23,10 +24,10 @@ _log = structlog.get_logger(__name__)
 class Rulings:
     """Of each community at most as many as are kept; a community's own never speak for another."""
 
-    store: Precedents
+    store: Called
     mark: Mark
     clock: Clock
-    _known: dict[CommunityRef, dict[int, Precedent]] = field(default_factory=dict)
+    _known: dict[CommunityRef, dict[Hashable, Precedent]] = field(default_factory=dict)
     _seen: datetime | None = None
 
     async def load(self, *, anew: bool = False) -> None:
@@ -35,11 +36,11 @@ class Rulings:
             self._known, self._seen = {}, None
         now = self.clock.now()
         since = datetime.fromtimestamp(0, now.tzinfo) if self._seen is None else self._seen - OVERLAP
-        for community, incident_id, precedent in await self.store.since(since):
+        for community, about, precedent in await self.store.since(since):
             known = self._known.setdefault(community, {})
-            known.pop(incident_id, None)
+            known.pop(about, None)
             if precedent and precedent.until > now:
-                known[incident_id] = precedent
+                known[about] = precedent
             while len(known) > MOST:
                 del known[next(iter(known))]
             if not known:

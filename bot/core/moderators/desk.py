@@ -116,7 +116,8 @@ class CoreDesk:
             if exchange is None
             else await self.queue.submit(exchange, community=message.community, urgent=True)
         )
-        past = replace(past, bot=bot, precedent=self.rulings.of(message) if self.rulings else None)
+        called = self.rulings.of(message) if self.rulings else None
+        past = replace(past, bot=bot, precedent=called or past.precedent)
         return await self.decider.decide(message, screening, policy, at=self.clock.now(), past=past, guest=True)
 
     async def report(

@@ -54,13 +54,23 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedent:
-    """What moderators of this community have called right or wrong, and which rules had found it."""
+    """What moderators of this community have called right or wrong, and which rules had found it. `incident_id` None:
+    it was said over HTTP, of a judgement that was given there."""
 
-    incident_id: int
+    incident_id: int | None
     ruling: Ruling
     rules: frozenset[str]
     likeness: Likeness
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Which rules have found something when, and what it is recognised by."""
+
+    rules: frozenset[str]
+    likeness: Likeness
+    at: datetime
 
 
 def likeness(message: Message, mark: Mark) -> Likeness | None:
