@@ -21,7 +21,7 @@ from adapters.http_api.metrics import Metrics
 from adapters.http_api.wire.problems import Left, Problem
 from adapters.http_api.wire.reading import wanted
 from adapters.http_api.wire.writing import json_of
-from bot.core.base.errors import raised
+from bot.core.base.errors import Unavailable, raised
 from bot.core.text.catalogue import Texts
 
 CLIENT_LEFT = 499  # a status that nobody reads, for the count
@@ -42,7 +42,10 @@ def application(routes: list[Route], metrics: Metrics, say: Texts) -> ASGIApp:
     async def left(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_LEFT)
 
-    handlers = {Problem: refused, Exception: refused, HTTPException: not_here, Left: left}
+    async def away(request: Request, error: Exception) -> Response:
+        return _refusal(Problem("database_away", retry_after=5), say, request)
+
+    handlers = {Problem: refused, Unavailable: away, Exception: refused, HTTPException: not_here, Left: left}
     inner = Starlette(routes=routes, exception_handlers=handlers)
     inner.router.redirect_slashes = False
     return _Front(inner, metrics, frozenset(route.path for route in routes))

@@ -17,20 +17,35 @@ from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.compatible import perspective
 from adapters.http_api.compatible.moderations import ModerationAnswer, ModerationRequest, moderated
 from adapters.http_api.description.openapi import document
-from adapters.http_api.judging.deciding import Judging, expect_verdict, facts_of, leaves
+from adapters.http_api.description.page import HEADERS, page
+from adapters.http_api.judging.deciding import Judging, expect_verdict, leaves
 from adapters.http_api.judging.streaming import Stream
 from adapters.http_api.metrics import Metrics
+from adapters.http_api.webhooks import WebhookRequest, added, listed, removed
 from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.reading import Asked, expect_stream, expect_text, read, said_in, wanted
-from adapters.http_api.wire.shapes import Alive, BatchAnswer, BatchRequest, CheckAnswer, CheckRequest, Ready
+from adapters.http_api.wire.shapes import (
+    Alive,
+    BatchAnswer,
+    BatchRequest,
+    CheckAnswer,
+    CheckRequest,
+    FeedbackAnswer,
+    FeedbackRequest,
+    Ready,
+)
 from adapters.http_api.wire.writing import json_of
 from bot.core.base.errors import BotError
+from bot.core.incidents.ports import Webhooks
 from bot.core.operations.keys import Scope
 from bot.core.operations.ports import HealthSource
-from bot.core.text.catalogue import Texts
+from bot.core.text.catalogue import LANGUAGES, Texts
 
 PATIENCE = 2.0  # seconds that the database has to answer a health check
 AS_OF = 1.0  # seconds for which its answer is good
+
+WEBHOOKS = "/v1/webhooks"
+OF_LANGUAGE = {"Vary": "Accept-Language"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -44,11 +59,11 @@ class Routes:
 
     admission: Admission
     judging: Judging
+    webhooks: Webhooks
     health_source: HealthSource
     metrics: Metrics
     say: Texts
     _count: "_Count" = field(init=False)
-    _document: Response = field(default_factory=lambda: Response(document(), media_type="application/json"))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_count", _Count(self.health_source))
@@ -64,8 +79,13 @@ class Routes:
                 self._taking(perspective.AnalyzeCommentRequest, self.analyze),
                 methods=["POST"],
             ),
+            Route("/v1/feedback", self._taking(FeedbackRequest, self.hear, Scope.FEEDBACK), methods=["POST"]),
+            Route(WEBHOOKS, self._taking(WebhookRequest, self.add_webhook, Scope.WEBHOOKS), methods=["POST"]),
+            Route(WEBHOOKS, self._telling(self.list_webhooks, Scope.WEBHOOKS), methods=["GET"]),
+            Route(WEBHOOKS, self._telling(self.remove_webhook, Scope.WEBHOOKS), methods=["DELETE"]),
             Route("/$discovery/rest", self.discovery, methods=["GET"]),
             Route("/openapi.json", self.openapi, methods=["GET"]),
+            Route("/docs", self.docs, methods=["GET"]),
             *self.health(),
         ]
 
@@ -108,6 +128,19 @@ class Routes:
         (answer,) = await self._checked(visitor, {"comment.text": CheckRequest(prompt=asked.comment.text)}, request)
         return perspective.analyzed(asked, answer)
 
+    async def hear(self, visitor: Visitor, asked: FeedbackRequest, request: Request) -> BaseModel:
+        changed = await self.judging.hear(visitor, asked)
+        return FeedbackAnswer(request_id=request.state.id, verdict=asked.verdict, changed=changed)
+
+    async def add_webhook(self, visitor: Visitor, asked: WebhookRequest, request: Request) -> BaseModel:
+        return await added(self.webhooks, self.judging.clock, visitor, asked)
+
+    async def list_webhooks(self, visitor: Visitor, request: Request) -> BaseModel:
+        return await listed(self.webhooks, visitor)
+
+    async def remove_webhook(self, visitor: Visitor, request: Request) -> BaseModel:
+        return await removed(self.webhooks, visitor, request.query_params.get("id", ""))
+
     async def discovery(self, request: Request) -> Response:
         """Behind a proxy that speaks TLS, the address is that of the proxy: a key must not travel without."""
         scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else request.url.scheme
@@ -115,7 +148,13 @@ class Routes:
         return JSONResponse(perspective.discovery(address), headers={"Cache-Control": "no-store"})
 
     async def openapi(self, request: Request) -> Response:
-        return self._document
+        say = wanted(request.headers)
+        return Response(document(say.language if say else "en"), headers=OF_LANGUAGE, media_type="application/json")
+
+    async def docs(self, request: Request) -> Response:
+        asked, say = request.query_params.get("lang"), wanted(request.headers) or self.say
+        language = asked if asked in LANGUAGES else say.language
+        return Response(page(language), headers={**HEADERS, **OF_LANGUAGE}, media_type="text/html")
 
     async def alive(self, request: Request) -> Response:
         return json_of(Alive())
@@ -137,6 +176,16 @@ class Routes:
             visitor = await self._admit(request, scope)
             with self.admission.place(visitor):
                 return json_of(await answer(visitor, await read(request, shape), request))
+
+        return endpoint
+
+    def _telling(self, answer: Callable[[Visitor, Request], Awaitable[BaseModel]], scope: Scope) -> Endpoint:
+        """The same without a body."""
+
+        async def endpoint(request: Request) -> Response:
+            visitor = await self._admit(request, scope)
+            with self.admission.place(visitor):
+                return json_of(await answer(visitor, request))
 
         return endpoint
 
@@ -164,7 +213,7 @@ class Routes:
                 expect_verdict(decision)
         say = wanted(request.headers)
         return [
-            CheckAnswer(**facts_of(decision, request.state.id, say, explain=check.explain))
+            CheckAnswer(**await self.judging.told(decision, request.state.id, say, explain=check.explain))
             for decision, check in zip(decisions, checks.values(), strict=True)
         ]
 

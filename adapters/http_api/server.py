@@ -19,6 +19,9 @@ from adapters.http_api.metrics import Metrics
 from adapters.http_api.routes import Routes
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
+from bot.core.incidents.feedback import Listener
+from bot.core.incidents.ports import Webhooks
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import ApiKeys, HealthSource
 from bot.core.text.catalogue import Texts
@@ -45,6 +48,9 @@ class HttpApi:
         *,
         desk: Desk,
         keys: ApiKeys,
+        webhooks: Webhooks,
+        listener: Listener,
+        called: Rulings,
         health_source: HealthSource,
         clock: Clock,
         say: Texts,
@@ -57,9 +63,16 @@ class HttpApi:
             metrics_listen = ""
         metrics = Metrics(health_source)
         self._admission = Admission(keys=keys, clock=clock, rate=per_second)
-        self._judging = Judging(desk=desk, health_source=health_source, clock=clock, deadline=deadline)
+        self._judging = Judging(
+            desk=desk, health_source=health_source, clock=clock, deadline=deadline, listener=listener, called=called
+        )
         routes = Routes(
-            admission=self._admission, judging=self._judging, health_source=health_source, metrics=metrics, say=say
+            admission=self._admission,
+            judging=self._judging,
+            webhooks=webhooks,
+            health_source=health_source,
+            metrics=metrics,
+            say=say,
         )
         places = {
             listen: routes.api() if metrics_listen else [*routes.api(), *routes.figures()],

@@ -28,6 +28,7 @@ from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
 from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.alarm import Alarm
 from bot.core.operations.health import HealthMonitor
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.rules.ladder import Ladder
@@ -95,10 +96,10 @@ async def application(
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
-        core = _core(config, stores, clock, planned, judging, builder, health, database, changed)
+        alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
+        core = _core(config, stores, clock, planned, judging, builder, health, database, changed, alarm)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
-        alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
         sending = reporting.sending(config, stores, policies, builder, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:
@@ -147,6 +148,7 @@ def _core(
     health: HealthMonitor,
     database: Database,
     changed: Changed,
+    alarm: Alarm,
 ) -> Core:
     def ladder_of(community: CommunityRef) -> Ladder:
         return judging.policies.of_community(community).ladder
@@ -186,5 +188,9 @@ def _core(
         policies=judging.policies,
         queue=judging.queue,
         keys=stores.keys,
+        webhooks=stores.webhooks,
+        feedback=stores.feedback,
+        sealing=database.sealing,
+        alarm=alarm,
         health_source=health,
     )

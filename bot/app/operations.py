@@ -1,5 +1,6 @@
 """Keys, health and the HTTP API."""
 
+from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from bot.config import Config
 from bot.config.renamed import Renamed, Split
 from bot.config.sections import SHIPPED
 from bot.core.base.clock import Clock
+from bot.core.base.waiting import patiently
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.communities.former import FORMER
@@ -19,6 +21,11 @@ from bot.core.communities.ports import Communities
 from bot.core.guarding.ports import Guard, Replicated
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import GuardVersion
+from bot.core.incidents.feedback import Listener
+from bot.core.incidents.ports import Webhooks
+from bot.core.incidents.telling import Teller
+from bot.core.incidents.webhook import Webhook, host_of
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
 from bot.core.operations.health import HealthMonitor
@@ -27,6 +34,7 @@ from bot.core.operations.ports import ApiKeys
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.reasons import rule_name
 from storage.database import Database
+from storage.records.webhooks import SqlWebhooks
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.communities import SqlCommunities
 
@@ -34,10 +42,14 @@ from storage.settings.communities import SqlCommunities
 def http_api(core: Core) -> Service:
     from adapters.http_api import HttpApi
 
-    chosen = core.config.http
-    return HttpApi(
+    chosen, mark = core.config.http, core.sealing.text_hash
+    called = Rulings(store=core.feedback, mark=mark, clock=core.clock)
+    api = HttpApi(
         desk=core.desk,
         keys=core.keys,
+        webhooks=core.webhooks,
+        listener=Listener(feedback=core.feedback, mark=mark, clock=core.clock),
+        called=called,
         health_source=core.health_source,
         clock=core.clock,
         say=texts(core.config.defaults.language),
@@ -45,7 +57,38 @@ def http_api(core: Core) -> Service:
         metrics_listen=chosen.metrics_listen,
         per_second=chosen.per_second,
         deadline=chosen.deadline.total_seconds(),
-    ).run
+    )
+
+    async def serve() -> None:
+        await patiently(called.load, core.clock)
+        async with TaskGroup() as both:
+            following = both.create_task(called.run())
+            try:
+                await api.run()
+            finally:
+                following.cancel()
+
+    return serve
+
+
+def teller(core: Core) -> Service:
+    """Communities' own servers hear of incidents; their moderators hear where one is told nothing more."""
+
+    async def stopped(webhook: Webhook, lost: int) -> None:
+        def sentence(community: Community, say: Texts) -> str:
+            if community.ref != webhook.community:
+                return ""
+            return say("alarm.webhook_stopped", id=webhook.id, host=host_of(webhook.url), lost=lost)
+
+        await core.alarm.tell(sentence, {webhook.community.platform})
+
+    async def tell() -> None:
+        from adapters.webhooks import WebhookCaller  # brings aiohttp with it
+
+        async with WebhookCaller.open(core.clock) as receiver:
+            await Teller(webhooks=core.webhooks, receiver=receiver, clock=core.clock, stopped=stopped).run()
+
+    return tell
 
 
 @asynccontextmanager
@@ -53,6 +96,13 @@ async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]
     """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
     async with keeping.visit(config) as database:
         yield SqlApiKeys(database), SqlCommunities(database)
+
+
+@asynccontextmanager
+async def webhooks(config: Config) -> AsyncIterator[tuple[Webhooks, Communities]]:
+    """Who is told of incidents, and the communities that they are of; beside a running process, too."""
+    async with keeping.visit(config) as database:
+        yield SqlWebhooks(database), SqlCommunities(database)
 
 
 def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:

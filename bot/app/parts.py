@@ -10,12 +10,14 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Cases, Incidents, Precedents, Reviews
+from bot.core.incidents.ports import Cases, Feedback, Incidents, Precedents, Reviews, Webhooks
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.moderators.network import Context
 from bot.core.moderators.ports import Desk
+from bot.core.operations.alarm import Alarm
 from bot.core.operations.ports import ApiKeys, HealthSource
+from bot.core.operations.sealing import Sealing
 from bot.core.reporting.ports import Deliveries, ReportQueries
 from bot.core.text.catalogue import Texts
 from storage.database import Database
@@ -23,10 +25,12 @@ from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
+from storage.records.feedback import SqlFeedback
 from storage.records.incidents import SqlIncidents
 from storage.records.members import SqlMemberRoll
 from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
+from storage.records.webhooks import SqlWebhooks
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys
@@ -53,6 +57,8 @@ class Stores:
     keys: ApiKeys
     report_queries: ReportQueries
     deliveries: Deliveries
+    webhooks: Webhooks
+    feedback: Feedback
 
     @classmethod
     def over(cls, database: Database) -> Self:
@@ -71,6 +77,8 @@ class Stores:
             keys=SqlApiKeys(database),
             report_queries=SqlReportQueries(database),
             deliveries=SqlDeliveries(database),
+            webhooks=SqlWebhooks(database),
+            feedback=SqlFeedback(database),
         )
 
 
@@ -88,6 +96,10 @@ class Core:
     policies: Policies
     queue: GuardQueue
     keys: ApiKeys
+    webhooks: Webhooks
+    feedback: Feedback
+    sealing: Sealing
+    alarm: Alarm
     health_source: HealthSource
 
     def context(self, say: Texts) -> Context:

@@ -1,7 +1,11 @@
 """The API described by itself: the OpenAPI 3.1 document, made from the shapes that check and write everything."""
 
 import json
+import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from adapters.http_api.compatible.moderations import ModerationAnswer, ModerationRequest
 from adapters.http_api.compatible.perspective import AnalyzeCommentRequest, AnalyzeCommentResponse, GoogleErrorAnswer
+from adapters.http_api.webhooks import WebhookList, WebhookMade, WebhookRemoved, WebhookRequest
 from adapters.http_api.wire.problems import PROBLEMS
 from adapters.http_api.wire.shapes import (
     Alive,
@@ -17,6 +22,8 @@ from adapters.http_api.wire.shapes import (
     CheckAnswer,
     CheckRequest,
     ErrorAnswer,
+    FeedbackAnswer,
+    FeedbackRequest,
     Ready,
     StreamLine,
     StreamPiece,
@@ -25,12 +32,16 @@ from adapters.http_api.wire.shapes import (
 )
 
 _ASKED: list[type[BaseModel]] = [
-    CheckRequest, BatchRequest, StreamStart, StreamPiece, ModerationRequest, AnalyzeCommentRequest
+    CheckRequest, BatchRequest, StreamStart, StreamPiece, ModerationRequest, AnalyzeCommentRequest, FeedbackRequest,
+    WebhookRequest
 ]  # fmt: skip
 _ANSWERED: list[type[BaseModel]] = [
     CheckAnswer, BatchAnswer, StreamLine, ModerationAnswer, AnalyzeCommentResponse, ErrorAnswer, UnscreenedAnswer,
-    GoogleErrorAnswer, Alive, Ready
+    GoogleErrorAnswer, FeedbackAnswer, WebhookMade, WebhookList, WebhookRemoved, Alive, Ready
 ]  # fmt: skip
+#: What the shapes and this file say in English, in Korean.
+_KOREAN: Mapping[str, str] = tomllib.loads((Path(__file__).parent / "korean.toml").read_text("utf-8"))
+
 _REFERENCE = "#/components/schemas/{model}"
 
 _SHARE = {"X-RateLimit-Limit": "Limit", "X-RateLimit-Remaining": "Remaining", "X-RateLimit-Reset": "Reset"}
@@ -42,7 +53,7 @@ _MEANINGS = {
     400: "Not JSON, or not what is asked for here",
     401: "No key, or one that is not valid or no longer",
     403: "The key speaks for another community, or may not do this",
-    404: "There is nothing here",
+    404: "There is nothing of that name here",
     405: "Not with this method",
     408: "The request did not come in time",
     413: "The request is too large",
@@ -54,12 +65,23 @@ _MEANINGS = {
 }
 
 
-def document() -> bytes:
+@cache
+def document(language: str = "en") -> bytes:
+    """In Korean, what people read of it is; names are not."""
+    return json.dumps(described(language), ensure_ascii=False).encode()
+
+
+def described(language: str) -> dict[str, Any]:
+    content = _content()
+    return content if language == "en" else _translated(content, _KOREAN)
+
+
+def _content() -> dict[str, Any]:
     schemas = models_json_schema(
         [*((one, "validation") for one in _ASKED), *((one, "serialization") for one in _ANSWERED)],
         ref_template=_REFERENCE,
     )[1]["$defs"]
-    content = {
+    return {
         "openapi": "3.1.0",
         "info": {
             "title": "Jikimi",
@@ -88,9 +110,12 @@ def document() -> bytes:
                 )
             },
             "/v1alpha1/comments:analyze": {"post": _analyze()},
+            "/v1/feedback": {"post": _feedback()},
+            "/v1/webhooks": _webhooks(),
             "/healthz": {"get": _open("alive", "The process lives", Alive)},
             "/readyz": {"get": _open("ready", "Database and guard answer", Ready, 503)},
             "/openapi.json": {"get": _open("openapi", "This document", None)},
+            "/docs": {"get": _page()},
         },
         "components": {
             "schemas": schemas,
@@ -112,7 +137,21 @@ def document() -> bytes:
             },
         },
     }
-    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def _translated(part: Any, words: Mapping[str, str]) -> Any:
+    match part:
+        case dict():
+            read = ("description", "summary")
+            return {
+                name: words[" ".join(value.split())]
+                if name in read and isinstance(value, str)
+                else _translated(value, words)
+                for name, value in part.items()
+            }
+        case list():
+            return [_translated(one, words) for one in part]
+    return part
 
 
 def _judging(name: str, summary: str, body: dict[str, Any], answer: type[BaseModel]) -> dict[str, Any]:
@@ -166,6 +205,57 @@ def _stream() -> dict[str, Any]:
         "content": {"application/x-ndjson": {"schema": answered}},
     }
     del operation["responses"]["422"]
+    return operation
+
+
+def _feedback() -> dict[str, Any]:
+    return {
+        "operationId": "feedback",
+        "summary": "Say that a judgement was right, or wrong",
+        "description": "Takes a key with the scope feedback. Moderators' own calls go first, and nothing that was done "
+        "in a chat is undone by it. The last 200 of a community count.",
+        "requestBody": _json_body(FeedbackRequest),
+        "responses": {"200": _answer("Heard", FeedbackAnswer, **_SHARE), **_taking_errors(404)},
+    }
+
+
+def _webhooks() -> dict[str, Any]:
+    """What is sent is described as OpenAPI 3.1 describes webhooks, in the document's own list of them."""
+    which = {"name": "id", "in": "query", "required": True, "schema": {"type": "integer", "minimum": 1}}
+    asking = {str(status): _errors(status)[str(status)] for status in (401, 403, 429, 500, 503)}
+    return {
+        "post": {
+            "operationId": "addWebhook",
+            "summary": "Be told of the community's incidents",
+            "description": "Takes a key with the scope webhooks. Requests come signed (standardwebhooks.com), at least "
+            "once, and for a day again until they are answered with 2xx; redirects are not followed.",
+            "requestBody": _json_body(WebhookRequest),
+            "responses": {"200": _answer("Added", WebhookMade, **_SHARE), **_taking_errors()},
+        },
+        "get": {
+            "operationId": "listWebhooks",
+            "summary": "The community's webhooks",
+            "description": "Takes a key with the scope webhooks.",
+            "responses": {"200": _answer("Known", WebhookList, **_SHARE), **asking},
+        },
+        "delete": {
+            "operationId": "removeWebhook",
+            "summary": "Remove a webhook",
+            "description": "Takes a key with the scope webhooks. What it was still to be told is forgotten.",
+            "parameters": [which],
+            "responses": {"200": _answer("Removed", WebhookRemoved, **_SHARE), **asking, **_errors(404)},
+        },
+    }
+
+
+def _taking_errors(*more: int) -> dict[str, Any]:
+    """Of endpoints that take a body and judge nothing."""
+    return _errors(400, 401, 403, *more, 408, 413, 415, 429, 500, 503)
+
+
+def _page() -> dict[str, Any]:
+    operation = _open("docs", "This document, for people to read", None)
+    operation["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return operation
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,31 +10,47 @@ from starlette.types import Receive
 
 from adapters.http_api.admission import Visitor
 from adapters.http_api.wire.problems import Left, Problem
-from adapters.http_api.wire.shapes import CheckRequest, Flagged, GuardShape, RecentShape, RuleShape, WhyShape
+from adapters.http_api.wire.shapes import (
+    CheckRequest,
+    FeedbackRequest,
+    Flagged,
+    GuardShape,
+    RecentShape,
+    RuleShape,
+    WhyShape,
+)
 from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.guarding.verdict import Unscreened, rounded
+from bot.core.incidents.feedback import Listener, said_in
 from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import Desk
 from bot.core.operations.ports import HealthSource
 from bot.core.rules.conditions import Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Mode
+from bot.core.rules.precedent import Ruling
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.reasons import because
 
 RETRY_AFTER = 5.0  # seconds, where nobody knows better
+CODED_WITHIN = 0.5  # seconds
 REMEMBERED_WITHIN = 0.1  # seconds; while the guard is away, what is remembered is all that can be answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """`deadline`: seconds within which a decision is worth anything to who asks."""
+    """`deadline`: seconds within which a decision is worth anything to who asks. `called`: what those who ask have said
+    of earlier ones, through `listener`."""
 
     desk: Desk
     health_source: HealthSource
     clock: Clock
     deadline: float
+    listener: Listener
+    called: Rulings
     _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -99,7 +116,29 @@ class Judging:
             text=response or check.prompt,
             prompt=None if response is None else check.prompt,
         )
-        return message, past_of(message, check.recent) if response is None else Past()
+        past = past_of(message, check.recent) if response is None else Past()
+        return message, replace(past, precedent=self.called.of(said_in(message)))
+
+    async def told(
+        self, decision: Decision, request_id: str, say: Texts | None, *, explain: bool = False
+    ) -> dict[str, Any]:
+        """The fields of a CheckAnswer; `say`: the language of whoever asks, where it is not the community's. Where the
+        database is away, there is no code, but an answer."""
+        code = None
+        with suppress(BotError, TimeoutError):
+            async with asyncio.timeout(CODED_WITHIN):
+                code = await self.listener.code(decision)
+        return facts_of(decision, request_id, code, say, explain=explain)
+
+    async def hear(self, visitor: Visitor, asked: FeedbackRequest) -> bool:
+        """Whether it changes anything. Raises Problem where there was no such judgement."""
+        key, ruling = visitor.key, Ruling(asked.verdict)
+        changed = await self.listener.hear(key.community, asked.code, ruling, by=key.id)
+        if changed is None:
+            raise Problem("no_judgement", param="code")
+        if changed:
+            await self.called.load()
+        return changed
 
 
 def past_of(message: Message, recent: Sequence[RecentShape]) -> Past:
@@ -135,8 +174,9 @@ def flagged(decision: Decision) -> Flagged:
     return None if isinstance(decision.screening, Unscreened) else False
 
 
-def facts_of(decision: Decision, request_id: str, say: Texts | None = None, *, explain: bool = False) -> dict[str, Any]:
-    """The fields of a CheckAnswer; `say`: the language of whoever asks, where it is not the community's."""
+def facts_of(
+    decision: Decision, request_id: str, code: str | None, say: Texts | None, *, explain: bool
+) -> dict[str, Any]:
     screening, say = decision.screening, say or texts(decision.language)
     guard = screening.guard
     verdict = None if isinstance(screening, Unscreened) else screening
@@ -149,6 +189,7 @@ def facts_of(decision: Decision, request_id: str, say: Texts | None = None, *, e
         "quotes": round(verdict.quotes, 4) if verdict and verdict.quotes is not None else None,
         "categories": sorted(verdict.categories) if verdict else [],
         "rules": _rules(decision, say, matched=True),
+        "code": code,
         "unmatched": _rules(decision, say, matched=False) if explain else None,
         "harm": sorted(decision.kinds),
         "actions": [action.kind for action in decision.actions],

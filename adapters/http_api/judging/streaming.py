@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.judging.deciding import Judging, facts_of
+from adapters.http_api.judging.deciding import Judging
 from adapters.http_api.wire.problems import Left, Problem
 from adapters.http_api.wire.reading import Lines, parsed
 from adapters.http_api.wire.shapes import LONGEST_TEXT, CheckRequest, ErrorAnswer, StreamLine, StreamPiece, StreamStart
@@ -120,7 +120,7 @@ class Stream:
             ended = line is None
             decision = await self._look(start, lines, text)
             seen, looked_at = len(text), self.clock.monotonic()
-            facts = facts_of(decision, self.request_id, self.say)
+            facts = await self.judging.told(decision, self.request_id, self.say)
             ended = ended or facts["flagged"] is True
             yield StreamLine(**facts, characters=len(text), final=ended)
 

@@ -74,6 +74,14 @@ class CheckRequest(_Said):
     explain: bool = Field(default=False, description="Whether the rules that did not match are told, too.")
 
 
+class FeedbackRequest(Asked):
+    """Whether a judgement was right. It holds for what is asked over HTTP about the same text, for half a year: what
+    was called wrong is not flagged by the same rules any more, what was called right is."""
+
+    code: Annotated[str, Field(max_length=4000)] = Field(description="Of the judgement, not older than a week.")
+    verdict: Literal["right", "wrong"]
+
+
 class BatchRequest(Asked):
     """Several checks at once; each costs what it costs alone."""
 
@@ -153,6 +161,9 @@ class CheckAnswer(ByPolicy):
         "not tell."
     )
     categories: list[str] = Field(description="Categories of the guard's own that it named, if it names any.")
+    code: str | None = Field(
+        description="Stands for this judgement in /v1/feedback; null where no rule has found anything in the text."
+    )
     unmatched: list[RuleShape] | None = Field(description="The rules that did not match; null unless asked to explain.")
     guard: GuardShape
     windows: int = Field(description="How many overlapping windows a long text was judged in; the worst counts.")
@@ -170,6 +181,12 @@ class StreamLine(CheckAnswer):
 
     characters: int = Field(description="How much of the response this is about.")
     final: bool = Field(description="The last line: the response has ended, or a verdict has flagged it.")
+
+
+class FeedbackAnswer(Answered):
+    request_id: str
+    verdict: Literal["right", "wrong"]
+    changed: bool = Field(description="false: the same was said before.")
 
 
 class ErrorShape(Answered):

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,20 @@ from bot.config import Config, HttpSettings, RuleSettings, StorageSettings
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
-from bot.core.operations.keys import ApiKey, digest, written
+from bot.core.operations.keys import ApiKey, Scope, digest, written
 from tests.builders import DISCORD, NOW, put_settings
 from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
 
-KEY = ApiKey(id="a1", digest=digest("secret"), community=CommunityRef(DISCORD, "100"), name="도우미", created_at=NOW)
-OTHER = ApiKey(id="b2", digest=digest("hidden"), community=CommunityRef(DISCORD, "200"), name="다른 봇", created_at=NOW)
+KEY = ApiKey(
+    id="a1",
+    digest=digest("secret"),
+    community=CommunityRef(DISCORD, "100"),
+    name="도우미",
+    created_at=NOW,
+    scope=frozenset(Scope),
+)
+OTHER = replace(KEY, id="b2", digest=digest("hidden"), community=CommunityRef(DISCORD, "200"), name="다른 봇")
 WRITTEN = written("a1", "secret")
 WRITTEN_OTHER = written("b2", "hidden")
 

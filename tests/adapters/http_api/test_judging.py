@@ -338,7 +338,7 @@ def test_a_defect_is_an_answer_too_and_quotes_nothing(
     def broken(*_: Any) -> None:
         raise RuntimeError("비밀")
 
-    monkeypatch.setattr("adapters.http_api.routes.facts_of", broken)
+    monkeypatch.setattr("adapters.http_api.judging.deciding.facts_of", broken)
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:

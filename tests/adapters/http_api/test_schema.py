@@ -4,8 +4,13 @@ import asyncio
 import json
 import os
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from adapters.http_api import description
+from adapters.http_api.description.openapi import described
 from tests.adapters.http_api.stage import WRITTEN, stage
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +28,14 @@ expected-statuses = ["2xx", 400, 403, 413, 422]
 include-path = "/v1/check/stream"
 [operations.checks.negative_data_rejection]
 expected-statuses = [200, 400, 401, 403, 404, 405, 413, 415]
+[[operations]]
+include-path = "/v1/feedback"
+[operations.checks.positive_data_acceptance]
+expected-statuses = [404]
+[[operations]]
+include-path = "/v1/webhooks"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", 400, 404]
 [[operations]]
 include-path = "/v1alpha1/comments:analyze"
 [operations.checks.positive_data_acceptance]
@@ -45,7 +58,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
             said, _ = await process.communicate()
             text = "\n".join(line[:300] for line in said.decode(errors="replace").splitlines())
             assert process.returncode == 0, text
-            assert "7 selected / 7 total" in text and "Tested: 7" in text, text
+            assert "12 selected / 12 total" in text and "Tested: 12" in text, text
 
     asyncio.run(scenario())
 
@@ -57,7 +70,7 @@ def test_the_document_names_every_route_and_status(tmp_path: Path) -> None:
             assert document["openapi"] == "3.1.0"
             assert set(document["paths"]) == {
                 "/v1/check", "/v1/check/batch", "/v1/check/stream", "/v1/moderations", "/v1alpha1/comments:analyze",
-                "/healthz", "/readyz", "/openapi.json",
+                "/v1/feedback", "/v1/webhooks", "/healthz", "/readyz", "/openapi.json", "/docs",
             }  # fmt: skip
             for path in ("/v1/check", "/v1/moderations"):
                 answers = document["paths"][path]["post"]["responses"]
@@ -67,3 +80,18 @@ def test_the_document_names_every_route_and_status(tmp_path: Path) -> None:
             assert null["type"] == "null", "unscreened is its own answer"
 
     asyncio.run(scenario())
+
+
+def test_all_that_is_read_of_the_document_is_there_in_korean() -> None:
+    def read(part: Any) -> Iterator[str]:
+        if isinstance(part, dict):
+            for name, value in part.items():
+                is_read = name in ("description", "summary") and isinstance(value, str)
+                yield from [" ".join(value.split())] if is_read else read(value)
+        elif isinstance(part, list):
+            for one in part:
+                yield from read(one)
+
+    words = tomllib.loads((Path(str(description.__file__)).parent / "korean.toml").read_text("utf-8"))
+    assert set(read(described("en"))) == set(words), "none is missing, and none is left over"
+    assert set(read(described("ko"))) == set(words.values())

@@ -11,7 +11,7 @@ from adapters.http_api.admission import Admission, Visitor, worth
 from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.shapes import MOST_INPUTS
 from bot.core.base.errors import Unavailable
-from bot.core.operations.keys import ApiKey, Scope
+from bot.core.operations.keys import FORMERLY, ApiKey, Scope
 from tests.adapters.http_api.stage import KEY, WRITTEN
 from tests.fakes.clock import ManualClock
 from tests.fakes.operations import MemoryApiKeys
@@ -105,7 +105,7 @@ def test_a_key_ends_by_itself_and_may_do_what_its_scope_says() -> None:
 
     async def scenario() -> None:
         keys, clock = MemoryApiKeys(), ManualClock()
-        await keys.add(replace(KEY, expires_at=clock.now() + timedelta(minutes=1)))
+        await keys.add(replace(KEY, scope=FORMERLY, expires_at=clock.now() + timedelta(minutes=1)))
         admission = Admission(keys=keys, clock=clock, rate=1.0)
         visitor = await admission.admit(f"Bearer {WRITTEN}")
         assert await refusal(admission, Scope.FEEDBACK) == "wrong_scope"
