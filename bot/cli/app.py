@@ -6,11 +6,12 @@ from typing import Annotated, Protocol
 
 import typer
 
-from bot.cli import check_config, invite, keys, run
+from bot.cli import check_config, invite, run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
+from bot.cli.http import keys, webhooks
 from bot.cli.keeping import copies, encryption, people
 from bot.cli.line import Line
 from bot.cli.rehearsal import rehearse
@@ -28,7 +29,7 @@ class Command(Protocol):
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
     *(rehearse, judge, check_config, guards, evaluate, calibrate, invite, run, report, deliveries, train),
-    *(keys, encryption, people, copies, flow, queue, guard, api, bench_report, phrases, fresh),
+    *(keys, webhooks, encryption, people, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 
 

@@ -1,24 +1,28 @@
 """A language's sentences -> the typer applications that commands declare themselves on, and the options they share."""
 
+from collections.abc import Sequence
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from bot.core.base.errors import Broken
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.case import Person
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:  # pydantic: not for `--help`
     from bot.config import Config
+    from bot.core.communities.community import Community
 
 DEFAULT_CONFIG = Path("config.toml")
 DEFAULT_SCORES = Path("jikimi-scores")
 
 
 class Line:
-    """`app` holds the commands and the groups `rules`, `keys`, `encryption` and `bench`; `config`, `json`, `guard` and
-    `scores` are options: Annotated[Path | None, line.config]."""
+    """`app` holds the commands and the groups `rules`, `keys`, `webhooks`, `encryption` and `bench`; `config`, `json`,
+    `guard` and `scores` are options: Annotated[Path | None, line.config]."""
 
     def __init__(self, say: Texts) -> None:
         self.say = say
@@ -29,8 +33,8 @@ class Line:
             rich_markup_mode=None,
             pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
         )
-        groups = ("rules", "keys", "encryption", "bench")
-        self.rules, self.keys, self.encryption, self.bench = (self._group(name) for name in groups)
+        groups = ("rules", "keys", "webhooks", "encryption", "bench")
+        self.rules, self.keys, self.webhooks, self.encryption, self.bench = (self._group(name) for name in groups)
         self.config = typer.Option("--config", help=say["help.config"], show_default=False)
         self.json = typer.Option("--json", help=say["help.json"])
         self.guard = typer.Option("--guard", help=say["help.judge_guard"], show_default=False)
@@ -55,3 +59,17 @@ def operator() -> Person:
         return Person("operator", getuser())
     except OSError:  # a container may know nobody by that number
         return Person("operator")
+
+
+def place_of(community: str, platform: str | None, known: "Sequence[Community]", say: Texts) -> CommunityRef:
+    """A slip of the pen must not take away, or give, what is another's. Raises Broken."""
+    found = [one for one in known if one.id == community and platform in (None, one.platform)]
+    if len(found) > 1:
+        platforms = ", ".join(one.platform for one in found)
+        raise Broken(say("keys.which_platform", community=community, platforms=platforms))
+    if found:
+        return found[0].ref
+    if platform:
+        return CommunityRef(Platform(platform), community)
+    names = ", ".join(f"{one.id} ({one.name or one.platform})" for one in known) or "-"
+    raise Broken(say("keys.no_community", community=community, known=names))

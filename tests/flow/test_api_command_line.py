@@ -191,3 +191,23 @@ def test_a_key_is_replaced_and_says_what_it_may(tmp_path: Path) -> None:
         assert isinstance(keys(tmp_path, "rotate", refused).exception, Broken)
     plain = json.loads(keys(tmp_path, "create", "다른 봇", "--json").stdout)
     assert plain["scope"] == ["check", "feedback"] and plain["expires_at"] is None
+
+
+def test_a_webhook_is_made_listed_and_removed_by_the_operator(tmp_path: Path) -> None:
+    configured(tmp_path)
+
+    def webhooks(*words: str) -> Result:
+        return CliRunner().invoke(build("ko"), ["webhooks", *words, "--config", str(tmp_path / "config.toml")])
+
+    assert "아직 웹훅이 없습니다" in webhooks("list").stdout
+    made = webhooks("create", "https://bot.example.com/a?token=hidden", "--community", "7", "--platform", "discord")
+    assert made.stdout.startswith("whsec_") and "bot.example.com" in made.stderr and "hidden" not in made.stderr
+    (listed,) = json.loads(webhooks("list", "--json").stdout)
+    assert (listed["host"], listed["community"], listed["stopped_at"]) == ("bot.example.com", "7", None)
+    assert "보내는 중" in webhooks("list").stdout
+    for wrong in ("http://bot.example.com/", "https://me:word@bot.example.com/"):
+        refused = webhooks("create", wrong, "--community", "7", "--platform", "discord")
+        assert isinstance(refused.exception, Broken)
+    assert isinstance(webhooks("create", "https://a.example/", "--community", "nowhere").exception, Broken)
+    assert "뺐습니다" in webhooks("remove", str(listed["id"])).stdout
+    assert isinstance(webhooks("remove", str(listed["id"])).exception, Broken)

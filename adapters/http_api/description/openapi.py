@@ -77,10 +77,6 @@ def described(language: str) -> dict[str, Any]:
 
 
 def _content() -> dict[str, Any]:
-    schemas = models_json_schema(
-        [*((one, "validation") for one in _ASKED), *((one, "serialization") for one in _ANSWERED)],
-        ref_template=_REFERENCE,
-    )[1]["$defs"]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -90,51 +86,63 @@ def _content() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"key": []}],
-        "paths": {
-            "/v1/check": {
-                "post": _judging(
-                    "check",
-                    "Judge a prompt, or a response to it, by the community's policy",
-                    _json_body(CheckRequest),
-                    CheckAnswer,
-                )
-            },
-            "/v1/check/batch": {"post": _batch()},
-            "/v1/check/stream": {"post": _stream()},
-            "/v1/moderations": {
-                "post": _judging(
-                    "moderations",
-                    "The same in the shape of OpenAI's moderations endpoint",
-                    _json_body(ModerationRequest),
-                    ModerationAnswer,
-                )
-            },
-            "/v1alpha1/comments:analyze": {"post": _analyze()},
-            "/v1/feedback": {"post": _feedback()},
-            "/v1/webhooks": _webhooks(),
-            "/healthz": {"get": _open("alive", "The process lives", Alive)},
-            "/readyz": {"get": _open("ready", "Database and guard answer", Ready, 503)},
-            "/openapi.json": {"get": _open("openapi", "This document", None)},
-            "/docs": {"get": _page()},
+        "paths": _paths(),
+        "components": _components(),
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/check": {
+            "post": _judging(
+                "check",
+                "Judge a prompt, or a response to it, by the community's policy",
+                _json_body(CheckRequest),
+                CheckAnswer,
+            )
         },
-        "components": {
-            "schemas": schemas,
-            "headers": {
-                "RequestId": {
-                    "description": "The request's own X-Request-Id where it gave a plain one, else a new one.",
-                    "required": True,
-                    "schema": {"type": "string"},
-                },
-                "RetryAfter": {"description": "In seconds.", "required": True, "schema": {"type": "integer"}},
-                "Limit": {"description": "How many requests may come at once.", "schema": {"type": "integer"}},
-                "Remaining": {"description": "How many of these are left.", "schema": {"type": "integer"}},
-                "Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
+        "/v1/check/batch": {"post": _batch()},
+        "/v1/check/stream": {"post": _stream()},
+        "/v1/moderations": {
+            "post": _judging(
+                "moderations",
+                "The same in the shape of OpenAI's moderations endpoint",
+                _json_body(ModerationRequest),
+                ModerationAnswer,
+            )
+        },
+        "/v1alpha1/comments:analyze": {"post": _analyze()},
+        "/v1/feedback": {"post": _feedback()},
+        "/v1/webhooks": _webhooks(),
+        "/healthz": {"get": _open("alive", "The process lives", Alive)},
+        "/readyz": {"get": _open("ready", "Database and guard answer", Ready, 503)},
+        "/openapi.json": {"get": _open("openapi", "This document", None)},
+        "/docs": {"get": _page()},
+    }
+
+
+def _components() -> dict[str, Any]:
+    schemas = models_json_schema(
+        [*((one, "validation") for one in _ASKED), *((one, "serialization") for one in _ANSWERED)],
+        ref_template=_REFERENCE,
+    )[1]["$defs"]
+    return {
+        "schemas": schemas,
+        "headers": {
+            "RequestId": {
+                "description": "The request's own X-Request-Id where it gave a plain one, else a new one.",
+                "required": True,
+                "schema": {"type": "string"},
             },
-            "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "A key made with `jikimi keys create`."},
-                "googleHeader": {"type": "apiKey", "in": "header", "name": "X-Goog-Api-Key"},
-                "googleQuery": {"type": "apiKey", "in": "query", "name": "key"},
-            },
+            "RetryAfter": {"description": "In seconds.", "required": True, "schema": {"type": "integer"}},
+            "Limit": {"description": "How many requests may come at once.", "schema": {"type": "integer"}},
+            "Remaining": {"description": "How many of these are left.", "schema": {"type": "integer"}},
+            "Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
+        },
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer", "description": "A key made with `jikimi keys create`."},
+            "googleHeader": {"type": "apiKey", "in": "header", "name": "X-Goog-Api-Key"},
+            "googleQuery": {"type": "apiKey", "in": "query", "name": "key"},
         },
     }
 

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from adapters.http_api.description.openapi import described
-from bot.core.text.catalogue import LANGUAGES, texts
+from bot.core.text.catalogue import texts
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text("utf-8")
+
+#: Each by its own name.
+_NAMES = {"ko": "한국어", "en": "English"}
 
 #: Whatever stands on the page is text: nothing of it may run, and nothing is fetched for it.
 HEADERS: Mapping[str, str] = {
@@ -75,7 +78,7 @@ def page(language: str) -> bytes:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     content = environment.get_template("page.html.j2").render(
         say=texts(language),
-        languages=LANGUAGES,
+        languages=_NAMES,
         style=_STYLE,
         info=document["info"],
         operations=list(_operations(document["paths"])),

@@ -142,6 +142,9 @@ class ByPolicy(Answered):
     withheld: list[str] = Field(
         description="What would be done besides, were it not for a restraint, such as watch-only mode or a quotation."
     )
+    code: str | None = Field(
+        description="Stands for this judgement in /v1/feedback; null where no rule has found anything in the text."
+    )
 
 
 class CheckAnswer(ByPolicy):
@@ -161,9 +164,6 @@ class CheckAnswer(ByPolicy):
         "not tell."
     )
     categories: list[str] = Field(description="Categories of the guard's own that it named, if it names any.")
-    code: str | None = Field(
-        description="Stands for this judgement in /v1/feedback; null where no rule has found anything in the text."
-    )
     unmatched: list[RuleShape] | None = Field(description="The rules that did not match; null unless asked to explain.")
     guard: GuardShape
     windows: int = Field(description="How many overlapping windows a long text was judged in; the worst counts.")

@@ -2,23 +2,20 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.line import Line, operator
+from bot.cli.line import Line, operator, place_of
 from bot.core.base.errors import Broken
-from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.case import Look
 from bot.core.operations.privacy import written
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from bot.core.communities.community import Community
 
 HELD = timedelta(days=90)
 
@@ -65,7 +62,7 @@ async def export(
     from bot.app import keeping
 
     async with keeping.record(config) as record:
-        place = _place(community, platform, await record.communities.all(), say)
+        place = place_of(community, platform, await record.communities.all(), say)
         await record.cases.looked(place, operator(), Look.EXPORT)
         dossier = written([await record.people.of_member(place, member)]).decode("utf-8")
     if out is None:
@@ -79,7 +76,7 @@ async def erase(community: str, platform: str | None, member: str | None, config
     from bot.app import keeping
 
     async with keeping.record(config) as record:
-        place = _place(community, platform, await record.communities.all(), say)
+        place = place_of(community, platform, await record.communities.all(), say)
         erasing = record.erasing
         receipt = await (erasing.erase_community(place) if member is None else erasing.erase_member(place, member))
     if receipt is None:
@@ -94,26 +91,11 @@ async def hold(community: str, platform: str | None, incident: int, because: str
     from bot.app import keeping
 
     async with keeping.record(config) as record:
-        place = _place(community, platform, await record.communities.all(), say)
+        place = place_of(community, platform, await record.communities.all(), say)
         until = record.clock.now() + keeping.limits(config).texts + HELD
         if not await record.forgetting.hold(place, incident, until, because):
             raise Broken(say("hold.not_there", incident=incident))
     print(say("hold.done", incident=incident, until=f"{until:%Y-%m-%d}"))
-
-
-def _place(community: str, platform: str | None, known: "Sequence[Community]", say: Texts) -> CommunityRef:
-    """A slip of the pen must not take away what is another's."""
-    found = [one for one in known if one.id == community and platform in (None, one.platform)]
-    if len(found) > 1:
-        raise Broken(
-            say("keys.which_platform", community=community, platforms=", ".join(one.platform for one in found))
-        )
-    if found:
-        return found[0].ref
-    if platform:
-        return CommunityRef(Platform(platform), community)
-    names = ", ".join(f"{one.id} ({one.name or one.platform})" for one in known) or "-"
-    raise Broken(say("keys.no_community", community=community, known=names))
 
 
 def _write(out: Path, written: str) -> None:

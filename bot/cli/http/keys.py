@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from bot.cli.line import Line
+from bot.cli.line import Line, place_of
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef
 from bot.core.operations.keys import API, ApiKey, Scope, digest, written
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from bot.core.communities.ports import Communities
 
 OWN = "api"  # the community of keys that name none
 USUAL = [Scope.CHECK, Scope.FEEDBACK]
@@ -90,12 +89,12 @@ async def create(
     key_id, secret = _drawn()
     now = tools.clock().now()
     async with operations.api_keys(config) as (keys, communities):
+        own = platform is None and community == OWN
+        place = CommunityRef(API, OWN) if own else place_of(community, platform, await communities.all(), say)
         key = ApiKey(
             id=key_id,
             digest=digest(secret),
-            community=CommunityRef(
-                Platform(platform) if platform else await _platform(community, communities, say), community
-            ),
+            community=place,
             name=name,
             created_at=now,
             scope=frozenset(scope),
@@ -177,20 +176,6 @@ async def revoke(key_id: str, config: "Config", say: Texts) -> None:
         if not await keys.revoke(key_id, tools.clock().now()):
             raise Broken(say("keys.no_such", id=key_id))
     print(say("keys.revoked", id=key_id))
-
-
-async def _platform(community: str, communities: "Communities", say: Texts) -> Platform:
-    """Where the community is: a slip of the pen must not give a key to the default policy."""
-    if community == OWN:
-        return API
-    everybody = await communities.all()
-    found = [one.platform for one in everybody if one.id == community]
-    if not found:
-        known = ", ".join(f"{one.id} ({one.name or one.platform})" for one in everybody) or "-"
-        raise Broken(say("keys.no_community", community=community, known=known))
-    if len(found) > 1:
-        raise Broken(say("keys.which_platform", community=community, platforms=", ".join(found)))
-    return found[0]
 
 
 def _facts(key: ApiKey) -> dict[str, str | list[str] | None]:
