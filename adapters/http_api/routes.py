@@ -44,7 +44,6 @@ from bot.core.text.catalogue import LANGUAGES, Texts
 PATIENCE = 2.0  # seconds that the database has to answer a health check
 AS_OF = 1.0  # seconds for which its answer is good
 
-WEBHOOKS = "/v1/webhooks"
 OF_LANGUAGE = {"Vary": "Accept-Language"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -80,9 +79,12 @@ class Routes:
                 methods=["POST"],
             ),
             Route("/v1/feedback", self._taking(FeedbackRequest, self.hear, Scope.FEEDBACK), methods=["POST"]),
-            Route(WEBHOOKS, self._taking(WebhookRequest, self.add_webhook, Scope.WEBHOOKS), methods=["POST"]),
-            Route(WEBHOOKS, self._telling(self.list_webhooks, Scope.WEBHOOKS), methods=["GET"]),
-            Route(WEBHOOKS, self._telling(self.remove_webhook, Scope.WEBHOOKS), methods=["DELETE"]),
+            _by_method(
+                "/v1/webhooks",
+                POST=self._taking(WebhookRequest, self.add_webhook, Scope.WEBHOOKS),
+                GET=self._telling(self.list_webhooks, Scope.WEBHOOKS),
+                DELETE=self._telling(self.remove_webhook, Scope.WEBHOOKS),
+            ),
             Route("/$discovery/rest", self.discovery, methods=["GET"]),
             Route("/openapi.json", self.openapi, methods=["GET"]),
             Route("/docs", self.docs, methods=["GET"]),
@@ -220,6 +222,15 @@ class Routes:
     async def _waiting(self) -> int | None:
         """Messages that wait in the inbox, as of the last second; None where the database does not answer in time."""
         return await self._count.get()
+
+
+def _by_method(path: str, **endpoints: Endpoint) -> Route:
+    """One route of all, so that whoever comes with another method hears of each."""
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, endpoint, methods=[*endpoints])
 
 
 @dataclass(slots=True, eq=False)

@@ -40,6 +40,8 @@ def test_a_webhook_is_added_listed_without_its_secrets_and_removed(tmp_path: Pat
             assert (await ask(api, "DELETE", id=str(made["id"])))[0] == 200
             for wrong in (str(made["id"]), "", "-1", "1e3", "9" * 30, "١"):
                 assert (await ask(api, "DELETE", id=wrong))[0] == 404, wrong
+            async with api.session.put("/v1/webhooks") as refused:
+                assert set(refused.headers["Allow"].split(", ")) >= {"GET", "POST", "DELETE"}
             for method in ("GET", "DELETE"):
                 assert (await ask(api, method, None))[0] == 401
 
