@@ -34,9 +34,9 @@ from bot.core.operations.ports import ApiKeys
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.reasons import rule_name
 from storage.database import Database
-from storage.records.webhooks import SqlWebhooks
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.communities import SqlCommunities
+from storage.settings.webhooks import SqlWebhooks
 
 
 def http_api(core: Core) -> Service:

@@ -25,18 +25,18 @@ from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
 from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
-from storage.records.feedback import SqlFeedback
 from storage.records.incidents import SqlIncidents
 from storage.records.members import SqlMemberRoll
 from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
-from storage.records.webhooks import SqlWebhooks
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
+from storage.settings.feedback import SqlFeedback
 from storage.settings.journal import SqlJournal
+from storage.settings.webhooks import SqlWebhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
-from storage.records import bots, members, strikes, webhooks
+from storage.records import bots, members, strikes
 from storage.records.cases import open_cases
+from storage.settings import webhooks
 from storage.tables import actions, incidents, messages, verdicts
 
 _SETTLED = (messages.c.id, *codec.SETTLED_REF, messages.c.community, messages.c.kind, messages.c.sent_at)

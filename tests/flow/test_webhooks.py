@@ -16,10 +16,10 @@ from bot.core.incidents.webhook import MOST, Declined, Heard, Notice, Reception,
 from bot.core.rules.actions import Delete, Flag
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
-from storage.records import webhooks as stored
-from storage.records.forgetting import SqlForgetting
-from storage.records.webhooks import SqlWebhooks
+from storage.records.erasing import SqlErasing
+from storage.settings import webhooks as stored
 from storage.settings.communities import SqlCommunities
+from storage.settings.webhooks import SqlWebhooks
 from storage.tables import notices
 from tests.builders import NOW, home, later, message, settlement
 from tests.databases import sqlite_in
@@ -287,7 +287,7 @@ def test_what_is_erased_is_told_to_nobody_and_a_group_that_moves_takes_its_webho
             await SqlCommunities(database).move(HERE, "lounge")
             moved = home("lounge")
             assert [one.community for one in await store.all()] == [moved]
-            await SqlForgetting(database).erase_community(moved)
+            assert await SqlErasing(database).erase_community(moved)
             assert await store.all() == [] and await waiting(database) == 0
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.rules.actions import Delete
 from bot.core.rules.precedent import Judged, Ruling
 from storage.database import Database
-from storage.records.feedback import SqlFeedback
+from storage.settings.feedback import SqlFeedback
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import decision, home, message
 from tests.databases import sqlite_in
