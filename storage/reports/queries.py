@@ -28,6 +28,7 @@ from bot.core.reporting.figures import (
     Entry,
     Figures,
     ReviewOutcome,
+    Stored,
     Totals,
 )
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
@@ -101,6 +102,7 @@ class SqlReportQueries:
                     for outage in await outages_between(connection, start, end)
                 ),
                 amendments=tuple(await amendments_between(connection, community, start, end)),
+                stored=await _stored(connection, community, self._database.clock.now()),
                 looks=await looks_between(connection, community, start, end),
             )
 
@@ -205,6 +207,14 @@ async def _quarters(
 async def _waiting(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> int:
     theirs = (of_community(queue, community), queue.c.sent_at >= start, queue.c.sent_at < end)
     return (await connection.execute(select(func.count()).select_from(queue).where(*theirs))).scalar_one()
+
+
+async def _stored(connection: AsyncConnection, community: CommunityRef, now: datetime) -> Stored:
+    held = func.count().filter(incidents.c.held_until > now)
+    counted = select(func.count(), func.min(incidents.c.decided_at), held).select_from(incidents)
+    kept = counted.where(of_community(incidents, community), incidents.c.body.is_not(None))
+    number, oldest, held_now = (await connection.execute(kept)).one()
+    return Stored(texts=number, oldest=oldest, held=held_now)
 
 
 async def _backlog(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> Backlog:

@@ -134,6 +134,15 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The incidents whose words are still there: how many, since when, and how many of them are held as evidence."""
+
+    texts: int = 0
+    oldest: datetime | None = None
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """All that the record holds about start <= t < end in one community. `seen` counts revisions of messages that
     were sent, `waiting` those of them that are not settled yet, `judged` those that the guard scored, `late` those
@@ -157,6 +166,7 @@ class Figures:
     backlog: Backlog = field(default_factory=Backlog)
     outages: tuple[Outage, ...] = ()  # as far as they lie within; each has ended
     amendments: tuple[AuditEntry, ...] = ()
+    stored: Stored = field(default_factory=Stored)  # now, whatever the period
     looks: tuple[Looking, ...] = ()  # by moderator, who looked most first
 
     @property

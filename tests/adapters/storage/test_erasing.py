@@ -11,6 +11,7 @@ from bot.core.incidents.case import CaseKind, Look, Order, Person, Search
 from bot.core.incidents.review import Call, Review
 from bot.core.operations.erasing import Erased, Forgetful
 from bot.core.operations.retention import Limits
+from bot.core.reporting.figures import Stored
 from bot.core.rules.actions import Delete, Done, Timeout, Warn
 from bot.core.rules.precedent import Likeness, Precedent, Ruling
 from storage.database import Database
@@ -196,6 +197,22 @@ def test_a_moderator_who_is_erased_is_told_to_have_looked(url: str) -> None:
             (deed,) = await cases.find(CAFE, Search(kind=CaseKind.WARN), most=9)
             assert (deed.words, deed.member.name, deed.moderator) == ("까닭", "이름 minji", Person(""))
             assert await cases.looks(home("other"), most=9) == []
+
+    asyncio.run(scenario())
+
+
+def test_the_report_says_what_is_still_stored(url: str) -> None:
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        async with opened(url, clock) as (database, here, forgetting):
+            queries = SqlReportQueries(database)
+            held, plain = await incident(here, "1"), await incident(here, "2")
+            await incident(here, "3", community="other")
+            assert await forgetting.hold(CAFE, held, NOW + 90 * DAY, "신고")
+            assert (await queries.figures(CAFE, NOW, NOW + DAY)).stored == Stored(texts=2, oldest=NOW, held=1)
+            await forgetting.forget_texts([plain])
+            assert (await queries.figures(CAFE, NOW, NOW + DAY)).stored == Stored(texts=1, oldest=NOW, held=1)
 
     asyncio.run(scenario())
 

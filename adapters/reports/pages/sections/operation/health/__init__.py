@@ -56,6 +56,15 @@ class Health(Section):
         return " ".join(sentences)
 
     @property
+    def stored(self) -> str | None:
+        """What words are kept, and since when."""
+        stored = self.report.figures.stored
+        if stored.oldest is None:
+            return None
+        told = self.say("texts_value", number=stored.texts, oldest=self.words.time(stored.oldest))
+        return f"{told}. {self.say('held', number=stored.held)}" if stored.held else told
+
+    @property
     def policies(self) -> tuple[tuple[str, datetime, int], ...]:
         return figures.policies(self.report.figures.entries)
 
