@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -87,7 +87,15 @@ class Verdict:
     windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
     route: Route | None = None  # None: the guard judged, and is no cascade
 
+    #: Of each part that was judged the probability of every kind looked for, the highest of all guards.
+    kinds: Mapping[Part, Mapping[HarmKind, float]] = field(init=False, compare=False, repr=False)
+
     def __post_init__(self) -> None:
+        kinds: dict[Part, dict[HarmKind, float]] = {}
+        for one in self.found:
+            of_part = kinds.setdefault(one.part, {})
+            of_part[one.kind] = max(one.probability, of_part.get(one.kind, 0.0))
+        object.__setattr__(self, "kinds", kinds)
         for score in (self.refusal, self.quotes, *[one.probability for one in self.found]):
             if score is not None and not math.isfinite(score):
                 raise ValueError("a score is not a number")
@@ -106,15 +114,6 @@ class Verdict:
         for one in self.found:
             scores[one.part.task] = max(one.probability, scores.get(one.part.task, 0.0))
         return scores if self.refusal is None else {**scores, Task.RESPONSE_REFUSAL: self.refusal}
-
-    @property
-    def kinds(self) -> Mapping[Part, Mapping[HarmKind, float]]:
-        """Of each part that was judged the probability of every kind looked for, the highest of all guards."""
-        kinds: dict[Part, dict[HarmKind, float]] = {}
-        for one in self.found:
-            of_part = kinds.setdefault(one.part, {})
-            of_part[one.kind] = max(one.probability, of_part.get(one.kind, 0.0))
-        return kinds
 
     @property
     def harm(self) -> float | None:
