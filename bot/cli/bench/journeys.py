@@ -26,6 +26,7 @@ from bot.core.rules.decision import decide
 from bot.core.rules.policy import Policy, Watch
 
 BENCH = Platform("bench")
+APART = 3  # seconds between two messages
 ARRIVING = 256  # messages that a platform hands over at once
 
 
@@ -55,7 +56,8 @@ class _LoopWatch:
 
 
 def chat() -> Iterator[Message]:
-    """The shipped transcript's messages for ever, no two texts alike."""
+    """The shipped transcript's messages for ever, no two texts alike, and a quarter of an hour between two that nearly
+    are: it is no campaign."""
     rows = shipped_messages()
     start = datetime.now(UTC)
     number = 0
@@ -66,7 +68,7 @@ def chat() -> Iterator[Message]:
                 ref=MessageRef(BENCH, f"{row['community']}/{row['channel']}", str(number)),
                 community_id=row["community"],
                 author=Author(id=f"{row['author']}{number % 997}", name=row["author"], bot=row.get("bot", False)),
-                sent_at=start + timedelta(milliseconds=number),
+                sent_at=start + timedelta(seconds=APART * number),
                 text=f"{row['text']} {number}",
             )
 
