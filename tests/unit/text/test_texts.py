@@ -44,3 +44,11 @@ def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
     assert len(found) > 25
     for code in found:
         assert f"why.{code}" in texts("ko"), code
+
+
+def test_no_sentence_leaves_the_particle_to_the_reader() -> None:
+    root = Path(__file__).parents[3]
+    pages = [*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")]
+    assert len(pages) > 20
+    for page in pages:
+        assert not re.search(r"은\(는\)|을\(를\)|이\(가\)|\(으\)로|와\(과\)|\(이\)", page.read_text("utf-8")), page.name
