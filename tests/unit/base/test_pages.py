@@ -35,6 +35,15 @@ def test_the_readmes_say_the_same_things() -> None:
     assert shape("README.md") == shape("README.ko.md")
 
 
+def test_the_readmes_claim_the_same_figures() -> None:
+    def figures(name: str) -> list[list[str]]:
+        lines = (ROOT / name).read_text("utf-8").splitlines()
+        return [re.findall(r"\d+(?: %)?", line) for line in lines if line.startswith("|") and " % " in line]
+
+    assert len(figures("README.md")) >= 12
+    assert figures("README.md") == figures("README.ko.md")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(prose(page)):
