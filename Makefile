@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: clean coverage demo-report lint lock pictures run test test-all test-engine
+.PHONY: clean coverage demo-report lint lock pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -49,6 +49,19 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-v
 lock: $(VENV)/.ready-dev
 	@$(LOCK) --extra test --extra lint --output-file requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
+	@echo 'cyclonedx-bom>=7.5' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+		--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS) --output-file requirements/sbom.txt
+
+# What a release is made of, by name, version and hash (CycloneDX); the tool that lists it has an environment of its own.
+sbom: $(VENV)-sbom/.ready
+	@mkdir -p build
+	@$(VENV)-sbom/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-format JSON --output-file build/sbom.json
+
+$(VENV)-sbom/.ready: requirements/sbom.txt
+	@$(PYTHON) -m venv $(VENV)-sbom
+	@$(VENV)-sbom/bin/python $(INSTALL) --require-hashes --requirement $<
+	@touch $@
 
 test-engine: $(VENV)-vllm/.ready
 	@VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m pytest tests/engine $(PYTEST_ARGS)
@@ -63,7 +76,7 @@ $(VENV)-vllm/.ready: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV)-vllm $(VENV) build *.egg-info
+	rm -rf $(VENV)-vllm $(VENV)-sbom $(VENV) build *.egg-info
 
 demo-report: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.pictures.report build/demo
