@@ -10,7 +10,7 @@ from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
 from bot.core.moderators.command import Command, Usage
 from bot.core.reporting.delivery.schedule import Schedule
-from bot.core.rules.actions import Action
+from bot.core.rules.actions import Action, Flag
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
@@ -96,7 +96,8 @@ def _worded(value: object, manner: Manner) -> object:
         case CaseKind() | CaseState():
             return say[f"{'case_kind' if isinstance(value, CaseKind) else 'case_state'}.{value}"]
         case Case():
-            return manner.plain(" · ".join(outcome_line(action, outcome, say) for action, outcome in value.outcomes))
+            done = [one for one in value.outcomes if not isinstance(one[0], Flag)]
+            return manner.plain(" · ".join(outcome_line(action, outcome, say) for action, outcome in done))
         case str():
             return manner.plain(value)
         case Member() | Role() | Channel():

@@ -6,6 +6,7 @@ from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Unscreened
 from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History, Review
 from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Outcome, Refused
@@ -114,7 +115,17 @@ def cared(planned: PlannedAction, say: Texts) -> str:
 def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
     """What a member reads when their appeal has been looked at; never by whom."""
     result = "accepted" if given.accepted else "softened" if given.softened else "upheld"
+    if planned.case:
+        return say(f"answer.case_{result}", case=planned.case.number)
     return say(f"answer.{result}", incident=planned.incident_id)
+
+
+def objected(case: Case, say: Texts) -> str:
+    """What moderators read of an objection to a deed by hand."""
+    kind = say[f"case_kind.{case.kind}"]
+    return say(
+        "case.objected", case=case.number, kind=kind, who=case.member.name or case.member.id, words=case.objection
+    )
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:

@@ -3,6 +3,7 @@ come back with their outcome."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ from storage.flow.lanes import Lanes
 from storage.flow.leasing import leased
 from storage.records.deeds import OF_CASE, follow_deeds, read_case
 from storage.records.sanctions import Finished
-from storage.tables import actions, cases, incidents, messages
+from storage.tables import actions, appeals, cases, incidents, messages
 
 _RECORD = (
     update(actions)
@@ -222,11 +223,12 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
         message, cause = causes[row.incident]
         planned.append(_one(row, message, cause.reason, cause.language, cause.rule))
     if len(planned) < len(chosen):
-        of_deeds = select(*_ACTION, *community_of(cases), *OF_CASE).join_from(
-            actions, cases, actions.c.case == cases.c.id
+        objection = appeals.c.words.label("objection")
+        of_deeds = select(*_ACTION, *community_of(cases), *OF_CASE, objection).select_from(
+            actions.join(cases, actions.c.case == cases.c.id).outerjoin(appeals)
         )
         for row in await connection.execute(of_deeds.where(actions.c.id.in_(chosen))):
-            case, told = read_case(row), codec.read_words(row.words)
+            case, told = replace(read_case(row), objection=row.objection or ""), codec.read_words(row.words)
             message = about(case, read_community(row), told.channel)
             planned.append(_one(row, message, Reason(ko=case.words, en=case.words), told.language, case=case))
     return planned

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import (
+    AT_ONCE,
     Case,
     CaseKind,
     CaseState,
@@ -23,8 +25,8 @@ from bot.core.incidents.case import (
     undoing,
 )
 from bot.core.incidents.incident import PlannedAction
-from bot.core.incidents.review import aftermath
-from bot.core.rules.actions import Action, CalledOff, DeletePost, Outcome
+from bot.core.incidents.review import Filed, aftermath
+from bot.core.rules.actions import Action, Answer, CalledOff, DeletePost, Flag, Outcome
 from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
@@ -36,7 +38,7 @@ from storage.records import reviews, strikes
 from storage.records import sanctions as standing
 from storage.records.cases import new_code, numbers
 from storage.records.sanctions import Finished
-from storage.tables import actions, cases, communities, looks, sanctions
+from storage.tables import actions, appeals, cases, communities, looks, sanctions
 
 _LATELY = 20  # cases of a member among which a repeated order would be
 #: Numbers follow the time, but for the moment between the two.
@@ -90,6 +92,9 @@ class SqlCases:
             held = await strikes.hold(connection, row.id, actions.c.case == row.id)
             planned = select(actions.c.id, actions.c.state, actions.c.args, actions.c.reason)
             steps = (await connection.execute(planned.where(actions.c.case == row.id).order_by(actions.c.id))).all()
+            if await self._was_just_upheld(connection, row.id, by, at):
+                (case,) = await _read(connection, this)
+                return case, False
             undone = await connection.execute(
                 update(cases)
                 .where(cases.c.id == row.id, cases.c.state != CaseState.UNDONE)
@@ -97,10 +102,18 @@ class SqlCases:
             )
             if undone.rowcount:
                 await self._undo(connection, row.id, steps)
+                if (await connection.execute(select(appeals.c.case).where(appeals.c.case == row.id))).first():
+                    await add_deeds(connection, row.id, (Answer(accepted=True),), due=at, now=at)
                 gone = Strike(0, timedelta(0))
                 await strikes.weigh(self._database, connection, row.id, gone, held, self._database.clock.now())
             (case,) = await _read(connection, this)
             return case, bool(undone.rowcount)
+
+    async def _was_just_upheld(self, connection: AsyncConnection, case: int, by: str, at: datetime) -> bool:
+        """Somebody else has answered at the same moment, and is not seen yet."""
+        answered = select(cases.c.taken_by, cases.c.closed_at).where(cases.c.id == case)
+        row = (await connection.execute(answered.where(cases.c.taken_by.is_not(None)))).one_or_none()
+        return row is not None and row.taken_by != plain(by) and at - row.closed_at < AT_ONCE
 
     async def _undo(self, connection: AsyncConnection, case: int, steps: Sequence[AnyRow]) -> None:
         now = self._database.clock.now()
@@ -110,6 +123,36 @@ class SqlCases:
         done = [(codec.read_action(one.args), codec.read_outcome(one.state, one.reason)) for one in steps]
         then = [back for action, outcome in done if (back := undoing(action, outcome))]
         await add_deeds(connection, case, then, due=now, now=now)
+
+    async def appeal(
+        self, community: CommunityRef, number: int, member: str, words: str, *, at: datetime
+    ) -> Filed | None:
+        theirs = (of_community(cases, community), _numbered(number), cases.c.member == plain(member))
+        open_to_it = cases.c.deed.in_([kind for kind in CaseKind if kind.strikes])
+        key = await self._database.keys.known(community)
+        async with self._database.write() as connection:
+            await strikes.lock(connection, [key] if key else ())  # before the case, as by whoever takes it back
+            this = select(cases.c.id).where(*theirs, open_to_it, cases.c.state != CaseState.UNDONE)
+            case = (await connection.execute(this.with_for_update(key_share=True))).scalar_one_or_none()
+            if case is None:
+                return None
+            if (filed := await reviews.file(connection, case, words, at)) is Filed.HEARD:
+                await add_deeds(connection, case, (Flag(),), due=at, now=at)
+                await connection.execute(update(cases).where(cases.c.id == case).values(state=CaseState.APPEALED))
+            return filed
+
+    async def uphold(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        this = select(*_COLUMNS).where(of_community(cases, community), _numbered(number), cases.c.deed.is_not(None))
+        async with self._database.write() as connection:
+            if (row := (await connection.execute(this)).one_or_none()) is None:
+                return None
+            closed = {"state": CaseState.RESOLVED, "closed_at": at, "taken_by": plain(by)}
+            waiting = update(cases).where(cases.c.id == row.id, cases.c.state == CaseState.APPEALED)
+            upheld = await connection.execute(waiting.values(closed))
+            if upheld.rowcount:
+                await add_deeds(connection, row.id, (Answer(accepted=False),), due=at, now=at)
+            (case,) = await _read(connection, this)
+            return case, bool(upheld.rowcount)
 
     async def find(
         self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
@@ -274,7 +317,15 @@ async def _read(connection: AsyncConnection, wanted: Select[AnyRow]) -> list[Cas
     for row in done:
         pair = codec.read_action(row.args), codec.read_outcome(row.state, row.reason)
         outcomes[row.case, row.incident].append(pair)
-    return [read_case(row, tuple(outcomes[(row.id, None) if row.deed else (None, row.incident)])) for row in rows]
+    objected = select(appeals.c.case, appeals.c.words).where(appeals.c.case.in_([row.id for row in rows if row.deed]))
+    words = {row.case: row.words for row in await connection.execute(objected)}
+    return [
+        replace(
+            read_case(row, tuple(outcomes[(row.id, None) if row.deed else (None, row.incident)])),
+            objection=words.get(row.id) or "",
+        )
+        for row in rows
+    ]
 
 
 async def follow_deeds(connection: AsyncConnection, finished: Iterable[Finished], now: datetime) -> None:

@@ -74,7 +74,7 @@ class SqlErasing:
         who = _Member(self._database, key, name, self._database.sealing.member_hash(key, name))
         receipt, asked_at = await who.ask()
         names = await who.names()
-        number = await who.forget_incidents()
+        number = await who.forget_incidents() + await who.forget_objections()
         number += await erase(self._database, queue, and_(queue.c.community == key, queue.c.author == name))
         for table in metadata.sorted_tables:
             for column, hash_ in _MEMBERS.items():
@@ -173,6 +173,13 @@ class _Member:
                 number += (await connection.execute(this.values(author=None, author_hash=self.hash))).rowcount
             await asyncio.sleep(PAUSE)
         return number
+
+    async def forget_objections(self) -> int:
+        """What they had to say to deeds by hand."""
+        by_hand = (cases.c.community == self.community, cases.c.member == self.id, cases.c.incident.is_(None))
+        async with self.database.write() as connection:
+            said = update(appeals).where(appeals.c.case.in_(select(cases.c.id).where(*by_hand)))
+            return (await connection.execute(said.values(words=""))).rowcount
 
     async def unname(self, table: Table, column: str, hash_: str | None) -> int:
         known = table.c[column]

@@ -15,7 +15,7 @@ from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, Appeal, Call
 from bot.core.rules.actions import Action, Escalate, Flag
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
-from storage.columns import plain
+from storage.columns import SaidIn, plain
 from storage.community_key import of_community
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
@@ -125,30 +125,11 @@ class SqlReviews:
             case = await self._locked(connection, community, appeal.incident_id)
             if case is None:
                 return None
-            if (await connection.execute(select(appeals.c.case).where(appeals.c.case == case))).first():
-                return Filed.HEARD_BEFORE
-            if await self._lately(connection, case, appeal.at - APPEALS_WITHIN) >= MOST_APPEALS:
-                return Filed.TOO_MANY
-            taken = await connection.execute(
-                self._database.insert(appeals)
-                .values(case=case, words=appeal.words, at=appeal.at)
-                .on_conflict_do_nothing()
-                .returning(appeals.c.case)
-            )
-            if taken.first() is None:
-                return Filed.HEARD_BEFORE
+            if (filed := await file(connection, case, appeal.words, appeal.at)) is not Filed.HEARD:
+                return filed
             await add_actions(connection, appeal.incident_id, then, due=due, now=self._database.clock.now())
             await become(connection, appeal.incident_id, CaseState.APPEALED, appeal.at)
             return Filed.HEARD
-
-    async def _lately(self, connection: AsyncConnection, case: int, since: datetime) -> int:
-        """How often its member has objected since then; two at the same moment are counted one after the other."""
-        place = select(cases.c.community, cases.c.member).where(cases.c.id == case)
-        row = (await connection.execute(place)).one()
-        await strikes.lock(connection, [row.community])
-        theirs = (cases.c.community == row.community, cases.c.member == row.member, appeals.c.at > since)
-        counted = select(func.count()).select_from(appeals.join(cases)).where(*theirs)
-        return int((await connection.execute(counted)).scalar_one())
 
 
 def _row(review: Review, *, closes: bool) -> dict[str, Any]:
@@ -160,6 +141,21 @@ def _row(review: Review, *, closes: bool) -> dict[str, Any]:
         "at": review.at,
         "closes": closes,
     }
+
+
+async def file(connection: AsyncConnection, case: int, words: str, at: datetime) -> Filed:
+    """Two at the same moment are counted one after the other."""
+    place = select(cases.c.community, cases.c.member).where(cases.c.id == case)
+    row = (await connection.execute(place)).one()
+    await strikes.lock(connection, [row.community])
+    if (await connection.execute(select(appeals.c.case).where(appeals.c.case == case))).first():
+        return Filed.HEARD_BEFORE
+    theirs = (cases.c.community == row.community, cases.c.member == row.member, appeals.c.at > at - APPEALS_WITHIN)
+    counted = select(func.count()).select_from(appeals.join(cases)).where(*theirs)
+    if (await connection.execute(counted)).scalar_one() >= MOST_APPEALS:
+        return Filed.TOO_MANY
+    await connection.execute(insert(appeals).values(case=case, words=SaidIn(row.community, words), at=at))
+    return Filed.HEARD
 
 
 #: In the words of the partial index, or SQLite does not use it.

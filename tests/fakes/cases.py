@@ -9,6 +9,7 @@ from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import Case, CaseState, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.review import Filed
 from bot.core.rules.actions import Done, Outcome
 from tests.builders import NOW
 from tests.fakes.clock import HurriedClock
@@ -59,6 +60,23 @@ class ScriptedCases:
 
     async def end(self, now: datetime, most: int) -> int:
         return 0
+
+    async def appeal(
+        self, community: CommunityRef, number: int, member: str, words: str, *, at: datetime
+    ) -> Filed | None:
+        found = await self.get(community, number)
+        if found is None or found.member.id != member:
+            return None
+        if found.objection:
+            return Filed.HEARD_BEFORE
+        self.opened[number - 1] = (community, replace(found, state=CaseState.APPEALED, objection=words))
+        return Filed.HEARD
+
+    async def uphold(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        if (found := await self.get(community, number)) is None:
+            return None
+        self.opened[number - 1] = (community, replace(found, state=CaseState.RESOLVED))
+        return self.opened[number - 1][1], found.state is CaseState.APPEALED
 
     async def remind(self, now: datetime, most: int) -> int:
         return 0

@@ -8,9 +8,11 @@ from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
 from bot.core.chat.rights import Right
 from bot.core.rules.actions import (
     Action,
+    Answer,
     Ban,
     DeletePost,
     Done,
+    Flag,
     Kick,
     Outcome,
     Purge,
@@ -22,6 +24,9 @@ from bot.core.rules.actions import (
 from bot.core.rules.ladder import Strike
 
 LONGEST_WORDS = 1000  # characters of a reason or a note
+
+#: What is no deed, but said of one.
+_BESIDE = (DeletePost, Flag, Answer)
 
 #: Two who do the same to the same member within so short a time have not seen each other's deed.
 AT_ONCE = timedelta(seconds=10)
@@ -111,6 +116,7 @@ class Case:
     words: str = ""
     incident: int | None = None
     closed_at: datetime | None = None
+    objection: str = ""  # what its member has to say to a deed by hand
     outcomes: tuple[tuple[Action, Outcome | None], ...] = ()
 
     def is_of(self, order: Order) -> bool:
@@ -125,7 +131,7 @@ class Case:
     @property
     def is_under_way(self) -> bool:
         """Whether what it is about is still to be done. A word beside it may take its time."""
-        beside = (DeletePost,) if self.kind is CaseKind.WARN else (DeletePost, Warn)
+        beside = _BESIDE if self.kind is CaseKind.WARN else (*_BESIDE, Warn)
         return any(outcome is None for action, outcome in self.outcomes if not isinstance(action, beside))
 
     @property
@@ -141,7 +147,7 @@ class Case:
     @property
     def deed(self) -> tuple[Action, Outcome | None] | None:
         """What it is about, and what came of it; the word to the member where that is all."""
-        weighty = [one for one in self.outcomes if not isinstance(one[0], Warn | DeletePost)]
+        weighty = [one for one in self.outcomes if not isinstance(one[0], (Warn, *_BESIDE))]
         return next(iter(weighty or self.outcomes), None)
 
     @property

@@ -13,6 +13,7 @@ from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import Case, Order
 from bot.core.incidents.ports import Cases
 from bot.core.incidents.reminding import remind
+from bot.core.incidents.review import LONGEST_APPEAL, Filed
 from bot.core.rules.ladder import USUAL, Ladder
 
 PATIENCE = 6.0  # seconds for which whoever ordered waits for the platform
@@ -52,6 +53,18 @@ class Deeds:
         """See `Cases.undo`."""
         found = await self.cases.undo(community, number, by=by, at=self.clock.now())
         return found and (await self._settled(community, found[0]), found[1])
+
+    async def appeal(self, community: CommunityRef, number: int, member: str, words: str) -> Filed | None:
+        """See `Cases.appeal`. Who objects, is the platform's to check."""
+        filed = await self.cases.appeal(community, number, member, words[:LONGEST_APPEAL], at=self.clock.now())
+        self.planned.wake()
+        return filed
+
+    async def uphold(self, community: CommunityRef, number: int, *, by: str) -> tuple[Case, bool] | None:
+        """See `Cases.uphold`."""
+        found = await self.cases.uphold(community, number, by=by, at=self.clock.now())
+        self.planned.wake()
+        return found
 
     async def _settled(self, community: CommunityRef, case: Case) -> Case:
         """When the platform has answered, or as it is when it was waited for long enough."""

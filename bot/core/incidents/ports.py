@@ -118,6 +118,19 @@ class Cases(Protocol):
         transaction. False: it was taken back before. None: there is no such deed."""
         ...
 
+    async def appeal(
+        self, community: CommunityRef, number: int, member: str, words: str, *, at: datetime
+    ) -> Filed | None:
+        """The member to whom a deed by hand was done objects: that is written down, and planned to be shown. See
+        `Reviews.appeal`; None where there is no such deed of theirs, or it was taken back. Who takes it back then tells
+        them."""
+        ...
+
+    async def uphold(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
+        """It stays, and who objects to it is told, in one transaction. False: nobody waits for an answer (any more).
+        None: there is no such deed."""
+        ...
+
     async def find(
         self, community: CommunityRef, search: Search, *, most: int, before: int | None = None
     ) -> Sequence[Case]:

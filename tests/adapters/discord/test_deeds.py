@@ -132,6 +132,40 @@ def test_what_a_moderator_must_not_do_leaves_no_trace(tmp_path: Path) -> None:
     in_office(tmp_path, scene)
 
 
+def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        place, wire, ko = office.place, office.wire, texts("ko")
+        mods = wire.backend.messages[place.mods]
+
+        async def objects(case: int, words: str, deed: str, **given: Any) -> None:
+            await office.told(deed, member=place.minji, reason="도배", **given)
+            dm = wire.backend.get_dm_channel(place.minji).id
+            custom_id = f"jikimi:object:{place.guild}:{case}:{place.minji}"
+
+            def notices() -> list[Any]:
+                return [one for one in wire.backend.messages[dm].values() if custom_id in str(one.components)]
+
+            await until(notices)
+            (notice,) = notices()
+            press = wire.click(place.minji, dm, notice.id, custom_id)
+            await until(lambda: press.modal)
+            sent = wire.submit(place.minji, dm, press.modal, words)
+            await until(lambda: sent.message_id and not sent.loading)
+            assert wire.backend.get_message(dm, sent.message_id).content == say["appeal.heard"]
+            await until(lambda: any(f"#{case} " in one.content and words in one.content for one in mods.values()))
+
+        await objects(1, "제가 아닙니다 @everyone", "mute", lasting="2h")
+        assert "#1" in await office.told("uphold", case=1)
+        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_upheld", case=1))
+        assert office.silenced_until(place.minji) and "#1" in await office.told("uphold", case=1)
+        await objects(2, "정말 억울해요", "warn")
+        await office.told("jikimi undo", by=office.haneul, case=2)
+        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_accepted", case=2))
+        assert "정말 억울해요" in await office.told("jikimi case", case=2)
+
+    in_office(tmp_path, scene)
+
+
 def test_two_who_do_the_same_at_once_do_it_once(tmp_path: Path) -> None:
     async def scene(office: Office) -> None:
         asked = [office.ask("ban", by, member=office.place.minji) for by in (office.jisu, office.haneul)]

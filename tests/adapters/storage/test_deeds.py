@@ -16,13 +16,16 @@ from sqlalchemy.dialects import sqlite
 
 from bot.core.incidents.case import Case, CaseKind, CaseState, Look, Order, Person, Search, measures, native
 from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.review import Filed
 from bot.core.rules.actions import (
     AWAY,
     Action,
+    Answer,
     Ban,
     CalledOff,
     Delete,
     Done,
+    Flag,
     Gone,
     Outcome,
     Refused,
@@ -33,6 +36,7 @@ from bot.core.rules.actions import (
 )
 from storage.database import Database
 from storage.records.deeds import SqlCases, newest
+from storage.records.erasing import SqlErasing
 from storage.tables import looks
 from tests.builders import EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import store
@@ -193,6 +197,43 @@ def test_what_is_under_way_while_it_is_taken_back_is_undone_when_it_is_done(url:
         assert await office.cases.undo(HERE, 1, by="8", at=NOW)
         await office.store.outbox.record([(warn, Done()), (mute, Done())])
         assert await office.do_all() == [Unsanction()] and await office.running() == []
+
+    in_office(url, scene)
+
+
+def test_who_was_silenced_by_hand_objects_and_two_who_answer_at_once_give_one_answer(url: str) -> None:
+    async def scene(office: Office) -> None:
+        await office.cases.open(HERE, order(CaseKind.MUTE))
+        await office.cases.open(HERE, order(CaseKind.NOTE))
+        await office.do_all()
+        filed = [
+            await office.cases.appeal(place, number, member, "왜요", at=NOW)
+            for place, number, member in (
+                (HERE, 1, "8"),
+                (THERE, 1, "7"),
+                (HERE, 2, "7"),
+                (HERE, 1, "7"),
+                (HERE, 1, "7"),
+            )
+        ]
+        assert filed == [None, None, None, Filed.HEARD, Filed.HEARD_BEFORE]
+        (shown,) = await office.claim()
+        assert shown.action == Flag() and shown.case and shown.case.objection == "왜요"
+        await office.store.outbox.record([(shown, Done())])
+        case = await office.case(1)
+        assert (case.state, case.objection, case.is_under_way) == (CaseState.APPEALED, "왜요", False)
+        assert case.deed == (Timeout(HOUR), Done())
+        answers = await asyncio.gather(
+            office.cases.uphold(HERE, 1, by="8", at=later(60)), office.cases.undo(HERE, 1, by="9", at=later(60.01))
+        )
+        done = [found and found[1] for found in answers]
+        assert sorted(map(bool, done)) == [False, True]
+        given = await office.do_all()
+        assert given == ([Answer(accepted=False)] if done[0] else [Unsanction(), Answer(accepted=True)])
+        assert await office.running() == ([(1, "timeout")] if done[0] else [])
+        assert (await office.case(1)).state is (CaseState.RESOLVED if done[0] else CaseState.UNDONE)
+        await SqlErasing(office.database).erase_member(HERE, MINJI.id)
+        assert (await office.case(1)).objection == ""
 
     in_office(url, scene)
 

@@ -109,6 +109,37 @@ def test_what_a_moderator_must_not_do_leaves_no_trace(tmp_path: Path) -> None:
     in_office(tmp_path, scene)
 
 
+def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        server, private, other = office.server, office.server.private(MINJI), office.server.private(8)
+        assert "#1" in await office.told("/mute 2h 도배", reply_to_message=office.said)
+
+        def said(chat: Chat) -> list[str]:
+            return [one["text"] for one in chat.messages.values() if one["from"]["id"] == BOT_ID]
+
+        link = f"start=object_{GROUP}_1"
+        await server.until(lambda: any(link in str(one) for one in private.messages.values()))
+        server.post(other, 8, f"/start object_{GROUP}_1")
+        await server.until(lambda: said(other))
+        assert said(other) == [say["telegram.usage.appeal"]], "it is somebody else's"
+        server.post(private, MINJI, f"/start object_{GROUP}_1")
+        asked = say("telegram.say_why_case", case=1, kind=say["case_kind.mute"])
+        await server.until(lambda: asked in said(private))
+        server.post(private, MINJI, "제가 아닙니다 @jisu_admin")
+        await server.until(lambda: say["appeal.heard"] in said(private))
+        await server.until(lambda: any("제가 아닙니다" in one and "/uphold 1" in one for one in said(office.room)))
+        assert "#1" in await office.told("/uphold 1", chat=office.room)
+        await server.until(lambda: said(private)[-1] == say("answer.case_upheld", case=1))
+        assert "#1" in await office.told("/undo 1", chat=office.room)
+        await server.until(lambda: said(private)[-1] == say("answer.case_accepted", case=1))
+        server.post(private, MINJI, f"/start object_{GROUP}_1")
+        await server.until(lambda: said(private).count(asked) == 2)
+        server.post(private, MINJI, "또")
+        await server.until(lambda: said(private)[-1] == say["telegram.usage.appeal"])
+
+    in_office(tmp_path, scene)
+
+
 def test_a_command_that_is_delivered_again_is_carried_out_once(tmp_path: Path) -> None:
     """Also by a process that knows nothing of the first."""
 

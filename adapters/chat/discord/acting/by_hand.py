@@ -8,7 +8,7 @@ import discord
 
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT
-from adapters.chat.discord.moderators.asking import rights_of
+from adapters.chat.discord.moderators.asking import LONGEST, plain, rights_of
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind
@@ -16,6 +16,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
+from bot.wording.cards import objected
 
 CLOSE = 2.0  # seconds by which the end of a time-out may differ from what we have asked for
 
@@ -51,6 +52,16 @@ class ByHand:
                 return await self._lift(planned, case, reason, say)
             case _:
                 assert_never(action)
+
+    async def pass_on(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
+        """What somebody has to say to a deed, of which there is no card."""
+        channel = self.desk.community(planned.message.community).moderators_channel
+        if channel is None:
+            return Refused(say["discord.no_channel"])
+        room, told = self.client.get_partial_messageable(int(channel)), plain(objected(case, say))[:LONGEST]
+        quiet = discord.AllowedMentions.none()
+        posting = room.send(told, nonce=f"{planned.id}-case", allowed_mentions=quiet)
+        return await _done(posting, say, "send_messages")
 
     async def _lift(self, planned: PlannedAction, case: Case, reason: str, say: Texts) -> Outcome:
         """By an order to lift whatever stands; otherwise only what this very case has imposed."""

@@ -92,6 +92,8 @@ class Executor:
     async def _act(self, planned: PlannedAction, say: Texts) -> Outcome:
         action, channel_id = planned.action, int(planned.message.ref.channel_id)
         match action:
+            case Flag() if planned.case:
+                return await self.by_hand.pass_on(planned, planned.case, say)
             case Flag() | Escalate():
                 return await self._show(planned, say)
             case Delete():

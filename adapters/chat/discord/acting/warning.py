@@ -9,7 +9,7 @@ from adapters.chat.discord.acting.notices import is_sanctioned, notice
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
-from adapters.chat.discord.moderators.appeals import appeal_view
+from adapters.chat.discord.moderators.appeals import appeal_view, objection_view
 from adapters.chat.discord.moderators.asking import LONGEST, plain
 from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
 from bot.core.incidents.case import Case
@@ -63,7 +63,8 @@ class Warnings:
         told = say(
             f"case.told_{case.kind}", place=plain(guild.name) if guild else "Discord", reason=reason, case=case.number
         )
-        written = self.private.send(community.id, case.member.id, told[:LONGEST], nonce=f"{planned.id}-warn")
+        view = objection_view(community.id, case, say) if case.kind.strikes else None
+        written = self.private.send(community.id, case.member.id, told[:LONGEST], nonce=f"{planned.id}-warn", view=view)
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:

@@ -6,8 +6,10 @@ silenced member can still press it.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import discord
 
@@ -15,12 +17,17 @@ from adapters.chat.discord.acting.notices import standing
 from adapters.chat.discord.moderators.asking import Interaction, answer, say_to
 from adapters.chat.discord.refs import DISCORD
 from bot.core.base.errors import BotError
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case
 from bot.core.incidents.review import LONGEST_APPEAL
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 
 WINDOW_LASTS = 1800.0  # seconds that a window may stay open
 APPEAL, MINE = "appeal", "mine"
+
+#: Words and whose they are -> the key of what the member is told.
+File: TypeAlias = Callable[[str, str], Awaitable[str]]
 
 
 def appeal_view(incident_id: int, member_id: str, say: Texts, *, buttons: tuple[str, ...] = (APPEAL, MINE)) -> Any:
@@ -32,13 +39,22 @@ def appeal_view(incident_id: int, member_id: str, say: Texts, *, buttons: tuple[
     return view
 
 
+def objection_view(guild_id: str, case: Case, say: Texts) -> Any:
+    """Of a deed by hand, which its community numbers."""
+    view = discord.ui.View(timeout=None)
+    custom_id = f"jikimi:object:{guild_id}:{case.number}:{case.member.id}"
+    view.add_item(discord.ui.Button(label=say["discord.appeal_button"], custom_id=custom_id))
+    view.stop()
+    return view
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeals:
     client: discord.Client
     desk: Desk
 
     def __post_init__(self) -> None:
-        self.client.add_dynamic_items(_button_of(self))
+        self.client.add_dynamic_items(_button_of(self), _objection_of(self))
 
     async def pressed(self, interaction: Interaction, button: str, incident_id: int, member_id: str) -> None:
         say = say_to(interaction)
@@ -47,7 +63,16 @@ class Appeals:
         elif button == MINE:
             await self.show(interaction, incident_id)
         else:  # Asks the records nothing: Discord waits three seconds for a window.
-            await interaction.response.send_modal(_Window(self, incident_id, say))
+            title = say("discord.appeal_title", incident=incident_id)
+            await interaction.response.send_modal(_Window(title, partial(self._appeal, incident_id), self, say))
+
+    async def objected(self, interaction: Interaction, guild: CommunityRef, number: int, member_id: str) -> None:
+        say = say_to(interaction)
+        if str(interaction.user.id) != member_id:
+            await answer(interaction, say["discord.appeal_not_yours"])
+            return
+        title = say("discord.objection_title", case=number)
+        await interaction.response.send_modal(_Window(title, partial(self._object, guild, number), self, say))
 
     async def show(self, interaction: Interaction, incident_id: int) -> None:
         """How an incident of their own stands, and how to object."""
@@ -65,11 +90,11 @@ class Appeals:
         more = {} if incident.appeal else {"view": appeal_view(incident_id, member_id, say, buttons=(APPEAL,))}
         await answer(interaction, standing(incident, guild, say), **more)
 
-    async def written(self, interaction: Interaction, incident_id: int, words: str, say: Texts) -> None:
+    async def written(self, interaction: Interaction, file: File, words: str, say: Texts) -> None:
         """Answers at once, works afterwards."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         try:
-            told = say[await self._appeal(incident_id, words, str(interaction.user.id))]
+            told = say[await file(words, str(interaction.user.id))]
         except BotError:
             told = say["card.try_again"]
         await answer(interaction, told)
@@ -84,6 +109,33 @@ class Appeals:
             return "discord.nobody_to_tell"
         filed = await self.desk.appeal(community, incident_id, words)
         return f"appeal.{filed}" if filed else "discord.appeal_not_yours"
+
+    async def _object(self, guild: CommunityRef, number: int, words: str, member_id: str) -> str:
+        if self.desk.community(guild).moderators_channel is None:
+            return "discord.nobody_to_tell"
+        filed = await self.desk.deeds.appeal(guild, number, member_id, words)
+        return f"appeal.{filed}" if filed else "discord.appeal_not_yours"
+
+
+def _objection_of(appeals: Appeals) -> Any:
+    """The button class of deeds by hand."""
+
+    class ObjectionButton(
+        discord.ui.DynamicItem[discord.ui.Button[Any]],
+        template=r"jikimi:object:(?P<guild>\d{1,20}):(?P<case>\d{1,18}):(?P<member>\d{1,20})",
+    ):
+        def __init__(self, guild_id: str, number: int, member_id: str) -> None:
+            super().__init__(discord.ui.Button(custom_id=f"jikimi:object:{guild_id}:{number}:{member_id}"))
+            self.guild, self.number, self.member_id = CommunityRef(DISCORD, guild_id), number, member_id
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "ObjectionButton":
+            return cls(match["guild"], int(match["case"]), match["member"])
+
+        async def callback(self, interaction: Interaction) -> None:
+            await appeals.objected(interaction, self.guild, self.number, self.member_id)
+
+    return ObjectionButton
 
 
 def _button_of(appeals: Appeals) -> Any:
@@ -108,13 +160,13 @@ def _button_of(appeals: Appeals) -> Any:
 
 
 class _Window(discord.ui.Modal):
-    def __init__(self, appeals: Appeals, incident_id: int, say: Texts) -> None:
-        super().__init__(title=say("discord.appeal_title", incident=incident_id)[:45], timeout=WINDOW_LASTS)
-        self._appeals, self._incident_id, self._say = appeals, incident_id, say
+    def __init__(self, title: str, file: File, appeals: Appeals, say: Texts) -> None:
+        super().__init__(title=title[:45], timeout=WINDOW_LASTS)
+        self._file, self._appeals, self._say = file, appeals, say
         self._words: discord.ui.TextInput[Any] = discord.ui.TextInput(
             style=discord.TextStyle.paragraph, max_length=LONGEST_APPEAL
         )
         self.add_item(discord.ui.Label(text=say["discord.appeal_words"], component=self._words))
 
     async def on_submit(self, interaction: Interaction) -> None:
-        await self._appeals.written(interaction, self._incident_id, self._words.value, self._say)
+        await self._appeals.written(interaction, self._file, self._words.value, self._say)

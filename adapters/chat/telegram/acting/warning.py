@@ -139,16 +139,18 @@ class Warnings:
 
     def _appeal(self, *told: tuple[PlannedAction, Texts]) -> InlineKeyboardMarkup | None:
         """Buttons that open the private chat, where everybody may write who may not write in the group."""
-        told = tuple(one for one in told if one[0].case is None)
+        told = tuple(one for one in told if one[0].case is None or one[0].case.kind.strikes)
         if not self.username or not told:
             return None
         keys = []
         for planned, say in told:
             key = "telegram.appeal_button" if len(told) == 1 else "telegram.appeal_button_of"
+            case, about = planned.case, planned.message
             label = say(
-                key, who="" if planned.message.is_name else masked_name(planned.message), id=planned.incident_id
+                key, who="" if about.is_name else masked_name(about), id=case.number if case else planned.incident_id
             )
-            url = f"https://t.me/{self.username}?start=appeal_{planned.incident_id}"
+            start = f"object_{about.community_id}_{case.number}" if case else f"appeal_{planned.incident_id}"
+            url = f"https://t.me/{self.username}?start={start}"
             keys.append(InlineKeyboardButton(label, url=url))
         return InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)])
 

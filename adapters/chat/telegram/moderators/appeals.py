@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from telegram import ForceReply
 from telegram import Message as TelegramMessage
@@ -12,6 +13,8 @@ from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, Filed
 from bot.core.moderators.ports import Desk
@@ -25,6 +28,15 @@ REMEMBERED = 10_000  # members who were asked for their words
 _ABOUT = re.compile(r"(?:/appeal[ _]|start=appeal_)([0-9]{1,18})")
 
 
+#: Behind the link under what was done by hand.
+_DEED = re.compile(r"(-[0-9]{1,18})_([0-9]{1,18})")
+
+
+class Deed(NamedTuple):
+    group: str
+    number: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Appeals:
     desk: Desk
@@ -32,6 +44,7 @@ class Appeals:
     clock: Clock
     me: int
     _asked_for: Bounded[int, tuple[int, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # incident, when
+    _asked_about: Bounded[int, tuple[Deed, float]] = field(default_factory=lambda: Bounded(REMEMBERED))
 
     async def serve(self, typed: Typed) -> None:
         """/appeal NUMBER words, or the button that leads here: without words they are asked for."""
@@ -46,8 +59,36 @@ class Appeals:
             await self._say(typed, await self._file(incident, words, typed.say))
         else:
             self._asked_for[typed.speaker_id] = (incident_id, self.clock.monotonic())
+            self._asked_about.pop(typed.speaker_id, None)
             text = f"{self.case(incident, typed.say)}\n\n{typed.say('telegram.say_why', id=incident_id)}"
             await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
+
+    async def ask(self, typed: Typed, deed: str) -> None:
+        """The button under what was done by hand leads here: they are asked for their words."""
+        found = _DEED.fullmatch(deed)
+        case = await self._theirs(typed, Deed(found[1], int(found[2]))) if found else None
+        if case is None or found is None:
+            await self._say(typed, typed.say["telegram.usage.appeal"])
+            return
+        self._asked_about[typed.speaker_id] = Deed(found[1], case.number), self.clock.monotonic()
+        self._asked_for.pop(typed.speaker_id, None)
+        text = typed.say("telegram.say_why_case", case=case.number, kind=typed.say[f"case_kind.{case.kind}"])
+        await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
+
+    async def _theirs(self, typed: Typed, deed: "Deed") -> Case | None:
+        case = await self.desk.deeds.cases.get(CommunityRef(TELEGRAM, deed.group), deed.number)
+        return case if case and case.member.id == str(typed.speaker_id) and case.kind.strikes else None
+
+    async def _object(self, typed: Typed, words: str) -> bool:
+        """What they write who were asked for it just before."""
+        deed, at = self._asked_about.get(typed.speaker_id, (None, 0.0))
+        if deed is None or not typed.in_private or not words or self.clock.monotonic() - at > ASKED_FOR:
+            return False
+        self._asked_about.pop(typed.speaker_id, None)
+        group = CommunityRef(TELEGRAM, deed.group)
+        filed = await self.desk.deeds.appeal(group, deed.number, str(typed.speaker_id), words)
+        await self._say(typed, typed.say[f"appeal.{filed}" if filed else "telegram.usage.appeal"])
+        return True
 
     async def tell(self, typed: Typed) -> bool:
         """/why NUMBER by the author of the message: what was done, and what became of it; never who did it."""
@@ -66,6 +107,8 @@ class Appeals:
             return False
         typed = Typed("appeal", "", message, say, person)
         words = (message.text or message.caption or "").strip()
+        if await self._object(typed, words):
+            return True
         for incident_id in self._about(typed):
             incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), incident_id)
             if incident is not None and words:

@@ -113,6 +113,24 @@ class Undo(Command, name="undo", right=Right.REVIEW):
         return Lines.of(said("case.undone", case=case.number, done=found[0]), lost)
 
 
+@dataclass(frozen=True)
+class Uphold(Command, name="uphold", right=Right.REVIEW, alone=True):
+    """Leave a deed by hand as it is, and tell who objects to it."""
+
+    case: CaseNumber
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        case = await desk.deeds.cases.get(asked.community, self.case)
+        if case is None or case.incident is not None:
+            return Lines.of(said("case.not_found", case=self.case))
+        if case.kind.right not in asked.rights:
+            return Lines.of(said("case.lacking", case=case.number))
+        found = await desk.deeds.uphold(asked.community, case.number, by=asked.by.id)
+        if found is None or not found[1]:
+            return Lines.of(said("case.nobody_objects", case=case.number))
+        return Lines.of(said("case.upheld", case=case.number))
+
+
 async def _call_wrong(asked: Asked, desk: Desk, case: Case, incident: int) -> Answer:
     found = await desk.look_up(asked.community, incident)
     if found is None:

@@ -163,6 +163,8 @@ def _in_full(case: cases.Case) -> Iterator[Said]:
         yield said("case.is", label="case.moderator", value=_member(case.moderator))
     if case.words:
         yield said("case.is", label="case.words", value=case.words)
+    if case.objection:
+        yield said("case.is", label="case.objection", value=case.objection)
     if case.incident is not None:
         yield said("case.incident", incident=case.incident)
     if case.outcomes:

@@ -6,6 +6,7 @@ from telegram import Bot, ChatMember, MessageEntity, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.executor import answer_as_outcome
+from adapters.chat.telegram.acting.objections import pass_on
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
@@ -46,6 +47,8 @@ class CardBoard:
         card in private; where they never talked to us, the group is told that its moderators see nothing."""
         message, say = planned.message, texts(planned.language)
         community = self.desk.community(message.community)
+        if planned.case:
+            return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, say)
         outcome: Outcome = Refused(say["telegram.no_moderators_chat"])
         if community.moderators_channel is not None:
             outcome = await self._show_in(int(community.moderators_channel), planned, say)

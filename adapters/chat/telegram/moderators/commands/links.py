@@ -27,11 +27,13 @@ class Links:
     crowd: Crowd
 
     async def follow(self, typed: Typed) -> None:
-        """setup_GROUP, appeal_INCIDENT or privacy_WISH in private; in the group that becomes a room mods_GROUP or
-        report_GROUP."""
+        """setup_GROUP, appeal_INCIDENT, object_GROUP_CASE or privacy_WISH in private; in the group that becomes a room
+        mods_GROUP or report_GROUP."""
         purpose, _, number = typed.rest.partition("_")
         if purpose == "appeal" and typed.in_private:
             await self.appeals.serve(replace(typed, rest=number))
+        elif purpose == "object" and typed.in_private:
+            await self.appeals.ask(typed, number)
         elif purpose == "privacy" and number in LINKED:
             await self.wishes.grant(typed, LINKED[number])
         elif not _GROUP.fullmatch(number):
