@@ -317,7 +317,8 @@ async def do(database: Database, here: Store, id: str, who: str, deed: str, wher
 
 async def do_by_hand(database: Database, here: Store, who: str, deed: str, where: CommunityRef) -> None:
     """As whom it is about, or as the moderator who does it."""
-    known, them, other = SqlCases(database), Person(who, f"이름 {who}"), Person("9", "지수")
+    known, them = SqlCases(database), Person(who, f"이름 {who}")
+    other = Person(str(90 + WHO.index(who)), "지수")  # two who do the same to one member do it once
     if deed == "look":
         await known.looked(where, them, Look.HISTORY)
     elif deed == "set":
