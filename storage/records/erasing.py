@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, insert, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.erasing import Erased, Receipt
 from storage import codec
 from storage.columns import SaidIn, plain
-from storage.community_key import community_of, read_community
+from storage.community_key import community_of
 from storage.database import Database
 from storage.records.cases import new_code
 from storage.records.forgetting import PAUSE, erase, some, without_texts
@@ -28,6 +28,7 @@ from storage.tables import (
     incidents,
     looks,
     members,
+    messages,
     metadata,
     precedents,
     queue,
@@ -40,6 +41,9 @@ _MEMBERS = {"author": "author_hash", "member": "member_hash", "moderator": None,
 
 #: What an erased moderator is called who has looked at others; what of their hash follows tells them apart.
 ERASED = "erased-"
+
+#: When something was said or done, as far as a table tells.
+_WHEN = ("sent_at", "opened_at", "begins_at", "at")
 
 _SHOWN = 2_000  # incidents of one member whose cards are drawn anew
 _LEFT = erasures.c.done_at.is_(None)
@@ -70,25 +74,30 @@ class SqlErasing:
         key = await self._database.keys.known(community)
         if key is None:
             return None
-        name = plain(member)
-        who = _Member(self._database, key, name, self._database.sealing.member_hash(key, name))
-        receipt, asked_at = await who.ask()
+        now = self._database.clock.now()
+        who = _Member(self._database, key, plain(member), self._database.sealing.member_hash(key, plain(member)), now)
+        return await self._carry_out(who, await who.ask())
+
+    async def _carry_out(self, who: "_Member", receipt: str) -> Receipt:
+        """What waits to be judged is: nobody gets round that by being erased. It goes when `go_on` comes by."""
         names = await who.names()
         number = await who.forget_incidents() + await who.forget_objections()
-        number += await erase(self._database, queue, and_(queue.c.community == key, queue.c.author == name))
         for table in metadata.sorted_tables:
             for column, hash_ in _MEMBERS.items():
                 if column in table.c and table not in (queue, erasures):
                     number += await who.unname(table, column, hash_)
         number += await who.forget_the_rest(names)
-        return Receipt(code=receipt, at=asked_at, rows=number, left=await who.close())
+        return Receipt(code=receipt, at=who.asked_at, rows=number, left=await who.close())
 
     async def go_on(self) -> int:
-        open_ = select(erasures.c.member, *community_of(erasures)).where(_LEFT, erasures.c.member.is_not(None))
+        number = 0
         async with self._database.read() as connection:
-            left = [(read_community(row), row.member) for row in await connection.execute(open_) if row.community]
-        receipts = [await self.erase_member(place, member) for place, member in left if member]
-        return sum(one.rows for one in receipts if one)
+            left = (await connection.execute(select(erasures).where(_LEFT, erasures.c.member.is_not(None)))).all()
+        for row in left:
+            if row.member:  # its key may be gone
+                who = _Member(self._database, row.community, row.member, row.member_hash, row.asked_at)
+                number += (await self._carry_out(who, row.receipt)).rows
+        return number
 
     async def since(self, moment: datetime) -> Sequence[Erased]:
         new = or_(erasures.c.asked_at >= moment, erasures.c.done_at >= moment)
@@ -104,7 +113,7 @@ class SqlErasing:
                 theirs = and_(incidents.c.community == row.community, incidents.c.author_hash == row.member_hash)
                 shown = select(incidents.c.id).where(theirs).order_by(incidents.c.id.desc()).limit(_SHOWN)
                 erased = Erased(
-                    receipt=f"{row.receipt} {row.done_at}",
+                    receipt=f"{row.receipt} {row.asked_at} {row.done_at}",
                     community=place,
                     is_theirs=partial(self._is, row.community, row.member_hash),
                     incidents=list((await connection.execute(shown)).scalars()) if row.member_hash else (),
@@ -118,33 +127,35 @@ class SqlErasing:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """Of one community, by its key. `hash`: what is left of them."""
+    """Of one community, by its key. `hash`: what is left of them. What they have said and done since they asked stays,
+    however long something of before has to: else nothing of theirs could be looked at any more."""
 
     database: Database
     community: int
     id: str
     hash: bytes
+    asked_at: datetime
 
-    async def ask(self) -> tuple[str, datetime]:
-        """Written down before anything goes, so that what is broken off is gone on with."""
-        now = self.database.clock.now()
+    async def ask(self) -> str:
+        """Written down before anything goes, so that what is broken off is gone on with. Gives the receipt."""
         theirs = and_(erasures.c.community == self.community, erasures.c.member_hash == self.hash, _LEFT)
-        open_ = select(erasures.c.receipt, erasures.c.asked_at).where(theirs).limit(1)
+        again = update(erasures).where(theirs).values(asked_at=self.asked_at).returning(erasures.c.receipt)
         async with self.database.write() as connection:
-            if before := (await connection.execute(open_)).first():
-                return before.receipt, before.asked_at
+            if before := (await connection.execute(again)).first():
+                return str(before.receipt)
             receipt, member = new_code(), SaidIn(self.community, self.id)
-            asked = {"community": self.community, "member_hash": self.hash, "asked_at": now, "receipt": receipt}
-            await connection.execute(insert(erasures).values(member=member, **asked))
-        return receipt, now
+            asked = {"community": self.community, "member_hash": self.hash, "asked_at": self.asked_at}
+            await connection.execute(insert(erasures).values(member=member, receipt=receipt, **asked))
+        return receipt
 
     async def close(self) -> int:
         """How much still names them; where nothing does, the erasure is done."""
-        named = and_(incidents.c.community == self.community, incidents.c.author == self.id)
-        runs = and_(sanctions.c.community == self.community, sanctions.c.member == self.id)
+        named = and_(incidents.c.community == self.community, incidents.c.author == self.id, self._said_before)
+        runs = and_(sanctions.c.community == self.community, sanctions.c.member == self.id, self._before(sanctions))
+        waits = and_(queue.c.community == self.community, queue.c.author == self.id, self._before(queue))
         async with self.database.write() as connection:
             left = 0
-            for table, theirs in ((incidents, named), (sanctions, runs)):
+            for table, theirs in ((incidents, named), (sanctions, runs), (queue, waits)):
                 counted = select(func.count()).select_from(table).where(theirs)
                 left += int((await connection.execute(counted)).scalar_one())
             if not left:
@@ -160,15 +171,16 @@ class _Member:
             or_(incidents.c.held_until.is_(None), incidents.c.held_until <= self.database.clock.now()),
             not_(exists().where(actions.c.incident == incidents.c.id, actions.c.finished_at.is_(None))),
         )
-        due = and_(incidents.c.community == self.community, incidents.c.author == self.id, not_held)
+        theirs = and_(incidents.c.community == self.community, incidents.c.author == self.id, self._said_before)
+        due = and_(theirs, not_held)
         while found := await some(self.database, select(incidents.c.id).where(due)):
             ids = [row.id for row in found]
-            theirs = select(cases.c.id).where(cases.c.incident.in_(ids))
+            of_these = select(cases.c.id).where(cases.c.incident.in_(ids))
             async with self.database.write() as connection:
                 await without_texts(connection, ids)
-                await connection.execute(update(appeals).where(appeals.c.case.in_(theirs)).values(words=""))
+                await connection.execute(update(appeals).where(appeals.c.case.in_(of_these)).values(words=""))
                 withdrawn = {"verdict": None, "text_hash": b"", "near_hash": b"", "at": self.database.clock.now()}
-                await connection.execute(update(precedents).where(precedents.c.case.in_(theirs)).values(withdrawn))
+                await connection.execute(update(precedents).where(precedents.c.case.in_(of_these)).values(withdrawn))
                 this = update(incidents).where(incidents.c.id.in_(ids))
                 number += (await connection.execute(this.values(author=None, author_hash=self.hash))).rowcount
             await asyncio.sleep(PAUSE)
@@ -176,7 +188,8 @@ class _Member:
 
     async def forget_objections(self) -> int:
         """What they had to say to deeds by hand."""
-        by_hand = (cases.c.community == self.community, cases.c.member == self.id, cases.c.incident.is_(None))
+        theirs = and_(cases.c.community == self.community, cases.c.member == self.id)
+        by_hand = (theirs, cases.c.incident.is_(None), self._before(cases))
         async with self.database.write() as connection:
             said = update(appeals).where(appeals.c.case.in_(select(cases.c.id).where(*by_hand)))
             return (await connection.execute(said.values(words=""))).rowcount
@@ -192,8 +205,9 @@ class _Member:
             gone[column] = f"{ERASED}{self.hash.hex()[:8]}"
         if (there := _there(table, self.community)) is None:
             return 0
+        there = and_(there, self._before(table))
         if table is incidents:
-            there = and_(there, incidents.c.body.is_(None))
+            there = and_(there, incidents.c.body.is_(None), self._said_before)
         elif table is cases:  # while a sanction runs, somebody must be known to lift it from
             running = exists().where(sanctions.c.case == cases.c.id, sanctions.c.lifted_at.is_(None))
             kept = exists().where(incidents.c.id == cases.c.incident, incidents.c.author.is_not(None))
@@ -205,6 +219,15 @@ class _Member:
             if table is cases and column == "moderator":
                 await self._unname_words(connection)
             return (await connection.execute(update(table).where(there, known == self.id).values(gone))).rowcount
+
+    @property
+    def _said_before(self) -> ColumnElement[bool]:
+        return exists().where(messages.c.id == incidents.c.message, messages.c.sent_at <= self.asked_at)
+
+    def _before(self, table: Table) -> ColumnElement[bool]:
+        """That a row is not of later than when they asked."""
+        at = next((table.c[name] for name in _WHEN if name in table.c), None)
+        return true() if at is None else at <= self.asked_at
 
     async def names(self) -> frozenset[str]:
         """What they were called when they did something as moderators: their changes of settings know no more."""

@@ -102,6 +102,33 @@ def test_what_had_to_stay_goes_by_itself_when_it_is_over(url: str) -> None:
     asyncio.run(scenario())
 
 
+def test_nobody_gets_round_being_judged_or_looked_at_by_being_erased(url: str) -> None:
+    """What waits is judged, and what is said afterwards stays for the moderators, while evidence of before is held."""
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        async with opened(url, clock) as (database, here, forgetting):
+            erasing = SqlErasing(database)
+            held = await incident(here, "held", author="회원갑")
+            await forgetting.hold(CAFE, held, NOW + 90 * DAY, "경찰에 신고")
+            waits = message("waits", "기다리는 말", author="회원갑", sent_at=clock.now())
+            await here.inbox.keep([waits])
+            asked = await erasing.erase_member(CAFE, "회원갑")
+            assert asked and asked.left == 2
+            (claimed,) = await here.inbox.claim(9, fresh_since=NOW)
+            assert claimed.text == "기다리는 말"
+            await here.inbox.settle([settlement(claimed, Delete())])
+            await act(here)
+            clock.jump(DAY)
+            later_ = await incident(here, "later", author="회원갑")
+            await erasing.go_on()
+            found = {one.id: one.decision.message for one in await here.incidents.between(NOW, clock.now() + DAY)}
+            assert {one.text for one in found.values()} == {"말 회원갑 held", "", "말 회원갑 later"}
+            assert found[later_].author.id == "회원갑"
+
+    asyncio.run(scenario())
+
+
 def test_an_erasure_that_was_broken_off_is_gone_on_with(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass

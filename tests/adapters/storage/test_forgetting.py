@@ -283,6 +283,9 @@ def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, 
             others = {one: await here.incidents.history(home("cafe"), one) for one in WHO}
             for community in ("cafe", "other"):
                 await SqlErasing(database).erase_member(home(community), WHO[0])
+            waiting = await here.inbox.claim(99, fresh_since=NOW)
+            await here.inbox.settle([settlement(one) for one in waiting])
+            await SqlErasing(database).go_on()
             found = await everything(database)
             assert WHO[0].encode() not in found
             for one in WHO[1:]:
