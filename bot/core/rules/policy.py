@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from bot.core.answers.bot import Bot, is_answer
 from bot.core.chat.message import Message
@@ -56,10 +57,11 @@ class Reason:
         return self.ko if language == "ko" else self.en
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """All conditions of `when` must hold. Every live rule that matches contributes its actions, so a stronger
-    rule never hides a weaker one and an exemption can only take actions away."""
+    rule never hides a weaker one and an exemption can only take actions away. What follows from its conditions is asked
+    with every message, and found once."""
 
     name: str
     when: tuple[Condition, ...]
@@ -81,11 +83,11 @@ class Rule:
             return "pair is about bots, by_bot = false about people"
         return None
 
-    @property
+    @cached_property
     def relies_on_a_verdict(self) -> bool:
         return any(condition.relies_on_verdict for condition in self.when)
 
-    @property
+    @cached_property
     def kinds(self) -> frozenset[HarmKind]:
         """The kinds of harm that it is about, as far as it says."""
         asked = (condition.any_of for condition in self.when if isinstance(condition, Kind | Recurring))
@@ -101,12 +103,12 @@ class Rule:
         """It asks what a text says, and not for self-harm itself: who writes such a rule means those in despair."""
         return self.is_about_words and HarmKind.SELF_HARM not in self.kinds
 
-    @property
+    @cached_property
     def is_about_words(self) -> bool:
         """It asks what a text says."""
         return self.relies_on_a_verdict or any(one.sought or isinstance(one, Listed) for one in self.when)
 
-    @property
+    @cached_property
     def calls_people(self) -> bool:
         return Escalate() in self.then
 
@@ -120,7 +122,7 @@ class Rule:
         """It acts because of earlier offences: what it acts on is none itself."""
         return any(isinstance(condition, Offences) for condition in self.when)
 
-    @property
+    @cached_property
     def is_about_staff(self) -> bool:
         return ByStaff() in self.when
 

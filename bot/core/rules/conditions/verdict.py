@@ -108,10 +108,9 @@ class Kind(Condition, key="kind", rank=Rank.HOW_SURE, relies_on_verdict=True):
         if self.part not in (None, part):
             return False, Explanation("prompt_of_another" if situation.answer else "no_answer")
         found = screening.kinds.get(part, {})
-        likely = sorted(((found[kind], kind) for kind in self.any_of if kind in found), reverse=True)
-        if not likely:
+        score, kind = max([(found[kind], kind) for kind in self.any_of if kind in found], default=(0.0, None))
+        if kind is None:
             return False, Explanation("kind_not_judged", {"kind": min(self.any_of)})
-        score, kind = likely[0]
         facts: dict[str, Fact] = {"kind": kind, "score": score, "bar": self.at_least}
         if score < self.at_least:
             return False, Explanation("kind_below", facts)
