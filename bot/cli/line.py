@@ -9,12 +9,12 @@ import typer
 
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.incidents.case import Person
 from bot.core.text.catalogue import Texts
 
-if TYPE_CHECKING:  # pydantic: not for `--help`
+if TYPE_CHECKING:  # pydantic, and what reads texts: not for `--help`
     from bot.config import Config
     from bot.core.communities.community import Community
+    from bot.core.incidents.case import Person
 
 DEFAULT_CONFIG = Path("config.toml")
 DEFAULT_SCORES = Path("jikimi-scores")
@@ -53,8 +53,10 @@ class Line:
         return load(path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None), self.say, NETWORKS)
 
 
-def operator() -> Person:
+def operator() -> "Person":
     """Who types at this terminal, for the record of who has looked at it."""
+    from bot.core.incidents.case import Person
+
     try:
         return Person("operator", getuser())
     except OSError:  # a container may know nobody by that number

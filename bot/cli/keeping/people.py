@@ -10,7 +10,6 @@ import typer
 
 from bot.cli.line import Line, operator, place_of
 from bot.core.base.errors import Broken
-from bot.core.incidents.case import Look
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ async def export(
     community: str, platform: str | None, member: str, out: Path | None, config: "Config", say: Texts
 ) -> None:
     from bot.app import keeping
+    from bot.core.incidents.case import Look
     from bot.core.operations.privacy import written
 
     async with keeping.record(config) as record:
