@@ -63,7 +63,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
         case "memory":
             return None
         case "sqlite":
-            from tests.databases import sqlite_in
+            from tests.servers.databases import sqlite_in
 
             return sqlite_in(tmp_path)
         case _:

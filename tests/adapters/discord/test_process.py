@@ -13,7 +13,7 @@ from storage.settings.communities import SqlCommunities
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import DISCORD, put_settings
-from tests.databases import sqlite_in
+from tests.servers.databases import sqlite_in
 from tests.servers.discord import TOKEN
 from tests.waiting import until
 

@@ -20,8 +20,8 @@ from bot.core.communities.community import Community
 from bot.core.guarding.ports import Guard
 from bot.core.operations.keys import ApiKey, Scope, digest, written
 from tests.builders import DISCORD, NOW, put_settings
-from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.databases import sqlite_in
 
 KEY = ApiKey(
     id="a1",

@@ -16,9 +16,9 @@ from storage.database import Database
 from storage.settings.feedback import SqlFeedback
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import decision, home, message
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.databases import sqlite_in
 
 SAID = "오늘 저녁은 닭갈비 먹으러 갈 사람"
 

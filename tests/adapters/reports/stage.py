@@ -9,8 +9,8 @@ from bot.core.reporting.report import Report
 from storage.database import Database
 from storage.reports import made_up_year
 from storage.reports.queries import SqlReportQueries
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 

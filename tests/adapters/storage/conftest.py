@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import sqlite_in
+from tests.servers.databases import sqlite_in
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

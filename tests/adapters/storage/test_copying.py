@@ -21,10 +21,10 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.migrations.copying import back_up, restore
 from storage.records.forgetting import SqlForgetting
-from tests.adapters.storage.test_migrations import SERVER, STEPS, left_by, on_record
+from tests.adapters.storage.schema.test_migrations import SERVER, STEPS, left_by, on_record
 from tests.builders import NOW, later, message
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.postgres import PROGRAMS, Postgres
 
 OPERATING = (Path(__file__).parents[3] / "docs" / "operating.md").read_text("utf-8")

@@ -18,8 +18,8 @@ from storage.database import Database
 from tests.adapters.storage.process import STEPS
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.postgres import Postgres
 
 

@@ -24,8 +24,8 @@ from storage.migrations.upgrading import newest_step
 from storage.tables import metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres
 

@@ -44,8 +44,8 @@ from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
 from tests import builders
-from tests.databases import sqlite_in
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 
 GUARD = GuardVersion(name="scripted")
 PERIOD = day(builders.NOW.date(), "Asia/Kathmandu")  # its days begin at a quarter past

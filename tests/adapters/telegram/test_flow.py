@@ -30,8 +30,8 @@ from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
 from tests.adapters.telegram.process import HarmInBrackets, connected
 from tests.builders import NOW, TELEGRAM, put_settings
-from tests.databases import sqlite_in
 from tests.fakes.clock import HurriedClock, ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer, user
 

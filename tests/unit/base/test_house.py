@@ -11,16 +11,18 @@ MOST = {"function": 60, "class": 200, "file": 400, "folder": 13}  # lines; of a 
 REASON = "long because"  # in a file's first line, where one file of that length is right
 
 
-#: What is not mended yet, and why. It may only shrink: who mends a thing strikes its line out.
-WAITING: dict[str, str] = {}
+#: What is not mended, and why. It may only shrink: who mends a thing strikes its line out.
+WAITING: dict[str, str] = {"tests/unit": "a folder for each room of bot/core, and one for the configuration"}
 
 
 def oversized(root: Path) -> Iterator[str]:
     """ "folder", "file.py", "file.py:Class" and "file.py:Class.function" of all that is beyond MOST."""
-    for top in filter(Path.is_dir, (root / name for name in ("bot", "adapters", "storage"))):
+    for top in filter(Path.is_dir, (root / name for name in ("bot", "adapters", "storage", "tests"))):
         for folder in (top, *(path for path in top.rglob("*") if path.is_dir())):
             if len(list(_rooms(folder))) > MOST["folder"] and folder.name != "versions":
                 yield str(folder.relative_to(root))
+        if top.name == "tests":  # a list of cases is read from where one looks, and may be long
+            continue
         for path in top.rglob("*.py"):
             if path.parent.name == "versions":  # migrations stay as they were
                 continue

@@ -25,9 +25,9 @@ from bot.core.rules.policy import Policy, Watch
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import NOW, message, put_settings
-from tests.databases import sqlite_in
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.store import MemoryStore
+from tests.servers.databases import sqlite_in
 from tests.waiting import until
 
 Scenario = Callable[[Cafe, Heard, int], Awaitable[None]]

@@ -21,7 +21,7 @@ from tests.adapters.discord.test_flow import EVER
 from tests.adapters.telegram.process import connected
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played
 from tests.builders import TELEGRAM, put_settings, settlement
-from tests.databases import sqlite_in
+from tests.servers.databases import sqlite_in
 from tests.servers.telegram import RIGHTS, TOKEN, TelegramServer, member, user
 
 ROBOT = {"id": 500, "is_bot": True, "first_name": "챗봇", "username": "Chat_Robot"}

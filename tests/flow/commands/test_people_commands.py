@@ -1,0 +1,56 @@
+"""`jikimi export`, `erase` and `hold` over what is stored."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.cli.keeping.people import erase, export, hold
+from bot.config import Config, StorageSettings
+from bot.core.base.errors import Broken
+from bot.core.text.catalogue import texts
+from storage.database import Database
+from tests.adapters.storage.keeping.test_forgetting import incident
+from tests.contracts.stores import store
+from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
+
+SAY = texts("ko")
+
+
+def test_a_member_gets_what_is_stored_and_then_it_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, clock = Config(storage=StorageSettings(url=sqlite_in(tmp_path))), ManualClock()
+
+    async def plant() -> list[int]:
+        async with Database.open(config.storage.url, clock) as database:
+            here = store(database, clock)
+            return [await incident(here, id, author=who) for id, who in (("1", "minji"), ("2", "minji"), ("3", "jisu"))]
+
+    _, held, _ = asyncio.run(plant())
+    here = ("cafe", "rehearsal")
+    file = tmp_path / "mine.json"
+    asyncio.run(export(*here, "minji", file, config, SAY))
+    (dossier,) = json.loads(file.read_text("utf-8"))
+    assert [one["text"] for one in dossier["incidents"]] == ["말 minji 1", "말 minji 2"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    asyncio.run(hold(*here, held, "경찰에 신고", config, SAY))
+    with pytest.raises(Broken, match="찾을 수 없습니다"):
+        asyncio.run(hold("other", "rehearsal", held, "", config, SAY))
+    asyncio.run(erase("other", "rehearsal", None, config, SAY))
+    asyncio.run(erase(*here, "minji", config, SAY))
+    assert "남겨 두었습니다" in capsys.readouterr().out
+    asyncio.run(export(*here, "minji", None, config, SAY))
+    assert [one["incident"] for one in json.loads(capsys.readouterr().out)[0]["incidents"]] == [held]
+    asyncio.run(export(*here, "jisu", None, config, SAY))
+    assert len(json.loads(capsys.readouterr().out)[0]["incidents"]) == 1
+    asyncio.run(erase(*here, None, config, SAY))
+    asyncio.run(export(*here, "minji", None, config, SAY))
+    (left,) = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert left["incidents"] == [], "everything of a community, what is held as well"
+
+
+def test_a_slip_of_the_pen_takes_nothing_away(tmp_path: Path) -> None:
+    config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
+    with pytest.raises(Broken):
+        asyncio.run(erase("caffe", None, None, config, SAY))

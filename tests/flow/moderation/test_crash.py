@@ -1,0 +1,149 @@
+"""kill -9 at any moment, then the same again: settled exactly once, acted at least once, warned at most once."""
+
+import json
+import multiprocessing
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from tests.flow.moderation import crashing
+from tests.servers.databases import sqlite_in
+
+KST = timezone(timedelta(hours=9))
+
+#: Forks of one that has read the program already: there are hundreds, and reading it takes them longest.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["__main__", crashing.__name__])
+
+
+def transcript(path: Path, lines: int) -> Path:
+    """Every third message is severe (delete, warn, flag), every third one doubtful (flag); some are edited."""
+    start = datetime.now(KST) - timedelta(hours=1)  # what is old is forgotten while it runs
+    with path.open("w", encoding="utf-8") as stream:
+        for number in range(lines):
+            text = (f"안녕하세요 {number}", f"[0.99] 나쁜 말 {number}", f"[0.85] 애매한 말 {number}")[number % 3]
+            row = {
+                "at": (start + timedelta(seconds=number)).isoformat(),
+                "community": f"모임{number % 2}",
+                "channel": "수다",
+                "author": f"회원{number}",
+                "message": f"m{number - number % 7}" if number % 7 == 1 else f"m{number}",
+                "kind": "edit" if number % 7 == 1 else "new",
+                "text": text,
+            }
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return path
+
+
+class Case:
+    """One database, and the processes that work on it one after the other."""
+
+    def __init__(self, folder: Path, chat: Path) -> None:
+        folder.mkdir()
+        self.database, self.journal, self.chat = folder / "jikimi.db", folder / "journal", chat
+        self.passed = folder / "passed"
+        self.url = sqlite_in(folder)
+
+    def start(self, fatal: int = 0) -> BaseProcess:
+        given = (self.url, self.chat, self.journal, self.passed, fatal)
+        process = PROCESSES.Process(target=crashing.rehearse, args=given)
+        process.start()
+        return process
+
+    def actions(self) -> int:
+        """How many have been begun, by all of them."""
+        return self.journal.read_bytes().count(b"\n") if self.journal.exists() else 0
+
+    def complete(self) -> int:
+        """How many boundaries the last of them passed."""
+        process = self.start()
+        process.join()
+        assert process.exitcode == 0
+        return int(self.passed.read_text())
+
+    def check(self, lines: int) -> None:
+        with closing(sqlite3.connect(self.database)) as database:
+            settled, waiting, texts = (
+                database.execute(f"select count(*) from {table}").fetchone()[0]
+                for table in ("messages", "queue", "incidents where body is not null")
+            )
+            planned = Counter(
+                (f"{channel} {message} {revision}", kind)
+                for channel, message, revision, kind in database.execute(
+                    "select m.channel, m.message, m.revision, a.kind from actions a"
+                    " join incidents i on i.id = a.incident join messages m on m.id = i.message"
+                )
+            )
+            (unfinished,) = database.execute("select count(*) from actions where finished_at is null").fetchone()
+        harmful = sum(number % 3 != 0 for number in range(lines))
+        assert (settled, waiting) == (lines, 0)
+        assert texts == harmful, "only the texts of incidents are left"
+        assert set(planned.values()) == {1}, "each message was settled once"
+        assert len({ref for ref, _ in planned}) == harmful
+        assert unfinished == 0
+        done = Counter(tuple(line.rsplit(" ", 1)) for line in self.journal.read_text("utf-8").splitlines())
+        assert set(done) <= set(planned)
+        for deed in planned:
+            if deed[1] == "warn":
+                assert done[deed] <= 1, deed
+            else:
+                assert done[deed] >= 1, deed
+
+
+@pytest.mark.timeout(1200)
+def test_a_kill_at_every_step_boundary(tmp_path: Path) -> None:
+    lines = 6
+    chat = transcript(tmp_path / "chat.jsonl", lines)
+    undisturbed = Case(tmp_path / "undisturbed", chat)
+    boundaries = undisturbed.complete()
+    undisturbed.check(lines)
+    assert boundaries > 40
+
+    def crash_at(step: int) -> bool:
+        case = Case(tmp_path / f"step{step}", chat)
+        process = case.start(step)
+        process.join()
+        case.complete()
+        case.check(lines)
+        return process.exitcode == -signal.SIGKILL
+
+    with ThreadPoolExecutor(2) as pool:
+        crashed = list(pool.map(crash_at, range(1, boundaries + 1)))
+    assert sum(crashed) >= boundaries * 0.9, "how transactions group varies a little from run to run"
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("cases", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_five_kills_each_at_random_moments(tmp_path: Path, cases: int) -> None:
+    """A moment is so many actions further on, and a little: so it is on a machine of any speed."""
+    lines, dice = 250, random.Random(20261123)
+    chat = transcript(tmp_path / "chat.jsonl", lines)
+    moments = [[(dice.randint(0, 50), dice.uniform(0, 0.1)) for _ in range(5)] for _ in range(cases)]
+
+    def suffer(number: int) -> int:
+        case = Case(tmp_path / f"case{number}", chat)
+        killed = 0
+        for further, moment in moments[number]:
+            wanted = case.actions() + further
+            process = case.start()
+            while process.is_alive() and case.actions() < wanted:
+                time.sleep(0.01)
+            time.sleep(moment)
+            process.kill()
+            process.join()
+            killed += process.exitcode == -signal.SIGKILL
+        case.complete()
+        case.check(lines)
+        return killed
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(suffer, range(cases))) >= 4.5 * cases, "now and then a process ends before its moment"
