@@ -51,7 +51,7 @@ def test_the_heaviest_rule_that_acts_counts() -> None:
         {"author": Author(id="7", unmet=True)},
         {"screening": Unscreened(reason="timeout", guard=GUARD)},
     ],
-    ids=str,
+    ids=["watched", "late", "again", "staff", "a bot", "no account", "nobody met", "unjudged"],
 )
 def test_who_is_not_sanctioned_gets_no_strike(given_: dict[str, Any]) -> None:
     assert strike(RULE, **given_) == 0
