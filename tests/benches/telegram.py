@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-HARM = ("씨발 진짜 다 죽여버린다 개새끼야", "병신같은 년아 꺼져라 좆같네", "야이 씨발놈아 니 애미 뒤졌냐")
+HARM = ("야 이 병신새끼야 그냥 꺼져 좆같은 년아", "병신같은 년아 꺼져라 좆같네", "야이 씨발놈아 니 애미 뒤졌냐")
 FINE = ("오늘 점심 뭐 먹을까요?", "내일 모임 몇 시에 시작해요", "사진 감사합니다 😊")
 
 

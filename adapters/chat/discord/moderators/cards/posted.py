@@ -24,6 +24,7 @@ from bot.core.moderators.ports import Desk
 
 _log = structlog.get_logger(__name__)
 
+REWRITE = 0.3  # seconds: what is done about an incident is done within moments
 RECALLED = 100  # messages of the moderators' channel that are looked through after a start
 REMEMBERED = 2_000  # cards
 EMPTIED = 20_000  # incidents whose words are still to be taken from their cards
@@ -166,7 +167,7 @@ class PostedCards:
     # ---- written anew -----------------------------------------------------------------------------------------------
 
     def write_anew(self, card: Posted) -> "asyncio.Task[bool]":
-        """At once, or when the version before has gone out: then once for all that happened until then."""
+        """In a moment, once for all that happens until then; and not before the version before has gone out."""
         if card.rewriting is None:
             card.rewriting = asyncio.create_task(self._rewrite(card))
             self._beside(card.rewriting)
@@ -174,6 +175,7 @@ class PostedCards:
 
     async def _rewrite(self, card: Posted) -> bool:
         """Whether the card now says how things stand."""
+        await self.clock.sleep(REWRITE)
         try:
             async with card.writing:
                 card.rewriting = None  # what happens from here on needs another one
