@@ -260,8 +260,9 @@ class TelegramPlace:
         versions += [(str(c.arguments["message_id"]), c.arguments["text"]) for c in self._edits()]
         found: dict[int, set[str]] = defaultdict(set)
         for id_, text in versions:
-            title, _, rest = text.partition("\n")
-            for number in re.findall(r"사건 (\d+)", title) + re.findall(r"#(\d+)", rest):
+            title, *lines = text.split("\n")
+            more = " ".join(line for line in lines if line.startswith("#"))  # another number is that of the record
+            for number in re.findall(r"사건 (\d+)", title) + re.findall(r"#(\d+)", more):
                 found[int(number)].add(id_)
         return found
 
