@@ -62,8 +62,8 @@ from tests.builders import NOW, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.discord import Picked
 from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
+from tests.servers.waiting import until
 from tests.unit.incidents.test_card import called, incident
-from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
 

@@ -24,7 +24,7 @@ from tests.adapters.telegram.process import connected
 from tests.servers.databases import sqlite_in
 from tests.servers.recorded_guard import RULES, RecordedGuard, called_for, recorded
 from tests.servers.telegram import TOKEN, TelegramServer
-from tests.waiting import until
+from tests.servers.waiting import until
 
 ABREAST = 40  # pairs that are posted before anybody looks whether they are settled
 EVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

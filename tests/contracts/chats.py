@@ -16,7 +16,7 @@ from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.telegram import stage as telegram_stage
 from tests.adapters.telegram.stage import Stage
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 class Place(Protocol):

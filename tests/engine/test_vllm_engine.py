@@ -19,7 +19,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 from tests.builders import home
 from tests.engine import checkpoints
-from tests.waiting import until
+from tests.servers.waiting import until
 
 pytestmark = [
     pytest.mark.timeout(1800),  # the first run trains a checkpoint, and engines start slowly on two cores

@@ -23,7 +23,7 @@ from bot.core.base.errors import Broken
 from bot.core.evaluation.measures import measure
 from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
 from tests.engine import checkpoints
-from tests.waiting import until
+from tests.servers.waiting import until
 
 pytestmark = pytest.mark.timeout(1800)  # the first run trains a checkpoint, and servers start slowly on two cores
 

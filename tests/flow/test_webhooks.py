@@ -25,7 +25,7 @@ from tests.builders import NOW, home, later, message, settlement
 from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
 from tests.servers.postgres import Postgres
-from tests.waiting import until
+from tests.servers.waiting import until
 
 HERE, ELSEWHERE = home(), home("other")
 

@@ -29,7 +29,7 @@ from adapters.guards.embedded import KindsGuard
 from bot.app.application import application
 from bot.config import Config, StorageSettings
 from tests.adapters.discord.cafe import Cafe, cafe
-from tests.waiting import until
+from tests.servers.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
 CHROMIUM = "/usr/bin/chromium"

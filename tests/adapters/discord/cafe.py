@@ -25,7 +25,7 @@ from tests.builders import DISCORD, decision
 from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.moderators import ScriptedDesk
 from tests.servers.discord import TOKEN, DiscordWire
-from tests.waiting import until
+from tests.servers.waiting import until
 
 Permissions = discord.Permissions
 

@@ -13,7 +13,7 @@ from bot.core.rules.actions import Answer
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_flow import RULE, At, at_work, notices, pressed
-from tests.waiting import until
+from tests.servers.waiting import until
 
 SEVERE = {**RULE, "then": ["delete", "warn", "timeout 1h", "flag"]}
 KO = texts("ko")

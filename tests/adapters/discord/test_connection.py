@@ -18,7 +18,7 @@ from tests.adapters.discord.cafe import Cafe, cafe, listening
 from tests.builders import message
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import DiscordWire
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 @pytest.fixture(autouse=True)

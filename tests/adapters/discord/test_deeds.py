@@ -15,7 +15,7 @@ from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import cafe
 from tests.adapters.discord.test_flow import At, at_work
 from tests.servers.discord import Picked
-from tests.waiting import until
+from tests.servers.waiting import until
 
 say = texts("en")
 ALL = discord.Permissions(

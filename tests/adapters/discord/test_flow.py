@@ -34,7 +34,7 @@ from tests.fakes.guarding import ScriptedGuard
 from tests.servers.databases import sqlite_in
 from tests.servers.discord import BUCKETS
 from tests.servers.postgres import Postgres
-from tests.waiting import until
+from tests.servers.waiting import until
 
 RULE = {
     "name": "harm",

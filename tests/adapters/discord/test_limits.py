@@ -23,7 +23,7 @@ from tests.adapters.discord.cafe import Cafe, Heard, play
 from tests.builders import DISCORD
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import BUCKETS
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 def limiter(clock: ManualClock) -> Limiter:

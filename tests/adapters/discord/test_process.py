@@ -15,7 +15,7 @@ from tests.adapters.discord.test_flow import EVER
 from tests.builders import DISCORD, put_settings
 from tests.servers.databases import sqlite_in
 from tests.servers.discord import TOKEN
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:

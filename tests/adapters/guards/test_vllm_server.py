@@ -16,7 +16,7 @@ from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Ver
 from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.guard import SURE, GuardServer
-from tests.waiting import until
+from tests.servers.waiting import until
 
 BAD, GOOD = Exchange(prompt="나쁜 부탁"), Exchange(prompt="좋은 부탁")
 

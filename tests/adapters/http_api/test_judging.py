@@ -13,7 +13,7 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Task, Unscreened, Verdict
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
 from tests.fakes.guarding import ScriptedGuard
-from tests.waiting import until
+from tests.servers.waiting import until
 
 GUARD = GuardVersion(name="scripted", model="1")
 

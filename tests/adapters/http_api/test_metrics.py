@@ -22,7 +22,7 @@ from bot.core.rules.policy import Reason
 from tests.adapters.http_api.stage import free_port, stage
 from tests.builders import message, settlement
 from tests.fakes.guarding import ScriptedGuard
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 def values(text: str) -> dict[str, float]:

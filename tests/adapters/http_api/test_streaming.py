@@ -18,7 +18,7 @@ from bot.core.operations.keys import written
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, Stage, stage
 from tests.builders import NOW
 from tests.fakes.guarding import ScriptedGuard
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 class Listening(ScriptedGuard):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.servers.guard import SURE, GuardServer
-from tests.waiting import until
+from tests.servers.waiting import until
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "data" / "labelled.jsonl"

@@ -13,7 +13,7 @@ from bot.core.text.catalogue import texts
 from tests.builders import home, message
 from tests.fakes.guarding import ScriptedGuard
 from tests.flow.moderation.test_stopping import BAD, Chat
-from tests.waiting import until
+from tests.servers.waiting import until
 
 HERE = home("cafe")
 

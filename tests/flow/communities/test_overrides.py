@@ -20,7 +20,7 @@ from tests.builders import NOW, message
 from tests.flow.communities.test_own_words import HERE, Desk, theirs
 from tests.servers.discord import Picked
 from tests.servers.telegram import BOT_ID, TelegramServer
-from tests.waiting import until
+from tests.servers.waiting import until
 
 WORD = "대리게임"
 

@@ -29,7 +29,7 @@ from tests.adapters.telegram.test_flow import GROUP, MODERATORS, running, set_up
 from tests.builders import NOW, REHEARSAL, message, verdict
 from tests.fakes.store import MemoryStore
 from tests.servers.telegram import TelegramServer
-from tests.waiting import until
+from tests.servers.waiting import until
 
 HERE, THERE = CommunityRef(REHEARSAL, "here"), CommunityRef(REHEARSAL, "there")
 

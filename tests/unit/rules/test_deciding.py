@@ -14,7 +14,7 @@ from bot.core.rules.decider import LONG, Decider
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import GUARD, NOW, message
-from tests.waiting import until
+from tests.servers.waiting import until
 
 VERDICT = Verdict.of_scores({Task.PROMPT_HARM: 0.1}, guard=GUARD)
 

@@ -33,7 +33,7 @@ from bot.core.text.catalogue import texts
 from tests import builders
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.servers.discord import BUCKETS
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 async def harmful(place: Cafe, heard: Heard, text: str = "나쁜 말", **more: Any) -> Message:

@@ -16,7 +16,7 @@ from bot.core.rules.actions import Answer, Ban, Delete, Done, Flag, Kick, Refuse
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import decision
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 async def warned(place: Cafe, heard: Heard, number: int = 1) -> tuple[Message, int, Any]:

@@ -23,7 +23,7 @@ from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.adapters.discord.moderators.test_commands import told
 from tests.adapters.discord.test_flow import At, at_work
 from tests.builders import put_settings
-from tests.waiting import until
+from tests.servers.waiting import until
 
 say = texts("en")
 

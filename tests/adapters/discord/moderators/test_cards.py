@@ -21,7 +21,7 @@ from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, decision, put_settings
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜 말", **more: Any) -> Message:

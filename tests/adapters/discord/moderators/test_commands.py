@@ -26,7 +26,7 @@ from bot.wording.reasons import rule_name
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, decision
 from tests.servers.discord import Picked
-from tests.waiting import until
+from tests.servers.waiting import until
 
 REASON = Reason(ko="욕설", en="abuse")
 say = texts("en")  # the language of whoever asks is the simulator's: English

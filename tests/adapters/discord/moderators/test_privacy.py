@@ -14,7 +14,7 @@ from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.adapters.discord.moderators.test_cards import answers, shown
 from tests.fakes.cases import ScriptedCases
-from tests.waiting import until
+from tests.servers.waiting import until
 
 SAY = texts("en")
 

@@ -9,7 +9,7 @@ from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Attachment, Post
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, play
-from tests.waiting import until
+from tests.servers.waiting import until
 
 say = texts("en")
 

@@ -14,7 +14,7 @@ from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.builders import message
 from tests.fakes.clock import ManualClock
 from tests.servers.discord import Call
-from tests.waiting import until
+from tests.servers.waiting import until
 
 SERVERS, CHANNELS, SPOKEN_IN, SAID = 12, 10, 3, 5
 

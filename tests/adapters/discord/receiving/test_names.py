@@ -12,7 +12,7 @@ from bot.core.rules.actions import Ban, Delete, Done, Flag, Refused, Restore, Wa
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, play
 from tests.adapters.discord.test_flow import at_work
-from tests.waiting import until
+from tests.servers.waiting import until
 
 
 def rename(place: Cafe, user_id: int, nick: str | None) -> None:

@@ -28,7 +28,7 @@ from tests.builders import NOW, message, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.store import MemoryStore
 from tests.servers.databases import sqlite_in
-from tests.waiting import until
+from tests.servers.waiting import until
 
 Scenario = Callable[[Cafe, Heard, int], Awaitable[None]]
 

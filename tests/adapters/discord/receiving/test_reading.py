@@ -15,7 +15,7 @@ from adapters.chat.discord.receiving.reading import revision
 from bot.core.chat.links import Link, LinkKind
 from bot.core.chat.message import Kind, Media, Message, Origin, OriginKind
 from tests.adapters.discord.cafe import Cafe, cafe, listening
-from tests.waiting import until
+from tests.servers.waiting import until
 
 COMPONENTS_V2 = 1 << 15
 
