@@ -46,15 +46,21 @@ def parsed(url: str) -> URL:
     raise Broken(f"[storage] url begins with {place.drivername}:, but must begin with sqlite: or postgresql:.")
 
 
+def file_of(place: URL) -> Path | None:
+    """Where a SQLite database lies; None: it is a server's."""
+    is_file = place.get_backend_name() == "sqlite" and place.database is not None
+    return Path(str(place.database)) if is_file else None
+
+
 @contextmanager
 def alone(place: URL) -> Iterator[None]:
     """Holds a SQLite file against other processes that would work on it; reading it with other tools stays possible.
     The lock is SQLite's own, on an empty file beside it: it ends with the process, on every operating system. Where
     there is flock, the file itself is locked, too: it may have other names (a hard link, a mount of its own)."""
-    if place.get_backend_name() != "sqlite" or place.database is None:
+    if (named := file_of(place)) is None:
         yield
         return
-    path = Path(place.database).resolve()
+    path = named.resolve()
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
         raise Broken(f"The database {path} {what}; check [storage] url.")

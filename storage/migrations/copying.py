@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from bot.core.base.errors import Broken
 from storage.errors import driver_errors
 from storage.migrations.upgrading import known_steps, newest_step
-from storage.opening import PATIENCE, alone, parsed
+from storage.opening import PATIENCE, alone, file_of, parsed
 
 BEFORE = ".before-"  # in the names of what is put aside: before an update, before a copy took its place
 
@@ -48,9 +48,8 @@ def restore(url: str, of: Path, now: datetime) -> Path | None:
 
 def copy_before_update(place: URL) -> None:
     """What an update changes is there once more as it was, until `forget_copies`."""
-    if place.get_backend_name() != "sqlite" or place.database is None:
+    if (source := file_of(place)) is None:
         return
-    source = Path(place.database)
     copy = source.with_name(f"{source.name}{BEFORE}{newest_step()}")
     if not copy.exists() and _step_of(source) is not None:
         _copy(source, copy)
@@ -58,18 +57,17 @@ def copy_before_update(place: URL) -> None:
 
 def forget_copies(place: URL, before: datetime) -> None:
     """What was put aside before then: it holds what the database has forgotten since."""
-    if place.get_backend_name() != "sqlite" or place.database is None:
+    if (path := file_of(place)) is None:
         return
-    path = Path(place.database)
     for old in path.parent.glob(f"{path.name}{BEFORE}*"):
         if old.stat().st_mtime < before.timestamp():
             old.unlink(missing_ok=True)
 
 
 def _file(place: URL, instead: str) -> Path:
-    if place.get_backend_name() != "sqlite" or place.database is None:
+    if (path := file_of(place)) is None:
         raise Broken(f"The database is on PostgreSQL, which does this itself: {instead} (docs/operating.md).")
-    return Path(place.database)
+    return path
 
 
 def _copy(source: Path, to: Path) -> None:
