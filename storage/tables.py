@@ -318,7 +318,8 @@ appeals = Table(
 _index("appeals_at", appeals.c.at)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
-#: time (flow/tallies.py says which): what a report counts stays small, however many messages there are.
+#: time (flow/tallies.py says which): what a report counts stays small, however many messages there are. Of long ago,
+#: `quarter` is where the day or the week begins that is counted there (reports/coarsening.py).
 tallies = Table(
     "tallies",
     metadata,
@@ -326,6 +327,21 @@ tallies = Table(
     Column("quarter", Instant, primary_key=True),
     Column("what", Text, primary_key=True),
     Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Of how many messages that were sent on a day a guard found a kind of harm so probable (flow/tallies.py); of long ago,
+#: on one of the days of a week.
+histograms = Table(
+    "histograms",
+    metadata,
+    Column("community", BigInteger, primary_key=True),
+    Column("day", Instant, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("guard", Text, primary_key=True),
+    Column("bucket", SmallInteger, primary_key=True),
     Column("number", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -33,6 +33,7 @@ from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
 from storage.records.people import SqlPeople
 from storage.records.resealing import SqlResealing
+from storage.reports.coarsening import SqlCoarsening
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 
@@ -59,16 +60,22 @@ def services(
     config: Config, database: Database, stores: Stores, policies: Policies, changed: Changed, memory: Memory
 ) -> Sequence[Service]:
     """What sees to it that nothing is kept longer than it is needed."""
-    retention = Retention(
+    forgetful = Forgetful(erasing=SqlErasing(database), memories=(memory,), changed=changed, clock=database.clock)
+    forgetting = retention(config, database, policies, changed)
+    return (rotation(database, stores.bookmarks, database.clock).run, forgetting.run, forgetful.run)
+
+
+def retention(config: Config, database: Database, policies: Policies, changed: Changed) -> Retention:
+    return Retention(
         forgetting=SqlForgetting(database),
         erasing=SqlErasing(database),
+        counts=SqlCoarsening(database),
         limits=limits(config),
         communities=policies.communities,
+        timezone=lambda community: policies.of_community(community).timezone,
         clock=database.clock,
         changed=changed,
     )
-    forgetful = Forgetful(erasing=SqlErasing(database), memories=(memory,), changed=changed, clock=database.clock)
-    return (rotation(database, stores.bookmarks, database.clock).run, retention.run, forgetful.run)
 
 
 def memory(screener: Screener, connected: Mapping[Platform, ChatPlatform]) -> Memory:

@@ -13,6 +13,7 @@ from storage.tables import (
     deliveries,
     erasures,
     feedback,
+    histograms,
     incidents,
     looks,
     members,
@@ -32,7 +33,7 @@ _HANDED_OVER = (
     webhooks, feedback, erasures,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
-_ADDED_UP = {tallies: ("number",), bots: ("messages", "answers", "prose")}
+_ADDED_UP = {tallies: ("number",), histograms: ("number",), bots: ("messages", "answers", "prose")}
 
 
 async def merge(connection: AsyncConnection, old: int, new: int) -> int:

@@ -51,12 +51,23 @@ class Forgetting(Protocol):
         ...
 
 
+class Coarsening(Protocol):
+    """Counts, which stay for good."""
+
+    async def coarsen(self, limits: Limits, now: datetime, timezone: Callable[[CommunityRef], str]) -> int:
+        """Those of long ago become counts by day and by week, of the community's own calendar. Returns how many rows
+        that took in."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     forgetting: Forgetting
     erasing: Erasing
+    counts: Coarsening
     limits: Limits
     communities: Callable[[], Sequence[Community]]  # that have set something
+    timezone: Callable[[CommunityRef], str]
     clock: Clock
     changed: Changed = lambda community, incident: None  # what was posted about it is drawn anew, without its words
 
@@ -76,5 +87,6 @@ class Retention:
             if community.left_at and community.left_at <= now - self.limits.left:
                 receipt = await self.erasing.erase_community(community.ref)
                 rows += receipt.rows if receipt else 0
+        rows += await self.counts.coarsen(self.limits, now, self.timezone)
         if rows:
             _log.info("what was due is forgotten", rows=rows)

@@ -23,6 +23,7 @@ from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
+from storage.reports.coarsening import SqlCoarsening
 from storage.tables import incidents, messages, metadata
 from tests.builders import NOW, home, later, message, put_settings, settlement
 from tests.contracts.stores import Store, store
@@ -72,8 +73,10 @@ def retention(forgetting: SqlForgetting, clock: ManualClock, left: Community | N
     return Retention(
         forgetting=forgetting,
         erasing=SqlErasing(forgetting._database),
+        counts=SqlCoarsening(forgetting._database),
         limits=Limits(),
         communities=lambda: known,
+        timezone=lambda community: "Asia/Seoul",
         clock=clock,
     )
 
