@@ -34,6 +34,7 @@ class CommunityKeys:
     def __init__(self, database: Transactions) -> None:
         self._database = database
         self._known: Bounded[CommunityRef, int] = Bounded(_MOST)
+        self._names: Bounded[int, CommunityRef] = Bounded(_MOST)  # a key is never given twice: what it was stays true
 
     async def of(self, community: CommunityRef) -> int:
         return (await self.of_all([community]))[community]
@@ -45,7 +46,7 @@ class CommunityKeys:
                 key = (await connection.execute(select(key_of(community)))).scalar_one_or_none()
             if key is None:
                 return None
-            self._known[community] = key
+            self._remember(community, key)
         return self._known[community]
 
     async def of_all(self, wanted: Collection[CommunityRef]) -> Mapping[CommunityRef, int]:
@@ -60,16 +61,20 @@ class CommunityKeys:
             for first in range(0, len(new), _TOGETHER):
                 keys |= await self._look_up(new[first : first + _TOGETHER])
             for ref, name in stored.items():
-                found[ref] = self._known[ref] = keys[name]
+                found[ref] = keys[name]
+                self._remember(ref, keys[name])
         return found
 
     def called(self, key: int) -> CommunityRef | None:
         """What one was called that may be gone by now; None: nobody has asked for it here."""
-        return next((ref for ref, known in self._known.items() if known == key), None)
+        return self._names.get(key)
 
     def forget(self) -> None:
         """After anything that may have made them untrue: a community that moved, a database that has lost its end."""
         self._known.clear()
+
+    def _remember(self, community: CommunityRef, key: int) -> None:
+        self._known[community], self._names[key] = key, community
 
     async def _look_up(self, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
         columns = communities.c.platform, communities.c.id, communities.c.key

@@ -1,6 +1,6 @@
 """API keys in memory, and what is on record of people, by a script."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,32 +49,50 @@ class MemoryApiKeys:
 
 
 class ScriptedPeople:
-    """What is on record of whom: by community and member. What is erased is gone from it."""
+    """What is on record of whom, and its erasing: by community and member. What is erased is gone from it."""
 
     def __init__(self) -> None:
         self.dossiers: dict[tuple[CommunityRef, str], Dossier] = {}
         self.trouble: BotError | None = None
+        self.erased: list[tuple[datetime, Erased]] = []
 
     async def places(self, platform: Platform, member: str) -> Sequence[CommunityRef]:
         if self.trouble:
             raise self.trouble
-        return [place for place, who in self.dossiers if (place.platform, who) == (platform, member)]
+        return sorted(place for place, who in self.dossiers if (place.platform, who) == (platform, member))
 
     async def of_member(self, community: CommunityRef, member: str) -> Dossier:
-        return self.dossiers[community, member]
+        return self.dossiers.get((community, member), Dossier(community=community))
 
     async def erase_member(self, community: CommunityRef, member: str) -> Receipt | None:
-        del self.dossiers[community, member]
-        return Receipt(code="RECEIPT", at=NOW, rows=1)
+        if not self._knows(community):
+            return None
+        gone = self.dossiers.pop((community, member), None)
+        return self._done(community, lambda who: who == member, 0 if gone is None else 1)
 
     async def erase_community(self, community: CommunityRef) -> Receipt | None:
-        return None
+        if not self._knows(community):
+            return None
+        theirs = [key for key in self.dossiers if key[0] == community]
+        for key in theirs:
+            del self.dossiers[key]
+        self.erased = [(at, one) for at, one in self.erased if one.community != community]
+        return self._done(community, lambda who: True, len(theirs))
 
     async def go_on(self) -> int:
         return 0
 
     async def since(self, moment: datetime) -> Sequence[Erased]:
-        return []
+        return [one for at, one in self.erased if at >= moment]
+
+    def _knows(self, community: CommunityRef) -> bool:
+        """Whether anybody has ever been there, and it was not erased since."""
+        heard = any(one.community == community and not one.is_theirs("") for _, one in self.erased)
+        return heard or any(place == community for place, _ in self.dossiers)
+
+    def _done(self, community: CommunityRef, is_theirs: Callable[[str], bool], rows: int) -> Receipt:
+        self.erased.append((NOW, Erased(receipt=f"{len(self.erased)}", community=community, is_theirs=is_theirs)))
+        return Receipt(code="RECEIPT", at=NOW, rows=rows)
 
 
 def scripted_privacy(people: ScriptedPeople | None = None) -> Privacy:
