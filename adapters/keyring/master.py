@@ -1,7 +1,6 @@
 """The environment, a credential or a file -> the master key, under which the keyring lies; without any, one is made."""
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,6 +34,12 @@ def master_key(
     return _read(_content(path), str(path))
 
 
+def made_key(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the one lies that was made for want of any, if that is the one in use."""
+    path = folder / FILE
+    return path if path.exists() and VARIABLE not in environment and not _elsewhere(environment) else None
+
+
 def _elsewhere(environment: Mapping[str, str]) -> list[Path]:
     """Where the environment says that it lies, if it does."""
     if named := environment.get(f"{VARIABLE}_FILE"):
@@ -64,7 +69,7 @@ def _content(path: Path) -> str:
 def _read(given: str, place: str) -> bytes:
     try:
         key = base64.b64decode(given.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # one of binascii's, or no ASCII
         key = b""
     if len(key) != LENGTH:
         raise _no_key(place)

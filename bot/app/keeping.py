@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.keyring import Keyring, master_key
+from adapters.keyring import Keyring, made_key, master_key
 from adapters.system_clock import SystemClock
 from bot.app.parts import Stores
 from bot.app.runner import Service
@@ -25,7 +25,7 @@ from bot.core.operations.privacy import People, Privacy
 from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import Texts, texts
 from storage.database import Database
 from storage.migrations import copying
 from storage.records.deeds import SqlCases
@@ -49,6 +49,12 @@ def sealing(config: Config, clock: Clock) -> Sealing:
         print(say("encryption.made", path=path), file=sys.stderr, flush=True)
 
     return Keyring(folder, master_key(folder, said=said), clock)
+
+
+def remarks(config: Config, say: Texts) -> list[str]:
+    """What to do about keys that nobody has chosen a place for."""
+    path = config.storage.keys_folder and made_key(config.storage.keys_folder)
+    return [say("encryption.beside", path=path)] if path else []
 
 
 def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database]:

@@ -19,12 +19,12 @@ def declare(line: Line) -> None:
 
 def check_config(file: Path, say: Texts) -> None:
     """Raises `Broken` where it cannot be loaded."""
-    from bot.app import chats, guards, reporting
+    from bot.app import chats, guards, keeping, reporting
     from bot.config import load, warnings
 
     checked = load(file, say, chats.NETWORKS)
     chats.wanted(checked, say)
-    for warning in (*warnings(checked, say), *guards.remarks(checked, say)):
+    for warning in (*warnings(checked, say), *guards.remarks(checked, say), *keeping.remarks(checked, say)):
         print(f"{file}: {warning}")
     print(
         say(

@@ -123,7 +123,8 @@ def warnings(config: Config, say: Texts) -> list[str]:
         for pattern in (*text.any_of, *text.unless)
         if not is_linear(pattern)
     ]
-    return renamed + slow
+    readable = config.guard.beyond("http") if config.guard.asks_servers else ()
+    return renamed + slow + [say("check.goes_readably", server=server) for server in readable]
 
 
 def _is_confidential(model: type[Config], location: Sequence[str | int]) -> bool:

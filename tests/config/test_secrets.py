@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.chats import NETWORKS
-from bot.config import load
+from bot.config import load, warnings
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import texts
 
@@ -75,7 +75,11 @@ def test_what_people_say_goes_readably_over_a_net_only_where_that_is_said(
         return
     with pytest.raises(Broken, match="plain_http"):
         load(path, texts("en"), NETWORKS, {})
-    load(written(tmp_path, f'[guard]\nplain_http = true\nservers = ["{server}"]'), texts("en"), NETWORKS, {})
+    named = f'[guard]\nname = "wildguard-ko"\nplain_http = true\nservers = ["{server}"]'
+    config = load(written(tmp_path, named), texts("en"), NETWORKS, {})
+    assert any(server.removesuffix(":8000") in warning for warning in warnings(config, texts("en"))), (
+        "check-config says so"
+    )
 
 
 def test_the_program_writes_for_itself_alone_and_dumps_no_core() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.keyring import Keyring, master_key
+from adapters.keyring import Keyring, made_key, master_key
 from adapters.keyring.keyring import LASTS, STAYS
 from bot.core.base.errors import Broken
 from bot.core.operations.sealing import HEADER, NOTHING, Openly, Span
@@ -130,6 +130,16 @@ def test_what_is_no_master_key_is_said_without_repeating_it(tmp_path: Path, cont
     with pytest.raises(Broken, match="openssl rand") as error:
         master_key(tmp_path, {"JIKIMI_MASTER_KEY_FILE": str(tmp_path / "key")})
     assert not content or content not in str(error.value)
+    if content:
+        with pytest.raises(Broken, match="openssl rand"):
+            master_key(tmp_path, {"JIKIMI_MASTER_KEY": content})
+
+
+def test_who_chose_no_place_for_the_master_key_is_told_where_it_is(tmp_path: Path) -> None:
+    assert made_key(tmp_path, {}) is None
+    master_key(tmp_path, {})
+    assert made_key(tmp_path, {}) == tmp_path / "master.key"
+    assert made_key(tmp_path, {"JIKIMI_MASTER_KEY": "given"}) is None
 
 
 def test_the_master_key_comes_from_the_environment_a_file_or_a_credential(tmp_path: Path) -> None:
