@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import product
@@ -72,8 +72,14 @@ What = Button | Deed | Right | None
 
 def on_discord(command: type[Command]) -> str:
     """As it is typed there."""
-    name = texts("en")[f"command.{command.name}"]
-    return name if command.alone else f"jikimi {name}"
+    above = () if command.alone else filter(None, ("jikimi", command.group))
+    return " ".join(texts("en")[f"command.{name}"] for name in (*above, command.name))
+
+
+def phrases(known: Mapping[str, Any]) -> list[str]:
+    """How a command, or each within a group, is typed."""
+    below = [option for option in known.get("options", ()) if option["type"] in (1, 2)]
+    return [f"{known['name']} {phrase}" for one in below for phrase in phrases(one)] or [known["name"]]
 
 
 def about_message(command: type[Command]) -> list[Argument]:
@@ -264,11 +270,7 @@ def test_everybody_presses_everything_on_discord() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         backend, say, people = place.wire.backend, texts("en"), everybody(place)
         known = [one for one in backend.commands[None].values() if one.get("type", 1) == 1]
-        typed = {
-            f"{one['name']} {sub['name']}" if sub else one["name"]
-            for one in known
-            for sub in ([option for option in one.get("options", []) if option["type"] == 1] or [None])
-        }
+        typed = {name for one in known for name in phrases(one)}
         assert typed == {name for name, _, _ in commands(place)}
         menus = {one["name"] for one in backend.commands[None].values() if one.get("type", 1) == 3}
         assert menus == set(MENUS)

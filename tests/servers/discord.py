@@ -273,7 +273,7 @@ class DiscordWire:
     def command(
         self, user_id: int, channel_id: int, name: str, *, kind: int = 1, target: int | None = None, **options: Any
     ) -> Any:
-        """A slash command ("jikimi status" is the group and its command) or a context menu (`kind` 3)."""
+        """A slash command ("jikimi policy ladder": groups, and a command) or a context menu (`kind` 3)."""
         first, *rest = name.split(" ") if kind == 1 else [name]
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
@@ -284,8 +284,7 @@ class DiscordWire:
             else {"name": key, "value": value, "type": kinds[type(value)]}
             for key, value in options.items()
         ]
-        for word in reversed(rest):
-            given = [{"name": word, "type": 1, "options": given}]
+        given = _within(rest, given)
         data: dict[str, Any] = {"id": command["id"], "name": first, "type": kind, "options": given}
         if picked := [value for value in options.values() if isinstance(value, Picked)]:
             data["resolved"] = self._resolved(self.backend.get_channel(channel_id).guild_id, picked)
@@ -301,8 +300,7 @@ class DiscordWire:
         known = (command for scope in self.backend.commands.values() for command in scope.values())
         command = next(one for one in known if one["name"] == first)
         given: list[dict[str, Any]] = [{"name": option, "type": 3, "value": typed, "focused": True}]
-        for word in reversed(rest):
-            given = [{"name": word, "type": 1, "options": given}]
+        given = _within(rest, given)
         return self._interact(user_id, channel_id, 4, {"id": command["id"], "name": first, "type": 1, "options": given})
 
     def _guild_of(self, channel_id: int) -> int:
@@ -622,3 +620,10 @@ def _limited(retry_after: float, scope: str) -> web.Response:
     if scope == "global":
         headers["X-RateLimit-Global"] = "true"
     return _json(body, status=429, headers=headers)
+
+
+def _within(groups: list[str], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The options of a command as Discord sends them: within its group, and that one's."""
+    for kind, word in enumerate(reversed(groups), 1):
+        given = [{"name": word, "type": kind, "options": given}]
+    return given

@@ -76,6 +76,8 @@ class Command:
     - `filters`: it is about the network's own filter, and offered only where there is one.
     - `also`: what else people type for it. Where several commands begin alike, the first that can read what follows is
       meant.
+    - `group`: the family that it belongs to, `command.GROUP` (`GROUP_does`) in the texts; it is typed behind that one's
+      name. One whose own name begins with its group's is typed no other way.
     - `alone`: a network that puts the bot's name before commands leaves it away: people know this one from elsewhere.
     - `led`: a conversation of several steps (menus, windows), led by each network in its own way. All others `run`.
 
@@ -88,6 +90,7 @@ class Command:
     seen: ClassVar[Seen]
     filters: ClassVar[bool]
     also: ClassVar[tuple[str, ...]]
+    group: ClassVar[str]
     alone: ClassVar[bool]
     led: ClassVar[bool]
 
@@ -99,11 +102,12 @@ class Command:
         seen: Seen = Seen.ASKER,
         filters: bool = False,
         also: tuple[str, ...] = (),
+        group: str = "",
         alone: bool = False,
         led: bool = False,
     ) -> None:
         cls.name, cls.right, cls.seen, cls.filters, cls.also = name, right, seen, filters, also
-        cls.alone, cls.led = alone or right is None, led
+        cls.group, cls.alone, cls.led = group, alone or right is None, led
 
     @property
     def rights(self) -> frozenset[Right]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import product
 from typing import Any, TypeAlias
 
 from bot.core.moderators.answer import Channel, Member
@@ -21,7 +22,7 @@ from bot.core.moderators.argument import (
     arguments,
 )
 from bot.core.moderators.command import Command
-from bot.core.text.catalogue import LANGUAGES, texts
+from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 ON, OFF = ("on", "켜기"), ("off", "끄기", "끝", "해제")
 ME = ("me", "나")
@@ -44,8 +45,31 @@ Suggestions: TypeAlias = Callable[[Suggested], Mapping[str, str]]
 
 
 def names(command: type[Command]) -> frozenset[str]:
-    """What it is called, in both languages."""
-    return frozenset({command.name, *(texts(language)[f"command.{command.name}"] for language in LANGUAGES)})
+    """What it is called, in both languages, as far as it can be typed without its group."""
+    called = (texts(language)[f"command.{command.name}"] for language in LANGUAGES)
+    return frozenset({command.name}.union(() if _is_nameless(command) else called))
+
+
+def phrases(command: type[Command]) -> tuple[str, ...]:
+    """What else people type for it, of several words or one."""
+    if not command.group:
+        return command.also
+    groups = {command.group, *(texts(language)[f"command.{command.group}"] for language in LANGUAGES)}
+    called = {texts(language)[f"command.{command.name}"] for language in LANGUAGES}
+    return (*command.also, *(f"{group} {name}" for group, name in product(sorted(groups), sorted(called))))
+
+
+def as_typed(command: type[Command], say: Texts) -> str:
+    """How it is called where commands are words."""
+    name = say[f"command.{command.name}"]
+    if _is_nameless(command):
+        return f"{say[f'command.{command.group}']} {name}"
+    return name if say.language == "ko" else command.name
+
+
+def _is_nameless(command: type[Command]) -> bool:
+    """Its own name says too little without that of its group."""
+    return bool(command.group) and command.name.startswith(f"{command.group}_")
 
 
 def meant(name: str, rest: str, table: Iterable[type[Command]]) -> Iterator[tuple[type[Command], str]]:
@@ -55,7 +79,7 @@ def meant(name: str, rest: str, table: Iterable[type[Command]]) -> Iterator[tupl
     yield from ((command, rest) for command in known)
     typed = f"{known[0].name if known else name} {rest}".strip()
     for command in table:
-        for phrase in sorted(command.also, key=len, reverse=True):
+        for phrase in sorted(phrases(command), key=len, reverse=True):
             if typed == phrase or re.match(rf"{re.escape(phrase)}\s", typed):
                 yield command, typed[len(phrase) :].strip()
                 break

@@ -105,7 +105,9 @@ def test_on_discord_a_channel_is_only_watched(tmp_path: Path) -> None:
             other = place.wire.backend.create_channel(place.guild, "구경").id
             await until(lambda: at.client.get_channel(other))
             where = Picked("channel", other)
-            record = place.wire.command(place.owner, place.general, "jikimi override", mode="watch", channel=where)
+            record = place.wire.command(
+                place.owner, place.general, "jikimi policy override", mode="watch", channel=where
+            )
             assert f"<#{other}>" in await told(place, record)
             kept = place.write("나쁜 말", channel=other)
             place.write("나쁜 말")

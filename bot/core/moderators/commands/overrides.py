@@ -18,7 +18,7 @@ _OFF, _AS_ELSEWHERE = "off", "same"
 
 
 @dataclass(frozen=True)
-class SetOverride(Command, name="override", right=Right.MANAGE):
+class SetOverride(Command, name="override", right=Right.MANAGE, group="policy"):
     """Another mode or preset in a channel, a topic or a category, or for a role; for good or for a while; without
     anything all that is different somewhere."""
 

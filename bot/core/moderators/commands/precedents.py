@@ -13,7 +13,7 @@ MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Precedents(Command, name="precedents", right=Right.MANAGE):
+class Precedents(Command, name="precedents", right=Right.MANAGE, group="policy"):
     """What is left alone, or acted on, because of what moderators have called of the same before; with a number, that
     incident is no precedent any more."""
 

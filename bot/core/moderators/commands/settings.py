@@ -49,7 +49,7 @@ def _bars(asked: Asked, desk: Desk) -> Mapping[str, Said]:
 
 
 @dataclass(frozen=True)
-class Threshold(Command, name="threshold", right=Right.MANAGE):
+class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
     """The score from which a rule matches; without a score its default again; without a rule all that can be moved."""
 
     rule: Annotated[str | None, Suggested(_bars)] = None
@@ -79,7 +79,7 @@ class Threshold(Command, name="threshold", right=Right.MANAGE):
 
 
 @dataclass(frozen=True)
-class Steps(Command, name="ladder", right=Right.MANAGE):
+class Steps(Command, name="ladder", right=Right.MANAGE, group="policy"):
     """What follows when a member offends again, and how far of that the rules go by themselves."""
 
     reach: Annotated[str | None, OneOf(REACHES, "ladder_reach.")] = None

@@ -52,7 +52,9 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert known["appeal"]["name_localizations"]["ko"] == "이의"
         for everybodys in ("privacy", "appeal", "Report to Jikimi"):
             assert known[everybodys].get("default_member_permissions") is None
-        options = [option for command in (*group["options"], known["appeal"]) for option in command.get("options", ())]
+        (policy,) = (option for option in group["options"] if option["type"] == 2)
+        listed = [*(option for option in group["options"] if option["type"] == 1), *policy["options"]]
+        options = [option for command in (*listed, known["appeal"]) for option in command.get("options", ())]
         assert options and all(option["name_localizations"]["ko"] != option["name"] for option in options)
         assert all(option["description"] != "…" for option in options)
         assert {option["description_localizations"]["ko"] for option in options} <= {
@@ -61,11 +63,12 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert (group["name"], group["name_localizations"]["ko"]) == ("jikimi", "지킴이")
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
-        names = {option["name"]: option["name_localizations"]["ko"] for option in group["options"]}
+        assert policy["name_localizations"]["ko"] == "정책"
+        names = {option["name"]: option["name_localizations"]["ko"] for option in listed}
         wanted = [command.name for command in TABLE if not command.alone]
         english = {texts("en")[f"command.{name}"]: texts("ko")[f"command.{name}"] for name in wanted}
         assert names == english
-        assert {option["description_localizations"]["ko"] for option in group["options"]} >= {
+        assert {option["description_localizations"]["ko"] for option in listed} >= {
             texts("ko")[f"command.{name}_does"] for name in wanted
         }
 
@@ -386,16 +389,18 @@ def test_thresholds_and_pauses_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(place.desk, "policy", policy)
         ask = place.wire.command
         abuse, flood = (rule_name(name, say) for name in ("abuse", "flood"))
-        assert await choices(place, "jikimi threshold", "rule") == [{"name": f"{abuse} · 0.9", "value": "abuse"}]
-        assert await choices(place, "jikimi threshold", "rule", by=place.dal) == []
-        answer = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="abuse", score=0.7))
+        assert await choices(place, "jikimi policy threshold", "rule") == [{"name": f"{abuse} · 0.9", "value": "abuse"}]
+        assert await choices(place, "jikimi policy threshold", "rule", by=place.dal) == []
+        answer = await told(place, ask(place.owner, place.general, "jikimi policy threshold", rule="abuse", score=0.7))
         assert settings(place).thresholds == {"abuse": 0.7}
         assert answer == say("threshold.set", rule=abuse, score=0.7)
-        unknown = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="nope", score=0.7))
-        no_score = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="flood", score=0.7))
+        unknown = await told(place, ask(place.owner, place.general, "jikimi policy threshold", rule="nope", score=0.7))
+        no_score = await told(
+            place, ask(place.owner, place.general, "jikimi policy threshold", rule="flood", score=0.7)
+        )
         assert "nope" in unknown and no_score == say("threshold.no_score", rule=flood)
         assert settings(place).thresholds == {"abuse": 0.7}
-        answer = await told(place, ask(place.owner, place.general, "jikimi threshold", rule="abuse"))
+        answer = await told(place, ask(place.owner, place.general, "jikimi policy threshold", rule="abuse"))
         assert settings(place).thresholds == {} and answer == say("threshold.reset", rule=abuse, score=0.9)
         await told(place, ask(place.owner, place.general, "jikimi pause", lasting="30m"))
         paused = settings(place).paused_until

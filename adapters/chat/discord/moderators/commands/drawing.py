@@ -42,8 +42,8 @@ class GuildManner:
                 return f"<@{id_}>"
 
     def typed(self, command: type[Command]) -> str:
-        name = self.say[f"command.{command.name}"]
-        return f"`/{name}`" if command.alone else f"`/{self.say['command.jikimi']} {name}`"
+        above = () if command.alone else filter(None, ("jikimi", command.group))
+        return f"`/{' '.join(self.say[f'command.{name}'] for name in (*above, command.name))}`"
 
 
 class ChoiceManner(GuildManner):

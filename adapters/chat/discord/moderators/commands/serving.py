@@ -74,9 +74,10 @@ class Commands:
             default_permissions=discord.Permissions(manage_messages=True),
         )
         tree.add_command(group)
+        families = {name: _family(name, group) for name in dict.fromkeys(one.group for one in TABLE) if name}
         for command in TABLE:
             if known := slash(command, self.serve, self._offer):
-                (tree if command.alone else group).add_command(known)
+                (tree if command.alone else families.get(command.group, group)).add_command(known)
             if entry := menu_entry(command, self.serve):
                 tree.add_command(entry)
         try:
@@ -155,6 +156,11 @@ class Commands:
         asked = self._asked(interaction, say)
         settings = overview(self.desk, asked.message(""), asked.community_name, has_filter=True)
         return lines(Lines(settings), self._manner(interaction, say))
+
+
+def _family(name: str, group: app_commands.Group) -> app_commands.Group:
+    """A group within the one that bears our name."""
+    return app_commands.Group(name=named(f"command.{name}"), description=named(f"command.{name}_does"), parent=group)
 
 
 class _Window(discord.ui.Modal):

@@ -19,6 +19,7 @@ from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Of
 from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.ports import Desk
+from bot.core.moderators.reading import as_typed
 from bot.core.rules.policy import Policy
 from bot.core.text.catalogue import Texts, texts_on
 from bot.wording.answered import lines, mentioned
@@ -42,7 +43,7 @@ class GroupManner:
         return (whom.name if isinstance(whom, Member) else "") or self.names.get(whom.id, whom.id)
 
     def typed(self, command: type[Command]) -> str:
-        return f"/{self.say[f'command.{command.name}'] if self.say.language == 'ko' else command.name}"
+        return f"/{as_typed(command, self.say)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

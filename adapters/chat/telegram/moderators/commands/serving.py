@@ -44,7 +44,7 @@ from bot.core.moderators.command import Command, Seen, Usage
 from bot.core.moderators.commands import anybody, overview, record, reports
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
-from bot.core.moderators.reading import meant, names
+from bot.core.moderators.reading import meant, names, phrases
 from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 
 #: What only Telegram has: the beginning of a private chat.
@@ -59,7 +59,7 @@ _HELP = frozenset({"help", *(texts(language)["command.help"] for language in LAN
 
 def own_names() -> frozenset[str]:
     """Everything that people type after a slash for this bot."""
-    return frozenset({*OWN, *_HELP}).union(*map(names, OFFERED), *(command.also for command in OFFERED))
+    return frozenset({*OWN, *_HELP}).union(*map(names, OFFERED), *map(phrases, OFFERED))
 
 
 @dataclass(slots=True, kw_only=True)
