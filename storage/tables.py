@@ -488,6 +488,19 @@ amendments = Table(
 )
 _index("amendments_community", amendments.c.community, amendments.c.at)
 
+#: One row for each of the newest versions of a community's policy (bot.core.communities.versions.Version).
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("number", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Sealed, nullable=False),
+    Column("settings", Sealed, nullable=False),  # as in `communities`, and nothing but the policy
+    UniqueConstraint("community", "number", name="policies_number"),
+)
+
 #: One row for each other bot of a community (records/bots.py): what it has done, never what it said.
 bots = Table(
     "bots",

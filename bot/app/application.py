@@ -11,7 +11,7 @@ from bot.app import keeping, moderation, operations, reporting
 from bot.app.guards import stand_in
 from bot.app.parts import Core, Stores
 from bot.app.runner import Lost, Service, moderate
-from bot.config import Config
+from bot.config import Config, policy_file
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef, Message, Platform
@@ -176,6 +176,7 @@ def _core(
         rulings=judging.rulings,
         schedule_of=config.schedule_of,
         clock=clock,
+        policy_files=policy_file,
     )
     return Core(
         config=config,

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from bot.cli import check_config, invite, run
+from bot.cli import invite, run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
@@ -16,6 +16,7 @@ from bot.cli.keeping import copies, encryption, people
 from bot.cli.line import Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
+from bot.cli.settings import check_config, policy
 from bot.core.text.catalogue import LANGUAGES, spoken_here, texts
 
 
@@ -28,7 +29,7 @@ class Command(Protocol):
 
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
-    *(rehearse, judge, check_config, guards, evaluate, calibrate, invite, run, report, deliveries, train),
+    *(rehearse, judge, check_config, policy, guards, evaluate, calibrate, invite, run, report, deliveries, train),
     *(keys, webhooks, encryption, people, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 

@@ -21,8 +21,8 @@ DEFAULT_SCORES = Path("jikimi-scores")
 
 
 class Line:
-    """`app` holds the commands and the groups `rules`, `keys`, `webhooks`, `encryption` and `bench`; `config`, `json`,
-    `guard` and `scores` are options: Annotated[Path | None, line.config]."""
+    """`app` holds the commands and the groups `rules`, `policy`, `keys`, `webhooks`, `encryption` and `bench`;
+    `config`, `json`, `guard` and `scores` are options: Annotated[Path | None, line.config]."""
 
     def __init__(self, say: Texts) -> None:
         self.say = say
@@ -33,8 +33,8 @@ class Line:
             rich_markup_mode=None,
             pretty_exceptions_enable=False,  # it prints local variables: messages and tokens
         )
-        groups = ("rules", "keys", "webhooks", "encryption", "bench")
-        self.rules, self.keys, self.webhooks, self.encryption, self.bench = (self._group(name) for name in groups)
+        self.rules, self.policy, self.keys = self._group("rules"), self._group("policy"), self._group("keys")
+        self.webhooks, self.encryption, self.bench = (self._group(one) for one in ("webhooks", "encryption", "bench"))
         self.config = typer.Option("--config", help=say["help.config"], show_default=False)
         self.json = typer.Option("--json", help=say["help.json"])
         self.guard = typer.Option("--guard", help=say["help.judge_guard"], show_default=False)

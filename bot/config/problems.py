@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from bot.config.rules import ACTION_CHOICES, preset
 from bot.config.sections import Config
 from bot.core.communities.former import renewed
+from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.core.text.patterns import is_linear, objection
 
@@ -29,14 +30,14 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def explained(problem: ErrorDetails, model: type[Config], say: Texts) -> tuple[str, str]:
+def explained(problem: ErrorDetails, model: type[BaseModel], say: Texts) -> tuple[str, str]:
     """The key, and what is wrong with what stands there. `model`: what was to be read."""
     location = problem["loc"]
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     return key, _why(problem, model, "***" if _is_confidential(model, location) else None, say)
 
 
-def _why(problem: ErrorDetails, model: type[Config], hidden: str | None, say: Texts) -> str:
+def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say: Texts) -> str:
     kind, facts = problem["type"], problem.get("ctx", {})
     given = hidden or json.dumps(problem["input"], ensure_ascii=False, default=str)
     match kind:
@@ -84,20 +85,26 @@ def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
         rule = written.rule()
         if names.count(rule.name) > 1:
             yield say("check.duplicate", rule=rule.name)
-        if not rule.when:
-            yield say("check.empty_condition", rule=rule.name)
-        if not rule.then:
-            yield say("check.no_action", rule=rule.name)
-        if why := rule.contradiction():
-            yield say("check.contradiction", rule=rule.name, why=why)
+        yield from in_rule(rule, say)
         for text in rule.sought:
-            if not text.group and not text.any_of:
-                yield say("check.empty_text", rule=rule.name)
             for pattern in (*text.any_of, *text.unless):
                 if problem := objection(pattern, allow=True):
                     code, said = problem
                     why = say(f"pattern.{code}", why=said)
                     yield say("check.regex", rule=rule.name, pattern=pattern, why=why)
+
+
+def in_rule(rule: Rule, say: Texts) -> Iterator[str]:
+    """What keeps it from ever mattering."""
+    if not rule.when:
+        yield say("check.empty_condition", rule=rule.name)
+    if not rule.then:
+        yield say("check.no_action", rule=rule.name)
+    if why := rule.contradiction():
+        yield say("check.contradiction", rule=rule.name, why=why)
+    for text in rule.sought:
+        if not text.group and not text.any_of:
+            yield say("check.empty_text", rule=rule.name)
 
 
 def _among_rules(config: Config, say: Texts) -> Iterator[str]:
@@ -127,19 +134,19 @@ def warnings(config: Config, say: Texts) -> list[str]:
     return renamed + slow + [say("check.goes_readably", server=server) for server in readable]
 
 
-def _is_confidential(model: type[Config], location: Sequence[str | int]) -> bool:
+def _is_confidential(model: type[BaseModel], location: Sequence[str | int]) -> bool:
     """Whether what stands there may hold a password: a key that does, or a section with such a key."""
     fields = list(_fields(model, location))
     return any(map(_hides, fields)) or (bool(fields) and any(map(_hides, _below(fields[-1]).values())))
 
 
-def _keys(model: type[Config], location: Sequence[str | int]) -> list[str]:
+def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The known keys of the table at a location."""
     fields = list(_fields(model, location))
     return list(_below(fields[-1]) if fields else _named(model))
 
 
-def _fields(model: type[Config], location: Sequence[str | int]) -> Iterator[FieldInfo]:
+def _fields(model: type[BaseModel], location: Sequence[str | int]) -> Iterator[FieldInfo]:
     """From the whole configuration down to a location, as far as it is known."""
     known = _named(model)
     for part in location:

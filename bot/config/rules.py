@@ -1,21 +1,25 @@
 """A [[rules]] table, a user's own or a preset's -> the core's rule."""
 
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+import structlog
+from pydantic import BeforeValidator, Field, ValidationError
 
 from bot.config.conditions import When
 from bot.config.values import Duration, Table, duration, refused
-from bot.core.communities.community import Preset
+from bot.core.communities.community import PRESETS, Preset
 from bot.core.guarding.kinds import HarmKind
 from bot.core.rules.actions import RULE_ACTIONS, Action, Declared, Weight
 from bot.core.rules.ladder import MOST_STRIKES
 from bot.core.rules.policy import Mode, Reason, Rule
+
+_log = structlog.get_logger(__name__)
 
 _RULE_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
 
@@ -97,6 +101,10 @@ class RuleSettings(Table):
         """The same rule, matching from another score on; unchanged where it asks for no score."""
         return self if bar is None else self.model_copy(update={"when": self.when.with_bar(bar)})
 
+    def in_shadow(self) -> "RuleSettings":
+        """The same rule, only recorded."""
+        return self.model_copy(update={"mode": "shadow"})
+
     def rule(self) -> Rule:
         reason = self.reason or ReasonText(ko=f"‘{self.name}’ 규칙", en=f"rule ‘{self.name}’")
         return Rule(
@@ -122,3 +130,36 @@ def preset(name: Preset) -> tuple[RuleSettings, ...]:
     """The rules of a shipped preset, in order."""
     content = tomllib.loads(files("bot.config.presets").joinpath(f"{name}.toml").read_text("utf-8"))
     return tuple(_RuleFile.model_validate(content).rules)
+
+
+@lru_cache(maxsize=1_000)
+def own(table: str) -> RuleSettings | None:
+    """A rule of a community's own. None: a later version has written it, and this one cannot read it."""
+    try:
+        return RuleSettings.model_validate(tomllib.loads(table))
+    except (ValidationError, tomllib.TOMLDecodeError) as error:
+        _log.warning("rule of a community not read", error=type(error).__name__)
+        return None
+
+
+def by_kind(shipped: Iterable[RuleSettings], kinds: Mapping[str, str]) -> Iterator[RuleSettings]:
+    """The rules of a preset, where those about some kinds of harm are taken from another, or left away."""
+    taken = set[HarmKind]()
+    for one in shipped:
+        kind = _kind(one)
+        if kind not in kinds:
+            yield one
+        elif kind and kind not in taken:
+            taken.add(kind)
+            yield from _about(kind, kinds[kind])
+
+
+def _about(kind: HarmKind, name: str) -> Iterator[RuleSettings]:
+    if name in PRESETS:
+        yield from (one for one in preset(name) if _kind(one) is kind)
+
+
+def _kind(one: RuleSettings) -> HarmKind | None:
+    """The one that it is about, if it is one."""
+    kinds = one.rule().kinds
+    return next(iter(kinds)) if len(kinds) == 1 else None

@@ -12,7 +12,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, m
 
 from bot.config.conditions import no_despair
 from bot.config.renamed import Renamed, Split, renew
-from bot.config.rules import RuleSettings, Step, preset
+from bot.config.rules import RuleSettings, Step, by_kind, own, preset
 from bot.config.values import (
     CONFIDENTIAL,
     Address,
@@ -305,16 +305,21 @@ class Config(Table):
     def policy_of(self, community: Community | None, mode: Watch | None = None) -> Policy:
         """The rules of a community by what it has set (None: nothing). `mode` overrides both."""
         defaults, asked = self.defaults, community or Community(platform=Platform(""), id="")
-        taken = renewed((*(one.name for one in self.rules), *defaults.disabled_rules))
-        shipped = preset(asked.preset if asked.preset in PRESETS else defaults.preset)
-        chosen = (*self.rules, *(one for one in shipped if one.name not in taken))
+        theirs = [one for table in asked.rules.values() if (one := own(table))]
+        replaced = {one.name for one in theirs}
+        written = (*theirs, *(one for one in self.rules if one.name not in replaced))
+        taken = renewed((*(one.name for one in written), *defaults.disabled_rules))
+        shipped = by_kind(preset(asked.preset if asked.preset in PRESETS else defaults.preset), asked.kinds)
+        chosen = (*written, *(one for one in shipped if one.name not in taken))
         bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
-        rules = [one.with_bar(bars.get(one.name)) for one in chosen]
+        barred = (one.with_bar(bars.get(one.name)) for one in chosen)
+        rules = [one.in_shadow() if one.name in asked.shadow else one for one in barred]
         ladder = self.ladder.ladder(asked.ladder)
-        own = (*((asked.lists,) if asked.lists != NO_LISTS else ()), *((ladder,) if ladder != USUAL else ()))
+        besides = (*((asked.lists,) if asked.lists != NO_LISTS else ()), *((ladder,) if ladder != USUAL else ()))
+        besides += tuple(filter(None, (asked.lists.tried_words, sorted(asked.shadow))))
         return Policy(
-            rules=(*asked.lists.rules(), *(one.rule() for one in rules)),
-            version=_fingerprint(defaults, self.bots, no_despair(), *rules, *own),
+            rules=(*asked.lists.rules(asked.shadow), *(one.rule() for one in rules)),
+            version=_fingerprint(defaults, self.bots, no_despair(), *rules, *besides),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.communities.journal import AuditEntry
 from bot.core.incidents.case import Case, CaseKind, CaseState
 from bot.core.incidents.review import History
 from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
@@ -15,6 +16,7 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.wording.cards import history_line, outcome_line
+from bot.wording.changes import change_line
 from bot.wording.reasons import deeds, measure, reasons, rule_name
 from bot.wording.schedules import schedule_line
 from bot.wording.times import moment, span
@@ -112,6 +114,8 @@ def _worded(value: object, manner: Manner) -> object:
             return rule_name(value.name, say)
         case History():
             return history_line(value, say, manner.timezone)
+        case AuditEntry():
+            return manner.plain(change_line(value, say))
         case Schedule():
             return schedule_line(value, say)
         case type() if issubclass(value, Command):

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
+from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import Override
 from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Watch
@@ -18,6 +19,7 @@ class _Lists(Stored):
     model_config = ConfigDict(from_attributes=True)
 
     forbidden_words: tuple[str, ...] = ()
+    tried_words: tuple[str, ...] = ()
     allowed_words: tuple[str, ...] = ()
     forbidden_links: tuple[str, ...] = ()
     allowed_links: tuple[str, ...] = ()
@@ -31,6 +33,21 @@ class _Override(Stored):
     off: bool = False
     until: AwareDatetime | None = None
     place: bool = True
+
+
+class _Hours(Stored):
+    model_config = ConfigDict(from_attributes=True)
+
+    start: int
+    end: int
+
+
+class _Night(Stored):
+    model_config = ConfigDict(from_attributes=True)
+
+    hours: _Hours
+    preset: str | None = None
+    mode: Watch | None = None
 
 
 class _Unnumbered(Stored):
@@ -51,6 +68,11 @@ class _Unnumbered(Stored):
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: dict[str, float] = Field(default_factory=dict)
+    kinds: dict[str, str] = Field(default_factory=dict)
+    shadow: frozenset[str] = frozenset()
+    rules: dict[str, str] = Field(default_factory=dict)
+    night: _Night | None = None
+    quiet: _Hours | None = None
     overrides: dict[str, _Override] = Field(default_factory=dict)
     lists: _Lists = Field(default_factory=_Lists)
     bots: dict[str, bool] = Field(default_factory=dict)
@@ -89,6 +111,10 @@ def read_settings(stored: str) -> Community:
     with fitting("community's settings"):
         shape = _Settings if _Version.model_validate_json(stored).v else _Unnumbered
         known = shape.model_validate_json(stored).model_dump(exclude={"v"})
-    lists = known.pop("lists")
-    overrides = {of: Override(**one) for of, one in known.pop("overrides").items()}
-    return Community(**known, lists=Lists(**lists), overrides=overrides)
+    known["lists"] = Lists(**known["lists"])
+    known["overrides"] = {of: Override(**one) for of, one in known["overrides"].items()}
+    if night := known["night"]:
+        known["night"] = Night(**night | {"hours": Hours(**night["hours"])})
+    if quiet := known["quiet"]:
+        known["quiet"] = Hours(**quiet)
+    return Community(**known)

@@ -30,6 +30,7 @@ from storage.tables import (
     members,
     messages,
     metadata,
+    policies,
     precedents,
     queue,
     reviews,
@@ -243,14 +244,19 @@ class _Member:
     async def forget_the_rest(self, names: frozenset[str]) -> int:
         """How much of theirs was counted; and their name where they have changed settings."""
         counted = and_(members.c.community == self.community, members.c.member_hash == self.hash)
-        changed = select(amendments.c.id, amendments.c.by).where(amendments.c.community == self.community)
-        async with self.database.read() as connection:
-            rows = (await connection.execute(changed)).all() if names else ()
-        theirs = [row.id for row in rows if row.by in names]
+        number = 0
+        for table in (amendments, policies) if names else ():
+            number += await self._unname_changes(table, names)
         async with self.database.write() as connection:
-            number = (await connection.execute(delete(members).where(counted))).rowcount
-            unnamed = update(amendments).where(amendments.c.id.in_(theirs)).values(by=SaidIn(self.community, "-"))
-            return number + (await connection.execute(unnamed)).rowcount
+            return number + (await connection.execute(delete(members).where(counted))).rowcount
+
+    async def _unname_changes(self, table: Table, names: frozenset[str]) -> int:
+        changed = select(table.c.id, table.c.by).where(table.c.community == self.community)
+        async with self.database.read() as connection:
+            theirs = [row.id for row in (await connection.execute(changed)).all() if row.by in names]
+        async with self.database.write() as connection:
+            unnamed = update(table).where(table.c.id.in_(theirs)).values(by=SaidIn(self.community, "-"))
+            return (await connection.execute(unnamed)).rowcount
 
     async def _unname_words(self, connection: AsyncConnection) -> None:
         did = and_(cases.c.community == self.community, cases.c.moderator == self.id, cases.c.words.is_not(None))

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Changes
+from bot.core.communities.versions import Version
 from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import is_named
@@ -16,6 +17,7 @@ from storage.database import Database
 from storage.records import strikes
 from storage.settings import journal
 from storage.settings.merging import merge
+from storage.settings.versions import note_version, versions_of
 from storage.tables import communities
 
 _STORED = (communities.c.platform, communities.c.id, communities.c.settings, communities.c.version)
@@ -50,8 +52,14 @@ class SqlCommunities:
             after = replace(edit(before), platform=before.platform, id=before.id, version=before.version)
             if after == before:
                 return before
-            await journal.note(connection, key, before, after, by=by, at=self._database.clock.now())
+            at = self._database.clock.now()
+            await journal.note(connection, key, before, after, by=by, at=at)
+            await note_version(connection, key, before, after, by=by, at=at)
             return await _write(connection, key, after, version)
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        async with self._database.read() as connection:
+            return await versions_of(connection, community)
 
     async def move(self, community: CommunityRef, new_id: str) -> None:
         old, new = community, replace(community, id=new_id)

@@ -1,6 +1,6 @@
 """Two keys of what turned out to be one community -> the older one, with all that belonged to either."""
 
-from sqlalchemy import Table, delete, exists, select, text, update
+from sqlalchemy import Table, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.tables import (
@@ -19,6 +19,7 @@ from storage.tables import (
     members,
     messages,
     metadata,
+    policies,
     precedents,
     queue,
     sanctions,
@@ -49,6 +50,7 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     wins = kept[new] if kept[new].settings is not None else kept[old]
     await _forget_twice_planned(connection, stays, goes)
     await _number_on(connection, stays, goes)
+    await _number_versions_on(connection, stays, goes)
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
     # A hash of one community is none in another: who was heard there alone begins anew.
@@ -71,6 +73,14 @@ async def _number_on(connection: AsyncConnection, stays: int, goes: int) -> None
     await connection.execute(theirs.values(community=stays, number=cases.c.number + free[stays] - 1))
     one = update(communities).where(communities.c.key == stays)
     await connection.execute(one.values(next_case=free[stays] + free[goes] - 1))
+
+
+async def _number_versions_on(connection: AsyncConnection, stays: int, goes: int) -> None:
+    """Versions of the younger one's policy follow those of the older's."""
+    newest = select(func.coalesce(func.max(policies.c.number), 0)).where(policies.c.community == stays)
+    last = (await connection.execute(newest)).scalar_one()
+    theirs = update(policies).where(policies.c.community == goes)
+    await connection.execute(theirs.values(community=stays, number=policies.c.number + last))
 
 
 async def _forget_twice_planned(connection: AsyncConnection, stays: int, goes: int) -> None:

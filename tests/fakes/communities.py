@@ -9,6 +9,7 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage, amendments
 from bot.core.communities.ports import Changes
+from bot.core.communities.versions import MOST, Version, is_versioned, only_policy
 from tests.fakes.operations import MemoryApiKeys
 from tests.fakes.record import Record
 from tests.fakes.reporting import MemoryDeliveries
@@ -53,6 +54,7 @@ class MemoryCommunities:
         self.store, self.journal, self.keys, self.deliveries = store, journal, keys, deliveries
         self.settings: dict[CommunityRef, Community] = {}
         self.version = 0
+        self.noted: dict[CommunityRef, list[Version]] = {}
 
     async def all(self) -> Sequence[Community]:
         return [community for _, community in sorted(self.settings.items())]
@@ -68,9 +70,18 @@ class MemoryCommunities:
             return before
         made = amendments(before, after, by=by, at=self.store.clock.now())
         self.journal.amended.setdefault(community, []).extend(made)
+        if is_versioned(before, after):
+            noted, at = self.noted.setdefault(community, []), self.store.clock.now()
+            for by_, policy in [("", before)] * (not noted) + [(by, after)]:
+                number = noted[-1].number + 1 if noted else 1
+                noted.append(Version(number=number, at=at, by=by_, policy=only_policy(policy)))
+            del noted[:-MOST]
         self.version += 1
         self.settings[community] = replace(after, version=self.version)
         return self.settings[community]
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        return self.noted.get(community, [])[::-1]
 
     async def move(self, community: CommunityRef, new_id: str) -> None:
         old, new = community, replace(community, id=new_id)
@@ -96,6 +107,10 @@ class MemoryCommunities:
             )
         for community, author in [member for member in store.members if member[0] == old]:
             store.members[new, author] = store.members.pop((community, author))
+        for version in self.noted.pop(old, []):
+            theirs = self.noted.setdefault(new, [])
+            number = theirs[-1].number + 1 if theirs else 1
+            theirs.append(replace(version, number=number, policy=version.policy.moved(old.id, new.id)))
         amended = self.journal.amended
         amended.setdefault(new, []).extend(amended.pop(old, []))
         for key in [key for key in self.keys.keys.values() if key.community == old]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bot.config import Config
+from bot.config import Config, policy_file
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
+from bot.core.communities.ports import PolicyFiles
+from bot.core.communities.versions import Version
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Precedents
 from bot.core.incidents.review import Appeal, Call, Filed, History, Review
@@ -40,6 +42,8 @@ class ScriptedDesk:
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
+        self.policy_files: PolicyFiles = policy_file
+        self.noted: list[Version] = []
         self.in_force = Policy(rules=())
         self.on_change: Changed = lambda community, incident_id: None
 
@@ -52,8 +56,14 @@ class ScriptedDesk:
     def schedule(self, community: CommunityRef) -> Schedule:
         return Config().schedule_of(self.community(community))
 
+    def is_quiet(self, community: CommunityRef) -> bool:
+        return self.community(community).quiet is not None
+
     def policy(self, message: Message) -> Policy:
         return self.in_force
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        return self.noted
 
     async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         self.changed_by.append(by)

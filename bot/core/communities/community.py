@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import Overrides
 from bot.core.rules.lists import NO_LISTS, Lists
 from bot.core.rules.policy import Watch
 
 Preset = Literal["gentle", "balanced", "strict"]  # the shipped rules, by how much they let pass
 PRESETS: tuple[Preset, ...] = get_args(Preset)
+
+#: Of a kind of harm: no rule looks for it.
+IGNORED = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,13 @@ class Community:
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
+    kinds: Mapping[str, str] = field(default_factory=dict)  # kind of harm -> the preset of its rules, or `IGNORED`
+    shadow: frozenset[str] = frozenset()  # rules that are only recorded
+    rules: Mapping[str, str] = field(
+        default_factory=dict
+    )  # its own by name, each as the TOML table that it was given as
+    night: Night | None = None
+    quiet: Hours | None = None  # when cards make no sound, unless they call somebody
     overrides: Overrides = field(default_factory=dict)  # what is different in a place or for a role, by its id
     lists: Lists = NO_LISTS  # words of its own
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers

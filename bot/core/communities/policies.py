@@ -1,7 +1,8 @@
 """What communities have set + the configuration's defaults -> the policy that a message is under."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
@@ -103,23 +104,40 @@ class Policies:
 
     def of(self, message: Message) -> Policy:
         """The rules that this message is under, now."""
-        community, now = self._communities.get(message.community), self.clock.now()
-        found = about(community.overrides, message, now) if community and community.overrides else ()
-        if community is None or not found:
-            return self.of_community(message.community)
+        community = self._communities.get(message.community)
+        found = about(community.overrides, message, self.clock.now()) if community and community.overrides else ()
+        return self._where(community, found) if community and found else self.of_community(message.community)
+
+    def _where(self, community: Community, found: Iterable[tuple[str, Override]]) -> Policy:
+        """With what is different there, and now."""
+        now = self.clock.now()
+        found = (*self._at_night(community, now), *found)
         key = community.ref, community.version, found
         if (policy := self._elsewhere.get(key)) is None:
             self._elsewhere[key] = policy = self.build(_overridden(community, found))
         return policy.in_mode(Watch.WATCH) if community.paused_until and now < community.paused_until else policy
 
+    def _at_night(self, community: Community, now: datetime) -> Iterator[tuple[str, Override]]:
+        """What holds everywhere in these hours, as far as no place or role says otherwise."""
+        night = community.night
+        if night and night.hours.hold(now, community.timezone or self._of_others().timezone):
+            yield "", Override(mode=night.mode, preset=night.preset)
+
+    def _of_others(self) -> Policy:
+        """That of whoever has set nothing."""
+        self._default = self._default or self.build(None)
+        return self._default
+
     def of_community(self, ref: CommunityRef) -> Policy:
         community = self._communities.get(ref)
         if community is None or not community.has_settings:
-            self._default = policy = self._default or self.build(None)
+            policy = self._of_others()
             # Another community's moderators' room: they quote what they talk about. A chat with settings of its own
             # is never left unmoderated because somebody else chose it.
             exempt = {ref.id} if ref in self._rooms else frozenset[str]()
             return replace(policy, exempt_channels=policy.exempt_channels | exempt) if exempt else policy
+        if community.night and any(self._at_night(community, self.clock.now())):
+            return self._where(community, ())
         if ref not in self._policies:
             self._policies[ref] = self.build(community)
         policy = self._policies[ref]

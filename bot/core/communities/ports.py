@@ -5,12 +5,15 @@ crosses a port.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.journal import AuditEntry, Outage
+from bot.core.communities.versions import Version
+from bot.core.text.catalogue import Texts
 
 
 class Changes(NamedTuple):
@@ -18,6 +21,26 @@ class Changes(NamedTuple):
 
     communities: Sequence[Community]
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a file is no policy, in words."""
+
+    why: str
+
+
+class PolicyFiles(Protocol):
+    """Policies as files that people keep, compare and hand on."""
+
+    def written(self, policy: Community) -> str:
+        """Reads back as the same policy."""
+        ...
+
+    def read(self, content: bytes, say: Texts) -> Community | Unfit:
+        """A policy under the name of the community of which it was written, and nothing set besides; or why it is
+        none. Takes up to a second."""
+        ...
 
 
 class Communities(Protocol):
@@ -34,6 +57,11 @@ class Communities(Protocol):
         transaction that reads them: of two changes at a time, neither undoes the other. Their version counts up over
         all communities, and what changed is noted in the journal. `by` is the name of who changed it, empty for the
         bot itself. Where nothing changes, nothing is written. Returns what is stored then."""
+        ...
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        """What its policy was after each change of it, the newest first, `versions.MOST` at most; where there is one,
+        the last stands for what it was before. Written with the change."""
         ...
 
     async def move(self, community: CommunityRef, new_id: str) -> None:

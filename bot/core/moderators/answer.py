@@ -33,6 +33,13 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What somebody has handed over. None: it is larger than anybody reads."""
+
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A sentence of the catalogue. A fact may be any value that `bot.wording.answered` has words for: a moment, a
     member, a channel, actions, another sentence. `label`: the key of what it is called."""
@@ -84,7 +91,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A file for whoever asked, and for nobody else."""
+    """A file for whoever asked. `alone`: and for nobody else, wherever they asked."""
 
     said: Lines
     file: Attachment
+    alone: bool = True

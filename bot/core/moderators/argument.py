@@ -7,13 +7,14 @@ from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 from bot.core.chat.message import Message
-from bot.core.moderators.answer import Channel, Member, Role, Said
+from bot.core.moderators.answer import Channel, File, Member, Role, Said
 from bot.core.moderators.ports import Desk
 
 if TYPE_CHECKING:
     from bot.core.moderators.command import Asked, Command
 
 LONGEST_SPAN = timedelta(days=30)
+LARGEST_FILE = 512 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,19 @@ class Target:
     """The message that is answered, or under which the command was chosen."""
 
 
+@dataclass(frozen=True, slots=True)
+class AFile:
+    """A file that is sent along, or the one in the message that is answered."""
+
+
 Kind: TypeAlias = (
-    Text | Number | Span | Switch | OneOf | Suggested | Like | Someone | ARole | AChannel | Target
+    Text | Number | Span | Switch | OneOf | Suggested | Like | Someone | ARole | AChannel | Target | AFile
 )  # fmt: skip
 
 #: Of what its type says all.
 _PLAIN: dict[type, Kind] = {
     str: Text(), bool: Switch(), timedelta: Span(), Member: Someone(), Role: ARole(), Channel: AChannel(),
-    Message: Target(),
+    Message: Target(), File: AFile(),
 }  # fmt: skip
 #: The number of an incident, as it stands on cards and notices.
 _INCIDENT = Number(1, 2**53 - 1, of="incident")

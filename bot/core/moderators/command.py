@@ -36,6 +36,7 @@ class Asked:
     channel_id: str
     is_apart: bool  # only moderators will see the answer
     host: Host
+    language: str = "ko"  # in which whoever asks reads
     part: str = ""  # of the community, where it was asked in one that cannot be chosen (a topic)
 
     def message(self, text: str) -> Message:

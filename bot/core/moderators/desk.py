@@ -10,6 +10,8 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
+from bot.core.communities.ports import PolicyFiles
+from bot.core.communities.versions import Version
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.deeds import Deeds
@@ -47,6 +49,7 @@ class CoreDesk:
     builder: ReportBuilder
     schedule_of: Callable[[Community], Schedule]
     clock: Clock
+    policy_files: PolicyFiles
     decider: Decider = field(default_factory=Decider)
     rulings: Rulings | None = None
 
@@ -59,8 +62,15 @@ class CoreDesk:
     def schedule(self, community: CommunityRef) -> Schedule:
         return self.schedule_of(self.policies.community(community))
 
+    def is_quiet(self, community: CommunityRef) -> bool:
+        quiet = self.policies.community(community).quiet
+        return quiet is not None and quiet.hold(self.clock.now(), self.schedule(community).timezone)
+
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        return await self.policies.store.versions(community)
 
     async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         return await self.policies.change(community, edit, by=by)

@@ -12,6 +12,8 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.ports import MessageSource
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
+from bot.core.communities.ports import PolicyFiles
+from bot.core.communities.versions import Version
 from bot.core.incidents.case import CaseKind
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
@@ -59,8 +61,21 @@ class Desk(Protocol):
         """When a community gets which report."""
         ...
 
+    def is_quiet(self, community: CommunityRef) -> bool:
+        """Whether what calls nobody makes no sound there now."""
+        ...
+
     def policy(self, message: Message) -> Policy:
         """The rules that a message is under, now."""
+        ...
+
+    @property
+    def policy_files(self) -> PolicyFiles:
+        """Policies as files."""
+        ...
+
+    async def versions(self, community: CommunityRef) -> Sequence[Version]:
+        """See `Communities.versions`."""
         ...
 
     async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:

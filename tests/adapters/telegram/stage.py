@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
-from bot.config import Config
+from bot.config import Config, policy_file
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message
 from bot.core.chat.ports import Bookmarks
@@ -172,6 +172,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             builder=builder,
             schedule_of=config.schedule_of,
             clock=clock,
+            policy_files=policy_file,
         )
         chat = connect(url or server.url, desk)
         here = Stage(server, chat, store, desk, policies, people)

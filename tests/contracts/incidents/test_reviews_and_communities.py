@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.chat.message import CommunityRef, MessageRef
 from bot.core.communities.community import Community
+from bot.core.communities.hours import Hours, Night
 from bot.core.incidents.review import (
     APPEALS_WITHIN,
     MOST_APPEALS,
@@ -274,6 +275,11 @@ CAFE = Community(
     urgent=("dal",),
     exempt_channels=frozenset({"-5", "x"}),
     thresholds={"abuse": 0.7},
+    kinds={"abuse": "strict", "fraud": "off"},
+    shadow=frozenset({"slur"}),
+    rules={"mine": 'then = ["flag"]'},
+    night=Night(hours=Hours(start=23, end=7), mode=Watch.WATCH),
+    quiet=Hours(start=22, end=8),
     paused_until=later(60),
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.chat.discord.moderators.commands.drawing import ChoiceManner
-from bot.config import Config
+from bot.config import Config, policy_file
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.chat.rights import Right
 from bot.core.communities.policies import Policies
@@ -42,6 +42,7 @@ class Desk:
         config = Config.model_validate({"defaults": {"mode": "live"}})
         self.policies = Policies(store=self.store.communities, build=config.policy_of, clock=self.store.clock)
         self.community, self.change = self.policies.community, self.policies.change
+        self.versions, self.policy_files = self.store.communities.versions, policy_file
 
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)

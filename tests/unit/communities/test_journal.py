@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.core.base.errors import Unavailable
 from bot.core.communities.community import Community
+from bot.core.communities.hours import Hours, Night
 from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.overrides import Override
 from bot.core.communities.policies import Policies
@@ -43,7 +44,10 @@ def test_every_setting_has_a_name_in_reports() -> None:
         paused_until=NOW, welcomed=True, care=True, native_filter=True, report_day="sunday", report_hour=9,
         daily_digest=True, alert_at=5, left_at=NOW, ladder="timeout",
         overrides={"10": Override(off=True)},
-        lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",)),
+        lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",),
+                    tried_words=("e",)),
+        kinds={"abuse": "strict"}, shadow=frozenset({"slur"}), rules={"mine": 'then = ["flag"]'},
+        night=Night(hours=Hours(start=23, end=7), preset="strict"), quiet=Hours(start=22, end=8),
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"

@@ -8,10 +8,12 @@ from bot.core.moderators.commands import (
     members,
     overrides,
     overview,
+    policy,
     precedents,
     record,
     reports,
     settings,
+    versions,
 )
 
 
@@ -23,6 +25,19 @@ def _of(chapter: object) -> list[type[Command]]:
 #: In the order in which menus show them.
 TABLE: tuple[type[Command], ...] = tuple(
     command
-    for chapter in (overview, deeds, record, members, settings, lists, overrides, precedents, reports, anybody)
+    for chapter in (
+        overview,
+        deeds,
+        record,
+        members,
+        settings,
+        policy,
+        lists,
+        overrides,
+        versions,
+        precedents,
+        reports,
+        anybody,
+    )
     for command in _of(chapter)
 )

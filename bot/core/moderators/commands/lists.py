@@ -28,10 +28,11 @@ _BETWEEN = re.compile(r"[,\n]")
 @dataclass(frozen=True)
 class Forbid(Command, name="forbid", right=Right.MANAGE, also=("금지어",)):
     """Words and links that are deleted here, from the next message on; with `initials` words also as their bare
-    consonants. Of a message that is answered, its words."""
+    consonants, with `trial` only recorded. Of a message that is answered, its words."""
 
     words: Annotated[str | None, Text(lines=True)] = None
     initials: Annotated[bool, Switch(by_name=True)] = False
+    trial: Annotated[bool, Switch(by_name=True)] = False
     target: Message | None = None
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
@@ -41,6 +42,10 @@ class Forbid(Command, name="forbid", right=Right.MANAGE, also=("금지어",)):
             entries += [short for word in entries if (short := initials(word))]
         if not entries:
             return Usage(type(self))
+        if self.trial:
+            words = [entry for entry in entries if not place_of(entry)]
+            tried = await _add_each(asked, desk, words, "tried_words", "forbidden_words")
+            return Lines.of(*tried) if words else Usage(type(self))
         told = await _add(asked, desk, entries, "forbidden", "allowed")
         watching = desk.policy(asked.message("")).mode is Watch.WATCH
         return Lines.of(*told, said("lists.watching") if watching else None)
@@ -119,10 +124,12 @@ async def _add_each(asked: Asked, desk: Desk, entries: list[str], to: str, from_
         fitting = max(0, MOST - len(had))
         added[:], left[:] = new[:fitting], new[fitting:]
         there[:] = [entry for entry in entries if entry in known]
-        return replace(now, lists=replace(_without(now.lists, set(added), from_), **{to: (*had, *added)}))
+        return replace(
+            now, lists=replace(_without(now.lists, set(added), from_, "tried_words"), **{to: (*had, *added)})
+        )
 
     await asked.change(desk, edit)
-    told = [said(f"lists.added_{to}", words=_shown(added))] if added else []
+    told = [said(f"lists.added_{to}", words=_shown(added), command=Forbid)] if added else []
     told += [said("lists.there", words=_shown(there))] if there else []
     told += [said("lists.full", words=_shown(left), most=MOST)] if left else []
     reasons = [*refused.items()][:MOST_REFUSED]

@@ -9,6 +9,7 @@ from bot.core.chat.rights import Right
 from bot.core.moderators.answer import Channel, Lines, Role, Said, said
 from bot.core.moderators.argument import Text
 from bot.core.moderators.command import Answer, Asked, Command, Usage
+from bot.core.moderators.commands.policy import night_line
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Watch
 
@@ -80,6 +81,18 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
     yield "urgent", tuple(map(Role, now.urgent)) or said("setting.called_owner")
     yield "exempt", (*map(Role, sorted(now.exempt_roles)), *map(Channel, sorted(now.exempt_channels)))
     yield "thresholds", tuple(f"{rule} {score:g}" for rule, score in now.thresholds.items())
+    if now.kinds:
+        kinds = (
+            said("sensitivity.line", kind=said(f"kind.{of}"), level=said(f"sensitivity.{to}"))
+            for of, to in now.kinds.items()
+        )
+        yield "kinds", tuple(kinds)
+    if now.shadow:
+        yield "shadow", tuple(sorted(now.shadow))
+    if now.night:
+        yield "night", night_line(now.night)
+    if now.quiet:
+        yield "quiet", str(now.quiet)
     yield "ladder", said(f"ladder_reach.{policy.ladder.reach}")
     yield "care", said("setting.on" if policy.care else "setting.off")
     yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()

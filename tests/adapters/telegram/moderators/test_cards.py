@@ -604,7 +604,8 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
         Watched(policies=desk.policies, reviewer=desk.reviewer, precedents=desk.precedents,
                 deeds=desk.deeds, privacy=desk.privacy, incidents=desk.incidents,
                 queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
-                schedule_of=desk.schedule_of, clock=desk.clock),
+                schedule_of=desk.schedule_of, clock=desk.clock,
+                policy_files=desk.policy_files),
     )  # fmt: skip
     here.listen()
     here.server.admin(here.group, 2, "지수")

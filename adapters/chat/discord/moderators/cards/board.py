@@ -124,6 +124,7 @@ class CardBoard:
                 embed=shown.embed,
                 view=shown.view,
                 nonce=_nonce(planned),
+                silent=not pings and self.desk.is_quiet(card.community),
                 allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
             )
 

@@ -14,6 +14,7 @@ from bot.core.chat.rights import Right
 from bot.core.moderators.answer import Channel, Member, Role
 from bot.core.moderators.argument import (
     AChannel,
+    AFile,
     Argument,
     ARole,
     Kind,
@@ -116,7 +117,7 @@ def value(kind: Kind, given: Any, suggestions: Suggestions) -> Any:
             return chosen(suggestions(kind), given)
         case Text() | Like():
             return given.strip()
-        case Number() | Switch() | OneOf() | Target():
+        case Number() | Switch() | OneOf() | Target() | AFile():
             return given
         case _:
             assert_never(kind)
@@ -149,6 +150,8 @@ def _type(kind: Kind) -> Any:
             return discord.User
         case ARole():
             return discord.Role
+        case AFile():
+            return discord.Attachment
         case AChannel(to_write):
             return discord.TextChannel if to_write else discord.abc.GuildChannel
         case Text() | Span() | OneOf() | Suggested() | Like():

@@ -22,8 +22,8 @@ from adapters.chat.discord.receiving.reading import read
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.moderators.answer import Lines, Member
-from bot.core.moderators.argument import Span, Suggested, Text, arguments
+from bot.core.moderators.answer import File, Lines, Member
+from bot.core.moderators.argument import LARGEST_FILE, Span, Suggested, Text, arguments
 from bot.core.moderators.command import Asked, Command, Usage
 from bot.core.moderators.commands import TABLE
 from bot.core.moderators.commands.anybody import Appeal, Flag
@@ -102,11 +102,15 @@ class Commands:
     ) -> None:
         """Defers at once, works afterwards."""
         asked = self._asked(interaction, say)
+        if any(isinstance(one, discord.Attachment) for one in given.values()):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            given = await _opened(given)
         filled = _filled(command, given, partial(self._suggestions, interaction, asked))
         if filled and (no := refusal(interaction, filled.rights, say)):
             await answer(interaction, no)
             return
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        if not interaction.response.is_done():
+            await interaction.response.defer(ephemeral=True, thinking=True)
         try:
             told = await filled.run(asked, self.desk) if filled else Usage(command)
             await show(interaction, told, self._manner(interaction, say))
@@ -145,6 +149,7 @@ class Commands:
             sent_at=interaction.created_at,
             channel_id=str(interaction.channel_id),
             is_apart=True,
+            language=say.language,
             host=host,
         )
 
@@ -176,6 +181,18 @@ class _Window(discord.ui.Modal):
 
     async def on_submit(self, interaction: Interaction) -> None:
         await self._commands.serve(interaction, self._command, {self._argument: self._text.value})
+
+
+async def _opened(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Files, as far as anybody reads them; one that Discord does not give out counts as too large."""
+    return {name: await _read(one) if isinstance(one, discord.Attachment) else one for name, one in given.items()}
+
+
+async def _read(attachment: discord.Attachment) -> File:
+    try:
+        return File(await attachment.read() if attachment.size <= LARGEST_FILE else None)
+    except (discord.HTTPException, OSError, TimeoutError):
+        return File(None)
 
 
 def _filled(command: type[Command], given: Mapping[str, Any], suggestions: Suggestions) -> Command | None:

@@ -240,5 +240,6 @@ class PostedCards:
             sent = await self.bot.send_message(
                 card.chat_id, now.text, entities=now.entities, reply_markup=now.keyboard,
                 link_preview_options=NO_PREVIEW,
+                disable_notification=card.lane is not Lane.URGENT and self.desk.is_quiet(card.community),
             )  # fmt: skip
         card.message_id, card.look, card.named = sent.message_id, now.look, named

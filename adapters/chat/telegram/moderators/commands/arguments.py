@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from telegram import Chat, MessageEntity, User
+from telegram import Chat, Document, MessageEntity, User
 from telegram import Message as TelegramMessage
+from telegram.error import BadRequest, Forbidden
 
+from adapters.chat.telegram.errors import mapped
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, is_somebodys
 from adapters.chat.telegram.moderators.commands.drawing import Drawing, GroupManner
@@ -17,8 +19,8 @@ from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.rights import Right
 from bot.core.incidents.card import pressed
-from bot.core.moderators.answer import Member
-from bot.core.moderators.argument import Someone, Suggested, Target, arguments
+from bot.core.moderators.answer import File, Member
+from bot.core.moderators.argument import LARGEST_FILE, AFile, Someone, Suggested, Target, arguments
 from bot.core.moderators.command import Asked, Command
 from bot.core.moderators.commands import TABLE
 from bot.core.moderators.ports import Desk
@@ -54,6 +56,7 @@ class Arguments:
             channel_id=here,
             is_apart=here == community.moderators_channel != community.id,
             host=GroupHost(typed=typed, members=self.members, drawing=self.drawing),
+            language=typed.say.language,
             part=topic_of(typed.message) if community.id == here else "",
         )
 
@@ -80,9 +83,21 @@ class Arguments:
         for one in arguments(command) if target else ():
             if one.name == someone and target and (member := await self._whom(typed, target)):
                 known[one.name] = member
+            elif isinstance(one.kind, AFile) and target and target.document:
+                known[one.name] = await self._opened(target.document)
             elif isinstance(one.kind, Target) and target and is_somebodys(target, self.me):
                 known[one.name] = _heard(target, typed.group)
         return known
+
+    async def _opened(self, document: Document) -> File:
+        """As far as anybody reads it."""
+        if (document.file_size or LARGEST_FILE + 1) > LARGEST_FILE:
+            return File(None)
+        try:
+            with mapped(self.drawing.limiter.say):
+                return File(bytes(await (await document.get_file()).download_as_bytearray()))
+        except (BadRequest, Forbidden):
+            return File(None)
 
     async def _whom(self, typed: Typed, target: TelegramMessage) -> Member | None:
         """Whose words a message holds: a restored one is posted by us and names its author, a card its incident."""

@@ -76,10 +76,9 @@ class Drawing:
                 await self.answers.say(typed, text, self._keys(typed, answer.wishes), lane=lane)
             case Handed():
                 text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
-                async with self.limiter.turn(typed.user_id, lane):
-                    await self.bot.send_document(
-                        typed.user_id, answer.file.content, filename=answer.file.name, caption=text
-                    )
+                to = typed.user_id if answer.alone else typed.chat_id
+                async with self.limiter.turn(to, lane):
+                    await self.bot.send_document(to, answer.file.content, filename=answer.file.name, caption=text)
             case _:
                 assert_never(answer)
 

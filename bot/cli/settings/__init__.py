@@ -1,0 +1,1 @@
+"""Commands on what is set: configurations, and policies of communities."""
