@@ -121,11 +121,8 @@ def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
 
 
 def objected(case: Case, say: Texts) -> str:
-    """What moderators read of an objection to a deed by hand."""
-    kind = say[f"case_kind.{case.kind}"]
-    return say(
-        "case.objected", case=case.number, kind=kind, who=case.member.name or case.member.id, words=case.objection
-    )
+    """What moderators read of an objection to a deed by hand: where its words are, which stay on record alone."""
+    return say("case.objected", case=case.number, kind=say[f"case_kind.{case.kind}"])
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:

@@ -80,9 +80,7 @@ class TelegramChat:
             if webhook_url
             else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
-        self._desk = desk
-        self._clock = clock
-        self._say = say
+        self._desk, self._clock, self._say = desk, clock, say
         self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
@@ -98,7 +96,7 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
-        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock)
+        self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock, bookmarks=bookmarks)
         rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
         drawing = Drawing(
             bot=self._bot, limiter=limiter, desk=desk, clock=clock, rooms=rooms, cards=self._cards,
@@ -151,6 +149,7 @@ class TelegramChat:
         self._commands.username = self._warnings.username = self._setup.username = me.username or ""
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
+        self._aside(self._posting.fleeting.run())
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
 
@@ -229,6 +228,7 @@ class TelegramChat:
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)
+        self._aside(self._posting.fleeting.take_all_away())
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

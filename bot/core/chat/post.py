@@ -22,6 +22,7 @@ class Post:
     files: tuple[Attachment, ...]
     language: str = "ko"
     left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
+    named: bool = False  # with members' names
     remark: str = ""  # one sentence for whoever asked for it: what could not be made here, and what to do
 
     def fitting(self, most: int) -> "Post":

@@ -66,7 +66,7 @@ class ReportBuilder:
         report = await report_on(self.queries, community, called, period)
         render = partial(self.renderer(unmasked=unmasked).render, report, policy.language, with_pdf=with_pdf)
         post = await asyncio.get_running_loop().run_in_executor(self.threads, render)
-        return replace(post, language=policy.language)
+        return replace(post, language=policy.language, named=unmasked)
 
 
 async def report_on(queries: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:

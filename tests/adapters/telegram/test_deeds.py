@@ -127,7 +127,9 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         await server.until(lambda: asked in said(private))
         server.post(private, MINJI, "제가 아닙니다 @jisu_admin")
         await server.until(lambda: say["appeal.heard"] in said(private))
-        await server.until(lambda: any("제가 아닙니다" in one and "/uphold 1" in one for one in said(office.room)))
+        await server.until(lambda: any("/case 1" in one and "/uphold 1" in one for one in said(office.room)))
+        assert not any("제가 아닙니다" in one for one in said(office.room)), "what nobody empties says nothing"
+        assert "제가 아닙니다" in await office.told("/case 1", chat=office.room)
         assert "#1" in await office.told("/uphold 1", chat=office.room)
         await server.until(lambda: said(private)[-1] == say("answer.case_upheld", case=1))
         assert "#1" in await office.told("/undo 1", chat=office.room)

@@ -1,7 +1,8 @@
 """Reports -> Telegram: the picture with its caption, and the files as one album. And plain words."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -11,9 +12,11 @@ from telegram.error import BadRequest, Forbidden, NetworkError
 from adapters.chat.pacing import Pace
 from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.fleeting import Fleeting
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Outcome, Refused, Unconfirmed
 from bot.core.text.catalogue import texts
@@ -29,7 +32,7 @@ READS, WRITES = 30.0, 60.0  # seconds for an upload
 _NO_PHOTO = ("photo_invalid_dimensions", "image_process_failed", "photo_save_file_invalid", "photo_ext_invalid")
 
 _log = structlog.get_logger(__name__)
-Sent = TypeVar("Sent")
+Sent = TypeVar("Sent", bound=Message | Sequence[Message])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,9 +43,12 @@ class Posting:
     bot: Bot
     limiter: Limiter
     clock: Clock
+    bookmarks: Bookmarks | None = None
+    fleeting: Fleeting = field(init=False)  # posts with members' names
     _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
+        self.fleeting = Fleeting(bot=self.bot, limiter=self.limiter, clock=self.clock, bookmarks=self.bookmarks)
         self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
 
     async def post(self, chat_id: int, post: Post) -> Outcome:
@@ -61,7 +67,7 @@ class Posting:
                 raise
             return Unconfirmed()
         if not fits:
-            await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, cut(text, LONGEST)))
+            await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, cut(text, LONGEST)), named=post.named)
         await self._attach(chat_id, post)
         return Done(f"{first.chat.id}/{first.message_id}")
 
@@ -77,9 +83,10 @@ class Posting:
             "read_timeout": READS,
             "write_timeout": WRITES,
         }
+        send = partial(self._send, chat_id, 1, named=post.named)
         if len(picture.content) <= LARGEST_PHOTO:
             try:
-                return await self._send(chat_id, 1, lambda: self.bot.send_photo(chat_id, picture.content, **more))
+                return await send(lambda: self.bot.send_photo(chat_id, picture.content, **more))
             except BadRequest as error:
                 if not any(word in error.message.lower() for word in _NO_PHOTO):
                     raise
@@ -87,12 +94,10 @@ class Posting:
                 pass
         if len(picture.content) <= LARGEST_FILE:
             try:
-                return await self._send(chat_id, 1, lambda: self.bot.send_document(chat_id, picture.content, **more))
+                return await send(lambda: self.bot.send_document(chat_id, picture.content, **more))
             except _TooLarge:
                 pass
-        return await self._send(
-            chat_id, 1, lambda: self.bot.send_message(chat_id, cut(_told(post, picture.name), LONGEST))
-        )
+        return await send(lambda: self.bot.send_message(chat_id, cut(_told(post, picture.name), LONGEST)))
 
     async def _attach(self, chat_id: int, post: Post) -> None:
         lighter: Post | None = post
@@ -108,19 +113,19 @@ class Posting:
                 return self.bot.send_media_group(chat_id, album, **patience)
 
             try:
-                await self._follow(chat_id, len(files), send)
+                await self._follow(chat_id, len(files), send, named=post.named)
                 break
             except _TooLarge:
                 lighter = lighter.lighter()
         if lighter and lighter.left_out != post.left_out:
             told = _left_out(lighter)
-            await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, told))
+            await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, told), named=post.named)
 
-    async def _follow(self, chat_id: int, count: int, send: Callable[[], Awaitable[object]]) -> None:
+    async def _follow(self, chat_id: int, count: int, send: Callable[[], Awaitable[Any]], *, named: bool) -> None:
         """A part that comes after the first. One that is not to be had is passed over: the report itself is there."""
         for _ in range(TRIES):
             try:
-                await self._send(chat_id, count, send)
+                await self._send(chat_id, count, send, named=named)
                 return
             except (BadRequest, Forbidden, Lost) as error:
                 _log.warning("part of a report not posted", chat=chat_id, error=type(error).__name__)
@@ -129,15 +134,19 @@ class Posting:
                 await self.clock.sleep(min(error.retry_after or 5.0, PATIENCE))
         _log.warning("part of a report not posted", chat=chat_id, error="Unavailable")
 
-    async def _send(self, chat_id: int, count: int, send: Callable[[], Awaitable[Sent]]) -> Sent:
+    async def _send(self, chat_id: int, count: int, send: Callable[[], Awaitable[Sent]], *, named: bool) -> Sent:
         notices = self.limiter.turn(chat_id, Lane.ANSWER, count=count, patience=PATIENCE)
         async with self._pace.turn(count), notices:
             try:
-                return await send()
+                sent = await send()
             except NetworkError as error:  # a BadRequest is one, too
                 if "(413)" in error.message or "too large" in error.message.lower():
                     raise _TooLarge from None
                 raise
+        if named:
+            parts = [sent] if isinstance(sent, Message) else sent
+            await self.fleeting.note(chat_id, [one.message_id for one in parts])
+        return sent
 
 
 class _TooLarge(Exception):
@@ -145,10 +154,9 @@ class _TooLarge(Exception):
 
 
 def _told(post: Post, *more: str) -> str:
-    """The text, and how to get what could not be attached."""
-    if not (post.left_out or more):
-        return post.text
-    return f"{post.text}\n\n{_left_out(post, *more)}"
+    """The text, how long it stands, and how to get what could not be attached."""
+    text = f"{post.text}\n{texts(post.language)['delivery.fleeting']}" if post.named else post.text
+    return f"{text}\n\n{_left_out(post, *more)}" if post.left_out or more else text
 
 
 def _left_out(post: Post, *more: str) -> str:

@@ -521,7 +521,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     await here.do_planned()
     await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
     pointer = room.messages[max(room.messages)]
-    assert "억울해요" in pointer["text"]
+    assert pointer["text"] == texts("ko")("telegram.appealed", id=1), "what nobody empties says nothing"
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
     incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "억울해요"

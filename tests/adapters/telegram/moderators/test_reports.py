@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.telegram.moderators.fleeting import LASTS, NAMED, Fleeting
 from adapters.chat.telegram.refs import group_ref
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
+from tests.fakes.chat import MemoryBookmarks
 from tests.servers.telegram import Chat
 
 say = texts("ko")
@@ -61,6 +63,41 @@ async def test_names_are_shown_in_the_moderators_chat_only(here: Stage) -> None:
     here.server.post(room, 2, "/report when")
     await here.server.until(lambda: any("주간 보고" in one.get("text", "") for one in room.messages.values()))
     assert len(here.server.of("sendPhoto")) == 1
+
+
+def parts(room: Chat) -> list[int]:
+    """Of reports that stand there."""
+    return [id_ for id_, one in room.messages.items() if "photo" in one or "document" in one]
+
+
+@played
+async def test_a_report_with_names_is_gone_after_a_day_and_with_whoever_is_forgotten(here: Stage) -> None:
+    room, first = await here.with_moderators(), here.chat._posting.fleeting
+    here.server.admin(room, 2, "지수")
+    first.bookmarks = MemoryBookmarks()
+    here.listen()
+
+    async def asked(words: str) -> None:
+        before = len(here.server.of("sendMediaGroup"))
+        here.server.post(room, 2, words)
+        await here.server.until(lambda: len(here.server.of("sendMediaGroup")) > before)
+
+    await asked("/report week")
+    plain = parts(room)
+    await asked("/report week names")
+    await here.server.until(lambda: len(first._standing) == len(parts(room)) - len(plain) > 1)
+    (caption,) = [one["caption"] for one in room.messages.values() if "unmasked" in one.get("caption", "")]
+    assert say["delivery.fleeting"] in caption
+    later = Fleeting(bot=first.bot, limiter=first.limiter, clock=first.clock, bookmarks=first.bookmarks)
+    await later.take_away(first.clock.now())
+    assert len(parts(room)) > len(plain)
+    await later.take_away(first.clock.now() + LASTS)
+    assert parts(room) == plain and not await first.bookmarks.within(NAMED), "a later process does it, too"
+    first._standing.clear()
+    await asked("/report week names")
+    await here.server.until(lambda: len(first._standing) == len(parts(room)) - len(plain) > 1)
+    here.chat.forget(lambda who: who == "7")
+    await here.server.until(lambda: parts(room) == plain)
 
 
 @pytest.mark.parametrize(

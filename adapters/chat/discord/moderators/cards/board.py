@@ -8,7 +8,6 @@ import discord
 
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
-from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.moderators.cards.posted import REMEMBERED, Posted, PostedCards
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -89,19 +88,19 @@ class CardBoard:
             return await self._point_to_appeal(incident_id, card)
 
     async def _point_to_appeal(self, incident_id: int, card: Posted) -> Outcome:
-        """A card that was written anew is not noticed; an answer to it is."""
+        """A card that was written anew is not noticed; an answer to it is. What was said stands on the card alone, from
+        which it goes when it is forgotten."""
         found = await self.desk.look_up(card.community, incident_id)
-        if found is None or (appeal := found[0].appeal) is None:
+        if found is None or found[0].appeal is None:
             return Done(card.receipt)
-        by = found[0].decision.message.author.name
         card_id = card.message_id.result()
         room = self.client.get_partial_messageable(card.channel_id)
         say = texts(found[0].decision.language)
-        told = say("discord.appealed", id=incident_id, by=plain(by), words=plain(appeal.words))
+        told = say("discord.appealed", id=incident_id)
 
         async def answered() -> str:
             reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
-            await room.send(told[:2000], reference=reference, nonce=f"{incident_id}-appeal")
+            await room.send(told, reference=reference, nonce=f"{incident_id}-appeal")
             return card.receipt
 
         return await outcome_of(answered(), say, needs="send_messages")

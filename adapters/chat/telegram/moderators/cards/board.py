@@ -138,11 +138,11 @@ class CardBoard:
             raise
 
     async def _point_to(self, card: Posted, incident: Incident, say: Texts) -> None:
-        """A card that was written anew is not noticed; an answer to it is."""
-        by, words = incident.decision.message.author.name, incident.appeal.words if incident.appeal else ""
+        """A card that was written anew is not noticed; an answer to it is. What was said stands on the card alone, from
+        which it goes when it is forgotten."""
         async with self.limiter.turn(card.chat_id, Lane.CARD):
             await self.bot.send_message(
-                card.chat_id, say("telegram.appealed", id=incident.id, by=by, words=words),
+                card.chat_id, say("telegram.appealed", id=incident.id),
                 link_preview_options=NO_PREVIEW,
                 reply_parameters=ReplyParameters(card.message_id or 0, allow_sending_without_reply=True),
             )  # fmt: skip

@@ -1,0 +1,74 @@
+"""A report with members' names that stands in a chat -> gone after a day, and as soon as anybody asks to be forgotten.
+
+What a bot has sent itself it may delete for two days, whatever its rights there. Who has saved a file by then has it.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from telegram import Bot
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from adapters.chat.telegram.limits import Lane, Limiter
+from bot.core.base.clock import Clock
+from bot.core.base.errors import BotError, Unavailable
+from bot.core.chat.ports import Bookmarks
+
+LASTS = timedelta(days=1)
+EVERY = 600.0  # seconds between two looks at what is due
+NAMED = "named/telegram"  # bookmarks: of each part, where it stands and until when
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fleeting:
+    bot: Bot
+    limiter: Limiter
+    clock: Clock
+    bookmarks: Bookmarks | None = None
+    _standing: dict[str, datetime] = field(default_factory=dict)  # of this process: chat/message, until when
+
+    async def note(self, chat_id: int, message_ids: Sequence[int]) -> None:
+        """What was just posted; a later process finds it, too."""
+        until = self.clock.now() + LASTS
+        new = {f"{chat_id}/{id_}": until for id_ in message_ids}
+        self._standing |= new
+        if self.bookmarks is not None:
+            with suppress(Unavailable):
+                await self.bookmarks.put_all({f"{NAMED}/{where}": until.isoformat() for where in new})
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with suppress(BotError):
+                await self.take_away(self.clock.now())
+            await self.clock.sleep(EVERY)
+
+    async def take_away(self, due: datetime) -> None:
+        """What may stand no longer than until then. What could not be deleted now is tried again."""
+        found = {where: until for where, until in (await self._known()).items() if until <= due}
+        for where in found:
+            chat, _, message = where.partition("/")
+            try:
+                async with self.limiter.turn(int(chat), Lane.MODERATION):
+                    await self.bot.delete_message(int(chat), int(message))
+            except (BadRequest, Forbidden) as error:
+                _log.warning("a report with names cannot be deleted", chat=chat, error=type(error).__name__)
+            except TelegramError:
+                continue
+            self._standing.pop(where, None)
+            if self.bookmarks is not None:
+                await self.bookmarks.put_all({f"{NAMED}/{where}": None})
+
+    async def take_all_away(self) -> None:
+        """Somebody is forgotten: their name may be in any of them."""
+        with suppress(BotError):
+            await self.take_away(self.clock.now() + LASTS)
+
+    async def _known(self) -> dict[str, datetime]:
+        stored = await self.bookmarks.within(NAMED) if self.bookmarks is not None else {}
+        return {where: datetime.fromisoformat(until) for where, until in stored.items()} | self._standing
