@@ -170,7 +170,7 @@ class VllmServers:
                     continue
                 try:
                     reading = asked.reading(_text_and_tokens(choice)[1][0].probabilities)
-                except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+                except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
                     found[question] = Answer()
                     continue
                 readings[question].append(reading)
@@ -269,7 +269,7 @@ def _choices(content: bytes, count: int) -> list[Choice]:
     try:
         for choice in json.loads(content)["choices"]:
             found[choice["index"]] = choice
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return [{}] * count
     return found
 
@@ -279,7 +279,7 @@ def _read(question: Question, choice: Mapping[str, Any]) -> Answer:
     try:
         text, tokens = _text_and_tokens(choice)
         return question.read(_spelling(tokens, text), truncated=choice["finish_reason"] == "length")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
         return Answer()
 
 

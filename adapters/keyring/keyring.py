@@ -209,7 +209,7 @@ class Keyring:
             raise Broken(f"The keyring {self._path} cannot be read ({error.strerror}).") from None
         except InvalidTag:
             raise Broken(f"The keyring {self._path} lies under another master key; give that one.") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Broken(f"The keyring {self._path} is damaged; restore it from a copy.") from None
         self._take(inside)
         self._read_as = stamp

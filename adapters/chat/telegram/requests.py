@@ -88,7 +88,7 @@ class AiohttpRequest(BaseRequest):
         """What the Bot API has said; an `OddAnswer` where it has not."""
         try:
             said = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise OddAnswer("not JSON") from None
         match said:
             case {"ok": True, "result": _} | {"ok": False, "error_code": int(), "description": str()}:

@@ -164,6 +164,25 @@ class Message:
         return as_read(self.text)
 
     @property
+    def is_sound(self) -> bool:
+        """Whether all that should be words is: a platform on a bad day may hand on anything, and one message that
+        cannot be stored would hold up those that came with it."""
+        origins = [one for one in (self.forwarded, self.quoted) if one]
+        words: list[object] = [
+            self.community_id, self.ref.channel_id, self.ref.message_id, self.author.id, self.author.name, self.text,
+            self.channel_name, self.reply_to or "", self.typed or "", self.via_bot or "", self.filtered or "",
+            *self.author.roles, *self.within, *self.extra.values(),
+        ]  # fmt: skip
+        words += [word for one in self.links for word in (one.target, one.shown)]
+        words += [word for one in origins for word in (one.title, one.name)]
+        numbers, truths = (self.ref.revision, self.mentions), (self.author.bot, self.author.myself, self.is_name)
+        return (
+            all(isinstance(word, str) for word in words)
+            and all(isinstance(number, int) for number in numbers)
+            and all(isinstance(truth, bool) for truth in truths)
+        )
+
+    @property
     def answer(self) -> str:
         """A bot's answer whole, with what its earlier messages said; not bounded."""
         return "\n".join(filter(None, (self.lead, self.text)))

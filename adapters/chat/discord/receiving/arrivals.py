@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import datetime
 from itertools import islice
 
+import structlog
+
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Message
 
 BATCH = 256
 CAPACITY = 100_000  # messages; while the database is away for longer than that, the gap is read again later
+
+_log = structlog.get_logger(__name__)
 
 
 class Arrivals:
@@ -38,6 +42,9 @@ class Arrivals:
         return not self._waiting and not self._late and not self._reading
 
     def put(self, message: Message, *, late: bool = False) -> None:
+        if not message.is_sound:
+            _log.error("a message is left out: what should be words is not", message=message.ref.message_id)
+            return
         if len(self._waiting) + len(self._late) >= CAPACITY:
             self.overflowed = True
             return

@@ -19,6 +19,7 @@ from adapters.chat.discord.receiving.reading import (
     read_deletion,
     read_filtered,
     read_name,
+    read_plainly,
     read_title,
     text_files,
     text_of,
@@ -70,7 +71,11 @@ class Hearing:
         self._take(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        if self._texts.get(payload.message_id) != hash(text_of(payload.message)):
+        try:
+            is_news = self._texts.get(payload.message_id) != hash(text_of(payload.message))
+        except Exception:  # it is read plainly
+            is_news = True
+        if is_news:
             self._take(payload.message)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -98,6 +103,14 @@ class Hearing:
         self._take(message, late=True)
 
     def _take(self, message: discord.Message, *, late: bool = False) -> None:
+        """Whatever somebody writes is judged: as it was typed, where nothing else can be made of it."""
+        try:
+            self._read(message, late=late)
+        except Exception as error:
+            if message.guild is not None and message.author.id not in self.ours:
+                self.arrivals.put(self._read_plainly(message, error), late=late)
+
+    def _read(self, message: discord.Message, *, late: bool) -> None:
         if not is_readable(message, self.ours | self.own_webhooks):
             return
         text = text_of(message)
@@ -110,13 +123,26 @@ class Hearing:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self.arrivals.put(self.pairs.complete(message, read(message)), late=late)
+            self.arrivals.put(self._whole(message), late=late)
 
     async def _read_more(self, message: discord.Message, files: Sequence[discord.Attachment]) -> Message:
-        attached = await asyncio.gather(*(self._beginning(file) for file in files))
-        if self.pairs.needs_a_look(message):
-            await self.pairs.look(message)
-        return self.pairs.complete(message, read(message, attached=attached))
+        try:
+            attached = await asyncio.gather(*(self._beginning(file) for file in files))
+            if self.pairs.needs_a_look(message):
+                await self.pairs.look(message)
+            return self._whole(message, attached)
+        except Exception as error:
+            return self._read_plainly(message, error)
+
+    def _whole(self, message: discord.Message, attached: Sequence[str] = ()) -> Message:
+        said = self.pairs.complete(message, read(message, attached=attached))
+        if not said.is_sound:
+            raise TypeError("what should be words is not")
+        return said
+
+    def _read_plainly(self, message: discord.Message, why: Exception) -> Message:
+        _log.error("a message is read plainly", message=message.id, error=type(why).__name__)
+        return read_plainly(message)
 
     def _withdraw(self, guild_id: int | None, channel_id: int, message_id: int) -> None:
         if guild_id is not None:

@@ -87,6 +87,19 @@ def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
     )
 
 
+def read_plainly(message: discord.Message) -> Message:
+    """What is left where reading has failed: the words as they were typed, by whom, and nothing that could fail."""
+    assert message.guild is not None
+    return Message(
+        ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
+        community_id=str(message.guild.id),
+        author=Author(id=str(message.author.id), bot=bool(message.author.bot), unmet=True),
+        sent_at=message.edited_at or message.created_at,
+        text=message.content if isinstance(message.content, str) else "",
+        kind=Kind.EDIT if message.edited_at else Kind.NEW,
+    )
+
+
 def read_title(thread: discord.Thread) -> Message:
     """The title that a thread or forum post was opened with; later ones come as messages of type 4."""
     assert thread.created_at is not None

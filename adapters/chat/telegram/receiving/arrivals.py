@@ -10,11 +10,12 @@ import hmac
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
-from telegram import Bot, Update
+from telegram import Bot, Chat, Update
 from telegram.error import BadRequest, Conflict, EndPointNotFound, InvalidToken
 
 from adapters.chat.telegram.requests import OddAnswer
@@ -234,7 +235,20 @@ def _is_numbered(content: Any) -> bool:
 def parsed(content: dict[str, Any], bot: Bot) -> Update:
     """An update; an empty one, to be confirmed with the rest, where its content cannot be read."""
     try:
-        return Update.de_json(content, bot)
+        update = Update.de_json(content, bot)
+        if not _is_placed(update):
+            raise TypeError("nobody can say where and when that was")
+        return update
     except Exception as error:
         _log.error("update left out", update=content["update_id"], error=type(error).__name__)
         return Update(content["update_id"])
+
+
+def _is_placed(update: Update) -> bool:
+    """Whether a message says where and when it was said; the library takes anything for that."""
+    said = update.message or update.edited_message
+    if (told := said or update.chat_member) is None:
+        return True
+    if not isinstance(told.chat, Chat) or not isinstance(told.chat.type, str) or not isinstance(told.date, datetime):
+        return False
+    return type(told.chat.id) is int and (said is None or type(said.message_id) is int)  # true is one, too

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -46,7 +47,8 @@ class Hearing:
                 batch += await self._said_in(update)
             except Exception as error:
                 _log.error("an update is read plainly", update=update.update_id, error=type(error).__name__)
-                batch += read_plainly(update)
+                with suppress(Exception):  # then nobody can say who has said what, and when
+                    batch += [one for one in read_plainly(update) if one.is_sound]
         return batch
 
     async def _said_in(self, update: Update) -> list[Message]:
@@ -54,6 +56,8 @@ class Hearing:
         said = []
         for one in await self._read(update):
             message = await self.albums.whole(update, self.pairs.complete(update, self.joins.complete(one)))
+            if not message.is_sound:
+                raise TypeError("what should be words is not")
             if self._is_news(message):
                 said.append(message)
         return said

@@ -113,13 +113,14 @@ def read_plainly(update: Update) -> Sequence[Message]:
     speaker = source and (source.sender_chat or source.from_user)
     if source is None or speaker is None or source.chat.type not in GROUPS:
         return ()
-    chat, text, edited_at = str(source.chat.id), source.text or source.caption or "", source.edit_date
+    text = next((one for one in (source.text, source.caption) if one and isinstance(one, str)), "")
+    chat, edited_at = str(source.chat.id), source.edit_date
     number = int(edited_at.timestamp()) << 20 if edited_at else 0
     return (
         Message(
             ref=MessageRef(TELEGRAM, chat, str(source.message_id), number),
             community_id=chat,
-            author=Author(id=str(speaker.id), bot=isinstance(speaker, User) and speaker.is_bot),
+            author=Author(id=str(speaker.id), bot=isinstance(speaker, User) and bool(speaker.is_bot)),
             sent_at=(edited_at or source.date).astimezone(UTC),
             text=text,
             kind=Kind.EDIT if edited_at else Kind.NEW,

@@ -112,7 +112,8 @@ def _button_of(presses: Presses) -> Any:
     """The button class whose presses come here."""
 
     class CardButton(
-        discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"jikimi:(?P<button>[a-z]+):(?P<incident>\d+)"
+        discord.ui.DynamicItem[discord.ui.Button[Any]],
+        template=rf"jikimi:(?P<button>{'|'.join(Button)}):(?P<incident>\d{{1,18}})",
     ):
         def __init__(self, button: Button, incident_id: int) -> None:
             super().__init__(discord.ui.Button(custom_id=press_id(button, incident_id)))
