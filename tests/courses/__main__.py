@@ -2,6 +2,7 @@
 
 python -m tests.courses [discord|telegram] [FAULT] [--outage SECONDS] [--rate MESSAGES A SECOND]
 python -m tests.courses raid|platform-hangs|poison|overload|sigterm-while-away|odd-answers [--seconds SECONDS]
+python -m tests.courses soak [--days DAYS]
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.courses import faults, hostile
+from tests.courses import faults, hostile, soak
 from tests.courses.faults import FAULTS, LONG, Outcome, Plan, run_course
 from tests.courses.hostile import COURSES
 from tests.servers.postgres import Postgres
@@ -39,14 +40,26 @@ def fault_courses(plans: Sequence[Plan], postgres: Postgres) -> bool:
     return not any(outcome.problems for outcome in outcomes)
 
 
+def soaked(days: int) -> bool:
+    """Whether nothing was found of what was planted, and the database does not grow."""
+    folder = Path(tempfile.mkdtemp(prefix="course-soak-"))
+    remains = asyncio.run(soak.soak(folder, soak.Plan(days=days)))
+    shown = ", ".join(f"{number}" for number in remains.pages[::30])
+    print(f"pages in use, each thirtieth day: {shown}", *remains.problems or ["every promise held"], folder, sep="\n")
+    return not remains.problems
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.courses")
-    parser.add_argument("course", nargs="?", choices=[*FAULTS, *COURSES])
+    parser.add_argument("course", nargs="?", choices=[*FAULTS, *COURSES, "soak"])
     parser.add_argument("fault", nargs="?")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--outage", type=float)
+    parser.add_argument("--days", type=int, default=soak.Plan().days)
     parser.add_argument("--rate", type=float, default=100.0)
     asked = parser.parse_args()
+    if asked.course == "soak":
+        sys.exit(not soaked(asked.days))
     plans = [
         Plan(platform=platform, fault=fault, outage=asked.outage or LONG.get((platform, fault), 20.0), rate=asked.rate)
         for platform in ([asked.course] if asked.course in FAULTS else FAULTS)
