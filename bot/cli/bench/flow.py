@@ -1,4 +1,5 @@
-"""`jikimi bench flow`: how fast messages travel the whole way, beside a naive bot in the same run."""
+"""`jikimi bench flow`: how fast messages travel the whole way, beside a naive bot and with nothing sealed in the same
+run."""
 
 import asyncio
 from pathlib import Path
@@ -13,6 +14,7 @@ from bot.cli.shown import print_json
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
+    from bot.cli.bench.journeys import Journey
     from bot.core.guarding.ports import Guard
 
 ROUNDS = 3
@@ -56,6 +58,7 @@ async def _row(messages: int, guard: "Guard") -> dict[str, object]:
 
     policy = Config().policy.in_mode(Watch.LIVE)
     ours: list[journeys.Journey] = []
+    openly: list[journeys.Journey] = []
     naive: list[journeys.Journey] = []
     await journeys.queue(journeys.ARRIVING, guard)  # warm up
     queue = await journeys.queue(messages // SHARE, guard)
@@ -65,7 +68,11 @@ async def _row(messages: int, guard: "Guard") -> dict[str, object]:
             naive.append(
                 await journeys.naive(messages // ROUNDS // SHARE, guard, policy, path.with_suffix(".naive.db"))
             )
-            ours.append(await journeys.ours(messages // ROUNDS, guard, path.with_suffix(".db")))
+            for is_open in (number % 2 == 1, number % 2 == 0):  # now one goes first, now the other
+                database = path.with_suffix(".open.db" if is_open else ".db")
+                (openly if is_open else ours).append(
+                    await journeys.ours(messages // ROUNDS, guard, database, openly=is_open)
+                )
         long = await journeys.ours(
             LONG_ONES, guard, Path(folder) / "long.db", source=iter(journeys.long_ones(LONG_ONES))
         )
@@ -74,8 +81,15 @@ async def _row(messages: int, guard: "Guard") -> dict[str, object]:
         "jikimi_per_second": round(median(one.rate for one in ours), 1),
         "naive_per_second": round(median(one.rate for one in naive), 1),
         "ratio": round(median(our.rate / their.rate for our, their in zip(ours, naive, strict=True)), 2),
+        "openly_per_second": round(median(one.rate for one in openly), 1),
+        "sealing_percent": round(100 * (median(_dearer(*pair) for pair in zip(ours, openly, strict=True)) - 1), 1),
         "incidents": sum(one.incidents for one in ours),
         "longest_hold_ms": round(max(one.hold for one in ours) * 1000, 1),
         "longest_hold_by_long_texts_ms": round(long.hold * 1000, 1),
         "memory_mib": [round(one.memory, 1) for one in ours],
     }
+
+
+def _dearer(sealed: "Journey", openly: "Journey") -> float:
+    """By processor time: what else the machine does counts less there."""
+    return sealed.work / openly.work

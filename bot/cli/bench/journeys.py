@@ -33,12 +33,13 @@ ARRIVING = 256  # messages that a platform hands over at once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
     """`rate` in messages a second, resident `memory` in MiB at the end; `hold`: the longest that one piece of work held
-    the event loop, in seconds."""
+    the event loop, `work`: the processor time that a message took, in seconds."""
 
     rate: float
     incidents: int
     memory: float
     hold: float = 0.0
+    work: float = 0.0
 
 
 class _LoopWatch:
@@ -112,7 +113,10 @@ class Firehose:
         return Done()
 
 
-async def ours(messages: int, guard: Guard, path: Path, source: Iterator[Message] | None = None) -> Journey:
+async def ours(
+    messages: int, guard: Guard, path: Path, source: Iterator[Message] | None = None, *, openly: bool = False
+) -> Journey:
+    """`openly`: nothing is sealed."""
     settled = incidents = 0
 
     def count(settlements: Sequence[Settlement]) -> None:
@@ -120,7 +124,7 @@ async def ours(messages: int, guard: Guard, path: Path, source: Iterator[Message
         settled += len(settlements)
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
-    config = Config(storage=StorageSettings(url=f"sqlite:///{path}", keys=f"{path}-keys"))
+    config = Config(storage=StorageSettings(url=f"sqlite:///{path}", keys="" if openly else f"{path}-keys"))
     async with application(
         config,
         guard,
@@ -131,11 +135,12 @@ async def ours(messages: int, guard: Guard, path: Path, source: Iterator[Message
     ) as jikimi:
         watch = _LoopWatch()
         watching = asyncio.create_task(watch.run())
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         await jikimi.run()
-        took = time.perf_counter() - began
+        took, worked = time.perf_counter() - began, time.process_time() - worked
         watching.cancel()
-    return Journey(rate=settled / took, incidents=incidents, memory=_memory(), hold=watch.longest)
+    work = worked / settled if settled else 0.0
+    return Journey(rate=settled / took, incidents=incidents, memory=_memory(), hold=watch.longest, work=work)
 
 
 async def queue(messages: int, guard: Guard) -> float:
