@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: clean coverage demo-report lint lock pictures run sbom test test-all test-engine
+.PHONY: advisories clean coverage demo-report fuzz lint lock pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -30,7 +30,13 @@ test-all: test
 	@$(BIN)/python -m pytest -n auto -m long
 	@for course in raid platform-hangs poison overload sigterm-while-away odd-answers; do \
 		$(BIN)/python -m tests.courses $$course || exit 1; done
+	@$(BIN)/python -m tests.courses soak
 	@$(BIN)/python -m tests.courses
+
+# Every parser of what others write, for so many seconds altogether: what is new lies in tests/courses/fuzzing/corpus.
+SECONDS ?= 1800
+fuzz: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.courses.fuzzing --seconds $(SECONDS)
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -49,8 +55,10 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-v
 lock: $(VENV)/.ready-dev
 	@$(LOCK) --extra test --extra lint --output-file requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
-	@echo 'cyclonedx-bom>=7.5' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
-		--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS) --output-file requirements/sbom.txt
+	@for tool in 'sbom cyclonedx-bom>=7.5' 'audit pip-audit>=2.10'; do \
+		echo "$${tool#* }" | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+		--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS) \
+		--output-file requirements/$${tool%% *}.txt || exit 1; done
 
 # What a release is made of, by name, version and hash (CycloneDX); the tool that lists it has an environment of its own.
 sbom: $(VENV)-sbom/.ready
@@ -58,9 +66,14 @@ sbom: $(VENV)-sbom/.ready
 	@$(VENV)-sbom/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
 		--output-reproducible --output-format JSON --output-file build/sbom.json
 
-$(VENV)-sbom/.ready: requirements/sbom.txt
-	@$(PYTHON) -m venv $(VENV)-sbom
-	@$(VENV)-sbom/bin/python $(INSTALL) --require-hashes --requirement $<
+# Known vulnerabilities of what a release is made of, as OSV tells them; by a tool with an environment of its own, too.
+advisories: $(VENV)-audit/.ready
+	@$(VENV)-audit/bin/pip-audit --requirement requirements/run.txt --require-hashes --disable-pip \
+		--vulnerability-service osv --progress-spinner off
+
+$(VENV)-sbom/.ready $(VENV)-audit/.ready: $(VENV)-%/.ready: requirements/%.txt
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python $(INSTALL) --require-hashes --requirement $<
 	@touch $@
 
 test-engine: $(VENV)-vllm/.ready
@@ -76,7 +89,7 @@ $(VENV)-vllm/.ready: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV)-vllm $(VENV)-sbom $(VENV) build *.egg-info
+	rm -rf $(VENV)-vllm $(VENV)-sbom $(VENV)-audit $(VENV) build *.egg-info
 
 demo-report: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.pictures.report build/demo
