@@ -1,97 +1,46 @@
 """`python -m adapters.guards.embedded.training`: our lines and public corpora come in; the model of kinds of harm, or
-the table of candidates, goes out."""
+the table of candidates, goes out. Both go on where they were interrupted."""
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
-from adapters.guards.embedded.ngrams import Ngrams
-from adapters.guards.embedded.reading import reading
-from adapters.guards.embedded.training import comparison, joint, linear_kinds
-from adapters.guards.embedded.training.comparison import AWAY, SEED, Figures
-from adapters.guards.embedded.training.corpora import HEADS, Lesson, kmhas_test, own, public, said, sampled
-from adapters.guards.embedded.training.disguises import disguised
-from adapters.guards.embedded.training.linear_kinds import Judge
-from adapters.guards.embedded.training.side_by_side import beside
-
-#: How many texts of each public corpus n-grams learn from beside our lines, and which tell them what a comment is.
-PUBLIC = {"beep_train": 2_000, "kodoli": 4_000, "curse": 1_500, "kosbi_valid": 400, "chatbot": 1_500, "komuchat": 8_000}
-COMMENTS = dict.fromkeys(("kodoli", "curse", "kosbi_valid"), 0) | {
-    "kmhas_valid": 4_500, "beep_train": 4_000, "komuchat": 5_000, "chatbot": 1_000,
-}  # fmt: skip
-AGAIN = 0.6  # of the lines learned from twice: how many are disguised then
-TAUGHT = HEADS[: HEADS.index("quotes") + 1]  # of n-grams
+from adapters.guards.embedded.training import comparison
+from adapters.guards.embedded.training.candidates import candidates
+from adapters.guards.embedded.training.comparison import SEED, Figures
+from adapters.guards.embedded.training.corpora import kmhas_test, own, public, sampled
+from adapters.guards.embedded.training.run import Run
+from adapters.guards.embedded.training.teach import PUBLIC, teach
 
 
 def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def lessons(corpus: Path, data: Path) -> tuple[list[Lesson], list[Lesson], list[Lesson]]:
-    """Our lines to learn from, those of pens kept away, and the public corpora."""
-    lines = own(corpus)
-    near, away = ([line for line in lines if (line.source in AWAY) == kept] for kept in (False, True))
-    return near, away, public(data)
-
-
-def compare(corpus: Path, data: Path, *, with_encoder: bool) -> Iterator[tuple[str, Figures]]:
-    near, away, others = lessons(corpus, data)
-    others = sampled(others, PUBLIC, Random(SEED))
+def compare(corpus: Path, data: Path, work: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, Figures]]:
+    """A row a candidate and size, as soon as it is known; what an earlier go has found is not sought again."""
+    near, away = comparison.apart(own(corpus))
+    others = sampled(public(data), PUBLIC, Random(SEED))
     tests = {"K-MHaS": kmhas_test(data)}
-    candidates: dict[str, Callable[[Sequence[Lesson], Sequence[Lesson]], Judge]] = {
-        "n-grams": lambda ours, theirs: linear_kinds.taught([*ours, *theirs], linear_kinds.ngrams),
-        "n-grams and jamo": lambda ours, theirs: linear_kinds.taught([*ours, *theirs], linear_kinds.jamo),
-    }
-    if with_encoder:
-        from adapters.guards.embedded.training import encoder
-
-        candidates["static embeddings"] = lambda ours, theirs: linear_kinds.taught([*ours, *theirs], encoder.static)
-        candidates["encoder"] = lambda ours, theirs: encoder.judge(*encoder.learned(ours, theirs, SEED, say))
-    for name, learn in candidates.items():
+    work.mkdir(parents=True, exist_ok=True)
+    run = Run(work, say)
+    for name in names:
         for size in (*comparison.SIZES, len(near)):
-            ours, theirs = comparison.fewer(near, others, size)
-            say(f"{name}, {size} lines")
-            yield f"{name}, {size} lines", comparison.measured(learn(ours, theirs), away, tests)
+            if size > most:
+                continue
+            row = f"{name}, {size} lines"
 
+            def measured(path: Path, name: str = name, size: int = size) -> None:
+                ours, theirs = comparison.fewer(near, others, size)
+                found = comparison.measured(candidates()[name](ours, theirs, say), away, tests)
+                path.write_text(json.dumps(asdict(found)))
 
-def teach(corpus: Path, data: Path, out: Path) -> None:
-    """Twice: without the pens kept away, to see what each half's word is worth, and with them."""
-    from adapters.guards.embedded.training import encoder
-
-    near, away, others = lessons(corpus, data)
-    network, tokeniser = encoder.learned(near, others, SEED, say)
-    texts = [line.text for line in away]
-    fit = joint.fitted(
-        encoder.judge(network, tokeniser)(texts)[:, : len(TAUGHT)],
-        ngrams(near, others).logits([reading(text) for text in texts])[:, :-1],
-        said(away),
-    )
-    network, tokeniser = encoder.learned([*near, *away], others, SEED, say)
-    notes = {"jikimi": json.dumps({"heads": HEADS, "tokens": encoder.TOKENS}), "tokeniser": tokeniser.to_str()}
-    encoder.export(network, out / "encoder.onnx", notes)
-    about = {
-        "licence": "CC BY-SA 4.0; see LICENSE-MODEL.md",
-        "calibrated on": AWAY,
-        "from": comparison.provenance(read(corpus, data)),
-    }
-    joint.save(out / "kinds.npz", ngrams([*near, *away], others), fit, TAUGHT, about)
-
-
-def ngrams(ours: Sequence[Lesson], others: Sequence[Lesson]) -> Ngrams:
-    """Learned from the lines as they are, and from some of them disguised or beside innocent ones."""
-    chance = Random(SEED)
-    theirs = sampled(others, PUBLIC, chance)
-    again = beside([*chance.sample(ours, len(ours) // 2), *chance.sample(theirs, len(theirs) // 4)], chance)
-    again = [replace(one, text=disguised(one.text, chance)) if chance.random() < AGAIN else one for one in again]
-    return linear_kinds.learned([*ours, *theirs, *again], TAUGHT, [*ours, *sampled(others, COMMENTS, chance)])
-
-
-def read(corpus: Path, data: Path) -> list[Path]:
-    return [*(corpus / "lines").glob("*.jsonl"), *data.glob("*.jsonl.gz")]
+            found = run.step(f"{row}.json".replace(" ", "-"), measured)
+            yield row, Figures(**json.loads(found.read_text()))
 
 
 def main() -> None:
@@ -100,15 +49,22 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the public corpora, NAME.jsonl.gz")
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the model files")
+    parser.add_argument("--work", type=Path, default=Path("build/training"), help="folder of what is made on the way")
     parser.add_argument(
-        "--encoder", action="store_true", help="compare those, too, that need PyTorch (half an hour each)"
+        "--only", nargs="+", choices=tuple(candidates()), default=tuple(candidates()), help="candidates to compare"
     )
+    parser.add_argument("--most", type=int, default=sys.maxsize, help="of our lines that a candidate learns from")
     given = parser.parse_args()
     if given.what == "teach":
-        teach(given.corpus, given.data, given.out)
-    else:
-        print(comparison.table(compare(given.corpus, given.data, with_encoder=given.encoder)))
-        print(f"\n{comparison.provenance(read(given.corpus, given.data))}")
+        teach(given.corpus, given.data, given.out, given.work, say)
+        return
+    rows = []
+    for row in compare(given.corpus, given.data, given.work / "compare", given.only, given.most):
+        rows.append(row)
+        say(comparison.table(rows))
+    print(comparison.table(rows))
+    files = [*(given.corpus / "lines").glob("*.jsonl"), *given.data.glob("*.jsonl.gz")]
+    print(f"\n{comparison.provenance(files)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Models of kinds of harm that PyTorch teaches."""

@@ -1,0 +1,22 @@
+"""A run of many minutes as steps: each makes a file, and what was interrupted goes on behind the last that is there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    folder: Path  # of this run alone: what is made of other lessons lies in another
+    say: Callable[[str], None]
+
+    def step(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The file of that name, made now unless an earlier go has made it: there is none or a whole one."""
+        path = self.folder / name
+        if not path.exists():
+            began, part = monotonic(), path.with_name(f"part-{name}")
+            make(part)
+            part.rename(path)
+            self.say(f"{name}: {(monotonic() - began) / 60:.1f} minutes")
+        return path
