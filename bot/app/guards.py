@@ -28,10 +28,10 @@ def _embedded(config: Config) -> OpenGuard:
 
 def _shipped(config: Config) -> Guard:
     """The guard that ships, or the one before it where that is pinned."""
-    from adapters.guards.embedded import EmbeddedGuard
+    from adapters.guards.embedded import CommentsGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return EmbeddedGuard() if config.guard.revision == FORMER else KindsGuard(encoder=config.guard.encoder)
+    return CommentsGuard() if config.guard.revision == FORMER else KindsGuard(encoder=config.guard.encoder)
 
 
 def remarks(config: Config, say: Texts) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
-from adapters.guards.embedded import EmbeddedGuard, KindsGuard
+from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -26,7 +26,7 @@ GOOD = "오늘 날씨가 참 좋네요"
 
 @asynccontextmanager
 async def embedded() -> AsyncIterator[Guard]:
-    yield EmbeddedGuard()
+    yield CommentsGuard()
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def cascade() -> AsyncIterator[Guard]:
 
 @asynccontextmanager
 async def calibrated() -> AsyncIterator[Guard]:
-    guard = EmbeddedGuard()
+    guard = CommentsGuard()
     scale = Scale(temperature=2.0, bias=0.1, rows=100, raw_loss=0.5, loss=0.4)
     yield CalibratedGuard(guard, Calibration(guard=guard.version, scales={Task.PROMPT_HARM: scale}))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from adapters.guards.embedded import EmbeddedGuard, KindsGuard
+from adapters.guards.embedded import CommentsGuard, KindsGuard
 from bot.app.guards import FORMER, capabilities, guard, remarks, stand_in
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
@@ -34,7 +34,7 @@ def chosen(settings: Config, name: str | None = None) -> GuardVersion:
         ({"name": "embedded", "revision": "main"}, TODAY),
         ({"name": "encoder"}, TODAY),
         ({"encoder": False}, FAST),
-        ({"revision": FORMER}, EmbeddedGuard().version),
+        ({"revision": FORMER}, CommentsGuard().version),
     ],
 )
 def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
@@ -45,7 +45,7 @@ def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
 
 
 def test_the_revision_to_pin_is_that_of_the_file_that_ships() -> None:
-    assert EmbeddedGuard().version.model == FORMER
+    assert CommentsGuard().version.model == FORMER
 
 
 def test_n_grams_are_asked_before_a_model_and_the_whole_guard_stands_in_for_it() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects.user_text import harmless
-from adapters.guards.embedded import EmbeddedGuard, KindsGuard
+from adapters.guards.embedded import CommentsGuard, KindsGuard
 from bot.config import preset
 from bot.core.chat.links import link_to, links_in, place_of
 from bot.core.chat.message import Author, Message, MessageRef
@@ -61,7 +61,7 @@ def holds(condition: Condition) -> Callable[[str], object]:
     return check
 
 
-KINDS, COMMENTS, MODEL = KindsGuard(encoder=False), EmbeddedGuard(), DIALECTS["wildguard-ko"]
+KINDS, COMMENTS, MODEL = KindsGuard(encoder=False), CommentsGuard(), DIALECTS["wildguard-ko"]
 
 READERS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.guards.embedded import EmbeddedGuard
+from adapters.guards.embedded import CommentsGuard
 from adapters.guards.embedded.features import STRIDE, WINDOW, features, rows
 from adapters.guards.embedded.model import SHIPPED, Score
 from adapters.guards.embedded.phrases import MUST_CATCH, MUST_LEAVE, TrickRate, phrase_rates
@@ -26,7 +26,7 @@ from bot.core.text.views import canonical
 PROJECT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("JIKIMI_DATA", PROJECT.parent / "shared" / "data")) / "korean"
 
-GUARD = EmbeddedGuard()
+GUARD = CommentsGuard()
 RATES = phrase_rates(
     lambda phrases: [score.probability for score in GUARD.model.score(phrases)], GUARD.thresholds["flag"]
 )
@@ -192,7 +192,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         pass
     for name in ("missing.npz", "text.npz", "empty.npz"):
         with pytest.raises(Broken, match=name):
-            EmbeddedGuard(tmp_path / name)
+            CommentsGuard(tmp_path / name)
 
 
 # ---- training ---------------------------------------------------------------------------------------------------

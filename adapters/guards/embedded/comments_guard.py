@@ -1,4 +1,5 @@
-"""The guard that shipped before: exchanges come in, verdicts of the model of comments go out."""
+"""The guard of comments, which shipped before and can be pinned: exchanges come in, verdicts of the model of comments
+on news, which knows no kinds of harm, go out."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, 
 LONG = 2_000  # characters
 
 
-class EmbeddedGuard:
+class CommentsGuard:
     """Judges prompts and responses alike by their text alone. A refusal is beyond it and stays absent."""
 
     def __init__(self, path: Path = SHIPPED) -> None:
