@@ -170,7 +170,7 @@ def _packed(run: Run, networks: dict[str, Path], away: Sequence[Lesson], about: 
     read = [reading(line.text) for line in away]
     quick = _ngrams(run.folder / "fold-ngrams.npz")
     fit = joint.fitted(
-        Encoder.read(networks["fold"].read_bytes()).logits(read)[:, : len(TAUGHT)],
+        Encoder.read(networks["fold"]).logits(read)[:, : len(TAUGHT)],
         quick.logits(read)[:, :-1],
         said(away),
     )
