@@ -132,11 +132,13 @@ _LOOK_ALIKES = (  # only beside a jamo or inside a word, so that ordinary digits
     (re.compile(r"77(?=[ㅏ-ㅣ])"), "ㄲ"),
     (re.compile(r"7(?=[ㅏ-ㅣh])"), "ㄱ"),
     (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])(?:[1il|]+|!+(?=[가-힣ㄱ-ㅎ]))"), "ㅣ"),
+    (re.compile(r"(?<=[ㄱ-ㅎ])r(?![a-z])"), "ㅏ"),
     (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])h(?![a-z])"), "ㅐ"),
+    (re.compile(r"(?<![\w.,:])0(?=[ㅏ-ㅣ])"), "ㅇ"),
     (re.compile(r"(?<![a-z])ah(?=[가-힣])"), "새"),
     (re.compile(r"(?<=[시씨ㅅㅆ])8"), "팔"),
 )
-_HAS_LOOK_ALIKE = re.compile(r"[\^71il|!h8]")
+_HAS_LOOK_ALIKE = re.compile(r"[\^071il|!hr8]")
 # What stands between two Korean letters and is neither a letter nor white space; 1 l | ! also pass for a long ㅣ.
 _SEPARATOR = re.compile(
     r"(?<=[가-힣ㄱ-ㅎㅏ-ㅣ])(?:[^\w\s]|_)+(?=[가-힣ㄱ-ㅎㅏ-ㅣ])|(?<=[가-힣])[^\w\s]{0,2}[1l]{1,2}[^\w\s]{0,2}(?=[가-힣ㄱ-ㅎ])"
