@@ -4,6 +4,7 @@ file holds the network and its tokeniser; it runs on one core, without PyTorch."
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,16 @@ class Encoder:
     tokens: int  # longest text
 
     @classmethod
-    def read(cls, content: bytes) -> "Encoder":
-        """Of the bytes of a file. Raises ValueError where they are no model; never unpickles."""
+    def read(cls, path: Path) -> "Encoder":
+        """Raises ValueError where the file is no model; never unpickles."""
         from onnxruntime import InferenceSession, SessionOptions
         from tokenizers import Tokenizer
 
         options = SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # texts differ in length: plans for each are memory that is not used again
         try:
-            session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors have no base of their own
             raise ValueError("not an ONNX model") from error
         notes = session.get_modelmeta().custom_metadata_map

@@ -3,6 +3,7 @@ and settle what is surely innocent; the encoder looks at the rest, and both have
 news is as rude as the model of comments says, and a plain cry for help is taken for one."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 
 from adapters.guards.embedded import cries
 from adapters.guards.embedded.encoder import Encoder
-from adapters.guards.embedded.features import windows
+from adapters.guards.embedded.features import STEMS, windows
 from adapters.guards.embedded.model import Model
 from adapters.guards.embedded.ngrams import Ngrams
 from adapters.guards.embedded.reading import reading
 from bot.core.guarding.verdict import YES
+from bot.core.text.views import views
 
 SHIPPED = Path(__file__).parent / "kinds.npz"
 WINDOW, STRIDE = 110, 80  # characters, about as many as the network reads of a text
@@ -28,6 +30,7 @@ RUDE, GUIDE, GUIDE_WEIGHT = ("abuse", "hate", "threat", "sexual_harassment", "bu
 SHORT = 10, 20  # letters: up to the first a text is judged as if it were one, from the second on by what it reads like
 CLOAKED = ("doxxing", "advertising", "fraud", "grooming")  # what a cry is added to as a cloak
 HARDLY = 0.02  # so little like a comment that their model is not asked
+_CONSONANT, _SYLLABLE = re.compile("[ㄱ-ㅎ]"), re.compile("[가-힣]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class KindModel:
         """Reads a model file and, beside it, those of comments and of the encoder. Raises OSError or ValueError for
         what is none; never unpickles."""
         content, comments = path.read_bytes(), Model.load(path.with_name("model.npz"))
-        network = path.with_name("encoder.onnx").read_bytes() if encoder else b""
+        network, revision = path.with_name("encoder.onnx"), sha256(content)
         try:
             with np.load(BytesIO(content), allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
@@ -66,6 +69,11 @@ class KindModel:
                 both, alone = file["both"], file["alone"]
         except Exception as error:  # a broken archive raises whatever its first wrong byte leads to
             raise ValueError("not a model of kinds of harm") from error
+        if encoder:
+            with network.open("rb") as lines:
+                for some in lines:
+                    revision.update(some)
+        revision.update(comments.revision.encode())
         thorough = Encoder.read(network) if encoder else None
         heads = tuple(about["heads"])
         if thorough and (thorough.heads[: len(heads)] != heads or GUIDE not in thorough.heads):
@@ -80,7 +88,7 @@ class KindModel:
             alone=alone,
             sure=about["sure"],
             about=about,
-            revision=sha256(content + network + comments.revision.encode()).hexdigest()[:12],
+            revision=revision.hexdigest()[:12],
         )
 
     def judged(self, texts: Sequence[str]) -> Judged:
@@ -115,7 +123,7 @@ class KindModel:
         """Changes `kinds` in place: the worst of the rude ones to what is expected of a text that is a comment with
         this probability, the others along with it."""
         rude = np.array([self.kinds.index(kind) for kind in RUDE])
-        of = np.flatnonzero(comment > HARDLY)
+        of = np.array([i for i in np.flatnonzero(comment > HARDLY) if not _in_initials(texts[i])], int)
         scores = self.comments.score([texts[i] for i in of.tolist()])
         rather = 1 / (1 + np.exp(-(np.array([score.logit for score in scores]) + more[of])))
         worst = kinds[of][:, rude].max(axis=1)
@@ -151,6 +159,14 @@ class KindModel:
             return tuple(dict.fromkeys(found))
         worst = int(self.ngrams.logits(read)[:, head].argmax())
         return self.ngrams.evidence(read[worst], head)
+
+
+def _in_initials(text: str) -> bool:
+    """Whether much of it is bare consonants that spell no swearword: the model of comments takes such runs for rude."""
+    if 2 * len(_CONSONANT.findall(text)) < len(_SYLLABLE.findall(text)) or not _CONSONANT.search(text):
+        return False
+    seen = views(text)
+    return not any(stem.search(f"{seen.opened or seen.plain} {seen.initials}") for stem in STEMS.values())
 
 
 def _worst(logits: NDArray[np.float64], of: Sequence[int], texts: int) -> NDArray[np.float64]:

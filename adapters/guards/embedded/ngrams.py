@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from adapters.guards.embedded.features import hashed, heaviest
 
+TOGETHER = 256  # readings: a text as long as a book is no reason for hundreds of megabytes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ngrams:
@@ -26,10 +28,12 @@ class Ngrams:
 
     def logits(self, read: Sequence[str]) -> NDArray[np.float64]:
         """(texts, heads)"""
-        if not read:
-            return np.zeros((0, len(self.bias)))
-        apart = [unicodedata.normalize("NFD", text) for text in read]
-        return (self._sums(read, 0) + self._sums(apart, 1)) * self.scale + self.bias
+        logits = np.zeros((len(read), len(self.bias)))
+        for start in range(0, len(read), TOGETHER):
+            some = read[start : start + TOGETHER]
+            apart = [unicodedata.normalize("NFD", text) for text in some]
+            logits[start : start + TOGETHER] = self._sums(some, 0) + self._sums(apart, 1)
+        return logits * self.scale + self.bias
 
     def _sums(self, texts: Sequence[str], table: int) -> NDArray[np.float64]:
         row, bucket, size = hashed(texts, self.bits)
