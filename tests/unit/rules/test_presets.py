@@ -15,8 +15,8 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Unscreened, Verdict
 from bot.core.rules.actions import Care, Delete, Escalate, Flag, Weight
 from bot.core.rules.conditions import Kind, NoKind, Situation
-from bot.core.rules.decision import Decision, decide
-from bot.core.rules.policy import Policy, Rule
+from bot.core.rules.decision import PERHAPS_QUOTED, Decision, decide
+from bot.core.rules.policy import AS_SAID, Policy, Rule
 from tests.builders import NOW, message
 
 KINDS_OF: dict[str, frozenset[HarmKind]] = {
@@ -37,12 +37,17 @@ def rules(name: Preset) -> tuple[Rule, ...]:
 
 
 def decided(
-    name: Preset, *found: tuple[HarmKind, float], text: str = "한 줄", guard: str = "g", calibration: str = "platt"
+    name: Preset,
+    *found: tuple[HarmKind, float],
+    text: str = "한 줄",
+    guard: str = "g",
+    calibration: str = "platt",
+    quotes: float | None = None,
 ) -> Decision:
     version = GuardVersion(name=guard, calibration=calibration)
     judged = tuple(Judgement(Part.PROMPT, kind, score, guard) for kind, score in found)
     policy = Policy(rules=rules(name), no_despair=no_despair())
-    return decide(message(text=text), Verdict(guard=version, found=judged), policy, at=NOW)
+    return decide(message(text=text), Verdict(guard=version, found=judged, quotes=quotes), policy, at=NOW)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -87,6 +92,18 @@ def test_nobody_in_despair_is_deleted_for_it(name: Preset, other: HarmKind, word
 def test_a_cry_is_no_cloak(name: Preset) -> None:
     found = decided(name, (HarmKind.DOXXING, 0.99), (HarmKind.SELF_HARM, 0.01), text=CRY)
     assert Delete() in found.actions and Escalate() not in found.actions, "the guard has read it otherwise"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("quotes", [PERHAPS_QUOTED, 0.5, 0.99])
+@pytest.mark.parametrize("words", ["한 줄", "쟤가 저한테 시발년이래요", "너 찾아가서 죽여버린다고 문자 왔어요"])
+def test_whoever_quotes_what_is_rude_is_neither_deleted_nor_warned(name: Preset, quotes: float, words: str) -> None:
+    """Whatever kinds the guard is sure of, and however many at once."""
+    rude = sorted(set(HarmKind) - AS_SAID)
+    for kinds in (*([kind] for kind in rude), rude):
+        said = decided(name, *((kind, 0.99) for kind in kinds), text=words, quotes=quotes)
+        assert said.actions and all(action.weight is Weight.MODERATORS for action in said.actions), kinds
+        assert said.strike == 0
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -32,8 +32,17 @@ def test_what_is_quoted_is_shown_to_moderators_at_most(kind: HarmKind) -> None:
     quoted = decided(rule(Kind(any_of=frozenset({kind}), at_least=0.9)), kind=kind)
     assert quoted.actions == (Flag(),) and set(quoted.withheld) == {*HARD, Escalate()}
     assert Explanation("quotes") in quoted.restraints
-    said = decided(rule(Kind(any_of=frozenset({kind}), at_least=0.9)), kind=kind, quotes=0.1)
+    said = decided(rule(Kind(any_of=frozenset({kind}), at_least=0.9)), kind=kind, quotes=0.05)
     assert set(said.actions) == {*HARD, Escalate()} and not said.restraints
+
+
+@pytest.mark.parametrize("quotes", [0.1, 0.3, 0.49])
+def test_who_may_have_quoted_is_not_sanctioned_but_people_are_called(quotes: float) -> None:
+    perhaps = decided(
+        rule(Kind(any_of=frozenset({HarmKind.THREAT}), at_least=0.9)), kind=HarmKind.THREAT, quotes=quotes
+    )
+    assert set(perhaps.actions) == {Escalate(), Flag()} and set(perhaps.withheld) == set(HARD)
+    assert perhaps.strike == 0 and Explanation("quotes") in perhaps.restraints
 
 
 @pytest.mark.parametrize("condition", [Score(at_least=0.9), Text(any_of=("바보",))])
