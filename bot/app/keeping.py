@@ -17,7 +17,7 @@ from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
-from bot.core.incidents.ports import Cases, Changed
+from bot.core.incidents.ports import Cases, Changed, Precedents
 from bot.core.moderation.screening import Screener
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.erasing import Erased, Erasing, Forgetful, Memory
@@ -32,6 +32,7 @@ from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
 from storage.records.people import SqlPeople
+from storage.records.precedents import SqlPrecedents
 from storage.records.resealing import SqlResealing
 from storage.reports.coarsening import SqlCoarsening
 from storage.settings.bookmarks import SqlBookmarks
@@ -139,6 +140,7 @@ class Record:
     erasing: Erasing
     people: People
     cases: Cases
+    precedents: Precedents
     clock: Clock
 
 
@@ -152,6 +154,7 @@ async def record(config: Config) -> AsyncIterator[Record]:
             SqlErasing(database),
             SqlPeople(database),
             SqlCases(database),
+            SqlPrecedents(database),
             database.clock,
         )
 

@@ -12,7 +12,7 @@ from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
 from bot.cli.http import keys, webhooks
-from bot.cli.keeping import copies, encryption, people
+from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
@@ -30,7 +30,7 @@ class Command(Protocol):
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
     *(rehearse, judge, check_config, policy, guards, evaluate, calibrate, invite, run, report, deliveries, train),
-    *(keys, webhooks, encryption, people, copies, flow, queue, guard, api, bench_report, phrases, fresh),
+    *(keys, webhooks, encryption, people, precedents, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 
 

@@ -1,17 +1,22 @@
-"""`jikimi export`, `erase` and `hold` over what is stored."""
+"""`jikimi export`, `erase`, `hold` and `precedents` over what is stored."""
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.cli.keeping.people import erase, export, hold
+from bot.cli.keeping.precedents import precedents
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken
+from bot.core.incidents.review import Call
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from tests.adapters.storage.keeping.test_forgetting import incident
+from tests.builders import later
+from tests.contracts.incidents.test_precedents import call, precedent
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
@@ -54,3 +59,30 @@ def test_a_slip_of_the_pen_takes_nothing_away(tmp_path: Path) -> None:
     config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
     with pytest.raises(Broken):
         asyncio.run(erase("caffe", None, None, config, SAY))
+
+
+def test_what_moderators_have_called_is_listed_and_taken_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, clock = Config(storage=StorageSettings(url=sqlite_in(tmp_path))), ManualClock()
+    here = ("cafe", "rehearsal")
+
+    async def plant() -> int:
+        async with Database.open(config.storage.url, clock) as database:
+            stored = store(database, clock)
+            number = await incident(stored, "1", author="minji")
+            await call(stored, number, Call.WRONG, replace(precedent(number), until=later(10**9)))
+            return number
+
+    number = asyncio.run(plant())
+    asyncio.run(precedents(*here, None, config, SAY, as_json=False))
+    assert f"#{number} 잘못이었음: 같은 글을 a,b, 규칙 규칙이" in capsys.readouterr().out
+    asyncio.run(precedents(*here, None, config, SAY, as_json=True))
+    (row,) = json.loads(capsys.readouterr().out)["precedents"]
+    assert (row["incident"], row["ruling"], row["rules"]) == (number, "wrong", ["a,b", "규칙"])
+    asyncio.run(precedents(*here, number, config, SAY, as_json=False))
+    with pytest.raises(Broken):
+        asyncio.run(precedents(*here, number, config, SAY, as_json=False))
+    capsys.readouterr()
+    asyncio.run(precedents(*here, None, config, SAY, as_json=False))
+    assert capsys.readouterr().out.startswith("같은 글에 적용하는 판단이 없습니다")
