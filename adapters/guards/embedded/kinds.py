@@ -91,10 +91,15 @@ class KindModel:
             revision=revision.hexdigest()[:12],
         )
 
+    @property
+    def way(self) -> int:
+        """In which it was taught to read (`reading`)."""
+        return int(self.about.get("reading", 1))
+
     def judged(self, texts: Sequence[str]) -> Judged:
         """Harm is of its likeliest kind: that there is any is known more surely than which."""
         pieces = [(index, piece) for index, text in enumerate(texts) for _, piece in windows(text, WINDOW, STRIDE)]
-        of, read = [index for index, _ in pieces], [reading(piece) for _, piece in pieces]
+        of, read = [index for index, _ in pieces], [reading(piece, self.way) for _, piece in pieces]
         count = np.bincount(of, minlength=len(texts))
         logits, like_comment, as_comment = self.logits(read)
         side = np.where(np.array(self.heads) == "quotes", -1.0, 1.0)  # a text quotes where every window does
@@ -154,7 +159,7 @@ class KindModel:
     def evidence(self, text: str, kind: str) -> tuple[str, ...]:
         """The pieces of a text that weighed most for a kind."""
         head = self.heads.index(kind)
-        read = [reading(piece) for _, piece in windows(text, WINDOW, STRIDE)]
+        read = [reading(piece, self.way) for _, piece in windows(text, WINDOW, STRIDE)]
         if kind == "self_harm" and (found := [one for one in map(cries.cry, read) if one]):
             return tuple(dict.fromkeys(found))
         worst = int(self.ngrams.logits(read)[:, head].argmax())

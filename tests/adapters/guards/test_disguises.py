@@ -63,3 +63,25 @@ def test_a_disguise_is_one_of_the_tricks_of_training() -> None:
     ways = {disguised(LINE, Random(seed)) for seed in range(200)}
     assert len(ways) > 100
     assert disguised(LINE, Random(3)) == disguised(LINE, Random(3))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("슬롯은 vip-77.com 코드 1234", "슬롯은 링크 코드 1234"),
+        ("여기 https://han.gl/AbC12 누르세요", "여기 링크 누르세요"),
+        ("텔 @made_up_k 문의, @everyone", "텔 @아이디 문의, @everyone"),
+        ("카톡 exam_lonely", "카톡 @아이디"),
+        ("무료거부 080-870-1234", "무료거부 080-123-4567"),
+        ("010-0000-4821 문자만", "010-1234-5678 문자만"),
+        ("○○ 선생님", "누구 선생님"),
+        ("v1.18.0 배포, main.py 3.5", "v1.18.0 배포, main.py 3.5"),
+        ("ㅋr지노 0ㅣ벤트", "카지노 이벤트"),
+    ],
+)
+def test_what_tells_nothing_by_itself_is_read_one_way(typed: str, read: str) -> None:
+    assert reading(typed) == read
+
+
+def test_a_model_reads_as_it_was_taught() -> None:
+    assert reading("vip.example 누르고 ○○", 1) == "누르고 누구"

@@ -21,7 +21,7 @@ import numpy as np
 from adapters.guards.embedded.kinds import KindModel
 from adapters.guards.embedded.model import SHIPPED as COMMENTS
 from adapters.guards.embedded.ngrams import Ngrams
-from adapters.guards.embedded.reading import reading
+from adapters.guards.embedded.reading import LATEST, reading
 from adapters.guards.embedded.training import bars, joint, linear_kinds
 from adapters.guards.embedded.training.comparison import SEED, apart, provenance
 from adapters.guards.embedded.training.corpora import HEADS, Lesson, own, public, said, sampled
@@ -46,7 +46,7 @@ def teach(corpus: Path, data: Path, out: Path, work: Path, say: Callable[[str], 
     """Writes the files that ship to `out`, and to `work` all that is needed to go on after an interruption; there stays
     the same guard without the lines kept away (folder "fold")."""
     files = [*sorted((corpus / "lines").glob("*.jsonl")), *sorted(data.glob("*.jsonl.gz"))]
-    about = {"licence": "CC BY-SA 4.0; see LICENSE-MODEL.md", "from": provenance(files)}
+    about = {"licence": "CC BY-SA 4.0; see LICENSE-MODEL.md", "from": provenance(files), "reading": LATEST}
     folder = work / sha256(about["from"].encode()).hexdigest()[:12]
     (folder / "fold").mkdir(parents=True, exist_ok=True)
     run = Run(folder, say)
