@@ -128,11 +128,13 @@ class KindModel:
         """Changes `kinds` in place: the worst of the rude ones to what is expected of a text that is a comment with
         this probability, the others along with it."""
         rude = np.array([self.kinds.index(kind) for kind in RUDE])
-        of = np.array([i for i in np.flatnonzero(comment > HARDLY) if not _in_initials(texts[i])], int)
+        of = np.flatnonzero(comment > HARDLY)
         scores = self.comments.score([texts[i] for i in of.tolist()])
         rather = 1 / (1 + np.exp(-(np.array([score.logit for score in scores]) + more[of])))
         worst = kinds[of][:, rude].max(axis=1)
         expected = (1 - comment[of]) * worst + comment[of] * rather
+        initials = np.array([_in_initials(texts[i]) for i in of.tolist()], bool)
+        expected[initials] = np.minimum(expected, worst)[initials]
         kinds[np.ix_(of, rude)] *= (expected / worst)[:, None]
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
