@@ -12,7 +12,7 @@ _ENDS = (
 _HOST = rf"(?<![\w@.])(?:[a-z0-9○◯●][\w○◯●-]*\.)+(?:{_ENDS})(?![a-z0-9])(?:[:/]\S*)?"
 _NAME = r"(?<![a-z0-9])(?:@ ?(?!(?:everyone|here)(?![a-z]))[a-z0-9][\w.-]{2,31}|(?:made|exam)[_-][\w.#-]+)"
 LATEST = 2  # what is taught today
-_SAME = {
+_SAME: dict[int, tuple[tuple[re.Pattern[str], str], ...]] = {
     2: (
         (re.compile(r"[○◯●]+(?![\w-]*\.[a-z])"), "누구"),
         (re.compile(rf"https?://\S+|{_HOST}"), " 링크 "),

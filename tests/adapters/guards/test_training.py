@@ -56,7 +56,7 @@ def test_bars_lie_where_most_is_caught_for_what_may_be_touched() -> None:
     score = np.clip(chance.normal(0.25 + 0.4 * true, 0.15), 0, 1)
     score[:, 2] = 0.9 * chance.random(2000)  # a kind of which nothing is known is not bought with innocent lines
     found = bars.chosen(score, true, 0.05)
-    high = (score >= found).any(axis=1)
+    high: NDArray[np.bool_] = np.asarray((score >= found).any(axis=1))
     assert high[900:].mean() <= 0.05
     assert high[:600].mean() > 0.6
     assert found[2] == bars.STEPS[-1]

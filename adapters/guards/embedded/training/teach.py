@@ -46,8 +46,9 @@ def teach(corpus: Path, data: Path, out: Path, work: Path, say: Callable[[str], 
     """Writes the files that ship to `out`, and to `work` all that is needed to go on after an interruption; there stays
     the same guard without the lines kept away (folder "fold")."""
     files = [*sorted((corpus / "lines").glob("*.jsonl")), *sorted(data.glob("*.jsonl.gz"))]
-    about = {"licence": "CC BY-SA 4.0; see LICENSE-MODEL.md", "from": provenance(files), "reading": LATEST}
-    folder = work / sha256(about["from"].encode()).hexdigest()[:12]
+    learned_from = provenance(files)
+    about = {"licence": "CC BY-SA 4.0; see LICENSE-MODEL.md", "from": learned_from, "reading": LATEST}
+    folder = work / sha256(learned_from.encode()).hexdigest()[:12]
     (folder / "fold").mkdir(parents=True, exist_ok=True)
     run = Run(folder, say)
     near, away = apart(own(corpus))
