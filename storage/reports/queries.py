@@ -5,7 +5,7 @@ at a time.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.answers.counting import Count, PairCounts
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.journal import Outage
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route, Task, Unscreened
 from bot.core.incidents.card import masked
 from bot.core.incidents.review import Call
@@ -31,6 +32,7 @@ from bot.core.reporting.figures import (
     Stored,
     Totals,
 )
+from bot.core.reporting.what_if import Probabilities
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
 from bot.core.rules.decision import Decision
 from storage import codec
@@ -39,6 +41,7 @@ from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 from storage.records.people import looks_between
+from storage.reports.probabilities import probabilities_since
 from storage.settings.journal import amendments_between, outages_between
 from storage.tables import actions, appeals, bots, cases, communities, incidents, messages, queue, reviews, tallies
 
@@ -105,6 +108,12 @@ class SqlReportQueries:
                 stored=await _stored(connection, community, self._database.clock.now()),
                 looks=await looks_between(connection, community, start, end),
             )
+
+    async def probabilities(
+        self, community: CommunityRef, kinds: Collection[HarmKind], since: datetime
+    ) -> Probabilities:
+        async with self._database.read() as connection:
+            return await probabilities_since(connection, community, kinds, since)
 
     async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:
         live = (*_decided(community, start, end), incidents.c.rule.is_not(None))

@@ -18,9 +18,10 @@ from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
+from bot.core.reporting.what_if import Probabilities, WhatIf, what_if
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
-from bot.core.rules.policy import Policy
+from bot.core.rules.policy import Policy, Rule
 from tests.builders import decision
 from tests.fakes.cases import scripted_deeds
 from tests.fakes.incidents import MemoryPrecedents
@@ -43,6 +44,7 @@ class ScriptedDesk:
         self.calls: list[tuple[int, Call, str]] = []
         self.changed_by: list[str] = []
         self.policy_files: PolicyFiles = policy_file
+        self.found = Probabilities(messages={}, incidents=())
         self.noted: list[Version] = []
         self.in_force = Policy(rules=())
         self.on_change: Changed = lambda community, incident_id: None
@@ -136,6 +138,9 @@ class ScriptedDesk:
 
     async def judge(self, message: Message, past: Past = NOTHING_BEFORE) -> Decision:
         return decision(message)
+
+    async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
+        return what_if(rule, score, self.found)
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False

@@ -8,9 +8,11 @@ from typing import Any
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Attachment, Post
+from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.delivery.delivery import FINAL, OVERTAKEN, Delivery, State
 from bot.core.reporting.figures import Figures, Totals
 from bot.core.reporting.report import Report
+from bot.core.reporting.what_if import Probabilities
 from tests.fakes.clock import ManualClock
 
 
@@ -113,6 +115,11 @@ class MemoryAlarmClock:
 
 class QuietQueries:
     """The record of communities in which nothing has happened."""
+
+    async def probabilities(
+        self, community: CommunityRef, kinds: Collection[HarmKind], since: datetime
+    ) -> Probabilities:
+        return Probabilities(messages={}, incidents=())
 
     async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         return {}

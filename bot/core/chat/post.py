@@ -12,6 +12,15 @@ class Attachment:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """A threshold that a button sets, for whoever may: of which community and rule, and the score, 0..1."""
+
+    community_id: str
+    rule: str
+    score: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A report as it is posted: three sentences, the picture that goes with them, and the files, the most useful
@@ -23,6 +32,7 @@ class Post:
     language: str = "ko"
     left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
     named: bool = False  # with members' names
+    advised: tuple[Advised, ...] = ()
     remark: str = ""  # one sentence for whoever asked for it: what could not be made here, and what to do
 
     def fitting(self, most: int) -> "Post":

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.core.chat.post import Attachment
+from bot.core.chat.post import Advised, Attachment
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
 
@@ -96,3 +96,11 @@ class Handed:
     said: Lines
     file: Attachment
     alone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Sentences, and a button that does what they say."""
+
+    said: Lines
+    advised: Advised

@@ -10,7 +10,7 @@ from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
 from bot.core.chat.post import Post
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
-from bot.core.moderators.answer import Found, Handed, Lines, Member, Offer
+from bot.core.moderators.answer import Found, Handed, Lines, Member, Offer, Proposal
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk, Host
 
@@ -63,7 +63,7 @@ class Usage:
     command: "type[Command]"
 
 
-Answer: TypeAlias = Lines | Usage | Found | Post | Offer | Handed
+Answer: TypeAlias = Lines | Usage | Found | Post | Offer | Handed | Proposal
 
 
 class Command:

@@ -23,12 +23,13 @@ from bot.core.moderation.bots import Bots
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import exchange_of
 from bot.core.operations.privacy import Privacy
-from bot.core.reporting.building import ReportBuilder
+from bot.core.reporting.building import ReportBuilder, would_have_been
 from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.what_if import WhatIf
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision
-from bot.core.rules.policy import Policy
+from bot.core.rules.policy import Policy, Rule
 
 #: What is decided further apart than that is on no card together.
 ON_ONE_CARD = timedelta(minutes=5)
@@ -129,6 +130,9 @@ class CoreDesk:
         called = self.rulings.of(message) if self.rulings else None
         past = replace(past, bot=bot, precedent=called or past.precedent)
         return await self.decider.decide(message, screening, policy, at=self.clock.now(), past=past, guest=True)
+
+    async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
+        return await would_have_been(self.builder.queries, community, rule, score, self.clock.now())
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False

@@ -25,9 +25,10 @@ from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.operations.privacy import Privacy
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.ports import Poster
+from bot.core.reporting.what_if import WhatIf
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
-from bot.core.rules.policy import Policy
+from bot.core.rules.policy import Policy, Rule
 
 
 class Desk(Protocol):
@@ -133,6 +134,10 @@ class Desk(Protocol):
     async def judge(self, message: Message, past: Past = NOTHING_BEFORE) -> Decision:
         """What would be decided about a message, after what is told of its author. Nothing is kept and nothing is
         done."""
+        ...
+
+    async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
+        """What another threshold of a rule would have meant in the last 30 days; None: it asks for no score."""
         ...
 
     async def report(

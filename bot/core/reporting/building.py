@@ -6,10 +6,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
-from bot.core.chat.post import Post
+from bot.core.chat.post import Advised, Post
 from bot.core.communities.policies import Policies
 from bot.core.incidents.ports import Incidents
 from bot.core.moderation.ports import Inbox
@@ -17,7 +18,10 @@ from bot.core.reporting.digest import Digest, summarise
 from bot.core.reporting.periods import Period, Span, latest, parse
 from bot.core.reporting.ports import ReportQueries, ReportRenderer
 from bot.core.reporting.report import EARLIER, Report, compose
+from bot.core.reporting.what_if import LOOKED_BACK, WhatIf, kinds_of, what_if
+from bot.core.rules.policy import Rule
 
+MOST_ADVISED = 3  # thresholds that buttons under a report change
 AT_ONCE = 32  # reports that are being drawn or wait for it
 
 
@@ -66,7 +70,17 @@ class ReportBuilder:
         report = await report_on(self.queries, community, called, period)
         render = partial(self.renderer(unmasked=unmasked).render, report, policy.language, with_pdf=with_pdf)
         post = await asyncio.get_running_loop().run_in_executor(self.threads, render)
-        return replace(post, language=policy.language, named=unmasked)
+        known = {rule.name for rule in policy.rules}
+        advised = (Advised(community.id, one.rule, one.proposed) for one in report.advice if one.rule in known)
+        shown = tuple(islice(advised, MOST_ADVISED))
+        return replace(post, language=policy.language, named=unmasked, advised=shown)
+
+
+async def would_have_been(
+    queries: ReportQueries, community: CommunityRef, rule: Rule, score: float, now: datetime
+) -> WhatIf | None:
+    """What another threshold of a rule would have meant lately; None: it has none."""
+    return what_if(rule, score, await queries.probabilities(community, kinds_of(rule), now - LOOKED_BACK))
 
 
 async def report_on(queries: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:

@@ -10,9 +10,11 @@ from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Post
+from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.figures import Figures, Totals
 from bot.core.reporting.report import Report
+from bot.core.reporting.what_if import Probabilities
 from bot.core.rules.actions import Outcome
 
 
@@ -28,6 +30,13 @@ class ReportQueries(Protocol):
 
     async def sizes(self, start: datetime, end: datetime) -> Mapping[CommunityRef, int]:
         """How many messages each community had; those that had none are left out."""
+        ...
+
+    async def probabilities(
+        self, community: CommunityRef, kinds: Collection[HarmKind], since: datetime
+    ) -> Probabilities:
+        """How probable the likeliest of these kinds was, of messages since a day and of the newest incidents; without
+        kinds, of all, and of incidents alone. Costs the same with many incidents on record as with few."""
         ...
 
     async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:

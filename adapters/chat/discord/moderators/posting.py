@@ -8,6 +8,7 @@ import discord
 import structlog
 
 from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
+from adapters.chat.discord.moderators.commands.advised import keys
 from adapters.chat.pacing import Pace
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
@@ -43,10 +44,10 @@ class Posting:
         lighter: Post | None = post.fitting(self._limit(channel_id))
         while lighter:
             try:
-                return await self._post(channel_id, told(lighter), (lighter.picture, *lighter.files), mark)
+                return await self._post(channel_id, lighter, (lighter.picture, *lighter.files), mark)
             except _TooLarge:
                 lighter = lighter.lighter()
-        return await self._post(channel_id, told(post, everything=True), (), mark)
+        return await self._post(channel_id, post, (), mark)
 
     async def announce(self, channel_id: int, text: str) -> None:
         """See `Announcer`."""
@@ -61,11 +62,11 @@ class Posting:
         except (discord.DiscordException, OSError, TimeoutError) as error:
             raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
 
-    async def _post(self, channel_id: int, text: str, parts: Sequence[Attachment], mark: str) -> Outcome:
+    async def _post(self, channel_id: int, post: Post, parts: Sequence[Attachment], mark: str) -> Outcome:
         for pause in (*AGAIN, None):
             try:
                 async with self._pace.turn():
-                    sent = self._send(channel_id, text, attached(parts), mark)
+                    sent = self._send(channel_id, post, attached(parts), mark)
                     return await outcome_of(sent, self.say, needs=NEEDED[-1])
             except Unavailable as error:
                 if not may_have_arrived(error.__cause__):
@@ -74,10 +75,11 @@ class Posting:
                 await self.clock.sleep(pause)
         return Unconfirmed()
 
-    async def _send(self, channel_id: int, text: str, files: list[discord.File], mark: str) -> str:
+    async def _send(self, channel_id: int, post: Post, files: list[discord.File], mark: str) -> str:
         try:
             channel = self.client.get_partial_messageable(channel_id)
-            posted = await channel.send(text, files=files, nonce=mark)
+            view = keys(post.advised, texts(post.language)) or discord.utils.MISSING
+            posted = await channel.send(told(post, everything=not files), files=files, nonce=mark, view=view)
         except discord.HTTPException as error:
             if files and (error.status == 413 or error.code == TOO_LARGE):
                 raise _TooLarge from None

@@ -12,6 +12,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError
 from adapters.chat.pacing import Pace
 from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.commands.advised import keys
 from adapters.chat.telegram.moderators.fleeting import Fleeting
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.clock import Clock
@@ -82,6 +83,7 @@ class Posting:
             "filename": picture.name,
             "read_timeout": READS,
             "write_timeout": WRITES,
+            "reply_markup": keys(post.advised, texts(post.language)),
         }
         send = partial(self._send, chat_id, 1, named=post.named)
         if len(picture.content) <= LARGEST_PHOTO:

@@ -6,16 +6,17 @@ from datetime import timedelta
 from typing import Annotated
 
 from bot.core.answers.bot import Bot
+from bot.core.chat.post import Advised
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community
 from bot.core.communities.former import renewed_bars
-from bot.core.moderators.answer import Channel, Lines, Member, Said, said
+from bot.core.moderators.answer import Channel, Lines, Member, Proposal, Said, said
 from bot.core.moderators.argument import AChannel, Number, OneOf, Span, Suggested
 from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk
+from bot.core.reporting.what_if import WhatIf, bar_of
 from bot.core.rules.ladder import REACHES
-from bot.core.rules.policy import Rule
 
 MOST_SHOWN = 20  # bots
 
@@ -38,13 +39,9 @@ class Pause(Command, name="pause", right=Right.MANAGE, also=("멈춤",)):
         return Lines.of(said("pause.until", until=until, command=type(self)))
 
 
-def _bar(rule: Rule) -> float | None:
-    return next((bar for condition in rule.when if (bar := condition.bar) is not None), None)
-
-
 def _bars(asked: Asked, desk: Desk) -> Mapping[str, Said]:
     """The rules whose score can be moved, with where each stands."""
-    bars = {rule: _bar(rule) for rule in desk.policy(asked.message("")).rules}
+    bars = {rule: bar_of(rule) for rule in desk.policy(asked.message("")).rules}
     return {rule.name: said("threshold.now", rule=rule, score=bar) for rule, bar in bars.items() if bar is not None}
 
 
@@ -61,7 +58,7 @@ class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
             return Lines(tuple(_bars(asked, desk).values()))
         if (rule := rules.get(self.rule.strip())) is None:
             return Lines.of(said("threshold.unknown", given=self.rule, names=tuple(rules)))
-        if _bar(rule) is None:
+        if bar_of(rule) is None:
             return Lines.of(said("threshold.no_score", rule=rule))
         name, score = rule.name, self.score
 
@@ -71,11 +68,41 @@ class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
             return replace(now, thresholds=others if score is None else {**others, name: score})
 
         await asked.change(desk, edit)
-        bar = next((_bar(one) for one in desk.policy(asked.message("")).rules if one.name == name), None)
+        bar = next((bar_of(one) for one in desk.policy(asked.message("")).rules if one.name == name), None)
         return Lines.of(
             said("threshold.reset", rule=rule, score=bar) if score is None else
             said("threshold.set", rule=rule, score=score)
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PolicyWhatIf(Command, name="policy_what_if", right=Right.MANAGE, group="policy"):
+    """What another threshold would have meant lately, and a button that sets it."""
+
+    rule: Annotated[str, Suggested(_bars)]
+    score: Annotated[float, Number(0.0, 1.0)]
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        rules = {one.name: one for one in desk.policy(asked.message("")).rules}
+        if (rule := rules.get(self.rule.strip())) is None:
+            return Lines.of(said("threshold.unknown", given=self.rule, names=tuple(rules)))
+        if (found := await desk.what_if(asked.community, rule, self.score)) is None:
+            return Lines.of(said("threshold.no_score", rule=rule))
+        lines = Lines.of(said("what_if.title", rule=rule, before=found.before, after=found.after), *_told(found))
+        return Proposal(lines, Advised(asked.community.id, rule.name, self.score))
+
+
+def _told(found: WhatIf) -> Iterator[Said]:
+    if found.more is None:
+        yield said("what_if.not_counted")
+    elif found.after < found.before:
+        yield said("what_if.more", count=found.more)
+        if found.known:
+            yield said("what_if.known", count=found.known, wrong=found.known_wrong)
+    else:
+        yield said("what_if.fewer", count=found.fewer)
+        if found.fewer:
+            yield said("what_if.called", wrong=found.fewer_wrong, right=found.fewer_right)
 
 
 @dataclass(frozen=True)

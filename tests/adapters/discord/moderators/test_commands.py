@@ -13,17 +13,21 @@ from adapters.chat.discord.moderators.commands.host import needed
 from adapters.chat.discord.refs import guild_ref
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import Message
+from bot.core.chat.post import Advised
 from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Task
 from bot.core.incidents.incident import Incident
 from bot.core.moderators.commands import TABLE
+from bot.core.reporting.what_if import Probabilities, Scored
 from bot.core.rules.actions import Delete
-from bot.core.rules.conditions import Explanation, Score
+from bot.core.rules.conditions import Explanation, Kind, Score
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Policy, Reason, Rule, Watch
 from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
+from tests.adapters.discord.moderators.test_posting import post
 from tests.builders import DISCORD, decision
 from tests.servers.discord import Picked
 from tests.servers.waiting import until
@@ -538,3 +542,28 @@ def test_every_needed_permission_has_its_name_and_its_reason() -> None:
         for name in needed(member_names=True):
             assert texts(language)[f"permission.{name}"] and texts(language)[f"permission_for.{name}"]
             assert hasattr(discord.Permissions(), name)
+
+
+def test_what_if_is_told_and_its_button_sets_the_threshold_for_whoever_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        kind = Kind(any_of=frozenset({HarmKind.ABUSE}), at_least=0.9)
+        policy = Policy(rules=(Rule(name="abuse", when=(kind,), then=(Delete(),), reason=REASON),))
+        monkeypatch.setattr(place.desk, "policy", lambda _: policy)
+        place.desk.found = Probabilities(messages={17: 12}, incidents=(Scored(4, "likely", 0.86, True),))
+        answer = await told(
+            place, place.wire.command(place.owner, place.general, "jikimi policy what-if", rule="abuse", score=0.85)
+        )
+        assert "12" in answer and settings(place).thresholds == {}
+        report = replace(post(), advised=(Advised(str(place.guild), "abuse", 0.85),))
+        await heard.chat.publish(str(place.general), report, mark="report-1")
+        *_, posted = place.wire.backend.messages[place.general].values()
+        (button,) = posted.components[0]["components"]
+        refused = await told(place, place.wire.click(place.dal, place.general, posted.id, button["custom_id"]))
+        assert settings(place).thresholds == {} and "0.85" not in refused
+        done = await told(place, place.wire.click(place.owner, place.general, posted.id, button["custom_id"]))
+        assert settings(place).thresholds == {"abuse": 0.85} and "0.85" in done
+        monkeypatch.setattr(place.desk, "policy", lambda _: Policy(rules=()))
+        gone = await told(place, place.wire.click(place.owner, place.general, posted.id, button["custom_id"]))
+        assert gone == say["what_if.gone"]
+
+    play(scene, commands=True)

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.chat.telegram.moderators.fleeting import LASTS, NAMED, Fleeting
 from adapters.chat.telegram.refs import group_ref
+from bot.core.chat.post import Advised, Attachment, Post
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
 from tests.fakes.chat import MemoryBookmarks
@@ -150,3 +151,27 @@ async def test_the_menu_switches_reports(here: Stage) -> None:
         await choose(choice, holds)
     here.server.press(message, 1, f"setup:{GROUP}:daily:on")
     await here.server.until(lambda: here.policies.community(group_ref(GROUP)).daily_digest)
+
+
+@played
+async def test_the_button_of_an_advised_threshold_sets_it_for_whoever_may(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.server.admin(here.group, 2, "지수")
+    here.listen()
+    rule = "sure-abuse"
+    picture = Attachment(name="w.png", content=b"x", description="")
+    report = Post(text="세 문장.", picture=picture, files=(), advised=(Advised(str(GROUP), rule, 0.98),))
+    await here.chat.publish(str(MODERATORS), report, mark="1")
+    posted = next(message for message in room.messages.values() if message.get("reply_markup"))
+    ((button,),) = posted["reply_markup"]["inline_keyboard"]
+    refused = await pressed(here, posted, 9, button["callback_data"])
+    assert refused and here.desk.community(group_ref(GROUP)).thresholds == {}
+    assert await pressed(here, posted, 2, button["callback_data"]) == ""
+    assert here.desk.community(group_ref(GROUP)).thresholds == {rule: 0.98}
+    assert await pressed(here, posted, 2, f"bar:{GROUP}:{'0' * 12}:980") == say["what_if.gone"]
+
+
+async def pressed(here: Stage, message: Any, who: int, data: str) -> str:
+    id_ = here.server.press(message, who, data)
+    await here.server.until(lambda: id_ in here.server.answers)
+    return str(here.server.answers[id_].get("text", ""))

@@ -8,9 +8,10 @@ import discord
 
 from adapters.chat.discord.errors import TOO_LARGE
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain
+from adapters.chat.discord.moderators.commands.advised import keys
 from adapters.chat.discord.moderators.posting import attached, told
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Role, Wish
+from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Proposal, Role, Wish
 from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.text.catalogue import Texts
 from bot.wording.answered import lines
@@ -66,6 +67,11 @@ async def show(interaction: Interaction, given: Answer, manner: GuildManner) -> 
             await _post(interaction, given)
         case Offer():
             await answer(interaction, lines(given.said, manner), view=_offered(given.wishes, manner.say))
+        case Proposal():
+            say = manner.say
+            await answer(
+                interaction, lines(given.said, manner), view=keys([given.advised], say) or discord.utils.MISSING
+            )
         case Handed():
             await answer(interaction, lines(given.said, manner), files=attached([given.file]))
         case _:

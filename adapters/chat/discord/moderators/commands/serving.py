@@ -12,6 +12,7 @@ from discord import app_commands
 from adapters.chat.discord.moderators.appeals import Appeals
 from adapters.chat.discord.moderators.asking import Interaction, answer, refusal, rights, say_to
 from adapters.chat.discord.moderators.automod import NativeAutoMod
+from adapters.chat.discord.moderators.commands.advised import button_of
 from adapters.chat.discord.moderators.commands.drawing import ChoiceManner, GuildManner, show
 from adapters.chat.discord.moderators.commands.host import GuildHost
 from adapters.chat.discord.moderators.commands.registering import InTexts, menu_entry, named, slash, value
@@ -54,6 +55,7 @@ class Commands:
 
     def __post_init__(self) -> None:
         Wishes(client=self.client, desk=self.desk)
+        self.client.add_dynamic_items(button_of(self.desk, self.serve))
         flags = Flags(client=self.client, desk=self.desk, clock=self.clock)
         setting_up = SettingUp(client=self.client, desk=self.desk, status=self._status)
         self._led = {

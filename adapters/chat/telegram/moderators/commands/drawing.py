@@ -9,13 +9,14 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPrevie
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.moderators.cards.board import CardBoard
+from adapters.chat.telegram.moderators.commands.advised import keys
 from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Role, Wish
+from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Proposal, Role, Wish
 from bot.core.moderators.command import Answer, Command, Usage
 from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.ports import Desk
@@ -74,6 +75,9 @@ class Drawing:
             case Offer():
                 text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
                 await self.answers.say(typed, text, self._keys(typed, answer.wishes), lane=lane)
+            case Proposal():
+                text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
+                await self.answers.say(typed, text, keys([answer.advised], typed.say), lane=lane, quietly=quietly)
             case Handed():
                 text = await self.words(answer.said, typed.group or str(typed.chat_id), typed.say)
                 to = typed.user_id if answer.alone else typed.chat_id

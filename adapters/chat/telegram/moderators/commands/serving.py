@@ -29,6 +29,7 @@ from adapters.chat.telegram.moderators.commands.arguments import OFFERED, Argume
 from adapters.chat.telegram.moderators.commands.choosing import CHOICE, Choosing, Crowd
 from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.moderators.commands.links import Links
+from adapters.chat.telegram.moderators.commands.pressing import Advising
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.setup import Setup
 from adapters.chat.telegram.moderators.wishes import Wishes, pressed
@@ -81,6 +82,7 @@ class Commands:
     _links: Links = field(init=False)
     _wishes: Wishes = field(init=False)
     _arguments: Arguments = field(init=False)
+    _advising: Advising = field(init=False)
     _led: Mapping[type[Command], Callable[[Typed], Awaitable[None]]] = field(init=False)
     _served: Bounded[str, None] = field(default_factory=lambda: Bounded(SERVED))
 
@@ -101,8 +103,9 @@ class Commands:
         self._arguments = Arguments(
             desk=self.desk, clock=self.clock, members=self.members, drawing=self.drawing, me=self.me
         )
+        self._advising = Advising(members=self.members, arguments=self._arguments, drawing=self.drawing)
         self._led = {
-            overview.Setup: self._set_up,
+            overview.Setup: lambda typed: self.setup.open(typed) if typed.in_private else self.setup.invite(typed),
             anybody.Appeal: self.appeals.serve,
             anybody.Flag: lambda typed: self.flags.flag(typed, self.drawing.answers, self.me),
         }
@@ -180,6 +183,9 @@ class Commands:
             if self.crowd.has_room(mine[0]):
                 await self._wishes.grant(*mine)
             return True
+        if (told := await self._advising.press(query)) is not None:
+            await self.setup.answer_press(query, told)
+            return True
         if (choice := CHOICE.fullmatch(query.data or "")) is None:
             return await self.setup.press(query)
         typed = await self._choosing.chosen(int(choice[1]), choice[2], query)
@@ -255,14 +261,6 @@ class Commands:
         if message.chat.type in GROUPS and (language := self.desk.community(group_ref(message.chat.id)).language):
             return texts(language)
         return texts(spoken(message.from_user.language_code if message.from_user else None))
-
-    # ---- conversations ----------------------------------------------------------------------------------------------
-
-    async def _set_up(self, typed: Typed) -> None:
-        if typed.in_private:
-            await self.setup.open(typed)
-        else:
-            await self.setup.invite(typed)
 
 
 async def invitation(token: str, api_url: str, say: Texts) -> str:
