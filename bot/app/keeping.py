@@ -17,7 +17,7 @@ from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
-from bot.core.incidents.ports import Cases, Changed, Precedents
+from bot.core.incidents.ports import Cases, Changed, Incidents, Precedents
 from bot.core.moderation.screening import Screener
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.erasing import Erased, Erasing, Forgetful, Memory
@@ -31,6 +31,7 @@ from storage.migrations import copying
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
+from storage.records.incidents import SqlIncidents
 from storage.records.people import SqlPeople
 from storage.records.precedents import SqlPrecedents
 from storage.records.resealing import SqlResealing
@@ -141,6 +142,7 @@ class Record:
     people: People
     cases: Cases
     precedents: Precedents
+    incidents: Incidents
     clock: Clock
 
 
@@ -155,6 +157,7 @@ async def record(config: Config) -> AsyncIterator[Record]:
             SqlPeople(database),
             SqlCases(database),
             SqlPrecedents(database),
+            SqlIncidents(database),
             database.clock,
         )
 

@@ -1,17 +1,22 @@
-"""`jikimi policy lint`: the file of a community's policy -> whether it can be taken in, and what is odd about it."""
+"""`jikimi policy`: the file of a community's policy -> what is odd about it, and what it would have done lately."""
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.line import Line
+from bot.cli.line import Line, operator, place_of
 from bot.core.base.errors import Broken
+from bot.core.communities.community import Community
 from bot.core.communities.ports import Unfit
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
-    from bot.core.communities.community import Community
+    from bot.config import Config
+
+MOST_NAMED = 20  # incidents
 
 
 def declare(line: Line) -> None:
@@ -23,6 +28,18 @@ def declare(line: Line) -> None:
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
         lint(file, config, line)
+
+    @line.policy.command("backtest", help=say["help.policy_backtest"])
+    def backtest_command(
+        file: Annotated[Path, typer.Argument(help=say["help.policy_file"], show_default=False)],
+        community: Annotated[str, typer.Option("--community", help=say["help.people_community"], show_default=False)],
+        platform: Annotated[
+            str | None, typer.Option("--platform", help=say["help.keys_platform"], show_default=False)
+        ] = None,
+        days: Annotated[int, typer.Option("--days", min=1, max=365, help=say["help.policy_days"])] = 30,
+        config: Annotated[Path | None, line.config] = None,
+    ) -> None:
+        asyncio.run(backtest(file, community, platform, timedelta(days=days), line.settings(config), say))
 
 
 def lint(file: Path, config: Path | None, line: Line) -> None:
@@ -36,7 +53,33 @@ def lint(file: Path, config: Path | None, line: Line) -> None:
     print(line.say("policy_file.fine", path=file, rules=len(policy.rules), words=words))
 
 
-def taken_from(file: Path, say: Texts) -> "Community":
+async def backtest(
+    file: Path, community: str, platform: str | None, lasting: timedelta, config: "Config", say: Texts
+) -> None:
+    """Raises `Broken` where it cannot be taken in. It reads beside a running process, and changes nothing."""
+    from bot.app import keeping
+    from bot.core.communities.versions import with_policy
+    from bot.core.incidents.case import Look
+    from bot.core.reporting import backtest as again
+
+    policy = taken_from(file, say)
+    async with keeping.record(config) as record:
+        known = await record.communities.all()
+        place = place_of(community, platform, known, say)
+        now = next((one for one in known if one.ref == place), Community.blank(place))
+        await record.cases.looked(place, operator(), Look.EXPORT)
+        until = record.clock.now()
+        incidents = await record.incidents.between(until - lasting, until, place)
+    after = with_policy(now, policy, own=policy.ref == place)
+    found = again.backtest(incidents, config.policy_of(now), config.policy_of(after))
+    print(say("policy_file.looked_at", days=lasting.days, count=found.looked_at, unread=found.unread))
+    for name in ("more", "fewer", "fewer_wrong", "harder", "softer"):
+        ids = getattr(found, name)
+        numbers = ", ".join(f"#{id_}" for id_ in ids[:MOST_NAMED])
+        print(say(f"policy_file.{name}", count=len(ids), incidents=numbers).rstrip())
+
+
+def taken_from(file: Path, say: Texts) -> Community:
     """What a file says. Raises `Broken`."""
     from bot.config import policy_file
 
