@@ -655,7 +655,20 @@ async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: S
     assert any("사건 1" in one for one in await there.told(Person("author", AUTHOR), private, "/start appeal_1"))
 
 
-@pytest.mark.parametrize("what", ["preset:strict", "mode:live", "language:en", "report:off", "daily:on", "urgent:on20"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "preset:strict",
+        "mode:live",
+        "language:en",
+        "report:off",
+        "daily:on",
+        "urgent:on20",
+        "kind:fraud__off",
+        "night:on",
+        "quiet:on",
+    ],
+)
 def test_everybody_presses_the_set_up_menu_on_telegram(what: str) -> None:
     @played
     async def scene(here: Stage) -> None:

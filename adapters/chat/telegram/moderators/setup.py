@@ -22,7 +22,9 @@ from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.errors import Unavailable
-from bot.core.communities.community import PRESETS, Community
+from bot.core.communities.community import IGNORED, PRESETS, Community
+from bot.core.communities.hours import Hours, Night
+from bot.core.guarding.kinds import HarmKind
 from bot.core.moderators.commands import overview, reports
 from bot.core.moderators.permissions import Deed, may
 from bot.core.moderators.ports import Desk
@@ -32,7 +34,16 @@ from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 REMEMBERED = 1000  # menus that are written anew when something is chosen elsewhere
 
-_CHOICE = re.compile(r"setup:(-[0-9]{1,18}):(preset|mode|language|report|daily|urgent):(\w{1,24})", re.ASCII)
+_CHOICE = re.compile(
+    r"setup:(-[0-9]{1,18}):(preset|mode|language|report|daily|urgent|policy|kind|night|quiet):(\w{1,32})", re.ASCII
+)
+#: The kinds that people say to each other; all others by command.
+KINDS = tuple(HarmKind)[:10]
+SAME = "same"
+LEVELS = (SAME, *PRESETS, IGNORED)
+_KIND = re.compile(f"({'|'.join(KINDS)})__({'|'.join(LEVELS)})")
+NIGHT = Night(hours=Hours(start=23, end=7), preset="strict")  # what the button means; other hours by command
+QUIET = Hours(start=23, end=8)
 _URGENT = re.compile(r"(on|off)([0-9]{1,18})", re.ASCII)
 
 Menu = tuple[str, InlineKeyboardMarkup]
@@ -57,7 +68,7 @@ class Setup:
         await self.drawing.answers.say(typed, typed.say["telegram.setup_in_private"], InlineKeyboardMarkup([[button]]))
 
     async def open(self, typed: Typed) -> None:
-        sent = await self.drawing.answers.say(typed, *await self._menu(typed.group, typed.say))
+        sent = await self.drawing.answers.say(typed, *await self.menu(typed.group, typed.say))
         self._menus[int(typed.group)] = (sent.chat.id, sent.message_id)
 
     async def press(self, query: CallbackQuery) -> bool:
@@ -82,15 +93,14 @@ class Setup:
         say = texts(community.language or say.language)
         await self.answer_press(query, say["telegram.saved"] if community != before else "")
         if query.message:
-            people = what == "urgent" and value != "back"
-            menu = await (self._urgent_menu(group, say) if people else self._menu(group, say))
-            await self._rewrite(query.message.chat.id, query.message.message_id, menu)
+            page = Setup.menu if value == "back" else _PAGES.get(what, Setup.menu)
+            await self.rewrite(query.message.chat.id, query.message.message_id, await page(self, group, say))
         if community.mode != before.mode:
             mode = say[f"telegram.mode.{community.mode}"]
             await self.drawing.rooms.tell(community, "telegram.room_mode", by=query.from_user.full_name, mode=mode)
         return True
 
-    async def _rewrite(self, chat_id: int, message_id: int, menu: Menu) -> None:
+    async def rewrite(self, chat_id: int, message_id: int, menu: Menu) -> None:
         text, keyboard = menu
         try:
             async with self.limiter.turn(chat_id, Lane.ANSWER):
@@ -130,7 +140,7 @@ class Setup:
             community = await self.change(typed, report_channel=str(room))
             told = say("telegram.report_chat_set", group=name)
         if menu := self._menus.get(int(typed.group)):
-            await self._rewrite(*menu, await self._menu(community.id, texts(community.language or say.language)))
+            await self.rewrite(*menu, await self.menu(community.id, texts(community.language or say.language)))
         return told
 
     async def change(self, typed: Typed, **changes: Any) -> Community:
@@ -141,7 +151,7 @@ class Setup:
 
     # ---- what is shown ----------------------------------------------------------------------------------------------
 
-    async def _menu(self, group: str, say: Texts) -> Menu:
+    async def menu(self, group: str, say: Texts) -> Menu:
         community, policy = self.desk.community(group_ref(group)), self.drawing.policy(group)
         chosen = {"preset": community.preset, "mode": community.mode or policy.mode, "language": policy.language}
 
@@ -165,10 +175,31 @@ class Setup:
                     button("report", weekly, say[f"telegram.report_{'off' if weekly == 'off' else 'on'}"]),
                     button("daily", daily, say[f"telegram.daily_{daily}"]),
                 ],
-                [button("urgent", "menu", say["telegram.choose_urgent"])],
+                [
+                    button("urgent", "menu", say["telegram.choose_urgent"]),
+                    button("policy", "menu", say["telegram.choose_policy"]),
+                ],
+                [InlineKeyboardButton(say["telegram.all_groups"], callback_data="panel:all")],
             ]
         )
         return await self.drawing.overview(group, say), keyboard
+
+    async def _policy_menu(self, group: str, say: Texts) -> Menu:
+        """How strict to be with each kind of harm, at night, and when cards make no sound: each button says what it
+        makes of it, and shows what holds."""
+        now, rows = self.desk.community(group_ref(group)), []
+        for kind in KINDS:
+            level = now.kinds.get(kind, SAME)
+            label = f"{say[f'kind.{kind}']}: {say[f'telegram.level.{level}']}"
+            data = f"setup:{group}:kind:{kind}__{LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)]}"
+            rows.append(InlineKeyboardButton(label, callback_data=data))
+        keys = [rows[place : place + 2] for place in range(0, len(rows), 2)]
+        for what, hours in (("night", now.night and now.night.hours), ("quiet", now.quiet)):
+            label = say(f"telegram.{what}_on", hours=hours) if hours else say[f"telegram.{what}_off"]
+            data = f"setup:{group}:{what}:{'off' if hours else 'on'}"
+            keys.append([InlineKeyboardButton(label, callback_data=data)])
+        keys.append([InlineKeyboardButton(say["telegram.back"], callback_data=f"setup:{group}:policy:back")])
+        return say("telegram.policy_menu", name=await self.drawing.rooms.title(group)), InlineKeyboardMarkup(keys)
 
     async def _urgent_menu(self, group: str, say: Texts) -> Menu:
         """The group's admins, and which of them are called when something cannot wait."""
@@ -183,6 +214,13 @@ class Setup:
         return say("telegram.urgent_menu", name=await self.drawing.rooms.title(group)), InlineKeyboardMarkup(rows)
 
 
+#: What is shown after a choice; for all others the first page.
+_PAGES = {
+    "urgent": Setup._urgent_menu,
+    **dict.fromkeys(("policy", "kind", "night", "quiet"), Setup._policy_menu),
+}
+
+
 def _chosen(community: Community, what: str, value: str) -> Community:
     match what:
         case "preset" if value in PRESETS:
@@ -195,6 +233,13 @@ def _chosen(community: Community, what: str, value: str) -> Community:
             return replace(community, report_day=value)
         case "daily" if value in ("on", "off"):
             return replace(community, daily_digest=value == "on")
+        case "kind" if chosen := _KIND.fullmatch(value):
+            left = {kind: level for kind, level in community.kinds.items() if kind != chosen[1]}
+            return replace(community, kinds=left if chosen[2] == SAME else {**left, chosen[1]: chosen[2]})
+        case "night":
+            return replace(community, night=NIGHT if value == "on" else None)
+        case "quiet":
+            return replace(community, quiet=QUIET if value == "on" else None)
         case "urgent" if person := _URGENT.fullmatch(value):
             others = tuple(one for one in community.urgent if one != person[2])
             return replace(community, urgent=(*others, person[2]) if person[1] == "on" else others)

@@ -8,6 +8,7 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.appeals import Appeals
 from adapters.chat.telegram.moderators.asking import Answers, Typed, refused, rights_of
 from adapters.chat.telegram.moderators.commands.choosing import Choosing, Crowd
+from adapters.chat.telegram.moderators.commands.panel import Panel
 from adapters.chat.telegram.moderators.setup import Setup
 from adapters.chat.telegram.moderators.wishes import LINKED, Wishes
 from bot.core.moderators.commands import overview
@@ -25,10 +26,11 @@ class Links:
     choosing: Choosing
     wishes: Wishes
     crowd: Crowd
+    panel: Panel
 
     async def follow(self, typed: Typed) -> None:
-        """setup_GROUP, appeal_INCIDENT, object_GROUP_CASE or privacy_WISH in private; in the group that becomes a room
-        mods_GROUP or report_GROUP."""
+        """In private setup_GROUP, appeal_INCIDENT, object_GROUP_CASE, privacy_WISH, or else the groups that somebody
+        looks after; in the group that becomes a room mods_GROUP or report_GROUP."""
         purpose, _, number = typed.rest.partition("_")
         if purpose == "appeal" and typed.in_private:
             await self.appeals.serve(replace(typed, rest=number))
@@ -37,7 +39,7 @@ class Links:
         elif purpose == "privacy" and number in LINKED:
             await self.wishes.grant(typed, LINKED[number])
         elif not _GROUP.fullmatch(number):
-            if typed.in_private:
+            if typed.in_private and not await self.panel.open(typed):
                 await self._say(typed, typed.say["telegram.hello"])
         elif purpose in ("mods", "report") and typed.in_group:
             await self._bind(replace(typed, group=number), purpose)

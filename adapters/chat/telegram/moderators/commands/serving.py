@@ -29,6 +29,7 @@ from adapters.chat.telegram.moderators.commands.arguments import OFFERED, Argume
 from adapters.chat.telegram.moderators.commands.choosing import CHOICE, Choosing, Crowd
 from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.moderators.commands.links import Links
+from adapters.chat.telegram.moderators.commands.panel import Panel
 from adapters.chat.telegram.moderators.commands.pressing import Advising
 from adapters.chat.telegram.moderators.flags import Flags
 from adapters.chat.telegram.moderators.setup import Setup
@@ -99,6 +100,7 @@ class Commands:
         self._links = Links(
             members=self.members, answers=self.drawing.answers, setup=self.setup, appeals=self.appeals,
             choosing=self._choosing, crowd=self.crowd, wishes=self._wishes,
+            panel=Panel(members=self.members, setup=self.setup),
         )  # fmt: skip
         self._arguments = Arguments(
             desk=self.desk, clock=self.clock, members=self.members, drawing=self.drawing, me=self.me
@@ -187,7 +189,7 @@ class Commands:
             await self.setup.answer_press(query, told)
             return True
         if (choice := CHOICE.fullmatch(query.data or "")) is None:
-            return await self.setup.press(query)
+            return await self._links.panel.press(query) or await self.setup.press(query)
         typed = await self._choosing.chosen(int(choice[1]), choice[2], query)
         await self.setup.answer_press(query, typed if isinstance(typed, str) else "")
         if isinstance(typed, str):
