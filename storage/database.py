@@ -21,7 +21,8 @@ from storage.flow.freeing import release, release_the_dead
 from storage.flow.group_commit import GroupCommit, Item, Result
 from storage.migrations.copying import copy_before_update, forget_copies
 from storage.migrations.upgrading import is_newest, upgrade
-from storage.opening import alone, engine_of, parsed
+from storage.opening.engine import engine_of
+from storage.opening.place import alone, parsed
 from storage.tables import bookmarks, holders
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.

@@ -16,7 +16,8 @@ from sqlalchemy import URL
 from bot.core.base.errors import Broken
 from storage.errors import driver_errors
 from storage.migrations.upgrading import known_steps, newest_step
-from storage.opening import PATIENCE, alone, file_of, parsed
+from storage.opening.engine import PATIENCE
+from storage.opening.place import alone, file_of, parsed
 
 BEFORE = ".before-"  # in the names of what is put aside: before an update, before a copy took its place
 

@@ -207,7 +207,7 @@ def test_a_locked_sqlite_file_is_unavailable_until_it_is_free(tmp_path: Path, mo
                 other.execute("ROLLBACK")
             assert list(await inbox.keep([message()])) == [True]
 
-    monkeypatch.setattr("storage.opening.PATIENCE", 0.0)
+    monkeypatch.setattr("storage.opening.engine.PATIENCE", 0.0)
     asyncio.run(scenario())
 
 

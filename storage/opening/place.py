@@ -1,30 +1,21 @@
-"""A database URL -> where it points, held alone where that is a file, and the engine that opens it."""
+"""A database URL -> where it points, held alone where that is a file."""
 
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.core.base.errors import BotError, Broken
-from bot.core.operations.sealing import Openly, Sealing
-from storage.columns import seal_with
 from storage.errors import driver_errors
 
 try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
-
-#: How long a lock or a connection is waited for, in seconds, before it counts as out of reach.
-PATIENCE = 10.0
-
-_OPENLY = Openly()
 
 
 def parsed(url: str) -> URL:
@@ -110,51 +101,3 @@ def _tighten(path: Path) -> None:
 
 def _taken(path: Path) -> Broken:
     return Broken(f"Another process has the database {path} open; stop that one first.")
-
-
-def engine_of(place: URL, sealing: Sealing = _OPENLY, *, rewriting: bool = False) -> AsyncEngine:
-    """`sealing`: of what people say. `rewriting`: to build tables anew, which takes as long as it takes; references are
-    followed again afterwards."""
-    engine = _engine(place, rewriting=rewriting)
-    seal_with(engine.dialect, sealing)
-    return engine
-
-
-def _engine(place: URL, *, rewriting: bool) -> AsyncEngine:
-    if place.get_backend_name() == "postgresql":
-        settings = {"application_name": "jikimi", "lock_timeout": "0" if rewriting else f"{PATIENCE:g}s"}
-        return create_async_engine(
-            place,
-            hide_parameters=True,
-            connect_args={
-                "timeout": PATIENCE,
-                "command_timeout": None if rewriting else 60,
-                "server_settings": settings,
-            },
-        )
-    engine = create_async_engine(place, hide_parameters=True, pool_use_lifo=True, connect_args={"timeout": PATIENCE})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver opens no transactions of its own; `begin` below does
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",  # the platform is told that we have it: then we must have it
-            f"foreign_keys = {'OFF' if rewriting else 'ON'}",
-            "secure_delete = ON",  # erased text is gone from the file, too
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if writing := options.get("for_writing"):
-            synchronous = "FULL" if options["durable"] else "NORMAL"
-            if connection.info.get("synchronous", "FULL") != synchronous:
-                connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
-                connection.info["synchronous"] = synchronous
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
