@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.core.operations.sealing import Openly, Sealing
 from storage.columns import seal_with
+from storage.opening import sqlite
 
 #: How long a lock or a connection is waited for, in seconds, before it counts as out of reach.
 PATIENCE = 10.0
@@ -34,11 +35,11 @@ def _engine(place: URL, *, rewriting: bool) -> AsyncEngine:
                 "server_settings": settings,
             },
         )
-    engine = create_async_engine(place, hide_parameters=True, pool_use_lifo=True, connect_args={"timeout": PATIENCE})
+    file = sqlite.connector(str(place.database), PATIENCE)
+    engine = create_async_engine(place, hide_parameters=True, pool_use_lifo=True, async_creator=file)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver opens no transactions of its own; `begin` below does
         cursor = connection.cursor()
         for pragma in (
             "journal_mode = WAL",
@@ -53,10 +54,9 @@ def _engine(place: URL, *, rewriting: bool) -> AsyncEngine:
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if writing := options.get("for_writing"):
-            synchronous = "FULL" if options["durable"] else "NORMAL"
-            if connection.info.get("synchronous", "FULL") != synchronous:
-                connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
-                connection.info["synchronous"] = synchronous
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite.Connection)
+            driver.make_durable(options["durable"])
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
