@@ -110,10 +110,10 @@ class SqlCases:
             return case, bool(undone.rowcount)
 
     async def _was_just_upheld(self, connection: AsyncConnection, case: int, by: str, at: datetime) -> bool:
-        """Somebody else has answered at the same moment, and is not seen yet."""
+        """Somebody else has answered at the same moment, and is not seen yet; who is just answering is waited for."""
         answered = select(cases.c.taken_by, cases.c.closed_at).where(cases.c.id == case)
-        row = (await connection.execute(answered.where(cases.c.taken_by.is_not(None)))).one_or_none()
-        return row is not None and row.taken_by != plain(by) and at - row.closed_at < AT_ONCE
+        row = (await connection.execute(answered.with_for_update(key_share=True))).one()
+        return row.taken_by not in (None, plain(by)) and row.closed_at is not None and at - row.closed_at < AT_ONCE
 
     async def _undo(self, connection: AsyncConnection, case: int, steps: Sequence[AnyRow]) -> None:
         now = self._database.clock.now()
