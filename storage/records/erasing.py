@@ -18,6 +18,7 @@ from storage.community_key import community_of
 from storage.database import Database
 from storage.records.cases import new_code
 from storage.records.forgetting import PAUSE, erase, some, without_texts
+from storage.settings.unnaming import unname
 from storage.tables import (
     actions,
     amendments,
@@ -87,7 +88,7 @@ class SqlErasing:
             for column, hash_ in _MEMBERS.items():
                 if column in table.c and table not in (queue, erasures):
                     number += await who.unname(table, column, hash_)
-        number += await who.forget_the_rest(names)
+        number += await who.forget_the_rest(names) + await unname(self._database, who.community, who.id)
         return Receipt(code=receipt, at=who.asked_at, rows=number, left=await who.close())
 
     async def go_on(self) -> int:

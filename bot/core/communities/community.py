@@ -73,6 +73,15 @@ class Community:
         blank = Community(platform=self.platform, id=self.id, name=self.name)
         return self != replace(blank, welcomed=self.welcomed, left_at=self.left_at)
 
+    def without(self, member: str) -> "Community":
+        """The same settings, naming somebody nowhere who is not to be known any more."""
+        return replace(
+            self,
+            urgent=tuple(one for one in self.urgent if one != member),
+            exempt_roles=self.exempt_roles - {member},
+            bot_owners={bot: owner for bot, owner in self.bot_owners.items() if owner != member},
+        )
+
     def moved(self, old_id: str, new_id: str) -> "Community":
         """The same settings when what had one id, the community itself or a channel, has the other."""
 

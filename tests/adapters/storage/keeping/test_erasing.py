@@ -264,3 +264,25 @@ def test_the_weekly_report_counts_who_looked_at_what(url: str) -> None:
             assert await cases.looks(CAFE, most=9) == []
 
     asyncio.run(scenario())
+
+
+def test_no_setting_names_whoever_is_erased_now_or_before(url: str) -> None:
+    """Nor what was set before, nor who says so; other processes hear of it as of any change."""
+
+    async def scenario() -> None:
+        async with opened(url, ManualClock()) as (database, here, _):
+            one = here.communities
+            first = await one.change(CAFE, lambda now: replace(now, urgent=("회원갑", "지수")), by="달")
+            await one.change(CAFE, lambda now: replace(now, exempt_roles=frozenset({"회원갑", "운영진"})), by="달")
+            await one.change(CAFE, lambda now: replace(now, exempt_roles=frozenset({"회원갑"})), by="달")
+            last = await one.change(CAFE, lambda now: replace(now, bot_owners={"robot": "회원갑"}), by="달")
+            await one.change(home("other"), lambda now: replace(now, urgent=("회원갑",)), by="달")
+            await SqlErasing(database).erase_member(CAFE, "회원갑")
+            (now,) = [found for found in (await one.since(last.version)).communities if found.ref == CAFE]
+            assert (now.urgent, now.exempt_roles, now.bot_owners) == (("지수",), frozenset(), {})
+            assert now.version > last.version > first.version
+            await SqlErasing(database).erase_member(home("other"), "회원갑")
+            found = await everything(database)
+            assert "회원갑".encode() not in found and "지수".encode() in found and "운영진".encode() in found
+
+    asyncio.run(scenario())

@@ -267,6 +267,8 @@ DEEDS = st.lists(
                 "warn",
                 "look",
                 "set",
+                "are set",
+                "are warned and object",
             ]
         ),
         st.sampled_from(["cafe", "other"]),
@@ -275,7 +277,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=25)
 @given(DEEDS)
 def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, str, str]]) -> None:
     async def scenario(folder: str) -> None:
@@ -303,7 +305,7 @@ def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, 
 
 
 async def do(database: Database, here: Store, id: str, who: str, deed: str, where: str) -> None:
-    if deed in ("are warned", "are muted and freed", "warn", "look", "set"):
+    if deed in ("are warned", "are warned and object", "are muted and freed", "warn", "look", "set", "are set"):
         await do_by_hand(database, here, who, deed, home(where))
         return
     if deed in ("say", "wait"):
@@ -330,6 +332,10 @@ async def do_by_hand(database: Database, here: Store, who: str, deed: str, where
     elif deed == "set":
         await put_settings(here.communities, replace(Community.blank(where), preset="strict"), by=f"이름 {who}")
         await known.looked(where, them, Look.SEARCH)  # whose name is known
+    elif deed == "are set":
+        await here.communities.change(
+            where, lambda one: replace(one, urgent=(*one.urgent, who), exempt_roles=one.exempt_roles | {who}), by="달"
+        )
     else:
         member, by = (other, them) if deed == "warn" else (them, other)
         actions: tuple[Action, ...] = (Timeout(DAY),) if deed == "are muted and freed" else (Warn(),)
@@ -340,6 +346,9 @@ async def do_by_hand(database: Database, here: Store, who: str, deed: str, where
         await act(here)
         if deed == "are muted and freed":
             await known.undo(where, case.number, by=by.id, at=here.clock.now())
+            await act(here)
+        if deed == "are warned and object":
+            await known.appeal(where, case.number, who, f"저는 {who}", at=now)
             await act(here)
 
 
