@@ -501,7 +501,7 @@ policies = Table(
     UniqueConstraint("community", "number", name="policies_number"),
 )
 
-#: One row for each other bot of a community (records/bots.py): what it has done, never what it said.
+#: One row for each other bot of a community (records/rolls.py): what it has done, never what it said.
 bots = Table(
     "bots",
     metadata,
@@ -513,7 +513,7 @@ bots = Table(
     Column("prose", BigInteger, nullable=False),  # answers that are prose
 )
 
-#: One row for each member who has said something in a community: how much of it was counted (records/members.py).
+#: One row for each member who has said something in a community: how much of it was counted (records/rolls.py).
 members = Table(
     "members",
     metadata,

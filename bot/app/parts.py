@@ -23,12 +23,11 @@ from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
-from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
-from storage.records.members import SqlMemberRoll
 from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
+from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys

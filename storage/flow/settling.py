@@ -14,7 +14,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
-from storage.records import bots, members, strikes
+from storage.records import rolls, strikes
 from storage.records.cases import open_cases
 from storage.settings import webhooks
 from storage.tables import actions, incidents, messages, verdicts
@@ -65,8 +65,8 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
         climbed = {row.id: one for row, one in opened}
         counted = [(row.community, climbed.get(row.id, first[ref])) for ref, row in settled.items()]
         await tallies.count(database, connection, counted)
-        await bots.count(database, connection, counted)
-        await members.count(database, connection, counted)
+        await rolls.count_bots(database, connection, counted)
+        await rolls.count_members(database, connection, counted)
 
 
 async def _record(

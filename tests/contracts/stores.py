@@ -19,11 +19,10 @@ from bot.core.reporting.ports import Deliveries
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.flow.outbox import SqlOutbox
-from storage.records.bots import SqlBotRoll
 from storage.records.incidents import SqlIncidents
-from storage.records.members import SqlMemberRoll
 from storage.records.precedents import SqlPrecedents
 from storage.records.reviews import SqlReviews
+from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks

@@ -30,12 +30,12 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.migrations.rewriting import count_on
 from storage.migrations.upgrading import upgrade
+from storage.opening import engine_of, parsed
 from storage.opening.engine import engine_of
 from storage.opening.place import parsed
-from storage.records.bots import SqlBotRoll
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
-from storage.records.members import SqlMemberRoll
+from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.settings.api_keys import SqlApiKeys

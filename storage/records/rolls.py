@@ -1,0 +1,104 @@
+"""Settled messages -> what other bots have done, and how much of each new member was heard, counted in the transaction
+that settles them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.answers.bot import Bot
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.incident import Settlement
+from bot.core.moderation.ports import Member
+from bot.core.operations.sealing import NOTHING
+from bot.core.rules.conditions.author import MOST_FIRST
+from storage import codec
+from storage.columns import AnyRow, microseconds, plain
+from storage.community_key import community_of, read_community
+from storage.database import Database
+from storage.flow import sql
+from storage.tables import bots, members
+
+_TOGETHER = 400  # members in one statement
+
+
+class SqlBotRoll:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
+        known = select(*community_of(bots), *bots.c["bot", "name", "messages", "answers", "prose"])
+        async with self._database.read() as connection:
+            return [
+                (read_community(row), _read(row))
+                for row in await connection.execute(known.order_by("platform", "community", bots.c.bot))
+            ]
+
+
+async def count_bots(
+    database: Database, connection: AsyncConnection, settled: Iterable[tuple[int, Settlement]]
+) -> None:
+    """Add messages that this very transaction has settled, each with the key of its community."""
+    seen: dict[tuple[int, str], Bot] = {}
+    for community, settlement in settled:
+        message = settlement.decision.message
+        if settlement.decision.tells_of_a_bot:
+            key = (community, plain(message.author.id))
+            seen[key] = seen.get(key, Bot(id=message.author.id)).having_said(message)
+    sealing = database.sealing
+    if seen:  # in one order everywhere, so that two processes never wait for each other
+        given = codec.write_sealed_rows(
+            (*key, sealing.seal(plain(bot.name), key[0]), bot.messages, bot.answers, bot.prose)
+            for key, bot in sorted(seen.items())
+        )
+        await connection.execute(database.sql(sql.COUNT_BOTS), given | {"nameless": NOTHING})
+
+
+def _read(row: AnyRow) -> Bot:
+    return Bot(id=row.bot, name=row.name, messages=row.messages, answers=row.answers, prose=row.prose)
+
+
+class SqlMemberRoll:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def heard(self, wanted: Collection[Member]) -> Mapping[Member, int]:
+        keys = await self._database.keys.of_all({community for community, _ in wanted})
+        named = {_named(self._database, keys[community], author): (community, author) for community, author in wanted}
+        found: dict[Member, int] = {}
+        names = list(named)
+        async with self._database.read() as connection:
+            for first in range(0, len(names), _TOGETHER):
+                among = tuple_(members.c.community, members.c.member_hash).in_(names[first : first + _TOGETHER])
+                for row in await connection.execute(select(members).where(among)):
+                    found[named[row.community, row.member_hash]] = row.messages
+        return found
+
+    async def watched_since(self, communities: Collection[CommunityRef]) -> Mapping[CommunityRef, datetime]:
+        keys = await self._database.keys.of_all(communities)
+        first = select(members.c.community, func.min(members.c.since).label("first")).group_by(members.c.community)
+        async with self._database.read() as connection:
+            rows = await connection.execute(first.where(members.c.community.in_(keys.values())))
+            since = {row.community: row.first for row in rows}
+        return {community: since[key] for community, key in keys.items() if key in since}
+
+
+async def count_members(
+    database: Database, connection: AsyncConnection, settled: Iterable[tuple[int, Settlement]]
+) -> None:
+    """Add messages that this very transaction has settled, each with the key of its community."""
+    heard: dict[tuple[int, bytes], tuple[int, int]] = {}
+    for community, settlement in settled:
+        if settlement.counts_for:
+            message = settlement.decision.message
+            name = _named(database, community, message.author.id)
+            times, since = heard.get(name, (0, microseconds(message.sent_at)))
+            heard[name] = (min(MOST_FIRST, times + settlement.counts_for), min(since, microseconds(message.sent_at)))
+    if heard:  # in one order everywhere, so that two processes never wait for each other
+        given = codec.write_sealed_rows((*name, times, since) for name, (times, since) in sorted(heard.items()))
+        await connection.execute(database.sql(sql.COUNT_MEMBERS), given | {"most": MOST_FIRST})
+
+
+def _named(database: Database, community: int, author: str) -> tuple[int, bytes]:
+    return community, database.sealing.member_hash(community, plain(author))
