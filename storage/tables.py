@@ -277,6 +277,28 @@ _index("sanctions_ending", sanctions.c.ends_at, where=_standing)
 _index("sanctions_case", sanctions.c.case, where=_standing)
 _index("sanctions_member", sanctions.c.community, sanctions.c.member, where=_standing)
 
+#: One row for each member who takes part in a raid, which is a case. `due`: what was ordered for them is still
+#: to be done; `deed` is the case that it led to.
+raiders = Table(
+    "raiders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("case", BigInteger, ForeignKey("cases.id"), nullable=False),
+    Column("member", Text),
+    Column("offended", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("remedy", Text),  # core.raids.raid.Remedy
+    Column("moderator", Text),
+    Column("moderator_name", Sealed),
+    Column("due", Instant),
+    Column("deed", BigInteger, ForeignKey("cases.id")),
+    UniqueConstraint("case", "member", name="raiders_member"),
+)
+_index("raiders_due", raiders.c.id, where=text("due IS NOT NULL"))
+_index("raiders_at", raiders.c.at)
+_index("raiders_deed", raiders.c.deed, where=text("deed IS NOT NULL"))
+
 #: One row for each case that counts against a member, by the hash that stays when they are erased; `weight` 0: it was
 #: taken back.
 strikes = Table(

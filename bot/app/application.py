@@ -20,6 +20,7 @@ from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.ports import Changed, Incidents
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.intake import Kept
@@ -106,19 +107,19 @@ async def application(
             await alarm.lost(platform)
             del connected[platform]
 
-        told = (health.settled, sending.bursts.settled, *([on_settled] if on_settled else []))
+        told = (health.settled, sending.bursts.settled, core.desk.raids.settled, *([on_settled] if on_settled else []))
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
-        memory, emptied = keeping.memory(screener, connected), _told_to(connected, emptied=True)
+        memory, emptied = keeping.memory(screener, core.desk.raids, connected), _told_to(connected, emptied=True)
         beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
-        beside += (scheduler.run, *sending.services) if connected else ()
+        beside += (core.desk.raids.run, scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
             queue=queue,
             screener=screener,
             enforcer=moderation.enforcer(
-                stores, policies, connected, clock, planned, told=health.done, changed=changed
+                stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=core.desk.raids
             ),
             services=(queue.run, policies.run, core.desk.deeds.run, judging.rulings.run, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
@@ -162,11 +163,13 @@ def _core(
         ladder_of=ladder_of,
         mark=judging.rulings.mark,
     )
+    deeds = Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of)
     desk = CoreDesk(
         policies=judging.policies,
         reviewer=reviewer,
         precedents=stores.precedents,
-        deeds=Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of),
+        deeds=deeds,
+        raids=RaidWatch(raids=stores.raids, incidents=stores.incidents, deeds=deeds, clock=clock, planned=planned),
         privacy=keeping.privacy(config, database),
         incidents=stores.incidents,
         queue=judging.queue,

@@ -18,6 +18,7 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.incidents.ports import Cases, Changed, Incidents, Precedents
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.moderation.screening import Screener
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.erasing import Erased, Erasing, Forgetful, Memory
@@ -86,12 +87,13 @@ def retention(config: Config, database: Database, policies: Policies, changed: C
     )
 
 
-def memory(screener: Screener, connected: Mapping[Platform, ChatPlatform]) -> Memory:
+def memory(screener: Screener, raids: RaidWatch, connected: Mapping[Platform, ChatPlatform]) -> Memory:
     """What this process has in mind of what members say and do."""
 
     def forget(erased: Erased) -> None:
         screener.recent.forget(erased.community, erased.is_theirs)
         screener.campaigns.forget(erased.community, erased.is_theirs)
+        raids.forget(erased.community, erased.is_theirs)
         if screener.members:
             screener.members.forget(erased.community, erased.is_theirs)
         if chat := connected.get(erased.community.platform):

@@ -16,6 +16,7 @@ from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.ports import Changed
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.members import Members
@@ -109,6 +110,7 @@ def enforcer(
     *,
     told: Callable[[PlannedAction, Outcome], None],
     changed: Changed,
+    raids: RaidWatch,
 ) -> Enforcer:
     return Enforcer(
         outbox=stores.outbox,
@@ -118,4 +120,5 @@ def enforcer(
         on_outcome=told,
         on_change=changed,
         room_of=lambda about: policies.community(about.community).moderators_channel,
+        shown_with=raids.shows,
     )

@@ -11,6 +11,7 @@ from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.ports import Cases, Feedback, Incidents, Precedents, Reviews, Webhooks
+from bot.core.incidents.raids.ports import Raids
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.moderators.network import Context
@@ -26,6 +27,7 @@ from storage.flow.outbox import SqlOutbox
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
 from storage.records.precedents import SqlPrecedents
+from storage.records.raids import SqlRaids
 from storage.records.reviews import SqlReviews
 from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
@@ -48,6 +50,7 @@ class Stores:
     reviews: Reviews
     precedents: Precedents
     cases: Cases
+    raids: Raids
     bots: BotRoll
     members: MemberRoll
     communities: Communities
@@ -68,6 +71,7 @@ class Stores:
             reviews=SqlReviews(database),
             precedents=SqlPrecedents(database),
             cases=SqlCases(database),
+            raids=SqlRaids(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),
             communities=SqlCommunities(database),

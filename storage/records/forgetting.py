@@ -22,6 +22,7 @@ from storage.tables import (
     looks,
     messages,
     metadata,
+    raiders,
     reviews,
     sanctions,
 )
@@ -63,6 +64,8 @@ class SqlForgetting:
                 number += await _delete(connection, messages, [row.message for row in gone])
             await asyncio.sleep(PAUSE)
         number += await erase(self._database, cases, _old_deeds(limits, now))
+        innocent = and_(raiders.c.offended.is_(False), raiders.c.remedy.is_(None))
+        number += await erase(self._database, raiders, and_(innocent, raiders.c.at < now - limits.messages))
         number += await erase(self._database, looks, looks.c.at < now - limits.cases)
         return number + await erase(self._database, erasures, erasures.c.done_at < now - limits.cases)
 

@@ -1,18 +1,23 @@
 """Cases in memory, for what stands before the record: whatever is ordered is done at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.base.errors import BotError
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.case import Case, CaseState, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.raids.ports import Ordered, Running
+from bot.core.incidents.raids.raid import Raid, Raider, Remedy, Sign, Whom
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Filed
 from bot.core.rules.actions import Done, Outcome
 from tests.builders import NOW
 from tests.fakes.clock import HurriedClock
+from tests.fakes.incidents import MemoryIncidents
+from tests.fakes.record import Record
 
 
 class ScriptedCases:
@@ -91,6 +96,47 @@ class ScriptedCases:
     async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
         theirs = [one for of, one in reversed(self.seen) if of == community and by in (None, one.by.id)]
         return theirs[:most]
+
+
+class ScriptedRaids:
+    """Raids that a test has put here; presses that are remembered."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, Raid] = {}
+        self.presses: list[tuple[int, Remedy, Whom, int, Person]] = []
+
+    async def running(self) -> Sequence[Running]:
+        return ()
+
+    async def join(
+        self, community: CommunityRef, sign: Sign, raiders: Collection[Raider], *, language: str, at: datetime
+    ) -> int:
+        return 1
+
+    async def get(self, platform: Platform, raid_id: int) -> Raid | None:
+        return self.known.get(raid_id)
+
+    async def numbered(self, community: CommunityRef, number: int) -> Raid | None:
+        return next((raid for raid in self.known.values() if raid.number == number), None)
+
+    async def order(self, raid_id: int, remedy: Remedy, whom: Whom, most: int, *, by: Person, at: datetime) -> int:
+        self.presses.append((raid_id, remedy, whom, most, by))
+        return most
+
+    async def ordered(self, most: int) -> Sequence[Ordered]:
+        return ()
+
+    async def done(self, order: Ordered, case: int) -> None: ...
+
+    async def renew(self, now: datetime) -> int:
+        return 0
+
+
+def scripted_raids(deeds: Deeds) -> RaidWatch:
+    record = Record()
+    return RaidWatch(
+        raids=ScriptedRaids(), incidents=MemoryIncidents(record), deeds=deeds, clock=deeds.clock, planned=Wakeup()
+    )
 
 
 def scripted_deeds() -> Deeds:

@@ -23,7 +23,7 @@ from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Rule
 from tests.builders import decision
-from tests.fakes.cases import scripted_deeds
+from tests.fakes.cases import scripted_deeds, scripted_raids
 from tests.fakes.incidents import MemoryPrecedents
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.record import Record
@@ -36,6 +36,7 @@ class ScriptedDesk:
     def __init__(self) -> None:
         self.settings: dict[str, Community] = {}
         self.deeds = scripted_deeds()
+        self.raids = scripted_raids(self.deeds)
         self.people = ScriptedPeople()
         self.privacy = scripted_privacy(self.people)
         self.precedents: Precedents = MemoryPrecedents(Record())

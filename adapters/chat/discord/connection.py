@@ -128,11 +128,11 @@ class DiscordChat:
         names = Names()
         warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)
         restoring = Restoring(client=self.client, clock=clock)
-        by_hand = ByHand(client=self.client, desk=desk, clock=clock)
+        members = Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH)
+        by_hand = ByHand(client=self.client, desk=desk, clock=clock, notices=notices, members=members)
         self._executor = Executor(
-            client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings,
-            restoring=restoring, by_hand=by_hand, notices=notices,
-            members=Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH), names=names, clock=clock, invalid=invalid,
+            client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings, clock=clock,
+            restoring=restoring, by_hand=by_hand, notices=notices, members=members, names=names, invalid=invalid,
         )  # fmt: skip
         self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)

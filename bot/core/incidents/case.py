@@ -44,6 +44,7 @@ class CaseKind(StrEnum):
     UNBAN = "unban"
     PURGE = "purge"
     NOTE = "note"
+    RAID = "raid"  # many at once; nobody's deed
 
     @property
     def right(self) -> Right:
@@ -64,7 +65,7 @@ class CaseKind(StrEnum):
 _RIGHTS = {
     CaseKind.INCIDENT: Right.DELETE, CaseKind.WARN: Right.MUTE, CaseKind.MUTE: Right.MUTE, CaseKind.UNMUTE: Right.MUTE,
     CaseKind.KICK: Right.KICK, CaseKind.BAN: Right.BAN, CaseKind.UNBAN: Right.BAN, CaseKind.PURGE: Right.DELETE,
-    CaseKind.NOTE: Right.REVIEW,
+    CaseKind.NOTE: Right.REVIEW, CaseKind.RAID: Right.BAN,
 }  # fmt: skip
 
 

@@ -42,9 +42,10 @@ class Deeds:
         case, is_new = await self.cases.open(community, self._counted(community, order))
         return await self._settled(community, case), is_new
 
-    async def take_in(self, community: CommunityRef, order: Order) -> None:
-        """What somebody has done with the network's own tools goes on record, once."""
-        await patiently(partial(self.cases.open, community, self._counted(community, order)), self.clock)
+    async def take_in(self, community: CommunityRef, order: Order) -> Case:
+        """What somebody has done with the network's own tools, or is done to many at once, goes on record, once."""
+        case, _ = await patiently(partial(self.cases.open, community, self._counted(community, order)), self.clock)
+        return case
 
     def _counted(self, community: CommunityRef, order: Order) -> Order:
         return replace(order, strike=self.ladder_of(community).strike(1)) if order.kind.strikes else order
@@ -53,6 +54,11 @@ class Deeds:
         """See `Cases.undo`."""
         found = await self.cases.undo(community, number, by=by, at=self.clock.now())
         return found and (await self._settled(community, found[0]), found[1])
+
+    async def take_back(self, community: CommunityRef, number: int, *, by: str) -> None:
+        """As `undo`, of one among many, for whom nobody waits."""
+        await self.cases.undo(community, number, by=by, at=self.clock.now())
+        self.planned.wake()
 
     async def appeal(self, community: CommunityRef, number: int, member: str, words: str) -> Filed | None:
         """See `Cases.appeal`. Who objects, is the platform's to check."""

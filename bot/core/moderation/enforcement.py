@@ -1,7 +1,7 @@
 """Outbox -> platform -> outcome: planned actions are done, many at once, and what came of them is recorded."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from bot.core.rules.actions import (
     DEFECT,
     Ban,
     Care,
+    Done,
     Escalate,
     Flag,
     Kick,
@@ -61,6 +62,7 @@ class Enforcer:
     on_outcome: Callable[[PlannedAction, Outcome], None] | None = None
     on_change: Changed | None = None
     room_of: Callable[[Message], str | None] = lambda message: None  # its moderators' channel
+    shown_with: Callable[[PlannedAction], Awaitable[str]] | None = None  # the receipt of what shows it, with others
     _last_words: dict[object, "asyncio.Task[None]"] = field(default_factory=dict)  # by incident or deed
     _ending: bool = False
 
@@ -127,6 +129,8 @@ class Enforcer:
             raise Unavailable("this process has lost the platform")
         if isinstance(planned.action, Care) and await self.outbox.is_repeated(planned, self.clock.now() - CARE_APART):
             return Refused(texts(planned.language)("care.lately", days=CARE_APART.days))
+        if self.shown_with and (receipt := await self.shown_with(planned)):
+            return Done(receipt)
         return await platform.perform(planned)
 
     async def _at_fault(self, planned: PlannedAction, error: Exception) -> None:

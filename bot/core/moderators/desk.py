@@ -17,6 +17,7 @@ from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Incidents, Precedents
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewed, Reviewer
 from bot.core.moderation.bots import Bots
@@ -43,6 +44,7 @@ class CoreDesk:
     reviewer: Reviewer
     precedents: Precedents
     deeds: Deeds
+    raids: RaidWatch
     privacy: Privacy
     incidents: Incidents
     queue: GuardQueue

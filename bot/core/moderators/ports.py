@@ -18,6 +18,7 @@ from bot.core.incidents.case import CaseKind
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard, Precedents
+from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderation.ports import ActionExecutor
@@ -38,6 +39,11 @@ class Desk(Protocol):
     @property
     def deeds(self) -> Deeds:
         """What they do by hand, and what is counted."""
+        ...
+
+    @property
+    def raids(self) -> RaidWatch:
+        """What many do at once, and what is done about that."""
         ...
 
     @property

@@ -118,9 +118,11 @@ class Ban(
     Declared, kind="ban", weight=Weight.MEMBER, counted=Counted.SANCTION, right=Right.BAN, undone_by=Unsanction,
     by_rules=True,
 ):  # fmt: skip
-    """Put the author out, for good or for a while."""
+    """Put the author out, for good or for a while. `wipes`: by hand, with what they wrote in the last hour; where the
+    platform does not take that away anyhow."""
 
     lasting: timedelta = timedelta()  # none: for good
+    wipes: bool = False
 
 
 @dataclass(frozen=True)

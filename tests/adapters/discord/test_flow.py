@@ -24,6 +24,8 @@ from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Screening, Task, Verdict
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
+from bot.core.incidents.raids import noticing
+from bot.core.incidents.raids.raid import Sign
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import Delete, Done, Flag
 from bot.core.rules.policy import Watch
@@ -255,7 +257,8 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     monkeypatch.setattr(catching_up, "EVERY", 0.05)
     monkeypatch.setattr(catching_up, "MARGIN", timedelta(seconds=0.2))
     monkeypatch.setattr(chat, "NOTICES_EACH", 16)  # so many cards at once would take Discord a minute
-    monkeypatch.setattr(board, "CROWD", 1000)  # and would be taken for a raid
+    monkeypatch.setattr(board, "CROWD", 1000)
+    monkeypatch.setattr(noticing, "BARS", dict.fromkeys(Sign, ()))  # and would be taken for a raid
 
     async def scenario() -> None:
         async with cafe() as place:

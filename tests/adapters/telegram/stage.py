@@ -29,7 +29,7 @@ from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
-from tests.fakes.cases import scripted_deeds
+from tests.fakes.cases import scripted_deeds, scripted_raids
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.reporting import QuietQueries, ScriptedRenderer
@@ -164,7 +164,8 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             policies=policies,
             reviewer=reviewer,
             precedents=store.precedents,
-            deeds=scripted_deeds(),
+            deeds=(deeds := scripted_deeds()),
+            raids=scripted_raids(deeds),
             privacy=scripted_privacy(people),
             incidents=store.incidents,
             queue=queue,

@@ -1,14 +1,17 @@
 """A moderator's deed -> Discord, as it stands there now: never over staff, nor over what somebody else has imposed."""
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
 import discord
 
+from adapters.chat.discord.acting.bans import BAN_DELETES, Bans
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
-from adapters.chat.discord.limits import LONGEST_TIMEOUT
+from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.asking import LONGEST, plain, rights_of
+from adapters.chat.discord.moderators.cards.raids import RaidCards
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind
@@ -21,18 +24,33 @@ from bot.wording.cards import objected
 CLOSE = 2.0  # seconds by which the end of a time-out may differ from what we have asked for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ByHand:
     client: discord.Client
     desk: Desk
     clock: Clock
+    notices: Room
+    members: Room
+    _bans: Bans = field(init=False)
+    _raids: RaidCards = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bans = Bans(self.client.http, self.clock)
+        self._raids = RaidCards(client=self.client, desk=self.desk, notices=self.notices)
 
     async def carry_out(
         self, planned: PlannedAction, case: Case, action: Timeout | Kick | Ban | Unsanction, reason: str, say: Texts
     ) -> Outcome:
-        guild_id, user_id, http = int(planned.message.community_id), int(case.member.id), self.client.http
+        guild_id, user_id = int(planned.message.community_id), int(case.member.id)
         if not isinstance(action, Unsanction) and await self._is_staff(guild_id, user_id):
             return Refused(say["deed.staff"])
+        with nullcontext() if case.of_bans else self.members.taken(guild_id):  # bans are no edits of members
+            return await self._carry_out(planned, case, action, reason, say)
+
+    async def _carry_out(
+        self, planned: PlannedAction, case: Case, action: Timeout | Kick | Ban | Unsanction, reason: str, say: Texts
+    ) -> Outcome:
+        guild_id, user_id, http = int(planned.message.community_id), int(case.member.id), self.client.http
         match action:
             case Timeout(lasting):
                 until = case.opened_at + min(lasting, LONGEST_TIMEOUT)
@@ -45,16 +63,18 @@ class ByHand:
                 return await _done(self._silence(guild_id, user_id, until, reason), say, "moderate_members", receipt)
             case Kick():
                 return await _done(http.kick(user_id, guild_id, reason=reason), say, "kick_members")
-            case Ban():
-                banned = http.ban(user_id, guild_id, delete_message_seconds=0, reason=reason)
-                return await _done(banned, say, "ban_members")
+            case Ban(wipes=wipes):
+                seconds = int(BAN_DELETES.total_seconds()) if wipes else 0
+                return await self._bans.ban(guild_id, user_id, seconds, reason, say)
             case Unsanction():
                 return await self._lift(planned, case, reason, say)
             case _:
                 assert_never(action)
 
     async def pass_on(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
-        """What somebody has to say to a deed, of which there is no card."""
+        """What somebody has to say to a deed, of which there is no card; or a raid, which has its own."""
+        if case.kind is CaseKind.RAID:
+            return await self._raids.show(planned, case, say)
         channel = self.desk.community(planned.message.community).moderators_channel
         if channel is None:
             return Refused(say["discord.no_channel"])
@@ -71,7 +91,7 @@ class ByHand:
                 ban = await self._ban(guild_id, user_id)
                 if ban is None:
                     return Gone()
-                if not any(str(ban.get("reason") or "").startswith(mark(case, texts(one))) for one in LANGUAGES):
+                if not _is_of(case, str(ban.get("reason") or "")):
                     return Refused(say["discord.not_ours_to_lift"])
             return await _done(self.client.http.unban(user_id, guild_id, reason=reason), say, "ban_members")
         standing = await self._silenced_until(guild_id, user_id)
@@ -113,6 +133,16 @@ class ByHand:
 def mark(case: Case, say: Texts) -> str:
     """With what the audit log's reason begins for everything that is done for a case: so is it known again."""
     return say("discord.audit_case", case=case.number)
+
+
+def crowd(case: Case) -> str:
+    """The reason for everybody who is put out together: one request has one for all."""
+    return f"{case.moderator.name}: {case.words}"
+
+
+def _is_of(case: Case, reason: str) -> bool:
+    """Whether a ban of this reason is one that this case has imposed."""
+    return reason == crowd(case) or any(reason.startswith(mark(case, texts(one))) for one in LANGUAGES)
 
 
 async def _done(request: Any, say: Texts, needs: str, receipt: str = "") -> Outcome:

@@ -2,13 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, assert_never
 from urllib.parse import quote
 
 import discord
 
-from adapters.chat.discord.acting.by_hand import ByHand, mark
+from adapters.chat.discord.acting.bans import BAN_DELETES
+from adapters.chat.discord.acting.by_hand import ByHand, crowd, mark
 from adapters.chat.discord.acting.deletions import Deletions
 from adapters.chat.discord.acting.obstacles import obstacle
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
@@ -48,7 +48,6 @@ from bot.core.rules.actions import (
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import answer, cared, told
 
-BAN_DELETES = timedelta(hours=1)  # a banned member's messages of this long before go, too
 LONGEST_REASON = 512  # characters in the audit log, counted as they are sent: URL-encoded
 ANNOUNCED_WITHIN = 10  # messages around a thread's beginning, among which is the one that tells of it
 
@@ -104,11 +103,10 @@ class Executor:
                 return await self.warnings.warn(planned, say)
             case Purge(messages):
                 return await self._purge(channel_id, messages.split(","), audit_reason(planned, say), say)
+            case Timeout() | Kick() | Ban() | Unsanction() if planned.case:
+                return await self.by_hand.carry_out(planned, planned.case, action, audit_reason(planned, say), say)
             case Timeout() | Kick() | Ban() | Unsanction():
                 with self.members.taken(int(planned.message.community_id)):
-                    if planned.case:
-                        reason = audit_reason(planned, say)
-                        return await self.by_hand.carry_out(planned, planned.case, action, reason, say)
                     return await self._sanction(planned, action, say)
             case Notice():
                 said = say("bots.notice", reason=planned.reason.in_(say.language))
@@ -265,6 +263,7 @@ def audit_reason(planned: PlannedAction, say: Texts) -> str:
     text = say("discord.audit", incident=planned.incident_id, reason=reason)
     if planned.case:
         text = f"{mark(planned.case, say)} {planned.case.moderator.name}: {reason}"
+        text = crowd(planned.case) if isinstance(planned.action, Ban) and planned.action.wipes else text
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]
     return text

@@ -117,7 +117,7 @@ class Executor:
                 return Done()
             case DeletePost(receipt=receipt):
                 where, _, what = receipt.partition("/")
-                if int(where) != chat_id:  # the group is a supergroup by now
+                if where not in (str(chat_id), self.desk.community(message.community).moderators_channel):
                     return Gone()
                 await self._deletions.delete(int(where), [int(what)])
                 return Done()

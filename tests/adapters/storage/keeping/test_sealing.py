@@ -233,6 +233,7 @@ def test_other_keys_are_refused_until_they_are_adopted(url: str, tmp_path: Path)
 
 #: Columns of text that is not people's, and what it is. Whoever adds one says so here, or makes it `Sealed`.
 NOT_SAID = {
+    "remedy": "of bot.core.incidents.raids.raid.Remedy",
     "id": "ids of platforms", "platform": "a word of ours", "channel": "ids", "message": "ids", "author": "ids",
     "kind": "a word of ours", "rule": "the name that the configuration gives", "state": "a word of ours",
     "reason": "why a platform refused, or a receipt: ids", "call": "a word of ours", "moderator": "ids",

@@ -30,7 +30,6 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.migrations.rewriting import count_on
 from storage.migrations.upgrading import upgrade
-from storage.opening import engine_of, parsed
 from storage.opening.engine import engine_of
 from storage.opening.place import parsed
 from storage.records.deeds import SqlCases

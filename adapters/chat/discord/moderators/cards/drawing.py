@@ -18,7 +18,7 @@ from bot.wording.cards import card_of
 
 NAMED = 20  # members on a card that many share
 
-_COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
+COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
 _STYLES = {
     Button.RIGHT: discord.ButtonStyle.success, Button.WRONG: discord.ButtonStyle.primary,
     Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
@@ -77,7 +77,7 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
 
 
 def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: list[str]) -> discord.Embed:
-    embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=_COLOURS[card.tone])
+    embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=COLOURS[card.tone])
     embed.add_field(name=say["discord.where"], value=_place(message, say))
     if len(members) > 1:
         named = " ".join(f"<@{member}>" for member in members[:NAMED])

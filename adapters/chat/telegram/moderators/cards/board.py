@@ -11,12 +11,14 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
 from adapters.chat.telegram.moderators.cards.posted import NO_PREVIEW, REMEMBERED, Posted, PostedCards
+from adapters.chat.telegram.moderators.cards.raids import RaidCards
 from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import CaseKind
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
@@ -47,6 +49,9 @@ class CardBoard:
         card in private; where they never talked to us, the group is told that its moderators see nothing."""
         message, say = planned.message, texts(planned.language)
         community = self.desk.community(message.community)
+        if planned.case and planned.case.kind is CaseKind.RAID:
+            raids = RaidCards(bot=self.bot, limiter=self.limiter, members=self.members, desk=self.desk)
+            return await raids.show(planned, planned.case, say)
         if planned.case:
             return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, say)
         outcome: Outcome = Refused(say["telegram.no_moderators_chat"])

@@ -14,7 +14,7 @@ from bot.wording.cards import card_of, revealed
 
 LONGEST_ALERT = 200  # characters that a button can answer with
 
-_SIGNS = {Tone.URGENT: "🚨", Tone.OPEN: "🟡", Tone.ACTED: "🔵", Tone.CLOSED: "⚪"}
+SIGNS = {Tone.URGENT: "🚨", Tone.OPEN: "🟡", Tone.ACTED: "🔵", Tone.CLOSED: "⚪"}
 
 
 class Drawn(NamedTuple):
@@ -40,7 +40,7 @@ def drawn(incident: Incident, history: History, language: str, timezone: str, *,
 def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -> tuple[str, list[MessageEntity]]:
     """`whole`: what the button reveals. Where that is more than a button can say it stands on the card, folded up and
     hidden until somebody taps on it."""
-    title = f"{_SIGNS[card.tone]} {card.title}"
+    title = f"{SIGNS[card.tone]} {card.title}"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
     if more:
         lines.append(" ".join(f"#{id_}" for id_ in more))

@@ -13,6 +13,7 @@ from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import LONGEST_ALERT
 from adapters.chat.telegram.moderators.cards.posted import PostedCards
+from adapters.chat.telegram.moderators.cards.raids import RaidCards
 from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import cut
 from bot.core.base.errors import Unavailable
@@ -36,7 +37,8 @@ class Presses:
     async def press(self, query: CallbackQuery) -> bool:
         """Serve a button of a card; False: it is not one of those."""
         if (press := pressed(query.data or "")) is None:
-            return False
+            raids = RaidCards(bot=self.bot, limiter=self.limiter, members=self.members, desk=self.desk)
+            return await raids.press(query)
         button, incident_id = press
         try:
             answer = await self._pressed(query, button, incident_id)

@@ -1,0 +1,129 @@
+"""A raid -> its one card in the moderators' channel, as it stands on record; presses on that -> what is ordered."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from adapters.chat.discord.errors import outcome_of
+from adapters.chat.discord.limits import Room
+from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to
+from adapters.chat.discord.moderators.cards.drawing import COLOURS
+from adapters.chat.discord.refs import DISCORD, guild_ref
+from bot.core.base.errors import BotError
+from bot.core.chat.message import Message
+from bot.core.chat.rights import Right
+from bot.core.incidents.case import Case, Person
+from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.raids.raid import PRESS, Press, Raid, Remedy, pressed
+from bot.core.moderators.ports import Desk
+from bot.core.rules.actions import Gone, Outcome, Refused
+from bot.core.text.catalogue import Texts
+from bot.wording.raids import RaidCard, raid_card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaidCards:
+    client: discord.Client
+    desk: Desk
+    notices: Room
+
+    def __post_init__(self) -> None:
+        self.client.add_dynamic_items(_button_of(self))
+
+    async def show(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
+        """Written anew where it stands already. People are called with the first alone."""
+        here = planned.message.community
+        raid = await self.desk.raids.raids.numbered(here, case.number)
+        if raid is None:
+            return Gone()
+        channel = self.desk.community(here).moderators_channel
+        if channel is None:
+            return Refused(say["discord.no_channel"])
+        card = raid_card(raid, say, self.desk.policy(planned.message).timezone)
+        with self.notices.taken(int(channel)):
+            outcome = await outcome_of(self._write(raid, card), say, needs="send_messages") if raid.receipt else Gone()
+            if not isinstance(outcome, Gone):
+                return outcome
+            return await outcome_of(self._post(planned, int(channel), card), say, needs="send_messages")
+
+    async def _write(self, raid: Raid, card: RaidCard) -> str:
+        channel, _, id_ = raid.receipt.partition("/")
+        there = self.client.get_partial_messageable(int(channel)).get_partial_message(int(id_))
+        await there.edit(embed=_embed(card), view=_view(card))
+        return raid.receipt
+
+    async def _post(self, planned: PlannedAction, channel_id: int, card: RaidCard) -> str:
+        posted = await self.client.get_partial_messageable(channel_id).send(
+            self.called(planned.message) or None,
+            embed=_embed(card),
+            view=_view(card),
+            nonce=f"{planned.id}-raid",
+            allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
+        )
+        return f"{channel_id}/{posted.id}"
+
+    def called(self, about: Message) -> str:
+        """Who is named for what is urgent, or the owner."""
+        guild = self.client.get_guild(int(about.community_id))
+        named = self.desk.community(about.community).urgent
+        if not named:
+            return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
+        return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in named)
+
+    async def pressed(self, interaction: Interaction, press: Press) -> None:
+        """Answers at once, works afterwards; who may is asked at every press."""
+        say = say_to(interaction)
+        if no := refusal(interaction, Right.BAN, say):
+            await answer(interaction, no)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        try:
+            raid = await self.desk.raids.raids.get(DISCORD, press.raid_id)
+            if raid is None or raid.community != guild_ref(interaction.guild_id):
+                await answer(interaction, say["raid.not_found"])
+                return
+            by = Person(str(interaction.user.id), interaction.user.display_name)
+            number = await self.desk.raids.press(press, by=by)
+        except BotError:
+            await answer(interaction, say["card.try_again"])
+        else:
+            key = "raid.ordered_undo" if press.remedy is Remedy.UNDO else "raid.ordered_ban"
+            await answer(interaction, say(key, count=number) if number else say["raid.nobody_left"])
+
+
+def _embed(card: RaidCard) -> discord.Embed:
+    embed = discord.Embed(title=card.title, description=plain(card.text), colour=COLOURS[card.tone])
+    for line in card.lines:
+        embed.add_field(name=line.label, value=plain(line.value), inline=True)
+    return embed
+
+
+def _view(card: RaidCard) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for press, label in card.buttons:
+        style = discord.ButtonStyle.secondary if press.remedy is Remedy.UNDO else discord.ButtonStyle.danger
+        view.add_item(discord.ui.Button(label=label, style=style, custom_id=str(press)))
+    view.stop()  # the dynamic item serves its buttons
+    return view
+
+
+def _button_of(cards: RaidCards) -> Any:
+    """The button class whose presses come here."""
+
+    class RaidButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=PRESS):
+        def __init__(self, press: Press) -> None:
+            super().__init__(discord.ui.Button(custom_id=str(press)))
+            self.press = press
+
+        @classmethod
+        async def from_custom_id(cls, _: Any, __: Any, match: re.Match[str], /) -> "RaidButton":
+            press = pressed(match.string)
+            assert press
+            return cls(press)
+
+        async def callback(self, interaction: Interaction) -> None:
+            await cards.pressed(interaction, self.press)
+
+    return RaidButton

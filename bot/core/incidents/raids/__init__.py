@@ -1,0 +1,1 @@
+"""Many at once: raids are noticed, shown as one, and dealt with by one press."""

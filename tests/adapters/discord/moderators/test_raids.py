@@ -1,0 +1,85 @@
+"""A raid on a Discord server, over TCP: noticed, one card, one press, and everything taken back."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core.incidents.raids.raid import Remedy, Whom, pressed
+from tests.adapters.discord.cafe import Cafe, cafe
+from tests.adapters.discord.test_flow import At, at_work
+from tests.servers.discord import BUCKETS
+from tests.servers.waiting import until
+
+MANY = 300  # within a minute; the same with fewer, each time
+NUMBERS = (30, pytest.param(MANY, marks=pytest.mark.long))
+
+
+def raid_card(at: At) -> Any:
+    (card,) = [card for card in at.cards() if "습격" in card.embeds[0]["title"]]
+    return card
+
+
+def buttons(at: At) -> list[str]:
+    return [one["custom_id"] for row in raid_card(at).components for one in row["components"]]
+
+
+async def press(at: At, remedy: Remedy, whom: Whom, *, by: int | None = None) -> str:
+    """What who pressed was told."""
+    found = [one for one in buttons(at) if (what := pressed(one)) and (what.remedy, what.whom) == (remedy, whom)]
+    place = at.place
+    click = place.wire.click(by or place.owner, place.mods, raid_card(at).id, found[0])
+
+    def told() -> str:
+        return str(place.wire.backend.get_message(place.mods, click.message_id).content) if click.message_id else ""
+
+    await until(told)
+    return told()
+
+
+def bans(place: Cafe) -> dict[int, Any]:
+    return dict(place.wire.backend.guilds[place.guild].bans)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("many", NUMBERS)
+def test_a_raid_is_one_card_and_one_press(tmp_path: Path, many: int) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path) as at:
+            place.wire.buckets = BUCKETS
+            for who in [place.join(f"회원 {number}") for number in range(many)]:  # they are here for long
+                place.write("나쁜 말", by=who)
+                await asyncio.sleep(0)
+            await until(lambda: not at.in_general(), 60)
+            await at.settled(many)
+            await until(lambda: len(at.cards()) == 1 and f"{many}명" in str(raid_card(at).embeds), 60)
+            assert str(place.owner) in raid_card(at).content
+            assert f"{many} are being banned" in await press(at, Remedy.BAN, Whom.OFFENDERS)
+            await until(lambda: len(bans(place)) == many, 300)
+            bulk = [len(call.body["user_ids"]) for call in place.wire.made("POST", "/bulk-ban")]
+            assert sum(bulk) > many / 2 and len(bulk) < many / 3
+            await until(lambda: "차단함" in str(raid_card(at).embeds), 60)
+            assert not place.wire.made("POST", "/users/@me/channels"), "nobody is written to"
+
+    asyncio.run(scenario())
+
+
+def test_without_manage_server_each_is_banned_alone_and_all_is_taken_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        many = 12
+        async with cafe() as place, at_work(place, tmp_path) as at:
+            place.wire.trouble("POST", f"/guilds/{place.guild}/bulk-ban", 403, times=99, code=50013)
+            for who in [place.join(f"회원 {number}") for number in range(many)]:
+                place.write("나쁜 말", by=who)
+            await at.settled(many)
+            await until(lambda: len(at.cards()) == 1 and f"{many}명" in str(raid_card(at).embeds), 60)
+            assert "moderators only" in await press(at, Remedy.BAN, Whom.OFFENDERS, by=place.minji)
+            assert "Ban Members" in await press(at, Remedy.BAN, Whom.OFFENDERS, by=place.dal) and not bans(place)
+            await press(at, Remedy.BAN, Whom.OFFENDERS)
+            await until(lambda: len(bans(place)) == many, 60)
+            await until(lambda: any("undo" in one for one in buttons(at)), 60)
+            await press(at, Remedy.UNDO, Whom.ALL)
+            await until(lambda: not bans(place), 60)
+
+    asyncio.run(scenario())

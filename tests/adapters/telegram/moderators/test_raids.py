@@ -1,0 +1,52 @@
+"""A raid on a Telegram group, over TCP: noticed, one card, one press, and everything taken back."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core.incidents.raids.raid import Remedy, Whom, pressed
+from tests.adapters.telegram.test_flow import GROUP, HARM, MODERATORS, running, set_up, url_in
+from tests.servers.telegram import Chat, TelegramServer
+
+NUMBERS = (30, pytest.param(300, marks=pytest.mark.long))
+
+
+def cards(room: Chat) -> list[Any]:
+    return [one for one in room.messages.values() if "reply_markup" in one]
+
+
+def button(card: Any, remedy: Remedy, whom: Whom) -> str:
+    keys: list[str] = [key["callback_data"] for row in card["reply_markup"]["inline_keyboard"] for key in row]
+    return next(key for key in keys if (what := pressed(key)) and (what.remedy, what.whom) == (remedy, whom))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("many", NUMBERS)
+def test_a_raid_is_one_card_and_one_press_and_all_is_taken_back(tmp_path: Path, many: int) -> None:
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            async with running(url_in(tmp_path), server.url):
+                bad = {server.post(group, 1000 + one, HARM)["message_id"] for one in range(many)}
+
+                def banned() -> int:
+                    return sum(one["status"] == "kicked" for one in group.members.values())
+
+                def says(what: str) -> bool:
+                    return len(cards(room)) == 1 and what in cards(room)[0]["text"]
+
+                await server.until(lambda: not bad & group.messages.keys())
+                await server.until(lambda: says(f"{many}명"))
+                stranger = server.press(cards(room)[0], 7, button(cards(room)[0], Remedy.BAN, Whom.OFFENDERS))
+                await server.until(lambda: stranger in server.answers)
+                assert not banned()
+                server.press(cards(room)[0], 1, button(cards(room)[0], Remedy.BAN, Whom.OFFENDERS))
+                await server.until(lambda: banned() == many)
+                await server.until(lambda: says("차단함"))
+                server.press(cards(room)[0], 1, button(cards(room)[0], Remedy.UNDO, Whom.ALL))
+                await server.until(lambda: not banned())
+
+    asyncio.run(scenario())
