@@ -1,7 +1,7 @@
 """What is due -> gone from the tables, a few rows at a time; and how rows go with all that hangs on them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,18 @@ from storage.columns import SaidIn
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
 from storage.tables import (
+    amendments,
+    api_keys,
     cases,
+    deliveries,
     erasures,
+    feedback,
     incidents,
     looks,
     messages,
     metadata,
+    policies,
+    precedents,
     raiders,
     reviews,
     sanctions,
@@ -63,11 +69,12 @@ class SqlForgetting:
                 number += await _delete(connection, incidents, [row.id for row in gone])
                 number += await _delete(connection, messages, [row.message for row in gone])
             await asyncio.sleep(PAUSE)
-        number += await erase(self._database, cases, _old_deeds(limits, now))
-        innocent = and_(raiders.c.offended.is_(False), raiders.c.remedy.is_(None))
-        number += await erase(self._database, raiders, and_(innocent, raiders.c.at < now - limits.messages))
-        number += await erase(self._database, looks, looks.c.at < now - limits.cases)
-        return number + await erase(self._database, erasures, erasures.c.done_at < now - limits.cases)
+        for table, which in _due_besides(limits, now):
+            number += await erase(self._database, table, which)
+        long_ago = (policies.c.at < now - limits.cases, policies.c.by != "")
+        async with self._database.write(durable=False) as connection:  # what a policy was stays, to go back to
+            number += (await connection.execute(update(policies).where(*long_ago).values(by=""))).rowcount
+        return number
 
     async def texts_due(self, limits: Limits, now: datetime) -> Sequence[tuple[CommunityRef, int]]:
         wrong = exists().where(
@@ -116,6 +123,20 @@ class SqlForgetting:
 def _taken_in_before(moment: datetime) -> ColumnElement[bool]:
     """What is read from a transcript was decided in its own time; it is kept from when we have read it."""
     return exists().where(messages.c.id == incidents.c.message, messages.c.settled_at < moment)
+
+
+def _due_besides(limits: Limits, now: datetime) -> Iterator[tuple[Table, ColumnElement[bool]]]:
+    """What is kept as long as incidents are, or says itself until when it holds."""
+    old = now - limits.cases
+    yield cases, _old_deeds(limits, now)
+    yield raiders, and_(raiders.c.offended.is_(False), raiders.c.remedy.is_(None), raiders.c.at < now - limits.messages)
+    yield looks, looks.c.at < old
+    yield erasures, erasures.c.done_at < old
+    yield amendments, amendments.c.at < old
+    yield deliveries, deliveries.c.finished_at < old
+    yield api_keys, api_keys.c.revoked_at < old
+    yield precedents, precedents.c.until < now
+    yield feedback, feedback.c.until < now
 
 
 def _old_deeds(limits: Limits, now: datetime) -> ColumnElement[bool]:

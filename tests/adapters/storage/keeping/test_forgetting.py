@@ -10,21 +10,23 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import LargeBinary, func, select, text, type_coerce
+from sqlalchemy import LargeBinary, func, insert, select, text, type_coerce
 
 from bot.core.chat.message import CommunityRef, Kind
 from bot.core.communities.community import Community
 from bot.core.incidents.case import CaseKind, Look, Order, Person, Search
 from bot.core.incidents.review import Appeal, Call, Review
+from bot.core.operations.keys import ApiKey
 from bot.core.operations.retention import Limits, Retention
 from bot.core.rules.actions import Action, Ban, Delete, Done, Timeout, Warn
+from bot.core.rules.precedent import Likeness, Precedent, Ruling
 from storage.columns import Sealed
 from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
 from storage.reports.coarsening import SqlCoarsening
-from storage.tables import incidents, messages, metadata
+from storage.tables import deliveries, incidents, messages, metadata
 from tests.builders import NOW, home, later, message, put_settings, settlement
 from tests.contracts.stores import Store, store
 from tests.fakes.clock import ImpatientClock, ManualClock
@@ -188,6 +190,45 @@ def test_what_was_done_by_hand_goes_after_a_year_but_for_what_runs(url: str) -> 
             assert (left.number, left.words) == (2, "까닭"), "the ban runs"
             await SqlErasing(database).erase_member(cafe, "1")
             assert await known.find(cafe, Search(), most=9) == [left]
+
+    asyncio.run(scenario())
+
+
+def test_what_nobody_needs_any_more_goes_with_the_incidents_of_its_time(url: str) -> None:
+    """Who changed a setting, keys that were revoked, reports that were sent, what was called wrong or right."""
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        async with opened(url, clock) as (database, here, forgetting):
+            await put_settings(here.communities, replace(Community.blank(home()), preset="strict"), by="바꾼이")
+            for name in ("폐기된열쇠", "쓰는열쇠"):
+                await here.keys.add(ApiKey(id=name, digest="d", community=home(), name=name, created_at=NOW))
+            await here.keys.revoke("폐기된열쇠", NOW)
+            number = await incident(here, "1")
+            seen = Likeness(letters=b"l" * 16, carries=b"c" * 16, pieces=frozenset({1}))
+            ruling = Precedent(
+                incident_id=number, ruling=Ruling.WRONG, rules=frozenset(), likeness=seen, until=NOW + 180 * DAY
+            )
+            review = Review(incident_id=number, call=Call.WRONG, moderator_id="9", moderator_name="달", at=NOW)
+            await here.reviews.record(home(), review, due=NOW, precedent=ruling)
+            sent = {"community": 1, "kind": "week", "period": "2026-W19", "due": NOW, "size": 0, "state": "done"}
+            times = {"attempts": 1, "planned_at": NOW, "finished_at": NOW, "receipt": "보낸보고", "reason": ""}
+            async with database.write() as connection:
+                await connection.execute(insert(deliveries).values(sent | times))
+            words = {"바꾼이", "폐기된열쇠", "쓰는열쇠", "보낸보고", "l" * 16}
+
+            async def left() -> set[str]:
+                found = await everything(database)
+                return {word for word in words if word.encode() in found}
+
+            await forgetting.forget(Limits(), NOW + 179 * DAY)
+            assert await left() == words
+            await forgetting.forget(Limits(), NOW + 181 * DAY)
+            assert await left() == words - {"l" * 16}
+            await forgetting.forget(Limits(), NOW + 366 * DAY)
+            assert await left() == {"쓰는열쇠"}
+            (now,) = await here.communities.all()
+            assert now.preset == "strict"
 
     asyncio.run(scenario())
 
