@@ -5,6 +5,7 @@ themselves, back-ups and reports are made, and each day is a process of its own.
 """
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -122,6 +123,7 @@ async def soak(folder: Path, plan: Plan) -> Remains:
         for day in range(0, plan.days, plan.apart):
             clock.today = BEGINS + day * DAY
             await live(config, clock, day, plan, remains)
+            gc.collect()  # what a process was broken off in ends with it; here it holds the file until then
             await settle_down(config, clock, remains)
             if day // plan.apart % 5 == 0:
                 (folder / "back-ups").mkdir(exist_ok=True)
