@@ -5,6 +5,7 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
+from adapters import typeface
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
@@ -38,12 +39,11 @@ def draw(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]
 def _font(language: str) -> Any:
     """Settings under which the language's letters can be drawn."""
     from matplotlib import font_manager, rc_context
-    from pylopdf_fonts_ko import sans_path
 
     if language != "ko":
         return rc_context()
-    font_manager.fontManager.addfont(sans_path())
-    name = font_manager.FontProperties(fname=sans_path()).get_name()
+    font_manager.fontManager.addfont(typeface.FILE)
+    name = font_manager.FontProperties(fname=typeface.FILE).get_name()
     return rc_context({"font.family": [name, "DejaVu Sans"], "axes.unicode_minus": False})
 
 

@@ -20,10 +20,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import discord
-import pylopdf_fonts_ko
 from playwright.async_api import async_playwright
 from simcord.backend import serializers
 
+from adapters import typeface
 from adapters.chat.discord.connection import DiscordChat
 from adapters.guards.embedded import KindsGuard
 from bot.app.application import application
@@ -74,7 +74,7 @@ class Drawn:
         at = datetime.fromisoformat(self.payload["timestamp"]).astimezone(ZoneInfo("Asia/Seoul"))
         parts = "".join(self._parts())
         only = '<div class="only">이 메시지는 나만 볼 수 있어요 · <a>메시지 닫기</a></div>' if self.only_you else ""
-        look = LOOK.replace("FONT", Path(pylopdf_fonts_ko.sans_path()).as_uri())
+        look = LOOK.replace("FONT", typeface.FILE.as_uri())
         head = f'<b>지킴이</b><span class="badge">✓ 앱</span><i>오늘 {at:%H:%M}</i>'
         body = f'<div class="body"><div class="head">{head}</div>{parts}{only}</div>'
         return (

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pylopdf_fonts_ko
 from playwright.sync_api import sync_playwright
 
+from adapters import typeface
 from adapters.chat.telegram.connection import TelegramChat
 from adapters.guards.embedded import KindsGuard
 from adapters.system_clock import SystemClock
@@ -226,7 +226,7 @@ def main() -> None:
         for name, phones in pictures.items():
             page = browser.new_page(viewport={"width": 900, "height": 300}, device_scale_factor=1.5)
             path = Path(folder) / "page.html"
-            path.write_text(PAGE.format(font=pylopdf_fonts_ko.sans_path(), phones="".join(phones)), "utf-8")
+            path.write_text(PAGE.format(font=typeface.FILE, phones="".join(phones)), "utf-8")
             page.goto(path.as_uri())
             page.locator("body").screenshot(path=DOCS / f"{name}.png")
         browser.close()

@@ -3,8 +3,9 @@
 import base64
 from functools import lru_cache
 
-import pylopdf_fonts_ko
 import uharfbuzz
+
+from adapters import typeface
 
 FAMILY = "Noto Sans KR"
 
@@ -18,7 +19,7 @@ SCHEME = {INK: "var(--ink)", SOFT: "var(--soft)", RULE: "var(--rule)", PAPER: "v
 
 
 def font_file() -> str:
-    return str(pylopdf_fonts_ko.sans_path())
+    return str(typeface.FILE)
 
 
 @lru_cache
