@@ -13,12 +13,8 @@ from adapters.guards.embedded.training import comparison
 from adapters.guards.embedded.training.candidates import candidates
 from adapters.guards.embedded.training.comparison import SEED, Figures
 from adapters.guards.embedded.training.corpora import kmhas_test, own, public, sampled
-from adapters.guards.embedded.training.run import Run
+from adapters.guards.embedded.training.run import Run, say
 from adapters.guards.embedded.training.teach import PUBLIC, teach
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def compare(corpus: Path, data: Path, work: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, Figures]]:

@@ -1,9 +1,15 @@
 """A run of many minutes as steps: each makes a file, and what was interrupted goes on behind the last that is there."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+
+
+def say(line: str) -> None:
+    """To whoever waits at the terminal."""
+    print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,18 +56,20 @@ def teach(corpus: Path, data: Path, out: Path, work: Path, say: Callable[[str], 
     say(f"{len(near)} lines to learn from, {len(away)} kept away, {len(others)} public texts; {folder}")
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # n-grams on a core of their own
         quick = pool.submit(_quick, run, corpus, data)
-        networks = _thorough(run, near, away, others)
-        _finished(run, quick)
+        networks = _thorough(replace(run, say=partial(_while, quick, say)), near, away, others)
+        say("waiting for the n-grams")
+        quick.result()
     whole = [*near, *away]
     _packed(run, networks, away, about, out)
     say(f"{out}: taught with {len(whole)} lines")
     _reported(run, away)
 
 
-def _finished(run: Run, quick: "Future[None]") -> None:
-    if not quick.done():
-        run.say("waiting for the n-grams")
-    quick.result()
+def _while(quick: "Future[None]", say: Callable[[str], None], line: str) -> None:
+    """Says it while the other half is well: where that has failed, half an hour more would be for nothing."""
+    if quick.done():
+        quick.result()
+    say(line)
 
 
 # ---- n-grams ----------------------------------------------------------------------------------------------------
