@@ -127,14 +127,14 @@ _FOREIGN = str.maketrans(
 )  # 18 letters in one
 
 _LOOK_ALIKES = (  # only beside a jamo or inside a word, so that ordinary digits and Latin stay what they are
-    (re.compile(r"\^\^(?=[ㅏ-ㅣ1l|!])"), "ㅆ"),
-    (re.compile(r"\^(?=[ㅏ-ㅣ1l|!])"), "ㅅ"),
+    (re.compile(r"\^\^(?=[ㅏ-ㅣ1l|!]|[rh](?![a-z^]))"), "ㅆ"),
+    (re.compile(r"\^(?=[ㅏ-ㅣ1l|!]|[rh](?![a-z^]))"), "ㅅ"),
     (re.compile(r"77(?=[ㅏ-ㅣ])"), "ㄲ"),
-    (re.compile(r"7(?=[ㅏ-ㅣh])"), "ㄱ"),
+    (re.compile(r"(?<!\d)7(?=[ㅏ-ㅣ]|[hr](?![a-z]))"), "ㄱ"),
+    (re.compile(r"(?<![\d.,:])0(?=[ㅏ-ㅣ]|[hlr](?![a-z\d]))"), "ㅇ"),
     (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])(?:[1il|]+|!+(?=[가-힣ㄱ-ㅎ]))"), "ㅣ"),
-    (re.compile(r"(?<=[ㄱ-ㅎ])r(?![a-z])"), "ㅏ"),
     (re.compile(r"(?<=[ㄱ-ㅊㅌㅍ])h(?![a-z])"), "ㅐ"),
-    (re.compile(r"(?<![\w.,:])0(?=[ㅏ-ㅣ])"), "ㅇ"),
+    (re.compile(r"(?<=[ㄱ-ㅎ])r(?![a-z])"), "ㅏ"),
     (re.compile(r"(?<![a-z])ah(?=[가-힣])"), "새"),
     (re.compile(r"(?<=[시씨ㅅㅆ])8"), "팔"),
 )

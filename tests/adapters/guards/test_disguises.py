@@ -76,7 +76,7 @@ def test_a_disguise_is_one_of_the_tricks_of_training() -> None:
         ("010-0000-4821 문자만", "010-1234-5678 문자만"),
         ("○○ 선생님", "누구 선생님"),
         ("v1.18.0 배포, main.py 3.5", "v1.18.0 배포, main.py 3.5"),
-        ("ㅋr지노 0ㅣ벤트", "카지노 이벤트"),
+        ("ㅋr지노 0l벤트 ^r다리", "카지노 이벤트 사다리"),
     ],
 )
 def test_what_tells_nothing_by_itself_is_read_one_way(typed: str, read: str) -> None:
