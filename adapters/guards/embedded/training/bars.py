@@ -10,7 +10,7 @@ from adapters.guards.embedded.kinds import Judged
 from adapters.guards.embedded.training.corpora import Lesson
 
 TOUCHED = 0.04  # of innocent lines, by all bars together: less than promised, for the next pens are others
-STEPS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
+STEPS = (*(round(0.3 + 0.05 * step, 2) for step in range(14)), 0.97, 0.99)
 QUOTED = 0.2  # so much of a quotation, and what is only rude is no more than shown
 
 

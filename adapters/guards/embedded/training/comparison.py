@@ -16,7 +16,7 @@ from adapters.guards.embedded.training.disguises import TRICKS, UNSEEN
 from adapters.guards.embedded.training.linear_kinds import Judge
 
 #: Pens that every candidate is measured on and none learns from; of each other pen so much of its end.
-AWAY, BLOCK = ("servers", "towns-and-dialects"), 0.1
+AWAY, BLOCK = ("servers", "towns-and-dialects", "boards-and-streams", "soft-voices"), 0.1
 TOUCHED = 0.05  # of the innocent lines of those pens
 SIZES = (250, 1_000, 4_000)  # of the learning curve; and all lines
 SEED = 1

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
@@ -16,6 +17,13 @@ def say(line: str) -> None:
 class Run:
     folder: Path  # of this run alone: what is made of other lessons lies in another
     say: Callable[[str], None]
+
+    @classmethod
+    def of(cls, work: Path, learned_from: str, say: Callable[[str], None]) -> "Run":
+        """Of these lessons, whose fingerprints it is known by."""
+        folder = work / sha256(learned_from.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder, say)
 
     def step(self, name: str, make: Callable[[Path], None]) -> Path:
         """The file of that name, made now unless an earlier go has made it: there is none or a whole one."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -45,15 +44,13 @@ TAUGHT = HEADS[: HEADS.index("quotes") + 1]  # of n-grams
 def teach(corpus: Path, data: Path, out: Path, work: Path, say: Callable[[str], None]) -> None:
     """Writes the files that ship to `out`, and to `work` all that is needed to go on after an interruption; there stays
     the same guard without the lines kept away (folder "fold")."""
-    files = [*sorted((corpus / "lines").glob("*.jsonl")), *sorted(data.glob("*.jsonl.gz"))]
-    learned_from = provenance(files)
+    learned_from = provenance(read(corpus, data))
     about = {"licence": "CC BY-SA 4.0; see LICENSE-MODEL.md", "from": learned_from, "reading": LATEST}
-    folder = work / sha256(learned_from.encode()).hexdigest()[:12]
-    (folder / "fold").mkdir(parents=True, exist_ok=True)
-    run = Run(folder, say)
+    run = Run.of(work, learned_from, say)
+    (run.folder / "fold").mkdir(exist_ok=True)
     near, away = apart(own(corpus))
     others = public(data)
-    say(f"{len(near)} lines to learn from, {len(away)} kept away, {len(others)} public texts; {folder}")
+    say(f"{len(near)} lines to learn from, {len(away)} kept away, {len(others)} public texts; {run.folder}")
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # n-grams on a core of their own
         quick = pool.submit(_quick, run, corpus, data)
         networks = _thorough(replace(run, say=partial(_while, quick, say)), near, away, others)
@@ -63,6 +60,11 @@ def teach(corpus: Path, data: Path, out: Path, work: Path, say: Callable[[str], 
     _packed(run, networks, away, about, out)
     say(f"{out}: taught with {len(whole)} lines")
     _reported(run, away)
+
+
+def read(corpus: Path, data: Path) -> list[Path]:
+    """All that is learned from, or measured with."""
+    return [*(corpus / "lines").glob("*.jsonl"), *data.glob("*.jsonl.gz")]
 
 
 def _while(quick: "Future[None]", say: Callable[[str], None], line: str) -> None:
