@@ -27,11 +27,17 @@ def _embedded(config: Config) -> OpenGuard:
 
 
 def _shipped(config: Config) -> Guard:
-    """The guard that ships, or the one before it where that is pinned."""
+    """The guard that ships, or one of other files: of another release, or taught at home; or the one before it, where
+    that is pinned."""
     from adapters.guards.embedded import CommentsGuard
+    from adapters.guards.embedded.kinds import SHIPPED as FILE
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return CommentsGuard() if config.guard.revision == FORMER else KindsGuard(encoder=config.guard.encoder)
+    if config.guard.revision == FORMER:
+        return CommentsGuard()
+    own = Path(config.guard.model, FILE.name)  # it may be the name of a guard model that was configured before
+    is_there = bool(config.guard.model) and own.is_file()
+    return KindsGuard(own if is_there else FILE, encoder=config.guard.encoder)
 
 
 def remarks(config: Config, say: Texts) -> Iterator[str]:

@@ -101,7 +101,8 @@ class GuardSettings(Table):
     """The servers' `--api-key`; empty: none is sent."""
 
     model: str = ""
-    """The model's name or folder, for servers the name they serve it by; empty: the published one."""
+    """The model's name or folder, for servers the name they serve it by; empty: the published one. With name
+    "embedded": a folder of kinds.npz, encoder.onnx and model.npz, of another release or taught by oneself."""
 
     revision: str = ""
     """The model's revision, kept with every verdict; empty: the published one. With name "embedded": the one before can

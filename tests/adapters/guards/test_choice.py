@@ -1,11 +1,15 @@
 """A configuration gets the guard that it names, and one written for a version before the guard that it pins."""
 
 import asyncio
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adapters.guards.embedded import CommentsGuard, KindsGuard
+from adapters.guards.embedded.kinds import SHIPPED as FILE
 from bot.app.guards import FORMER, capabilities, guard, remarks, stand_in
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
@@ -42,6 +46,17 @@ def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
 ) -> None:
     assert chosen(config(**keys)) == version
     assert stand_in(config(**keys)) is None
+
+
+def test_the_embedded_guard_may_be_of_files_elsewhere(tmp_path: Path) -> None:
+    for name in ("kinds.npz", "model.npz"):
+        shutil.copy(FILE.with_name(name), tmp_path)
+    elsewhere = config(model=str(tmp_path), encoder=False)
+    assert chosen(elsewhere) == FAST
+    with np.load(FILE, allow_pickle=False) as file:
+        np.savez(tmp_path / "kinds.npz", **dict(file))  # the same, packed otherwise
+    assert chosen(elsewhere).model not in ("", FAST.model)
+    assert chosen(config(model="iknow-lab/a-model-of-another-guard", encoder=False)) == FAST
 
 
 def test_the_revision_to_pin_is_that_of_the_file_that_ships() -> None:
