@@ -96,6 +96,24 @@ def test_a_plain_cry_is_taken_for_one(text: str) -> None:
     assert said.evidence and "ㅋ" not in said.evidence[0]
 
 
+@pytest.mark.long
+def test_harm_in_quoting_dress_is_found_all_the_same() -> None:
+    dresses = (
+        "쟤가 '{}' 래요 ㅋㅋ",
+        '누가 그러는데 "{}" 이라던데',
+        '내 친구가 전해달래 "{}"',
+        "노래 가사임 '{}' ㅋㅋㅋ",
+    )
+    chance = Random(3)
+    harm = [line.text for line in own(CORPUS) if line.says["harm"] and not line.says["quotes"] and len(line.text) < 90]
+    lines = chance.sample(harm, 300)
+    plain, dressed = (
+        (MODEL.probabilities(texts).max(axis=1) >= 0.7).sum()
+        for texts in (lines, [chance.choice(dresses).format(line) for line in lines])
+    )
+    assert dressed >= 0.7 * plain > 100
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -75,7 +75,7 @@ def measured(judge: Judge, lines: Sequence[Lesson], others: Mapping[str, Sequenc
     )
 
 
-def through_disguises(judge: Judge, lines: Sequence[Lesson], most: int = 300) -> Iterator[tuple[str, float, float]]:
+def through_disguises(judge: Judge, lines: Sequence[Lesson], most: int = 150) -> Iterator[tuple[str, float, float]]:
     """(trick, share still caught of the lines caught plain, share newly touched of the harmless ones)"""
     texts, harmful = [line.text for line in lines], np.array([line.says["harm"] for line in lines])
     plain = judge(texts)[:, 0]

@@ -22,7 +22,7 @@ from adapters.guards.embedded.model import SHIPPED as COMMENTS
 from adapters.guards.embedded.ngrams import Ngrams
 from adapters.guards.embedded.reading import LATEST, reading
 from adapters.guards.embedded.training import bars, joint, linear_kinds
-from adapters.guards.embedded.training.comparison import SEED, apart, provenance
+from adapters.guards.embedded.training.comparison import SEED, apart, disguise_table, provenance, through_disguises
 from adapters.guards.embedded.training.corpora import HEADS, Lesson, own, public, said, sampled
 from adapters.guards.embedded.training.disguises import disguised
 from adapters.guards.embedded.training.run import Run
@@ -190,7 +190,8 @@ def _reported(run: Run, away: Sequence[Lesson]) -> None:
     """What the guard makes of the lines that it has not learned from, in figures and line by line."""
     model = KindModel.load(run.folder / "fold" / "kinds.npz")
     judged = model.judged([line.text for line in away])
-    table = bars.table(away, model.kinds, judged)
+    disguises = through_disguises(lambda texts: model.probabilities(texts).max(axis=1, keepdims=True), away)
+    table = f"{bars.table(away, model.kinds, judged)}\n\n{disguise_table(disguises)}\n"
     (run.folder / "away.md").write_text(table, "utf-8")
     np.savez_compressed(run.folder / "away.npz", kinds=judged.kinds, quotes=judged.quotes, names=model.kinds)
     run.say(table)
