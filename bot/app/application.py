@@ -19,6 +19,7 @@ from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.incident import Settlement
 from bot.core.incidents.ports import Changed, Incidents
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.reviewing import Reviewer
@@ -31,6 +32,7 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
 from bot.core.operations.health import HealthMonitor
+from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
@@ -107,12 +109,13 @@ async def application(
             await alarm.lost(platform)
             del connected[platform]
 
-        told = (health.settled, sending.bursts.settled, core.desk.raids.settled, *([on_settled] if on_settled else []))
+        sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
+        told = (health.settled, sparing.settled, sending.bursts.settled, core.desk.raids.settled, on_settled or _nobody)
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
         memory, emptied = keeping.memory(screener, core.desk.raids, connected), _told_to(connected, emptied=True)
         beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
-        beside += (core.desk.raids.run, scheduler.run, *sending.services) if connected else ()
+        beside += (core.desk.raids.run, sparing.run, scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
@@ -127,6 +130,10 @@ async def application(
             clock=clock,
             on_lost=lost,
         )
+
+
+def _nobody(settlements: Sequence[Settlement]) -> None:
+    """Nobody else wants to hear."""
 
 
 def _told_to(connected: Mapping[Platform, ChatPlatform], *, emptied: bool = False) -> Changed:

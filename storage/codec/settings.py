@@ -79,6 +79,7 @@ class _Unnumbered(Stored):
     bot_owners: dict[str, str] = Field(default_factory=dict)
     paused_until: AwareDatetime | None = None
     welcomed: bool = False
+    staff_explained: bool = False
     left_at: AwareDatetime | None = None
     ladder: str | None = None
     care: bool | None = None

@@ -49,6 +49,7 @@ class Community:
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
     welcomed: bool = False
+    staff_explained: bool = False  # its moderators were told why their own messages are left alone
     left_at: datetime | None = None  # when the bot was taken out; None while it is there
     ladder: str | None = None  # how far the rules go by themselves with who offends again (`Ladder.reach`)
     care: bool | None = None  # whether who is in despair is told in private where somebody listens
@@ -71,7 +72,9 @@ class Community:
     def has_settings(self) -> bool:
         """Whether anybody has ever set anything: more than that we know its name and have greeted it."""
         blank = Community(platform=self.platform, id=self.id, name=self.name)
-        return self != replace(blank, welcomed=self.welcomed, left_at=self.left_at)
+        return self != replace(
+            blank, welcomed=self.welcomed, left_at=self.left_at, staff_explained=self.staff_explained
+        )
 
     def without(self, member: str) -> "Community":
         """The same settings, naming somebody nowhere who is not to be known any more."""

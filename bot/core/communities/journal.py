@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bot.core.communities.community import Community
 
 #: Fields of a community that are no settings.
-_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "left_at", "lists"})
+_ABOUT = frozenset({"platform", "id", "version", "name", "welcomed", "staff_explained", "left_at", "lists"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,9 +107,10 @@ class Alarm:
         async with asyncio.TaskGroup() as group:
             for community in self.policies.communities():
                 if among is None or community.platform in among:
-                    group.create_task(self._tell_one(community, sentence))
+                    group.create_task(self.tell_one(community, sentence))
 
-    async def _tell_one(self, community: Community, sentence: Sentence) -> None:
+    async def tell_one(self, community: Community, sentence: Sentence) -> None:
+        """In its moderators' channel, if it has one on a platform that is connected."""
         platform = self.platforms.get(community.platform)
         if platform is None or community.moderators_channel is None:
             return

@@ -41,7 +41,8 @@ def test_every_setting_has_a_name_in_reports() -> None:
         platform=TELEGRAM, id="2", name="고양이", language="en", timezone="UTC", preset="strict",
         mode=Watch.LIVE, moderators_channel="3", report_channel="4", urgent=("5",), exempt_roles=frozenset({"6"}),
         exempt_channels=frozenset({"7"}), thresholds={"abuse": 0.5}, bots={"8": True}, bot_owners={"8": "9"},
-        paused_until=NOW, welcomed=True, care=True, native_filter=True, report_day="sunday", report_hour=9,
+        paused_until=NOW, welcomed=True, staff_explained=True,
+        care=True, native_filter=True, report_day="sunday", report_hour=9,
         daily_digest=True, alert_at=5, left_at=NOW, ladder="timeout",
         overrides={"10": Override(off=True)},
         lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",),
@@ -53,7 +54,15 @@ def test_every_setting_has_a_name_in_reports() -> None:
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
     told = {one.setting.partition(".")[0]: one.after for one in amendments(CAFE, changed, by="", at=NOW)}
     lists = {name for name, _ in changed.lists}
-    assert told.keys() == (names | lists) - {"platform", "id", "name", "welcomed", "left_at", "lists"}
+    assert told.keys() == (names | lists) - {
+        "platform",
+        "id",
+        "name",
+        "welcomed",
+        "staff_explained",
+        "left_at",
+        "lists",
+    }
     for language in LANGUAGES:
         say = texts(language)
         for setting, after in told.items():
