@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,19 @@ from sqlalchemy import insert, update
 
 from adapters.system_clock import SystemClock
 from bot.core.chat.message import CommunityRef
+from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
 from bot.core.incidents.case import CaseKind, CaseState, Order, Person, Search
+from bot.core.reporting.what_if import LOOKED_BACK
 from bot.core.rules.actions import Flag
+from bot.core.rules.lists import Lists
 from storage import codec
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.records.cases import new_code
 from storage.records.deeds import SqlCases
+from storage.reports.queries import SqlReportQueries
+from storage.settings.communities import SqlCommunities
 from storage.tables import cases, communities, sanctions
 from tests.builders import TELEGRAM, home, message, settlement
 
@@ -67,7 +74,8 @@ async def filled(database: Database, community: CommunityRef, number: int, open_
         await connection.execute(update(communities).where(communities.c.key == key).values(next_case=free))
 
 
-async def measured(known: SqlCases, here: CommunityRef, last: int) -> dict[str, float]:
+async def measured(database: Database, here: CommunityRef, last: int) -> dict[str, float]:
+    known, policies, queries = SqlCases(database), SqlCommunities(database), SqlReportQueries(database)
     now = SystemClock().now()
     by, turn = Person("9", "지수"), iter(range(10**9))
 
@@ -76,6 +84,11 @@ async def measured(known: SqlCases, here: CommunityRef, last: int) -> dict[str, 
 
     def found(**wanted: Any) -> Callable[[], Awaitable[object]]:
         return lambda: known.find(here, Search(**wanted), most=11, before=last // 2)
+
+    def other(settings: Community) -> Community:
+        """With other words, 500 of them."""
+        words = tuple(f"낱말{next(turn)} {number}" for number in range(500))
+        return replace(settings, lists=Lists(forbidden_words=words))
 
     ways: dict[str, Callable[[], Awaitable[object]]] = {
         "/note": lambda: known.open(here, note()),
@@ -89,6 +102,9 @@ async def measured(known: SqlCases, here: CommunityRef, last: int) -> dict[str, 
         "/search date": found(since=now - timedelta(days=1)),
         "/sanctions": lambda: known.running(here, most=20),
         "ends": lambda: known.end(now, 100),
+        "/policy versions": lambda: policies.versions(here),
+        "/policy import": lambda: policies.change(here, other, by="지수"),
+        "/policy what-if": lambda: queries.probabilities(here, [HarmKind.UNSPECIFIED], now - LOOKED_BACK),
     }
     return {name: await _p95(way) for name, way in ways.items()}
 
@@ -107,9 +123,8 @@ async def bench(number: int, open_incidents: int, url: str) -> None:
     async with Database.open(url, SystemClock()) as database:
         await filled(database, few, FEW, FEW // 10)
         await filled(database, many, number, open_incidents)
-        known = SqlCases(database)
-        with_few = await measured(known, few, FEW)
-        with_many = await measured(known, many, number + open_incidents)
+        with_few = await measured(database, few, FEW)
+        with_many = await measured(database, many, number + open_incidents)
     print(f"{url.partition(':')[0]}: p95 in ms with {FEW:,} and {number:,} cases, {open_incidents:,} open incidents")
     for name, ms in with_many.items():
         print(f"{name:20} {with_few[name]:8.1f} {ms:8.1f} {ms / with_few[name]:6.1f}x")

@@ -91,7 +91,7 @@ def test_a_harmful_message_is_deleted_shown_undone_and_restored(tmp_path: Path) 
                 bad = server.post(group, 7, HARM)
                 server.post(group, 1, HARM)
                 await server.until(lambda: bad["message_id"] not in group.messages)
-                await server.until(lambda: room.messages)
+                await server.until(lambda: any("reply_markup" in message for message in room.messages.values()))
                 (card,) = [message for message in room.messages.values() if "reply_markup" in message]
                 server.press(card, 1, press_id(Button.WRONG, 1))
                 await server.until(lambda: any("되살렸" in m.get("text", "") for m in group.messages.values()))
