@@ -6,6 +6,7 @@ from dataclasses import replace
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.ports import Changes
@@ -48,7 +49,9 @@ class SqlCommunities:
         async with self._database.write() as connection:
             version = await self._next_version(connection)
             this = select(*_STORED).where(communities.c.key == key).with_for_update()
-            before = _read((await connection.execute(this)).one())
+            if (row := (await connection.execute(this)).one_or_none()) is None:
+                raise Unavailable("The community has just been forgotten.")  # who tries again gets a new row
+            before = _read(row)
             after = replace(edit(before), platform=before.platform, id=before.id, version=before.version)
             if after == before:
                 return before

@@ -8,9 +8,10 @@ import asyncio
 import gc
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from bot.app.application import Jikimi, application
 from bot.app.chats import NETWORKS
 from bot.app.parts import Core, Stores
 from bot.config import Config, load
+from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
 from bot.core.communities.policies import Policies
 from bot.core.incidents.case import CaseKind, Order, Person
@@ -168,7 +170,9 @@ async def live(config: Config, clock: DayClock, day: int, plan: Plan, remains: R
             assert erased and erased.receipts
             remains.erased[who] = day
         if "leaving" not in there:
-            await core[0].desk.change(LEAVING, lambda one: replace(one, left_at=one.left_at or clock.now()), by="-")
+            left = partial(replace, left_at=clock.now())
+            with suppress(Unavailable):  # it is just being forgotten
+                await core[0].desk.change(LEAVING, lambda one: one if one.left_at else left(one), by="-")
         chat.over.set()
         await running
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.base.errors import Unavailable
 from bot.core.communities.community import Community
 from bot.core.incidents.case import CaseKind, Look, Order, Person, Search
 from bot.core.incidents.review import Call, Review
@@ -284,5 +285,21 @@ def test_no_setting_names_whoever_is_erased_now_or_before(url: str) -> None:
             await SqlErasing(database).erase_member(home("other"), "회원갑")
             found = await everything(database)
             assert "회원갑".encode() not in found and "지수".encode() in found and "운영진".encode() in found
+
+    asyncio.run(scenario())
+
+
+def test_who_changes_what_another_process_has_just_erased_tries_again(url: str) -> None:
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        async with opened(url, clock) as (_, here, _):
+            await put_settings(here.communities, replace(Community.blank(CAFE), preset="strict"), by="달")
+            async with Database.visit(url, clock) as elsewhere:
+                assert await SqlErasing(elsewhere).erase_community(CAFE)
+            with pytest.raises(Unavailable):
+                await put_settings(here.communities, replace(Community.blank(CAFE), preset="relaxed"), by="달")
+            await put_settings(here.communities, replace(Community.blank(CAFE), preset="relaxed"), by="달")
+            assert [one.preset for one in await here.communities.all()] == ["relaxed"]
 
     asyncio.run(scenario())
