@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.guards.embedded import cries
+from adapters.guards.embedded import cries, quoting
 from adapters.guards.embedded.encoder import Encoder
 from adapters.guards.embedded.features import STEMS, windows
 from adapters.guards.embedded.model import Model
@@ -114,6 +114,12 @@ class KindModel:
         self._as_comments(texts, kinds, comment, _worst(as_comment[:, None], of, len(texts))[:, 0])
         for index in {index for index, one in zip(of, read, strict=True) if cries.cry(one)}:
             self._as_cry(kinds[index], heads["quotes"][index])
+        harmful = logits[:, np.array(self.heads) != "quotes"].max(axis=1, initial=-np.inf) > 0
+        for index in np.flatnonzero(kinds.max(axis=1, initial=0.0) >= YES).tolist():
+            its = [at for at, other in enumerate(of) if other == index]
+            rude = [pieces[at][1] for at in its if harmful[at]] if len(its) > 1 else [texts[index]]
+            if rude and all(map(quoting.quoted, rude)):
+                heads["quotes"][index] = max(heads["quotes"][index], quoting.PERHAPS)
         return Judged(kinds, heads["quotes"], count.tolist())
 
     def _as_cry(self, kinds: NDArray[np.float64], quotes: float) -> None:

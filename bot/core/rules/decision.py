@@ -318,14 +318,15 @@ def _restraints(
 
 
 class _Doubt(NamedTuple):
-    """Why some rules may do no more with a message than show it."""
+    """Why some rules may do no more with a message than show it; or, where it `calls`, call for help all the same."""
 
     why: Explanation
     is_about: Callable[[Rule], bool]
-    calls: bool  # whether it may be shown as urgent
+    calls: bool
 
     def forbids(self, rule: Rule, action: Action) -> bool:
-        is_spared = isinstance(action, Flag) or (self.calls and action.weight is Weight.MODERATORS)
+        is_help = action.weight is Weight.MODERATORS or isinstance(action, Care)
+        is_spared = isinstance(action, Flag) or (self.calls and is_help)
         return self.is_about(rule) and not is_spared
 
 

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from adapters.guards.embedded.kinds import RUDE, SHIPPED, STRIDE, WINDOW, KindModel
 from adapters.guards.embedded.kinds_guard import KindsGuard
 from adapters.guards.embedded.phrases import phrase_rates
+from adapters.guards.embedded.quoting import PERHAPS, quoted
 from adapters.guards.embedded.training.corpora import kmhas_test, own
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
@@ -94,6 +95,26 @@ def test_a_plain_cry_is_taken_for_one(text: str) -> None:
     said = verdict(Exchange(prompt=text))
     assert said.kinds[Part.PROMPT][HarmKind.SELF_HARM] >= 0.9
     assert said.evidence and "ㅋ" not in said.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes"),
+    [
+        ("누가 저보고 쪽바리래요ㅋㅋ 재일교포 3세인데", True),
+        ("> 너 같은 병신은 나가 죽어라\n이런 글 올라왔어요", True),
+        ('어제 걔가 "병신아 꺼져" 라고 했어요', True),
+        ("너 같은 병신은 나가 죽어라", False),
+        ("> 너 같은 병신은 나가 죽어라", False),
+        ('야 이 "천재" 병신아 꺼져', False),
+    ],
+)
+def test_the_forms_of_passing_on_are_seen(text: str, quotes: bool) -> None:
+    assert quoted(text) is quotes
+    assert (MODEL.judged([text]).quotes[0] >= PERHAPS) >= quotes
+
+
+def test_a_form_of_passing_on_elsewhere_in_a_long_text_covers_nothing() -> None:
+    assert MODEL.judged([BAD + " " + FILLING * 20 + '"밥 먹자" 라고 했어요']).quotes[0] < PERHAPS
 
 
 @pytest.mark.long

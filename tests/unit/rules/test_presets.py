@@ -136,6 +136,8 @@ def test_who_is_in_despair_is_told_of_109_where_the_community_wants_it(name: Pre
     assert decide(message(text="한 줄"), judged, off, at=NOW).actions == (Escalate(),)
     assert decide(message(text="한 줄"), judged, on, at=NOW).actions == (Escalate(), Care())
     assert decide(message(text=CRY), Unscreened("away", judged.guard), on, at=NOW).actions == (Escalate(), Flag())
+    perhaps = decide(message(text="한 줄"), replace(judged, quotes=0.2), on, at=NOW)
+    assert set(perhaps.actions) == {Escalate(), Care()}, "they may speak of themselves"
     quoted = decide(message(text="한 줄"), replace(judged, quotes=0.9), on, at=NOW)
     assert quoted.actions == (Flag(),), "who is worried about somebody else is not in despair"
 
