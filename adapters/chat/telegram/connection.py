@@ -71,8 +71,9 @@ class TelegramChat:
         self._me = int(number)
         # Polls have connections of their own, so that no crowd of calls keeps them waiting.
         self._requests = AiohttpRequest(), AiohttpRequest(connections=2)
+        api, files = (f"{api_url.rstrip('/')}/{path}" for path in ("bot", "file/bot"))
         self._bot, poller = (
-            Bot(token, base_url=f"{api_url.rstrip('/')}/bot", request=request, get_updates_request=request)
+            Bot(token, base_url=api, base_file_url=files, request=request, get_updates_request=request)
             for request in self._requests
         )
         self._arrivals: Arrivals = (

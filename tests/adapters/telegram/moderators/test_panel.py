@@ -59,3 +59,33 @@ async def test_who_looks_after_groups_finds_them_and_sets_them_there(here: Stage
     here.server.admin(here.group, 2, "지수", [])
     assert await pressed(here, panel, 2, f"panel:{GROUP}") != "", "rights are asked anew at every press"
     assert list(buttons().values()) == [f"panel:{GROUP}"]
+
+
+@played
+async def test_a_policy_is_taken_in_from_the_file_that_is_answered_and_handed_out_in_the_room(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.server.admin(here.group, 2, "지수")
+    here.listen()
+    here.server.files = {"good": b'format = 1\n[kinds]\nfraud = "off"\n', "bad": b"format = 2"}
+
+    async def told(file: str, *, size: int = 40) -> str:
+        document = {"file_id": file, "file_unique_id": file, "file_name": "policy.toml", "file_size": size}
+        sent = here.server.message(room, 2, document=document)
+        asked = here.server.post(room, 2, "/정책 가져오기", reply_to_message=sent)
+        await here.server.until(lambda: max(room.messages) > asked["message_id"])
+        return str(room.messages[max(room.messages)]["text"])
+
+    for file, size in (("bad", 40), ("gone", 40), ("good", 10_000_000)):
+        assert ("업데이트" if file == "bad" else "너무 큽니다") in await told(file, size=size)
+        assert here.desk.community(group_ref(GROUP)).kinds == {}
+    assert "‘사기’ 강도" in await told("good")
+    assert here.desk.community(group_ref(GROUP)).kinds == {"fraud": "off"}
+    here.server.post(room, 2, "/policy export")
+    await here.server.until(lambda: here.server.of("sendDocument"))
+    (call,) = here.server.of("sendDocument")
+    assert b'fraud = "off"' in call.arguments["document"].content
+    before = len(here.group.messages)
+    here.server.post(here.group, 2, "/policy export")
+    private = here.server.private(2)
+    await here.server.until(lambda: len(private.messages) + len(here.group.messages) > before + 1)
+    assert len(here.server.of("sendDocument")) == 1, "not in front of members"
