@@ -47,10 +47,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A role, a channel or somebody as the value of a command's option."""
+    """A role, a channel, somebody, or a file (the number of one of `files`) as the value of a command's option."""
 
-    kind: Literal["role", "channel", "user"]
+    kind: Literal["role", "channel", "user", "attachment"]
     id: int
+    size: int = 0  # of a file, as Discord says
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,11 @@ class DiscordWire:
         command = next(one for one in known if one["name"] == first)
         kinds = {str: 3, int: 4, bool: 5, float: 10}
         given = [
-            {"name": key, "value": str(value.id), "type": {"user": 6, "channel": 7, "role": 8}[value.kind]}
+            {
+                "name": key,
+                "value": str(value.id),
+                "type": {"user": 6, "channel": 7, "role": 8, "attachment": 11}[value.kind],
+            }
             if isinstance(value, Picked)
             else {"name": key, "value": value, "type": kinds[type(value)]}
             for key, value in options.items()
@@ -310,7 +315,7 @@ class DiscordWire:
 
     def _resolved(self, guild_id: int | None, picked: list[Picked]) -> dict[str, Any]:
         """In private nobody is a member."""
-        roles, channels, users, members = {}, {}, {}, {}
+        roles, channels, users, members, files = {}, {}, {}, {}, {}
         for one in picked:
             guild = self.backend.guilds[guild_id] if guild_id else None
             if one.kind == "role" and guild:
@@ -320,10 +325,14 @@ class DiscordWire:
                 if guild and (member := guild.members.get(one.id)) is not None:
                     shown = dict(serializers.member_payload(self.backend, guild, member))
                     members[str(one.id)] = {k: v for k, v in shown.items() if k != "user"} | {"permissions": "0"}
+            elif one.kind == "attachment":
+                url = f"http://127.0.0.1:{self.port}/files/{one.id}"
+                names = {"id": str(one.id), "filename": "policy.toml", "size": one.size}
+                files[str(one.id)] = names | {"url": url, "proxy_url": url}
             elif one.kind == "channel":
                 shown = dict(serializers.channel_payload(self.backend, self.backend.get_channel(one.id)))
                 channels[str(one.id)] = shown | {"permissions": "0"}
-        return {"roles": roles, "channels": channels, "users": users, "members": members}
+        return {"roles": roles, "channels": channels, "users": users, "members": members, "attachments": files}
 
     # ---- REST
 

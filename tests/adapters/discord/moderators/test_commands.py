@@ -567,3 +567,29 @@ def test_what_if_is_told_and_its_button_sets_the_threshold_for_whoever_may(monke
         assert gone == say["what_if.gone"]
 
     play(scene, commands=True)
+
+
+def test_a_policy_is_taken_in_from_a_file_or_a_window_and_handed_out() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        def ask(name: str, **options: Any) -> Any:
+            return place.wire.command(place.owner, place.general, f"jikimi policy {name}", **options)
+
+        place.wire.files = {"1": b'format = 1\n[kinds]\nfraud = "off"\n', "2": b"format = 2"}
+        for number, size, why in ((2, 40, "newer"), (1, 10_000_000, "too large")):
+            answer = await told(place, ask("import", file=Picked("attachment", number, size)))
+            assert why in answer and not settings(place).kinds
+        answer = await told(place, ask("compare", file=Picked("attachment", 1, 40)))
+        assert "fraud" in answer.lower() and not settings(place).kinds
+        await told(place, ask("import", file=Picked("attachment", 1, 40)))
+        assert settings(place).kinds == {"fraud": "off"}
+        window = ask("import")
+        await until(lambda: window.modal)
+        sent = place.wire.submit(place.owner, place.general, window.modal, 'format = 1\n[kinds]\nhate = "strict"')
+        await told(place, sent)
+        assert settings(place).kinds == {"hate": "strict"}
+        record = ask("export")
+        await told(place, record)
+        (file,) = place.wire.backend.get_message(place.general, record.message_id).attachments
+        assert file["filename"] == "jikimi-policy.toml"
+
+    play(scene, commands=True)
