@@ -90,6 +90,16 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     for choice in ("preset:balanced", "mode:live"):
         await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:{choice}"))
     await server.until(lambda: "조치하기" in private.messages[max(private.messages)]["text"])
+    menu_of_all = [private.messages[max(private.messages)]]
+    room.messages.clear()
+    server.post(group, OWNER, "병신같은 년아 꺼져라 좆같네")
+    await server.until(lambda: any("그대로 두었습니다" in m.get("text", "") for m in room.messages.values()))
+    tried = list(room.messages.values())
+    await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:kind:fraud__strict"))
+    await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:night:on"))
+    await server.until(lambda: "야간 23-7" in str(private.messages[max(private.messages)].get("reply_markup")))
+    kinds = [private.messages[max(private.messages)]]
+    await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:night:off"))
     group.messages.clear()
     room.messages.clear()
     server.post(group, user(5, "밤톨"), "다음 모임 책은 정해졌나요?")
@@ -101,7 +111,9 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     server.post(group, user(5, "밤톨"), "고마워요, 투표했어요!")
     return {
         "welcome": welcome,
-        "menu": [private.messages[max(private.messages)]],
+        "menu": menu_of_all,
+        "tried": tried,
+        "kinds": kinds,
         "group": list(group.messages.values()),
         "card": list(room.messages.values()),
     }
@@ -213,6 +225,10 @@ def main() -> None:
         "telegram-setup": [
             phone("달빛 독서 모임", "참가자 128명", seen["welcome"]),
             phone("지킴이", "봇", seen["menu"], private=True),
+        ],
+        "telegram-policy": [
+            phone("달빛 운영진", "참가자 4명", seen["tried"]),
+            phone("지킴이", "봇", seen["kinds"], private=True),
         ],
         "telegram-incident": [
             phone("달빛 독서 모임", "참가자 128명", seen["group"]),
