@@ -9,12 +9,11 @@ import typer
 
 from bot.cli.line import Line, operator, place_of
 from bot.core.base.errors import Broken
-from bot.core.communities.community import Community
-from bot.core.communities.ports import Unfit
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
+    from bot.core.communities.community import Community
 
 MOST_NAMED = 20  # incidents
 
@@ -58,6 +57,7 @@ async def backtest(
 ) -> None:
     """Raises `Broken` where it cannot be taken in. It reads beside a running process, and changes nothing."""
     from bot.app import keeping
+    from bot.core.communities.community import Community
     from bot.core.communities.versions import with_policy
     from bot.core.incidents.case import Look
     from bot.core.reporting import backtest as again
@@ -79,9 +79,10 @@ async def backtest(
         print(say(f"policy_file.{name}", count=len(ids), incidents=numbers).rstrip())
 
 
-def taken_from(file: Path, say: Texts) -> Community:
+def taken_from(file: Path, say: Texts) -> "Community":
     """What a file says. Raises `Broken`."""
     from bot.config import policy_file
+    from bot.core.communities.ports import Unfit
 
     try:
         policy = policy_file.read(file.read_bytes(), say)
