@@ -44,7 +44,7 @@ from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.shapes import BatchRequest, CheckRequest, FeedbackRequest, StreamPiece, StreamStart
 from adapters.keyring import Keyring, master_key
 from bot.app.chats import NETWORKS
-from bot.config import load
+from bot.config import load, policy_file
 from bot.core.base.errors import BotError, Broken
 from bot.core.chat.message import Message
 from bot.core.communities.community import Community
@@ -257,6 +257,14 @@ def configuration(value: Value) -> None:
         load(path, SAY, NETWORKS, {})
 
 
+def policy(value: Value) -> None:
+    """What is read fits into the settings of a community, and is written again."""
+    read = policy_file.read(_bytes(value), SAY)
+    if isinstance(read, Community):
+        codec.write_settings(read)
+        assert policy_file.read(policy_file.written(read).encode("utf-8", "surrogatepass"), SAY) == read
+
+
 def keyring(value: Value) -> None:
     with TemporaryDirectory() as folder:
         place = Path(folder)
@@ -303,6 +311,7 @@ PARSERS: dict[str, Parser] = {
     "api_bodies": Parser(api_body, (Problem,)),
     "guard_answers": Parser(guard_answer, (BotError,)),
     "configurations": Parser(configuration, (Broken,)),
+    "policies": Parser(policy),
     "keyrings": Parser(keyring, (Broken,)),
     "stored_rows": Parser(stored_row, (Broken,)),
 }
