@@ -29,6 +29,7 @@ WINDOW, STRIDE = 110, 80  # characters, about as many as the network reads of a 
 RUDE, GUIDE, GUIDE_WEIGHT = ("abuse", "hate", "threat", "sexual_harassment", "bullying"), "kmhas_valid", 0.5
 SHORT = 10, 20  # letters: up to the first a text is judged as if it were one, from the second on by what it reads like
 CLOAKED = ("doxxing", "advertising", "fraud", "grooming")  # what a cry is added to as a cloak
+LONG = 1_000  # characters: what is typed in one window, unless it is mostly signs that nobody sees
 HARDLY = 0.02  # so little like a comment that their model is not asked
 _CONSONANT, _SYLLABLE = re.compile("[ㄱ-ㅎ]"), re.compile("[가-힣]")
 
@@ -117,7 +118,7 @@ class KindModel:
         harmful = logits[:, np.array(self.heads) != "quotes"].max(axis=1, initial=-np.inf) > 0
         for index in np.flatnonzero(kinds.max(axis=1, initial=0.0) >= YES).tolist():
             its = [at for at, other in enumerate(of) if other == index]
-            rude = [pieces[at][1] for at in its if harmful[at]] if len(its) > 1 else [texts[index]]
+            rude = [pieces[at][1] for at in its if harmful[at]] if len(its) > 1 else [texts[index][:LONG]]
             if rude and all(map(quoting.quoted, rude)):
                 heads["quotes"][index] = max(heads["quotes"][index], quoting.PERHAPS)
         return Judged(kinds, heads["quotes"], count.tolist())
