@@ -26,7 +26,7 @@ from bot.core.incidents.case import (
 )
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Filed, aftermath
-from bot.core.rules.actions import Action, Answer, CalledOff, DeletePost, Flag, Outcome
+from bot.core.rules.actions import Action, Answer, CalledOff, DeletePost, Flag, Outcome, Unlock
 from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
@@ -342,7 +342,8 @@ async def follow_deeds(connection: AsyncConnection, finished: Iterable[Finished]
         back = undoing(one.planned.action, one.outcome) if case in undone else None
         await add_deeds(connection, case, (back,) if back else (), due=now, now=now)
         for action, pause in aftermath(one.planned.action, one.outcome).items():
-            if isinstance(action, DeletePost):  # there is no card on which to show what was given up
+            ends = isinstance(action, Unlock) and case not in undone
+            if ends or isinstance(action, DeletePost):  # there is no card on which to show what was given up
                 await add_deeds(connection, case, (action,), due=now + pause, now=now)
 
 

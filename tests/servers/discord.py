@@ -163,6 +163,7 @@ class DiscordWire:
         self.latency = 0.0  # seconds that every request takes at least
         self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
+        self.incident_actions: dict[int, Any] = {}  # by server: until when invites and direct messages are paused
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
         self.identified = 0
@@ -366,6 +367,8 @@ class DiscordWire:
         mark = (path, str(body.get("nonce"))) if posts and body.get("enforce_nonce") else None
         if mark in self._marked:
             return _json(self._marked[mark])
+        if request.method == "PUT" and path.endswith("/incident-actions"):
+            return self._incident_actions(int(path.split("/")[2]), body)
         try:
             params = dict(request.query)
             answer = router.dispatch(
@@ -375,6 +378,8 @@ class DiscordWire:
             return _json(error.to_json(), status=error.status)
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
+        if request.method == "GET" and re.fullmatch(r"/guilds/\d+", path):
+            answer = {**answer, "incidents_data": self.incident_actions.get(int(path.split("/")[2]))}
         if mark:
             self._marked[mark] = answer
         if (posts or is_hook) and self.lost:
@@ -383,6 +388,18 @@ class DiscordWire:
             request.transport.abort()
         limits = self._told(request.method, path)
         return web.Response(status=204, headers=limits) if answer is None else _json(answer, headers=limits)
+
+    def _incident_actions(self, guild_id: int, body: Any) -> web.Response:
+        """Up to 24 hours ahead, for who manages the server (DD resources/guild.mdx, Modify Guild Incident Actions)."""
+        assert isinstance(self.backend, _Backend)
+        if not self.backend._manages(guild_id, self.backend.bot_user.id):
+            return _json({"message": "Missing Permissions", "code": 50013}, status=403)
+        now = datetime.now(UTC)
+        ends = [datetime.fromisoformat(end) for end in body.values() if end]
+        if any(end <= now or end > now + timedelta(hours=24, seconds=5) for end in ends):
+            return _json({"message": "Invalid Form Body", "code": 50035}, status=400)
+        self.incident_actions[guild_id] = body
+        return _json(body)
 
     def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
         """Which of AutoMod's documented limits a rule does not keep (fact D67)."""

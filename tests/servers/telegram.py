@@ -76,6 +76,14 @@ class Call:
     error: str = ""
 
 
+#: ChatPermissions, by core.telegram.org/bots/api.
+PERMISSIONS = (
+    "can_send_messages", "can_send_audios", "can_send_documents", "can_send_photos", "can_send_videos",
+    "can_send_video_notes", "can_send_voice_notes", "can_send_polls", "can_send_other_messages",
+    "can_add_web_page_previews", "can_change_info", "can_invite_users", "can_pin_messages", "can_manage_topics",
+)  # fmt: skip
+
+
 @dataclass
 class Chat:
     """A group, supergroup, channel or private chat with its members and messages."""
@@ -91,6 +99,7 @@ class Chat:
     banned_senders: set[int] = field(default_factory=set)
     next_id: int = 1
     sends: deque[float] = field(default_factory=deque)
+    permissions: Json = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))  # of those who are no staff
     size: int = 0  # members, those included that nobody has named
     is_forum: bool = False
 
@@ -464,7 +473,13 @@ class TelegramServer:
     async def _get_chat(self, a: Json) -> Json:
         chat = self._chat(a)
         linked = {"linked_chat_id": chat.linked_chat_id} if chat.linked_chat_id else {}
-        return chat.as_object() | FULL | linked
+        return chat.as_object() | FULL | linked | {"permissions": chat.permissions}
+
+    async def _set_chat_permissions(self, a: Json) -> bool:
+        chat = self._chat(a)
+        self._may_restrict(chat)
+        chat.permissions = {right: bool(a["permissions"].get(right)) for right in PERMISSIONS}
+        return True
 
     async def _get_chat_member(self, a: Json) -> Json:
         chat = self._chat(a)

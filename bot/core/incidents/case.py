@@ -14,10 +14,12 @@ from bot.core.rules.actions import (
     Done,
     Flag,
     Kick,
+    Lock,
     Outcome,
     Purge,
     Refused,
     Timeout,
+    Unlock,
     Unsanction,
     Warn,
 )
@@ -26,7 +28,7 @@ from bot.core.rules.ladder import Strike
 LONGEST_WORDS = 1000  # characters of a reason or a note
 
 #: What is no deed, but said of one.
-_BESIDE = (DeletePost, Flag, Answer)
+_BESIDE = (DeletePost, Flag, Answer, Unlock)
 
 #: Two who do the same to the same member within so short a time have not seen each other's deed.
 AT_ONCE = timedelta(seconds=10)
@@ -45,6 +47,7 @@ class CaseKind(StrEnum):
     PURGE = "purge"
     NOTE = "note"
     RAID = "raid"  # many at once; nobody's deed
+    LOCK = "lock"
 
     @property
     def right(self) -> Right:
@@ -66,6 +69,7 @@ _RIGHTS = {
     CaseKind.INCIDENT: Right.DELETE, CaseKind.WARN: Right.MUTE, CaseKind.MUTE: Right.MUTE, CaseKind.UNMUTE: Right.MUTE,
     CaseKind.KICK: Right.KICK, CaseKind.BAN: Right.BAN, CaseKind.UNBAN: Right.BAN, CaseKind.PURGE: Right.DELETE,
     CaseKind.NOTE: Right.REVIEW, CaseKind.RAID: Right.BAN,
+    CaseKind.LOCK: Right.MANAGE,
 }  # fmt: skip
 
 
@@ -221,6 +225,8 @@ def measures(kind: CaseKind, lasting: timedelta = timedelta()) -> tuple[Action, 
 
 def undoing(action: Action, outcome: Outcome | None) -> Action | None:
     """What takes a done action of a deed back; None: nothing does, or nothing came of it."""
+    if isinstance(action, Lock) and isinstance(outcome, Done):
+        return Unlock(outcome.receipt)
     return Unsanction() if action.undone_by is Unsanction and isinstance(outcome, Done) else None
 
 

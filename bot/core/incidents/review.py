@@ -21,10 +21,12 @@ from bot.core.rules.actions import (
     Flag,
     Gone,
     Kick,
+    Lock,
     Outcome,
     Refused,
     Restore,
     Timeout,
+    Unlock,
     Unsanction,
     Warn,
     Weight,
@@ -185,6 +187,8 @@ def aftermath(action: Action, outcome: Outcome) -> Mapping[Action, timedelta]:
     match outcome:
         case Done(receipt, brief=True):
             return {DeletePost(receipt): BRIEFLY}
+        case Done(receipt) if isinstance(action, Lock):
+            return {Unlock(receipt): action.lasting}
         case Refused() if outcome.given_up and not isinstance(action, Flag | Escalate):
             return {Flag(): timedelta(0)}  # moderators see what was not done; where their card was not, they cannot
     return {}

@@ -170,6 +170,21 @@ class Care(Declared, kind="care", weight=Weight.MEMBER, by_rules=True, repeatabl
 
 
 @dataclass(frozen=True)
+class Unlock(Declared, kind="unlock", weight=Weight.MODERATORS):
+    """Undo a Lock, where what it has set still stands. `receipt` is what Done said when it was locked: what was there
+    before."""
+
+    receipt: str
+
+
+@dataclass(frozen=True)
+class Lock(Declared, kind="lock", weight=Weight.MODERATORS):
+    """For a while nobody new comes in, or none but staff may write: whatever the platform has for that."""
+
+    lasting: timedelta
+
+
+@dataclass(frozen=True)
 class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
     """Tell the author what came of their appeal, never by whom. `softened`: the sanction alone is lifted."""
 
@@ -197,6 +212,8 @@ Action: TypeAlias = (
     | Restore
     | Unsanction
     | DeletePost
+    | Lock
+    | Unlock
     | Answer
 )
 ACTIONS: tuple[type[Action], ...] = get_args(Action)

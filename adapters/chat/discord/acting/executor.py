@@ -35,6 +35,7 @@ from bot.core.rules.actions import (
     Flag,
     Gone,
     Kick,
+    Lock,
     Notice,
     NotifyOwner,
     Outcome,
@@ -42,6 +43,7 @@ from bot.core.rules.actions import (
     Refused,
     Restore,
     Timeout,
+    Unlock,
     Unsanction,
     Warn,
 )
@@ -108,6 +110,8 @@ class Executor:
             case Timeout() | Kick() | Ban() | Unsanction():
                 with self.members.taken(int(planned.message.community_id)):
                     return await self._sanction(planned, action, say)
+            case Lock() | Unlock():
+                return await self.by_hand.at_the_door(planned, action, say)
             case Notice():
                 said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)

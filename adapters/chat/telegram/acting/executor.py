@@ -11,6 +11,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.caring import care
 from adapters.chat.telegram.acting.deletions import Deletions
+from adapters.chat.telegram.acting.doors import Doors
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
@@ -33,6 +34,7 @@ from bot.core.rules.actions import (
     Flag,
     Gone,
     Kick,
+    Lock,
     Notice,
     NotifyOwner,
     Outcome,
@@ -41,6 +43,7 @@ from bot.core.rules.actions import (
     Restore,
     Timeout,
     Unconfirmed,
+    Unlock,
     Unsanction,
     Warn,
 )
@@ -144,8 +147,12 @@ class Executor:
                 matter = await self._matter(planned)
                 async with self.limiter.turn(chat_id, Lane.MODERATION):
                     if is_channel(message.author.id):
-                        return await self._bar_channel(action, int(message.author.id), chat_id, say)
+                        return await _bar_channel(self.bot, action, int(message.author.id), chat_id, say)
                     return await self._sanction(action, int(message.author.id), matter, chat_id, say)
+            case Lock() as lock:
+                return await Doors(self.bot, self.limiter).lock(chat_id, lock, planned.begun)
+            case Unlock() as unlock:
+                return await Doors(self.bot, self.limiter).unlock(chat_id, unlock)
             case Flag() | Escalate():
                 return Refused(action.kind)  # whoever has the cards shows them
             case _:
@@ -221,20 +228,6 @@ class Executor:
             await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
         return Done()
 
-    async def _bar_channel(self, action: _Sanction, channel_id: int, chat_id: int, say: Texts) -> Outcome:
-        """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
-        match action:
-            case Ban():
-                await self.bot.ban_chat_sender_chat(chat_id, channel_id)
-                return Done()
-            case Unsanction():
-                await self.bot.unban_chat_sender_chat(chat_id, channel_id)
-                return Done()
-            case Timeout() | Kick():
-                return Refused(say["telegram.channel"])
-            case _:
-                assert_never(action)
-
     async def _say(self, chat_id: int, text: str, place: Place) -> Outcome:
         async with self.limiter.turn(chat_id, Lane.NOTICE):
             sent = await self.bot.send_message(
@@ -260,6 +253,21 @@ class Executor:
                 chat_id, text, entities=entities, **place_of(planned).arguments, disable_notification=True
             )
         return Done(f"{chat_id}/{sent.message_id}")
+
+
+async def _bar_channel(bot: Bot, action: _Sanction, channel_id: int, chat_id: int, say: Texts) -> Outcome:
+    """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
+    match action:
+        case Ban():
+            await bot.ban_chat_sender_chat(chat_id, channel_id)
+            return Done()
+        case Unsanction():
+            await bot.unban_chat_sender_chat(chat_id, channel_id)
+            return Done()
+        case Timeout() | Kick():
+            return Refused(say["telegram.channel"])
+        case _:
+            assert_never(action)
 
 
 def missing_right(error: BadRequest | Forbidden) -> str | None:

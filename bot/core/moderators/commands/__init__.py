@@ -10,6 +10,7 @@ from bot.core.moderators.commands import (
     overview,
     policy,
     precedents,
+    raids,
     record,
     reports,
     settings,
@@ -36,6 +37,7 @@ TABLE: tuple[type[Command], ...] = tuple(
         overrides,
         versions,
         precedents,
+        raids,
         reports,
         anybody,
     )

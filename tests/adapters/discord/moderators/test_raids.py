@@ -1,6 +1,7 @@
 """A raid on a Discord server, over TCP: noticed, one card, one press, and everything taken back."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from bot.core.incidents.raids.raid import Remedy, Whom, pressed
 from tests.adapters.discord.cafe import Cafe, cafe
+from tests.adapters.discord.test_deeds import Office, in_office, say
 from tests.adapters.discord.test_flow import At, at_work
 from tests.servers.discord import BUCKETS
 from tests.servers.waiting import until
@@ -83,3 +85,26 @@ def test_without_manage_server_each_is_banned_alone_and_all_is_taken_back(tmp_pa
             await until(lambda: not bans(place), 60)
 
     asyncio.run(scenario())
+
+
+def test_the_doors_are_shut_for_a_while_and_opened_again(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        guild, wire = office.place.guild, office.wire
+        needs = say("discord.needs_right", permissions=say["permission.manage_guild"])
+        assert await office.told("jikimi raid on", office.place.dal) == needs
+        told = await office.told("jikimi raid on", office.place.owner, lasting="2h")
+        assert "case #1" in told and "by itself" in told
+        end = datetime.fromisoformat(wire.incident_actions[guild]["invites_disabled_until"])
+        assert timedelta(minutes=110) < end - datetime.now(UTC) <= timedelta(hours=2)
+        assert await office.told("jikimi raid on", office.place.owner) == say("lock.stands", case=1)
+        assert await office.told("jikimi raid off", office.place.owner) == say("lock.over", case=1)
+        await until(lambda: not any(wire.incident_actions[guild].values()))
+        assert await office.told("jikimi raid off", office.place.owner) == say["lock.none"]
+        await office.told("jikimi raid on", office.place.owner)
+        mine = {"invites_disabled_until": (datetime.now(UTC) + timedelta(hours=9)).isoformat()}
+        wire.incident_actions[guild], asked = mine, len(wire.made("GET", f"/guilds/{guild}"))
+        await office.told("jikimi raid off", office.place.owner)
+        await until(lambda: len(wire.made("GET", f"/guilds/{guild}")) > asked)
+        assert wire.incident_actions[guild] == mine, "what somebody else has set meanwhile stands"
+
+    in_office(tmp_path, scene)

@@ -1,22 +1,23 @@
 """Raids over both databases, with who watches for them: one case, dealt with once, whoever dies in the middle."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 
 from sqlalchemy import text
 
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import CaseKind, CaseState, Search
+from bot.core.incidents.case import CaseKind, CaseState, Person, Search
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.raids.noticing import BARS
 from bot.core.incidents.raids.raid import CALM, Press, Raid, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Appeal
-from bot.core.rules.actions import Ban, Delete, DeletePost, Done, Flag, Refused
+from bot.core.rules.actions import Ban, Delete, DeletePost, Done, Flag, Lock, Refused, Unlock
 from storage.records.erasing import SqlErasing
 from storage.records.raids import SqlRaids
-from tests.adapters.storage.cases.test_deeds import HERE, JISU, THERE, Office, in_office
+from tests.adapters.storage.cases.test_deeds import HERE, JISU, THERE, Office, in_office, order
 from tests.builders import NOW, TELEGRAM, later, message, settlement
 
 MANY = BARS[Sign.OFFENCES][0][0]
@@ -204,5 +205,23 @@ def test_until_it_is_on_record_its_cards_wait(url: str) -> None:
             assert later_.retry_after
         else:
             raise AssertionError
+
+    watched(url, scene)
+
+
+def test_a_lock_ends_by_itself_whatever_process_is_there_and_once(url: str) -> None:
+    async def scene(here: Watched) -> None:
+        office, hour = here.office, timedelta(hours=1)
+        await office.cases.open(HERE, order(CaseKind.LOCK, Person(""), actions=(Lock(hour),)))
+        assert await office.do_all(Done("before")) == [Lock(hour)] and await office.do_all() == []
+        await office.store.die()
+        await office.clock.advance(hour.total_seconds() + 1)
+        assert await office.do_all() == [Unlock("before")] and await office.do_all() == []
+        await office.cases.open(HERE, order(CaseKind.LOCK, Person(""), at=later(9000), actions=(Lock(hour),)))
+        await office.do_all(Done("again"))
+        await office.cases.undo(HERE, 2, by="9", at=later(9001))
+        assert await office.do_all() == [Unlock("again")]
+        await office.clock.advance(2 * hour.total_seconds())
+        assert await office.do_all() == [], "nor a second time when it would have ended"
 
     watched(url, scene)

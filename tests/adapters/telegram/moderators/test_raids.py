@@ -50,3 +50,27 @@ def test_a_raid_is_one_card_and_one_press_and_all_is_taken_back(tmp_path: Path, 
                 await server.until(lambda: not banned())
 
     asyncio.run(scenario())
+
+
+def test_the_doors_are_shut_for_a_while_and_opened_as_they_were(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            group.permissions = before = {**group.permissions, "can_send_polls": False}
+            async with running(url_in(tmp_path), server.url):
+                server.post(room, 1, "/raid_on 2h")
+                await server.until(lambda: not any(group.permissions.values()))
+            async with running(url_in(tmp_path), server.url):  # another process opens them again
+                server.post(room, 1, "/raid_off")
+                await server.until(lambda: group.permissions == before)
+                server.post(room, 1, "/raid_on 2h")
+                await server.until(lambda: not any(group.permissions.values()))
+                group.permissions = mine = {**before, "can_send_messages": False}
+                asked = len(server.of("getChat"))
+                server.post(room, 1, "/raid_off")
+                await server.until(lambda: len(server.of("getChat")) > asked)
+                await asyncio.sleep(0.2)  # in which nothing may follow
+                assert group.permissions == mine, "what somebody else has set meanwhile stands"
+
+    asyncio.run(scenario())
