@@ -134,8 +134,7 @@ class TelegramChat:
     # ---- coming in --------------------------------------------------------------------------------------------------
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
-        """Without end; raises `Broken` where the token is refused (401), or another process has asked for the same
-        updates (409) for minutes."""
+        """Without end; `Broken`: the token is refused (401), or for minutes another process asks for the same (409)."""
         await self._begin()
         while True:
             updates = await self._patiently(self._arrivals.next)
