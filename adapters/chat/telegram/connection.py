@@ -125,9 +125,8 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._members.close()
-        await self._flags.close()
-        await self._arrivals.close()
+        for one in (self._posting.fleeting, self._members, self._flags, self._arrivals):
+            await one.close()
         for request in self._requests:
             await request.shutdown()
 
@@ -149,7 +148,7 @@ class TelegramChat:
         self._commands.username = self._warnings.username = self._setup.username = me.username or ""
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
-        self._aside(self._posting.fleeting.run())
+        self._posting.fleeting.begin()
 
     # ---- everything but messages to judge ---------------------------------------------------------------------------
 

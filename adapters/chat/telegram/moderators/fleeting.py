@@ -3,6 +3,7 @@
 What a bot has sent itself it may delete for two days, whatever its rights there. Who has saved a file by then has it.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,16 @@ class Fleeting:
     clock: Clock
     bookmarks: Bookmarks | None = None
     _standing: dict[str, datetime] = field(default_factory=dict)  # of this process: chat/message, until when
+    _work: "asyncio.Task[None] | None" = None
+
+    def begin(self) -> None:
+        """Look after what stands, until closed."""
+        self._work = self._work or asyncio.create_task(self.run())
+
+    async def close(self) -> None:
+        if self._work:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
 
     async def note(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """What was just posted; a later process finds it, too."""
