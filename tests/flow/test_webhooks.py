@@ -233,7 +233,7 @@ def test_a_server_that_is_away_for_a_day_is_given_up_and_somebody_hears_of_it(tm
                 await opened(database, "3")
                 assert await waiting(database) == 0, "nothing is planned for one that is stopped"
                 (one,) = await store.all()
-                assert one.stopped_at and one.reason == "not public" and one.failures > 20
+                assert one.stopped_at and one.reason == "not public" and one.failures > 5
                 servers.answers.clear()
                 await store.add(webhook())
                 await opened(database, "4")

@@ -83,7 +83,9 @@ class Case:
                     " join incidents i on i.id = a.incident join messages m on m.id = i.message"
                 )
             )
-            (unfinished,) = database.execute("select count(*) from actions where finished_at is null").fetchone()
+            # A raid's card is drawn again after a while, and the transcript has ended by then.
+            left = "select count(*) from actions where finished_at is null and incident is not null"
+            (unfinished,) = database.execute(left).fetchone()
         harmful = sum(number % 3 != 0 for number in range(lines))
         assert (settled, waiting) == (lines, 0)
         assert texts == harmful, "only the texts of incidents are left"

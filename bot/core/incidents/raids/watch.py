@@ -1,5 +1,6 @@
 """Settlements -> raids: begun, joined, shown as one card, dealt with as moderators press, over by themselves."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,6 +68,7 @@ class RaidWatch:
     clock: Clock
     planned: Wakeup
     _known: Bounded[CommunityRef, _Community] = field(default_factory=lambda: Bounded(COMMUNITIES))
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # ---- noticed ----------------------------------------------------------------------------------------------------
 
@@ -119,6 +121,8 @@ class RaidWatch:
             return ""
         if here and here.raid and takes_part:
             if not here.raid.id:
+                await self._write_down(planned.message.community, here.raid)
+            if not here.raid.id:  # nobody is left who takes part
                 raise Unavailable("its raid is not on record yet", retry_after=1)
             return f"{ON_RAID}{here.raid.id}"
         receipts = (outcome.receipt for _, outcome in incident.outcomes if isinstance(outcome, Done))
@@ -160,14 +164,22 @@ class RaidWatch:
     async def _keep(self, community: CommunityRef, here: _Community, raid: _Raid) -> None:
         now = self.clock.now()
         if raid.new:
-            new, raid.new = raid.new, {}
-            joining = partial(
-                self.raids.join, community, raid.sign, list(new.values()), language=raid.language, at=raid.began_at
-            )
-            raid.id = await patiently(joining, self.clock)
-            self.planned.wake()
+            await patiently(partial(self._write_down, community, raid), self.clock)
         elif now - raid.last_at > CALM and here.raid is raid:
             here.raid = None
+
+    async def _write_down(self, community: CommunityRef, raid: _Raid) -> None:
+        """Who is new in it. Unavailable: later."""
+        async with self._writing:
+            if not (new := dict(raid.new)):
+                return
+            raid.id = await self.raids.join(
+                community, raid.sign, list(new.values()), language=raid.language, at=raid.began_at
+            )
+            for member, raider in new.items():
+                if raid.new.get(member) is raider:
+                    del raid.new[member]
+        self.planned.wake()
 
     async def _carry_out(self, order: Ordered) -> None:
         if order.case is not None:

@@ -56,8 +56,9 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert known["appeal"]["name_localizations"]["ko"] == "이의"
         for everybodys in ("privacy", "appeal", "Report to Jikimi"):
             assert known[everybodys].get("default_member_permissions") is None
-        (policy,) = (option for option in group["options"] if option["type"] == 2)
-        listed = [*(option for option in group["options"] if option["type"] == 1), *policy["options"]]
+        groups = {option["name"]: option for option in group["options"] if option["type"] == 2}
+        listed = [option for option in group["options"] if option["type"] == 1]
+        listed += [option for one in groups.values() for option in one["options"]]
         options = [option for command in (*listed, known["appeal"]) for option in command.get("options", ())]
         assert options and all(option["name_localizations"]["ko"] != option["name"] for option in options)
         assert all(option["description"] != "…" for option in options)
@@ -67,7 +68,7 @@ def test_commands_are_registered_in_both_languages() -> None:
         assert (group["name"], group["name_localizations"]["ko"]) == ("jikimi", "지킴이")
         assert judge["name_localizations"]["ko"] == "지킴이로 판정해 보기"
         assert report["name_localizations"]["ko"] == "지킴이에게 신고"
-        assert policy["name_localizations"]["ko"] == "정책"
+        assert groups["policy"]["name_localizations"]["ko"] == "정책"
         names = {option["name"]: option["name_localizations"]["ko"] for option in listed}
         wanted = [command.name for command in TABLE if not command.alone]
         english = {texts("en")[f"command.{name}"]: texts("ko")[f"command.{name}"] for name in wanted}
