@@ -1,18 +1,18 @@
 """Raids over both databases, with who watches for them: one case, dealt with once, whoever dies in the middle."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
 from sqlalchemy import text
 
-from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import CaseKind, CaseState, Person, Search
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.raids.noticing import BARS
 from bot.core.incidents.raids.raid import CALM, Press, Raid, Remedy, Sign, Whom
-from bot.core.incidents.raids.watch import RaidWatch
+from bot.core.incidents.raids.watch import ON_RAID, RaidWatch
 from bot.core.incidents.review import Appeal
 from bot.core.rules.actions import Ban, Delete, DeletePost, Done, Flag, Lock, Refused, Unlock
 from storage.records.erasing import SqlErasing
@@ -195,16 +195,13 @@ def test_who_is_erased_takes_part_in_nothing(url: str) -> None:
     watched(url, scene)
 
 
-def test_until_it_is_on_record_its_cards_wait(url: str) -> None:
+def test_who_needs_it_on_record_writes_it_down(url: str) -> None:
     async def scene(here: Watched) -> None:
         await here.settle(range(MANY))
-        planned = next(one for one in await here.office.claim() if one.action == Flag())
-        try:
-            await here.watch.shows(planned)
-        except Unavailable as later_:
-            assert later_.retry_after
-        else:
-            raise AssertionError
+        flags = [one for one in await here.office.claim() if one.action == Flag()]
+        receipts = await asyncio.gather(*(here.watch.shows(planned) for planned in flags))
+        (raid,) = await here.watch.raids.running()
+        assert len(raid.members) == MANY and set(receipts) == {f"{ON_RAID}{raid.id}"}
 
     watched(url, scene)
 
