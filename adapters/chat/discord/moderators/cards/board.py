@@ -8,6 +8,7 @@ import discord
 
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
+from adapters.chat.discord.moderators.cards.drawing import called
 from adapters.chat.discord.moderators.cards.posted import REMEMBERED, Posted, PostedCards
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -143,10 +144,7 @@ class CardBoard:
     def _pings(self, incident: Incident) -> str:
         message = incident.decision.message
         guild = self.client.get_guild(int(message.community_id))
-        called = self.desk.community(message.community).urgent
-        if not called:
-            return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
-        return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in called)
+        return called(guild, self.desk.community(message.community).urgent)
 
 
 def _nonce(planned: PlannedAction) -> str:

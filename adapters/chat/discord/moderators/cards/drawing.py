@@ -1,7 +1,7 @@
 """An incident and its author's history -> a card as Discord takes it; and what a card that stands there is about."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,13 @@ def named_on(message: discord.Message | None) -> list[int]:
     """Every incident on the card: its footer names them."""
     footer = message.embeds[0].footer.text if message and message.embeds else None
     return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+
+
+def called(guild: discord.Guild | None, urgent: Collection[str]) -> str:
+    """Who is named for what is urgent, or the owner."""
+    if not urgent:
+        return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
+    return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in urgent)
 
 
 def _view(card: Card, say: Texts) -> discord.ui.View:

@@ -9,10 +9,9 @@ import discord
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to
-from adapters.chat.discord.moderators.cards.drawing import COLOURS
+from adapters.chat.discord.moderators.cards.drawing import COLOURS, called
 from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Message
 from bot.core.chat.rights import Right
 from bot.core.incidents.case import Case, Person
 from bot.core.incidents.incident import PlannedAction
@@ -55,22 +54,16 @@ class RaidCards:
         return raid.receipt
 
     async def _post(self, planned: PlannedAction, channel_id: int, card: RaidCard) -> str:
+        about = planned.message
+        guild = self.client.get_guild(int(about.community_id))
         posted = await self.client.get_partial_messageable(channel_id).send(
-            self.called(planned.message) or None,
+            called(guild, self.desk.community(about.community).urgent) or None,
             embed=_embed(card),
             view=_view(card),
             nonce=f"{planned.id}-raid",
             allowed_mentions=discord.AllowedMentions(everyone=False, users=True, roles=True),
         )
         return f"{channel_id}/{posted.id}"
-
-    def called(self, about: Message) -> str:
-        """Who is named for what is urgent, or the owner."""
-        guild = self.client.get_guild(int(about.community_id))
-        named = self.desk.community(about.community).urgent
-        if not named:
-            return f"<@{guild.owner_id}>" if guild and guild.owner_id else ""
-        return " ".join(f"<@&{who}>" if guild and guild.get_role(int(who)) else f"<@{who}>" for who in named)
 
     async def pressed(self, interaction: Interaction, press: Press) -> None:
         """Answers at once, works afterwards; who may is asked at every press."""
