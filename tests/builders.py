@@ -23,6 +23,11 @@ class Settable(Protocol):
     ) -> Community: ...
 
 
+def code_of(number: int) -> str:
+    """Of the case of that number in a test, as members see it."""
+    return "".join("BCDFGHJKLM"[int(digit)] for digit in f"{number:010}")
+
+
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)  # where fakes.ManualClock begins
 GUARD = GuardVersion(name="scripted")
 DISCORD, TELEGRAM, REHEARSAL = map(Platform, ("discord", "telegram", "rehearsal"))

@@ -100,7 +100,7 @@ def told(planned: PlannedAction, say: Texts) -> str:
     return say(
         "bots.told",
         bot=message.author.name or message.author.id,
-        incident=planned.incident_id,
+        code=planned.code,
         reason=planned.reason.in_(say.language),
         prompt=say["pairing.hidden"] if message.prompt is None else masked(message.prompt) + _sure(message, say),
         answer=masked(message.text),
@@ -115,9 +115,7 @@ def cared(planned: PlannedAction, say: Texts) -> str:
 def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
     """What a member reads when their appeal has been looked at; never by whom."""
     result = "accepted" if given.accepted else "softened" if given.softened else "upheld"
-    if planned.case:
-        return say(f"answer.case_{result}", case=planned.case.number)
-    return say(f"answer.{result}", incident=planned.incident_id)
+    return say(f"answer.{'case_' if planned.case else ''}{result}", code=planned.code)
 
 
 def objected(case: Case, say: Texts) -> str:

@@ -211,8 +211,8 @@ _ACTION = (
 
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
     wanted = (
-        select(*_ACTION, incidents.c.decision, *codec.JUDGED)
-        .select_from(actions.join(incidents).join(messages))
+        select(*_ACTION, *cases.c["number", "code"], incidents.c.decision, *codec.JUDGED)
+        .select_from(actions.join(incidents).join(messages).join(cases, cases.c.incident == incidents.c.id))
         .where(actions.c.id.in_(chosen))
     )
     causes: dict[int, tuple[Message, codec.Cause]] = {}
@@ -237,7 +237,7 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
 def _one(
     row: AnyRow, message: Message, reason: Reason, language: str, rule: str = "", case: Case | None = None
 ) -> PlannedAction:
-    """`row` has the columns _ACTION."""
+    """`row` has the columns _ACTION, and what its case is called."""
     return PlannedAction(
         id=row.id,
         incident_id=row.incident or 0,
@@ -251,4 +251,6 @@ def _one(
         defect=LOST if row.args is None else (row.reason or DIED) if row.given_up else "",
         begun=row.begun or "",
         case=case,
+        number=row.number,
+        code=row.code,
     )

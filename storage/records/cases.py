@@ -1,6 +1,5 @@
 """Incidents -> cases: what moderators count, each with a number of its community and a code that members see."""
 
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,18 +7,11 @@ from datetime import datetime
 from sqlalchemy import ScalarSelect, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.incidents.case import CaseState
+from bot.core.incidents.case import CaseState, new_code
 from storage import codec
 from storage.database import Database
 from storage.flow import sql
 from storage.tables import cases, communities
-
-#: Of a code: no letters that are taken for digits, and nothing that spells a word.
-_ALPHABET, _LENGTH = "23456789BCDFGHJKLMNPQRSTVWXZ", 10
-
-
-def new_code() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 async def open_cases(

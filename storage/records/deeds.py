@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.incidents.case import (
     AT_ONCE,
     Case,
@@ -22,6 +22,7 @@ from bot.core.incidents.case import (
     Sanction,
     Search,
     about,
+    new_code,
     undoing,
 )
 from bot.core.incidents.incident import PlannedAction
@@ -31,12 +32,12 @@ from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
-from storage.community_key import of_community
+from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
 from storage.records import reviews, strikes
 from storage.records import sanctions as standing
-from storage.records.cases import new_code, numbers
+from storage.records.cases import numbers
 from storage.records.sanctions import Finished
 from storage.tables import actions, appeals, cases, communities, looks, sanctions
 
@@ -44,8 +45,9 @@ _LATELY = 20  # cases of a member among which a repeated order would be
 #: Numbers follow the time, but for the moment between the two.
 _ABOUT = timedelta(hours=1)
 #: What `read_case` reads of the table beside an action's columns.
-OF_CASE = cases.c["number", "deed", "member", "moderator", "words", "state", "opened_at", "closed_at"]
+OF_CASE = cases.c["number", "code", "deed", "member", "moderator", "words", "state", "opened_at", "closed_at"]
 _COLUMNS = (cases.c.id, cases.c.incident, *OF_CASE)
+_OPEN_TO_APPEAL = cases.c.deed.in_([kind for kind in CaseKind if kind.strikes])
 
 
 class SqlCases:
@@ -82,6 +84,18 @@ class SqlCases:
         this = select(*_COLUMNS).where(of_community(cases, community), _numbered(number))
         async with self._database.read() as connection:
             return next(iter(await _read(connection, this)), None)
+
+    async def mine(self, platform: Platform, member: str, code: str) -> tuple[CommunityRef, Case] | None:
+        theirs = (
+            on_platform(cases, [platform]),
+            cases.c.member == plain(member),
+            cases.c.code == code,
+            _OPEN_TO_APPEAL,
+        )
+        this = select(*_COLUMNS).where(*theirs)
+        async with self._database.read() as connection:
+            place = (await connection.execute(select(*community_of(cases)).where(*theirs))).one_or_none()
+            return (read_community(place), (await _read(connection, this))[0]) if place else None
 
     async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
         this = select(*_COLUMNS).where(of_community(cases, community), _numbered(number), cases.c.deed.is_not(None))
@@ -128,11 +142,10 @@ class SqlCases:
         self, community: CommunityRef, number: int, member: str, words: str, *, at: datetime
     ) -> Filed | None:
         theirs = (of_community(cases, community), _numbered(number), cases.c.member == plain(member))
-        open_to_it = cases.c.deed.in_([kind for kind in CaseKind if kind.strikes])
         key = await self._database.keys.known(community)
         async with self._database.write() as connection:
             await strikes.lock(connection, [key] if key else ())  # before the case, as by whoever takes it back
-            this = select(cases.c.id).where(*theirs, open_to_it, cases.c.state != CaseState.UNDONE)
+            this = select(cases.c.id).where(*theirs, _OPEN_TO_APPEAL, cases.c.state != CaseState.UNDONE)
             case = (await connection.execute(this.with_for_update(key_share=True))).scalar_one_or_none()
             if case is None:
                 return None
@@ -166,7 +179,7 @@ class SqlCases:
             wanted.append(sanctions.c.member == plain(member))
         s = sanctions.c
         found = (
-            select(cases.c.number, cases.c.words, s.kind, s.member, s.begins_at, s.ends_at, s.imposed_by)
+            select(cases.c.number, cases.c.code, cases.c.words, s.kind, s.member, s.begins_at, s.ends_at, s.imposed_by)
             .join_from(sanctions, cases, cases.c.id == s.case)
             .where(*wanted)
             .order_by(s.id.desc())
@@ -176,6 +189,7 @@ class SqlCases:
             return [
                 Sanction(
                     case=row.number,
+                    code=row.code,
                     kind=row.kind,
                     member=Person(row.member or "", codec.read_words(row.words).member),
                     begins_at=row.begins_at,
@@ -351,6 +365,7 @@ def read_case(row: AnyRow, outcomes: tuple[tuple[Action, Outcome | None], ...] =
     told = codec.read_words(row.words)
     return Case(
         number=row.number,
+        code=row.code,
         kind=CaseKind(row.deed) if row.deed else CaseKind.INCIDENT,
         state=CaseState(row.state),
         opened_at=row.opened_at,

@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, insert,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.incidents.case import new_code
 from bot.core.operations.erasing import Erased, Receipt
 from storage import codec
 from storage.columns import SaidIn, plain
 from storage.community_key import community_of
 from storage.database import Database
-from storage.records.cases import new_code
 from storage.records.forgetting import PAUSE, erase, some, without_texts
 from storage.settings.unnaming import unname
 from storage.tables import (

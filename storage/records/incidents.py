@@ -69,9 +69,13 @@ class SqlIncidents:
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
         return await self._one(of_community(incidents, community), incidents.c.id == incident_id)
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        theirs = (on_platform(incidents, [platform]), incidents.c.author == author_id)
-        return await self._one(*theirs, incidents.c.id == incident_id)
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
+        theirs = (on_platform(incidents, [platform]), incidents.c.author == plain(author_id))
+        named = select(cases.c.incident).where(cases.c.code == code).scalar_subquery()
+        found = await self._one(*theirs, incidents.c.id == named)
+        if found is None and code.isdecimal():  # as earlier versions called it
+            found = await self._one(*theirs, incidents.c.id == int(code))
+        return found
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         known = select(*community_of(incidents)).where(
@@ -146,7 +150,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
     closed = await connection.execute(select(reviews).select_from(found.join(reviews)).where(*wanted, _CLOSES))
     review_of = {row.incident: read_review(row) for row in closed}
     counted = await connection.execute(
-        select(*cases.c["incident", "number", "state"], appeals.c.words, appeals.c.at)
+        select(*cases.c["incident", "number", "code", "state"], appeals.c.words, appeals.c.at)
         .select_from(found.join(cases).outerjoin(appeals))
         .where(*wanted)
     )
@@ -162,6 +166,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
             appeal=_appeal(case_of[row.id]),
             withdrawn_at=row.withdrawn_at,
             case=case_of[row.id].number,
+            code=case_of[row.id].code,
             taken=taken_of.get(row.id),
         )
         for row in rows

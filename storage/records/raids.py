@@ -9,7 +9,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
-from bot.core.incidents.case import CaseKind, CaseState, Order, Person
+from bot.core.incidents.case import CaseKind, CaseState, Order, Person, new_code
 from bot.core.incidents.raids.ports import Ordered, Running
 from bot.core.incidents.raids.raid import CALM, MOST, Raid, Raider, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import ON_RAID
@@ -19,7 +19,7 @@ from storage.columns import SaidIn, plain
 from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
-from storage.records.cases import new_code, numbers
+from storage.records.cases import numbers
 from storage.tables import actions, appeals, cases, communities, incidents, raiders, reviews
 
 SHOWN_APART = timedelta(seconds=5)  # two drawings of one card

@@ -16,7 +16,7 @@ from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
-from bot.core.incidents.case import CaseState, Look
+from bot.core.incidents.case import CaseState, Look, new_code
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
@@ -24,7 +24,6 @@ from bot.core.rules.policy import Mode, Reason
 from storage import codec
 from storage.database import Database
 from storage.flow import tallies
-from storage.records.cases import new_code
 from storage.tables import (
     actions,
     amendments,

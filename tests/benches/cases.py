@@ -23,14 +23,13 @@ from adapters.system_clock import SystemClock
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
-from bot.core.incidents.case import CaseKind, CaseState, Order, Person, Search
+from bot.core.incidents.case import CaseKind, CaseState, Order, Person, Search, new_code
 from bot.core.reporting.what_if import LOOKED_BACK
 from bot.core.rules.actions import Flag
 from bot.core.rules.lists import Lists
 from storage import codec
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
-from storage.records.cases import new_code
 from storage.records.deeds import SqlCases
 from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities

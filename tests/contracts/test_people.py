@@ -13,7 +13,7 @@ from bot.core.rules.actions import Delete, Done
 from storage.database import Database
 from storage.records.erasing import SqlErasing
 from storage.records.people import SqlPeople
-from tests.builders import DISCORD, EVERYWHERE, NOW, REHEARSAL, decision, home, message, settlement
+from tests.builders import DISCORD, EVERYWHERE, NOW, REHEARSAL, code_of, decision, home, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.fakes.operations import ScriptedPeople
@@ -35,7 +35,9 @@ async def kept(url: str | None) -> AsyncIterator[Kept]:
 
         async def written(place: CommunityRef, who: str) -> None:
             about = message("1", f"말 {who}", author=who, community=place.id, platform=place.platform)
-            incident = Incident(id=1, decision=decision(about, Delete()), decided_at=NOW, outcomes=())
+            incident = Incident(
+                id=1, case=1, code=code_of(1), decision=decision(about, Delete()), decided_at=NOW, outcomes=()
+            )
             scripted.dossiers[place, who] = Dossier(community=place, incidents=[incident])
 
         yield Kept(scripted, scripted, written)

@@ -236,8 +236,9 @@ class Course:
                 + " GROUP BY message"
             )
             done = await connection.fetch(
-                "SELECT m.message, i.id, a.kind, a.state, a.attempts"
+                "SELECT m.message, i.id, c.code, a.kind, a.state, a.attempts"
                 " FROM incidents i JOIN messages m ON m.id = i.message JOIN actions a ON a.incident = i.id"
+                " JOIN cases c ON c.incident = i.id"
             )
         finally:
             await connection.close()
@@ -294,7 +295,7 @@ class Course:
         warnings = self.place.warnings()
         outcome.warned = len(warnings)
         _count(outcome.problems.append, "warned twice", [id_ for id_, times in warnings.items() if times > 1])
-        missing = {row["id"] for row in warned} - warnings.keys()
+        missing = {row["code"] for row in warned} - warnings.keys()
         _count(outcome.problems.append, "warned on record only", missing)
         outcome.told = self.place.alarms()
         if outcome.told != self._alarms():

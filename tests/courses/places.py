@@ -79,7 +79,7 @@ class Place(Protocol):
 
     def deletions(self) -> list[Deletion]: ...
 
-    def warnings(self) -> Counter[int]:
+    def warnings(self) -> Counter[str]:
         """How often members were told of each incident."""
         ...
 
@@ -139,10 +139,10 @@ class DiscordPlace:
                 asked += [(str(id_), call.at) for id_ in call.body["messages"]]
         return [Deletion(id_, at, at > self._gone.get(id_, at)) for id_, at in asked]
 
-    def warnings(self) -> Counter[int]:
+    def warnings(self) -> Counter[str]:
         rooms = {room: kept for room, kept in self._wire.backend.messages.items() if room != self._cafe.mods}
         said = (m.content for kept in rooms.values() for m in kept.values() if m.author_id == self._cafe.me)
-        return Counter(int(found[1]) for text in said if (found := re.search(r"사건 번호 (\d+)", text)))
+        return Counter(found[1] for text in said if (found := re.search(r"사건 코드 (\w+)", text)))
 
     def cards(self) -> dict[int, set[str]]:
         found: dict[int, set[str]] = defaultdict(set)
@@ -251,9 +251,9 @@ class TelegramPlace:
                 gone.update(ids)
         return found
 
-    def warnings(self) -> Counter[int]:
+    def warnings(self) -> Counter[str]:
         said = (m.get("text", "") for chat in self._server.chats.values() for m in chat.messages.values())
-        return Counter(int(found[1]) for text in said if (found := re.search(r"/appeal_(\d+)", text)))
+        return Counter(found[1] for text in said if (found := re.search(r"/appeal_(\w+)", text)))
 
     def cards(self) -> dict[int, set[str]]:
         versions = [(str(id_), m.get("text", "")) for id_, m in self._room.messages.items()]

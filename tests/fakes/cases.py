@@ -14,7 +14,7 @@ from bot.core.incidents.raids.raid import Raid, Raider, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Filed
 from bot.core.rules.actions import Done, Outcome
-from tests.builders import NOW
+from tests.builders import NOW, code_of
 from tests.fakes.clock import HurriedClock
 from tests.fakes.incidents import MemoryIncidents
 from tests.fakes.record import Record
@@ -31,6 +31,7 @@ class ScriptedCases:
     async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
         case = Case(
             number=len(self.opened) + 1,
+            code=code_of(len(self.opened) + 1),
             kind=order.kind,
             state=CaseState.RESOLVED,
             opened_at=order.at,
@@ -44,6 +45,10 @@ class ScriptedCases:
 
     async def get(self, community: CommunityRef, number: int) -> Case | None:
         return next((case for of, case in self.opened if (of, case.number) == (community, number)), None)
+
+    async def mine(self, platform: Platform, member: str, code: str) -> tuple[CommunityRef, Case] | None:
+        theirs = (one for one in self.opened if one[0].platform == platform and one[1].member.id == member)
+        return next((one for one in theirs if one[1].code == code and one[1].kind.strikes), None)
 
     async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
         case = await self.get(community, number)

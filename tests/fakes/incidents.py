@@ -57,11 +57,12 @@ class MemoryIncidents:
         )
         return next(found, None)
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
         found = (
             self.store.incident(opened)
             for opened in self.store.opened.values()
-            if (opened.id, opened.decision.message.ref.platform) == (incident_id, platform)
+            if code in (opened.code, str(opened.id))
+            and opened.decision.message.ref.platform == platform
             and opened.decision.message.author.id == author_id
         )
         return next(found, None)

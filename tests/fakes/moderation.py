@@ -16,6 +16,7 @@ from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API
 from bot.core.rules.actions import Delete, Done, Outcome, Unconfirmed
+from tests.builders import code_of
 from tests.fakes.record import ActionRow, Record
 
 
@@ -138,7 +139,11 @@ class MemoryInbox:
         own = replace(settlement.decision.message, community_id=kept.community_id)  # it may have moved since
         id_ = len(self.store.opened) + 1
         decision = self.store.climb(replace(settlement, decision=replace(settlement.decision, message=own)), id_)
-        opened = Incident(id=id_, decision=decision, decided_at=settlement.decided_at, outcomes=())
+        there = sum(one.decision.message.community == own.community for one in self.store.opened.values())
+        opened = Incident(
+            id=id_, case=there + 1, code=code_of(id_),
+            decision=decision, decided_at=settlement.decided_at, outcomes=(),
+        )  # fmt: skip
         self.store.opened[decision.message.ref] = opened
         self.store.plan(opened, decision.actions)
 

@@ -94,9 +94,9 @@ class ScriptedDesk:
         incident = self.incidents.get(incident_id)
         return incident.decision.message.community if incident else None
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        incident = self.incidents.get(incident_id)
-        return incident if incident and incident.decision.message.author.id == author_id else None
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
+        theirs = (one for one in self.incidents.values() if one.decision.message.author.id == author_id)
+        return next((one for one in theirs if code in (one.code, str(one.id))), None)
 
     def _incident(self, community: CommunityRef, incident_id: int) -> Incident | None:
         incident = self.incidents.get(incident_id)

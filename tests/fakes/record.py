@@ -75,6 +75,8 @@ class Record:
                 reason=decision.reason or Reason(ko="", en=""),
                 language=decision.language,
                 planned_at=self.clock.now(),
+                number=incident.case,
+                code=incident.code,
             )
             self.actions[planned.id] = ActionRow(planned=planned, not_before=due)
 

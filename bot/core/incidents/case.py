@@ -1,5 +1,8 @@
-"""What moderators count: an incident or a deed of their own, each with a number of its community."""
+"""What moderators count: an incident or a deed of their own, each with a number of its community, and a code for
+members."""
 
+import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +29,11 @@ from bot.core.rules.actions import (
 from bot.core.rules.ladder import Strike
 
 LONGEST_WORDS = 1000  # characters of a reason or a note
+
+#: Of a code: no letters that are taken for digits, and nothing that spells a word.
+_ALPHABET, _LENGTH = "23456789BCDFGHJKLMNPQRSTVWXZ", 10
+#: A code as it is read back; or the number of an incident, which members were told by earlier versions.
+CODE = rf"[{_ALPHABET}]{{{_LENGTH}}}|[0-9]{{1,18}}"
 
 #: What is no deed, but said of one.
 _BESIDE = (DeletePost, Flag, Answer, Unlock)
@@ -82,6 +90,16 @@ class CaseState(StrEnum):
     UNDONE = "undone"  # a deed by hand that was taken back
 
 
+def new_code() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def read_code(typed: str) -> str | None:
+    """`CODE` in what somebody has written as such; None: it is none."""
+    code = typed.strip().removeprefix("#").upper()
+    return code if re.fullmatch(CODE, code) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """By the network's id; the name is what they were called then."""
@@ -110,9 +128,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`moderator`: who did it by hand. `outcomes` pairs each action with what came of it; None: still to be done."""
+    """`number`: as moderators call it; `code`: as members do. `moderator`: who did it by hand. `outcomes` pairs each
+    action with what came of it; None: still to be done."""
 
     number: int
+    code: str = ""
     kind: CaseKind
     state: CaseState
     opened_at: datetime
@@ -164,9 +184,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sanction:
-    """What runs. `case`: the number of the case that imposed it; `ends_at` None: never by itself."""
+    """What runs. `case`: the number of the case that imposed it, `code`: as members call that; `ends_at` None: never by
+    itself."""
 
     case: int
+    code: str = ""
     kind: str
     member: Person
     begins_at: datetime

@@ -45,6 +45,8 @@ class PlannedAction:
     defect: str = ""
     begun: str = ""
     case: Case | None = None
+    number: int = 0  # of its case, incident or deed,
+    code: str = ""  # and what members see instead
 
     @property
     def matter(self) -> tuple[CommunityRef, int, int]:
@@ -75,7 +77,8 @@ class Incident:
     review: Review | None = None  # the call that closed it
     appeal: Appeal | None = None
     withdrawn_at: datetime | None = None  # when the message was taken away by somebody else
-    case: int = 0  # its number in its community
+    case: int = 0  # its number in its community,
+    code: str = ""  # and what members see instead
     taken: Review | None = None  # who is at it, since when
 
     @property

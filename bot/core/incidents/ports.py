@@ -55,8 +55,8 @@ class Incidents(Protocol):
         """None also where it is another community's."""
         ...
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        """None also where it is about somebody else's message."""
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
+        """By `CODE`. None also where it is about somebody else's message."""
         ...
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
@@ -111,6 +111,10 @@ class Cases(Protocol):
 
     async def get(self, community: CommunityRef, number: int) -> Case | None:
         """By its number in that community."""
+        ...
+
+    async def mine(self, platform: Platform, member: str, code: str) -> tuple[CommunityRef, Case] | None:
+        """A deed by hand that counts against this member, and where; None also where it does against somebody else."""
         ...
 
     async def undo(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 from bot.core.chat.message import Message
+from bot.core.incidents.case import CODE
 from bot.core.moderators.answer import Channel, File, Member, Role, Said
 from bot.core.moderators.ports import Desk
 
@@ -115,6 +116,8 @@ _INCIDENT = Number(1, 2**53 - 1, of="incident")
 IncidentNumber: TypeAlias = Annotated[int, _INCIDENT]
 #: The number of a case, which is its community's own.
 CaseNumber: TypeAlias = Annotated[int, Number(1, 2**53 - 1, of="case")]
+#: As members call a case.
+CaseCode: TypeAlias = Annotated[str, Like(CODE)]
 Day: TypeAlias = Annotated[str, Like(r"\d{4}-\d{2}-\d{2}")]
 
 

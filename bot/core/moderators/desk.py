@@ -102,8 +102,8 @@ class CoreDesk:
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         return await self.incidents.whose(platform, incident_id)
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        return await self.incidents.mine(platform, author_id, incident_id)
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
+        return await self.incidents.mine(platform, author_id, code)
 
     async def call(
         self,

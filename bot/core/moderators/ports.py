@@ -114,8 +114,9 @@ class Desk(Protocol):
         """The community that an incident is of: to ask there what somebody may do, and for nothing else."""
         ...
 
-    async def mine(self, platform: Platform, author_id: str, incident_id: int) -> Incident | None:
-        """An incident about a member's own message, wherever they ask; None also where it is somebody else's."""
+    async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
+        """An incident about a member's own message by `CODE`, wherever they ask; None also where it is somebody
+        else's."""
         ...
 
     async def call(

@@ -128,7 +128,7 @@ def _facts(dossier: Dossier) -> dict[str, Any]:
         "incidents": [_incident(one) for one in dossier.incidents],
         "moderation": [
             {
-                "case": one.number,
+                "case": one.code,
                 "kind": one.kind,
                 "at": one.opened_at.isoformat(),
                 "state": one.state,
@@ -139,7 +139,7 @@ def _facts(dossier: Dossier) -> dict[str, Any]:
         ],
         "sanctions": [
             {
-                "case": one.case,
+                "case": one.code,
                 "kind": one.kind,
                 "begins_at": one.begins_at.isoformat(),
                 "ends_at": one.ends_at.isoformat() if one.ends_at else None,
@@ -153,7 +153,7 @@ def _facts(dossier: Dossier) -> dict[str, Any]:
 def _incident(incident: Incident) -> dict[str, Any]:
     about = incident.decision.message
     return {
-        "incident": incident.id,
+        "incident": incident.code,
         "decided_at": incident.decided_at.isoformat(),
         "sent_at": about.sent_at.isoformat(),
         "channel": about.channel_name or about.ref.channel_id,

@@ -21,7 +21,7 @@ from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Action, Warn
 from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
-from tests.builders import DISCORD, decision
+from tests.builders import DISCORD, code_of, decision
 from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.moderators import ScriptedDesk
 from tests.servers.discord import TOKEN, DiscordWire
@@ -85,11 +85,20 @@ class Cafe:
     def planned(self, action: Action, about: Message, *, incident: int = 1, rule: str = "insult") -> PlannedAction:
         """A notice is about an incident on record: one that says no more, where a test has opened none."""
         if isinstance(action, Warn):
-            bare = Incident(id=incident, decision=decision(about, action), decided_at=about.sent_at, outcomes=())
+            bare = Incident(
+                id=incident,
+                case=incident,
+                code=code_of(incident),
+                decision=decision(about, action),
+                decided_at=about.sent_at,
+                outcomes=(),
+            )
             self.desk.incidents.setdefault(incident, bare)
         return PlannedAction(
             id=incident * 10,
             incident_id=incident,
+            number=incident,
+            code=code_of(incident),
             action=action,
             message=about,
             rule=rule,

@@ -65,7 +65,7 @@ def test_a_member_who_is_silenced_appeals_and_everything_is_undone(tmp_path: Pat
             assert await counted(at) == (0, 0)
             await pressed(at, place.dal, Button.ACCEPT, incident)
             await until(lambda: at.in_general() == ["나쁜 말\n" + KO["discord.restored"]] and not silenced(place))
-            await until(lambda: notices(place)[-1].content == KO("answer.accepted", incident=incident.id))
+            await until(lambda: notices(place)[-1].content == KO("answer.accepted", code=incident.code))
             assert await strikes(at) == 0 and await counted(at) == (1, 1)
 
     asyncio.run(scenario())
@@ -77,7 +77,7 @@ def test_the_sanction_alone_can_be_lifted(tmp_path: Path) -> None:
             incident = await appealed(at)
             await pressed(at, place.dal, Button.SOFTEN, incident)
             await until(lambda: not silenced(place))
-            await until(lambda: notices(place)[-1].content == KO("answer.softened", incident=incident.id))
+            await until(lambda: notices(place)[-1].content == KO("answer.softened", code=incident.code))
             assert at.in_general() == [] and await strikes(at) == 1 and await counted(at) == (1, 0)
 
     asyncio.run(scenario())

@@ -137,17 +137,21 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         place, wire, ko = office.place, office.wire, texts("ko")
         mods = wire.backend.messages[place.mods]
 
+        earlier = f"jikimi:object:{place.guild}:2:{place.minji}"  # as earlier versions posted it
+
         async def objects(case: int, words: str, deed: str, **given: Any) -> None:
             await office.told(deed, member=place.minji, reason="도배", **given)
             dm = wire.backend.get_dm_channel(place.minji).id
-            custom_id = f"jikimi:object:{place.guild}:{case}:{place.minji}"
+            code = (await office.cases())[case - 1].code
+            custom_id = f"jikimi:object:{code}:{place.minji}"
 
             def notices() -> list[Any]:
                 return [one for one in wire.backend.messages[dm].values() if custom_id in str(one.components)]
 
             await until(notices)
             (notice,) = notices()
-            press = wire.click(place.minji, dm, notice.id, custom_id)
+            assert code in notice.content
+            press = wire.click(place.minji, dm, notice.id, earlier if case == 2 else custom_id)
             await until(lambda: press.modal)
             sent = wire.submit(place.minji, dm, press.modal, words)
             await until(lambda: sent.message_id and not sent.loading)
@@ -157,11 +161,16 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
 
         await objects(1, "제가 아닙니다 @everyone", "mute", lasting="2h")
         assert "#1" in await office.told("uphold", case=1)
-        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_upheld", case=1))
+        (one,) = await office.cases()
+        shown = await office.told("appeal", place.minji, code=one.code.lower())
+        assert one.code in shown and "도배" in shown
+        assert await office.told("appeal", place.dal, code=one.code) == say["discord.appeal_not_yours"]
+        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_upheld", code=one.code))
         assert office.silenced_until(place.minji) and "#1" in await office.told("uphold", case=1)
         await objects(2, "정말 억울해요", "warn")
+        _, two = await office.cases()
         await office.told("jikimi undo", by=office.haneul, case=2)
-        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_accepted", case=2))
+        await until(lambda: office.in_private(place.minji)[-1] == ko("answer.case_accepted", code=two.code))
         assert "정말 억울해요" in await office.told("jikimi case", case=2)
 
     in_office(tmp_path, scene)

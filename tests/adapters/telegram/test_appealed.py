@@ -45,10 +45,12 @@ class Scene:
     async def appeal(self, jikimi: Jikimi) -> Incident:
         bad = self.server.post(self.group, MINJI, HARM)
         await self.server.until(lambda: bad["message_id"] not in self.group.messages and self.silenced())
-        await self.server.until(lambda: "start=appeal_1" in str(self.said(self.private)))
+        await self.server.until(lambda: "start=appeal_" in str(self.said(self.private)))
         assert await self.strikes() == 1
-        self.server.post(self.private, MINJI, "/start appeal_1")
-        await self.server.until(lambda: KO("telegram.say_why", id=1) in str(self.said(self.private)))
+        (code,) = [one.code for one in await incidents(jikimi)]
+        assert f"start=appeal_{code}" in str(self.said(self.private))
+        self.server.post(self.private, MINJI, f"/start appeal_{code}")
+        await self.server.until(lambda: KO("telegram.say_why", code=code) in str(self.said(self.private)))
         self.server.post(self.private, MINJI, "친구끼리 한 말이에요")
         await self.server.until(lambda: KO["appeal.heard"] in self.said(self.private)[-1]["text"])
         await self.server.until(lambda: press_id(Button.ACCEPT, 1) in str(self.card()))
@@ -100,9 +102,11 @@ def test_a_member_who_is_silenced_appeals_and_everything_is_undone(tmp_path: Pat
         assert await here.counted(incident) == (0, 0)
         here.server.press(here.card(), JISU, press_id(Button.ACCEPT, 1))
         await here.server.until(lambda: here.restored() and not here.silenced())
-        await here.server.until(lambda: here.said(here.private)[-1]["text"] == KO("answer.accepted", incident=1))
+        await here.server.until(
+            lambda: here.said(here.private)[-1]["text"] == KO("answer.accepted", code=incident.code)
+        )
         assert await here.strikes() == 0 and await here.counted(incident) == (1, 1)
-        here.server.post(here.private, MINJI, "/why_1")
+        here.server.post(here.private, MINJI, f"/why_{incident.code}")
         await here.server.until(lambda: KO["telegram.state.undone"] in here.said(here.private)[-1]["text"])
 
     appealed(tmp_path, scene)
@@ -118,7 +122,7 @@ def test_two_who_answer_an_appeal_at_once_give_one_answer(tmp_path: Path) -> Non
             await here.server.answered(press)
         told = [here.server.answers[press]["text"] for press in presses]
         assert sum("이미 처리했습니다" in one for one in told) == 1
-        answers = {KO("answer.accepted", incident=1), KO("answer.upheld", incident=1)}
+        answers = {KO("answer.accepted", code=incident.code), KO("answer.upheld", code=incident.code)}
         await here.server.until(lambda: here.said(here.private)[-1]["text"] in answers)
         (found,) = await incidents(jikimi)
         (given,) = [action for action, _ in found.outcomes if isinstance(action, Answer)]

@@ -117,25 +117,30 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         def said(chat: Chat) -> list[str]:
             return [one["text"] for one in chat.messages.values() if one["from"]["id"] == BOT_ID]
 
-        link = f"start=object_{GROUP}_1"
+        (code,) = [one.code for one in await office.cases()]
+        link = f"start=appeal_{code}"
         await server.until(lambda: any(link in str(one) for one in private.messages.values()))
-        server.post(other, 8, f"/start object_{GROUP}_1")
-        await server.until(lambda: said(other))
-        assert said(other) == [say["telegram.usage.appeal"]], "it is somebody else's"
-        server.post(private, MINJI, f"/start object_{GROUP}_1")
-        asked = say("telegram.say_why_case", case=1, kind=say["case_kind.mute"])
-        await server.until(lambda: asked in said(private))
+        assert code in said(private)[-1] and "번호" not in said(private)[-1]
+        asks = (f"/start appeal_{code}", f"/start object_{GROUP}_1", f"/appeal {code} 제가요", f"/why {code}")
+        for ask in asks:
+            server.post(other, 8, ask)
+        await server.until(lambda: len(said(other)) == len(asks))
+        refused = [*[say["telegram.usage.appeal"]] * 3, say["card.not_found"]]
+        assert sorted(said(other)) == sorted(refused), "it is somebody else's, by the link of an earlier version, too"
+        server.post(private, MINJI, f"/start appeal_{code}")
+        asked = say("telegram.say_why", code=code)
+        await server.until(lambda: asked in said(private)[-1])
         server.post(private, MINJI, "제가 아닙니다 @jisu_admin")
         await server.until(lambda: say["appeal.heard"] in said(private))
         await server.until(lambda: any("/case 1" in one and "/uphold 1" in one for one in said(office.room)))
         assert not any("제가 아닙니다" in one for one in said(office.room)), "what nobody empties says nothing"
         assert "제가 아닙니다" in await office.told("/case 1", chat=office.room)
         assert "#1" in await office.told("/uphold 1", chat=office.room)
-        await server.until(lambda: said(private)[-1] == say("answer.case_upheld", case=1))
+        await server.until(lambda: said(private)[-1] == say("answer.case_upheld", code=code))
         assert "#1" in await office.told("/undo 1", chat=office.room)
-        await server.until(lambda: said(private)[-1] == say("answer.case_accepted", case=1))
+        await server.until(lambda: said(private)[-1] == say("answer.case_accepted", code=code))
         server.post(private, MINJI, f"/start object_{GROUP}_1")
-        await server.until(lambda: said(private).count(asked) == 2)
+        await server.until(lambda: sum(asked in one for one in said(private)) == 2)
         server.post(private, MINJI, "또")
         await server.until(lambda: said(private)[-1] == say["telegram.usage.appeal"])
 

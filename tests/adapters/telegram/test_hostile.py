@@ -18,7 +18,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.moderators.test_cards import cards, command, labels, press, said
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import TELEGRAM, put_settings
+from tests.builders import TELEGRAM, code_of, put_settings
 from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, Chat, Refusal, kinds, member, user
@@ -323,22 +323,36 @@ async def test_b12_a_banned_member_appeals_by_a_button_and_reads_the_outcome_in_
     await here.with_moderators()
     await here.carry_out(await said(here), Delete(), Timeout(timedelta(minutes=10)), Ban())
     private = here.server.private(7)
-    asked = await command(here, private, 7, "/start appeal_1")
+    code = code_of(1)
+    asked = await command(here, private, 7, f"/start appeal_{code}")
     assert "삭제, 10분 채팅 금지, 차단" in asked["text"]
-    assert "/appeal_1" in asked["text"]
+    assert f"/appeal_{code}" in asked["text"]
     assert (await command(here, private, 7, "그런 뜻이 아니었어요"))["text"] == say["appeal.heard"]
     incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "그런 뜻이 아니었어요"
-    assert say["telegram.state.appealed"] in (await command(here, private, 7, "/why_1"))["text"]
-    assert (await command(here, private, 7, "/appeal_1 또"))["text"] == say["appeal.heard_before"]
+    assert say["telegram.state.appealed"] in (await command(here, private, 7, f"/why_{code.lower()}"))["text"]
+    assert (await command(here, private, 7, f"/appeal_{code} 또"))["text"] == say["appeal.heard_before"]
     for call, state in ((Call.UPHOLD, "upheld"), (Call.LIFT, "lifted"), (Call.WRONG, "undone")):
         await here.desk.call(group_ref(GROUP), 1, call, moderator_id="2", moderator_name="지수")
-        told = (await command(here, private, 7, "/why_1"))["text"]
+        told = (await command(here, private, 7, f"/why {code}"))["text"]
         assert say[f"telegram.state.{state}"] in told
         assert "지수" not in told, "never by whom"
     other = here.server.private(8)
-    assert (await command(here, other, 8, "/start appeal_1"))["text"] == say["telegram.usage.appeal"]
-    assert (await command(here, other, 8, "/why_1"))["text"] == say["card.not_found"]
+    for named in (code, "1"):
+        assert (await command(here, other, 8, f"/start appeal_{named}"))["text"] == say["telegram.usage.appeal"]
+        assert (await command(here, other, 8, f"/why_{named}"))["text"] == say["card.not_found"]
+
+
+@played
+async def test_what_earlier_versions_posted_with_a_number_serves_whose_it_is(here: Stage) -> None:
+    await here.with_moderators()
+    await here.carry_out(await said(here), Delete())
+    private, other = here.server.private(7), here.server.private(8)
+    assert code_of(1) in (await command(here, private, 7, "/why_1"))["text"]
+    assert f"/appeal_{code_of(1)}" in (await command(here, private, 7, "/start appeal_1"))["text"]
+    assert (await command(here, other, 8, "/appeal_1 나도"))["text"] == say["telegram.usage.appeal"]
+    notice = here.server.message(private, BOT_ID, "조치했습니다. 사건 번호: 1 /appeal_1")
+    assert (await command(here, private, 7, "억울해요", reply_to_message=notice))["text"] == say["appeal.heard"]
 
 
 @played

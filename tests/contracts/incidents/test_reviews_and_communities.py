@@ -368,9 +368,14 @@ def test_another_communitys_incident_is_not_there(opens: Opens) -> None:
             opened = await store.incidents.get(HERE, number)
             assert opened and opened.review is None and opened.appeal is None
             assert opened.outcomes == ((Delete(), None),)
-            assert await store.incidents.mine(REHEARSAL, "minji", number) == opened
-            assert await store.incidents.mine(REHEARSAL, "other", number) is None
-            assert await store.incidents.mine(DISCORD, "minji", number) is None
+            assert await store.incidents.mine(REHEARSAL, "minji", opened.code) == opened
+            assert await store.incidents.mine(REHEARSAL, "minji", str(number)) == opened, (
+                "as earlier versions called it"
+            )
+            assert await store.incidents.mine(REHEARSAL, "minji", "BCDFGHJKLM") is None
+            for code in (opened.code, str(number)):
+                assert await store.incidents.mine(REHEARSAL, "other", code) is None
+                assert await store.incidents.mine(DISCORD, "minji", code) is None
             assert await store.incidents.whose(REHEARSAL, number) == HERE
             assert await store.incidents.whose(DISCORD, number) is None
 

@@ -25,14 +25,22 @@ from bot.core.rules.actions import (
 )
 from bot.core.text.catalogue import texts
 from bot.wording.cards import card_of
-from tests.builders import NOW, decision, message
+from tests.builders import NOW, code_of, decision, message
 
 NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
 
 
 def incident(*outcomes: tuple[Action, Outcome | None], bot: bool = False, review: Review | None = None) -> Incident:
     about = replace(message("1", "씨발 꺼져"), author=Author(id="7", name="민지", bot=bot))
-    return Incident(id=12, decision=decision(about, Delete()), decided_at=NOW, outcomes=outcomes, review=review)
+    return Incident(
+        id=12,
+        case=12,
+        code=code_of(12),
+        decision=decision(about, Delete()),
+        decided_at=NOW,
+        outcomes=outcomes,
+        review=review,
+    )
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def understood(name: str, rest: str, **known: Any) -> list[Command]:
         ("case #12", Case(12)),
         ("search 차단 moderator 123456", Search(kind="ban", moderator=Member("123456"))),
         ("undo 3", Undo(3)),
-        ("appeal 12", Appeal(12)),
+        ("appeal 12", Appeal("12")),
         ("threshold", Threshold()),
         ("policy threshold insult 0.7", Threshold("insult", 0.7)),
         ("정책 기준 욕설 0.7", Threshold("insult", 0.7)),

@@ -13,7 +13,7 @@ from bot.core.moderators.answer import Handed, Lines, Offer, Wish
 from bot.core.moderators.wishes import granted, notice
 from bot.core.operations import privacy as module
 from bot.core.operations.privacy import Dossier
-from tests.builders import DISCORD, NOW, decision, home, message
+from tests.builders import DISCORD, NOW, code_of, decision, home, message
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 
 CAFE, OTHER = home("cafe", DISCORD), home("other", DISCORD)
@@ -22,7 +22,7 @@ CAFE, OTHER = home("cafe", DISCORD), home("other", DISCORD)
 def people() -> ScriptedPeople:
     found = ScriptedPeople()
     about = message("1", "나쁜 말", author="7", platform=DISCORD)
-    incident = Incident(id=3, decision=decision(about), decided_at=NOW, outcomes=())
+    incident = Incident(id=3, case=3, code=code_of(3), decision=decision(about), decided_at=NOW, outcomes=())
     found.dossiers = {
         (CAFE, "7"): Dossier(community=CAFE, incidents=[incident], sent=[("general", NOW)]),
         (OTHER, "7"): Dossier(community=OTHER),

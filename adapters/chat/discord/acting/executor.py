@@ -264,7 +264,7 @@ async def _without_receipt(request: Any) -> None:
 def audit_reason(planned: PlannedAction, say: Texts) -> str:
     """Cut so that it fits even if Discord counts what is sent and not what is read."""
     reason = planned.reason.in_(planned.language)
-    text = say("discord.audit", incident=planned.incident_id, reason=reason)
+    text = say("discord.audit", case=planned.number, reason=reason)
     if planned.case:
         text = f"{mark(planned.case, say)} {planned.case.moderator.name}: {reason}"
         text = crowd(planned.case) if isinstance(planned.action, Ban) and planned.action.wipes else text

@@ -9,6 +9,7 @@ from adapters.chat.discord.limits import LONGEST_TIMEOUT
 from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.receiving.reading import NAME, TITLE
 from bot.core.chat.message import Message
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import SILENCED_FOR, Call
 from bot.core.rules.actions import (
@@ -34,8 +35,14 @@ def notice(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
         what=what(incident.decision.message, say),
         done=done(incident, say),
         reason=_reason(incident, say),
-        incident=incident.id,
+        code=incident.code,
     )
+
+
+def notice_by_hand(case: Case, reason: str, guild: discord.Guild | None, say: Texts) -> str:
+    """What they are told of what a moderator did."""
+    place = plain(guild.name) if guild else "Discord"
+    return say(f"case.told_{case.kind}", place=place, reason=plain(reason) or "-", code=case.code)
 
 
 def standing(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from adapters.chat.discord.acting.notices import is_sanctioned, notice
+from adapters.chat.discord.acting.notices import is_sanctioned, notice, notice_by_hand
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.appeals import appeal_view, objection_view
-from adapters.chat.discord.moderators.asking import LONGEST, plain
+from adapters.chat.discord.moderators.asking import LONGEST
 from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
 from bot.core.incidents.case import Case
 from bot.core.incidents.incident import PlannedAction
@@ -42,7 +42,7 @@ class Warnings:
             author,
             notice(incident, self.client.get_guild(int(community.id)), say),
             nonce=f"{planned.id}-warn",
-            view=appeal_view(planned.incident_id, author, say),
+            view=appeal_view(planned.code, author, say),
         )
         try:
             return await outcome_of(written, say, needs="send_messages")
@@ -59,11 +59,8 @@ class Warnings:
         community = planned.message.community
         self.private.make_room(community.id, case.member.id, case.opened_at)
         guild = self.client.get_guild(int(community.id))
-        reason = plain(planned.reason.in_(say.language)) or "-"
-        told = say(
-            f"case.told_{case.kind}", place=plain(guild.name) if guild else "Discord", reason=reason, case=case.number
-        )
-        view = objection_view(community.id, case, say) if case.kind.strikes else None
+        told = notice_by_hand(case, planned.reason.in_(say.language), guild, say)
+        view = objection_view(case, say) if case.kind.strikes else None
         written = self.private.send(community.id, case.member.id, told[:LONGEST], nonce=f"{planned.id}-warn", view=view)
         try:
             return await outcome_of(written, say, needs="send_messages")
@@ -74,9 +71,9 @@ class Warnings:
         """Who takes no direct messages is told in the channel, without the reason, and for a moment."""
         author = planned.message.author.id
         posted = await self.client.get_partial_messageable(int(planned.message.ref.channel_id)).send(
-            say("discord.short_warning", member=f"<@{author}>", incident=planned.incident_id),
+            say("discord.short_warning", member=f"<@{author}>", code=planned.code),
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(int(author))]),
-            view=appeal_view(planned.incident_id, author, say),
+            view=appeal_view(planned.code, author, say),
             nonce=f"{planned.id}-brief",
         )
         return f"{posted.channel.id}/{posted.id}"

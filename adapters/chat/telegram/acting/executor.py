@@ -164,7 +164,7 @@ class Executor:
         """What it belongs to, with all that has come of it."""
         if planned.case:
             return await self.desk.deeds.cases.get(planned.message.community, planned.case.number) or planned.case
-        return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.incident_id)
+        return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.code)
 
     async def _sanction(
         self, action: _Sanction, user_id: int, incident: Incident | Case | None, chat_id: int, say: Texts

@@ -21,15 +21,15 @@ def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
         "at": moment(message.sent_at, timezone),
         "deeds": done,
         "reason": planned.reason.in_(say.language),
-        "incident": planned.incident_id,
+        "code": planned.code,
     }
     return cut(say("telegram.name_warning" if message.is_name else "telegram.warning", **facts), LONGEST)
 
 
-def notice_by_hand(planned: PlannedAction, case: Case, say: Texts) -> str:
+def notice_by_hand(case: Case, reason: str, group: str, say: Texts) -> str:
     """What they are told in private of what a moderator did."""
-    place, reason = planned.message.channel_name or say["telegram.a_group"], planned.reason.in_(say.language) or "-"
-    return cut(say(f"case.told_{case.kind}", place=place, reason=unpinged(reason), case=case.number), LONGEST)
+    facts = {"place": group or say["telegram.a_group"], "reason": unpinged(reason) or "-", "code": case.code}
+    return cut(say(f"case.told_{case.kind}", **facts), LONGEST)
 
 
 def unpinged(words: str) -> str:

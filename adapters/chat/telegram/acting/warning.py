@@ -70,9 +70,10 @@ class Warnings:
     async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts, asked_at: float) -> Outcome:
         author = planned.message.author
         if planned.case:
-            done, told_in_private = say[f"case_kind.{planned.case.kind}"], notice_by_hand(planned, planned.case, say)
+            done, reason = say[f"case_kind.{planned.case.kind}"], planned.reason.in_(say.language)
+            told_in_private = notice_by_hand(planned.case, reason, planned.message.channel_name, say)
         else:
-            done = measures(await self.desk.mine(TELEGRAM, author.id, planned.incident_id), say)
+            done = measures(await self.desk.mine(TELEGRAM, author.id, planned.code), say)
             told_in_private = notice(planned, done, self._timezone(planned), say)
         if not is_channel(author.id):
             self._hold_back(chat_id)
@@ -145,12 +146,9 @@ class Warnings:
         keys = []
         for planned, say in told:
             key = "telegram.appeal_button" if len(told) == 1 else "telegram.appeal_button_of"
-            case, about = planned.case, planned.message
-            label = say(
-                key, who="" if about.is_name else masked_name(about), id=case.number if case else planned.incident_id
-            )
-            start = f"object_{about.community_id}_{case.number}" if case else f"appeal_{planned.incident_id}"
-            url = f"https://t.me/{self.username}?start={start}"
+            about, code = planned.message, planned.code
+            label = say(key, who="" if about.is_name else masked_name(about), code=code)
+            url = f"https://t.me/{self.username}?start=appeal_{code}"
             keys.append(InlineKeyboardButton(label, url=url))
         return InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)])
 

@@ -1,40 +1,37 @@
 """What members ask about what was done to them: what became of it, and their objection, which moderators see."""
 
 import re
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from telegram import ForceReply
 from telegram import Message as TelegramMessage
 
-from adapters.chat.telegram.acting.notices import measures
+from adapters.chat.telegram.acting.notices import measures, notice_by_hand
 from adapters.chat.telegram.limits import Lane
 from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import Case
+from bot.core.incidents.case import CODE, Case
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, Filed
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
 from bot.wording.times import moment
 
-ASKED_FOR = 900.0  # seconds in which what somebody writes in private is what they want to say about their incident
+ASKED_FOR = 900.0  # seconds in which what somebody writes in private is what they want to say about their case
 REMEMBERED = 10_000  # members who were asked for their words
 
 #: In what we say to a member, and in the links of its buttons.
-_ABOUT = re.compile(r"(?:/appeal[ _]|start=appeal_)([0-9]{1,18})")
+_ABOUT = re.compile(rf"(?:/appeal[ _]|start=appeal_)({CODE})(?![0-9A-Z])")
 
-
-#: Behind the link under what was done by hand.
+#: Behind the link that earlier versions put under what was done by hand.
 _DEED = re.compile(r"(-[0-9]{1,18})_([0-9]{1,18})")
 
-
-class Deed(NamedTuple):
-    group: str
-    number: int
+#: An incident, or a deed by hand and where it was done.
+Theirs: TypeAlias = Incident | tuple[CommunityRef, Case]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,61 +40,41 @@ class Appeals:
     answers: Answers
     clock: Clock
     me: int
-    _asked_for: Bounded[int, tuple[int, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # incident, when
-    _asked_about: Bounded[int, tuple[Deed, float]] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _asked_for: Bounded[int, tuple[str, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # code, when
 
     async def serve(self, typed: Typed) -> None:
-        """/appeal NUMBER words, or the button that leads here: without words they are asked for."""
-        if typed.numbered is None:
-            await self._say(typed, typed.say["telegram.usage.appeal"])
-            return
-        incident_id, words = typed.numbered
-        incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), incident_id)
-        if incident is None:
+        """/appeal CODE words, or the button that leads here: without words they are asked for."""
+        code, words = typed.coded or ("", "")
+        theirs = await self._theirs(typed, code) if code else None
+        if theirs is None:
             await self._say(typed, typed.say["telegram.usage.appeal"])
         elif words:
-            await self._say(typed, await self._file(incident, words, typed.say))
+            await self._say(typed, await self._file(typed, theirs, words))
         else:
-            self._asked_for[typed.speaker_id] = (incident_id, self.clock.monotonic())
-            self._asked_about.pop(typed.speaker_id, None)
-            text = f"{self.case(incident, typed.say)}\n\n{typed.say('telegram.say_why', id=incident_id)}"
+            self._asked_for[typed.speaker_id] = (code, self.clock.monotonic())
+            text = f"{self._told(theirs, typed.say)}\n\n{typed.say('telegram.say_why', code=code)}"
             await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
 
-    async def ask(self, typed: Typed, deed: str) -> None:
-        """The button under what was done by hand leads here: they are asked for their words."""
+    async def object(self, typed: Typed, deed: str) -> None:
+        """As `serve`, by the link of an earlier version."""
         found = _DEED.fullmatch(deed)
-        case = await self._theirs(typed, Deed(found[1], int(found[2]))) if found else None
-        if case is None or found is None:
-            await self._say(typed, typed.say["telegram.usage.appeal"])
-            return
-        self._asked_about[typed.speaker_id] = Deed(found[1], case.number), self.clock.monotonic()
-        self._asked_for.pop(typed.speaker_id, None)
-        text = typed.say("telegram.say_why_case", case=case.number, kind=typed.say[f"case_kind.{case.kind}"])
-        await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
+        group = CommunityRef(TELEGRAM, found[1] if found else "")
+        case = await self.desk.deeds.cases.get(group, int(found[2])) if found else None
+        await self.serve(replace(typed, rest=case.code if case else ""))
 
-    async def _theirs(self, typed: Typed, deed: "Deed") -> Case | None:
-        case = await self.desk.deeds.cases.get(CommunityRef(TELEGRAM, deed.group), deed.number)
-        return case if case and case.member.id == str(typed.speaker_id) and case.kind.strikes else None
-
-    async def _object(self, typed: Typed, words: str) -> bool:
-        """What they write who were asked for it just before."""
-        deed, at = self._asked_about.get(typed.speaker_id, (None, 0.0))
-        if deed is None or not typed.in_private or not words or self.clock.monotonic() - at > ASKED_FOR:
-            return False
-        self._asked_about.pop(typed.speaker_id, None)
-        group = CommunityRef(TELEGRAM, deed.group)
-        filed = await self.desk.deeds.appeal(group, deed.number, str(typed.speaker_id), words)
-        await self._say(typed, typed.say[f"appeal.{filed}" if filed else "telegram.usage.appeal"])
-        return True
+    async def _theirs(self, typed: Typed, code: str) -> Theirs | None:
+        member = str(typed.speaker_id)
+        incident = await self.desk.mine(TELEGRAM, member, code)
+        return incident or await self.desk.deeds.cases.mine(TELEGRAM, member, code)
 
     async def tell(self, typed: Typed) -> bool:
-        """/why NUMBER by the author of the message: what was done, and what became of it; never who did it."""
-        if typed.numbered is None or not typed.in_private:
+        """/why CODE by whose case it is: what was done, and what became of it; never who did it."""
+        if typed.coded is None or not typed.in_private:
             return False
-        incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), typed.numbered[0])
-        if incident is None:
+        theirs = await self._theirs(typed, typed.coded[0])
+        if theirs is None:
             return False
-        await self._say(typed, self.case(incident, typed.say))
+        await self._say(typed, self._told(theirs, typed.say))
         return True
 
     async def hear(self, message: TelegramMessage, say: Texts) -> bool:
@@ -107,32 +84,40 @@ class Appeals:
             return False
         typed = Typed("appeal", "", message, say, person)
         words = (message.text or message.caption or "").strip()
-        if await self._object(typed, words):
-            return True
-        for incident_id in self._about(typed):
-            incident = await self.desk.mine(TELEGRAM, str(typed.speaker_id), incident_id)
-            if incident is not None and words:
+        for code in self._about(typed):
+            theirs = await self._theirs(typed, code)
+            if theirs is not None and words:
                 self._asked_for.pop(typed.speaker_id, None)
-                await self._say(typed, await self._file(incident, words, say))
+                await self._say(typed, await self._file(typed, theirs, words))
                 return True
         return False
 
-    def _about(self, typed: Typed) -> list[int]:
+    def _about(self, typed: Typed) -> list[str]:
         notice = typed.message.reply_to_message
         if notice and notice.from_user and notice.from_user.id == self.me:
             rows = notice.reply_markup.inline_keyboard if notice.reply_markup else ()
             links = (button.url or "" for row in rows for button in row)
-            return [int(number) for number in _ABOUT.findall("\n".join((notice.text or "", *links)))]
-        incident_id, at = self._asked_for.get(typed.speaker_id, (0, 0.0))
-        is_awaited = incident_id and typed.in_private and self.clock.monotonic() - at <= ASKED_FOR
-        return [incident_id] if is_awaited else []
+            return _ABOUT.findall("\n".join((notice.text or "", *links)))
+        code, at = self._asked_for.get(typed.speaker_id, ("", 0.0))
+        is_awaited = code and typed.in_private and self.clock.monotonic() - at <= ASKED_FOR
+        return [code] if is_awaited else []
 
-    async def _file(self, incident: Incident, words: str, say: Texts) -> str:
-        community = self.desk.community(incident.decision.message.community)
-        filed = await self.desk.appeal(community.ref, incident.id, words)
+    async def _file(self, typed: Typed, theirs: Theirs, words: str) -> str:
+        if isinstance(theirs, Incident):
+            community = self.desk.community(theirs.decision.message.community)
+            filed = await self.desk.appeal(community.ref, theirs.id, words)
+        else:
+            community = self.desk.community(theirs[0])
+            filed = await self.desk.deeds.appeal(theirs[0], theirs[1].number, str(typed.speaker_id), words)
         if filed is Filed.HEARD and community.moderators_channel is None:
-            return say["telegram.appeal_kept"]
-        return say[f"appeal.{filed}" if filed else "telegram.usage.appeal"]
+            return typed.say["telegram.appeal_kept"]
+        return typed.say[f"appeal.{filed}" if filed else "telegram.usage.appeal"]
+
+    def _told(self, theirs: Theirs, say: Texts) -> str:
+        if isinstance(theirs, Incident):
+            return self.case(theirs, say)
+        group, case = theirs
+        return notice_by_hand(case, case.words, self.desk.community(group).name, say)
 
     def case(self, incident: Incident, say: Texts) -> str:
         """An incident as its author may know it."""
@@ -140,7 +125,7 @@ class Appeals:
         timezone = self.desk.policy(message).timezone
         return say(
             "telegram.case",
-            id=incident.id,
+            code=incident.code,
             group=message.channel_name or say["telegram.a_group"],
             at=moment(message.sent_at, timezone),
             deeds=measures(incident, say),

@@ -12,10 +12,11 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.chat.rights import Right
+from bot.core.incidents.case import CODE, read_code
 from bot.core.text.catalogue import Texts
 
 _COMMAND = re.compile(
-    r"/([a-z]+(?:_[a-z]+)*|[가-힣]+)(?:_([0-9]{1,18}))?(?:@([a-z0-9_]+))?(?:\s+(.*))?", re.DOTALL | re.IGNORECASE
+    rf"/([a-z]+(?:_[a-z]+)*?|[가-힣]+)(?:_({CODE}))?(?:@([a-z0-9_]+))?(?:\s+(.*))?", re.DOTALL | re.IGNORECASE
 )
 _NUMBER = re.compile(r"#?([0-9]{1,18})(?:\s+(.*))?", re.DOTALL)
 
@@ -65,6 +66,12 @@ class Typed:
         """An admin who writes in the group's name."""
         speaker = self.message.sender_chat
         return speaker is not None and speaker.id == self.chat_id and self.user == self.message.from_user
+
+    @property
+    def coded(self) -> tuple[str, str] | None:
+        """The code that `rest` begins with, and what follows."""
+        first, *words = self.rest.split(maxsplit=1) or [""]
+        return (code, "".join(words)) if (code := read_code(first)) else None
 
     @property
     def numbered(self) -> tuple[int, str] | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.core.chat.message import Message
-from bot.core.moderators.argument import IncidentNumber
+from bot.core.moderators.argument import CaseCode
 from bot.core.moderators.command import Answer, Asked, Command, Seen
 from bot.core.moderators.ports import Desk
 from bot.core.moderators.wishes import notice
@@ -20,7 +20,7 @@ class Flag(Command, name="flag", right=None, led=True):
 class Appeal(Command, name="appeal", right=None, led=True):
     """How an incident about a message of one's own stands, and an objection to it."""
 
-    incident: IncidentNumber
+    code: CaseCode
 
 
 @dataclass(frozen=True)

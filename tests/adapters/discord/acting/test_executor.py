@@ -56,7 +56,7 @@ def test_d26_deleting_twice_is_gone_and_no_error() -> None:
         assert there(place) == []
         assert await heard.chat.perform(delete) == Gone()
         (first, _) = place.wire.made("DELETE", "/messages/")
-        assert first.reason == "지킴이 사건 1: 욕설"
+        assert first.reason == "지킴이 사건 #1: 욕설"
 
     play(scene)
 

@@ -15,7 +15,7 @@ from bot.core.incidents.review import Call, Review
 from bot.core.rules.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
-from tests.builders import decision
+from tests.builders import code_of, decision
 from tests.servers.waiting import until
 
 
@@ -26,6 +26,8 @@ async def warned(place: Cafe, heard: Heard, number: int = 1) -> tuple[Message, i
     message = (await heard.until(count + 1))[count]
     place.desk.incidents[number] = Incident(
         id=number,
+        case=number,
+        code=code_of(number),
         decision=decision(message, Flag(), Warn()),
         decided_at=datetime.now(UTC),
         outcomes=((Flag(), Done()),),
@@ -85,6 +87,23 @@ def test_after_a_restart_the_button_still_serves() -> None:
                 assert place.desk.incidents[1].appeal
 
     asyncio.run(scenario())
+
+
+def test_the_button_of_an_earlier_version_serves_whose_it_is_and_nobody_else() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        _, dm, notice = await warned(place, heard)
+        assert code_of(1) in notice.content and carried(notice) == f"jikimi:appeal:{code_of(1)}:{place.minji}"
+        earlier = f"jikimi:appeal:1:{place.minji}"
+        stranger = place.wire.click(place.dal, dm, notice.id, f"jikimi:mine:1:{place.dal}")
+        assert await told(place, dm, stranger) == texts("ko")["discord.appeal_not_yours"]
+        shown = await told(place, dm, place.wire.click(place.minji, dm, notice.id, earlier.replace("appeal", "mine")))
+        assert code_of(1) in shown
+        press = place.wire.click(place.minji, dm, notice.id, earlier)
+        await until(lambda: press.modal)
+        sent = await told(place, dm, place.wire.submit(place.minji, dm, press.modal, "억울해요"))
+        assert sent == texts("ko")["appeal.heard"]
+
+    play(scene, locale="ko")
 
 
 def test_the_short_reply_in_the_channel_has_a_button_for_that_member_alone() -> None:
@@ -192,7 +211,7 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
 
         async def asked() -> str:
             return await told(
-                place, place.general, place.wire.command(place.minji, place.general, "appeal", incident=1)
+                place, place.general, place.wire.command(place.minji, place.general, "appeal", code=code_of(1).lower())
             )
 
         assert (await asked()).endswith(say["discord.standing.waiting"])
@@ -205,8 +224,9 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
             place.desk.incidents[1] = replace(incident, review=review, outcomes=(*incident.outcomes, answer))
             standing = await asked()
             assert standing.endswith(say[f"discord.standing.{key}"]) and "달" not in standing
-        stranger = place.wire.command(place.dal, place.general, "appeal", incident=1)
-        assert await told(place, place.general, stranger) == say["discord.appeal_not_yours"]
+        for code in (code_of(1), "1", "없는 코드"):
+            stranger = place.wire.command(place.dal, place.general, "appeal", code=code)
+            assert await told(place, place.general, stranger) == say["discord.appeal_not_yours"]
 
     play(scene, locale="ko")
 
@@ -227,7 +247,7 @@ def test_the_notice_says_what_was_done_and_until_when(decided: timedelta, lasts:
         content = place.wire.backend.messages[channel][notice].content
         until_when = discord.utils.format_dt(incident.decided_at + lasts, "f")
         assert f"조치: 삭제 · 타임아웃 ({until_when}까지)\n이유: 욕설" in content
-        assert "`/이의 2`" in content and "차단" not in content
+        assert f"`/이의 {code_of(1)}`" in content and "차단" not in content
 
     play(scene, locale="ko")
 

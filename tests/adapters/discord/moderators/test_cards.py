@@ -20,7 +20,7 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
-from tests.builders import DISCORD, decision, put_settings
+from tests.builders import DISCORD, code_of, decision, put_settings
 from tests.servers.waiting import until
 
 
@@ -31,6 +31,8 @@ async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜
     message = (await heard.until(count + 1))[count]
     place.desk.incidents[number] = Incident(
         id=number,
+        case=number,
+        code=code_of(number),
         decision=replace(
             decision(message, Delete(), Flag()),
             findings=(Finding("insult", matched=True, why=Explanation("by_person")),),

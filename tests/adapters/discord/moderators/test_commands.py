@@ -370,6 +370,7 @@ def test_an_incident_is_explained_to_moderators_of_its_server() -> None:
         why = (Finding("abuse", matched=True, why=Explanation("by_person")),)
         incident = Incident(
             id=3,
+            case=3,
             decision=replace(decision(message, Delete()), findings=why),
             decided_at=datetime.now(UTC),
             outcomes=((Delete(), None),),

@@ -32,7 +32,7 @@ from bot.core.rules.actions import (
 )
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
-from tests.builders import EVERYWHERE
+from tests.builders import EVERYWHERE, code_of
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
@@ -342,7 +342,7 @@ async def test_a_warning_goes_to_the_private_chat_where_there_is_one(here: Stage
     assert "‘동네 모임’" in warning["text"], "which group"
     assert "삭제" in warning["text"], "what was done"
     ((button,),) = warning["reply_markup"]["inline_keyboard"]
-    assert button["url"] == "https://t.me/jikimi_bot?start=appeal_1"
+    assert button["url"] == f"https://t.me/jikimi_bot?start=appeal_{code_of(1)}"
     assert here.group.messages == {}
 
 
@@ -512,7 +512,7 @@ async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_t
     assert notice["text"] == "놀○○ @t○○○○○○ 님의 메시지: 삭제, 10분 채팅 금지. 이유: 욕설"
     (entity,) = notice["entities"]
     assert (entity["type"], entity["offset"], entity["length"], entity["user"]["id"]) == ("text_mention", 0, 12, 78)
-    assert notice["reply_markup"]["inline_keyboard"][0][0]["url"].endswith("?start=appeal_1")
+    assert notice["reply_markup"]["inline_keyboard"][0][0]["url"].endswith(f"?start=appeal_{code_of(1)}")
 
 
 @played

@@ -25,7 +25,7 @@ from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeou
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import EVERYWHERE
+from tests.builders import EVERYWHERE, code_of
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.moderators import ScriptedDesk
@@ -517,7 +517,7 @@ async def test_members_report_messages(here: Stage) -> None:
 async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: Stage) -> None:
     room, private = await here.with_moderators(), here.server.private(7)
     await here.carry_out(await said(here), Flag())
-    assert "전했습니다" in (await command(here, private, 7, "/appeal 1 억울해요"))["text"]
+    assert "전했습니다" in (await command(here, private, 7, f"/appeal {code_of(1)} 억울해요"))["text"]
     await here.do_planned()
     await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
     pointer = room.messages[max(room.messages)]
@@ -525,10 +525,10 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
     incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "억울해요"
-    assert "이미" in (await command(here, private, 7, "/이의 1 정말로"))["text"]
+    assert "이미" in (await command(here, private, 7, f"/이의 {code_of(1).lower()} 정말로"))["text"]
     assert await here.do_planned() == []
     other = here.server.private(8)
-    assert "본인" in (await command(here, other, 8, "/appeal 1 나도"))["text"]
+    assert "본인" in (await command(here, other, 8, f"/appeal {code_of(1)} 나도"))["text"]
     assert "본인" in (await command(here, private, 7, "/appeal 억울해요"))["text"]
 
 
@@ -539,7 +539,7 @@ async def test_an_appeal_after_a_restart_is_on_the_card_and_points_to_it(here: S
     await here.stop()
     here.chat = connect(here.server.url, here.desk)
     here.listen()
-    await command(here, private, 7, "/appeal 1 억울해요")
+    await command(here, private, 7, f"/appeal {code_of(1)} 억울해요")
     await here.do_planned()
     await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
     pointer = room.messages[max(room.messages)]
@@ -576,14 +576,18 @@ async def test_a_channel_appeals_as_the_channel(here: Stage) -> None:
     here.server.as_channel(here.group, channel, "광고")
     (message,) = await here.hear(1)
     await here.open_incident(message)
-    answer = await command(here, here.group, CHANNEL_BOT, "/appeal 1 광고가 아닙니다", sender_chat=channel.as_object())
+    answer = await command(
+        here, here.group, CHANNEL_BOT, f"/appeal {code_of(1)} 광고가 아닙니다", sender_chat=channel.as_object()
+    )
     assert "전했습니다" in answer["text"]
 
 
 @played
 async def test_without_a_moderators_chat_an_appeal_says_so(here: Stage) -> None:
     await here.open_incident(await said(here))
-    assert "운영진 방이 없어" in (await command(here, here.server.private(7), 7, "/appeal 1 억울해요"))["text"]
+    assert (
+        "운영진 방이 없어" in (await command(here, here.server.private(7), 7, f"/appeal {code_of(1)} 억울해요"))["text"]
+    )
 
 
 @played

@@ -60,7 +60,7 @@ class Commands:
         setting_up = SettingUp(client=self.client, desk=self.desk, status=self._status)
         self._led = {
             Setup: setting_up.begin,
-            Appeal: lambda interaction, incident: self.appeals.show(interaction, incident),
+            Appeal: lambda interaction, code: self.appeals.show(interaction, code),
             Flag: lambda interaction, target: flags.flag(interaction, target),
         }
 

@@ -29,13 +29,13 @@ class Links:
     panel: Panel
 
     async def follow(self, typed: Typed) -> None:
-        """In private setup_GROUP, appeal_INCIDENT, object_GROUP_CASE, privacy_WISH, or else the groups that somebody
+        """In private setup_GROUP, appeal_CODE (object_GROUP_NUMBER), privacy_WISH, or else the groups that somebody
         looks after; in the group that becomes a room mods_GROUP or report_GROUP."""
         purpose, _, number = typed.rest.partition("_")
         if purpose == "appeal" and typed.in_private:
             await self.appeals.serve(replace(typed, rest=number))
         elif purpose == "object" and typed.in_private:
-            await self.appeals.ask(typed, number)
+            await self.appeals.object(typed, number)
         elif purpose == "privacy" and number in LINKED:
             await self.wishes.grant(typed, LINKED[number])
         elif not _GROUP.fullmatch(number):

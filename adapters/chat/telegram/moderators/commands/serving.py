@@ -90,10 +90,7 @@ class Commands:
     def __post_init__(self) -> None:
         self.crowd = Crowd(clock=self.clock)
         self._choosing = Choosing(
-            desk=self.desk,
-            members=self.members,
-            rooms=self.drawing.rooms,
-            answers=self.drawing.answers,
+            desk=self.desk, members=self.members, rooms=self.drawing.rooms, answers=self.drawing.answers,
             crowd=self.crowd,
         )  # fmt: skip
         self._wishes = Wishes(desk=self.desk, drawing=self.drawing)
@@ -204,6 +201,9 @@ class Commands:
     # ---- who may, and about which group -----------------------------------------------------------------------------
 
     async def _serve_moderator(self, typed: Typed, command: type[Command]) -> None:
+        is_members = command is record.Why and typed.coded and not typed.numbered  # moderators go by numbers
+        if is_members and self.crowd.has_room(typed) and await self.appeals.tell(typed):
+            return
         groups = await self._choosing.groups(typed, incident=is_about_incident(command))
         if len(groups) == 1 and not (typed.is_anonymous and groups[0] != str(typed.chat_id)):
             await self._serve_in(replace(typed, group=groups[0]), command)
