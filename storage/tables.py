@@ -102,7 +102,7 @@ _index("queue_waiting", queue.c.community, queue.c.sent_at, queue.c.id, where=te
 _index("queue_aside", queue.c.sent_at, where=text("aside_at IS NOT NULL"))
 _index("queue_suspects", queue.c.faults, where=_suspected)
 
-#: One row for each settled revision: that it was there, never what it said.
+#: One row for each settled revision: that it was there, never what it said or who said it.
 messages = Table(
     "messages",
     metadata,
@@ -112,7 +112,6 @@ messages = Table(
     Column("message", Text, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("community", BigInteger, nullable=False),
-    Column("author", Text),
     Column("author_hash", LargeBinary),
     Column("text_hash", LargeBinary),
     Column("kind", Text, nullable=False),

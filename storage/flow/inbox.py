@@ -109,7 +109,7 @@ class SqlInbox:
         place = community_of(messages)[1]
         settled = (
             select(
-                *codec.SETTLED_REF, place, messages.c.author, messages.c.kind, messages.c.sent_at, incidents.c.body,
+                *codec.SETTLED_REF, place, incidents.c.author, messages.c.kind, messages.c.sent_at, incidents.c.body,
                 messages.c.id,
             )
             .select_from(messages.outerjoin(incidents))

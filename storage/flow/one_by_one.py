@@ -30,7 +30,7 @@ class NaiveStore:
                     channel=message.ref.channel_id,
                     message=message.ref.message_id,
                     revision=message.ref.revision,
-                    author=message.author.id,
+                    author_hash=self._database.sealing.member_hash(community, message.author.id),
                     kind=message.kind.value,
                     sent_at=message.sent_at,
                     settled_at=now,

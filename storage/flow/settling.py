@@ -51,11 +51,11 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
         for ref, settlement in first.items()
         if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
     ]
-    now = database.clock.now()
+    now, given = database.clock.now(), await _rows(database, first)
     async with database.write() as connection:
         if weighty and database.is_postgresql:
             await connection.execute(database.sql(sql.LOCK_REVISIONS), {"given": codec.write_refs(weighty)})
-        settled = await _record(database, connection, first, now)
+        settled = await _record(database, connection, given, now)
         opened = [(row, first[ref]) for ref, row in settled.items() if first[ref].decision.is_incident]
         opened = await strikes.climb(database, connection, opened)
         if opened:
@@ -70,22 +70,31 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
 
 
 async def _record(
-    database: Database, connection: AsyncConnection, settlements: Mapping[MessageRef, Settlement], now: datetime
+    database: Database, connection: AsyncConnection, given: Mapping[str, str | bytes], now: datetime
 ) -> Mapping[MessageRef, AnyRow]:
     """Returns what was not on record before. Its community is the one that it waited for: that may have moved."""
-    rows = codec.write_rows(_row(ref, settlements[ref]) for ref in sorted(settlements, key=codec.key))
     statement = sql.SETTLE_POSTGRESQL if database.is_postgresql else sql.SETTLE_SQLITE
     recording = database.sql(statement).columns(*_SETTLED)
-    found = await connection.execute(recording, {"given": rows, "now": microseconds(now)})
+    found = await connection.execute(recording, {**given, "now": microseconds(now)})
     settled = {codec.read_ref(row): row for row in found}
     if not database.is_postgresql:
-        await connection.execute(database.sql(sql.LEAVE_SQLITE), {"given": rows})
+        await connection.execute(database.sql(sql.LEAVE_SQLITE), {"given": given["given"]})
     return settled
 
 
-def _row(ref: MessageRef, settlement: Settlement) -> tuple[str | int | float | None, ...]:
-    screening = settlement.decision.screening
-    return *codec.key(ref), screening.harm if isinstance(screening, Verdict) else None, settlement.ms
+async def _rows(database: Database, settlements: Mapping[MessageRef, Settlement]) -> Mapping[str, str | bytes]:
+    """What is recorded of each: nobody's name, but a hash by which they are known again for a while."""
+    communities = {one.decision.message.community for one in settlements.values()}
+    keys = {community: await database.keys.known(community) for community in communities}
+    rows = []
+    for ref in sorted(settlements, key=codec.key):
+        settlement = settlements[ref]
+        message, screening = settlement.decision.message, settlement.decision.screening
+        key, author = keys[message.community], plain(message.author.id)
+        hashed = database.sealing.member_hash(key, author) if key and author else None
+        harm = screening.harm if isinstance(screening, Verdict) else None
+        rows.append((*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed))
+    return codec.write_sealed_rows(rows)
 
 
 async def _open_incidents(

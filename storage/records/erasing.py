@@ -243,12 +243,15 @@ class _Member:
         return frozenset(filter(None, names))
 
     async def forget_the_rest(self, names: frozenset[str]) -> int:
-        """How much of theirs was counted; and their name where they have changed settings."""
+        """How much of theirs was counted, and what they are known again by; and their name where they have changed
+        settings."""
         counted = and_(members.c.community == self.community, members.c.member_hash == self.hash)
+        said = and_(messages.c.community == self.community, messages.c.author_hash == self.hash, self._before(messages))
         number = 0
         for table in (amendments, policies) if names else ():
             number += await self._unname_changes(table, names)
         async with self.database.write() as connection:
+            number += (await connection.execute(update(messages).where(said).values(author_hash=None))).rowcount
             return number + (await connection.execute(delete(members).where(counted))).rowcount
 
     async def _unname_changes(self, table: Table, names: frozenset[str]) -> int:

@@ -51,10 +51,10 @@ class SqlForgetting:
         settled = messages.c.settled_at < now - limits.authors
         number = await self._in_batches(
             select(messages.c.id).where(
-                messages.c.sent_at < now - limits.authors, settled, messages.c.author.is_not(None)
+                messages.c.sent_at < now - limits.authors, settled, messages.c.author_hash.is_not(None)
             ),
             not_(about),
-            change=lambda ids: update(messages).where(messages.c.id.in_(ids)).values(author=None),
+            change=lambda ids: update(messages).where(messages.c.id.in_(ids)).values(author_hash=None),
         )
         due = (messages.c.sent_at < now - limits.messages, messages.c.settled_at < now - limits.messages)
         number += await self._in_batches(

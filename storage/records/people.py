@@ -28,8 +28,9 @@ _NAMING = (
     (cases.c.community, cases.c.member),
     (sanctions.c.community, sanctions.c.member),
     (queue.c.community, queue.c.author),
-    (messages.c.community, messages.c.author),
 )
+#: Where they are known by a hash.
+_KNOWING = ((members.c.community, members.c.member_hash), (messages.c.community, messages.c.author_hash))
 
 
 class SqlPeople:
@@ -45,8 +46,9 @@ class SqlPeople:
             keys = set((await connection.execute(named_in)).scalars())
             hashes = [(key, self._database.sealing.member_hash(key, plain(member))) for key in ids.keys() - keys]
             for first in range(0, len(hashes), _TOGETHER):
-                counted = tuple_(members.c.community, members.c.member_hash).in_(hashes[first : first + _TOGETHER])
-                keys |= set((await connection.execute(select(members.c.community).where(counted))).scalars())
+                some = hashes[first : first + _TOGETHER]
+                known_in = union(*(select(place).where(tuple_(place, who).in_(some)) for place, who in _KNOWING))
+                keys |= set((await connection.execute(known_in)).scalars())
         return sorted(CommunityRef(platform, ids[key]) for key in keys & ids.keys())
 
     async def of_member(self, community: CommunityRef, member: str) -> Dossier:
@@ -55,8 +57,9 @@ class SqlPeople:
         running: Sequence[Sanction] = await record.running(community, most=_MOST, member=member)
         theirs: Sequence[Incident] = await log.of_member(community, member)
         key = await self._database.keys.known(community)
+        hashed = self._database.sealing.member_hash(key or 0, plain(member))
         said = select(messages.c.channel, messages.c.sent_at).where(
-            messages.c.community == key, messages.c.author == plain(member)
+            messages.c.community == key, messages.c.author_hash == hashed
         )
         async with self._database.read() as connection:
             sent = (await connection.execute(said.order_by(messages.c.sent_at.desc()).limit(_SENT))).all()

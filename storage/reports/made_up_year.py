@@ -278,7 +278,6 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
         "channel": message.ref.channel_id,
         "message": str(number),
         "revision": 0,
-        "author": message.author.id,
         "kind": "new",
         "sent_at": moment,
         "settled_at": decided,

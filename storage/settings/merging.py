@@ -51,9 +51,10 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await _forget_twice_planned(connection, stays, goes)
     await _number_on(connection, stays, goes)
     await _number_versions_on(connection, stays, goes)
+    # A hash of one community is none in another: who was heard there alone is not known again.
+    await connection.execute(update(messages).where(messages.c.community == goes).values(author_hash=None))
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
-    # A hash of one community is none in another: who was heard there alone begins anew.
     await connection.execute(delete(members).where(members.c.community == goes))
     for table, numbers in _ADDED_UP.items():
         await _add_up(connection, table, numbers, stays, goes)

@@ -152,7 +152,7 @@ class MemoryInbox:
         self.store.messages[ref] = Message(
             ref=ref,
             community_id=message.community_id,
-            author=Author(id=message.author.id),
+            author=Author(id=""),
             sent_at=message.sent_at,
             kind=message.kind,
         )

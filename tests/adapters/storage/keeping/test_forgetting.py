@@ -25,9 +25,10 @@ from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
+from storage.records.people import SqlPeople
 from storage.reports.coarsening import SqlCoarsening
 from storage.tables import deliveries, incidents, messages, metadata
-from tests.builders import NOW, home, later, message, put_settings, settlement
+from tests.builders import NOW, REHEARSAL, home, later, message, put_settings, settlement
 from tests.contracts.stores import Store, store
 from tests.fakes.clock import ImpatientClock, ManualClock
 from tests.servers.databases import sqlite_in
@@ -158,7 +159,7 @@ def test_who_wrote_what_no_rule_matched_goes_and_then_the_row(url: str) -> None:
 
             async def left() -> tuple[int, ...]:
                 async with database.read() as connection:
-                    counted = select(func.count(), func.count(messages.c.author)).select_from(messages)
+                    counted = select(func.count(), func.count(messages.c.author_hash)).select_from(messages)
                     return tuple((await connection.execute(counted)).one())
 
             for days, expected in ((1, (451, 451)), (2, (451, 1)), (5, (1, 1))):
@@ -166,6 +167,28 @@ def test_who_wrote_what_no_rule_matched_goes_and_then_the_row(url: str) -> None:
                 await retention(forgetting, clock).turn()
                 assert await left() == expected
             assert set((await words_of(here)).values()) == {"말 minji bad"}
+
+    asyncio.run(scenario())
+
+
+def test_who_wrote_what_no_rule_matched_is_known_by_a_hash_of_their_community_alone(url: str) -> None:
+    async def scenario() -> None:
+        async with opened(url, ManualClock()) as (database, here, _):
+            said = [message(place, "고운 말", author="회원갑", community=place) for place in ("cafe", "other")]
+            await here.inbox.keep(said)
+            await here.inbox.settle([settlement(one) for one in said])
+            assert list(await here.inbox.keep(said)) == [False, False], "what is delivered again is not kept again"
+            assert "회원갑".encode() not in await everything(database)
+            people = SqlPeople(database)
+            assert set(await people.places(REHEARSAL, "회원갑")) == {home("cafe"), home("other")}
+            assert await people.places(REHEARSAL, "회원을") == []
+            assert (await people.of_member(home("cafe"), "회원갑")).sent == [("general", NOW)]
+            async with database.read() as connection:
+                hashes = set((await connection.execute(select(messages.c.author_hash))).scalars())
+            assert len(hashes) == 2 and None not in hashes, "what two communities know of them cannot be compared"
+            assert await SqlErasing(database).erase_member(home("cafe"), "회원갑")
+            assert (await people.of_member(home("cafe"), "회원갑")).sent == []
+            assert (await people.of_member(home("other"), "회원갑")).sent == [("general", NOW)]
 
     asyncio.run(scenario())
 
@@ -335,7 +358,8 @@ def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, 
             found = await everything(database)
             assert WHO[0].encode() not in found
             for one in WHO[1:]:
-                assert (one.encode() in found) == any(deed[0] == one for deed in deeds), "nobody else is"
+                named = any(who == one and deed not in ("say", "wait") for who, deed, _ in deeds)
+                assert (one.encode() in found) == named, "nobody else is, and whose words were fine never was"
             assert {one: await here.incidents.history(home("cafe"), one) for one in WHO} == others, "no way out"
             again = await incident(here, "again", author=WHO[0])
             history = await here.incidents.history(home("cafe"), WHO[0])

@@ -67,7 +67,7 @@ def test_who_is_killed_while_sealing_anew_and_again_loses_nothing(
 
 FIRST = 1_000_000  # of the numbers of what is copied
 COUNTED = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < :rows) "
-MESSAGES = "platform, channel, {0}, revision, community, author, kind, sent_at, settled_at"
+MESSAGES = "platform, channel, {0}, revision, community, author_hash, kind, sent_at, settled_at"
 INCIDENTS = "community, author, rule, decided_at, body, decision"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, LargeBinary, MetaData, insert, select
+from sqlalchemy import Connection, LargeBinary, MetaData, insert, inspect, select, text
 
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
@@ -28,6 +28,7 @@ from storage import codec, migrations
 from storage.columns import microseconds
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
+from storage.migrations import rewriting
 from storage.migrations.rewriting import count_on
 from storage.migrations.upgrading import upgrade
 from storage.opening.engine import engine_of
@@ -233,7 +234,7 @@ async def _reads_everything_else(database: Database, step: str) -> None:
         assert found and found.appeal and found.appeal.words == "억울해요"
 
 
-@pytest.mark.parametrize("commits", [1, 3, 8, 12, 13, 14])
+@pytest.mark.parametrize("commits", [1, 3, 8, 12, 13, 14, 16])
 def test_an_upgrade_that_was_killed_goes_on_where_it_was(url: str, commits: int) -> None:
     async def scenario() -> None:
         there = [row for number in range(1, 6) for row in on_record(number, SERVER)]
@@ -253,6 +254,29 @@ def test_an_upgrade_that_was_killed_goes_on_where_it_was(url: str, commits: int)
                 assert list(numbers.scalars()) == [1, 2, 3, 4, 5]
                 found = await connection.execute(select(verdicts.c.part, verdicts.c.kind).distinct())
                 assert [tuple(row) for row in found] == [("prompt", "unspecified")]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("step", ["0015", "0032"])
+def test_who_said_what_is_on_record_goes_but_for_incidents(
+    url: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriting, "BATCH", 2)
+
+    async def scenario() -> None:
+        fine = [revision(number, SERVER, "haneul") for number in range(2, 7)]
+        await left_by(url, step, [*on_record(1, SERVER), *fine])
+        async with Database.open(url, ManualClock()) as database:
+            async with database.read() as connection:
+                columns = await connection.run_sync(lambda known: inspect(known).get_columns("messages"))
+                whole = str((await connection.execute(text("SELECT * FROM messages"))).all())
+            assert "author" not in {column["name"] for column in columns}
+            assert "haneul" not in whole and "minji" not in whole
+            found = await SqlIncidents(database).get(SERVER, 1)
+            assert found and found.decision.message.author.id == "minji"
+            assert await SqlIncidents(database).mine(DISCORD, "minji", found.code) == found
+            assert await SqlInbox(database).tally(NOW, later(1)) == Tally(kept=6, settled=6)
 
     asyncio.run(scenario())
 
