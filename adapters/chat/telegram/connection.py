@@ -107,7 +107,7 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, cards=self._cards, rooms=rooms, desk=desk, clock=clock
         )
         self._setup = Setup(bot=self._bot, limiter=limiter, members=self._members, drawing=drawing, desk=desk)
-        self._flags = Flags(bot=self._bot, limiter=limiter, moves=moves, desk=desk, clock=clock)
+        self._flags = Flags(posting=self._posting, moves=moves, desk=desk)
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock, drawing=drawing,
             setup=self._setup, flags=self._flags, me=self._me, bookmarks=bookmarks,
@@ -227,6 +227,7 @@ class TelegramChat:
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)
+        self._flags.forget()
         self._aside(self._posting.fleeting.take_all_away())
 
     async def meet(self, message: Message) -> Author:

@@ -1,23 +1,25 @@
 """Members' reports of messages -> one post a community in its moderators' room, which counts them and is written anew.
 
-Members can neither fill the room nor keep cards from it: what they report shares one lane, and one post."""
+Members can neither fill the room nor keep cards from it: what they report shares one lane, and one post. It names those
+who wrote what was reported, and so it does not stay."""
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from telegram import Bot, LinkPreviewOptions, User
+from telegram import LinkPreviewOptions, User
 from telegram import Message as TelegramMessage
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.limits import Lane
 from adapters.chat.telegram.moderators.asking import Answers, Typed, is_somebodys
+from adapters.chat.telegram.moderators.fleeting import LASTS
+from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.refs import group_ref
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.base.bounded import Bounded
-from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import CommunityRef
 from bot.core.moderators.ports import Desk
@@ -57,11 +59,9 @@ class _Post:
 
 @dataclass(slots=True, kw_only=True)
 class Flags:
-    bot: Bot
-    limiter: Limiter
+    posting: Posting
     moves: Moves
     desk: Desk
-    clock: Clock
     _last: Bounded[tuple[int, int], float] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, member
     _flagged: Bounded[tuple[int, int], _Flagged] = field(default_factory=lambda: Bounded(REMEMBERED))  # chat, message
     _posts: Bounded[CommunityRef, _Post] = field(default_factory=lambda: Bounded(REMEMBERED))  # the newest
@@ -78,19 +78,20 @@ class Flags:
             return
         is_taken = self.take(typed.user, target, say)
         with suppress(BadRequest, Forbidden, BotError):
-            async with self.limiter.turn(typed.chat_id, Lane.MODERATION):
-                await self.bot.delete_message(typed.chat_id, typed.message.message_id)
+            async with self.posting.limiter.turn(typed.chat_id, Lane.MODERATION):
+                await self.posting.bot.delete_message(typed.chat_id, typed.message.message_id)
         if is_taken:
             await answers.say(typed, say["telegram.thanks"], lane=Lane.NOTICE, quietly=True)
 
     def take(self, by: User, target: TelegramMessage, say: Texts) -> bool:
         """A member points to a message. False: they have just done so, and this one does not count."""
-        now, chat_id = self.clock.monotonic(), target.chat.id
+        now, chat_id = self.posting.clock.monotonic(), target.chat.id
         if now - self._last.get((chat_id, by.id), -APART) < APART:
             return False
         self._last[chat_id, by.id] = now
         key = (chat_id, target.message_id)
-        if (flagged := self._flagged.get(key)) is None:
+        flagged = self._flagged.get(key)
+        if flagged is None or now - flagged.post.at > LASTS.total_seconds():
             who, post = target.sender_chat or target.from_user, self._post(group_ref(chat_id), now, say)
             author = getattr(who, "full_name", None) or getattr(who, "title", None) or ""
             flagged = self._flagged[key] = _Flagged(author, target.link or "", by.full_name, post)
@@ -120,10 +121,10 @@ class Flags:
                 post.is_news = False
                 try:
                     await self._write(post)
-                    await self.clock.sleep(REWRITE)
+                    await self.posting.clock.sleep(REWRITE)
                 except Unavailable as error:  # the room has no space for it now: it is shown later
                     post.is_news = True
-                    await self.clock.sleep(max(REWRITE, error.retry_after or 0))
+                    await self.posting.clock.sleep(max(REWRITE, error.retry_after or 0))
         except (BotError, TelegramError) as error:
             _log.warning("reports by members not shown", community=post.community.id, error=type(error).__name__)
         finally:
@@ -133,19 +134,29 @@ class Flags:
         room = self.desk.community(post.community).moderators_channel
         if room is None:
             return
+        bot, none = self.posting.bot, LinkPreviewOptions(is_disabled=True)
 
         async def write(room_id: int) -> None:
-            text, none = _text(post), LinkPreviewOptions(is_disabled=True)
-            async with self.limiter.turn(room_id, Lane.REPORT):
+            async with self.posting.limiter.turn(room_id, Lane.REPORT):
+                if not post.flagged:  # somebody was forgotten meanwhile
+                    return
                 if post.message_id is not None and post.room == room_id:
-                    await self.bot.edit_message_text(
-                        text, chat_id=room_id, message_id=post.message_id, link_preview_options=none
+                    await bot.edit_message_text(
+                        _text(post), chat_id=room_id, message_id=post.message_id, link_preview_options=none
                     )
-                else:
-                    sent = await self.bot.send_message(room_id, text, link_preview_options=none)
-                    post.room, post.message_id = room_id, sent.message_id
+                    return
+                sent = await bot.send_message(room_id, _text(post), link_preview_options=none)
+            post.room, post.message_id = room_id, sent.message_id
+            await self.posting.fleeting.note(room_id, [sent.message_id])
 
         await self.moves.follow(int(room), write)
+
+    def forget(self) -> None:
+        """Whoever is forgotten may be named on any of these, which are taken away."""
+        for flagged in self._flagged.values():
+            flagged.post.flagged.clear()
+        self._flagged.clear()
+        self._posts.clear()
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -162,4 +173,5 @@ def _text(post: _Post) -> str:
         lines.append(post.say("telegram.flagged", author=one.author or "-", by=by, link=one.link).strip())
     if more := len(flagged) - LINES:
         lines += [post.say("telegram.more_flags", count=more)] if more > 0 else []
+    lines.append(post.say["telegram.flags_go"])
     return cut("\n".join(lines), LONGEST)

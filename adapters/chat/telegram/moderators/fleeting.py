@@ -1,4 +1,4 @@
-"""A report with members' names that stands in a chat -> gone after a day, and as soon as anybody asks to be forgotten.
+"""A post with members' names that stands in a chat -> gone after a day, and as soon as anybody asks to be forgotten.
 
 What a bot has sent itself it may delete for two days, whatever its rights there. Who has saved a file by then has it.
 """
@@ -68,7 +68,7 @@ class Fleeting:
                 async with self.limiter.turn(int(chat), Lane.MODERATION):
                     await self.bot.delete_message(int(chat), int(message))
             except (BadRequest, Forbidden) as error:
-                _log.warning("a report with names cannot be deleted", chat=chat, error=type(error).__name__)
+                _log.warning("a post with names cannot be deleted", chat=chat, error=type(error).__name__)
             except TelegramError:
                 continue
             self._standing.pop(where, None)

@@ -12,6 +12,7 @@ from telegram import Bot
 
 from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.moderators.cards.posted import Posted, PostedCards
+from adapters.chat.telegram.moderators.fleeting import LASTS, Fleeting
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
@@ -26,6 +27,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, code_of
+from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.moderators import ScriptedDesk
@@ -511,6 +513,26 @@ async def test_members_report_messages(here: Stage) -> None:
     report = room.messages[max(room.messages)]["text"]
     assert "민지" in report
     assert "이상한 말" not in report
+
+
+@played
+async def test_a_list_of_what_members_report_is_gone_after_a_day_and_with_whoever_is_forgotten(here: Stage) -> None:
+    room, first = await here.with_moderators(), here.chat._posting.fleeting
+    first.bookmarks = MemoryBookmarks()
+    target = here.server.message(here.group, 8, "이상한 말")
+    await command(here, here.group, 7, "/신고", reply_to_message=target)
+    await here.server.until(lambda: first._standing)
+    later = Fleeting(bot=first.bot, limiter=first.limiter, clock=first.clock, bookmarks=first.bookmarks)
+    await later.take_away(first.clock.now())
+    assert len(room.messages) == 1
+    await later.take_away(first.clock.now() + LASTS)
+    assert not room.messages, "a later process does it, too"
+    here.chat.forget(lambda who: who == "8")
+    await command(here, here.group, 9, "/신고", reply_to_message=target)
+    await here.server.until(lambda: room.messages)  # a new one, by what is reported since
+    here.chat.forget(lambda who: who == "8")
+    await here.server.until(lambda: not room.messages)
+    assert not here.chat._flags._flagged and not here.chat._flags._posts
 
 
 @played
