@@ -25,7 +25,7 @@ def _row(incident: Incident, say: Texts, zone: ZoneInfo) -> dict[str, str]:
     message, screening = decision.message, decision.screening
     harm = None if isinstance(screening, Unscreened) else screening.harm
     row = {
-        "number": str(incident.id),
+        "number": str(incident.case),
         "when": message.sent_at.astimezone(zone).strftime("%m-%d %H:%M"),
         "channel": message.ref.channel_id,
         "author": message.author.name or message.author.id,

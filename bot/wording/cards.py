@@ -20,7 +20,6 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     decision = incident.decision
     author = decision.message.author
     facts = [
-        ("card.case", f"#{incident.case}" if incident.case else ""),
         ("card.author", author.name or author.id),
         ("card.prompt", _prompt(incident, say)),
         ("card.score", _score(incident, say)),
@@ -46,7 +45,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     return Card(
         incident_id=incident.id,
         tone=shade,
-        title=say("card.urgent_title" if shade is Tone.URGENT else "card.title", id=incident.id),
+        title=say("card.urgent_title" if shade is Tone.URGENT else "card.title", case=incident.case),
         text=masked(decision.message.text),
         lines=tuple(Line(say[key], value) for key, value in facts if value),
         buttons=buttons(incident),

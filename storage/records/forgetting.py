@@ -98,8 +98,9 @@ class SqlForgetting:
             await without_texts(connection, incidents)
         await asyncio.sleep(PAUSE)
 
-    async def hold(self, community: CommunityRef, incident: int, until: datetime, because: str) -> bool:
-        this = (of_community(incidents, community), incidents.c.id == incident, incidents.c.body.is_not(None))
+    async def hold(self, community: CommunityRef, number: int, until: datetime, because: str) -> bool:
+        called = select(cases.c.incident).where(of_community(cases, community), cases.c.number == number)
+        this = (incidents.c.id == called.scalar_subquery(), incidents.c.body.is_not(None))
         key = await self._database.keys.known(community)
         async with self._database.write() as connection:
             held = update(incidents).where(*this).values(held_until=until, held_because=SaidIn(key or 0, because))

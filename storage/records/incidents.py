@@ -1,7 +1,7 @@
 """The incident log over the tables: what was decided, and what came of it, read back for people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, or_, select
@@ -76,6 +76,17 @@ class SqlIncidents:
         if found is None and code.isdecimal():  # as earlier versions called it
             found = await self._one(*theirs, incidents.c.id == int(code))
         return found
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        return {row.incident: row.number for row in await self._called(community, cases.c.incident.in_(incidents))}
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        return {row.number: row.incident for row in await self._called(community, cases.c.number.in_(numbers))}
+
+    async def _called(self, community: CommunityRef, which: ColumnElement[bool]) -> Sequence[AnyRow]:
+        those = (of_community(cases, community), cases.c.incident.is_not(None), which)
+        async with self._database.read() as connection:
+            return (await connection.execute(select(cases.c.incident, cases.c.number).where(*those))).all()
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         known = select(*community_of(incidents)).where(

@@ -14,7 +14,6 @@ from bot.core.rules.precedent import Likeness, Precedent, Ruling
 from storage.columns import AnyRow
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
-from storage.records.cases import case_of
 from storage.tables import cases, precedents
 
 _CARRIES = 16  # bytes, before the pieces
@@ -65,8 +64,9 @@ class SqlPrecedents:
             newest = wanted.order_by(precedents.c.at.desc(), precedents.c.case.desc())
             return [_read(row) for row in await connection.execute(newest)]
 
-    async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
-        this = (of_community(precedents, community), precedents.c.case == case_of(incident_id))
+    async def withdraw(self, community: CommunityRef, number: int) -> bool:
+        called = select(cases.c.id).where(of_community(cases, community), cases.c.number == number)
+        this = (of_community(precedents, community), precedents.c.case == called.scalar_subquery())
         gone = update(precedents).where(*this, precedents.c.verdict.is_not(None))
         async with self._database.write() as connection:
             withdrawn = gone.values(verdict=None, at=self._database.clock.now()).returning(precedents.c.case)
@@ -74,7 +74,9 @@ class SqlPrecedents:
 
 
 _COLUMNS = [column for column in precedents.c if column.name != "community"]
-_WANTED = select(*community_of(precedents), *_COLUMNS, cases.c.incident).select_from(precedents.join(cases))
+_WANTED = select(*community_of(precedents), *_COLUMNS, cases.c.incident, cases.c.number).select_from(
+    precedents.join(cases)
+)
 
 
 def write_near(likeness: Likeness) -> bytes:
@@ -90,6 +92,7 @@ def read_likeness(letters: bytes, near: bytes) -> Likeness:
 def _read(row: AnyRow) -> Precedent:
     return Precedent(
         incident_id=row.incident,
+        case=row.number,
         ruling=Ruling(row.verdict),
         rules=frozenset(json.loads(row.rules)),
         likeness=read_likeness(row.text_hash, row.near_hash),

@@ -237,13 +237,14 @@ async def _backlog(connection: AsyncConnection, community: CommunityRef, start: 
         not_(closed),
     )
     oldest = (
-        select(incidents.c.id, incidents.c.decided_at, func.count().over().label("waiting"))
+        select(cases.c.number, incidents.c.decided_at, func.count().over().label("waiting"))
+        .select_from(incidents.join(cases))
         .where(*open_)
         .order_by(incidents.c.decided_at, incidents.c.id)
         .limit(1)
     )
     row = (await connection.execute(oldest)).first()
-    return Backlog(count=row.waiting, oldest=row.id, since=row.decided_at) if row else Backlog()
+    return Backlog(count=row.waiting, oldest=row.number, since=row.decided_at) if row else Backlog()
 
 
 async def _entries(
@@ -273,13 +274,14 @@ async def _entries(
     found = await connection.stream(
         select(
             incidents.c.id,
+            cases.c.number,
             incidents.c.decided_at,
             incidents.c.decision,
             incidents.c.rule,
             messages.c.score,
             *codec.JUDGED,
         )
-        .select_from(incidents.join(messages))
+        .select_from(incidents.join(messages).join(cases, cases.c.incident == incidents.c.id))
         .where(*decided)
         .order_by(incidents.c.decided_at, incidents.c.id)
         .execution_options(yield_per=500)
@@ -309,7 +311,7 @@ class _Alike:
     ) -> Entry:
         gist = codec.read_gist(row.decision, row.body)
         entry = Entry(
-            id=row.id,
+            id=row.number,
             decided_at=row.decided_at,
             sent_at=row.sent_at,
             channel=self._one(row.channel),

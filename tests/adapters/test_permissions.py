@@ -58,7 +58,7 @@ from tests.adapters.http_api.stage import stage as api_stage
 from tests.adapters.telegram.moderators.test_cards import cards, press, said
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, played
 from tests.adapters.telegram.test_hostile import served
-from tests.builders import NOW, put_settings
+from tests.builders import NOW, code_of, put_settings
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.discord import Picked
 from tests.servers.telegram import ANONYMOUS_ADMIN, CHANNEL_BOT, Chat
@@ -348,7 +348,7 @@ def test_everybody_sends_every_window_off_on_discord() -> None:
                 ("appeal button", wire.click(user, here, notice.id, appeal)),
                 ("outcome button", wire.click(user, here, notice.id, mine)),
                 ("appeal window", wire.submit(user, here, window, "억울해요")),
-                ("/appeal", wire.command(user, here, "appeal", incident=1)),
+                ("/appeal", wire.command(user, here, "appeal", code=code_of(1))),
             ):
                 if (told := await heard_alone(place, here, record)) != say["discord.appeal_not_yours"]:
                     wrong.append((who, what, told))
@@ -590,7 +590,7 @@ async def test_nobody_is_shown_on_telegram_what_they_may_not_see(here: Stage) ->
             asked = max(chat.messages.values(), key=lambda one: one["message_id"])
             told = await chosen(there, person, asked, GROUP)
         may_see = may(person.here, deed) and name != "next door"
-        names_it = any(NAME in one or re.search(r"사건 1\b", one) for one in told)
+        names_it = any(NAME in one or re.search(r"사건 #1\b", one) for one in told)
         is_shown = any(one not in SAYS_NOTHING for one in told) if person.who != NEIGHBOUR else names_it
         if person.who == BOTH and name == "next door":
             is_shown, may_see = names_it, False
@@ -630,7 +630,8 @@ async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: S
         if any(NAME in one for one in told) is not (may(person.here, Setup.right) and place is None):
             wrong.append((person.name, name, "setup_", told))
         told = await there.told(person, chat, "/start appeal_1")
-        if any("사건 1" in one for one in told):
+        told += await there.told(person, chat, f"/start appeal_{code_of(1)}")
+        if any("사건" in one for one in told if one not in SAYS_NOTHING):
             wrong.append((person.name, name, "appeal_", told))
         looks_after = {
             "the group": Right.MANAGE in person.here,
@@ -652,7 +653,8 @@ async def test_a_link_leads_nobody_on_telegram_further_than_their_rights(here: S
                 wrong.append((person.name, "who are you", told))
     assert not wrong
     private = here.server.private(AUTHOR)
-    assert any("사건 1" in one for one in await there.told(Person("author", AUTHOR), private, "/start appeal_1"))
+    told = await there.told(Person("author", AUTHOR), private, f"/start appeal_{code_of(1)}")
+    assert any(f"사건 {code_of(1)}" in one for one in told)
 
 
 @pytest.mark.parametrize(

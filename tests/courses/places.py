@@ -261,8 +261,8 @@ class TelegramPlace:
         found: dict[int, set[str]] = defaultdict(set)
         for id_, text in versions:
             title, *lines = text.split("\n")
-            more = " ".join(line for line in lines if line.startswith("#"))  # another number is that of the record
-            for number in re.findall(r"사건 (\d+)", title) + re.findall(r"#(\d+)", more):
+            more = " ".join(line for line in lines if line.startswith("#"))
+            for number in re.findall(r"사건 #(\d+)", title) + re.findall(r"#(\d+)", more):
                 found[int(number)].add(id_)
         return found
 

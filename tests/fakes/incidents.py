@@ -1,6 +1,6 @@
 """Incidents and what people say to them, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,6 +48,14 @@ class MemoryIncidents:
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
         opened = self.store.opened_in(community, incident_id)
         return opened and self.store.incident(opened)
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        known = (self.store.opened_in(community, one) for one in incidents)
+        return {one.id: one.case for one in known if one}
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        there = [one for one in self.store.opened.values() if one.decision.message.community == community]
+        return {one.case: one.id for one in there if one.case in numbers}
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         found = (
@@ -167,9 +175,10 @@ class MemoryPrecedents:
         held = [(at, id_, one) for id_, (at, place, one) in self.store.rulings.items() if place == community and one]
         return [one for _, _, one in sorted(held, key=lambda row: row[:2], reverse=True) if one.until > now]
 
-    async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
-        _, place, precedent = self.store.rulings.get(incident_id, (None, None, None))
-        if place != community or precedent is None:
+    async def withdraw(self, community: CommunityRef, number: int) -> bool:
+        held = [id_ for id_, (_, place, one) in self.store.rulings.items() if place == community and one]
+        incident_id = next((id_ for id_ in held if self.store.opened_as(id_).case == number), None)
+        if incident_id is None:
             return False
         self.store.rulings[incident_id] = (self.store.clock.now(), community, None)
         return True

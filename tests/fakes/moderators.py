@@ -1,6 +1,6 @@
 """What a chat network asks the core, answered by a script."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.config import Config, policy_file
@@ -89,6 +89,14 @@ class ScriptedDesk:
 
     async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
         return sorted({incident.id, *(one.id for one in self.incidents.values() if one.card == receipt)})
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        known = (self._incident(community, one) for one in incidents)
+        return {one.id: one.case for one in known if one}
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        there = [one for one in self.incidents.values() if one.decision.message.community == community]
+        return {one.case: one.id for one in there if one.case in numbers}
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         incident = self.incidents.get(incident_id)

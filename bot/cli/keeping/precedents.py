@@ -54,14 +54,12 @@ async def precedents(
     print(say("precedents.title", count=len(held)) if held else say["precedents.none"])
     for one in held:
         rules = ", ".join(sorted(one.rules))
-        print(
-            say(f"precedents.{one.ruling}", incident=one.incident_id or "-", rules=rules, until=f"{one.until:%Y-%m-%d}")
-        )
+        print(say(f"precedents.{one.ruling}", incident=one.case or "-", rules=rules, until=f"{one.until:%Y-%m-%d}"))
 
 
 def _row(one: Precedent) -> dict[str, object]:
     return {
-        "incident": one.incident_id,
+        "case": one.case or None,
         "ruling": one.ruling,
         "rules": sorted(one.rules),
         "until": one.until.isoformat(),

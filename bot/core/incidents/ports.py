@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -57,6 +57,14 @@ class Incidents(Protocol):
 
     async def mine(self, platform: Platform, author_id: str, code: str) -> Incident | None:
         """By `CODE`. None also where it is about somebody else's message."""
+        ...
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        """Of each of these, as far as there are such, the number by which moderators call it."""
+        ...
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        """By these numbers, as far as there are such, the incidents."""
         ...
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
@@ -203,8 +211,9 @@ class Precedents(Protocol):
         """Those that hold, the newest first."""
         ...
 
-    async def withdraw(self, community: CommunityRef, incident_id: int) -> bool:
-        """It is none any more; the review stays. False where it was none, or is another community's."""
+    async def withdraw(self, community: CommunityRef, number: int) -> bool:
+        """By the number of its case: it is none any more; the review stays. False where it was none, or is another
+        community's."""
         ...
 
 

@@ -88,6 +88,7 @@ class Reviewer:
             return None
         return Precedent(
             incident_id=incident.id,
+            case=incident.case,
             ruling=ruling,
             rules=frozenset(found),
             likeness=seen,

@@ -170,7 +170,7 @@ class Enforcer:
         if self.on_outcome:
             self.on_outcome(planned, outcome)
         if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):
-            await self._tell_moderators(planned, "card.given_up", id=planned.incident_id)
+            await self._tell_moderators(planned, "card.given_up", case=planned.number)
         elif isinstance(outcome, Refused) and planned.case and planned.case.imposes and planned.action == Unsanction():
             # Nobody may be waiting any more for the end of what they have imposed.
             await self._tell_moderators(planned, "case.not_lifted", case=planned.case.number, why=outcome.reason)

@@ -111,7 +111,7 @@ _PLAIN: dict[type, Kind] = {
     str: Text(), bool: Switch(), timedelta: Span(), Member: Someone(), Role: ARole(), Channel: AChannel(),
     Message: Target(), File: AFile(),
 }  # fmt: skip
-#: The number of an incident, as it stands on cards and notices.
+#: The number of an incident's case, as it stands on cards.
 _INCIDENT = Number(1, 2**53 - 1, of="incident")
 IncidentNumber: TypeAlias = Annotated[int, _INCIDENT]
 #: The number of a case, which is its community's own.

@@ -1,6 +1,6 @@
 """What moderators ask through a chat platform -> the review, the policies and the guard behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -98,6 +98,12 @@ class CoreDesk:
         start, end = incident.decided_at - ON_ONE_CARD, incident.decided_at + ON_ONE_CARD
         near = await self.incidents.between(start, end, incident.decision.message.community)
         return sorted({incident.id, *(one.id for one in near if one.card == receipt)})
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        return await self.incidents.numbers(community, incidents)
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        return await self.incidents.numbered(community, numbers)
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         return await self.incidents.whose(platform, incident_id)

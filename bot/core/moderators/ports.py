@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from bot.core.answers.bot import Bot
@@ -108,6 +108,14 @@ class Desk(Protocol):
 
     async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
         """This incident and all that are on record as shown on that card, oldest first."""
+        ...
+
+    async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
+        """See `Incidents.numbers`."""
+        ...
+
+    async def numbered(self, community: CommunityRef, numbers: Sequence[int]) -> Mapping[int, int]:
+        """See `Incidents.numbered`."""
         ...
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:

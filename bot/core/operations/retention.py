@@ -46,8 +46,9 @@ class Forgetting(Protocol):
         """Their words and names; which rule, when, and what came of it stay."""
         ...
 
-    async def hold(self, community: CommunityRef, incident: int, until: datetime, because: str) -> bool:
-        """Keeps its words until then. False where it is not there, or its words are gone."""
+    async def hold(self, community: CommunityRef, number: int, until: datetime, because: str) -> bool:
+        """Keeps the words of an incident until then, by the number of its case. False where it is not there, or its
+        words are gone."""
         ...
 
 

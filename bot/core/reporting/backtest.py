@@ -34,9 +34,9 @@ def backtest(incidents: Iterable[Incident], before: Policy, after: Policy) -> Ba
         looked_at += 1
         was, is_ = (_again(incident, policy) for policy in (before, after))
         if what := _difference(was, is_):
-            changed[what].append(incident.id)
+            changed[what].append(incident.case)
         if what == "fewer" and incident.review and incident.review.call is Call.WRONG:
-            changed["fewer_wrong"].append(incident.id)
+            changed["fewer_wrong"].append(incident.case)
     return Backtest(looked_at=looked_at, unread=unread, **{name: tuple(ids) for name, ids in changed.items()})
 
 

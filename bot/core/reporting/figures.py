@@ -65,7 +65,7 @@ class Answer:
 class Entry:
     """One incident as a report needs it; never the text of a person's message, and a bot's answer only masked."""
 
-    id: int
+    id: int  # the number of its case
     decided_at: datetime
     sent_at: datetime
     channel: str

@@ -266,7 +266,7 @@ def _by_precedent(rule: Rule, found: Finding, situation: Situation) -> Finding:
         return found
     why = Explanation(f"feedback_{precedent.ruling}")
     if precedent.incident_id is not None:
-        why = Explanation(f"precedent_{precedent.ruling}", {"incident": precedent.incident_id})
+        why = Explanation(f"precedent_{precedent.ruling}", {"incident": precedent.case})
     if precedent.ruling is Ruling.WRONG:
         return found._replace(matched=rule.calls_people, why=why) if found.matched else found
     others = (one for one in rule.when if not (one.relies_on_verdict or isinstance(one, Text)))

@@ -55,9 +55,10 @@ class Likeness:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedent:
     """What moderators of this community have called right or wrong, and which rules had found it. `incident_id` None:
-    it was said over HTTP, of a judgement that was given there."""
+    it was said over HTTP, of a judgement that was given there. `case`: its number."""
 
     incident_id: int | None
+    case: int = 0
     ruling: Ruling
     rules: frozenset[str]
     likeness: Likeness

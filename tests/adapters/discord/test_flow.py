@@ -349,7 +349,7 @@ def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
 def _named(at: At) -> list[int]:
     """The incidents that the cards in the moderators' channel name."""
     footers = (card.embeds[0]["footer"]["text"] for card in at.cards() if card.embeds)  # an alarm has none
-    return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]
+    return [int(word.removeprefix("#")) for footer in footers for word in footer.split(" · ")]
 
 
 def test_d48_what_webhooks_say_is_judged_however_often(tmp_path: Path) -> None:

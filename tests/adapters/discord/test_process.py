@@ -91,7 +91,7 @@ async def told(place: Cafe, count: int) -> list[int]:
     def named() -> list[int]:
         posted = place.wire.backend.messages[place.mods].values()  # cards, and the alert that so many are a burst
         footers = [card.embeds[0]["footer"]["text"] for card in posted if card.embeds]
-        return [int(word.removeprefix("#")) for footer in footers for word in footer.split()]
+        return [int(word.removeprefix("#")) for footer in footers for word in footer.split(" · ")]
 
     await until(lambda: len(named()) >= count, 90)
     await asyncio.sleep(2)

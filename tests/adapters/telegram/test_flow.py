@@ -387,7 +387,7 @@ def test_security_1_a_plain_member_cannot_switch_a_groups_moderation_off(tmp_pat
                 await server.until(lambda: any(m["from"]["id"] == BOT_ID for m in victim.messages.values()))
                 bad = server.post(victim, 7, HARM)
                 await server.until(lambda: bad["message_id"] not in victim.messages)
-                await server.until(lambda: any("사건 1" in m.get("text", "") for m in room.messages.values()))
+                await server.until(lambda: any("사건 #1" in m.get("text", "") for m in room.messages.values()))
         async with Database.open(url_in(tmp_path), ManualClock()) as database:
             stored = {one.id: one for one in await SqlCommunities(database).all()}
         assert stored[str(GROUP)].exempt_channels == frozenset()

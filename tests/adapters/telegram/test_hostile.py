@@ -388,7 +388,7 @@ async def test_b15_a_long_text_stands_on_the_card_hidden_until_somebody_taps(her
 async def test_b16_an_emergency_calls_the_owner_or_whom_the_menu_says(here: Stage) -> None:
     room, private = await here.with_moderators(), here.server.private(1)
     await here.carry_out(await said(here), Escalate(), Flag())
-    (call,) = [m for m in room.messages.values() if "🚨 긴급: 사건 1 " in m.get("text", "")]
+    (call,) = [m for m in room.messages.values() if "🚨 긴급: 사건 #1 " in m.get("text", "")]
     (entity,) = call["entities"]
     assert (entity["type"], entity["user"]["id"]) == ("text_mention", 1)
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
@@ -398,7 +398,7 @@ async def test_b16_an_emergency_calls_the_owner_or_whom_the_menu_says(here: Stag
     assert settings(here).urgent == ("2",)
     await here.server.until(lambda: "✓ 지수" in labels(private.messages[menu["message_id"]]))
     await here.carry_out(await said(here, author=8), Escalate(), Flag())
-    call = next(m for m in room.messages.values() if "🚨 긴급: 사건 2 " in m.get("text", ""))
+    call = next(m for m in room.messages.values() if "🚨 긴급: 사건 #2 " in m.get("text", ""))
     assert [one["user"]["id"] for one in call["entities"]] == [2]
 
 

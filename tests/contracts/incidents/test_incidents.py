@@ -30,6 +30,26 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end(opens: Opens) ->
     asyncio.run(scenario())
 
 
+def test_every_community_counts_its_own_and_what_is_planned_knows_its_number_and_code(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message(str(number), community="ab"[number % 2]) for number in range(4)]
+            for one in some:
+                await store.inbox.keep([one])
+                await store.inbox.settle([settlement(one, Flag())])
+            first, second = await store.incidents.of([some[1].ref, some[3].ref])
+            assert (first.case, second.case) == (1, 2) and first.code != second.code
+            there, elsewhere = home("b"), home("a")
+            assert await store.incidents.numbers(there, [first.id, second.id, 99]) == {first.id: 1, second.id: 2}
+            assert await store.incidents.numbered(there, [2, 3]) == {2: second.id}
+            assert await store.incidents.numbers(elsewhere, [second.id]) == {}, "it is another community's"
+            planned = await store.outbox.claim(9, now=NOW, platforms=EVERYWHERE)
+            called = {one.incident_id: (one.number, one.code) for one in planned}
+            assert called[second.id] == (2, second.code) and len(called) == 4
+
+    asyncio.run(scenario())
+
+
 def test_incidents_are_found_by_the_revision(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:

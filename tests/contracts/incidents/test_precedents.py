@@ -12,13 +12,16 @@ from tests.builders import NOW, home, later, message, settlement
 from tests.contracts.stores import Opens, Store
 
 
-def precedent(incident_id: int, ruling: Ruling = Ruling.WRONG, text: str = "이번 보스 진짜 죽여버리자") -> Precedent:
+def precedent(
+    incident_id: int, ruling: Ruling = Ruling.WRONG, text: str = "이번 보스 진짜 죽여버리자", case: int = 0
+) -> Precedent:
     seen = likeness(message(text=text), Openly().text_hash)
     assert seen
     until = NOW + timedelta(days=180)
     return Precedent(
-        incident_id=incident_id, ruling=ruling, rules=frozenset({"규칙", "a,b"}), likeness=seen, until=until
-    )
+        incident_id=incident_id, case=case or incident_id, ruling=ruling, rules=frozenset({"규칙", "a,b"}),
+        likeness=seen, until=until,
+    )  # fmt: skip
 
 
 async def call(store: Store, incident_id: int, what: Call, made: Precedent | None, community: str = "cafe") -> None:
@@ -57,12 +60,12 @@ def test_it_is_withdrawn_by_its_community_alone_and_once(opens: Opens) -> None:
         async with opens() as store:
             first, second = await incident(store, "1"), await incident(store, "2", "other")
             await call(store, first, Call.WRONG, precedent(first))
-            await call(store, second, Call.WRONG, precedent(second), "other")
-            assert not await store.precedents.withdraw(home("other"), first)
-            assert await store.precedents.withdraw(home(), first)
-            assert not await store.precedents.withdraw(home(), first)
+            await call(store, second, Call.WRONG, precedent(second, case=1), "other")
+            assert not await store.precedents.withdraw(home(), 2), "that is the number of an incident, of another's"
+            assert await store.precedents.withdraw(home(), 1)
+            assert not await store.precedents.withdraw(home(), 1)
             assert await store.precedents.of(home()) == []
-            assert await store.precedents.of(home("other")) == [precedent(second)]
+            assert await store.precedents.of(home("other")) == [precedent(second, case=1)]
 
     asyncio.run(scenario())
 

@@ -45,6 +45,7 @@ def test_they_get_what_is_stored_of_them_everywhere_once_a_day() -> None:
         assert isinstance(first, Handed)
         cafe, other = json.loads(first.file.content)
         assert [one["text"] for one in cafe["incidents"]] == ["나쁜 말"] and other["community"] == "other"
+        assert [one["incident"] for one in cafe["incidents"]] == [code_of(3)], "as they were told"
         assert keys(await granted(Wish.DATA, DISCORD, "7", privacy)) == ["privacy.today"]
         nobody = await granted(Wish.DATA, DISCORD, "9", privacy)
         assert isinstance(nobody, Handed) and json.loads(nobody.file.content) == []

@@ -100,7 +100,7 @@ LINK = Rule(name="words", when=(Text(any_of=("보스",)),), then=(Flag(),), reas
 def decided(*rules: Rule, ruling: Ruling, score: float, kind: HarmKind = HarmKind.ABUSE, of: str = "abuse") -> Decision:
     seen = likeness(message(text=SAID), MARK)
     assert seen
-    precedent = Precedent(incident_id=7, ruling=ruling, rules=frozenset({of}), likeness=seen, until=NOW)
+    precedent = Precedent(incident_id=9, case=7, ruling=ruling, rules=frozenset({of}), likeness=seen, until=NOW)
     verdict = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, kind, score, "g"),))
     past = Past(precedent=precedent, repeats=(NOW,))
     return decide(message(text=SAID), verdict, Policy(rules=rules), at=NOW, past=past)

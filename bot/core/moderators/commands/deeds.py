@@ -144,4 +144,4 @@ async def _call_wrong(asked: Asked, desk: Desk, case: Case, incident: int) -> An
     called = await desk.call(asked.community, incident, Call.WRONG, moderator_id=by.id, moderator_name=by.name)
     if called is None or called.earlier:
         return Lines.of(said("case.undone_already", case=case.number))
-    return Lines.of(said("case.called_wrong", case=case.number, incident=incident))
+    return Lines.of(said("case.called_wrong", case=case.number))

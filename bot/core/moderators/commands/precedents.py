@@ -29,7 +29,7 @@ class Precedents(Command, name="precedents", right=Right.MANAGE, group="policy")
         lines = [
             said(
                 f"precedents.{one.ruling}",
-                incident=one.incident_id,
+                incident=one.case,
                 rules=", ".join(sorted(one.rules)),
                 until=one.until,
             )

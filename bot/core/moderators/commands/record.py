@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from bot.core.chat.rights import Right
 from bot.core.incidents import case as cases
 from bot.core.incidents.case import CaseKind, CaseState, Look, Looked, Person
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.review import History as IncidentHistory
 from bot.core.moderators.answer import Found, Lines, Member, Said, said
 from bot.core.moderators.argument import CaseNumber, Day, IncidentNumber, OneOf
 from bot.core.moderators.command import Answer, Asked, Command, Seen, Usage
@@ -25,10 +27,10 @@ class Why(Command, name="why", right=Right.DELETE, seen=Seen.MODERATORS):
     incident: IncidentNumber
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        found = await desk.look_up(asked.community, self.incident)
+        found = await _numbered(asked, desk, self.incident)
         if found is None:
             return Lines.of(said("card.not_found"))
-        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.REVEAL, incident=self.incident)
+        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.REVEAL, incident=found[0].id)
         return Found(*found)
 
 
@@ -55,9 +57,9 @@ class History(Command, name="history", right=Right.REVIEW, seen=Seen.MODERATORS)
     before: CaseNumber | None = None
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        member = self.member
+        member, found = self.member, None
         if self.incident is not None:
-            if (found := await desk.look_up(asked.community, self.incident)) is None:
+            if (found := await _numbered(asked, desk, self.incident)) is None:
                 return Lines.of(said("card.not_found"))
             author = found[0].decision.message.author
             member = Member(author.id, author.name)
@@ -67,7 +69,7 @@ class History(Command, name="history", right=Right.REVIEW, seen=Seen.MODERATORS)
         known = desk.deeds.cases
         page = await known.find(asked.community, theirs, most=ON_A_PAGE + 1, before=self.before)
         running = await known.running(asked.community, most=ON_A_PAGE, member=member.id)
-        await known.looked(asked.community, _asker(asked), Look.HISTORY, incident=self.incident)
+        await known.looked(asked.community, _asker(asked), Look.HISTORY, incident=found and found[0].id)
         summary = await desk.history(asked.community, member.id)
         return Lines((said("case.of", whom=member), summary, *map(_runs, running), *_page(page)))
 
@@ -124,6 +126,12 @@ class Looks(Command, name="looks", right=Right.OWN, alone=True):
         return Lines(tuple(map(_look, found)) or (said("look.none"),))
 
 
+async def _numbered(asked: Asked, desk: Desk, number: int) -> tuple[Incident, IncidentHistory] | None:
+    """An incident by the number of its case."""
+    known = await desk.numbered(asked.community, [number])
+    return await desk.look_up(asked.community, known[number]) if number in known else None
+
+
 def _look(look: Looked) -> Said:
     who = Member(look.by.id, look.by.name)
     what = said(f"look.{look.what}")
@@ -166,7 +174,7 @@ def _in_full(case: cases.Case) -> Iterator[Said]:
     if case.objection:
         yield said("case.is", label="case.objection", value=case.objection)
     if case.incident is not None:
-        yield said("case.incident", incident=case.incident)
+        yield said("case.incident")
     if case.outcomes:
         yield said("case.is", label="case.done", value=case)
 

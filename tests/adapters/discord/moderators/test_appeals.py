@@ -182,7 +182,7 @@ def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once() -> None:
             assert await heard.chat.perform(flag) == shown
         await until(lambda: "억울해요" in str(place.wire.backend.get_message(place.mods, card.id).embeds))
         (answer,) = [said for said in place.wire.backend.messages[place.mods].values() if said.id != card.id]
-        assert answer.content == texts("ko")("discord.appealed", id=1), "what nobody empties says nothing"
+        assert answer.content == texts("ko")("discord.appealed", case=1), "what nobody empties says nothing"
         (reply, *_) = place.wire.made("POST", f"/channels/{place.mods}/messages")[1:]
         assert reply.body["message_reference"]["message_id"] == card.id
         assert reply.body["allowed_mentions"]["parse"] == []

@@ -175,7 +175,7 @@ def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
             assert (await shown(place, heard, number)).id == card.id
         stranger = await shown(place, heard, 4, by=place.join("새봄"))
         assert stranger.id != card.id
-        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2 #3")
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 · #2 · #3")
         place.wire.click(place.dal, place.mods, card.id, press_id(Button.WRONG, 1))
         await until(lambda: [number for number, _, _ in place.desk.calls] == [1, 2, 3])
 
@@ -199,7 +199,7 @@ def test_an_incident_stays_with_the_card_that_it_was_put_on(monkeypatch: pytest.
         outcome = await heard.chat.perform(place.planned(Flag(), message, incident=2))
         assert outcome == Done(f"{place.mods}/{card.id}")
         footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]
-        assert footers == ["#1 #2"]
+        assert footers == ["#1 · #2"]
 
     play(scene)
 
@@ -220,7 +220,7 @@ def test_an_incident_stays_on_its_card_whichever_process_goes_on_with_it(monkeyp
             again = replace(place.planned(Flag(), message, incident=2), begun=later.value.begun)
             assert await other.chat.perform(again) == Done(f"{place.mods}/{card.id}")
             footers = [one.embeds[0]["footer"]["text"] for one in place.wire.backend.messages[place.mods].values()]
-            assert footers == ["#9", "#1 #2"]
+            assert footers == ["#9", "#1 · #2"]
 
     asyncio.run(scenario())
 
@@ -426,7 +426,7 @@ def test_what_a_call_on_a_whole_card_may_not_touch_is_left_out() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard, 1)
         await shown(place, heard, 2)
-        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 #2")
+        await until(lambda: card.embeds[0]["footer"]["text"] == "#1 · #2")
         incident = place.desk.incidents[2]
         elsewhere = replace(incident.decision.message, community_id="1")
         place.desk.incidents[2] = replace(incident, decision=replace(incident.decision, message=elsewhere))

@@ -1,6 +1,7 @@
 """What moderators do by hand, over both databases: numbered, done once, taken back, found again; and what runs."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis.strategies import DataObject, data, integers, sampled_from
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import sqlite
 
-from bot.core.incidents.case import Case, CaseKind, CaseState, Look, Order, Person, Search, measures, native
+from bot.core.incidents.case import CODE, Case, CaseKind, CaseState, Look, Order, Person, Search, measures, native
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Filed
 from bot.core.rules.actions import (
@@ -38,7 +39,7 @@ from storage.database import Database
 from storage.records.deeds import SqlCases, newest
 from storage.records.erasing import SqlErasing
 from storage.tables import looks
-from tests.builders import EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
+from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
@@ -107,6 +108,26 @@ def test_a_deed_is_a_case_and_its_actions_say_all_that_a_platform_needs(url: str
         incident = await office.case(1)
         assert (incident.kind, incident.incident, incident.outcomes) == (CaseKind.INCIDENT, 1, ((Delete(), Done()),))
         assert await office.cases.get(THERE, 2) is None, "another community's number is as good as none"
+
+    in_office(url, scene)
+
+
+def test_a_member_knows_what_was_done_to_them_by_a_code_that_names_it_alone(url: str) -> None:
+    async def scene(office: Office) -> None:
+        kinds = (CaseKind.MUTE, CaseKind.NOTE, CaseKind.UNBAN)
+        mute, note, unban = [(await office.cases.open(HERE, order(kind)))[0] for kind in kinds]
+        assert len({mute.code, note.code, unban.code}) == 3
+        called = {(planned.number, planned.code) for planned in await office.claim()}
+        assert called == {(1, mute.code), (3, unban.code)}
+        for case in (mute, note, unban):
+            assert await office.cases.get(HERE, case.number) == case and re.fullmatch(CODE, case.code)
+        found = await office.cases.mine(TELEGRAM, MINJI.id, mute.code)
+        assert found == (HERE, await office.case(1))
+        for platform, member, code in (
+            (TELEGRAM, DAL.id, mute.code), (DISCORD, MINJI.id, mute.code), (TELEGRAM, MINJI.id, note.code),
+            (TELEGRAM, MINJI.id, unban.code), (TELEGRAM, MINJI.id, str(mute.number)), (TELEGRAM, "", mute.code),
+        ):  # fmt: skip
+            assert await office.cases.mine(platform, member, code) is None
 
     in_office(url, scene)
 

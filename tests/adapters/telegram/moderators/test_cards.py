@@ -63,7 +63,7 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
     (outcome,) = await here.carry_out(await said(here, "정말 나쁜 말이야"), Flag())
     (card,) = cards(room)
     assert outcome == Done(f"{MODERATORS}/{card['message_id']}")
-    assert "사건 1" in card["text"]
+    assert "사건 #1" in card["text"]
     assert "정○ 나○ 말○○" in card["text"]
     assert "정말" not in card["text"], "masked until somebody asks"
     assert labels(card) == [
@@ -499,7 +499,7 @@ async def test_why_shows_a_card_but_never_in_front_of_the_group(here: Stage) -> 
     room = await here.with_moderators()
     await here.open_incident(await said(here))
     assert "운영진 방" in (await command(here, here.group, 1, "/why 1"))["text"]
-    assert "사건 1" in (await command(here, room, 2, "/why 1"))["text"]
+    assert "사건 #1" in (await command(here, room, 2, "/why 1"))["text"]
     for who, number in ((7, 1), (8, 99)):  # who is no admin there does not even learn which incidents there are
         assert (await command(here, room, who, f"/why {number}"))["text"] == "사건을 찾을 수 없습니다."
     assert "1건" in (await command(here, room, 1, "/이력 1"))["text"]
@@ -543,7 +543,7 @@ async def test_an_appeal_is_on_the_card_and_the_moderators_are_told_once(here: S
     await here.do_planned()
     await here.server.until(lambda: "억울해요" in cards(room)[0]["text"])
     pointer = room.messages[max(room.messages)]
-    assert pointer["text"] == texts("ko")("telegram.appealed", id=1), "what nobody empties says nothing"
+    assert pointer["text"] == texts("ko")("telegram.appealed", case=1), "what nobody empties says nothing"
     assert pointer["reply_to_message"]["message_id"] == cards(room)[0]["message_id"]
     incident = await here.store.incidents.get(group_ref(GROUP), 1)
     assert incident and incident.appeal and incident.appeal.words == "억울해요"

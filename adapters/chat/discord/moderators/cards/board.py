@@ -97,7 +97,7 @@ class CardBoard:
         card_id = card.message_id.result()
         room = self.client.get_partial_messageable(card.channel_id)
         say = texts(found[0].decision.language)
-        told = say("discord.appealed", id=incident_id)
+        told = say("discord.appealed", case=found[0].case)
 
         async def answered() -> str:
             reference = room.get_partial_message(card_id).to_reference(fail_if_not_exists=False)
@@ -118,7 +118,7 @@ class CardBoard:
                 return Gone()
             incident, history = found
             pings = self._pings(incident) if isinstance(planned.action, Escalate) else ""
-            shown = self.posted.drawn(card, incident, history)
+            shown = await self.posted.drawn(card, incident, history)
             sending = self.client.get_partial_messageable(card.channel_id).send(
                 pings or None,
                 embed=shown.embed,

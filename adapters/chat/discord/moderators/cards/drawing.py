@@ -10,13 +10,14 @@ import discord
 from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.receiving.reading import NAME
 from bot.core.chat.message import Message
-from bot.core.incidents.card import Button, Card, Tone, press_id
+from bot.core.incidents.card import Button, Card, Tone, press_id, pressed
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.cards import card_of
 
 NAMED = 20  # members on a card that many share
+BETWEEN = " · "  # two numbers
 
 COLOURS = {Tone.URGENT: 0xD7263D, Tone.OPEN: 0xF2A900, Tone.ACTED: 0x3A86C8, Tone.CLOSED: 0x8A8F98}
 _STYLES = {
@@ -38,11 +39,11 @@ class Drawn:
         return _look(self.embed, self.view.children)
 
 
-def drawn(incident: Incident, history: History, timezone: str, ids: list[int], members: Iterable[str]) -> Drawn:
-    """`ids` of all incidents on the card, this one first; `members` whose they are."""
+def drawn(incident: Incident, history: History, timezone: str, numbers: list[int], members: Iterable[str]) -> Drawn:
+    """`numbers` of all incidents on the card, this one first; `members` whose they are."""
     message, say = incident.decision.message, texts(incident.decision.language)
-    card = card_of(incident, history, say, timezone, more=ids[1:])
-    return Drawn(_embed(card, message, say, ids, list(members)), _view(card, say))
+    card = card_of(incident, history, say, timezone, more=numbers[1:])
+    return Drawn(_embed(card, message, say, numbers, list(members)), _view(card, say))
 
 
 def look_of(message: discord.Message) -> tuple[Any, ...]:
@@ -57,10 +58,14 @@ def members_on(message: discord.Message | None) -> dict[str, None]:
     return dict.fromkeys(re.findall(r"<@(\d+)>", " ".join(field.value or "" for field in fields[:2])))
 
 
-def named_on(message: discord.Message | None) -> list[int]:
-    """Every incident on the card: its footer names them."""
-    footer = message.embeds[0].footer.text if message and message.embeds else None
-    return [int(digits) for digits in re.findall(r"#(\d+)", footer or "")]
+def named_on(message: discord.Message | None) -> tuple[int, list[int], bool]:
+    """Which incident a card is about first (0: it is none), the numbers of all that its footer names, and whether those
+    are numbers: the footers of earlier versions had the ids instead."""
+    footer = (message.embeds[0].footer.text if message and message.embeds else None) or ""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)] if message else []
+    carried = (pressed(button.custom_id or "") for row in rows for button in row.children)
+    first = next((press[1] for press in carried if press), 0)
+    return first, [int(digits) for digits in re.findall(r"#(\d+)", footer)], BETWEEN in footer
 
 
 def called(guild: discord.Guild | None, urgent: Collection[str]) -> str:
@@ -83,7 +88,7 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
     return view
 
 
-def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: list[str]) -> discord.Embed:
+def _embed(card: Card, message: Message, say: Texts, numbers: list[int], members: list[str]) -> discord.Embed:
     embed = discord.Embed(title=card.title, description=plain(card.text) or None, colour=COLOURS[card.tone])
     embed.add_field(name=say["discord.where"], value=_place(message, say))
     if len(members) > 1:
@@ -94,7 +99,7 @@ def _embed(card: Card, message: Message, say: Texts, ids: list[int], members: li
         embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
     for line in card.lines:
         embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
-    embed.set_footer(text=" ".join(f"#{incident_id}" for incident_id in ids))
+    embed.set_footer(text=BETWEEN.join(f"#{number}" for number in numbers))
     return embed
 
 

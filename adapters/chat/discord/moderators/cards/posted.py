@@ -135,10 +135,10 @@ class PostedCards:
         except OUT_OF_REACH as error:
             raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
         for message in recent:
-            if self.client.user and message.author.id == self.client.user.id and named_on(message):
-                card = self.recognise(message, community)
-                if (message.edited_at or message.created_at) > self.clock.now() - LATELY:
-                    self.write_anew(card)  # its process may have died between recording and showing
+            is_ours = self.client.user and message.author.id == self.client.user.id
+            card = await self.recognise(message, community) if is_ours else None
+            if card and (message.edited_at or message.created_at) > self.clock.now() - LATELY:
+                self.write_anew(card)  # its process may have died between recording and showing
 
     async def adopt(self, receipt: str, community: CommunityRef) -> Posted | None:
         """The card that another process has put somewhere, unless somebody took it away."""
@@ -151,13 +151,21 @@ class PostedCards:
             return None
         except OUT_OF_REACH as error:
             raise Unavailable(f"a card cannot be read ({type(error).__name__})", begun=receipt) from error
-        return self.recognise(message, community) if named_on(message) else None
+        return await self.recognise(message, community)
 
-    def recognise(self, message: discord.Message, community: CommunityRef) -> Posted:
-        """A card that may be an earlier process's."""
-        ids = named_on(message)
-        if known := self.of(ids[0]):
-            return known
+    async def ids_on(self, message: discord.Message | None, community: CommunityRef) -> list[int]:
+        """Every incident on a card, the first one first."""
+        first, named, by_number = named_on(message)
+        if not by_number:
+            return named if first in named else [first] if first else []
+        known = await self.desk.numbered(community, named)
+        return list(dict.fromkeys([first, *(known[number] for number in named if number in known)]))
+
+    async def recognise(self, message: discord.Message, community: CommunityRef) -> Posted | None:
+        """A card that may be an earlier process's; None: it is none."""
+        ids = await self.ids_on(message, community)
+        if not ids or (known := self.of(ids[0])):
+            return known if ids else None
         card = Posted(community, message.channel.id, ids, float("-inf"), members_on(message), look=look_of(message))
         card.message_id.set_result(message.id)
         for incident_id in ids:
@@ -180,7 +188,7 @@ class PostedCards:
             async with card.writing:
                 card.rewriting = None  # what happens from here on needs another one
                 if found := await self.desk.look_up(card.community, card.incidents[0]):
-                    now = self.drawn(card, *found)
+                    now = await self.drawn(card, *found)
                     if now.look != card.look:
                         channel = self.client.get_partial_messageable(card.channel_id)
                         standing = channel.get_partial_message(card.message_id.result())
@@ -193,6 +201,8 @@ class PostedCards:
             return False
         return True
 
-    def drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
-        timezone = self.desk.policy(incident.decision.message).timezone
-        return drawn(incident, history, timezone, card.incidents, card.members)
+    async def drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
+        timezone, more = self.desk.policy(incident.decision.message).timezone, card.incidents[1:]
+        called = await self.desk.numbers(card.community, more) if more else {}
+        numbers = [incident.case, *(called[one] for one in more if one in called)]
+        return drawn(incident, history, timezone, numbers, card.members)

@@ -11,7 +11,6 @@ from typing import Any
 import discord
 
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to, stands_above
-from adapters.chat.discord.moderators.cards.drawing import named_on
 from adapters.chat.discord.moderators.cards.posted import PostedCards
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
@@ -50,7 +49,7 @@ class Presses:
             elif button.call is None:
                 await self._tell(interaction, button, *found, say)
             else:
-                await self._call(interaction, button, button.call, _folded(interaction, incident_id), say)
+                await self._call(interaction, button, button.call, incident_id, say)
         except BotError:
             await answer(interaction, say["card.try_again"])
 
@@ -67,11 +66,12 @@ class Presses:
             told = history_line(history, say, self.desk.policy(incident.decision.message).timezone)
         await answer(interaction, plain(told))
 
-    async def _call(self, interaction: Interaction, button: Button, call: Call, ids: list[int], say: Texts) -> None:
+    async def _call(self, interaction: Interaction, button: Button, call: Call, pressed: int, say: Texts) -> None:
         """For every incident on the card, those left out that this call may not be made on."""
         here, user = guild_ref(interaction.guild_id), interaction.user
-        if interaction.message and named_on(interaction.message):
-            self.posted.recognise(interaction.message, here)  # from here on this card follows its incidents
+        ids = [pressed]
+        if interaction.message and await self.posted.recognise(interaction.message, here):
+            ids = await self.posted.ids_on(interaction.message, here)  # from here on this card follows its incidents
         called: list[Reviewed] = []
         refused: dict[str, None] = {}
         for incident_id in ids:
@@ -127,8 +127,3 @@ def _button_of(presses: Presses) -> Any:
             await presses.pressed(interaction, self.button, self.incident_id)
 
     return CardButton
-
-
-def _folded(interaction: Interaction, incident_id: int) -> list[int]:
-    ids = named_on(interaction.message)
-    return ids if incident_id in ids else [incident_id]

@@ -122,7 +122,7 @@ class CardBoard:
         admins = await self.members.administrators(int(about.id))
         people = community.urgent or tuple(str(one.user.id) for one in admins if one.status == ChatMember.OWNER)
         known = {str(one.user.id): one.user for one in admins}
-        text, entities = say("telegram.urgent", id=planned.incident_id, people=""), []
+        text, entities = say("telegram.urgent", case=planned.number, people=""), []
         for person in people:
             user = known.get(person)
             name = user.full_name if user else person
@@ -147,7 +147,7 @@ class CardBoard:
         which it goes when it is forgotten."""
         async with self.limiter.turn(card.chat_id, Lane.CARD):
             await self.bot.send_message(
-                card.chat_id, say("telegram.appealed", id=incident.id),
+                card.chat_id, say("telegram.appealed", case=incident.case),
                 link_preview_options=NO_PREVIEW,
                 reply_parameters=ReplyParameters(card.message_id or 0, allow_sending_without_reply=True),
             )  # fmt: skip

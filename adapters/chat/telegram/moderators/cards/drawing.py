@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
 
 
 def drawn(incident: Incident, history: History, language: str, timezone: str, *, more: Sequence[int] = ()) -> Drawn:
-    """`more`: later incidents on the same card."""
+    """`more`: the numbers of later incidents on the same card."""
     say = texts(language)
     card = card_of(incident, history, say, timezone, more=more)
     text, entities = _laid_out(card, incident, more, revealed(incident, say))
@@ -43,7 +43,7 @@ def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -
     title = f"{SIGNS[card.tone]} {card.title}"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
     if more:
-        lines.append(" ".join(f"#{id_}" for id_ in more))
+        lines.append(" ".join(f"#{number}" for number in more))
     if link := message_link(incident):
         lines.append(link)
     below = "\n".join(lines)

@@ -183,7 +183,7 @@ class PostedCards:
         if found is None or card.message_id is None:
             self.forget(card)
             return
-        now = self._drawn(card, *found)
+        now = await self._drawn(card, *found)
         if card.look != now.look:
             try:
                 async with self.limiter.turn(card.chat_id, Lane.CARD, spare=NEW_CARDS):
@@ -196,9 +196,11 @@ class PostedCards:
                     raise
         card.look, card.named = now.look, max(card.named, named)
 
-    def _drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
-        policy = self.desk.policy(incident.decision.message)
-        return drawn(incident, history, policy.language, policy.timezone, more=card.more)
+    async def _drawn(self, card: Posted, incident: Incident, history: History) -> Drawn:
+        policy, more = self.desk.policy(incident.decision.message), list(card.more)
+        called = await self.desk.numbers(card.community, more) if more else {}
+        numbers = [called[one] for one in more if one in called]
+        return drawn(incident, history, policy.language, policy.timezone, more=numbers)
 
     async def show(self, card: Posted, incident_id: int) -> None:
         """Returns once the card names the incident. A card that could not be sent is none any more, for all who waited
@@ -235,7 +237,7 @@ class PostedCards:
         if found is None:
             self.forget(card)
             return
-        now = self._drawn(card, *found)
+        now = await self._drawn(card, *found)
         async with self.limiter.turn(card.chat_id, card.lane):
             sent = await self.bot.send_message(
                 card.chat_id, now.text, entities=now.entities, reply_markup=now.keyboard,

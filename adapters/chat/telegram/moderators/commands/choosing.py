@@ -56,19 +56,13 @@ class Choosing:
     _waiting: Bounded[int, Typed] = field(default_factory=lambda: Bounded(WAITING))
     _number: int = 0
 
-    async def groups(self, typed: Typed, *, incident: bool) -> Sequence[str]:
-        """The communities that a command may be about. `incident`: it names one, whose community is meant."""
+    def groups(self, typed: Typed) -> Sequence[str]:
+        """The communities that a command may be about."""
         here = str(typed.chat_id)
         if typed.in_group:
             known = self.desk.communities(TELEGRAM)
-            groups = [one.id for one in known if one.moderators_channel == here != one.id] or [here]
-        else:
-            groups = [str(group) for group in self.members.groups_of(typed.user_id)]
-        if incident and typed.numbered:
-            whose = await self.desk.whose(TELEGRAM, typed.numbered[0])
-            if whose and (typed.in_private or whose.id in groups):
-                return [whose.id]
-        return groups
+            return [one.id for one in known if one.moderators_channel == here != one.id] or [here]
+        return [str(group) for group in self.members.groups_of(typed.user_id)]
 
     async def ask(self, typed: Typed, groups: Sequence[str]) -> None:
         """Buttons, of which one is pressed by the person who asked; a press also tells who an anonymous admin is."""

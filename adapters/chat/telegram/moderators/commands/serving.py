@@ -201,10 +201,12 @@ class Commands:
     # ---- who may, and about which group -----------------------------------------------------------------------------
 
     async def _serve_moderator(self, typed: Typed, command: type[Command]) -> None:
-        is_members = command is record.Why and typed.coded and not typed.numbered  # moderators go by numbers
+        groups = self._choosing.groups(typed)
+        is_members = (
+            command is record.Why and typed.coded and not (groups and typed.numbered)
+        )  # moderators go by numbers
         if is_members and self.crowd.has_room(typed) and await self.appeals.tell(typed):
             return
-        groups = await self._choosing.groups(typed, incident=is_about_incident(command))
         if len(groups) == 1 and not (typed.is_anonymous and groups[0] != str(typed.chat_id)):
             await self._serve_in(replace(typed, group=groups[0]), command)
         elif groups:
