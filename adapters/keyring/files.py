@@ -12,6 +12,8 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
+KEYRING = "keyring"  # the file in the folder of the keys that the master key seals
+
 
 def private_folder(folder: Path) -> None:
     """Broken: it is not there and cannot be made."""

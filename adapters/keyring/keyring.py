@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from adapters.keyring.files import locked, private_folder, replace_file
+from adapters.keyring.files import KEYRING, locked, private_folder, replace_file
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
@@ -56,7 +56,7 @@ class Keyring:
 
     def __init__(self, folder: Path, master: bytes, clock: Clock) -> None:
         """Broken: it cannot be read, or not with this master key. One that is not there is made."""
-        self._path, self._lock = folder / "keyring", folder / "lock"
+        self._path, self._lock = folder / KEYRING, folder / "lock"
         self._master, self._clock = AESGCM(master), clock
         self._periods: dict[int, Period] = {}
         self._newest: dict[Span, Period] = {}

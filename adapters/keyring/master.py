@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adapters.keyring.files import locked, private_folder, replace_file
+from adapters.keyring.files import KEYRING, locked, private_folder, replace_file
 from bot.core.base.errors import Broken
 
 VARIABLE = "JIKIMI_MASTER_KEY"
@@ -40,6 +40,12 @@ def made_key(folder: Path, environment: Mapping[str, str] = os.environ) -> Path 
     return path if path.exists() and VARIABLE not in environment and not _elsewhere(environment) else None
 
 
+def is_there(folder: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether anything of the keys is: then none is made where they are opened."""
+    made = any((folder / name).exists() for name in (FILE, KEYRING))
+    return made or bool(environment.get(VARIABLE)) or bool(_elsewhere(environment))
+
+
 def _elsewhere(environment: Mapping[str, str]) -> list[Path]:
     """Where the environment says that it lies, if it does."""
     if named := environment.get(f"{VARIABLE}_FILE"):
@@ -49,7 +55,7 @@ def _elsewhere(environment: Mapping[str, str]) -> list[Path]:
 
 
 def _make(path: Path) -> None:
-    if path.with_name("keyring").exists():
+    if path.with_name(KEYRING).exists():
         raise Broken(f"The keyring beside {path} is there without its master key; put that back, or set ${VARIABLE}.")
     try:
         replace_file(path, base64.b64encode(os.urandom(LENGTH)) + b"\n")

@@ -1,11 +1,11 @@
 """The chat networks that there are, and those of them that a configuration wants."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from adapters.chat.discord import Discord
 from adapters.chat.rehearsal import REHEARSAL, RehearsalChat
 from adapters.chat.telegram import Telegram
-from bot.config import Config, chosen
+from bot.config import Config, chosen, token_variable
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.moderators.network import Network
@@ -20,11 +20,27 @@ PLATFORMS = (*(one.platform for one in NETWORKS), REHEARSAL)
 
 def wanted(config: Config, say: Texts) -> Sequence[Network]:
     """Raises `Broken` where what is configured for one cannot work together."""
-    found = [network for one in NETWORKS if (network := chosen(config, one)).is_on]
-    for network in found:
-        if objection := network.objection(say):
-            raise Broken(objection)
-    return found
+    for objection in objections(config, say):
+        raise Broken(objection)
+    return _on(config)
+
+
+def objections(config: Config, say: Texts) -> Iterator[str]:
+    """Why what is configured for networks cannot work together."""
+    return filter(None, (network.objection(say) for network in _on(config)))
+
+
+def nothing_on(config: Config, say: Texts) -> str:
+    """How to begin; "": something is switched on."""
+    if _on(config) or config.http.listen or config.http.metrics_listen:
+        return ""
+    tokens = ", ".join(f"[{one.platform}] token" for one in NETWORKS)
+    variables = ", ".join(token_variable(one.platform) for one in NETWORKS)
+    return say("run.how_to_begin", tokens=tokens, variables=variables).strip()
+
+
+def _on(config: Config) -> Sequence[Network]:
+    return [network for one in NETWORKS if (network := chosen(config, one)).is_on]
 
 
 def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) -> ChatPlatform:

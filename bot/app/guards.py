@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,39 @@ def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = Fa
     """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration.
     Raises `Broken` where there is none of that name."""
     name = name or config.guard.name
-    for wanted in (name, config.guard.second) if name == "cascade" else (name,):
-        if wanted not in GUARDS:
-            raise Broken(say("run.unknown_guard", name=wanted, names=", ".join(GUARDS)))
+    for unknown in _unknown(name, config, say):
+        raise Broken(unknown)
     if raw:
         config = config.model_copy(update={"guard": config.guard.model_copy(update={"calibration": ""})})
     return GUARDS[name](config)
+
+
+def _unknown(name: str, config: Config, say: Texts) -> Iterator[str]:
+    if name not in GUARDS:
+        yield say("run.unknown_guard", name=name, names=", ".join(GUARDS))
+    if name == "cascade" and config.guard.second not in DIALECTS:
+        yield say("run.unknown_second", name=config.guard.second, names=", ".join(DIALECTS))
+
+
+async def objections(config: Config, say: Texts) -> list[str]:
+    """Why nothing could be judged with what is configured. No server is asked."""
+    from adapters.guards.calibrated import read_calibration
+
+    chosen, found = config.guard, [*_unknown(config.guard.name, config, say)]
+    if chosen.calibration:
+        try:
+            read_calibration(Path(chosen.calibration))
+        except Broken as error:
+            found.append(str(error))
+    if found:
+        return found
+    if chosen.engine == "vllm" and chosen.name not in SHIPPED:  # loading a model takes minutes and a GPU
+        return [] if find_spec("vllm") else [say["run.no_vllm"]]
+    try:
+        async with guard(config, say, raw=True):
+            return []
+    except Broken as error:
+        return [str(error)]
 
 
 def capabilities() -> list[dict[str, Any]]:

@@ -1,18 +1,18 @@
 """What people say, at rest: the keys that it is sealed with."""
 
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.keyring import Keyring, made_key, master_key
+from adapters.keyring import KEYRING, Keyring, is_there, made_key, master_key
 from adapters.system_clock import SystemClock
 from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError
+from bot.core.base.errors import BotError, Broken
 from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
@@ -28,7 +28,8 @@ from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.text.catalogue import Texts, texts
 from storage.database import Database
-from storage.migrations import copying
+from storage.migrations import copying, upgrading
+from storage.opening import place
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
 from storage.records.forgetting import SqlForgetting
@@ -58,6 +59,25 @@ def remarks(config: Config, say: Texts) -> list[str]:
     """What to do about keys that nobody has chosen a place for."""
     path = config.storage.keys_folder and made_key(config.storage.keys_folder)
     return [say("encryption.beside", path=path)] if path else []
+
+
+def objections(config: Config) -> Iterator[str]:
+    """Why the database or the keys cannot be worked with, as far as this machine knows; a server is not asked, and
+    nothing is changed."""
+    folder = config.storage.keys_folder
+    for look in (place.look, upgrading.look):
+        try:
+            look(config.storage.url)
+        except BotError as error:
+            yield str(error)
+            break
+    try:
+        if folder and is_there(folder):
+            key = master_key(folder)
+            if (folder / KEYRING).exists():
+                Keyring(folder, key, SystemClock())
+    except Broken as error:
+        yield str(error)
 
 
 def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database]:

@@ -28,14 +28,11 @@ async def run(config: "Config", say: Texts) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
     from bot.app import chats, guards, operations, reporting
     from bot.app.application import application
-    from bot.config import token_variable
 
     wanted = chats.wanted(config, say)
     http = config.http.listen or config.http.metrics_listen
-    if not wanted and not http:
-        sections = [one.platform for one in chats.NETWORKS]
-        tokens, variables = (f"[{one}] token" for one in sections), map(token_variable, sections)
-        raise Broken(say("run.how_to_begin", tokens=", ".join(tokens), variables=", ".join(variables)).strip())
+    if how := chats.nothing_on(config, say):
+        raise Broken(how)
     async with (
         guards.guard(config, say) as guard,
         application(

@@ -10,7 +10,7 @@ problems   the sentences
 renamed    what keys were called in versions before
 """
 
-from bot.config.loading import load
+from bot.config.loading import examine, load
 from bot.config.networks import chosen
 from bot.config.problems import warnings
 from bot.config.rules import RuleSettings, preset
@@ -37,6 +37,7 @@ __all__ = [
     "RuleSettings",
     "StorageSettings",
     "chosen",
+    "examine",
     "load",
     "preset",
     "token_variable",

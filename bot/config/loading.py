@@ -1,8 +1,8 @@
-"""A TOML file + the environment -> one frozen, checked Config; anything wrong is one sentence that names the key."""
+"""A TOML file + the environment -> one frozen, checked Config; every mistake is one sentence that names the key."""
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from bot.config import problems, secrets
 from bot.config.networks import with_sections
+from bot.config.renamed import renew
 from bot.config.sections import Config
 from bot.config.values import Table
 from bot.core.base.errors import Broken
@@ -21,23 +22,55 @@ from bot.core.text.catalogue import Texts
 def load(
     path: Path | None, say: Texts, networks: Sequence[type[Network]], environment: Mapping[str, str] = os.environ
 ) -> Config:
-    """None means all defaults. `networks`: those that may be configured. Raises `Broken`."""
+    """None means all defaults. `networks`: those that may be configured. Raises `Broken`: a line for every mistake."""
+    config, mistakes = examine(path, say, networks, environment)
+    if mistakes:
+        raise Broken("\n".join(mistakes))
+    return config
+
+
+def examine(
+    path: Path | None, say: Texts, networks: Sequence[type[Network]], environment: Mapping[str, str] = os.environ
+) -> tuple[Config, Sequence[str]]:
+    """What could be read, and every mistake in it. Raises `Broken` where it is no TOML file."""
     model = with_sections(tuple(networks))
-    name = str(path) if path else "config"
     content = _read(path, say) if path else {}
-    if path:
-        secrets.refuse_if_others_read(path, content, say)
-    _take_tokens(content, model, environment, say)
+    mistakes = list(secrets.mistakes(path, content, say)) if path else []
+    mistakes += _take_tokens(content, model, environment, say)
+    config, found = _validated(content, model, say)
+    found += [("guard.servers", why) for why in problems.in_the_clear(config, say)]
+    found += [("rules", why) for why in problems.in_rules(config, say)]
+    name = path or "config"
+    mistakes += [say("check.problem", path=name, key=key, why=why) for key, why in dict.fromkeys(found)]
+    return config.model_copy(update={"storage": config.storage.beside(path.parent if path else Path())}), mistakes
+
+
+def _validated(content: dict[str, Any], model: type[Config], say: Texts) -> tuple[Config, list[tuple[str, str]]]:
+    """With the first mistake of every key. What is wrong is left out, so that the rest is looked at all the same."""
     try:
-        config = model.model_validate(content)
+        return model.model_validate(content), []
     except ValidationError as error:
-        key, why = problems.explained(error.errors(include_url=False)[0], model, say)
-        raise Broken(say("check.problem", path=name, key=key, why=why)) from None  # it quotes what was given
-    if problem := problems.in_the_clear(config, say):
-        raise Broken(say("check.problem", path=name, key="guard.servers", why=problem))
-    if problem := problems.in_rules(config, say):
-        raise Broken(say("check.problem", path=name, key="rules", why=problem))
-    return config.model_copy(update={"storage": config.storage.beside(path.parent if path else Path())})
+        errors = error.errors(include_url=False)
+    found: dict[str, str] = {}
+    for one in errors:
+        found.setdefault(*problems.explained(one, model, say))
+    renewed, _ = renew(content)
+    wrong = {one["loc"][:2] for one in errors}
+    try:
+        return model.model_validate(_without(renewed, wrong)), list(found.items())
+    except ValidationError:  # it quotes what was given
+        return model(), list(found.items())
+
+
+def _without(content: Any, wrong: Collection[tuple[str | int, ...]]) -> dict[str, Any]:
+    """Less the sections, keys and rules that stand there."""
+    left = {section: table for section, table in content.items() if (section,) not in wrong}
+    for section, table in left.items():
+        if isinstance(table, dict):
+            left[section] = {key: value for key, value in table.items() if (section, key) not in wrong}
+        elif isinstance(table, list):
+            left[section] = [one for place, one in enumerate(table) if (section, place) not in wrong]
+    return left
 
 
 def _read(path: Path, say: Texts) -> dict[str, Any]:
@@ -53,10 +86,20 @@ def _read(path: Path, say: Texts) -> dict[str, Any]:
         raise Broken(say("check.not_toml", path=path, problem=error)) from None
 
 
-def _take_tokens(content: dict[str, Any], model: type[Config], environment: Mapping[str, str], say: Texts) -> None:
+def _take_tokens(
+    content: dict[str, Any], model: type[Config], environment: Mapping[str, str], say: Texts
+) -> Iterator[str]:
+    """Says which cannot be read."""
     for section, field in model.model_fields.items():
         table = content.get(section, {})
-        if _has_token(field) and isinstance(table, dict) and (token := secrets.token(section, environment, say)):
+        if not _has_token(field) or not isinstance(table, dict):
+            continue
+        try:
+            token = secrets.token(section, environment, say)
+        except Broken as error:
+            yield str(error)
+            continue
+        if token:
             content[section] = {**table, "token": token}
 
 

@@ -65,18 +65,18 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
             return say("check.other", why=problem["msg"])
 
 
-def in_the_clear(config: Config, say: Texts) -> str | None:
-    """The first guard server that what people say would be sent to readably, over a net."""
+def in_the_clear(config: Config, say: Texts) -> Iterator[str]:
+    """The guard servers that what people say would be sent to readably, over a net."""
     guard = config.guard
-    far = guard.beyond("http")
-    if guard.plain_http or guard.engine != "server" or not far:
-        return None
-    return say("check.plain_http", server=far[0])
+    if guard.engine == "server" and not guard.plain_http:
+        yield from (say("check.plain_http", server=server) for server in guard.beyond("http"))
 
 
-def in_rules(config: Config, say: Texts) -> str | None:
-    """The first rule that cannot be read, can never match or can never matter."""
-    return next(chain(_in_each_rule(config, say), _among_rules(config, say)), None)
+def in_rules(config: Config, say: Texts) -> Iterator[str]:
+    """The rules that cannot be read, can never match or can never matter."""
+    in_each = list(_in_each_rule(config, say))
+    # One without a condition would make all that follow it pointless.
+    return chain(in_each, _disabled(config, say), () if in_each else _pointless(config, say))
 
 
 def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
@@ -107,11 +107,14 @@ def in_rule(rule: Rule, say: Texts) -> Iterator[str]:
             yield say("check.empty_text", rule=rule.name)
 
 
-def _among_rules(config: Config, say: Texts) -> Iterator[str]:
+def _disabled(config: Config, say: Texts) -> Iterator[str]:
     known = {rule.name: None for rule in preset(config.defaults.preset)}
     for name in config.defaults.disabled_rules:
         if not renewed([name]) & known.keys():
             yield say("check.unknown_rule", given=name, names=", ".join(known))
+
+
+def _pointless(config: Config, say: Texts) -> Iterator[str]:
     own = {rule.name for rule in config.rules}
     rules = config.policy.rules
     for place, later in enumerate(rules):

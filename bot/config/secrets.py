@@ -1,7 +1,7 @@
 """The environment, files and systemd's credentials -> tokens; and who else can read a file that holds a secret."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,11 @@ def token(section: str, environment: Mapping[str, str], say: Texts) -> str | Non
     return None
 
 
-def refuse_if_others_read(path: Path, content: Mapping[str, Any], say: Texts) -> None:
-    """Raises `Broken` where a file with a secret in it is open to every user of the machine. One that lies where
-    nothing can be written is as whoever mounted it wants it."""
+def mistakes(path: Path, content: Mapping[str, Any], say: Texts) -> Iterator[str]:
+    """That a file with a secret in it is open to every user of the machine. One that lies where nothing can be written
+    is as whoever mounted it wants it."""
     if _holds_a_secret(content) and _is_open(path):
-        raise Broken(say("check.open_file", path=path))
+        yield say("check.open_file", path=path)
 
 
 def _content(path: Path, name: str, say: Texts) -> str:

@@ -1,12 +1,17 @@
 """A database as any earlier version left it -> as this version needs it; what was broken off goes on where it was."""
 
+import sqlite3
+from contextlib import closing
 from importlib.resources import files
 
 from sqlalchemy import Connection, text
 from sqlalchemy import inspect as look_into
 
 from bot.core.base.errors import Broken
+from storage.errors import driver_errors
+from storage.opening.place import file_of, parsed
 
+_NEWER = "A newer version of Jikimi has changed this database; run that version, or name another database."
 _LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
 
 
@@ -28,6 +33,19 @@ def is_newest(connection: Connection) -> bool:
     return present == [newest_step()]
 
 
+def look(url: str) -> None:
+    """At a SQLite file, without changing it. Broken: it is damaged, or a newer version has changed it."""
+    path = file_of(parsed(url))
+    if not path or not path.exists():
+        return
+    with driver_errors(), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return
+        present = {str(step) for (step,) in connection.execute("SELECT version_num FROM alembic_version")}
+    if not present <= known_steps():
+        raise Broken(_NEWER)
+
+
 def upgrade(connection: Connection, to: str = "head") -> None:
     """`connection`: of an engine for rewriting (opening.engine_of). Steps may commit what they have done so far.
     Broken: a newer version has changed the database."""
@@ -46,7 +64,7 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     steps = ScriptDirectory.from_config(config)
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= {step.revision for step in steps.walk_revisions()}:
-        raise Broken("A newer version of Jikimi has changed this database; run that version, or name another database.")
+        raise Broken(_NEWER)
     if present != set(steps.get_heads()):
         command.upgrade(config, to)
     connection.commit()

@@ -52,9 +52,7 @@ def alone(place: URL) -> Iterator[None]:
         yield
         return
     path = named.resolve()
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
-        raise Broken(f"The database {path} {what}; check [storage] url.")
+    _refuse_odd(path)
     with driver_errors():
         lock = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
     try:
@@ -68,6 +66,21 @@ def alone(place: URL) -> Iterator[None]:
             yield
     finally:
         lock.close()
+
+
+def look(url: str) -> None:
+    """Broken: it is no URL of ours, or a file that cannot be worked on. Opens nothing."""
+    if named := file_of(parsed(url)):
+        path = named.resolve()
+        _refuse_odd(path)
+        if not os.access(path if path.exists() else path.parent, os.R_OK | os.W_OK):
+            raise Broken("The database file cannot be opened; check the path in [storage] url.")
+
+
+def _refuse_odd(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        raise Broken(f"The database {path} {what}; check [storage] url.")
 
 
 @contextmanager

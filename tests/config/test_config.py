@@ -36,13 +36,18 @@ def load(path: Path | None, say: Texts, environment: Mapping[str, str]) -> Confi
     return configuration.load(path, say, NETWORKS, environment)
 
 
-def refusal(tmp_path: Path, content: str, language: str = "en") -> str:
+def refusals(tmp_path: Path, content: str, language: str = "en") -> list[str]:
     path = tmp_path / "mine.toml"
     path.write_text(content, "utf-8")
     with pytest.raises(Broken) as refused:
         load(path, texts(language), {})
-    sentence = str(refused.value)
-    assert "\n" not in sentence and "mine.toml" in sentence
+    sentences = str(refused.value).splitlines()
+    assert all("mine.toml" in one for one in sentences)
+    return sentences
+
+
+def refusal(tmp_path: Path, content: str, language: str = "en") -> str:
+    (sentence,) = refusals(tmp_path, content, language)
     return sentence
 
 
@@ -105,7 +110,7 @@ def test_tokens_come_from_the_environment_and_are_never_shown(tmp_path: Path) ->
 @pytest.mark.parametrize("section", ["storage", "guard", "discord", "telegram"])
 @pytest.mark.parametrize("content", ['"u:SESAME@h"', '[{token = "SESAME"}]', '{token = 1, url = ["SESAME"]}'])
 def test_a_section_of_the_wrong_shape_shows_no_secret(tmp_path: Path, section: str, content: str) -> None:
-    assert "SESAME" not in refusal(tmp_path, f"{section} = {content}")
+    assert "SESAME" not in str(refusals(tmp_path, f"{section} = {content}"))
 
 
 def test_only_what_takes_a_token_gets_one(tmp_path: Path) -> None:
@@ -224,6 +229,34 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: str, key: str, hint: st
     sentence = refusal(tmp_path, content)
     assert key in sentence and hint in sentence, sentence
     assert key in refusal(tmp_path, content, "ko")
+
+
+SEVEN = """
+[defaults]
+presett = "strict"
+timezone = "Seoul"
+disabled_rules = ["nonsense"]
+[bots]
+look = 0
+[guard]
+servers = ["http://guard.example:8000"]
+[[rules]]
+name = "loud"
+then = ["shout"]
+[[rules]]
+name = "idle"
+then = []
+when.edited = true
+"""
+
+
+def test_every_mistake_is_named_at_once_also_what_only_shows_where_the_rest_is_read(tmp_path: Path) -> None:
+    keys = ("defaults.presett", "defaults.timezone", "bots.judge_every", "rules[1].then[1]", "guard.servers")
+    for language in LANGUAGES:
+        sentences = refusals(tmp_path, SEVEN, language)
+        for key in (*keys, "idle", "nonsense"):
+            assert [one for one in sentences if key in one], (key, sentences)
+        assert len(sentences) == len(set(sentences)) == len(keys) + 3  # a rule that says nothing of when, too
 
 
 def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Path) -> None:

@@ -26,6 +26,16 @@ class Telegram(Network, platform=TELEGRAM):
     webhook_listen: str = "127.0.0.1:8443"
     """HOST:PORT at which what comes to `webhook_url` arrives."""
 
+    def objection(self, say: Texts) -> str | None:
+        number, colon, _ = self.token.partition(":")
+        if not (number.isdigit() and colon):
+            return say["telegram.bad_token"]
+        if self.webhook_url and not self.webhook_url.startswith("https://"):
+            return say["telegram.webhook_url"]
+        if self.webhook_url and not self.webhook_listen.rpartition(":")[2].isdigit():
+            return say["telegram.webhook_listen"]
+        return None
+
     def connect(self, context: Context) -> ChatPlatform:
         from adapters.chat.telegram.connection import TelegramChat
 

@@ -1,11 +1,13 @@
-"""`jikimi check-config`: a configuration -> what it comes to and what is odd about it, or every problem in it."""
+"""`jikimi check-config`: a configuration -> what it comes to and what is odd about it, or every mistake in it."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.cli.line import DEFAULT_CONFIG, Line
+from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
 
@@ -14,16 +16,19 @@ def declare(line: Line) -> None:
 
     @line.app.command("check-config", help=say["help.check_config"])
     def command(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
-        check_config(file, say)
+        asyncio.run(check_config(file, say))
 
 
-def check_config(file: Path, say: Texts) -> None:
-    """Raises `Broken` where it cannot be loaded."""
+async def check_config(file: Path, say: Texts) -> None:
+    """Raises `Broken`: a line for every mistake, those that only `run` would meet among them."""
     from bot.app import chats, guards, keeping, reporting
-    from bot.config import load, warnings
+    from bot.app.objections import objections
+    from bot.config import examine, warnings
 
-    checked = load(file, say, chats.NETWORKS)
-    chats.wanted(checked, say)
+    checked, mistakes = examine(file, say, chats.NETWORKS)
+    mistakes = [*mistakes, *(f"{file}: {one}" for one in await objections(checked, say))]
+    if mistakes:
+        raise Broken("\n".join(mistakes))
     for warning in (*warnings(checked, say), *guards.remarks(checked, say), *keeping.remarks(checked, say)):
         print(f"{file}: {warning}")
     print(
@@ -39,3 +44,5 @@ def check_config(file: Path, say: Texts) -> None:
         print(say("check.serve", command=command))
     if remark := reporting.no_pdf(say):
         print(remark)
+    if how := chats.nothing_on(checked, say):
+        print(how)
