@@ -1,10 +1,16 @@
 """A language -> the typer application, with every help text in that language."""
 
+import os
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
+from typer.completion import get_completion_inspect_parameters, install_callback, show_callback
 
 from bot.cli import invite, run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
@@ -13,11 +19,13 @@ from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
 from bot.cli.http import keys, webhooks
 from bot.cli.keeping import copies, encryption, people, precedents
-from bot.cli.line import Line
+from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
-from bot.cli.settings import check_config, policy
+from bot.cli.settings import check_config, init, policy
 from bot.core.text.catalogue import LANGUAGES, spoken_here, texts
+
+LANGUAGE = "JIKIMI_LANG"  # of the environment: of the screen
 
 
 class Command(Protocol):
@@ -29,17 +37,27 @@ class Command(Protocol):
 
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
-    *(rehearse, judge, check_config, policy, guards, evaluate, calibrate, invite, run, report, deliveries, train),
+    *(init, rehearse, judge, check_config, policy, guards, evaluate, calibrate, invite, run, report, deliveries, train),
     *(keys, webhooks, encryption, people, precedents, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 
 
 def build(language: str) -> typer.Typer:
     line = Line(texts(language))
+    get_completion_inspect_parameters()  # makes the shells known; typer's own options speak English only
+    install, show = (
+        typer.Option(f"--{name}-completion", callback=callback, help=line.say[f"help.{name}_completion"], is_eager=True)
+        for name, callback in (("install", install_callback), ("show", show_callback))
+    )
 
     @line.app.callback()
     def everywhere(
         lang: Annotated[str, typer.Option("--lang", help=line.say["help.lang"], show_default=False)] = language,
+        show_version: Annotated[
+            bool, typer.Option("--version", help=line.say["help.version"], callback=_show_version, is_eager=True)
+        ] = False,
+        install_completion: Annotated[bool | None, install] = None,
+        show_completion: Annotated[bool | None, show] = None,
     ) -> None:
         if lang not in LANGUAGES:
             raise typer.BadParameter(line.say("check.choice", given=lang, choices="ko, en"))
@@ -50,15 +68,28 @@ def build(language: str) -> typer.Typer:
     return line.app
 
 
-def wanted_language(arguments: Sequence[str]) -> str:
-    """What `--lang` asks for, before anything else is parsed; else the terminal's language."""
+def wanted_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
+    """What `--lang` asks for, before anything else is parsed; else JIKIMI_LANG, else what the configuration says that
+    moderators are spoken to in, else the terminal's language."""
+    asked = (*_given("--lang", arguments), environment.get(LANGUAGE, "")[:2].lower(), _configured(arguments))
+    return next((value for value in asked if value in LANGUAGES), None) or spoken_here()
+
+
+def _given(option: str, arguments: Sequence[str]) -> Iterator[str]:
+    """What stands behind it, wherever that is."""
     for place, word in enumerate(arguments):
-        value = word.removeprefix("--lang=") if word.startswith("--lang=") else None
-        if word == "--lang" and place + 1 < len(arguments):
-            value = arguments[place + 1]
-        if value in LANGUAGES:
-            return value
-    return spoken_here()
+        if word.startswith(f"{option}="):
+            yield word.removeprefix(f"{option}=")
+        if word == option and place + 1 < len(arguments):
+            yield arguments[place + 1]
+
+
+def _configured(arguments: Sequence[str]) -> str:
+    """What is wrong with a configuration is said by whoever reads all of it."""
+    path = next((Path(given) for given in _given("--config", arguments)), DEFAULT_CONFIG)
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(tomllib.loads(path.read_text("utf-8-sig"))["defaults"]["language"])
+    return ""
 
 
 def language_first(arguments: Sequence[str]) -> list[str]:
@@ -75,6 +106,12 @@ def language_first(arguments: Sequence[str]) -> list[str]:
         else:
             left.append(word)
     return [*moved, *left, *arguments[end:]]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"jikimi {version('jikimi')}")
+        raise typer.Exit
 
 
 def _logs_to_stderr() -> None:

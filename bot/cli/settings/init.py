@@ -1,0 +1,141 @@
+"""`jikimi init`: five questions -> a configuration that `run` takes, and what to type next."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.line import DEFAULT_CONFIG, Line
+from bot.core.base.errors import Broken
+from bot.core.communities.community import PRESETS
+from bot.core.moderators.network import Network
+from bot.core.text.catalogue import LANGUAGES, Texts, texts
+
+API = "127.0.0.1:8080"  # where nothing but the HTTP API is wanted
+MODEL = "wildguard-ko"  # what a guard's server serves, where nobody says otherwise
+
+#: What was typed -> what it means, or None: then it is asked once more.
+Read = Callable[[str], Any]
+
+
+def declare(line: Line) -> None:
+    @line.app.command("init", help=line.say["help.init"])
+    def command(file: Annotated[Path, typer.Argument(help=line.say["help.init_file"])] = DEFAULT_CONFIG) -> None:
+        init(file, line.say)
+
+
+def init(file: Path, say: Texts) -> None:
+    """Raises `Broken` where there is a file already, or the answers end too early; then nothing is written."""
+    from bot.app import chats, guards
+    from bot.config import load
+
+    if file.exists():
+        raise Broken(say("init.exists", path=file))
+    networks = {str(one.platform): one for one in chats.NETWORKS}
+    say, answers = _answers(say, networks)
+    _write(file, f"# {say['init.heading']}\n\n{_toml(answers)}", say)
+    print()
+    print(say("init.written", path=file))
+    named = "" if file == DEFAULT_CONFIG else f" --config {file}"
+    for network in (one for one in networks if one in answers):
+        if "token" not in answers[network]:
+            print(f"  export {_variable(network)}=…")
+        print(f"  jikimi invite {network}{named}")
+    if command := guards.server_command(load(file, say, chats.NETWORKS)):
+        print(f"  {command}")
+    print(f"  jikimi check-config{'' if file == DEFAULT_CONFIG else f' {file}'}\n  jikimi run{named}")
+
+
+def _answers(say: Texts, networks: Mapping[str, type[Network]]) -> tuple[Texts, Mapping[str, Any]]:
+    """In the language that was chosen first, section by section."""
+    language = _ask(say("init.language"), say, _one_of(LANGUAGES), say.language)
+    say, names = texts(language), list(networks)
+    chosen = _ask(say("init.networks", names=", ".join(names)), say, _some_of(names), names[0])
+    sections: dict[str, Any] = {}
+    for name in chosen:
+        token = _token(networks[name], say)
+        sections[name] = {"token": token} if token else {}
+    preset = _ask(say["init.preset"], say, _one_of(PRESETS), "balanced")
+    server = _ask(say["init.server"], say, _server, "")
+    sections["defaults"] = {"language": language, "preset": preset, "mode": "watch"}
+    if server:
+        sections["guard"] = {"name": MODEL, "servers": [server]}
+    if not chosen:
+        sections["http"] = {"listen": API}
+    return say, sections
+
+
+def _token(network: type[Network], say: Texts) -> str:
+    """Empty: it is given in the environment."""
+    facts = {"network": say[f"{network.platform}.title"], "variable": _variable(network.platform)}
+    while True:
+        token: str = _ask(say("init.token", **facts), say, str.strip, "", hidden=True)
+        objection = network(token=token).objection(say) if token else None
+        if not objection:
+            return token
+        print(objection)
+
+
+def _ask(question: str, say: Texts, read: Read, default: str, *, hidden: bool = False) -> Any:
+    while True:
+        try:
+            typed = typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default))
+        except typer.Abort:
+            raise Broken("\n" + say["init.broken_off"]) from None
+        if (meant := read(typed)) is not None:
+            return meant
+        print(say("init.again", given=typed))
+
+
+def _one_of(choices: tuple[str, ...]) -> Read:
+    return lambda typed: typed.strip().lower() if typed.strip().lower() in choices else None
+
+
+def _some_of(choices: list[str]) -> Read:
+    """Of one word that is none of them, "-", nothing is wanted."""
+
+    def read(typed: str) -> list[str] | None:
+        words = typed.lower().replace(",", " ").split()
+        if words == ["-"]:
+            return []
+        return [one for one in choices if one in words] if words and {*words} <= {*choices} else None
+
+    return read
+
+
+def _server(typed: str) -> str | None:
+    """Whatever stands in a configuration for a server; one beyond this machine over https:// alone."""
+
+    from bot.config import GuardSettings
+
+    if not (address := typed.strip()):
+        return ""
+    try:
+        asked = GuardSettings(servers=[address])
+    except ValueError:
+        return None
+    return None if asked.beyond("http") else address
+
+
+def _variable(network: str) -> str:
+    from bot.config import token_variable
+
+    return token_variable(network)
+
+
+def _toml(sections: Mapping[str, Any]) -> str:
+    from bot.config.writing import toml
+
+    return toml({name: keys for name, keys in sections.items() if keys}).lstrip() + "\n"
+
+
+def _write(file: Path, content: str, say: Texts) -> None:
+    """For its owner's eyes: it may hold tokens."""
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(content, "utf-8")
+    except FileExistsError:
+        raise Broken(say("init.exists", path=file)) from None
+    except OSError as error:
+        raise Broken(say("check.problem", path=file, key="-", why=error.strerror)) from None

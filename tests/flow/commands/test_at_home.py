@@ -1,0 +1,124 @@
+"""What every program of its kind has: a first configuration, a version, a language, completion."""
+
+import stat
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot.app.chats import NETWORKS
+from bot.cli.app import build, wanted_language
+from bot.config import load
+from bot.core.base.errors import Broken
+from bot.core.text.catalogue import LANGUAGES, texts
+
+
+def typed(*words: str, answers: str = "", language: str = "en", **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(build(language), words, input=answers, prog_name="jikimi")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JIKIMI_LANG", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_five_questions_make_a_configuration_that_check_config_takes(home: Path, language: str) -> None:
+    answers = [language, "telegram, discord", "SESAME", "nonsense", "12:SESAME", "strict", "http://localhost:8000"]
+    done = typed("init", answers="\n".join(answers) + "\n", language="ko" if language == "en" else "en")
+    assert done.exit_code == 0, done.output
+    assert "SESAME" not in done.output, "a token is not shown"
+    for number in range(1, 6):
+        assert f"{number}/5" in done.output
+    assert texts(language)["telegram.bad_token"] in done.output, "asked once more"
+    file = home / "config.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    config = load(file, texts(language), NETWORKS, {})
+    assert (config.defaults.language, config.defaults.preset, config.defaults.mode) == (language, "strict", "watch")
+    assert config.guard.name == "wildguard-ko" and config.guard.servers == ["http://localhost:8000"]
+    assert typed("check-config").exit_code == 0
+    for command in (
+        "jikimi invite discord",
+        "jikimi invite telegram",
+        "vllm serve",
+        "jikimi check-config",
+        "jikimi run",
+    ):
+        assert f"  {command}" in done.output
+    assert wanted_language(["run"], {}) == language, "what was chosen is what the screen speaks from now on"
+
+
+def test_what_is_left_empty_comes_from_the_environment(home: Path) -> None:
+    done = typed("init", "mine.toml", answers="en\n\n\n\n\n")
+    assert done.exit_code == 0, done.output
+    for line in (
+        "export JIKIMI_DISCORD_TOKEN=…",
+        "jikimi invite discord --config mine.toml",
+        "jikimi run --config mine.toml",
+    ):
+        assert f"  {line}" in done.output
+    assert "token" not in (home / "mine.toml").read_text("utf-8").partition("\n")[2]
+    assert typed("check-config", "mine.toml", JIKIMI_DISCORD_TOKEN="x").exit_code == 0
+
+
+def test_the_http_api_alone_is_an_answer_and_others_are_asked_again(home: Path) -> None:
+    done = typed("init", answers="fr\nen\nirc\n-\nharsh\n\nhttp://far.example\n\n")
+    assert done.exit_code == 0, done.output
+    assert [one in done.output for one in ("fr is", "irc is", "harsh is", "http://far.example is")] == [True] * 4
+    assert load(home / "config.toml", texts("en"), NETWORKS, {}).http.listen
+
+
+@pytest.mark.parametrize("answers", ["", "en\n", "en\ndiscord\nSESAME\n"])
+def test_what_is_broken_off_writes_nothing(home: Path, answers: str) -> None:
+    done = typed("init", answers=answers)
+    assert isinstance(done.exception, Broken) and "nothing was written" in str(done.exception)
+    assert list(home.iterdir()) == []
+
+
+def test_nothing_is_overwritten_nor_asked_for_in_vain(home: Path) -> None:
+    file = home / "config.toml"
+    file.write_text("# mine")
+    done = typed("init", answers="en\n\n\n\n\n")
+    assert isinstance(done.exception, Broken) and "not overwritten" in str(done.exception)
+    assert "1/5" not in done.output and file.read_text() == "# mine"
+    nowhere = typed("init", "no/such/folder.toml", answers="en\n\n\n\n\n")
+    assert isinstance(nowhere.exception, Broken)
+
+
+def test_the_version() -> None:
+    done = typed("--version")
+    assert done.exit_code == 0 and done.output.split() == ["jikimi", version("jikimi")]
+
+
+def test_the_language_is_what_was_said_nearest(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    (home / "other.toml").write_text('[defaults]\nlanguage = "ko"\n', "utf-8")
+    for arguments, environment, language in (
+        ([], {}, "en"),
+        (["run", "--config", "other.toml"], {}, "ko"),
+        (["run", "--config=other.toml"], {"JIKIMI_LANG": "en_GB.UTF-8"}, "en"),
+        (["judge", "x"], {"JIKIMI_LANG": "ko"}, "ko"),
+        (["judge", "x"], {"JIKIMI_LANG": "tlh"}, "en"),
+        (["judge", "--lang", "en"], {"JIKIMI_LANG": "ko"}, "en"),
+    ):
+        assert wanted_language(arguments, environment) == language, (arguments, environment)
+    file = home / "config.toml"
+    for content, language in (('defaults.language = "ko"', "ko"), ('defaults = "ko"', "en"), ("language =", "en")):
+        file.write_text(content)
+        assert wanted_language(["judge", "x"], {}) == language
+    file.write_bytes("[defaults]\nlanguage = '한'".encode("cp949"))
+    assert wanted_language([], {}) == "en"
+
+
+def test_shells_complete_commands_and_options() -> None:
+    for shell, facts in (
+        ("bash", {"COMP_WORDS": "jikimi check", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "jikimi check"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "jikimi check", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ):
+        done = typed(_JIKIMI_COMPLETE=f"complete_{shell}", **facts)
+        assert "check-config" in done.output, shell
+    assert "자동 완성" in typed("--help", language="ko").output
