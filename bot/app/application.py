@@ -10,6 +10,7 @@ from adapters.system_clock import SystemClock
 from bot.app import keeping, moderation, operations, reporting
 from bot.app.guards import stand_in
 from bot.app.parts import Core, Stores
+from bot.app.reloading import InForce
 from bot.app.runner import Lost, Service, moderate
 from bot.config import Config, policy_file
 from bot.core.base.clock import Clock
@@ -53,6 +54,8 @@ class Jikimi:
     platforms: Sequence[ChatPlatform]
     clock: Clock
     on_lost: Lost
+    policies: Policies
+    in_force: InForce
 
     async def run(self, on_kept: Kept | None = None, stopping: asyncio.Event | None = None) -> None:
         """See `moderate`."""
@@ -67,6 +70,12 @@ class Jikimi:
             on_lost=self.on_lost,
             stopping=stopping,
         )
+
+    def reload(self, config: Config) -> Sequence[str]:
+        """What policies and schedules are made of holds at once; returns what waits for the next start."""
+        waiting = self.in_force.take(config)
+        self.policies.rebuild()
+        return waiting
 
 
 @asynccontextmanager
@@ -84,13 +93,10 @@ async def application(
     """Everything connected, the database open and up to date. `mode` overrides the configured one."""
     clock = clock or SystemClock()
     async with keeping.opened(config, clock) as database, AsyncExitStack() as opened:
-        stores, planned, to_deliver = Stores.over(database), Wakeup(), Wakeup()
-        scheduler = await reporting.scheduler(config, stores, clock, to_deliver, opened)
+        stores, planned, to_deliver, in_force = Stores.over(database), Wakeup(), Wakeup(), InForce(config, mode)
+        scheduler = await reporting.scheduler(in_force, stores, clock, to_deliver, opened)
         policies = Policies(
-            store=stores.communities,
-            build=lambda community: config.policy_of(community, mode),
-            clock=clock,
-            on_change=scheduler.changed,
+            store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed
         )
         await policies.load()
         queue = GuardQueue(guard=guard, clock=clock, stand_in=stand_in(config))
@@ -100,10 +106,10 @@ async def application(
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
-        core = _core(config, stores, clock, planned, judging, builder, health, database, changed, alarm)
+        core = _core(config, in_force, stores, clock, planned, judging, builder, health, database, changed, alarm)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
-        sending = reporting.sending(config, stores, policies, builder, connected, clock, to_deliver)
+        sending = reporting.sending(config, in_force, stores, policies, builder, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:
             await alarm.lost(platform)
@@ -129,6 +135,8 @@ async def application(
             platforms=platforms,
             clock=clock,
             on_lost=lost,
+            policies=policies,
+            in_force=in_force,
         )
 
 
@@ -148,6 +156,7 @@ def _told_to(connected: Mapping[Platform, ChatPlatform], *, emptied: bool = Fals
 
 def _core(
     config: Config,
+    in_force: InForce,
     stores: Stores,
     clock: Clock,
     planned: Wakeup,
@@ -184,7 +193,7 @@ def _core(
         builder=builder,
         decider=judging.decider,
         rulings=judging.rulings,
-        schedule_of=config.schedule_of,
+        schedule_of=in_force.schedule_of,
         clock=clock,
         policy_files=policy_file,
     )

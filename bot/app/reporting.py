@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.app import keeping
 from bot.app.parts import Stores
+from bot.app.reloading import InForce
 from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
@@ -72,10 +73,12 @@ def report_renderer(*, unmasked: bool = False) -> ReportRenderer:
     return ReportPages(unmasked=unmasked)
 
 
-async def scheduler(config: Config, stores: Stores, clock: Clock, planned: Wakeup, opened: AsyncExitStack) -> Scheduler:
+async def scheduler(
+    in_force: InForce, stores: Stores, clock: Clock, planned: Wakeup, opened: AsyncExitStack
+) -> Scheduler:
     return Scheduler(
         communities=stores.communities,
-        schedule_of=config.schedule_of,
+        schedule_of=in_force.schedule_of,
         alarm_clock=await opened.enter_async_context(_alarm_clock()),
         deliveries=stores.deliveries,
         queries=stores.report_queries,
@@ -104,6 +107,7 @@ class Sending:
 
 def sending(
     config: Config,
+    in_force: InForce,
     stores: Stores,
     policies: Policies,
     builder: ReportBuilder,
@@ -115,7 +119,7 @@ def sending(
         deliveries=stores.deliveries,
         builder=builder,
         policies=policies,
-        schedule_of=config.schedule_of,
+        schedule_of=in_force.schedule_of,
         platforms=connected,
         clock=clock,
         planned=planned,
@@ -123,7 +127,7 @@ def sending(
     )
     bursts = BurstWatch(
         policies=policies,
-        schedule_of=config.schedule_of,
+        schedule_of=in_force.schedule_of,
         incidents=stores.incidents,
         deliveries=stores.deliveries,
         clock=clock,

@@ -2,16 +2,18 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from bot.cli.line import Line
-from bot.core.base.errors import Broken
+from bot.core.base.errors import BotError, Broken
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
+    from bot.app.application import Jikimi
     from bot.config import Config
 
 STOPPED = 15  # seconds from the signal to the end of the process
@@ -21,10 +23,10 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 def declare(line: Line) -> None:
     @line.app.command("run", help=line.say["help.run"])
     def command(config: Annotated[Path | None, line.config] = None) -> None:
-        asyncio.run(run(line.settings(config), line.say))
+        asyncio.run(run(line.settings(config), line.say, lambda: line.settings(config)))
 
 
-async def run(config: "Config", say: Texts) -> None:
+async def run(config: "Config", say: Texts, read_again: "Callable[[], Config] | None" = None) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
     from bot.app import chats, guards, operations, reporting
     from bot.app.application import application
@@ -46,8 +48,32 @@ async def run(config: "Config", say: Texts) -> None:
         if remark := reporting.no_pdf(say):
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
-        with _stop_signals() as stopping:
+        with _stop_signals() as stopping, _reloads(jikimi, say, read_again):
             await jikimi.run(stopping=stopping)
+
+
+@contextmanager
+def _reloads(jikimi: "Jikimi", say: Texts, read_again: "Callable[[], Config] | None") -> Iterator[None]:
+    """On SIGHUP, as services are told to; in a terminal that is how one hears that it is closed, and ends."""
+    if read_again is None or not hasattr(signal, "SIGHUP") or sys.stdin.isatty():
+        yield
+        return
+
+    def reload() -> None:
+        try:
+            waiting = jikimi.reload(read_again())
+        except BotError as error:
+            print(f"{error}\n{say['run.not_reloaded']}", file=sys.stderr, flush=True)
+            return
+        more = " " + say("run.after_restart", names=", ".join(waiting)) if waiting else ""
+        print(say["run.reloaded"] + more, flush=True)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 @contextmanager

@@ -79,6 +79,12 @@ class Policies:
         self._take([changed])
         return changed
 
+    def rebuild(self) -> None:
+        """`build` makes other policies from now on."""
+        self._policies.clear()
+        self._elsewhere, self._default = Bounded(OVERRIDDEN), None
+        self._tell(self._communities)
+
     async def move(self, community: CommunityRef, new_id: str) -> None:
         await self.store.move(community, new_id)
         await self.load()
