@@ -29,7 +29,7 @@ from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 from tests.builders import DISCORD, NOW, message, verdict
 
-EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
 
 def load(path: Path | None, say: Texts, environment: Mapping[str, str]) -> Config:
