@@ -17,7 +17,7 @@ from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
-from bot.cli.http import keys, webhooks
+from bot.cli.http import health, keys, webhooks
 from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.cli.rehearsal import rehearse
@@ -37,7 +37,22 @@ class Command(Protocol):
 
 #: In the order of `jikimi --help`.
 COMMANDS: Sequence[Command] = (
-    *(init, rehearse, judge, check_config, policy, guards, evaluate, calibrate, invite, run, report, deliveries, train),
+    *(
+        init,
+        rehearse,
+        judge,
+        check_config,
+        policy,
+        guards,
+        evaluate,
+        calibrate,
+        invite,
+        run,
+        health,
+        report,
+        deliveries,
+        train,
+    ),
     *(keys, webhooks, encryption, people, precedents, copies, flow, queue, guard, api, bench_report, phrases, fresh),
 )
 

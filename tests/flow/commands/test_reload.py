@@ -6,10 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from bot.app.application import application
+from bot.cli.app import build
 from bot.config import BotSettings, CommunityDefaults, Config, ReportSettings, StorageSettings
 from bot.config.sections import HttpSettings
+from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.rules.policy import Watch
@@ -84,8 +87,14 @@ def test_a_service_that_is_told_to_reload_judges_by_the_new_rules_or_goes_on(tmp
                     line = (await process.stderr.readline()).decode()
                 assert await rules(client) == found
             assert "[http]" in line
+            asked = await asyncio.to_thread(CliRunner().invoke, build("en"), ["health", "--config", str(file)])
+            assert asked.exit_code == 0 and "alive" in asked.output
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
+        for content, why in ((file.read_text(), "answers"), ("", "metrics_listen")):
+            file.write_text(content)
+            gone = CliRunner().invoke(build("en"), ["health", "--config", str(file)])
+            assert isinstance(gone.exception, Broken) and why in str(gone.exception)
 
     asyncio.run(scenario())
 
