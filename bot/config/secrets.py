@@ -59,7 +59,9 @@ def _is_secret(name: str, value: object) -> bool:
         return any(_is_secret(name, one) for one in value)
     if not isinstance(value, str) or not value:
         return False
-    return name == "token" or ("://" in value and ("@" in value or "password=" in value))
+    user = value.partition("://")[2].rpartition("@")[0]
+    is_name = value.startswith("postgresql:") and ":" not in user  # who one is there; anywhere else it may be a key
+    return name == "token" or (bool(user) and not is_name) or ("://" in value and "password=" in value)
 
 
 def _is_open(path: Path) -> bool:
