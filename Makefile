@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: advisories clean coverage demo-report fuzz lint lock pictures run sbom test test-all test-engine
+.PHONY: advisories clean coverage demo-report fuzz lint lock newcomer pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -38,6 +38,10 @@ SECONDS ?= 1800
 fuzz: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.courses.fuzzing --seconds $(SECONDS)
 
+# The READMEs, word for word, in an environment that has never seen Jikimi; --bare trixie: on a new Debian.
+newcomer: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.newcomer $(NEWCOMER_ARGS)
+
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -55,7 +59,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-v
 lock: $(VENV)/.ready-dev
 	@$(LOCK) --extra test --extra lint --output-file requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
-	@for tool in 'sbom cyclonedx-bom>=7.5' 'audit pip-audit>=2.10'; do \
+	@for tool in 'sbom cyclonedx-bom>=7.5' 'audit pip-audit>=2.10' 'publish uv>=0.13'; do \
 		echo "$${tool#* }" | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS) \
 		--output-file requirements/$${tool%% *}.txt || exit 1; done
