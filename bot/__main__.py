@@ -4,8 +4,7 @@ import os
 import sys
 from contextlib import suppress
 
-from bot.cli.app import build, language_first, wanted_language
-from bot.core.base.errors import BotError
+from bot.cli.app import typed
 
 
 def keep_to_ourselves() -> None:
@@ -19,12 +18,8 @@ def keep_to_ourselves() -> None:
 
 def main() -> None:
     keep_to_ourselves()
-    arguments = language_first(sys.argv[1:])
     try:
-        build(wanted_language(arguments))(args=arguments)
-    except BotError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(typed(sys.argv[1:]))
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nothing to complain about
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""A language -> the typer application, with every help text in that language."""
+"""A language -> the typer application, with every help text in that language; what was typed -> an exit code."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 
 import typer
 from typer.completion import get_completion_inspect_parameters, install_callback, show_callback
+from typer.exceptions import TyperException
 
 from bot.cli import invite, run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
@@ -23,6 +24,8 @@ from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
 from bot.cli.settings import check_config, init, policy
+from bot.cli.usage import explained
+from bot.core.base.errors import BotError
 from bot.core.text.catalogue import LANGUAGES, spoken_here, texts
 
 LANGUAGE = "JIKIMI_LANG"  # of the environment: of the screen
@@ -81,6 +84,23 @@ def build(language: str) -> typer.Typer:
     for command in COMMANDS:
         command.declare(line)
     return line.app
+
+
+def typed(words: Sequence[str]) -> int:
+    """The process's exit code."""
+    arguments = language_first(words)
+    language = wanted_language(arguments)
+    try:
+        return build(language)(args=arguments, prog_name="jikimi", standalone_mode=False) or 0
+    except typer.Abort:
+        print(texts(language)["typed.aborted"], file=sys.stderr)
+        return 1
+    except TyperException as error:
+        print(explained(error, texts(language)), file=sys.stderr)
+        return 2
+    except BotError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def wanted_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

@@ -28,14 +28,14 @@ def health(config: "Config", say: Texts) -> None:
     """Raises `Broken` where nothing answers, or nobody is there to be asked."""
     address = config.http.metrics_listen or config.http.listen
     if not address:
-        raise Broken(say["health.off"])
+        raise Broken(say["probe.off"])
     host, _, port = address.rpartition(":")
     try:
         with closing(HTTPConnection(_HERE.get(host, host.strip("[]")), int(port), timeout=PATIENCE)) as connection:
             connection.request("GET", "/healthz")
             status = connection.getresponse().status
     except (OSError, HTTPException) as error:
-        raise Broken(say("health.away", address=address, why=type(error).__name__)) from None
+        raise Broken(say("probe.away", address=address, why=type(error).__name__)) from None
     if status != 200:
-        raise Broken(say("health.away", address=address, why=status))
-    print(say("health.alive", address=address))
+        raise Broken(say("probe.away", address=address, why=status))
+    print(say("probe.alive", address=address))

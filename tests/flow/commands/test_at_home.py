@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from bot.app.chats import NETWORKS
 from bot.cli.app import build, wanted_language
+from bot.cli.app import typed as typed_in
 from bot.config import load
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import LANGUAGES, texts
@@ -122,3 +123,28 @@ def test_shells_complete_commands_and_options() -> None:
         done = typed(_JIKIMI_COMPLETE=f"complete_{shell}", **facts)
         assert "check-config" in done.output, shell
     assert "자동 완성" in typed("--help", language="ko").output
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say = texts(language)
+    for words, wanted in (
+        (
+            ["check-confg"],
+            say("typed.no_command", given="check-confg", hint=say("check.unknown_hint", name="check-config")),
+        ),
+        (["run", "--confg", "x"], say("typed.no_option", given="--confg", hint="")),
+        (["judge"], say("typed.missing", name="'text'")),
+        (["judge", "오늘", "저녁"], say("typed.extra", given="저녁")),
+        (["bench", "flow", "--messages", "many"], say("typed.kind", kind=say["check.whole"])),
+    ):
+        assert typed_in(["--lang", language, *words]) == 2
+        said = capsys.readouterr()
+        assert wanted in said.err and "--help)" in said.err and not said.out, said.err
+        assert ("쓰는 법" in said.err) is (language == "ko")
+    assert typed_in(["--lang", language, "keys"]) == 2 and "revoke" in capsys.readouterr().err
+    assert typed_in(["--lang", language, "--version"]) == 0
+    assert typed_in(["--lang", language, "check-config", "none.toml"]) == 2
+    assert "jikimi init" in capsys.readouterr().err
