@@ -13,7 +13,7 @@ import typer
 from typer.completion import get_completion_inspect_parameters, install_callback, show_callback
 from typer.exceptions import TyperException
 
-from bot.cli import invite, run
+from bot.cli import run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
@@ -23,7 +23,7 @@ from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
-from bot.cli.settings import check_config, init, policy
+from bot.cli.settings import check_config, init, invite, policy
 from bot.cli.usage import explained
 from bot.core.base.errors import BotError
 from bot.core.text.catalogue import LANGUAGES, spoken_here, texts

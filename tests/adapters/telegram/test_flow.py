@@ -15,7 +15,7 @@ import pytest
 from adapters.chat.telegram.connection import TelegramChat
 from bot.app.application import Jikimi, application
 from bot.app.chats import NETWORKS
-from bot.cli.invite import invite
+from bot.cli.settings.invite import invite
 from bot.config import Config, StorageSettings, load
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Pairing

@@ -13,8 +13,8 @@ import pytest
 import adapters.chat
 from adapters.chat.discord import Discord
 from bot.app.chats import NETWORKS, PLATFORMS, wanted
-from bot.cli import invite
 from bot.cli.http import keys
+from bot.cli.settings import invite
 from bot.config import Config, load
 from bot.core.base.errors import Broken
 from bot.core.moderators.network import Network
