@@ -67,7 +67,7 @@ def test_a_network_brings_its_library_only_when_it_is_connected() -> None:
 def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:
     say = texts("en")
     assert wanted(Config(), say) == wanted(load(None, say, NETWORKS, {}), say) == []
-    tokens = {f"JIKIMI_{one.platform.upper()}_TOKEN": "sesame" for one in NETWORKS}
+    tokens = {f"JIKIMI_{one.platform.upper()}_TOKEN": "1:sesame" for one in NETWORKS}
     assert [type(one) for one in wanted(load(None, say, NETWORKS, tokens), say)] == list(NETWORKS)
     (path := tmp_path / "mine.toml").write_text("[discord]\ntoken = 'a'\nshard_ids = [0, 2]\nshard_count = 3", "utf-8")
     assert wanted(load(path, say, NETWORKS, {}), say) == [Discord(token="a", shard_ids=(0, 2), shard_count=3)]
