@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.core.base.errors import Broken
-from bot.core.communities.community import PRESETS
-from bot.core.moderators.network import Network
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
+
+if TYPE_CHECKING:
+    from bot.core.moderators.network import Network
 
 API = "127.0.0.1:8080"  # where nothing but the HTTP API is wanted
 MODEL = "wildguard-ko"  # what a guard's server serves, where nobody says otherwise
@@ -47,8 +48,10 @@ def init(file: Path, say: Texts) -> None:
     print(f"  jikimi check-config{'' if file == DEFAULT_CONFIG else f' {file}'}\n  jikimi run{named}")
 
 
-def _answers(say: Texts, networks: Mapping[str, type[Network]]) -> tuple[Texts, Mapping[str, Any]]:
+def _answers(say: Texts, networks: "Mapping[str, type[Network]]") -> tuple[Texts, Mapping[str, Any]]:
     """In the language that was chosen first, section by section."""
+    from bot.core.communities.community import PRESETS
+
     language = _ask(say("init.language"), say, _one_of(LANGUAGES), say.language)
     say, names = texts(language), list(networks)
     chosen = _ask(say("init.networks", names=", ".join(names)), say, _some_of(names), names[0])
@@ -66,7 +69,7 @@ def _answers(say: Texts, networks: Mapping[str, type[Network]]) -> tuple[Texts, 
     return say, sections
 
 
-def _token(network: type[Network], say: Texts) -> str:
+def _token(network: "type[Network]", say: Texts) -> str:
     """Empty: it is given in the environment."""
     facts = {"network": say[f"{network.platform}.title"], "variable": _variable(network.platform)}
     while True:
