@@ -17,6 +17,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, product, takewhile
 from math import exp
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any, Literal
 
 import structlog
 
+from adapters.guards.chat_form import compare
 from adapters.guards.dialects import (
     DEFAULT,
     DIALECTS,
@@ -35,10 +37,12 @@ from adapters.guards.dialects import (
     Question,
     Token,
 )
+from adapters.guards.vllm_restarts import DIES_OF_IT, RestartingEngine
 from adapters.guards.vllm_tokens import Ids, Labels, Prompts
+from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.ports import Answered
-from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
+from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
 _log = structlog.get_logger(__name__)
 
@@ -56,12 +60,13 @@ CPU_BLOCK = 32
 
 
 class VllmGuard:
-    """One engine, in its own process below this one."""
+    """One engine, in its own process below this one; it is started again where it dies."""
 
     def __init__(
         self,
         model: str | None = None,
         *,
+        clock: Clock,
         revision: str | None = None,
         dialect: str = DEFAULT,
         mode: Mode = "classify",
@@ -85,6 +90,7 @@ class VllmGuard:
         positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
         context = max_model_len or min(self._dialect.served_context, positions)
         self._prompts = Prompts(tokenizer)
+        compare(self._dialect, lambda messages: self._prompts.render(messages, {"add_generation_prompt": True}))
         self._labels = Labels(self._dialect, self._prompts)
         self._limit = self._prompt_limit(context)
         self._version = GuardVersion(
@@ -106,7 +112,7 @@ class VllmGuard:
         }
         if mode == "classify":
             options |= _as_classifier(config, self._labels.pair())
-        self._engine = _started(options | dict(engine_options or {}))
+        self._running = RestartingEngine(partial(_started, options | dict(engine_options or {})), clock)
         self._asked = _asked_how(self._dialect, self._labels, mode)
 
     @property
@@ -119,7 +125,7 @@ class VllmGuard:
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Cancelling it takes the requests out of the engine.
-        Raises Broken where the engine has died."""
+        Raises Unavailable where the engine has died, until it runs again."""
         asked = [self._dialect.questions(exchange, self._prompts.count) for exchange in exchanges]
         questions = list(dict.fromkeys(question for some in asked for question in some))
         answers = dict(zip(questions, await self._answers(questions), strict=True))
@@ -134,7 +140,12 @@ class VllmGuard:
         """As `judge`; each exchange on its own way through the engine."""
 
         async def one(place: int) -> None:
-            (screening,) = await self.judge([exchanges[place]])
+            exchange = exchanges[place]
+            if self._running.is_deadly(exchange):
+                answered(place, Unscreened(DIES_OF_IT, self._version))
+                return
+            async with self._running.asked(exchange):
+                (screening,) = await self.judge([exchange])
             answered(place, screening)
 
         try:
@@ -147,13 +158,11 @@ class VllmGuard:
     @property
     def engine(self) -> Any:
         """vLLM's AsyncLLM underneath, for measuring."""
-        return self._engine
+        return self._running.engine
 
     async def close(self) -> None:
         """Ends the engine's process and gives its memory back."""
-        engine, self._engine = self._engine, None
-        if engine:
-            engine.shutdown()
+        await self._running.close()
 
     # ---- questions to answers -----------------------------------------------------------------------------------
 
@@ -215,15 +224,16 @@ class VllmGuard:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         waiting: list[Any] = []
+        engine = self._running.engine
         try:
             for prompt, how in zip(prompts, params, strict=True):
                 request: Any = {"type": "token", "prompt_token_ids": prompt}
-                waiting.append(await self._engine.add_request(str(next(self._numbers)), request, how))
+                waiting.append(await engine.add_request(str(next(self._numbers)), request, how))
             return [await output.get() for output in waiting]
         except EngineDeadError:
-            raise Broken("the vLLM engine has died: its log says why; start again") from None
+            raise self._running.died(engine) from None
         except BaseException:
-            await self._engine.abort([output.request_id for output in waiting], internal=True)
+            await engine.abort([output.request_id for output in waiting], internal=True)
             raise
 
     def _prompt_limit(self, context: int) -> int:
@@ -324,11 +334,6 @@ def _model_files(model: str, revision: str | None) -> tuple[Any, Any]:
         raise Broken(
             f"the model {model!r} cannot be had: give a folder that holds it, or an id that this machine can download"
         ) from None
-    if "Cutting Knowledge Date" in str(tokenizer.chat_template):
-        _log.warning(
-            "the tokenizer carries the stock Llama 3.2 chat template, which the guard was not trained with: "
-            "Jikimi sends its own; compare the dialects wildguard-ko and wildguard-ko-stock on labelled data"
-        )
     return config, tokenizer
 
 

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, Literal
 
 from adapters.guards.dialects import DIALECTS
+from adapters.system_clock import SystemClock
 from bot.core.guarding.verdict import Exchange
 
 _CARD_PROMPT = (
@@ -44,7 +45,9 @@ class RawEngine:
 
         from adapters.guards.vllm_engine import VllmGuard
 
-        self.guard = VllmGuard(model, dialect=dialect, mode=mode, load_format=load_format, engine_options=options)
+        self.guard = VllmGuard(
+            model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, engine_options=options
+        )
         self._dialect, self._numbers = DIALECTS[dialect], count()
         self._ask: Any = self.guard.engine.encode if mode == "classify" else self.guard.engine.generate
         self._params = (

@@ -141,6 +141,17 @@ class Replicas:
             raise Unavailable(f"no guard server answers ({error}); start one: {self.start}") from None
         return reply.content if reply.status == 200 else None
 
+    async def look_up(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What some replica answers beside its work, as JSON; None where none does. It counts for no circuit."""
+        for replica in self._replicas:
+            try:
+                reply = await self._post(replica.url + path, body)
+                if reply.status == 200:
+                    return json.loads(reply.content)
+            except (_Failed, Broken, ValueError, RecursionError):
+                continue
+        return None
+
     async def _choose(self, tried: set[_Replica]) -> _Replica:
         """Of the replicas whose circuits let a request through: one to be probed, else the one with the fewest open
         requests. Where there is none, what a probe under way brings is waited for; then raises Unavailable."""

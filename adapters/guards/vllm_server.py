@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from adapters.guards.chat_form import is_same, samples
 from adapters.guards.dialects import (
     Answer,
     Chat,
@@ -98,6 +99,7 @@ class VllmServers:
     timeout: float = 10.0
     encoding: Encoding | None = None
     _replicas: Replicas = field(init=False)
+    _comparison: asyncio.Task[bool | None] | None = None
 
     def __post_init__(self) -> None:
         self._replicas = Replicas(
@@ -109,11 +111,14 @@ class VllmServers:
         )
 
     @property
+    def _served(self) -> str:
+        return self.model or self.dialect.model
+
+    @property
     def version(self) -> GuardVersion:
-        model = self.model or self.dialect.model
         return GuardVersion(
             name=self.dialect.name,
-            model=f"{model}@{self.revision}" if self.revision else model,
+            model=f"{self._served}@{self.revision}" if self.revision else self._served,
             dialect=self.dialect.hash,
         )
 
@@ -133,6 +138,7 @@ class VllmServers:
         measure = self.encoding.measure if self.encoding else token_bound
         asked = [self.dialect.questions(exchange, measure) for exchange in exchanges]
         found = await self._answers(list(dict.fromkeys(question for questions in asked for question in questions)))
+        self._comparison = self._comparison or asyncio.create_task(self.compare_chat())
         return [self._screening([(question, found[question]) for question in questions]) for questions in asked]
 
     def _screening(self, answered: Sequence[tuple[Question, Answer | None]]) -> Screening:
@@ -224,9 +230,28 @@ class VllmServers:
         return None if content is None else _choices(content, 1)[0]
 
     def _body(self, how: Mapping[str, Any]) -> dict[str, Any]:
-        return {"model": self.model or self.dialect.model, "temperature": 0, **how}
+        return {"model": self._served, "temperature": 0, **how}
+
+    async def compare_chat(self) -> bool | None:
+        """Whether the servers' chat endpoint makes the prompts that we send; None where they do not tell."""
+        found = []
+        for form, ours, messages in samples(self.dialect):
+            one, other = [
+                await self._replicas.look_up("/tokenize", {"model": self._served, "return_token_strs": True, **more})
+                for more in (
+                    {"prompt": ours, "add_special_tokens": False},
+                    {"messages": messages, "add_generation_prompt": True},
+                )
+            ]
+            try:
+                found.append(is_same(self.dialect, form, *("".join(each["token_strs"]) for each in (one, other))))
+            except (KeyError, TypeError):
+                continue
+        return all(found) if found else None
 
     async def aclose(self) -> None:
+        if self._comparison:
+            self._comparison.cancel()
         await self._replicas.aclose()
 
     async def __aenter__(self) -> Self:

@@ -77,6 +77,7 @@ async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
 
         engine = VllmGuard(
             chosen.model or None,
+            clock=SystemClock(),
             revision=chosen.revision or None,
             dialect=name,
             mode=chosen.mode if dialect.classifier and len(dialect.classifier) == 2 else "generate",

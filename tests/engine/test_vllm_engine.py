@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from adapters.guards.dialects import DIALECTS, MIN_LABEL_MASS, TRUNCATED, UNPARSEABLE, Answer, Label, Piece, Question
 from adapters.guards.vllm_engine import VllmGuard
 from adapters.system_clock import SystemClock
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, Unavailable
 from bot.core.evaluation.measures import measure
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
@@ -55,7 +55,7 @@ def generate(run: Run, trained: Path) -> Iterator[VllmGuard]:
 
 
 def _guard(run: Run, model: Path, **options: Any) -> Iterator[VllmGuard]:
-    guard = VllmGuard(str(model), dtype="float32", **options)
+    guard = VllmGuard(str(model), clock=SystemClock(), dtype="float32", **options)
     yield guard
     run(guard.close())
 
@@ -171,23 +171,23 @@ def test_the_shared_queue_in_front_loses_and_mixes_nothing(run: Run, classify: V
 def test_a_model_of_another_guard_is_refused_before_anything_starts(tmp_path: Path) -> None:
     other = checkpoints.qwen3guard(checkpoints.kept())
     with pytest.raises(Broken, match=r"not this guard's|raise max_model_len"):
-        VllmGuard(str(other), dialect="wildguard-ko")
+        VllmGuard(str(other), clock=SystemClock(), dialect="wildguard-ko")
     with pytest.raises(Broken, match='set the mode to "generate"'):
-        VllmGuard(str(other), dialect="qwen3guard", mode="classify")
+        VllmGuard(str(other), clock=SystemClock(), dialect="qwen3guard", mode="classify")
     with pytest.raises(Broken, match="cannot be had"):
-        VllmGuard(str(tmp_path))
+        VllmGuard(str(tmp_path), clock=SystemClock())
     with pytest.raises(Broken, match="no guard dialect"):
-        VllmGuard(str(other), dialect="no-such-guard")
+        VllmGuard(str(other), clock=SystemClock(), dialect="no-such-guard")
 
 
 def test_a_context_too_short_is_refused(trained: Path) -> None:
     with pytest.raises(Broken, match="not 1000: raise max_model_len"):
-        VllmGuard(str(trained), max_model_len=1000)
+        VllmGuard(str(trained), clock=SystemClock(), max_model_len=1000)
 
 
 def test_a_model_that_cannot_be_loaded_is_one_sentence(trained: Path) -> None:
     with pytest.raises(Broken, match="vLLM cannot serve"):
-        VllmGuard(str(trained), engine_options={"quantization": "no-such-thing"})
+        VllmGuard(str(trained), clock=SystemClock(), engine_options={"quantization": "no-such-thing"})
 
 
 # ---- guards of other shapes -------------------------------------------------------------------------------------
@@ -201,17 +201,33 @@ def test_mistral_shaped_wildguard(run: Run) -> None:
         for one, other in zip(run(guard.judge(exchanges)), expected, strict=True):
             assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
 
-        for process in guard.engine.engine_core.resources.engine_manager.processes:
+
+def test_an_engine_that_dies_is_an_outage_and_is_started_again(run: Run, trained: Path) -> None:
+    exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
+
+    async def again(guard: VllmGuard) -> Sequence[Screening]:
+        while True:
+            try:
+                return await asyncio.wait_for(guard.judge(exchanges), 60)
+            except Unavailable:
+                await asyncio.sleep(0.2)
+
+    for guard in _guard(run, trained, mode="classify"):
+        before, engine = run(guard.judge(exchanges)), guard.engine
+        for process in engine.engine_core.resources.engine_manager.processes:
             process.kill()
-        with pytest.raises(Broken, match="engine has died"):  # now, or from an engine that does not answer any more
+        with pytest.raises(Unavailable, match="engine has died"):  # now, or from an engine that answers no more
             for _ in range(100):
                 run(asyncio.wait_for(guard.judge(exchanges), 60))
+        for one, other in zip(before, run(again(guard)), strict=True):
+            assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
+        assert guard.engine is not engine
 
 
 def test_gemma_shaped_shieldgemma(run: Run) -> None:
     model = checkpoints.shieldgemma(checkpoints.kept())
     with pytest.raises(Broken, match="caps its logits"):
-        VllmGuard(str(model), dialect="shieldgemma", mode="classify")
+        VllmGuard(str(model), clock=SystemClock(), dialect="shieldgemma", mode="classify")
     for guard in _guard(run, model, dialect="shieldgemma", mode="generate"):
         exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
         expected = _reference(model, "shieldgemma", exchanges)

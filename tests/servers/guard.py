@@ -25,6 +25,7 @@ class GuardServer:
         self.headers: dict[str, str] = {}  # sent with a trouble
         self.times: int | None = None  # how many requests the trouble lasts; None: until changed
         self.answers: int | None = None
+        self.chat_template = ""  # with %s in it; none: it does not tokenize
         self.bodies: list[Mapping[str, Any]] = []
         self.open = self.most_open = self.cancelled = 0
         self.hold: asyncio.Event | None = None
@@ -34,6 +35,7 @@ class GuardServer:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/v1/{kind:completions|chat/completions}", self._serve)
+        app.router.add_post("/tokenize", self._tokenize)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
@@ -66,6 +68,13 @@ class GuardServer:
             raise
         finally:
             self.open -= 1
+
+    async def _tokenize(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        if not self.chat_template:
+            return web.json_response({"detail": "Not Found"}, status=404)
+        text = body["prompt"] if "prompt" in body else self.chat_template % body["messages"][0]["content"]
+        return web.json_response({"count": len(text), "tokens": [*map(ord, text)], "token_strs": [*text]})
 
     async def _answer(self, request: web.Request, body: Mapping[str, Any]) -> web.StreamResponse:
         if self.hold:

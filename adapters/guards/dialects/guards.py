@@ -7,7 +7,7 @@ the answer, and stay at 8,000 tokens where more would fit, since nobody has meas
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -27,6 +27,7 @@ PROMPT_HARM, REFUSAL, RESPONSE_HARM = Task.PROMPT_HARM, Task.RESPONSE_REFUSAL, T
 _NO_YES = (Label(" no"), Label(" yes", positive=True))
 _SAFE_UNSAFE = (Label("safe"), Label("unsafe", positive=True))
 _GENERATE = (("add_generation_prompt", True),)
+_TURNS = {"prompt": (("user", "{prompt}"),), "response": (("user", "{prompt}"), ("assistant", "{response}"))}
 _END_OF_LINE = r"[^\S\n]*(?=\n|\Z)"
 
 
@@ -60,18 +61,21 @@ _WILDGUARD_SECTIONS = ("Human user", "AI assistant", "Harmful request", "Respons
 def _wildguard_forms(
     prompt: str,
     response: str,
-    sources: tuple[tuple[str, ...], tuple[str, ...]],
+    sources: Sequence[tuple[str, ...]],
     *,
     chat: bool = False,
+    card: tuple[str, str] = ("", ""),
     max_tokens: int = 20,
     seen: frozenset[tuple[str, ...]] = frozenset(),
 ) -> tuple[Form, Form]:
-    """The two forms of a guard that writes WildGuard's lines: from whole templates, or (`chat`) from user turns."""
+    """The two forms of a guard that writes WildGuard's lines: from whole templates (`card`: the user turns in them), or
+    (`chat`) from user turns."""
     answers = (((_REQUEST,), _ONE_LINE), ((_REQUEST_BESIDE_A_RESPONSE, _REFUSAL, _RESPONSE), _THREE_LINES))
     of_prompt, of_response = (
         Form(
             name=name,
             template="" if chat else text,
+            card=(("user", turn),) if turn else (),
             turns=(("user", text),) if chat else (),
             arguments=_GENERATE if chat else (),
             fields=fields,
@@ -81,29 +85,35 @@ def _wildguard_forms(
             seen=seen if name == "response" else frozenset(),
             sources=keys,
         )
-        for name, text, keys, (fields, answer) in zip(
-            ("prompt", "response"), (prompt, response), sources, answers, strict=True
+        for name, text, turn, keys, (fields, answer) in zip(
+            ("prompt", "response"), (prompt, response), card, sources, answers, strict=True
         )
     )
     return of_prompt, of_response
 
 
-def _wildguard_ko(name: str, wrap: str, *, trim: bool, unverified: tuple[str, ...]) -> Dialect:
-    """`trim`: the wrapping trims its content, so the response template loses its last newline."""
+_SEED = _TEMPLATES["seed.prompt"], _TEMPLATES["seed.response"]
 
-    def wrapped(kind: str) -> str:
-        content = _TEMPLATES[f"seed.{kind}"]
+
+def _wildguard_ko(name: str, wrap: str = "", *, trim: bool = False, unverified: tuple[str, ...]) -> Dialect:
+    """`wrap`: what stands around the card's text; without it that is the tokenizer's to say. `trim`: the wrapping trims
+    its content, so the response template loses its last newline."""
+
+    def wrapped(content: str) -> str:
         text = _TEMPLATES[wrap].replace("{date_string}", "26 Jul 2024")
         return text.replace("{content|trim}" if trim else "{content}", content.strip() if trim else content)
 
-    sources = (("seed.prompt", wrap), ("seed.response", wrap))
+    prompt, response = map(wrapped, _SEED) if wrap else _SEED
+    sources = tuple((key, wrap) if wrap else (key,) for key in ("seed.prompt", "seed.response"))
     return Dialect(
         name=name,
         model="iknow-lab/llama-3.2-3B-wildguard-ko-2410",
         korean=True,
         context=2048,
         window=1900,
-        forms=_wildguard_forms(wrapped("prompt"), wrapped("response"), sources, seen=_TRIPLES),
+        forms=_wildguard_forms(
+            prompt, response, sources, chat=not wrap, card=_SEED if wrap else ("", ""), seen=_TRIPLES
+        ),
         sections=_WILDGUARD_SECTIONS,
         categories={},
         unverified=unverified,
@@ -114,7 +124,10 @@ _WILDGUARD_KO = _wildguard_ko(
     "wildguard-ko",
     "seed.wrap.trained",
     trim=False,
-    unverified=("that the published tokenizer has Llama 3's vocabulary (labels checked on that vocabulary)",),
+    unverified=(
+        "that the published tokenizer has Llama 3's vocabulary (labels checked on that vocabulary)",
+        "which bytes the published tokenizer's chat template makes of the card's chat(): compared at start",
+    ),
 )
 
 # The wrapping that `LLM.chat` gives it if its tokenizer carries the stock Llama 3.2 template. The date is pinned: a new
@@ -125,6 +138,9 @@ _WILDGUARD_KO_STOCK = _wildguard_ko(
     trim=True,
     unverified=("that the published tokenizer carries this template",),
 )
+
+# The card's own `chat()`: whatever the published tokenizer makes of its text.
+_WILDGUARD_KO_CHAT = _wildguard_ko("wildguard-ko-chat", unverified=("chat template: which bytes it makes of the text",))
 
 # A raw completion prompt, not the tokenizer's chat template. Without a response its place stays empty, as upstream.
 _WILDGUARD_7B = "<s>" + _TEMPLATES["wildguard7b"]
@@ -197,6 +213,7 @@ def _llama_guard_3(size: str, categories: dict[str, Category], context_notes: tu
             Form(
                 name=kind,
                 template=_TEMPLATES[f"llamaguard3_{size}.{kind}"],
+                card=_TURNS[kind] if size == "8b" else (),  # the smaller one's wants its texts in parts
                 sources=(f"llamaguard3_{size}.{kind}",),
                 max_tokens=100,
                 fields=(Field("safety", "\n\n", _SAFE_UNSAFE, task),),
@@ -363,6 +380,7 @@ def _qwen3guard(name: str, *, strict: bool) -> Dialect:
             Form(
                 name="prompt",
                 template=_TEMPLATES["qwen3guard.prompt"],
+                card=_TURNS["prompt"],
                 sources=("qwen3guard.prompt",),
                 max_tokens=64,
                 fields=(Field("safety", "Safety:", grades, PROMPT_HARM),),
@@ -371,6 +389,7 @@ def _qwen3guard(name: str, *, strict: bool) -> Dialect:
             Form(
                 name="response",
                 template=_TEMPLATES["qwen3guard.response"],
+                card=_TURNS["response"],
                 sources=("qwen3guard.response",),
                 max_tokens=64,
                 fields=(Field("safety", "Safety:", grades, RESPONSE_HARM), refusal),
@@ -511,6 +530,7 @@ DIALECTS = {
     for dialect in (
         _WILDGUARD_KO,
         _WILDGUARD_KO_STOCK,
+        _WILDGUARD_KO_CHAT,
         _WILDGUARD,
         _LLAMA_GUARD_3_8B,
         _LLAMA_GUARD_3_1B,

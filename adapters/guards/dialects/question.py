@@ -118,6 +118,7 @@ class Form:
 
     name: str  # what it judges, "prompt" or "response", and after a full stop by which policy
     template: str = ""
+    card: tuple[tuple[str, str], ...] = ()  # of a template: the turns that its tokenizer should render to the same
     turns: tuple[tuple[str, str], ...] = ()
     arguments: tuple[tuple[str, str | bool], ...] = ()
     fields: tuple[Field, ...]
@@ -142,6 +143,15 @@ class Form:
         if self.turns:
             return Chat(tuple((role, _fill(text, prompt, response)) for role, text in self.turns), self.arguments)
         return _fill(self.template, prompt, response)
+
+    def sample(self) -> tuple[str, list[dict[str, str]]]:
+        """A prompt as we send it, and the messages that the guard's tokenizer should render to the same."""
+        texts = {"prompt": "안녕하세요", "response": "반갑습니다"}
+
+        def said(template: str) -> str:
+            return "".join(piece.text for piece in _fill(template, **texts))
+
+        return said(self.template), [{"role": role, "content": said(text)} for role, text in self.card]
 
     def labels(self, text: str) -> dict[str, str] | None:
         """Field names and the labels that a guard's raw text gives them; None where it does not parse."""

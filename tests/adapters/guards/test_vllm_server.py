@@ -375,3 +375,30 @@ def test_a_tokenizer_at_hand_sends_ids_that_no_user_text_can_forge(tmp_path: Pat
         Encoding.read(tmp_path / "other.json", dialect)
     with pytest.raises(Broken):
         Encoding.read(tmp_path / "nowhere", dialect)
+
+
+def test_what_the_chat_endpoint_makes_of_the_card_is_compared_with_what_is_sent() -> None:
+    user = "<|start_header_id|>user<|end_header_id|>\n\n%s<|eot_id|>"
+    end = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    trained = f"<|begin_of_text|>{user}\n{end}"
+
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            await judge.judge([GOOD])
+            assert await judge.compare_chat() is None, "it does not tell"
+            server.chat_template = trained
+            assert await judge.compare_chat() is True
+            server.chat_template = trained.replace("\n" + end, end)
+            with capture_logs() as logs:
+                assert await judge.compare_chat() is False
+            assert [(one["ours"][:1], one["theirs"][:1]) for one in logs] == [("\n", "<")] * 2
+
+        async with GuardServer() as server, guard(server) as judge:
+            server.chat_template = trained.replace("\n" + end, end)
+            with capture_logs() as logs:
+                await judge.judge([GOOD])
+                await until(lambda: len(logs) == 2)
+                await judge.judge([GOOD])
+            assert len(logs) == 2, "said once"
+
+    asyncio.run(check())

@@ -10,7 +10,9 @@ import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from adapters.guards.chat_form import compare
 from adapters.guards.dialects import (
     DEFAULT,
     DIALECTS,
@@ -121,6 +123,8 @@ RENDERED = {
 }
 CONVERSATION = "User: {prompt}\n\nAssistant: {response}"
 CHATS = {
+    ("wildguard-ko-chat", "prompt"): [("user", T["seed.prompt"])],
+    ("wildguard-ko-chat", "response"): [("user", T["seed.response"])],
     ("kosafeguard", "response"): [("user", T["kosafeguard"].replace("{conversation}", CONVERSATION))],
     ("ksafeguard", "prompt"): [("user", T["ksafeguard"].replace("{response}", ""))],
     ("ksafeguard", "response"): [("user", T["ksafeguard"])],
@@ -155,7 +159,7 @@ def test_every_form_is_rendered_byte_for_byte() -> None:
 def test_capabilities_are_json_and_say_what_was_not_verified() -> None:
     rows = json.loads(json.dumps(capabilities()))
     assert rows[0]["name"] == DEFAULT == "wildguard-ko"
-    assert len({row["dialect"] for row in rows}) == len(rows) == 13
+    assert len({row["dialect"] for row in rows}) == len(rows) == 14
     by_name = {row["name"]: row for row in rows}
     assert by_name["kosafeguard"]["tasks"] == ["response_harm"]
     assert "response_refusal" not in by_name["llama-guard-3-8b"]["tasks"]
@@ -720,3 +724,26 @@ def test_a_chat_template_that_loses_or_repeats_the_text_is_refused() -> None:
 def test_equal_windows_are_equal_questions() -> None:
     questions = DIALECTS[DEFAULT].questions(Exchange(prompt="가" * 20_000))
     assert len(set(questions)) < len(questions)
+
+
+def test_a_chat_template_that_renders_other_bytes_than_we_send_is_told() -> None:
+    trained, seen = DIALECTS["wildguard-ko"], []
+
+    def as_trained(messages: list[dict[str, str]]) -> str:
+        seen.append(messages)
+        return T["seed.wrap.trained"].replace("{content}", messages[0]["content"])
+
+    def stock(messages: list[dict[str, str]]) -> str:
+        return T["seed.wrap.stock_llama32"].replace("{content|trim}", messages[0]["content"].strip())
+
+    def broken(messages: list[dict[str, str]]) -> str:
+        raise jinja2.TemplateError("no such role")
+
+    assert compare(trained, as_trained) is True
+    assert [T["seed.prompt"].replace("{prompt}", "안녕하세요")] == [seen[0][0]["content"]]
+    assert compare(trained, broken) is None
+    assert compare(DIALECTS["wildguard-ko-chat"], as_trained) is None, "it sends what the tokenizer renders"
+    with capture_logs() as logs:
+        assert compare(trained, stock) is False
+    assert [(one["form"], one["has_a_date"]) for one in logs] == [("prompt", True), ("response", True)]
+    assert logs[0]["ours"].startswith("user<|end_header_id|>") and logs[0]["theirs"].startswith("system<|end_header")
