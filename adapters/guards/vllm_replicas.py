@@ -34,6 +34,9 @@ OPEN_FOR = Backoff(first=0.5, longest=30.0)  # how long a circuit stays open
 AIM = 0.5  # seconds that a server may take for what it is given at once
 FIRST = 512  # tokens that it is given at once, until it has shown what it can
 
+#: Paths and what is sent there, each asking for the same; the first one that is served counts.
+Ways = Sequence[tuple[str, Mapping[str, Any]]]
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Replica:
@@ -47,6 +50,7 @@ class _Replica:
     failures: int = 0  # in a row
     opened: int = 0  # times its circuit opened since it last answered
     open_until: float | None = None  # None: closed
+    lacks: set[str] = field(default_factory=set)  # paths that it does not serve
     probe: asyncio.Event | None = None  # set when the request that tries the half-open circuit has ended
 
     def admits(self, now: float) -> bool:
@@ -123,8 +127,9 @@ class Replicas:
             for replica in self._replicas
         ]
 
-    async def ask(self, path: str, body: Mapping[str, Any], tokens: int) -> bytes | None:
-        """The answer, from whichever replica gives one; None where it refuses to. `tokens`: about so many are read."""
+    async def ask(self, ways: Ways, tokens: int) -> bytes | None:
+        """The answer, from whichever replica gives one, by the first of the ways that it serves; None where it refuses
+        to. `tokens`: about so many are read."""
         tried: set[_Replica] = set()
         try:
             async for attempt in AsyncRetrying(
@@ -136,7 +141,7 @@ class Replicas:
                 with attempt:
                     replica = await self._choose(tried)
                     tried.add(replica)
-                    reply = await self._send(replica, path, body, tokens)
+                    reply = await self._send(replica, ways, tokens)
         except _Failed as error:
             raise Unavailable(f"no guard server answers ({error}); start one: {self.start}") from None
         return reply.content if reply.status == 200 else None
@@ -165,13 +170,13 @@ class Replicas:
         fresh = [replica for replica in admitting if replica not in tried] or admitting
         return min(fresh, key=lambda replica: (replica.open_until is None, replica.outstanding, replica.answered))
 
-    async def _send(self, replica: _Replica, path: str, body: Mapping[str, Any], tokens: int) -> "_Reply":
+    async def _send(self, replica: _Replica, ways: Ways, tokens: int) -> "_Reply":
         probe = replica.probe = None if replica.open_until is None else asyncio.Event()
         replica.outstanding += 1
         replica.in_flight += tokens
         began, in_flight = self.clock.monotonic(), replica.in_flight
         try:
-            reply = await self._post(replica.url + path, body)
+            reply = await self._by_any(replica, ways)
         except _Failed as error:
             replica.fail(error, self.clock.monotonic(), probe=probe is not None)
             raise
@@ -186,8 +191,20 @@ class Replicas:
                 replica.probe = None
                 probe.set()
 
+    async def _by_any(self, replica: _Replica, ways: Ways) -> "_Reply":
+        for path, body in ways:
+            if path in replica.lacks:
+                continue
+            reply = await self._post(replica.url + path, body)
+            if reply.status != 404:
+                return reply
+            replica.lacks.add(path)
+        replica.lacks.clear()  # it may only be starting
+        raise _Failed("HTTP 404")
+
     async def _post(self, url: str, body: Mapping[str, Any]) -> "_Reply":
-        """A reply of 200, or of a 4xx that is about this one request. Raises _Failed or Broken."""
+        """A reply of 200, of 404 where there is nothing, or of a 4xx that is about this one request. Raises _Failed or
+        Broken."""
         if self._session is None:
             self._session = ClientSession(
                 headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
@@ -208,7 +225,7 @@ class Replicas:
             raise Broken(f"{url}: the guard server refuses our token; set JIKIMI_GUARD_TOKEN or [guard] token")
         if reply.status == 404 and _knows_no_such_model(reply.content):
             raise Broken(f"{url}: the guard server does not serve {body['model']}; set [guard] model to what it serves")
-        if reply.status in (200, 400, 413, 422):
+        if reply.status in (200, 400, 404, 413, 422):
             return reply
         raise _Failed(f"HTTP {reply.status}", _seconds(reply.retry_after))
 

@@ -3,7 +3,8 @@
 A prompt that the dialect renders goes to /v1/completions exactly as it is, many in a request: as token ids where the
 guard's tokenizer is at hand (`Encoding`), else as text. Labels that can be forced are walked, one token a request: the
 anchor of the next one is appended to what is known, all questions together; a server that knows `logprob_token_ids`
-(vLLM 0.32) gives the probabilities of exactly the labels, an older one those of the 20 likeliest tokens. Other forms
+(vLLM 0.32) gives the probabilities of exactly the labels, an older one those of the 20 likeliest tokens. A server of
+the model as a classifier (`--convert classify`) has no such endpoint: /classify is asked the same there. Other forms
 write their whole answer. A prompt that only the guard's own tokenizer can render goes to /v1/chat/completions; the
 server renders it, and the dialect has made user text harmless for that.
 
@@ -169,13 +170,14 @@ class VllmServers:
             fields = [question.form.fields[len(labels[question])] for question in left]
             wanted = {number for one in set(fields) for number in self.encoding.labels(one)} if self.encoding else ()
             more = {"max_tokens": 1} | ({"logprob_token_ids": sorted(wanted)} if wanted else {})
-            choices = await self._completed([(one, one.forced(labels[one])) for one in left], more)
+            forced = [(one, one.forced(labels[one])) for one in left]
+            choices = await self._completed(forced, more, by_class=self._has_two_labels)
             for question, asked, choice in zip(left, fields, choices, strict=True):
                 if choice is None:
                     found[question] = None
                     continue
                 try:
-                    reading = asked.reading(_text_and_tokens(choice)[1][0].probabilities)
+                    reading = _reading(asked, choice)
                 except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
                     found[question] = Answer()
                     continue
@@ -199,22 +201,30 @@ class VllmServers:
             for question, choice in zip(questions, choices, strict=True)
         }
 
-    async def _completed(self, asked: Sequence[tuple[Question, str]], how: Mapping[str, Any]) -> Sequence[Choice]:
+    @property
+    def _has_two_labels(self) -> bool:
+        return len(self.dialect.classifier or ()) == 2
+
+    async def _completed(
+        self, asked: Sequence[tuple[Question, str]], how: Mapping[str, Any], *, by_class: bool = False
+    ) -> Sequence[Choice]:
         """Of each question, with what is forced behind it. One by one where the server does not take them
-        together: one may be to blame for all."""
+        together: one may be to blame for all. `by_class`: a server of the model as a classifier will do."""
         pieces = [(*question.pieces(), Piece(forced, trusted=True)) for question, forced in asked]
-        body = self._body(how) | {
-            "prompt": [
-                self.encoding.encode(some) if self.encoding else "".join(piece.text for piece in some)
-                for some in pieces
-            ],
-            "add_special_tokens": False,
-            "logprobs": LIKELIEST,
-        }
-        content = await self._replicas.ask("/v1/completions", body, sum(question.tokens for question, _ in asked))
+        prompts = [
+            self.encoding.encode(some) if self.encoding else "".join(piece.text for piece in some) for some in pieces
+        ]
+        written = self._body(how) | {"prompt": prompts, "add_special_tokens": False, "logprobs": LIKELIEST}
+        ways: list[tuple[str, Mapping[str, Any]]] = [("/v1/completions", written)]
+        if by_class:
+            raw = {"add_special_tokens": False, "use_activation": False}
+            ways.append(("/classify", {"model": self._served, "input": prompts, **raw}))
+        content = await self._replicas.ask(ways, sum(question.tokens for question, _ in asked))
         choices: Sequence[Choice] = [None] * len(asked) if content is None else _choices(content, len(asked))
         if len(asked) > 1 and not all(choices):
-            return [choice for (choice,) in await _all([self._completed([one], how) for one in asked])]
+            return [
+                choice for (choice,) in await _all([self._completed([one], how, by_class=by_class) for one in asked])
+            ]
         return choices
 
     async def _chatted(self, chat: Chat, tokens: int, how: Mapping[str, Any]) -> Choice:
@@ -226,7 +236,7 @@ class VllmServers:
             "logprobs": True,
             "top_logprobs": LIKELIEST,
         }
-        content = await self._replicas.ask("/v1/chat/completions", body, tokens)
+        content = await self._replicas.ask([("/v1/chat/completions", body)], tokens)
         return None if content is None else _choices(content, 1)[0]
 
     def _body(self, how: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,11 +302,24 @@ def _choices(content: bytes, count: int) -> list[Choice]:
     """In the order of the prompts. An empty one, which nothing can be read from, where it is not what was asked for."""
     found: list[Choice] = [{}] * count
     try:
-        for choice in json.loads(content)["choices"]:
+        answer = json.loads(content)
+        for choice in answer["choices"] if "choices" in answer else answer["data"]:
             found[choice["index"]] = choice
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return [{}] * count
     return found
+
+
+def _reading(asked: Field, choice: Mapping[str, Any]) -> Mapping[str, float]:
+    """Of the one label that was asked for; a classifier gives the log-odds of the second one."""
+    if "probs" not in choice:
+        return asked.reading(_text_and_tokens(choice)[1][0].probabilities)
+    (log_odds,) = choice["probs"]
+    if math.isnan(log_odds):
+        raise ValueError("not a number")
+    negative, positive = asked.labels
+    share = 1 / (1 + math.exp(-max(-700.0, min(700.0, log_odds))))
+    return {negative.name: 1 - share, positive.name: share}
 
 
 def _read(question: Question, choice: Mapping[str, Any]) -> Answer:

@@ -17,10 +17,11 @@ _ANCHORS = ("Harmful request:", "Response refusal:", "Harmful response:")
 class GuardServer:
     """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
     "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels). A text that
-    says "이상한" always gets nonsense. After `answers` requests every other one hangs."""
+    says "이상한" always gets nonsense. After `answers` requests every other one hangs. `classifies`: it serves the model
+    as a classifier, and nothing else."""
 
-    def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0) -> None:
-        self.model, self.token, self._port = model, token, port
+    def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0, classifies: bool = False) -> None:
+        self.model, self.token, self._port, self.classifies = model, token, port, classifies
         self.trouble: str | int = ""
         self.headers: dict[str, str] = {}  # sent with a trouble
         self.times: int | None = None  # how many requests the trouble lasts; None: until changed
@@ -34,7 +35,10 @@ class GuardServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_post("/v1/{kind:completions|chat/completions}", self._serve)
+        if self.classifies:
+            app.router.add_post("/{kind:classify}", self._serve)
+        else:
+            app.router.add_post("/v1/{kind:completions|chat/completions}", self._serve)
         app.router.add_post("/tokenize", self._tokenize)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -102,6 +106,8 @@ class GuardServer:
                 return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
             case "empty":
                 return web.json_response({"choices": []})
+        if self.classifies:
+            return web.json_response({"data": [_class(n, text) for n, text in enumerate(body["input"])][::-1]})
         is_chat = "chat" in request.match_info["kind"]
         texts = ["\n".join(message["content"] for message in body["messages"])] if is_chat else body["prompt"]
         if len(texts) > 1 and any("너무 긴" in text for text in texts if isinstance(text, str)):
@@ -111,6 +117,12 @@ class GuardServer:
             for index, text in enumerate(texts)
         ]
         return web.json_response({"choices": choices[::-1]})  # a client must go by the index
+
+
+def _class(index: int, prompt: str) -> dict[str, Any]:
+    """As `vllm serve --convert classify` from two tokens answers without activation: one number, the log-odds."""
+    likely = _choice(prompt, {"max_tokens": 1}, chat=False, trouble="")["logprobs"]["top_logprobs"][0]
+    return {"index": index, "label": None, "probs": [likely[" yes"] - likely[" no"]], "num_classes": 1}
 
 
 def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -> dict[str, Any]:

@@ -402,3 +402,40 @@ def test_what_the_chat_endpoint_makes_of_the_card_is_compared_with_what_is_sent(
             assert len(logs) == 2, "said once"
 
     asyncio.run(check())
+
+
+def test_a_server_of_the_model_as_a_classifier_gives_the_same_verdicts() -> None:
+    asked = [
+        BAD,
+        GOOD,
+        Exchange(prompt="나쁜 부탁", response="나쁜 대답"),
+        Exchange(prompt="좋은 부탁", response="죄송합니다"),
+    ]
+
+    async def check() -> None:
+        async with (
+            GuardServer() as writing,
+            GuardServer(classifies=True) as classifying,
+            guard(writing) as one,
+            guard(classifying) as other,
+            guard(writing, classifying) as both,
+        ):
+            expected = [scores(screening) for screening in await one.judge(asked)]
+            assert [scores(screening) for screening in await other.judge(asked)] == expected
+            for body in classifying.bodies:
+                assert body["use_activation"] is body["add_special_tokens"] is False
+            for _ in range(4):
+                assert [scores(screening) for screening in await both.judge(asked)] == expected
+            assert {figures.circuit for figures in both.replica_figures()} == {"closed"}
+            assert all(figures.answered for figures in both.replica_figures())
+
+    asyncio.run(check())
+
+
+def test_a_classifier_that_answers_something_else_screens_nothing() -> None:
+    async def check() -> None:
+        async with GuardServer(classifies=True) as server, guard(server) as judge:
+            server.trouble = "empty"
+            assert reasons(await judge.judge([BAD])) == [UNPARSEABLE]
+
+    asyncio.run(check())
