@@ -68,7 +68,7 @@ class VllmGuard:
         *,
         clock: Clock,
         revision: str | None = None,
-        dialect: str = DEFAULT,
+        dialect: str | Dialect = DEFAULT,
         mode: Mode = "classify",
         max_model_len: int | None = None,
         gpu_memory_utilization: float = 0.9,
@@ -81,9 +81,9 @@ class VllmGuard:
 
         Raises Broken, saying what to change, where the model cannot be had, is not this dialect's or does not fit.
         """
-        if dialect not in DIALECTS:
+        if isinstance(dialect, str) and dialect not in DIALECTS:
             raise Broken(f"there is no guard dialect {dialect!r}: choose one of {', '.join(DIALECTS)}")
-        self._dialect: Dialect = DIALECTS[dialect]
+        self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._mode = mode
         model = model or self._dialect.model
         config, tokenizer = _model_files(model, revision)

@@ -69,9 +69,9 @@ def server_command(config: Config) -> str | None:
 
 
 @asynccontextmanager
-async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
+async def _model(name: str, config: Config, *, as_card: bool = False) -> AsyncIterator[Guard]:
     """A guard model: its dialect, spoken by the configured engine."""
-    chosen, dialect = config.guard, DIALECTS[name]
+    chosen, dialect = config.guard, DIALECTS[name].as_card() if as_card else DIALECTS[name]
     if chosen.engine == "vllm":
         from adapters.guards.vllm_engine import VllmGuard
 
@@ -79,7 +79,7 @@ async def _model(name: str, config: Config) -> AsyncIterator[Guard]:
             chosen.model or None,
             clock=SystemClock(),
             revision=chosen.revision or None,
-            dialect=name,
+            dialect=dialect,
             mode=chosen.mode if dialect.classifier and len(dialect.classifier) == 2 else "generate",
             gpu_memory_utilization=chosen.gpu_memory_utilization,
         )
@@ -129,14 +129,20 @@ GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
 }
 
 
-def guard(config: Config, say: Texts, name: str | None = None, *, raw: bool = False) -> OpenGuard:
-    """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration.
-    Raises `Broken` where there is none of that name."""
+def guard(
+    config: Config, say: Texts, name: str | None = None, *, raw: bool = False, as_card: bool = False
+) -> OpenGuard:
+    """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration,
+    `as_card`: asked as its model card does. Raises `Broken` where there is none of that name, or it cannot be."""
     name = name or config.guard.name
     for unknown in _unknown(name, config, say):
         raise Broken(unknown)
     if raw:
         config = config.model_copy(update={"guard": config.guard.model_copy(update={"calibration": ""})})
+    if as_card:
+        if name not in DIALECTS:
+            raise Broken(say("eval.no_card", guard=name))
+        return _model(name, config, as_card=True)
     return GUARDS[name](config)
 
 

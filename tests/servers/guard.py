@@ -17,8 +17,8 @@ _ANCHORS = ("Harmful request:", "Response refusal:", "Harmful response:")
 class GuardServer:
     """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
     "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels). A text that
-    says "이상한" always gets nonsense. After `answers` requests every other one hangs. `classifies`: it serves the model
-    as a classifier, and nothing else."""
+    says "이상한" always gets nonsense. After `answers` requests every other one hangs. `classifies`: it serves the
+    model as a classifier, and nothing else."""
 
     def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0, classifies: bool = False) -> None:
         self.model, self.token, self._port, self.classifies = model, token, port, classifies

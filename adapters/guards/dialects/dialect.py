@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from adapters.guards.dialects.question import Answer, Form, Label, Question
 from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
+from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
@@ -19,6 +20,9 @@ MIN_LABEL_MASS = 0.9
 
 #: Tokens around a window of user text.
 TEMPLATE_ROOM = 1024
+
+#: Tokens that the model card serves it with.
+CARD_CONTEXT = 4096
 
 # Reasons of Unscreened.
 UNPARSEABLE = "the guard's answer does not parse"
@@ -51,6 +55,7 @@ class Dialect:
     sections: tuple[str, ...]  # line openings of the prompts that user text must not forge
     categories: Mapping[str, Category]  # by code, or name, as it stands in verdicts
     unverified: tuple[str, ...] = ()  # what was not checked on the guard's own tokenizer
+    is_as_card: bool = False
 
     @property
     def tasks(self) -> frozenset[Task]:
@@ -68,6 +73,23 @@ class Dialect:
         """Tokens that an engine must take: a window and the template around it."""
         return min(self.context, self.window + TEMPLATE_ROOM)
 
+    def as_card(self) -> "Dialect":
+        """As the figures on a model's card come about: one question an exchange, which answers everything about it, the
+        text untouched and in no windows, and the label that the guard writes instead of its probability. Raises Broken
+        where no one question does."""
+        of_pair = [form for form in self.forms if form.judges == "response"]
+        fields = tuple(one if one.task else replace(one, task=Task.PROMPT_HARM) for one in of_pair[0].fields)
+        if len(self.forms) != 2 or len(of_pair) != 1 or {field.task for field in fields} != self.tasks:
+            raise Broken(f"{self.name} does not answer everything about an exchange at once")
+        return replace(
+            self,
+            name=f"{self.name}-as-card",
+            forms=(self.forms[0], replace(of_pair[0], fields=fields)),
+            context=CARD_CONTEXT,
+            window=CARD_CONTEXT - TEMPLATE_ROOM,
+            is_as_card=True,
+        )
+
     def serve(self, model: str = "", revision: str = "") -> str:
         """The command that starts a server of it."""
         revised = f" --revision {revision}" if revision else ""
@@ -76,11 +98,16 @@ class Dialect:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits over everything that decides what is asked and how an answer is read."""
-        return _sha256([_PARSER_VERSION, self.window, self.sections, [_content(form) for form in self.forms]])[:12]
+        content = [_PARSER_VERSION, self.window, self.sections, [_content(form) for form in self.forms]]
+        return _sha256([*content, "as card"] if self.is_as_card else content)[:12]
 
     def questions(self, exchange: Exchange, measure: Callable[[str], int] = token_bound) -> tuple[Question, ...]:
         """Everything to ask about the exchange; nothing where the guard cannot judge it. An unknown prompt is asked as
         an empty one. `measure` counts the tokens of a text for this guard."""
+
+        if self.is_as_card:
+            form = self.forms[exchange.response is not None]
+            return (Question(form, form.filled(exchange.prompt or "", exchange.response or "")),)
 
         def cost(text: str) -> int:
             text = harmless(text, self.sections)
@@ -165,17 +192,19 @@ class Dialect:
         judged = _Judged({}, None, frozenset())
         for field, reading in zip(form.fields, readings, strict=True):
             mass = sum(reading.get(label.name, 0.0) for label in field.labels)
-            if not mass >= MIN_LABEL_MASS:  # also where it is not a number
+            if not mass >= (MIN_LABEL_MASS if not self.is_as_card else 1e-9):  # also where it is not a number
                 return LOW_LABEL_MASS
             if field.task is None:
                 continue
+            likeliest = max(field.labels, key=lambda label: reading.get(label.name, 0.0))
+            if self.is_as_card:
+                reading, mass = {likeliest.name: 1.0}, 1.0
             share = {label: reading.get(label.name, 0.0) / mass for label in field.labels if label.positive}
             score = min(1.0, sum(share.values()))
             if field.task is Task.RESPONSE_REFUSAL:
                 judged = judged._replace(refusal=score)
                 continue
             part = Part.PROMPT if field.task is Task.PROMPT_HARM else Part.RESPONSE
-            likeliest = max(field.labels, key=lambda label: reading.get(label.name, 0.0))
             named = (listed | ({likeliest.category} if likeliest.category else set())) if likeliest.positive else set()
             judged = judged._replace(categories=judged.categories | named)
             judged.kinds.update({(part, kind): one for kind, one in self._kinds(share, score, named).items()})

@@ -50,7 +50,7 @@ async def card(files: Mapping[str, Path], study: Study, config: Config, say: Tex
             rows = sampled(tools.labelled(file, study.columns), study.limit)
             if foreign := sum(not _HANGUL.search(row.exchange.prompt or row.exchange.response or "") for row in rows):
                 notes.append(say("eval.card_not_korean", file=file.name, rows=foreign))
-            judged = await judge_rows(rows, name, config, say, study.scores, raw=True)
+            judged = await judge_rows(rows, name, config, say, study.scores, raw=True, as_card=study.as_card)
             version = judged.guard
             tasks = evaluate(judged.guard, rows, judged.screenings, threshold=study.threshold).tasks
             for column, path in files.items():

@@ -37,6 +37,11 @@ def declare(line: Line) -> None:
         columns: Annotated[
             list[str] | None, typer.Option("--column", help=say["help.eval_column"], show_default=False)
         ] = None,
+        as_card: Annotated[bool, typer.Option("--as-card", help=say["help.eval_as_card"])] = False,
+        prevalence: Annotated[
+            float | None,
+            typer.Option("--prevalence", min=0.0001, max=1, help=say["help.eval_prevalence"], show_default=False),
+        ] = None,
         threshold: Annotated[float, typer.Option("--threshold", min=0, max=1, help=say["help.eval_threshold"])] = 0.5,
         limit: Annotated[
             int | None, typer.Option("--limit", min=1, help=say["help.eval_limit"], show_default=False)
@@ -64,7 +69,15 @@ def declare(line: Line) -> None:
         names = dict(entry.partition("=")[::2] for entry in columns or ())
         if not all(names.values()):
             raise Broken(say["eval.bad_column"])
-        study = Study(guards=compare or (guard,), threshold=threshold, limit=limit, scores=scores, columns=names)
+        study = Study(
+            guards=compare or (guard,),
+            threshold=threshold,
+            limit=limit,
+            scores=scores,
+            columns=names,
+            as_card=as_card,
+            prevalence=prevalence,
+        )
         if card:
             return asyncio.run(cards.card(cards.card_files(card, say), study, chosen, say, outlet))
         return asyncio.run(evaluation(data or [], study, chosen, say, outlet))
@@ -79,12 +92,11 @@ async def evaluation(data: Sequence[Path], study: "Study", config: "Config", say
     from bot.core.guarding.verdict import Task
 
     rows = sampled([row for path in data for row in tools.labelled(path, study.columns)], study.limit)
-    judged = [await judge_rows(rows, guard, config, say, study.scores) for guard in study.guards]
+    judged = [await judge_rows(rows, guard, config, say, study.scores, as_card=study.as_card) for guard in study.guards]
     results = [evaluate(one.guard, rows, one.screenings, threshold=study.threshold) for one in judged]
-    reports = [evaluation_json(result, one.cascade) for result, one in zip(results, judged, strict=True)]
-    tables = [
-        table for result, one in zip(results, judged, strict=True) for table in tables_of(result, one.cascade, say)
-    ]
+    pairs = list(zip(results, judged, strict=True))
+    reports = [evaluation_json(result, one.cascade, study.prevalence) for result, one in pairs]
+    tables = [table for result, one in pairs for table in tables_of(result, one.cascade, say, study.prevalence)]
     content = reports[0]
     if len(judged) == 2:
         comparison = compare_guards(rows, judged[0].screenings, judged[1].screenings, threshold=study.threshold)

@@ -27,13 +27,16 @@ PATIENCE = 10  # times that one call may find the guard away before the run give
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """What is to be measured: which guards (None: the configured one), from which score on they say yes, on how many
-    rows at most, the folder of finished scores, and what the file's columns are called."""
+    rows at most, the folder of finished scores, what the file's columns are called, whether guards are asked as their
+    model cards do, and how much of what is judged in earnest is harmful."""
 
     guards: tuple[str | None, ...]
     threshold: float
     limit: int | None
     scores: Path
     columns: Mapping[str, str] = field(default_factory=dict)
+    as_card: bool = False
+    prevalence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,18 @@ class Judged:
 
 
 async def judge_rows(
-    rows: Sequence[Labelled], name: str | None, config: Config, say: Texts, scores: Path, *, raw: bool = False
+    rows: Sequence[Labelled],
+    name: str | None,
+    config: Config,
+    say: Texts,
+    scores: Path,
+    *,
+    raw: bool = False,
+    as_card: bool = False,
 ) -> Judged:
     """All rows judged, those of earlier runs taken from their file. Raises `Unavailable` when the guard stays away;
     what is finished is kept."""
-    async with guards.guard(config, say, name, raw=raw) as guard:
+    async with guards.guard(config, say, name, raw=raw or as_card, as_card=as_card) as guard:
         version = guard.version
         with FinishedScores(scores, version) as finished:
             asked = dict.fromkeys(row.exchange for row in rows)

@@ -14,22 +14,24 @@ RATES = ("f1", "precision", "recall", "false_positive_rate", "auroc", "calibrati
 CELLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
 
-def evaluation_json(result: Evaluation, cascade: CascadeFigures | None) -> dict[str, Any]:
+def evaluation_json(
+    result: Evaluation, cascade: CascadeFigures | None, prevalence: float | None = None
+) -> dict[str, Any]:
     return {
         "guard": asdict(result.guard),
         "rows": result.rows,
         "threshold": result.threshold,
         "unscreened": {"rows": sum(result.unscreened.values()), "reasons": dict(result.unscreened)},
-        "tasks": {str(task): quality_json(quality) for task, quality in result.tasks.items()},
+        "tasks": {str(task): quality_json(quality, prevalence) for task, quality in result.tasks.items()},
         "sources": {
-            source: {str(task): quality_json(quality) for task, quality in tasks.items()}
+            source: {str(task): quality_json(quality, prevalence) for task, quality in tasks.items()}
             for source, tasks in result.sources.items()
         },
         "cascade": asdict(cascade) | {"missed_share": cascade.missed_share} if cascade else None,
     }
 
 
-def quality_json(quality: TaskQuality) -> dict[str, Any]:
+def quality_json(quality: TaskQuality, prevalence: float | None = None) -> dict[str, Any]:
     content: dict[str, Any] = {
         "labelled": quality.labelled,
         "unscreened": quality.unscreened,
@@ -37,14 +39,22 @@ def quality_json(quality: TaskQuality) -> dict[str, Any]:
     }
     if quality.measures:
         content |= {rate: asdict(getattr(quality.measures, rate)) for rate in RATES}
+        if prevalence:
+            content["precision_at"] = {"prevalence": prevalence} | asdict(quality.measures.precision_at(prevalence))
         content["confusion"] = {cell: int(getattr(quality.measures.counts, cell)) for cell in CELLS}
     return content
 
 
-def tables_of(result: Evaluation, cascade: CascadeFigures | None, say: Texts) -> list[Tabular]:
+def tables_of(
+    result: Evaluation, cascade: CascadeFigures | None, say: Texts, prevalence: float | None = None
+) -> list[Tabular]:
     """The measures task beside task; where there are several sources, also source by source."""
     unscreened = sum(result.unscreened.values())
     rows = [[say[f"eval.{rate}"], *(_rate(quality, rate) for quality in result.tasks.values())] for rate in RATES]
+    if prevalence:
+        in_earnest = [one.measures.precision_at(prevalence) if one.measures else None for one in result.tasks.values()]
+        named = say("eval.precision_at", share=f"{100 * prevalence:g}")
+        rows.append([named, *(_interval(one) if one else "-" for one in in_earnest)])
     rows += [[say[f"eval.{cell}"], *(_cell(quality, cell) for quality in result.tasks.values())] for cell in CELLS]
     rows += [
         [say[f"eval.{count}"], *(f"{getattr(quality, count):,}" for quality in result.tasks.values())]
@@ -98,7 +108,14 @@ def comparison_table(results: Sequence[Evaluation], found: Mapping[Task, Compari
             ]
             for task, comparison in found.items()
         ],
-        notes=[say["eval.comparison_note"]],
+        notes=[
+            say["eval.comparison_note"],
+            *(
+                say("eval.left_out", task=say[f"task.{task}"], rows=comparison.left_out)
+                for task, comparison in found.items()
+                if comparison.left_out
+            ),
+        ],
     )
 
 

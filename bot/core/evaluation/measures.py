@@ -77,15 +77,36 @@ class Measures:
     auroc: Measure
     calibration_error: Measure
 
+    def precision_at(self, prevalence: float) -> Measure:
+        """Where that share of what is judged is harmful, the rest being as hard as here. The interval takes the worst
+        and the best of recall and of false alarms together, and is wide."""
+
+        def of(recall: float, alarms: float) -> float | None:
+            return _ratio(recall * prevalence, recall * prevalence + alarms * (1 - prevalence))
+
+        recall, alarms = self.recall, self.false_positive_rate
+        if recall.value is None or alarms.value is None or not recall.interval or not alarms.interval:
+            return Measure(value=None, interval=None)
+        low, high = (
+            of(recall.interval.low, alarms.interval.high),
+            of(recall.interval.high, alarms.interval.low),
+        )
+        value = of(recall.value, alarms.value)
+        if value is None or low is None or high is None:
+            return Measure(value=value, interval=None)
+        return Measure(value=value, interval=Interval(low, high))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two guards on the same rows: which was right where the other was wrong, and the difference a minus b in F1."""
+    """Two guards on the same rows: which was right where the other was wrong, and the difference a minus b in F1.
+    `left_out`: labelled rows that not both of them scored."""
 
     only_a_right: int
     only_b_right: int
     mcnemar_p: float
     f1_difference: Measure
+    left_out: int = 0
 
 
 def confusion(truth: Iterable[bool], predicted: Iterable[bool]) -> Confusion:

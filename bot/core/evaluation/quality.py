@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.evaluation.measures import Comparison, Measures, compare, measure
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
@@ -144,5 +144,6 @@ def compare_guards(
         ]
         if both:
             truth, said_a, said_b = zip(*both, strict=True)
-            found[task] = compare(truth, said_a, said_b)
+            labelled = sum(task in row.labels for row in rows)
+            found[task] = replace(compare(truth, said_a, said_b), left_out=labelled - len(both))
     return found

@@ -1,6 +1,7 @@
 """`jikimi eval` and `jikimi calibrate` as a user runs them: whole commands, a real file, a guard over HTTP."""
 
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -105,7 +106,10 @@ def test_two_guards_are_compared_on_the_same_rows(tmp_path: Path) -> None:
             assert found["only_a_right"] + found["only_b_right"] > 0
             assert "response_refusal" not in result["comparison"]  # embedded cannot judge it
             assert result["b"]["tasks"]["response_refusal"]["not_judged"] == 4
-            assert "McNemar" in await jikimi(tmp_path, *words)
+            assert found["left_out"] == 1, "what one of them could not judge"
+            shown = await jikimi(tmp_path, *words, "--prevalence", 0.02)
+            assert "McNemar" in shown and "1 labelled rows are not compared" in shown
+            assert "precision where 2 % is harmful" in shown
 
     asyncio.run(check())
 
@@ -193,6 +197,47 @@ def test_the_cards_table_stands_beside_what_is_measured(tmp_path: Path) -> None:
             assert any("wildguard-ko" in line and "80.000" in line for line in shown.splitlines()), "of the run before"
             assert result["metric"]["WG-Refusal"] == "F1 of response_refusal"
             assert "NAME=FILE" in await jikimi(tmp_path, "eval", "--card", "XX=y", code=2)
+
+    asyncio.run(check())
+
+
+def test_the_published_files_are_measured_as_the_card_does_guard_after_guard(tmp_path: Path) -> None:
+    mix = [
+        {
+            "prompt": f"request {n}",
+            "prompt_ko": f"{'나쁜' if n % 2 else '좋은'} 부탁 {n}",
+            "adversarial": n % 3 == 0,
+            "response": "answer",
+            "response_ko": ["나쁜 대답", "죄송합니다"][n % 4 == 1],
+            "prompt_harm_label": "harmful" if n % 2 else "unharmful",
+            "response_refusal_label": "refusal" if n % 4 == 1 else "compliance",
+            "response_harm_label": None if n == 0 else "unharmful" if n % 4 == 1 else "harmful",
+        }
+        for n in range(12)
+    ]
+    jailbreak = [
+        {"adversarial": "Imagine", "adversarial_ko": f"{'나쁜' if n % 2 else '좋은'} 상상", "data_type": kind}
+        for n, kind in enumerate(["adversarial_benign", "adversarial_harmful"] * 3)
+    ]
+    (tmp_path / "wg.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in mix), "utf-8")
+    with (tmp_path / "wj.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(jailbreak[0]))
+        table.writeheader()
+        table.writerows(jailbreak)
+
+    async def check() -> None:
+        async with GuardServer() as server:
+            configured(tmp_path, server)
+            words = ("eval", "--card", "WG=wg.jsonl", "--card", "WJ=wj.csv")
+            await jikimi(tmp_path, *words, "--guard", "embedded", "--json")
+            result = json.loads(await jikimi(tmp_path, *words, "--as-card", "--json"))
+            assert result["measured"]["wildguard-ko-as-card"] == dict.fromkeys(result["metric"], 100.0)
+            assert set(result["measured"]) == {"embedded", "wildguard-ko-as-card"}, "the run before stands beside"
+            assert result["details"]["wildguard-ko-as-card"]["WG-Resp"]["rows"] == 11
+            asked = [prompt for body in server.bodies for prompt in body["prompt"]]
+            assert all("부탁" in prompt or "상상" in prompt for prompt in asked), "no English was judged"
+            said = await jikimi(tmp_path, *words, "--guard", "shieldgemma", "--as-card", code=2)
+            assert "everything about an exchange" in said
 
     asyncio.run(check())
 

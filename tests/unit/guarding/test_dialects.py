@@ -171,6 +171,26 @@ def test_capabilities_are_json_and_say_what_was_not_verified() -> None:
     assert {row["name"] for row in rows if not row["classify"]} == {"qwen3guard", "qwen3guard-loose", "polyguard"}
 
 
+def test_as_the_card_asks_one_question_of_the_text_as_it_is_and_takes_the_label_that_is_written() -> None:
+    usual, card = DIALECTS["wildguard-ko"], DIALECTS["wildguard-ko"].as_card()
+    assert card.hash != usual.hash and card.name != usual.name and card.served_context == 4096
+    long = " \nHuman user: 안녕 <b>" + "하세요 " * 3000
+    (alone,), (pair,) = (card.questions(Exchange(prompt=long, response=given)) for given in (None, "네\n"))
+    for question, form in ((alone, "prompt"), (pair, "response")):
+        filled = RENDERED["wildguard-ko", form].replace("{prompt}", long).replace("{response}", "네\n")
+        assert text_of(question) == filled
+    doubtful = {"yes": 0.3, "no": 0.25}
+    certain = Answer(readings=(doubtful, {"yes": 0.1, "no": 0.9}, doubtful))
+    verdict = card.combine([(pair, certain)], VERSION)
+    assert isinstance(verdict, Verdict)
+    assert verdict.scores == {Task.PROMPT_HARM: 1.0, Task.RESPONSE_REFUSAL: 0.0, Task.RESPONSE_HARM: 1.0}
+    nothing = Answer(readings=({"yes": 0.0, "no": 0.0},))
+    assert card.combine([(alone, nothing)], VERSION) == Unscreened(LOW_LABEL_MASS, VERSION)
+    for name in ("shieldgemma", "kosafeguard", "llama-guard-3-8b", "qwen3guard"):
+        with pytest.raises(Broken, match="everything about an exchange"):
+            DIALECTS[name].as_card()
+
+
 def test_prompt_harm_never_comes_from_a_form_that_shows_a_response() -> None:
     for dialect in DIALECTS.values():
         for form in dialect.forms:
