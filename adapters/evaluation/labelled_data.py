@@ -134,6 +134,7 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping
         raise Broken(f"{path.name}, line {reader.line_num}: not a table") from None
 
 
+_ASKED = {"adversarial", "vanilla", "data_type", "prompt_harm_label"}  # of sets that hold requests to LLMs
 _PROMPTS, _ANSWERS = ("prompt", "adversarial", "vanilla", "text"), ("response", "completion")
 
 
@@ -153,10 +154,11 @@ def _labelled(row: Mapping[str, Any], stem: str, place: str, named: Mapping[str,
     if not labels:
         raise Broken(f"{place}: no label; it needs one of {', '.join(Task)}")
     is_pair = bool(labels.keys() - {Task.PROMPT_HARM})
+    asks_an_llm = is_pair or answer is not None or bool(_ASKED.intersection(row))
     if answer is None and is_pair:
         raise Broken(f"{place}: a label of a response, but no response")
     return Labelled(
-        exchange=Exchange(prompt=prompt, response=answer if answer or is_pair else None),
+        exchange=Exchange(prompt=prompt, response=answer if answer or is_pair else None, is_chat=not asks_an_llm),
         labels=labels,
         source=str(row.get("source") or row.get("data_type") or stem),
     )
@@ -173,7 +175,11 @@ def _of_corpus(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
     labels = {Task.PROMPT_HARM: harmful}
     if response is not None:
         labels[Task.RESPONSE_HARM] = harmful
-    return Labelled(exchange=Exchange(prompt=str(row["text"]), response=response), labels=labels, source=stem)
+    return Labelled(
+        exchange=Exchange(prompt=str(row["text"]), response=response, is_chat=response is None),
+        labels=labels,
+        source=stem,
+    )
 
 
 def _text_of(row: Mapping[str, Any], names: tuple[str, ...], place: str, named: Mapping[str, str]) -> str | None:

@@ -1,4 +1,5 @@
-"""Two guards as one: the first, cheap one judges everything; what it finds surely benign never reaches the second.
+"""Two guards as one: the first, cheap one judges everything; the chat that it finds surely benign never reaches the
+second. What is asked of LLM bots and what they answer always does: that is what the second is there for.
 
 A share of what is skipped goes to the second guard all the same, drawn at random, so that reports can say how much is
 missed. Each verdict names the guard that judged and the route it took. Where the second guard is away everything waits,
@@ -18,8 +19,8 @@ MISSED = 0.5  # a skipped exchange that the second guard scores this high was mi
 
 
 class CascadeGuard:
-    """Skips what the first guard scores below `threshold` (worst harm score), save for the share `sample` of it.
-    `draw` gives numbers from 0 to 1. Tasks that only the second guard can do are absent where it was not asked."""
+    """Skips the chat that the first guard scores below `threshold` (worst harm score), save for the share `sample` of
+    it. `draw` gives numbers from 0 to 1. Tasks that only the second guard can do are absent where it was not asked."""
 
     def __init__(
         self, first: Guard, second: Guard, *, threshold: float, sample: float, draw: Callable[[], float] = random.random
@@ -60,7 +61,11 @@ class CascadeGuard:
     async def judge_each(self, exchanges: Sequence[Exchange], answered: Answered) -> None:
         """The surely benign do not wait for the second guard while it is there."""
         screenings = await self._first.judge(exchanges)
-        skipped = [place for place, screening in enumerate(screenings) if self._is_surely_benign(screening)]
+        skipped = [
+            place
+            for place, screening in enumerate(screenings)
+            if exchanges[place].is_chat and self._is_surely_benign(screening)
+        ]
         sampled = {place for place in skipped if self._draw() < self._sample}
         asked = sorted(set(range(len(screenings))).difference(skipped) | sampled)
         if self._second_is_away and skipped and not asked:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Literal
 
 from adapters.guards.dialects import DIALECTS
-from adapters.system_clock import SystemClock
+from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange
 
 _CARD_PROMPT = (
@@ -38,7 +38,14 @@ class RawEngine:
     """The engine of a `guard` of ours in one mode, asked the same question past it."""
 
     def __init__(
-        self, model: str, *, dialect: str, mode: Literal["generate", "classify"], load_format: str, **options: Any
+        self,
+        model: str,
+        *,
+        clock: Clock,
+        dialect: str,
+        mode: Literal["generate", "classify"],
+        load_format: str,
+        **options: Any,
     ) -> None:
         _quiet()
         from vllm import PoolingParams, SamplingParams
@@ -46,7 +53,7 @@ class RawEngine:
         from adapters.guards.vllm_engine import VllmGuard
 
         self.guard = VllmGuard(
-            model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, engine_options=options
+            model, clock=clock, dialect=dialect, mode=mode, load_format=load_format, engine_options=options
         )
         self._dialect, self._numbers = DIALECTS[dialect], count()
         self._ask: Any = self.guard.engine.encode if mode == "classify" else self.guard.engine.generate

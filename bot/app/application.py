@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.system_clock import SystemClock
-from bot.app import keeping, moderation, operations, reporting
-from bot.app.guards import stand_in
+from bot.app import guards, keeping, moderation, operations, reporting
 from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
 from bot.app.runner import Lost, Service, moderate
@@ -99,7 +98,7 @@ async def application(
             store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed
         )
         await policies.load()
-        queue = GuardQueue(guard=guard, clock=clock, stand_in=stand_in(config))
+        queue = guards.queue(guard, config, clock)
         health = operations.health(guard, queue, stores)
         judging = await moderation.judging(queue, policies, stores, clock, opened, database.sealing.text_hash)
         builder = reporting.builder(config, stores, policies, clock, opened)

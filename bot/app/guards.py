@@ -11,8 +11,10 @@ from adapters.guards.dialects import DIALECTS
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.config.sections import SHIPPED
+from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.ports import Guard
+from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
 
@@ -54,11 +56,22 @@ def remarks(config: Config, say: Texts) -> Iterator[str]:
         yield say("check.no_revision", given=chosen.revision, today=today, former=FORMER)
 
 
-def stand_in(config: Config) -> Guard | None:
-    """Who judges while a guard model is away. Those that ship with the product never are."""
+def judges(guard: Guard, config: Config) -> tuple[Guard, Guard | None]:
+    """Who judges in a running application, and who while that one is away: beside a guard model the embedded one always
+    judges, too. Those that ship with the product are never away."""
+    if config.guard.name in SHIPPED:
+        return guard, None
+    from adapters.guards.beside import BesideGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    return None if config.guard.name in SHIPPED else KindsGuard(encoder=config.guard.encoder)
+    embedded = KindsGuard(encoder=config.guard.encoder)
+    return BesideGuard(guard, embedded), embedded
+
+
+def queue(guard: Guard, config: Config, clock: Clock) -> GuardQueue:
+    """Of a running application."""
+    judging, stand_in = judges(guard, config)
+    return GuardQueue(guard=judging, clock=clock, stand_in=stand_in)
 
 
 def server_command(config: Config) -> str | None:

@@ -105,7 +105,7 @@ class RuleSettings(Table):
         """The same rule, only recorded."""
         return self.model_copy(update={"mode": "shadow"})
 
-    def rule(self) -> Rule:
+    def rule(self, *, shipped: bool = False) -> Rule:
         reason = self.reason or ReasonText(ko=f"‘{self.name}’ 규칙", en=f"rule ‘{self.name}’")
         return Rule(
             name=self.name,
@@ -117,6 +117,7 @@ class RuleSettings(Table):
             exempt_roles=frozenset(self.exempt_roles),
             exempt_channels=frozenset(self.exempt_channels),
             cooldown=self.cooldown,
+            shipped=shipped,
             strike=int(any(map(_touches_author, self.then))) if self.strike is None else self.strike,
         )
 

@@ -315,11 +315,12 @@ class Config(Table):
         bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
         barred = (one.with_bar(bars.get(one.name)) for one in chosen)
         rules = [one.in_shadow() if one.name in asked.shadow else one for one in barred]
+        own_names = {one.name for one in written}
         ladder = self.ladder.ladder(asked.ladder)
         besides = (*((asked.lists,) if asked.lists != NO_LISTS else ()), *((ladder,) if ladder != USUAL else ()))
         besides += tuple(filter(None, (asked.lists.tried_words, sorted(asked.shadow))))
         return Policy(
-            rules=(*asked.lists.rules(asked.shadow), *(one.rule() for one in rules)),
+            rules=(*asked.lists.rules(asked.shadow), *(one.rule(shipped=one.name not in own_names) for one in rules)),
             version=_fingerprint(defaults, self.bots, no_despair(), *rules, *besides),
             mode=mode or asked.mode or Watch(defaults.mode),
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,

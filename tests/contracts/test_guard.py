@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from adapters.guards.beside import BesideGuard
 from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
@@ -61,6 +62,12 @@ async def cascade() -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def beside() -> AsyncIterator[Guard]:
+    async with server() as model:
+        yield BesideGuard(model, KindsGuard(encoder=False))
+
+
+@asynccontextmanager
 async def calibrated() -> AsyncIterator[Guard]:
     guard = CommentsGuard()
     scale = Scale(temperature=2.0, bias=0.1, rows=100, raw_loss=0.5, loss=0.4)
@@ -68,7 +75,7 @@ async def calibrated() -> AsyncIterator[Guard]:
 
 
 @pytest.fixture(
-    params=[embedded, kinds, ngrams, scripted, server, cascade, calibrated], ids=lambda opens: opens.__name__
+    params=[embedded, kinds, ngrams, scripted, server, cascade, beside, calibrated], ids=lambda opens: opens.__name__
 )
 def opens(request: pytest.FixtureRequest) -> Opens:
     chosen: Opens = request.param

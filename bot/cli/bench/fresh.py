@@ -55,7 +55,7 @@ async def bench_fresh(file: Path, config: "Config", say: Texts, *, guard: str | 
     async with guards.guard(config, say, guard) as chosen:
         for start in range(0, len(lines), BATCH):
             some = lines[start : start + BATCH]
-            screenings = await chosen.judge([Exchange(prompt=line.text) for line in some])
+            screenings = await chosen.judge([Exchange(prompt=line.text, is_chat=True) for line in some])
             tried += (_tried(line, screening, policy) for line, screening in zip(some, screenings, strict=True))
         name = chosen.version.name
     found = table(tried)

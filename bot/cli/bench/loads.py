@@ -123,7 +123,7 @@ async def served(
     load: Load,
 ) -> list[Row]:
     """One engine, asked directly and through the shared queue."""
-    engine = RawEngine(model, dialect=dialect, mode=mode, load_format=load_format, **options)
+    engine = RawEngine(model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, **options)
 
     async def screen(text: str) -> None:
         home = CommunityRef(Platform("bench"), str(hash(text) % 7))

@@ -66,21 +66,25 @@ def declare(line: Line) -> None:
         if outputs:
             return recorded(outputs, say, as_json=as_json)
         outlet, chosen = Outlet(as_json=as_json, markdown=markdown, picture=picture), line.settings(config)
-        names = dict(entry.partition("=")[::2] for entry in columns or ())
-        if not all(names.values()):
-            raise Broken(say["eval.bad_column"])
         study = Study(
             guards=compare or (guard,),
             threshold=threshold,
             limit=limit,
             scores=scores,
-            columns=names,
+            columns=_names(columns or (), say),
             as_card=as_card,
             prevalence=prevalence,
         )
         if card:
             return asyncio.run(cards.card(cards.card_files(card, say), study, chosen, say, outlet))
         return asyncio.run(evaluation(data or [], study, chosen, say, outlet))
+
+
+def _names(columns: Sequence[str], say: Texts) -> dict[str, str]:
+    names = dict(entry.partition("=")[::2] for entry in columns)
+    if not all(names.values()):
+        raise Broken(say["eval.bad_column"])
+    return names
 
 
 async def evaluation(data: Sequence[Path], study: "Study", config: "Config", say: Texts, outlet: "Outlet") -> None:

@@ -76,7 +76,8 @@ def _content(screening: Screening) -> dict[str, Any]:
 
 
 def _key(exchange: Exchange) -> str:
-    return _hash([exchange.prompt, exchange.response])[:32]
+    asked = [exchange.prompt, exchange.response]
+    return _hash(asked if exchange.is_chat else [*asked, "of an LLM"])[:32]
 
 
 def _hash(content: Any) -> str:

@@ -112,7 +112,8 @@ async def _decide(
     from bot.app import guards
     from bot.core.rules.policy import Watch
 
-    exchange = Exchange(prompt=as_read(text), response=None if response is None else as_read(response))
+    answer = None if response is None else as_read(response)
+    exchange = Exchange(prompt=as_read(text), response=answer, is_chat=answer is None)
     async with guards.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
     return screening, decided(text, response, screening, config.policy.in_mode(Watch.LIVE))

@@ -27,7 +27,7 @@ class Remembered:
 
     def key(self, exchange: Exchange) -> bytes:
         """Of exactly what the guard is asked: what looks alike to people may not look alike to it."""
-        said = json.dumps([exchange.prompt, exchange.response], ensure_ascii=True).encode()
+        said = json.dumps([exchange.prompt, exchange.response, exchange.is_chat], ensure_ascii=True).encode()
         return blake2b(said, digest_size=16, key=self._secret).digest()
 
     def recall(self, key: bytes) -> Verdict | None:

@@ -39,6 +39,7 @@ class Exchange:
 
     prompt: str | None
     response: str | None = None
+    is_chat: bool = False  # what people say to people, and not to an LLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,16 @@ class Verdict:
             found=tuple(one._replace(probability=scale(one.part.task, one.probability)) for one in self.found),
             refusal=None if self.refusal is None else scale(Task.RESPONSE_REFUSAL, self.refusal),
         )
+
+    @property
+    def is_raw(self) -> bool:
+        """A guard model has judged whose scores nobody has calibrated: they are no probabilities."""
+        return bool(self.guard.dialect) and not self.guard.calibration
+
+    def without_raw(self) -> "Verdict":
+        """What the other guards have found."""
+        others = tuple(one for one in self.found if one.guard != self.guard.name)
+        return replace(self, found=others, refusal=None, categories=frozenset())
 
     def again(self) -> "Verdict":
         """The same for another message with the same text: one draw of the sample stays one, while what the second

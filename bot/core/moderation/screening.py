@@ -265,4 +265,4 @@ def exchange_of(message: Message, policy: Policy, bot: Bot | None = None) -> Exc
         return Exchange(prompt=prompt, response=as_read(message.answer))
     if message.author.bot and not message.author.no_account and not policy.judge_other_bots:
         return None
-    return Exchange(prompt=message.read)
+    return Exchange(prompt=message.read, is_chat=True)

@@ -133,7 +133,7 @@ class CoreDesk:
         screening = (
             NOTHING_TO_JUDGE
             if exchange is None
-            else await self.queue.submit(exchange, community=message.community, urgent=True)
+            else await self.queue.submit(replace(exchange, is_chat=False), community=message.community, urgent=True)
         )
         called = self.rulings.of(message) if self.rulings else None
         past = replace(past, bot=bot, precedent=called or past.precedent)

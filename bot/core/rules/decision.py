@@ -331,6 +331,9 @@ class _Doubt(NamedTuple):
 
 
 def _doubts(situation: Situation, policy: Policy) -> Iterator[_Doubt]:
+    if isinstance(situation.screening, Verdict) and situation.screening.is_raw:
+        others = replace(situation, screening=situation.screening.without_raw())
+        yield _Doubt(Explanation("raw_scores"), lambda rule: rule.shipped and _relies_on_raw(rule, others), calls=True)
     if situation.answer:
         if situation.message.pairing is Pairing.GUESSED:
             yield _Doubt(Explanation("guessed_pair"), lambda rule: rule.relies_on_a_verdict, calls=True)
@@ -340,6 +343,11 @@ def _doubts(situation: Situation, policy: Policy) -> Iterator[_Doubt]:
         yield _Doubt(Explanation("quotes"), lambda rule: rule.is_met_by_quotation, calls=quotes < YES)
     if policy.no_despair and not policy.no_despair.check(situation)[0]:
         yield _Doubt(Explanation("despair"), lambda rule: rule.spares_despair, calls=True)
+
+
+def _relies_on_raw(rule: Rule, others: Situation) -> bool:
+    """Whether it would not match by what the others have found."""
+    return any(condition.relies_on_verdict and not condition.check(others)[0] for condition in rule.when)
 
 
 def _addressed(actions: Iterable[Action], owner: str | None) -> Iterable[Action]:

@@ -73,6 +73,7 @@ class Rule:
     exempt_channels: frozenset[str] = frozenset()
     cooldown: timedelta = timedelta(0)  # how long a member is not sanctioned again by this rule
     strike: int = 0  # how much it counts against the member
+    shipped: bool = False  # its bars are for calibrated scores, and nobody here has chosen them
 
     def contradiction(self) -> str | None:
         """Why no message could ever match, or None."""

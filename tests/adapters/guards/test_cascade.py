@@ -24,7 +24,7 @@ class Second(ScriptedGuard):
 
 
 def ask(*texts: str) -> list[Exchange]:
-    return [Exchange(prompt=text) for text in texts]
+    return [Exchange(prompt=text, is_chat=True) for text in texts]
 
 
 def texts(guard: ScriptedGuard) -> list[str | None]:
@@ -72,7 +72,7 @@ def test_refusal_comes_only_from_a_guard_that_can_tell() -> None:
     cascade = CascadeGuard(first, second, threshold=0.5, sample=0.0)
     assert cascade.tasks == frozenset(Task)
     skipped, judged = asyncio.run(
-        cascade.judge([Exchange(prompt="", response="좋은 대답"), Exchange(prompt="", response="나쁜 대답")])
+        cascade.judge([Exchange(prompt="좋은 말", is_chat=True), Exchange(prompt="", response="나쁜 대답")])
     )
     assert isinstance(skipped, Verdict) and Task.RESPONSE_REFUSAL not in skipped.scores
     assert isinstance(judged, Verdict) and judged.scores[Task.RESPONSE_REFUSAL] == 0.9
@@ -107,3 +107,12 @@ def test_its_version_names_both_guards() -> None:
     version = CascadeGuard(First(), Second(), threshold=0.05, sample=0.02).version
     assert version.name == "cascade"
     assert version.model == "first  < 0.05, else scripted 1"
+
+
+def test_what_is_asked_of_an_llm_and_what_it_answers_is_never_skipped() -> None:
+    second = Second()
+    asked = [*ask("안녕"), Exchange(prompt="안녕"), Exchange(prompt="안녕", response="네")]
+    screenings = asyncio.run(CascadeGuard(First(), second, threshold=0.5, sample=0.0).judge(asked))
+    assert second.asked == [asked[1:]]
+    routes = [screening.route for screening in screenings if isinstance(screening, Verdict)]
+    assert routes == [Route.SKIPPED, Route.SECOND, Route.SECOND]

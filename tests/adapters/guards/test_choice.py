@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.guards.beside import BesideGuard
 from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.embedded.kinds import SHIPPED as FILE
-from bot.app.guards import FORMER, capabilities, guard, remarks, stand_in
+from bot.app.guards import FORMER, capabilities, guard, judges, remarks
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
 from bot.core.text.catalogue import texts
+from tests.fakes.guarding import ScriptedGuard
 
 SAY = texts("en")
 TODAY, FAST = KindsGuard().version, KindsGuard(encoder=False).version
@@ -45,7 +47,8 @@ def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
     keys: Mapping[str, object], version: GuardVersion
 ) -> None:
     assert chosen(config(**keys)) == version
-    assert stand_in(config(**keys)) is None
+    given = ScriptedGuard()
+    assert judges(given, config(**keys)) == (given, None)
 
 
 def test_the_embedded_guard_may_be_of_files_elsewhere(tmp_path: Path) -> None:
@@ -66,7 +69,10 @@ def test_the_revision_to_pin_is_that_of_the_file_that_ships() -> None:
 def test_n_grams_are_asked_before_a_model_and_the_whole_guard_stands_in_for_it() -> None:
     cascade = config(name="cascade", revision="of-the-second")
     assert chosen(cascade).model.startswith(f"embedded {FAST.model} <")
-    assert (stood_in := stand_in(cascade)) and stood_in.version == TODAY
+    given = ScriptedGuard()
+    beside, stood_in = judges(given, cascade)
+    assert isinstance(beside, BesideGuard) and beside.version == given.version
+    assert stood_in and stood_in.version == TODAY
 
 
 def test_a_guard_that_ships_is_listed_once_with_its_kinds() -> None:

@@ -200,6 +200,6 @@ def test_english_is_never_taken_for_korean(tmp_path: Path, lacks: str) -> None:
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
     path = written(tmp_path / "x.jsonl", {"물음": "안녕", "prompt": "hello", "prompt_harm": False})
     (row,) = read_labelled(path, {"prompt": "물음"})
-    assert row.exchange == Exchange(prompt="안녕")
+    assert row.exchange == Exchange(prompt="안녕", is_chat=True)
     with pytest.raises(Broken, match="no column question"):
         read_labelled(path, {"prompt": "question"})

@@ -164,9 +164,9 @@ def test_precision_falls_with_the_prevalence() -> None:
     truth = [True] * 460 + [False] * 540
     scores = [0.9] * 170 + [0.1] * 290 + [0.9] * 2 + [0.1] * 538
     found = measure(truth, scores)
-    precision = [found.precision_at(share).value for share in (0.46, 0.05, 0.02, 0.01)]
+    precision = [found.precision_at(share).value or 0.0 for share in (0.46, 0.05, 0.02, 0.01)]
     assert precision[0] == pytest.approx(found.precision.value)
-    assert precision == sorted(precision, reverse=True, key=float) and precision[-1] == pytest.approx(0.502, abs=0.001)
+    assert precision == sorted(precision, reverse=True) and precision[-1] == pytest.approx(0.502, abs=0.001)
     edges = found.precision_at(0.02).interval
     assert edges and edges.low < precision[2] < edges.high
     assert measure([True], [0.9]).precision_at(0.1).value is None, "no false alarm was possible here"

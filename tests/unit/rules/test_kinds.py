@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.config import Config
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Task, Unscreened, Verdict
 from bot.core.rules.actions import Flag
@@ -92,3 +93,27 @@ def test_a_decision_says_what_kind_of_harm_it_is_about() -> None:
     assert decided(any_harm, word, found=(threat,)) == {HarmKind.THREAT, HarmKind.ABUSE}
     assert decided(word, found=(unlikely, unknown)) == {HarmKind.ABUSE}
     assert decided(any_harm, found=(unlikely,)) == frozenset(), "nothing is wrong, so of no kind"
+
+
+RAW = replace(GUARD, name="llama-guard-3-8b", dialect="abc", calibration="")
+
+
+def raw(*found: Judgement) -> Verdict:
+    return Verdict(guard=RAW, found=found)
+
+
+def test_a_model_that_nobody_has_calibrated_flags_by_the_shipped_rules() -> None:
+    (rule,) = (one for one in Config().policy.rules if one.name == "sure-abuse")
+    assert rule.shipped
+    theirs, ours = (Judgement(Part.PROMPT, HarmKind.ABUSE, 0.99, name) for name in (RAW.name, "embedded"))
+
+    def done(screening: Verdict, one: Rule = rule) -> tuple[list[str], list[str]]:
+        policy = Policy(rules=(one,))
+        decision = decide(message("말"), screening, policy, at=message("말").sent_at)
+        return [action.kind for action in decision.actions], [why.code for why in decision.restraints]
+
+    acted: tuple[list[str], list[str]] = (["delete", "warn", "flag"], [])
+    assert done(raw(theirs)) == (["flag"], ["raw_scores"])
+    assert done(raw(theirs, ours)) == acted, "the embedded guard's word is enough"
+    assert done(replace(raw(theirs), guard=replace(RAW, calibration="fitted"))) == acted
+    assert done(raw(theirs), replace(rule, shipped=False)) == acted, "whoever writes a rule says otherwise"

@@ -452,7 +452,9 @@ def test_other_bots_are_judged_like_people_where_that_is_wanted() -> None:
     song = replace(message(text="나쁜 노래"), author=replace(message().author, bot=True), sent_at=NOW)
     music = Bot(id="minji", messages=9)
     assert exchange_of(song, Policy(rules=()), music) is None
-    assert exchange_of(song, Policy(rules=(), judge_other_bots=True), music) == Exchange(prompt="나쁜 노래")
+    assert exchange_of(song, Policy(rules=(), judge_other_bots=True), music) == Exchange(
+        prompt="나쁜 노래", is_chat=True
+    )
     assert exchange_of(song, Policy(rules=(), bots={"minji": True}), music) == Exchange(
         prompt=None, response="나쁜 노래"
     )
