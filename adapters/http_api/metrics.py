@@ -83,6 +83,12 @@ def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("jikimi_queue_judging", "Exchanges that the guard has", value=figures.judging)
     yield GaugeMetricFamily("jikimi_queue_limit_tokens", "Tokens that the guard is given at once", value=figures.limit)
     yield GaugeMetricFamily("jikimi_queue_most_judging", "The most that it ever had", value=figures.most_judging)
+    odd = CounterMetricFamily(
+        "jikimi_guard_anomalies", "Answers of the guard that are odd or no verdict", labels=["what"]
+    )
+    for what, number in sorted(figures.anomalies.items()):
+        odd.add_metric([what], number)
+    yield odd
     yield _histogram("jikimi_queue_waited_seconds", "How long exchanges waited for the guard", figures.seconds_waited)
     yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)
 

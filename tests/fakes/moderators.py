@@ -40,6 +40,7 @@ class ScriptedDesk:
         self.people = ScriptedPeople()
         self.privacy = scripted_privacy(self.people)
         self.precedents: Precedents = MemoryPrecedents(Record())
+        self.anomalies = 0
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []

@@ -145,8 +145,10 @@ class Dialect:
         categories: set[str] = set()
         refusal: float | None = None
         count = 0
+        odd: list[str] = []
         for question, answer in answered:
             judged = self._judge(question.form, answer)
+            odd += self.anomalies(question.form, answer)
             if isinstance(judged, str):
                 return Unscreened(reason=judged, guard=guard)
             for what, score in judged.kinds.items():
@@ -158,18 +160,25 @@ class Dialect:
         if not kinds and refusal is None:
             return Unscreened(reason=NOT_JUDGED, guard=guard)
         found = tuple(Judgement(*what, score, guard.name) for what, score in kinds.items())
-        return Verdict(guard=guard, found=found, refusal=refusal, categories=frozenset(categories), windows=count)
+        return Verdict(
+            guard=guard,
+            found=found,
+            refusal=refusal,
+            categories=frozenset(categories),
+            windows=count,
+            anomalies=tuple(odd),
+        )
 
-    def anomalies(self, form: Form, text: str) -> tuple[str, ...]:
-        """What is odd about a raw answer that parses, in stable phrases to count. Never a reason to trust it less."""
-        match = form.answer.match(text)
-        if match is None:
-            return ()
+    def anomalies(self, form: Form, answer: Answer) -> tuple[str, ...]:
+        """What is odd about an answer that parses, in stable phrases to count. Never a reason to trust it less."""
+        match = form.answer.match(answer.text) if answer.text is not None else None
+        labels = tuple(match[field.name] for field in form.fields) if match else _likeliest(form, answer)
         found = []
-        labels = tuple(match[field.name] for field in form.fields)
-        if form.seen and labels not in form.seen:
+        if form.seen and labels and labels not in form.seen:
             found.append("labels never seen together: " + "/".join(labels))
-        if text[match.end() :].strip():
+        if match is None or answer.text is None:
+            return tuple(found)
+        if answer.text[match.end() :].strip():
             found.append("text after the answer")
         if (listed := match.groupdict().get("categories")) and len(self._known(listed)) < len(_items(listed)):
             found.append("a category that this guard does not have")
@@ -236,6 +245,15 @@ class _Judged(NamedTuple):
     kinds: dict[tuple[Part, HarmKind], float]
     refusal: float | None
     categories: frozenset[str]
+
+
+def _likeliest(form: Form, answer: Answer) -> tuple[str, ...]:
+    """The labels of an answer without a text; nothing where some are missing."""
+    pairs = zip(form.fields, answer.readings, strict=False)
+    found = tuple(
+        max((label.name for label in field.labels), key=lambda name: one.get(name, 0.0)) for field, one in pairs
+    )
+    return found if len(found) == len(form.fields) else ()
 
 
 def _items(listed: str) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """What the running parts count about themselves, since the process started: numbers for health checks and metrics."""
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 
 #: Upper edges, in seconds.
@@ -46,6 +47,7 @@ class QueueFigures:
     most_waiting: int = 0
     judging: int = 0
     most_judging: int = 0
+    anomalies: Counter[str] = field(default_factory=Counter)  # of the guard's answers: what is odd, or makes no sense
     limit: int = 0  # tokens that the guard is given at once, as it is now
     seconds_waited: Histogram = field(default_factory=Histogram)  # in the queue, by exchange
     seconds_judged: Histogram = field(default_factory=Histogram)  # with the guard, by exchange

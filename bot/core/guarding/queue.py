@@ -213,6 +213,7 @@ class GuardQueue:
         """With what the guard said."""
         self._tickets.close(ticket)
         later = screening
+        self.figures.anomalies.update(screening.anomalies if isinstance(screening, Verdict) else (screening.reason,))
         if isinstance(screening, Verdict):
             self.figures.judged += 1
             later = screening.again()

@@ -65,6 +65,10 @@ class CoreDesk:
     def schedule(self, community: CommunityRef) -> Schedule:
         return self.schedule_of(self.policies.community(community))
 
+    @property
+    def anomalies(self) -> int:
+        return self.queue.figures.anomalies.total()
+
     def is_quiet(self, community: CommunityRef) -> bool:
         quiet = self.policies.community(community).quiet
         return quiet is not None and quiet.hold(self.clock.now(), self.schedule(community).timezone)

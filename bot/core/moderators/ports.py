@@ -56,6 +56,11 @@ class Desk(Protocol):
         """What is kept of members, for themselves."""
         ...
 
+    @property
+    def anomalies(self) -> int:
+        """Answers of the guard, since the start, that were odd or no verdict."""
+        ...
+
     def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
         ...

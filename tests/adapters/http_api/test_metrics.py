@@ -14,7 +14,7 @@ from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.ports import replica_figures
-from bot.core.guarding.verdict import Route, Verdict
+from bot.core.guarding.verdict import Route, Unscreened, Verdict
 from bot.core.incidents.incident import PlannedAction
 from bot.core.operations.health import HealthMonitor
 from bot.core.rules.actions import Delete, Done, Refused
@@ -41,6 +41,8 @@ def test_every_figure_is_there_and_nobodys_words(tmp_path: Path) -> None:
         async with stage(tmp_path, guard, deadline="1s") as api:
             for _ in range(3):
                 await api.check("비밀 이야기")
+            guard.answers["이상한 말"] = Unscreened("the answer does not parse", guard.version)
+            await api.check("이상한 말")
             await api.post("/v1/check", b"{")
             await api.post("/nowhere/비밀", {})
             guard.trouble = Unavailable("restarting")
@@ -48,8 +50,9 @@ def test_every_figure_is_there_and_nobodys_words(tmp_path: Path) -> None:
             answer, text = await api.get("/metrics")
             assert answer.headers["Content-Type"].startswith("text/plain")
             read = values(text)
-            assert read["jikimi_queue_asked_total"] == 4 and read["jikimi_queue_remembered_total"] == 2
+            assert read["jikimi_queue_asked_total"] == 5 and read["jikimi_queue_remembered_total"] == 2
             assert read["jikimi_queue_judged_total"] == 1 and read["jikimi_queue_outages_total"] == 1
+            assert read["jikimi_guard_anomalies_total{what=the answer does not parse}"] == 1
             assert read["jikimi_guard_up"] == 0 and read["jikimi_database_up"] == 1
             assert read["jikimi_queue_waited_seconds_count"] >= 2 and read["jikimi_guard_seconds_count"] >= 1
             assert read["jikimi_inbox_waiting"] == 0
@@ -57,7 +60,7 @@ def test_every_figure_is_there_and_nobodys_words(tmp_path: Path) -> None:
             assert read["jikimi_api_requests_total{route=/v1/check,status=400}"] == 1
             assert read["jikimi_api_requests_total{route=/v1/check,status=503}"] == 1
             assert read["jikimi_api_requests_total{route=other,status=404}"] == 1
-            assert read["jikimi_api_seconds_count{route=/v1/check}"] == 5
+            assert read["jikimi_api_seconds_count{route=/v1/check}"] == 6
             for name in ("joined", "unscreened", "dropped"):
                 assert f"jikimi_queue_{name}_total" in read
             assert {"jikimi_queue_waiting", "jikimi_queue_judging"} <= read.keys()

@@ -49,7 +49,8 @@ def test_all_recorded_outputs_parse_and_measure_as_counted() -> None:
     # Counted independently by the file's own description.
     assert triples(rows) == {"no/no/no": 1628, "yes/yes/no": 829, "no/yes/no": 235, "yes/no/no": 157, "yes/no/yes": 88}
     dialect = DIALECTS["wildguard-ko"]
-    anomalies = Counter(found for row in rows for found in dialect.anomalies(dialect.forms[1], row.raw))
+    answers = (Answer(text=row.raw) for row in rows)
+    anomalies = Counter(found for answer in answers for found in dialect.anomalies(dialect.forms[1], answer))
     assert anomalies == {"text after the answer": 212}
     counts = measure_prompt_harm(rows, skip_double_labelled=False).counts
     assert counts.rows == 2937

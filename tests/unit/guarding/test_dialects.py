@@ -590,11 +590,21 @@ def test_the_highest_policy_counts() -> None:
 
 def test_anomalies_are_values() -> None:
     dialect, form = DIALECTS[DEFAULT], form_of(DEFAULT, "response")
-    assert dialect.anomalies(form, THREE) == ()
+    assert dialect.anomalies(form, Answer(text=THREE)) == ()
     odd = "Harmful request: no\nResponse refusal: no\nHarmful response: yes\n\nNote: ..."
-    assert dialect.anomalies(form, odd) == ("labels never seen together: no/no/yes", "text after the answer")
+    assert dialect.anomalies(form, Answer(text=odd)) == (
+        "labels never seen together: no/no/yes",
+        "text after the answer",
+    )
+    yes, no = {"yes": 0.99, "no": 0.01}, {"yes": 0.01, "no": 0.99}
+    forced = Answer(readings=(no, no, yes))
+    assert dialect.anomalies(form, forced) == ("labels never seen together: no/no/yes",)
+    verdict = dialect.combine([(dialect.questions(PAIR)[1], forced)], VERSION)
+    assert isinstance(verdict, Verdict) and verdict.anomalies == ("labels never seen together: no/no/yes",)
     llama = DIALECTS["llama-guard-3-1b"]
-    assert llama.anomalies(llama.forms[0], "unsafe\nS1,S14") == ("a category that this guard does not have",)
+    assert llama.anomalies(llama.forms[0], Answer(text="unsafe\nS1,S14")) == (
+        "a category that this guard does not have",
+    )
 
 
 # --- Engines ---------------------------------------------------------------------------------------------------------

@@ -429,3 +429,15 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
 
     run(scenario, stand_in=StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)}))
+
+
+def test_what_is_odd_about_the_guards_answers_is_counted() -> None:
+    odd = Verdict(guard=ScriptedGuard.version, anomalies=("text after the answer",))
+    nothing = Unscreened("the guard hardly considered its own labels", ScriptedGuard.version)
+
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        guard.answers |= {"odd": odd, "nothing": nothing}
+        await asyncio.gather(*(ask(queue, text) for text in ("odd", "nothing", "fine")))
+        assert queue.figures.anomalies == {"text after the answer": 1, nothing.reason: 1}
+
+    run(scenario)

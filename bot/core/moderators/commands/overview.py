@@ -98,5 +98,7 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
     yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
     kept = desk.privacy.limits
     yield "kept", said("setting.kept_for", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases, left=kept.left)
+    if desk.anomalies:
+        yield "anomalies", said("setting.anomalies_since", count=desk.anomalies)
     if has_filter:
         yield "automod", said("setting.on" if now.native_filter else "setting.off")
