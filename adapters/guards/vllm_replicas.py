@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
@@ -53,6 +52,11 @@ class _Replica:
     lacks: set[str] = field(default_factory=set)  # paths that it does not serve
     probe: asyncio.Event | None = None  # set when the request that tries the half-open circuit has ended
 
+    @property
+    def name(self) -> str:
+        """Without what of its address is secret."""
+        return _shown(self.url)
+
     def admits(self, now: float) -> bool:
         return self.open_until is None or (now >= self.open_until and self.probe is None)
 
@@ -63,7 +67,7 @@ class _Replica:
 
     def succeed(self) -> None:
         if self.open_until is not None:
-            _log.info("guard server is back", server=self.url)
+            _log.info("guard server is back", server=self.name)
         self.answered += 1
         self.failures, self.opened, self.open_until = 0, 0, None
 
@@ -73,7 +77,7 @@ class _Replica:
             return  # sent before the circuit opened: says nothing new
         if probe or self.failures >= FAILURES or error.retry_after:
             if not self.opened:
-                _log.warning("guard server is away", server=self.url, reason=str(error))
+                _log.warning("guard server is away", server=self.name, reason=str(error))
             self.opened += 1
             self.open_until = now + OPEN_FOR.after(self.opened, asked=error.retry_after)
 
@@ -117,7 +121,7 @@ class Replicas:
         now = self.clock.monotonic()
         return [
             ReplicaFigures(
-                server=urlsplit(replica.url).netloc.rpartition("@")[2],
+                server=replica.name,
                 circuit=replica.circuit(now),
                 outstanding=replica.outstanding,
                 limit=int(replica.limit.tokens) if replica.admits(now) else 0,
@@ -218,13 +222,15 @@ class Replicas:
         except TimeoutError:
             raise _Failed(f"no answer within {self.timeout:g} s") from None
         except InvalidURL:
-            raise Broken(f"[guard] servers: {url} is not an address") from None
+            raise Broken(f"[guard] servers: {_shown(url)} is not an address") from None
         except ClientError as error:
             raise _Failed(type(error).__name__) from None
         if reply.status in (401, 403):
-            raise Broken(f"{url}: the guard server refuses our token; set JIKIMI_GUARD_TOKEN or [guard] token")
+            raise Broken(f"{_shown(url)}: the guard server refuses our token; set JIKIMI_GUARD_TOKEN or [guard] token")
         if reply.status == 404 and _knows_no_such_model(reply.content):
-            raise Broken(f"{url}: the guard server does not serve {body['model']}; set [guard] model to what it serves")
+            raise Broken(
+                f"{_shown(url)}: the guard server does not serve {body['model']}; set [guard] model to what it serves"
+            )
         if reply.status in (200, 400, 404, 413, 422):
             return reply
         raise _Failed(f"HTTP {reply.status}", _seconds(reply.retry_after))
@@ -232,6 +238,10 @@ class Replicas:
     async def aclose(self) -> None:
         if self._session:
             await self._session.close()
+
+
+def _shown(url: str) -> str:
+    return url.partition("//")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _knows_no_such_model(content: bytes) -> bool:

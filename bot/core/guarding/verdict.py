@@ -87,7 +87,7 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     windows: int = 1  # how many overlapping windows a long text was judged in; the worst counts
     route: Route | None = None  # None: the guard judged, and is no cascade
-    anomalies: tuple[str, ...] = ()  # what was odd about the guard's answer, in stable phrases to count
+    anomalies: tuple[str, ...] = field(default=(), compare=False)  # odd about the guard's answer: phrases to count
 
     #: Of each part that was judged the probability of every kind looked for, the highest of all guards.
     kinds: Mapping[Part, Mapping[HarmKind, float]] = field(init=False, compare=False, repr=False)

@@ -439,3 +439,18 @@ def test_a_classifier_that_answers_something_else_screens_nothing() -> None:
             assert reasons(await judge.judge([BAD])) == [UNPARSEABLE]
 
     asyncio.run(check())
+
+
+def test_what_is_secret_of_an_address_is_in_no_log_and_no_error() -> None:
+    async def check() -> None:
+        async with GuardServer(token="right") as server:
+            url = server.url.replace("//", "//name:secret@")
+            async with VllmServers(servers=[url], dialect=DIALECTS["wildguard-ko"], clock=ManualClock()) as judge:
+                with pytest.raises(Broken, match=f"^127.0.0.1:{server.port}: the guard server refuses our token"):
+                    await judge.judge([BAD])
+        with capture_logs() as logs, pytest.raises(Unavailable) as away:
+            async with VllmServers(servers=[url], dialect=DIALECTS["wildguard-ko"], clock=ManualClock()) as judge:
+                await judge.judge([BAD])
+        assert logs and "secret" not in f"{logs} {away.value}"
+
+    asyncio.run(check())

@@ -14,7 +14,7 @@ from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.ports import replica_figures
-from bot.core.guarding.verdict import Route, Unscreened, Verdict
+from bot.core.guarding.verdict import Exchange, Route, Unscreened, Verdict
 from bot.core.incidents.incident import PlannedAction
 from bot.core.operations.health import HealthMonitor
 from bot.core.rules.actions import Delete, Done, Refused
@@ -80,7 +80,7 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
         )
         guard = CascadeGuard(ScriptedGuard(), servers, threshold=0.5, sample=0.0)
         async with servers, stage(tmp_path, guard, deadline="1s") as api:
-            await api.check("무해한 말")
+            assert await guard.judge([Exchange(prompt="무해한 말", is_chat=True)])
             health_source = api.core.health_source
             assert isinstance(health_source, HealthMonitor)
             harmless = settlement(message("1"))
