@@ -13,8 +13,6 @@ the engine gets token ids.
 """
 
 import asyncio
-import gc
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +20,6 @@ from itertools import count, product, takewhile
 from math import exp
 from pathlib import Path
 from typing import Any, Literal
-
-import structlog
 
 from adapters.guards.chat_form import compare
 from adapters.guards.dialects import (
@@ -38,25 +34,14 @@ from adapters.guards.dialects import (
     Token,
 )
 from adapters.guards.vllm_restarts import DIES_OF_IT, RestartingEngine
+from adapters.guards.vllm_start import model_files, started
 from adapters.guards.vllm_tokens import Ids, Labels, Prompts
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.ports import Answered
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
-_log = structlog.get_logger(__name__)
-
-NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
-
 Mode = Literal["classify", "generate"]
-
-#: What a batch of messages fills on a large GPU. vLLM's own defaults for an embedded engine are a quarter of it.
-MAX_BATCHED_TOKENS = 8192
-MAX_SEQUENCES = 512
-
-#: Tokens of a block of the prefix cache on a CPU. What all messages share, the template, is some 40: it would never be
-#: cached in vLLM's own blocks of 128. On CUDA they are 16.
-CPU_BLOCK = 32
 
 
 class VllmGuard:
@@ -86,9 +71,10 @@ class VllmGuard:
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._mode = mode
         model = model or self._dialect.model
-        config, tokenizer = _model_files(model, revision)
+        config, tokenizer = model_files(model, revision)
         positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
-        context = max_model_len or min(self._dialect.served_context, positions)
+        engine_options = dict(engine_options or {})
+        context = engine_options.pop("max_model_len", max_model_len) or min(self._dialect.served_context, positions)
         self._prompts = Prompts(tokenizer)
         compare(self._dialect, lambda messages: self._prompts.render(messages, {"add_generation_prompt": True}))
         self._labels = Labels(self._dialect, self._prompts)
@@ -106,13 +92,11 @@ class VllmGuard:
             "gpu_memory_utilization": gpu_memory_utilization,
             "dtype": dtype,
             "load_format": load_format,
-            "max_num_batched_tokens": MAX_BATCHED_TOKENS,
-            "max_num_seqs": MAX_SEQUENCES,
             "disable_log_stats": True,
         }
         if mode == "classify":
             options |= _as_classifier(config, self._labels.pair())
-        self._running = RestartingEngine(partial(_started, options | dict(engine_options or {})), clock)
+        self._running = RestartingEngine(partial(started, options, engine_options), clock)
         self._asked = _asked_how(self._dialect, self._labels, mode)
 
     @property
@@ -319,47 +303,6 @@ def _as_classifier(config: Any, labels: tuple[str, str]) -> dict[str, Any]:
         "method": "from_2_way_softmax",
     }
     return {"runner": "pooling", "convert": "classify", "hf_overrides": overrides}
-
-
-def _model_files(model: str, revision: str | None) -> tuple[Any, Any]:
-    """The model's configuration and tokenizer: small files, read before anything heavy starts."""
-    try:
-        from transformers import AutoConfig, AutoTokenizer
-    except ImportError:
-        raise Broken(NOT_INSTALLED) from None
-    try:
-        config = AutoConfig.from_pretrained(model, revision=revision)
-        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-    except (OSError, ValueError):
-        raise Broken(
-            f"the model {model!r} cannot be had: give a folder that holds it, or an id that this machine can download"
-        ) from None
-    return config, tokenizer
-
-
-def _started(options: Mapping[str, Any]) -> Any:
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # vLLM reports to its makers otherwise
-    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # standard output is for what was asked for
-    try:
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.platforms import current_platform
-        from vllm.v1.engine.async_llm import AsyncLLM
-    except ImportError:
-        raise Broken(NOT_INSTALLED) from None
-    if current_platform.is_cpu():
-        options = {"block_size": CPU_BLOCK} | dict(options)
-    try:
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise Broken(
-            f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the "
-            "weights are there, and where memory is short lower gpu_memory_utilization or max_model_len"
-        ) from error
-    # vLLM and torch leave some 650,000 objects that never die: a full collection stops the event loop for a third of a
-    # second, again and again, unless they are put out of its sight.
-    gc.collect()
-    gc.freeze()
-    return engine
 
 
 def _sigmoid(log_odds: float) -> float:

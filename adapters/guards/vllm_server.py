@@ -99,6 +99,7 @@ class VllmServers:
     token: str = field(default="", repr=False)
     timeout: float = 10.0
     encoding: Encoding | None = None
+    engine_options: Mapping[str, str | int | float | bool] = field(default_factory=dict)  # to start one with
     _replicas: Replicas = field(init=False)
     _comparison: asyncio.Task[bool | None] | None = None
 
@@ -108,7 +109,7 @@ class VllmServers:
             clock=self.clock,
             token=self.token,
             timeout=self.timeout,
-            start=self.dialect.serve(self.model, self.revision),
+            start=self.dialect.serve(self.model, self.revision, self.engine_options),
         )
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.guards.dialects import DIALECTS
+from adapters.guards.dialects import as_card as asked_as_card
 from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.config.sections import SHIPPED
@@ -78,13 +79,14 @@ def server_command(config: Config) -> str | None:
     """What starts a server of the configured guard model; None where it needs none."""
     chosen = config.guard
     dialect = DIALECTS.get(chosen.second if chosen.name == "cascade" else chosen.name)
-    return dialect.serve(chosen.model, chosen.revision) if dialect and chosen.engine == "server" else None
+    is_served = dialect and chosen.engine == "server"
+    return dialect.serve(chosen.model, chosen.revision, chosen.engine_options) if dialect and is_served else None
 
 
 @asynccontextmanager
 async def _model(name: str, config: Config, *, as_card: bool = False) -> AsyncIterator[Guard]:
     """A guard model: its dialect, spoken by the configured engine."""
-    chosen, dialect = config.guard, DIALECTS[name].as_card() if as_card else DIALECTS[name]
+    chosen, dialect = config.guard, asked_as_card(DIALECTS[name]) if as_card else DIALECTS[name]
     if chosen.engine == "vllm":
         from adapters.guards.vllm_engine import VllmGuard
 
@@ -95,6 +97,7 @@ async def _model(name: str, config: Config, *, as_card: bool = False) -> AsyncIt
             dialect=dialect,
             mode=chosen.mode if dialect.classifier and len(dialect.classifier) == 2 else "generate",
             gpu_memory_utilization=chosen.gpu_memory_utilization,
+            engine_options=chosen.engine_options,
         )
         try:
             yield _calibrated(engine, config)
@@ -111,6 +114,7 @@ async def _model(name: str, config: Config, *, as_card: bool = False) -> AsyncIt
         revision=chosen.revision,
         token=chosen.token.get_secret_value(),
         timeout=chosen.timeout.total_seconds(),
+        engine_options=chosen.engine_options,
         encoding=Encoding.read(Path(chosen.tokenizer), dialect) if chosen.tokenizer else None,
     )
     async with servers:

@@ -91,6 +91,10 @@ class GuardSettings(Table):
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """With engine "vllm": the share of the GPU's memory, above 0, up to 1."""
 
+    engine_options: dict[str, str | int | float | bool] = {}
+    """More for vLLM, by the names of its AsyncEngineArgs: quantization, tensor_parallel_size, dtype, max_model_len.
+    With engine "server" they are part of the command that starts one."""
+
     servers: Annotated[list[Address], Field(min_length=1, repr=False)] = ["http://127.0.0.1:8000"]
     """With engine "server": the addresses of servers of the same model. One that is away is left out."""
 

@@ -188,6 +188,8 @@ def test_a_context_too_short_is_refused(trained: Path) -> None:
 def test_a_model_that_cannot_be_loaded_is_one_sentence(trained: Path) -> None:
     with pytest.raises(Broken, match="vLLM cannot serve"):
         VllmGuard(str(trained), clock=SystemClock(), engine_options={"quantization": "no-such-thing"})
+    with pytest.raises(Broken, match="did you mean quantization"):
+        VllmGuard(str(trained), clock=SystemClock(), engine_options={"quantisation": "fp8"})
 
 
 # ---- guards of other shapes -------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ Always send the text or ids as they are (`add_special_tokens: false`): the promp
 Where a form has `special_answer`, decode with `skip_special_tokens: false`.
 """
 
+from adapters.guards.dialects.as_card import as_card
 from adapters.guards.dialects.dialect import (
     LOW_LABEL_MASS,
     MIN_LABEL_MASS,
@@ -52,6 +53,7 @@ __all__ = [
     "Piece",
     "Question",
     "Token",
+    "as_card",
     "capabilities",
     "encoder",
     "token_bound",

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from adapters.guards.dialects.question import Answer, Form, Label, Question
 from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
-from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
@@ -20,9 +20,6 @@ MIN_LABEL_MASS = 0.9
 
 #: Tokens around a window of user text.
 TEMPLATE_ROOM = 1024
-
-#: Tokens that the model card serves it with.
-CARD_CONTEXT = 4096
 
 # Reasons of Unscreened.
 UNPARSEABLE = "the guard's answer does not parse"
@@ -73,27 +70,20 @@ class Dialect:
         """Tokens that an engine must take: a window and the template around it."""
         return min(self.context, self.window + TEMPLATE_ROOM)
 
-    def as_card(self) -> "Dialect":
-        """As the figures on a model's card come about: one question an exchange, which answers everything about it, the
-        text untouched and in no windows, and the label that the guard writes instead of its probability. Raises Broken
-        where no one question does."""
-        of_pair = [form for form in self.forms if form.judges == "response"]
-        fields = tuple(one if one.task else replace(one, task=Task.PROMPT_HARM) for one in of_pair[0].fields)
-        if len(self.forms) != 2 or len(of_pair) != 1 or {field.task for field in fields} != self.tasks:
-            raise Broken(f"{self.name} does not answer everything about an exchange at once")
-        return replace(
-            self,
-            name=f"{self.name}-as-card",
-            forms=(self.forms[0], replace(of_pair[0], fields=fields)),
-            context=CARD_CONTEXT,
-            window=CARD_CONTEXT - TEMPLATE_ROOM,
-            is_as_card=True,
+    def serve(
+        self, model: str = "", revision: str = "", options: Mapping[str, str | int | float | bool] | None = None
+    ) -> str:
+        """The command that starts a server of it. `options`: by vLLM's own names, see its AsyncEngineArgs."""
+        wanted = (
+            ({"revision": revision} if revision else {}) | {"max_model_len": self.served_context} | dict(options or {})
         )
-
-    def serve(self, model: str = "", revision: str = "") -> str:
-        """The command that starts a server of it."""
-        revised = f" --revision {revision}" if revision else ""
-        return f"vllm serve {model or self.model}{revised} --max-model-len {self.served_context}"
+        words = ["vllm", "serve", model or self.model]
+        for name, value in wanted.items():
+            flag = name.replace("_", "-")
+            words += (
+                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            )
+        return shlex.join(words)
 
     @property
     def hash(self) -> str:

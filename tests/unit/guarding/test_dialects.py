@@ -29,6 +29,7 @@ from adapters.guards.dialects import (
     Piece,
     Question,
     Token,
+    as_card,
     capabilities,
     encoder,
     token_bound,
@@ -172,7 +173,7 @@ def test_capabilities_are_json_and_say_what_was_not_verified() -> None:
 
 
 def test_as_the_card_asks_one_question_of_the_text_as_it_is_and_takes_the_label_that_is_written() -> None:
-    usual, card = DIALECTS["wildguard-ko"], DIALECTS["wildguard-ko"].as_card()
+    usual, card = DIALECTS["wildguard-ko"], as_card(DIALECTS["wildguard-ko"])
     assert card.hash != usual.hash and card.name != usual.name and card.served_context == 4096
     long = " \nHuman user: 안녕 <b>" + "하세요 " * 3000
     (alone,), (pair,) = (card.questions(Exchange(prompt=long, response=given)) for given in (None, "네\n"))
@@ -188,7 +189,7 @@ def test_as_the_card_asks_one_question_of_the_text_as_it_is_and_takes_the_label_
     assert card.combine([(alone, nothing)], VERSION) == Unscreened(LOW_LABEL_MASS, VERSION)
     for name in ("shieldgemma", "kosafeguard", "llama-guard-3-8b", "qwen3guard"):
         with pytest.raises(Broken, match="everything about an exchange"):
-            DIALECTS[name].as_card()
+            as_card(DIALECTS[name])
 
 
 def test_prompt_harm_never_comes_from_a_form_that_shows_a_response() -> None:
@@ -777,3 +778,18 @@ def test_a_chat_template_that_renders_other_bytes_than_we_send_is_told() -> None
         assert compare(trained, stock) is False
     assert [(one["form"], one["has_a_date"]) for one in logs] == [("prompt", True), ("response", True)]
     assert logs[0]["ours"].startswith("user<|end_header_id|>") and logs[0]["theirs"].startswith("system<|end_header")
+
+
+def test_the_command_that_starts_a_server_is_what_a_shell_takes() -> None:
+    dialect = DIALECTS[DEFAULT]
+    assert dialect.serve() == "vllm serve iknow-lab/llama-3.2-3B-wildguard-ko-2410 --max-model-len 2048"
+    options: dict[str, str | int | float | bool] = {
+        "quantization": "fp8",
+        "tensor_parallel_size": 2,
+        "enforce_eager": True,
+        "max_model_len": 1024,
+    }
+    assert dialect.serve("my guard", "r1", options) == (
+        "vllm serve 'my guard' --revision r1 --max-model-len 1024 --quantization fp8 --tensor-parallel-size 2"
+        " --enforce-eager"
+    )
