@@ -210,6 +210,12 @@ def capabilities() -> list[dict[str, Any]]:
             "classify": False,
             "forms": {},
             "unverified": [],
+            "parameters": None,
+            "weights_gb": 0.0,
+            "memory_gb": None,
+            "licence": "CC BY-SA 4.0",
+            "gated": False,
+            "serve": None,
         }
     ]
     return [*rows, *of_dialects()]

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.guards.dialects.dialect import Category, Dialect, capability
 from adapters.guards.dialects.question import Field, Form, Label
+from adapters.guards.dialects.weights import WEIGHTS
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Task
 
@@ -551,4 +552,7 @@ DEFAULT = "wildguard-ko"
 
 def capabilities() -> list[dict[str, Any]]:
     """The capability table, one JSON-ready row a dialect, the default first."""
-    return [capability(dialect) for dialect in DIALECTS.values()]
+    return [
+        capability(dialect) | {**WEIGHTS[dialect.name].shown(dialect.served_context), "serve": dialect.serve()}
+        for dialect in DIALECTS.values()
+    ]

@@ -278,6 +278,8 @@ def test_help_in_both_languages(tmp_path: Path) -> None:
     assert "moderation bot" in jikimi(tmp_path, "--help", language="en_US.UTF-8").stdout
     assert "관리 봇" in jikimi(tmp_path, "--lang", "ko", "--help", language="C.UTF-8").stdout
     assert "판정기" in jikimi(tmp_path, "guards", "--lang", "ko", language="C.UTF-8").stdout
+    about = jikimi(tmp_path, "guards", "wildguard-ko", "--lang", "en").stdout
+    assert "6.4 GB" in about and "vllm serve iknow-lab/" in about and "chat()" in about
     assert "대화 기록" in jikimi(tmp_path, "rehearse", "--help").stdout
 
 
