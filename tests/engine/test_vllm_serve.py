@@ -1,6 +1,7 @@
 """The guard over HTTP against the real `vllm serve`: two replicas of a small trained checkpoint on the CPU."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from adapters.guards.dialects import DIALECTS, Dialect
+from adapters.guards.vllm_engine import VllmGuard
 from adapters.guards.vllm_server import Encoding, VllmServers
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
@@ -34,8 +36,8 @@ SLOW = 600  # seconds that a server may take to start beside others on two cores
 class Server:
     """One `vllm serve` process, to be killed and started again on the same port."""
 
-    def __init__(self, model: Path, log: Path) -> None:
-        self._model, self._log = model, log
+    def __init__(self, model: Path, log: Path, *more: str) -> None:
+        self._model, self._log, self._more = model, log, more
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -48,6 +50,7 @@ class Server:
                     *(sys.executable, "-m", "tests.engine.vllm_command", "serve", str(self._model)),
                     *("--host", "127.0.0.1", "--port", str(self.port), "--api-key", TOKEN),
                     *("--served-model-name", MODEL, "--max-model-len", "2048", "--enforce-eager"),
+                    *self._more,
                 ],
                 env=os.environ
                 | {
@@ -229,3 +232,35 @@ def answered(server: Server) -> float:
     with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as response:
         lines = response.read().decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:request_success_total{"))
+
+
+#: As docs/guards.md tells.
+AS_CLASSIFIER = {
+    "architectures": ["LlamaForSequenceClassification"],
+    "classifier_from_token": ["Ġno", "Ġyes"],
+    "method": "from_2_way_softmax",
+}
+
+
+def test_a_server_of_the_model_as_a_classifier_judges_as_in_this_process(model: Path, tmp_path: Path) -> None:
+    how = ("--dtype", "float32", "--runner", "pooling", "--convert", "classify")
+    server = Server(model, tmp_path / "log", *how, "--hf-overrides", json.dumps(AS_CLASSIFIER))
+    rows = [row.exchange for row in checkpoints.held_out()[:40]]
+
+    async def check() -> None:
+        async with guard([server], encoding=Encoding.read(model, DIALECTS["wildguard-ko"])) as classifying:
+            over_http = await classifying.judge(rows)
+            assert await classifying.compare_chat() is True, "the checkpoint's template renders the trained bytes"
+        here = VllmGuard(str(model), clock=SystemClock(), dtype="float32", mode="classify")
+        in_process = await here.judge(rows)
+        await here.close()
+        for one, other in zip(over_http, in_process, strict=True):
+            assert isinstance(one, Verdict) and isinstance(other, Verdict)
+            assert one.scores == pytest.approx(other.scores, abs=2e-3)
+
+    server.start()
+    try:
+        server.wait()
+        asyncio.run(check())
+    finally:
+        server.kill()
