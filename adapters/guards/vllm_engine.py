@@ -21,7 +21,6 @@ from math import exp
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters.guards.chat_form import compare
 from adapters.guards.dialects import (
     DEFAULT,
     DIALECTS,
@@ -33,6 +32,7 @@ from adapters.guards.dialects import (
     Question,
     Token,
 )
+from adapters.guards.dialects.chat_form import compare
 from adapters.guards.vllm_restarts import DIES_OF_IT, RestartingEngine
 from adapters.guards.vllm_start import model_files, started
 from adapters.guards.vllm_tokens import Ids, Labels, Prompts

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from adapters.guards.chat_form import is_same, samples
 from adapters.guards.dialects import (
     Answer,
     Chat,
@@ -35,6 +34,7 @@ from adapters.guards.dialects import (
     encoder,
     token_bound,
 )
+from adapters.guards.dialects.chat_form import is_same, samples
 from adapters.guards.vllm_replicas import Replicas
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken

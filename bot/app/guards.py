@@ -122,12 +122,28 @@ async def _model(name: str, config: Config, *, as_card: bool = False) -> AsyncIt
 
 
 @asynccontextmanager
+async def _moderations(config: Config) -> AsyncIterator[Guard]:
+    from adapters.guards.moderations import ModerationsGuard
+
+    chosen = config.guard
+    guard = ModerationsGuard(
+        chosen.servers,
+        clock=SystemClock(),
+        model=chosen.model,
+        token=chosen.token.get_secret_value(),
+        timeout=chosen.timeout.total_seconds(),
+    )
+    async with guard:
+        yield _calibrated(guard, config)
+
+
+@asynccontextmanager
 async def _cascade(config: Config) -> AsyncIterator[Guard]:
     from adapters.guards.cascade import CascadeGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
     chosen = config.guard
-    async with _model(chosen.second, config) as second:
+    async with GUARDS[chosen.second](config) as second:
         yield CascadeGuard(KindsGuard(encoder=False), second, threshold=chosen.skip_below, sample=chosen.sample)
 
 
@@ -142,6 +158,7 @@ def _calibrated(guard: Guard, config: Config) -> Guard:
 GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
     **dict.fromkeys(SHIPPED, _embedded),
     "cascade": _cascade,
+    "moderations": _moderations,
     **{name: partial(_model, name) for name in DIALECTS},
 }
 
@@ -195,6 +212,7 @@ def capabilities() -> list[dict[str, Any]]:
     """What each guard can do: one JSON-ready row a guard, those first that ship with the product."""
     from adapters.guards.dialects import capabilities as of_dialects
     from adapters.guards.embedded.kinds_guard import KindsGuard
+    from adapters.guards.moderations import CATEGORIES, MODEL
 
     guard = KindsGuard()
     rows = [
@@ -216,6 +234,25 @@ def capabilities() -> list[dict[str, Any]]:
             "licence": "CC BY-SA 4.0",
             "gated": False,
             "serve": None,
-        }
+        },
+        {
+            "name": "moderations",
+            "model": MODEL,
+            "korean": False,
+            "tasks": [str(Task.PROMPT_HARM), str(Task.RESPONSE_HARM)],
+            "categories": {name: name for name in CATEGORIES},
+            "context": None,
+            "window": None,
+            "dialect": "",
+            "classify": False,
+            "forms": {},
+            "unverified": ["how well it knows Korean chat"],
+            "parameters": None,
+            "weights_gb": 0.0,
+            "memory_gb": None,
+            "licence": "of whoever runs the server",
+            "gated": None,
+            "serve": None,
+        },
     ]
     return [*rows, *of_dialects()]

@@ -11,6 +11,7 @@ from adapters.guards.calibrated import CalibratedGuard
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded import CommentsGuard, KindsGuard
+from adapters.guards.moderations import ModerationsGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -18,6 +19,7 @@ from bot.core.guarding.verdict import Exchange, Task, Verdict
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
+from tests.servers.moderations import ModerationsServer
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]
 
@@ -62,6 +64,12 @@ async def cascade() -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def moderations() -> AsyncIterator[Guard]:
+    async with ModerationsServer() as one, ModerationsGuard([one.url], clock=ManualClock()) as guard:
+        yield guard
+
+
+@asynccontextmanager
 async def beside() -> AsyncIterator[Guard]:
     async with server() as model:
         yield BesideGuard(model, KindsGuard(encoder=False))
@@ -75,7 +83,8 @@ async def calibrated() -> AsyncIterator[Guard]:
 
 
 @pytest.fixture(
-    params=[embedded, kinds, ngrams, scripted, server, cascade, beside, calibrated], ids=lambda opens: opens.__name__
+    params=[embedded, kinds, ngrams, scripted, server, cascade, moderations, beside, calibrated],
+    ids=lambda opens: opens.__name__,
 )
 def opens(request: pytest.FixtureRequest) -> Opens:
     chosen: Opens = request.param

@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.guards.chat_form import compare
 from adapters.guards.dialects import (
     DEFAULT,
     DIALECTS,
@@ -34,6 +33,7 @@ from adapters.guards.dialects import (
     encoder,
     token_bound,
 )
+from adapters.guards.dialects.chat_form import compare
 from adapters.guards.dialects.user_text import harmless, pair_windows, windows
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from adapters.guards.dialects import Dialect
+from adapters.guards.dialects.dialect import Dialect
 
 _log = structlog.get_logger(__name__)
 
