@@ -242,6 +242,7 @@ AS_CLASSIFIER = {
 }
 
 
+@pytest.mark.filterwarnings("default")  # vLLM and torch are full of them
 def test_a_server_of_the_model_as_a_classifier_judges_as_in_this_process(model: Path, tmp_path: Path) -> None:
     how = ("--dtype", "float32", "--runner", "pooling", "--convert", "classify")
     server = Server(model, tmp_path / "log", *how, "--hf-overrides", json.dumps(AS_CLASSIFIER))
