@@ -184,7 +184,7 @@ def _core(
         reviewer=reviewer,
         precedents=stores.precedents,
         deeds=deeds,
-        raids=RaidWatch(raids=stores.raids, incidents=stores.incidents, deeds=deeds, clock=clock, planned=planned),
+        raids=RaidWatch(raids=stores.raids, deeds=deeds, clock=clock, planned=planned),
         privacy=keeping.privacy(config, database),
         incidents=stores.incidents,
         queue=judging.queue,

@@ -16,7 +16,7 @@ from bot.core.incidents.case import Case, about
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import Action, Done, Outcome, Unconfirmed
+from bot.core.rules.actions import Action, Done, Escalate, Flag, Outcome, Unconfirmed
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow
@@ -207,12 +207,36 @@ _ACTION = (
     *actions.c["id", "incident", "args", "attempts", "planned_at", "reason", "begun"],
     suspects.given_up(actions).label("given_up"),
 )
+_shown = actions.alias("shown")
+_CARD = (
+    select(_shown.c.reason)
+    .where(
+        _shown.c.incident == actions.c.incident,
+        _shown.c.kind.in_((Flag.kind, Escalate.kind)),
+        _shown.c.state == Done.kind,
+    )
+    .order_by(_shown.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[PlannedAction]:
     wanted = (
-        select(*_ACTION, *cases.c["number", "code"], incidents.c.decision, *codec.JUDGED)
-        .select_from(actions.join(incidents).join(messages).join(cases, cases.c.incident == incidents.c.id))
+        select(
+            *_ACTION,
+            *cases.c["number", "code"],
+            incidents.c.decision,
+            *codec.JUDGED,
+            _CARD.label("card"),
+            appeals.c.at.is_not(None).label("appealed"),
+        )
+        .select_from(
+            actions.join(incidents)
+            .join(messages)
+            .join(cases, cases.c.incident == incidents.c.id)
+            .outerjoin(appeals, appeals.c.case == cases.c.id)
+        )
         .where(actions.c.id.in_(chosen))
     )
     causes: dict[int, tuple[Message, codec.Cause]] = {}
@@ -221,7 +245,8 @@ async def _planned(connection: AsyncConnection, chosen: Sequence[int]) -> list[P
         if row.incident not in causes:
             causes[row.incident] = codec.read_message(row), codec.read_cause(row.decision)
         message, cause = causes[row.incident]
-        planned.append(_one(row, message, cause.reason, cause.language, cause.rule))
+        one = _one(row, message, cause.reason, cause.language, cause.rule)
+        planned.append(replace(one, card=row.card or "", appealed=row.appealed))
     if len(planned) < len(chosen):
         objection = appeals.c.words.label("objection")
         of_deeds = select(*_ACTION, *community_of(cases), *OF_CASE, objection).select_from(

@@ -16,8 +16,6 @@ from bot.core.incidents.review import Filed
 from bot.core.rules.actions import Done, Outcome
 from tests.builders import NOW, code_of
 from tests.fakes.clock import HurriedClock
-from tests.fakes.incidents import MemoryIncidents
-from tests.fakes.record import Record
 
 
 class ScriptedCases:
@@ -138,10 +136,7 @@ class ScriptedRaids:
 
 
 def scripted_raids(deeds: Deeds) -> RaidWatch:
-    record = Record()
-    return RaidWatch(
-        raids=ScriptedRaids(), incidents=MemoryIncidents(record), deeds=deeds, clock=deeds.clock, planned=Wakeup()
-    )
+    return RaidWatch(raids=ScriptedRaids(), deeds=deeds, clock=deeds.clock, planned=Wakeup())
 
 
 def scripted_deeds() -> Deeds:

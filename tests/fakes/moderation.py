@@ -221,7 +221,10 @@ class MemoryOutbox:
         for action in chosen:
             action.started, action.started_at = True, self.store.clock.now()
             defect = action.defect or "died" if faults[action.planned.id] >= 3 else ""
-            action.planned = replace(action.planned, attempts=action.planned.attempts + 1, defect=defect)
+            card, appealed = self.store.shown_on(action.planned)
+            action.planned = replace(
+                action.planned, attempts=action.planned.attempts + 1, defect=defect, card=card, appealed=appealed
+            )
             lane = Lane.of(action.planned)
             self.served[lane.protects, lane.community.platform] = lane.community.id
         self.in_hand.update(action.planned.id for action in chosen)

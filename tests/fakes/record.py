@@ -11,7 +11,7 @@ from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import IMPOSING, Call, Review, Step, consequences
 from bot.core.moderation.ports import Member
-from bot.core.rules.actions import Action, CalledOff, Outcome
+from bot.core.rules.actions import Action, CalledOff, Done, Escalate, Flag, Outcome
 from bot.core.rules.conditions.author import MOST_FIRST
 from bot.core.rules.decision import Decision, climbed
 from bot.core.rules.ladder import Strike
@@ -79,6 +79,18 @@ class Record:
                 code=incident.code,
             )
             self.actions[planned.id] = ActionRow(planned=planned, not_before=due)
+
+    def shown_on(self, planned: PlannedAction) -> tuple[str, bool]:
+        """The card on which its incident stands, and whether its author has objected."""
+        opened = next((one for one in self.opened.values() if one.id == planned.incident_id), None)
+        shown = [
+            row.outcome.receipt
+            for row in self.actions.values()
+            if row.planned.incident_id == planned.incident_id
+            and isinstance(row.planned.action, Flag | Escalate)
+            and isinstance(row.outcome, Done)
+        ]
+        return shown[-1] if shown else "", bool(opened and opened.appeal)
 
     def count_bot(self, settlement: Settlement) -> None:
         message = settlement.decision.message

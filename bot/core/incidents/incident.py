@@ -31,7 +31,9 @@ class PlannedAction:
     names it: whoever was thought dead meanwhile speaks of an earlier one. `defect`: it has failed by itself so often
     (the name of what was raised) that it is to be closed instead. `begun`: the receipt of what an earlier attempt has
     put there and not finished, in whatever process. `case`: the deed by hand that it belongs to, which
-    has no incident (0), and whose `message` says no more than whom it is about and where it was asked for."""
+    has no incident (0), and whose `message` says no more than whom it is about and where it was asked for. When it was
+    handed out, its incident stood on the card with the receipt `card` (empty: on none), and its author had `appealed`
+    or not."""
 
     id: int
     incident_id: int
@@ -47,6 +49,8 @@ class PlannedAction:
     case: Case | None = None
     number: int = 0  # of its case, incident or deed,
     code: str = ""  # and what members see instead
+    card: str = ""
+    appealed: bool = False
 
     @property
     def matter(self) -> tuple[CommunityRef, int, int]:

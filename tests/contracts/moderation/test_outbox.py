@@ -123,6 +123,24 @@ def test_after_a_restart_harmless_actions_are_done_again_and_others_are_not(open
     asyncio.run(scenario())
 
 
+def test_what_is_shown_already_says_where_and_whether_its_author_objects(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await decide(store, message("1"), Delete(), Flag())
+            delete, flag = await claim(store)
+            assert (flag.card, flag.appealed) == ("", False)
+            await store.outbox.record([(delete, Done("no card")), (flag, Done("raid:7"))])
+            community, objection = (
+                flag.message.community,
+                Appeal(incident_id=flag.incident_id, words="아니에요", at=NOW),
+            )
+            await store.reviews.appeal(community, objection, (Flag(),), due=NOW)
+            (again,) = await claim(store)
+            assert (again.action, again.card, again.appealed) == (Flag(), "raid:7", True)
+
+    asyncio.run(scenario())
+
+
 def names(planned: Sequence[PlannedAction]) -> list[str]:
     return [one.message.ref.message_id for one in planned]
 

@@ -14,11 +14,10 @@ from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import CaseKind, Order, Person
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import PlannedAction, Settlement
-from bot.core.incidents.ports import Incidents
 from bot.core.incidents.raids.noticing import LATELY, Crowd, seen
 from bot.core.incidents.raids.ports import Ordered, Raids
 from bot.core.incidents.raids.raid import CALM, MOST, Press, Raider, Sign
-from bot.core.rules.actions import Ban, Done, Escalate, Flag
+from bot.core.rules.actions import Ban, Escalate, Flag
 from bot.core.text.catalogue import texts
 
 LOOK = 0.5  # seconds between two looks at what is to be written down and done
@@ -63,7 +62,6 @@ class RaidWatch:
     """What it remembers is bounded and lost with the process; what is written down is gone on with."""
 
     raids: Raids
-    incidents: Incidents
     deeds: Deeds
     clock: Clock
     planned: Wakeup
@@ -110,23 +108,17 @@ class RaidWatch:
     async def shows(self, planned: PlannedAction) -> str:
         """The receipt where what would be on a card of its own is on that of a raid; else nothing. Objections are
         always shown."""
-        if planned.case or not isinstance(planned.action, Flag | Escalate):
+        if planned.case or planned.appealed or not isinstance(planned.action, Flag | Escalate):
             return ""
         here = self._known.get(planned.message.community)
-        takes_part = bool(here and here.raid and planned.message.author.id in here.raid.members)
-        if not takes_part and isinstance(planned.action, Flag):
-            return ""
-        incident = await self.incidents.get(planned.message.community, planned.incident_id)
-        if incident is None or incident.appeal:
-            return ""
-        if here and here.raid and takes_part:
+        if here and here.raid and planned.message.author.id in here.raid.members:
             if not here.raid.id:
                 await self._write_down(planned.message.community, here.raid)
             if not here.raid.id:  # nobody is left who takes part
                 raise Unavailable("its raid is not on record yet", retry_after=1)
             return f"{ON_RAID}{here.raid.id}"
-        receipts = (outcome.receipt for _, outcome in incident.outcomes if isinstance(outcome, Done))
-        return next((one for one in receipts if one.startswith(ON_RAID)), "")
+        is_there = isinstance(planned.action, Escalate) and planned.card.startswith(ON_RAID)
+        return planned.card if is_there else ""
 
     # ---- written down, and done -------------------------------------------------------------------------------------
 

@@ -30,8 +30,7 @@ class Watched:
         self.office = office
         self.raids = SqlRaids(office.database)
         deeds = Deeds(cases=office.cases, clock=office.clock, planned=Wakeup())
-        incidents = office.store.incidents
-        self.watch = RaidWatch(raids=self.raids, incidents=incidents, deeds=deeds, clock=office.clock, planned=Wakeup())
+        self.watch = RaidWatch(raids=self.raids, deeds=deeds, clock=office.clock, planned=Wakeup())
 
     async def settle(self, members: Iterable[object], *, at: float = 0, where: CommunityRef = HERE) -> None:
         said = [
@@ -173,8 +172,10 @@ def test_an_objection_is_shown_however_many_there_are(url: str) -> None:
         assert await here.watch.shows(planned)
 
         appeal = Appeal(incident_id=planned.incident_id, words="아니에요", at=NOW)
+        await here.office.store.outbox.record([(planned, Done(await here.watch.shows(planned)))])
         await here.office.store.reviews.appeal(HERE, appeal, (Flag(),), due=NOW)
-        assert await here.watch.shows(planned) == ""
+        (again,) = [one for one in await here.office.claim() if one.incident_id == planned.incident_id]
+        assert again.action == Flag() and await here.watch.shows(again) == ""
 
     watched(url, scene)
 
