@@ -51,6 +51,14 @@ class Room(Protocol):
         """How many posts there are in the moderators' room."""
         ...
 
+    def silenced(self) -> int:
+        """How many members may not write."""
+        ...
+
+    def notices(self) -> Sequence[float]:
+        """When members were written to (time.monotonic())."""
+        ...
+
 
 class DiscordRoom:
     def __init__(self, wire: DiscordWire) -> None:
@@ -71,6 +79,13 @@ class DiscordRoom:
 
     def cards(self) -> int:
         return sum(m.author_id == self._cafe.me for m in self._wire.backend.messages[self._cafe.mods].values())
+
+    def silenced(self) -> int:
+        members = self._wire.backend.guilds[self._cafe.guild].members
+        return sum(members[one].timed_out_until is not None for one in self._people.values())
+
+    def notices(self) -> Sequence[float]:
+        return [call.at for call in self._wire.made("POST", "/users/@me/channels")]
 
     def _watch(self, event: str, payload: Any) -> None:
         match event:
@@ -115,6 +130,12 @@ class TelegramRoom:
 
     def cards(self) -> int:
         return len(self._room.messages)
+
+    def silenced(self) -> int:
+        return sum(one["status"] == "restricted" for one in self._group.members.values())
+
+    def notices(self) -> Sequence[float]:
+        return [call.at for call in self._server.of("sendMessage") if call.arguments["chat_id"] in self._people]
 
 
 @dataclass(slots=True, kw_only=True)
