@@ -10,7 +10,7 @@ from bot.core.text.catalogue import Texts
 from bot.wording.times import span
 
 #: Facts whose values have names in both languages.
-_CALLED = frozenset({"kind", "link", "media", "origin", "pairing", "task", "view"})
+_CALLED = frozenset({"amount", "kind", "link", "media", "origin", "pairing", "task", "view"})
 
 
 def rule_name(rule: str, say: Texts) -> str:

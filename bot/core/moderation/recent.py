@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
+from bot.core.chat.amounts import Amounts, amounts
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part, Screening, Verdict
 from bot.core.incidents.incident import Trace
 from bot.core.rules.actions import Care, Weight
 from bot.core.rules.conditions import Past
+from bot.core.rules.conditions.conversation import REMEMBERED
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
@@ -28,13 +30,16 @@ Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likel
 class RecentActivity:
     """Bounded by time and by number of members. Lost with the process: a flood that spans a restart counts anew."""
 
-    def __init__(self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = 64) -> None:
+    def __init__(
+        self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = REMEMBERED
+    ) -> None:
         self._window = window
         self.each = each
         self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
         self._offences = Bounded[Place, deque[datetime]](members)
         self._found = Bounded[Place, dict[str, Finds]](members // 10)
+        self._posted = Bounded[Member, deque[tuple[datetime, Amounts]]](members)
         self._said = Bounded[Place, dict[str, tuple[datetime, str]]](members // 10)
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
@@ -51,6 +56,17 @@ class RecentActivity:
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
         return repeats
+
+    def posted(self, message: Message) -> tuple[tuple[datetime, Amounts], ...]:
+        """How much the author has posted before, message by message; and remember this one's."""
+        if message.kind is not Kind.NEW or message.is_name:
+            return ()
+        posted = self._posted.refresh(_member(message), deque(maxlen=self.each))
+        while posted and message.sent_at - posted[0][0] > self._window:
+            posted.popleft()
+        before = tuple(posted)
+        posted.append((message.sent_at, amounts(message)))
+        return before
 
     def join(self, message: Message, within: timedelta = timedelta(minutes=5)) -> tuple[tuple[datetime, str], ...]:
         """What the author said in this channel before it, as it reads now and in the order in which it was sent; and
@@ -71,10 +87,10 @@ class RecentActivity:
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         """Everything of these members of a community."""
-        known = {member for member in (*self._sent, *self._fired) if member[0] == community}
+        known = {member for member in (*self._sent, *self._fired, *self._posted) if member[0] == community}
         known |= {member for member, _ in (*self._offences, *self._said) if member[0] == community}
         theirs = {member for member in known if is_theirs(member[1])}
-        for members in (self._sent, self._fired):
+        for members in (self._sent, self._fired, self._posted):
             for member in theirs & members.keys():
                 del members[member]
         for places in (self._offences, self._said):

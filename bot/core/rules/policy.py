@@ -15,6 +15,7 @@ from bot.core.rules.conditions import (
     ByStaff,
     Condition,
     FirstMessages,
+    Flood,
     IsUnscreened,
     Kind,
     Listed,
@@ -173,6 +174,7 @@ class Policy:
     asks_what_was_found: bool = field(init=False, compare=False, repr=False)
     asks_who_says_the_same: bool = field(init=False, compare=False, repr=False)
     asks_who_is_new: bool = field(init=False, compare=False, repr=False)
+    asks_how_much: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         asked = {type(condition) for rule in self.rules for condition in rule.when}
@@ -180,6 +182,7 @@ class Policy:
         object.__setattr__(self, "asks_what_was_found", Recurring in asked)
         object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
         object.__setattr__(self, "asks_who_is_new", FirstMessages in asked)
+        object.__setattr__(self, "asks_how_much", Flood in asked)
         slow = {sought: None for rule in self.rules for sought in rule.sought if not sought.is_linear}
         object.__setattr__(self, "to_search", tuple(slow))
         object.__setattr__(self, "allowed", word_list(self.allowed_words))

@@ -62,6 +62,7 @@ _COMBINING = (
 )  # fmt: skip
 #: Unicode's stream-safe limit (UAX #15): a longer run stands for no text, and sorting it takes its length squared.
 _HEAPED = re.compile(f"({_COMBINING}{{30}}){_COMBINING}+")
+_HEAP = re.compile(f"[{_COMBINING[1:-1]}\u0488\u0489\u20dd-\u20e4\ua670-\ua672]{{3,}}")  # rings and frames, too
 
 
 def canonical(text: str) -> str:
@@ -100,6 +101,11 @@ def readings(text: str) -> tuple[str, ...]:
     text = _SURROGATE.sub("\ufffd", text)
     each = (_shown(text, "L"), _shown(text, "R"), _DIRECTED.sub("", text))
     return tuple({canonical(one): one for one in reversed(each)}.values())[::-1]
+
+
+def heaped(text: str) -> int:
+    """How many combining signs stand upon letters that bear two already, which hardly any language needs."""
+    return sum(len(heap[0]) - 2 for heap in _HEAP.finditer(text))
 
 
 def overrides(text: str) -> int:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot.config import RuleSettings
 from bot.config.conditions import When
+from bot.core.chat.amounts import Amount
 from bot.core.chat.links import LinkKind
 from bot.core.chat.message import Media, OriginKind, Pairing
 from bot.core.guarding.kinds import HarmKind
@@ -25,6 +26,7 @@ from bot.core.rules.conditions import (
     Edited,
     Filtered,
     FirstMessages,
+    Flood,
     Forwarded,
     Group,
     IsUnscreened,
@@ -109,6 +111,12 @@ WRITTEN: list[tuple[str, Any, Condition]] = [
     ("via_bot", True, ViaBot()),
     ("name", {"any_of": ["토토"]}, Named(any_of=("토토",))),
     ("mentions", 5, Mentions(at_least=5)),
+    ("flood", {"of": "emoji", "at_least": 60}, Flood(of=Amount.EMOJI, at_least=60)),
+    (
+        "flood",
+        {"of": "messages", "at_least": 20, "within": "30s"},
+        Flood(of=Amount.MESSAGES, at_least=20, within=timedelta(seconds=30)),
+    ),
     ("repeats", {"times": 4, "within": "1m"}, Repeats(at_least=4, within=timedelta(minutes=1))),
     ("same_text_by", {"members": 3, "within": "10m"}, SameText(at_least=3, within=timedelta(minutes=10))),
     ("pieces", {"any_of": ["죽어"], "within": "2m"}, Pieces(any_of=("죽어",), within=timedelta(minutes=2))),
@@ -140,6 +148,7 @@ def test_a_shipped_group_is_found_by_its_name() -> None:
     ("key", "written"),
     [
         ("edited", False), ("channels", []), ("pairing", ["sure"]), ("mentions", 0), ("mentions", "5"), ("by_bot", 1),
+        ("flood", {"of": "noise", "at_least": 5}),
         ("repeats", {"times": 1, "within": "1m"}), ("repeats", {"at_least": 4, "within": "1m"}), ("repeats", {}),
         ("score", {"at_least": 1.1}), ("new_author", 5), ("text", {"group": "nonsense"}), ("link", {"denied": []}),
         ("first_messages", 21), ("first_messages", 0),

@@ -18,7 +18,7 @@ from bot.core.rules.conditions.condition import (
     Written,
 )
 from bot.core.rules.conditions.contents import Carries, Edited, Filtered, Forwarded, Link, Mentions, ViaBot
-from bot.core.rules.conditions.conversation import Offences, Paired, Pieces, Repeats, SameText
+from bot.core.rules.conditions.conversation import Flood, Offences, Paired, Pieces, Repeats, SameText
 from bot.core.rules.conditions.listed import Listed
 from bot.core.rules.conditions.searching import Group, Sought, Words
 from bot.core.rules.conditions.text import NOT_SEARCHED, Named, NoText, Overrides, Text
@@ -52,6 +52,7 @@ __all__ = [
     "Fact",
     "Filtered",
     "FirstMessages",
+    "Flood",
     "Forwarded",
     "Group",
     "IsUnscreened",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 from bot.core.answers.bot import Bot
+from bot.core.chat.amounts import Amounts
 from bot.core.chat.message import Message
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Screening
@@ -30,8 +31,8 @@ class Explanation(NamedTuple):
 class Past:
     """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
     in this channel made a rule act, what was said here, the oldest first, and what the guard found in it. Of a bot also
-    what it has done at all; of others, when each last said nearly the same; `heard`: how many messages of a new member
-    were there before."""
+    what it has done at all; of others, when each last said nearly the same; `posted`: how much of what
+    rooms are flooded with; `heard`: how many messages of a new member were there before."""
 
     repeats: tuple[datetime, ...] = ()
     fired: Mapping[str, datetime] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Past:
     said: tuple[tuple[datetime, str], ...] = ()
     found: tuple[tuple[datetime, Mapping[HarmKind, float]], ...] = ()
     echoes: Mapping[str, datetime] = field(default_factory=dict)
+    posted: tuple[tuple[datetime, Amounts], ...] = ()
     heard: int | None = None
     bot: Bot | None = None
     precedent: Precedent | None = None  # what moderators have said of nearly the same

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 
-from bot.core.chat.message import Pairing
+from bot.core.chat.amounts import Amount, amount
+from bot.core.chat.message import Kind, Pairing
 from bot.core.rules.conditions.condition import Check, Condition, Explanation, Fact, Rank, Situation, Written
 from bot.core.rules.conditions.searching import Sought
 
@@ -71,6 +72,49 @@ class Repeats(Condition, key="repeats", rank=Rank.CONDUCT):
         return isinstance(other, Repeats) and self.at_least >= other.at_least and self.within <= other.within
 
 
+REMEMBERED = 64  # messages of one member, of the last ten minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood(Condition, key="flood", rank=Rank.CONDUCT):
+    """At least so much of something stands in this message, or with `within` in all that its author posted in this
+    community since then. A late message floods nobody: a backlog comes all at once."""
+
+    of: Amount
+    at_least: Annotated[int, Ge(2), Le(10_000)]
+    within: Annotated[timedelta, Le(timedelta(minutes=10))] = timedelta()
+
+    def check(self, situation: Situation) -> Check:
+        message, found = situation.message, amount(self.of, situation.message)
+        if self.within and (situation.late or message.kind is not Kind.NEW or message.is_name):
+            return False, Explanation("late" if situation.late else "no_flood")
+        since = message.sent_at - self.within
+        # What comes is what makes it one: who has stopped is not followed by what they say next.
+        if self.within and found:
+            found += sum(one.of(self.of) for at, one in situation.past.posted if since <= at <= message.sent_at)
+        if found < self.at_least:
+            return False, Explanation("no_flood")
+        facts: dict[str, Fact] = {
+            "amount": self.of.value, "found": found, "bar": self.at_least, "seconds": int(self.within.total_seconds())
+        }  # fmt: skip
+        return True, Explanation("flood_within" if self.within else "flood", facts)
+
+    def contradiction(self) -> str | None:
+        if self.of is Amount.MESSAGES and not self.within:
+            return "one message is one message: flood needs within"
+        if self.of is Amount.MESSAGES and self.at_least > REMEMBERED:
+            return f"no more than {REMEMBERED} messages of a member are remembered"
+        return None
+
+    def implies(self, other: Condition) -> bool:
+        return (
+            isinstance(other, Flood)
+            and self.of is other.of
+            and self.at_least >= other.at_least
+            and self.within == other.within
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class SameText(Condition, key="same_text_by", rank=Rank.CONDUCT):
     """At least so many members (this one counted) said nearly the same in this community in the last `within`. What
@@ -108,4 +152,4 @@ class Pieces(Sought, Condition, key="pieces", rank=Rank.WHAT):
         return isinstance(other, Pieces) and self.within <= other.within and other.finds_all_of(self)
 
 
-CONDITIONS = (Offences, Paired, Repeats, SameText, Pieces)
+CONDITIONS = (Offences, Paired, Repeats, Flood, SameText, Pieces)
