@@ -186,8 +186,7 @@ class Screener:
             if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
                 self._settler.set_aside(message.ref)
                 return
-            is_read = again and at - message.sent_at > self.fresh
-            if is_read and exchange and self.queue.is_stood_in_for(exchange):
+            if again and at - message.sent_at > self.fresh and exchange and self.queue.is_stood_in_for(exchange):
                 decision = only_flagged(decision)
             if decision.is_incident:
                 self.recent.note(decision, at, policy)
