@@ -67,7 +67,7 @@ def forget_copies(place: URL, before: datetime) -> None:
 
 def _file(place: URL, instead: str) -> Path:
     if (path := file_of(place)) is None:
-        raise Broken(f"The database is on PostgreSQL, which does this itself: {instead} (docs/operating.md).")
+        raise Broken(f"The database is on PostgreSQL, which does this itself: {instead} (docs/en/operating.md).")
     return path
 
 

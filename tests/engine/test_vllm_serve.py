@@ -234,7 +234,7 @@ def answered(server: Server) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:request_success_total{"))
 
 
-#: As docs/guards.md tells.
+#: As docs/en/guards.md tells.
 AS_CLASSIFIER = {
     "architectures": ["LlamaForSequenceClassification"],
     "classifier_from_token": ["Ġno", "Ġyes"],

@@ -45,7 +45,7 @@ def is_same(dialect: Dialect, form: str, ours: str, theirs: str) -> bool:
     parted = next((n for n, (one, other) in pairs if one != other), min(len(ours), len(theirs)))
     _log.warning(
         "the model's own chat template makes another prompt than is sent: which of them the guard was taught with, "
-        "`jikimi eval --compare` tells on labelled data (docs/guards.md)",
+        "`jikimi eval --compare` tells on labelled data (docs/en/guards.md)",
         guard=dialect.name,
         form=form,
         ours=ours[parted : parted + SHOWN],

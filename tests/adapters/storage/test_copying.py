@@ -27,7 +27,7 @@ from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
 from tests.servers.postgres import PROGRAMS, Postgres
 
-OPERATING = (Path(__file__).parents[3] / "docs" / "operating.md").read_text("utf-8")
+OPERATING = (Path(__file__).parents[3] / "docs" / "en" / "operating.md").read_text("utf-8")
 
 
 async def keep(url: str, *ids: str) -> None:

@@ -50,3 +50,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         there = (page.parent / target).resolve() if target else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
+
+
+def test_every_page_is_there_in_both_languages() -> None:
+    korean, english = ({path.name for path in (ROOT / "docs" / one).glob("*.md")} for one in ("ko", "en"))
+    assert korean == english
