@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: advisories clean coverage demo-report fuzz lint lock newcomer pictures run sbom test test-all test-engine
+.PHONY: advisories clean configuration coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -59,8 +59,9 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-v
 lock: $(VENV)/.ready-dev
 	@$(LOCK) --extra test --extra lint --output-file requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
-	@for tool in 'sbom cyclonedx-bom>=7.5' 'audit pip-audit>=2.10' 'publish uv>=0.13'; do \
-		echo "$${tool#* }" | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	@for tool in 'sbom cyclonedx-bom>=7.5' 'audit pip-audit>=2.10' 'publish uv>=0.13' \
+		'docs mkdocs-material>=9.7 mkdocs-static-i18n[material]>=1.3'; do \
+		echo "$${tool#* }" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--annotation-style line --custom-compile-command 'make lock' --quiet $(LOCK_ARGS) \
 		--output-file requirements/$${tool%% *}.txt || exit 1; done
 
@@ -75,7 +76,17 @@ advisories: $(VENV)-audit/.ready
 	@$(VENV)-audit/bin/pip-audit --requirement requirements/run.txt --require-hashes --disable-pip \
 		--vulnerability-service osv --progress-spinner off
 
-$(VENV)-sbom/.ready $(VENV)-audit/.ready: $(VENV)-%/.ready: requirements/%.txt
+# The pages of docs/ as a site, in both languages, in build/site; a link that leads nowhere is an error. REPOSITORY_URL says
+# where links to other files of the repository lead.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)-docs/.ready
+	@$(VENV)-docs/bin/mkdocs build --quiet
+
+# docs/*/configuration.md, from the code.
+configuration: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.pictures.configuration
+
+$(VENV)-sbom/.ready $(VENV)-audit/.ready $(VENV)-docs/.ready: $(VENV)-%/.ready: requirements/%.txt
 	@$(PYTHON) -m venv $(VENV)-$*
 	@$(VENV)-$*/bin/python $(INSTALL) --require-hashes --requirement $<
 	@touch $@
@@ -93,7 +104,7 @@ $(VENV)-vllm/.ready: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV)-vllm $(VENV)-sbom $(VENV)-audit $(VENV) build *.egg-info
+	rm -rf $(VENV)-vllm $(VENV)-sbom $(VENV)-audit $(VENV)-docs $(VENV) build *.egg-info
 
 demo-report: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.pictures.report build/demo
