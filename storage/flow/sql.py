@@ -39,15 +39,25 @@ REFUSE = """
     RETURNING platform, channel, message, revision
 """
 
-#: Hops over the index from one community to the next: as many steps as there are of them, however many messages wait.
+#: Hops over the index from one community to the next, behind `after`, up to `last`: at most `limit` times, however many
+#: messages wait and in however many communities.
 WAITING = """
-    WITH RECURSIVE waiting (community) AS (
-        SELECT min(community) FROM queue WHERE aside_at IS NULL
+    WITH RECURSIVE waiting (community, hop) AS (
+        SELECT CAST(:after AS bigint), 0
         UNION ALL
-        SELECT (SELECT min(community) FROM queue WHERE aside_at IS NULL AND queue.community > waiting.community)
-        FROM waiting WHERE community IS NOT NULL
+        SELECT (
+            SELECT min(queue.community) FROM queue
+            WHERE aside_at IS NULL AND queue.community > waiting.community AND queue.community <= :last
+        ), hop + 1
+        FROM waiting WHERE community IS NOT NULL AND hop < :limit
     )
-    SELECT community FROM waiting WHERE community IS NOT NULL
+    SELECT community FROM waiting WHERE hop > 0 AND community IS NOT NULL ORDER BY hop
+"""
+
+#: Where the last `limit` messages that were kept came from.
+NEWEST = """
+    SELECT DISTINCT community FROM (SELECT community FROM queue WHERE aside_at IS NULL ORDER BY id DESC LIMIT :limit)
+    AS newest ORDER BY community
 """
 
 #: The newest `each` free messages of every given community, in the words that each planner does well with.

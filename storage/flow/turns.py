@@ -1,8 +1,7 @@
 """The queue -> messages whose turn it is (ids): one community after the other, fresh ones first, the newest of each."""
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
 
@@ -14,6 +13,7 @@ from storage.columns import microseconds
 from storage.database import Database
 from storage.flow import sql, suspects
 
+_BEGIN, _END = -1, 2**63 - 1  # around all keys of communities
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -23,15 +23,42 @@ class Turns:
         self._served = 0  # the community that had the last turn
 
     async def next(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
-        waiting: list[int] = sorted((await connection.execute(text(sql.WAITING))).scalars())
-        next_ = bisect_right(waiting, self._served)
-        turns = waiting[next_:] + waiting[:next_]
-        chosen = await self._newest(connection, turns, limit, fresh_since, _LAST)
-        if len(chosen) < limit:
-            chosen += await self._newest(connection, turns, limit - len(chosen), _FIRST, fresh_since)
-        if chosen:
-            self._served = chosen[-1][0]
+        """Costs the same whether `limit` communities wait or many more: so many are looked at, at a time. Where there
+        are more, those that have just said something are looked at beside them, so that nothing fresh waits for a turn
+        behind everybody's backlog."""
+        chosen: list[tuple[int, int]] = []
+        beside: set[int] = set()
+        async for some in self._waiting(connection, limit):
+            turns = [community for community in some if community not in beside]
+            if len(some) == limit and not beside:
+                newest = await connection.execute(text(sql.NEWEST), {"limit": limit})
+                beside.update(set(newest.scalars()).difference(turns))
+            left = limit - len(chosen)
+            found = await self._newest(connection, [*turns, *sorted(beside)], left, fresh_since, _LAST)
+            if len(found) < left:
+                found += await self._newest(connection, turns, left - len(found), _FIRST, fresh_since)
+            self._served = next((one for one, _ in reversed(found) if one not in beside), self._served)
+            chosen += found
+            if len(chosen) >= limit:
+                break
         return [id_ for _, id_ in chosen]
+
+    async def _waiting(self, connection: AsyncConnection, limit: int) -> AsyncIterator[Sequence[int]]:
+        """The communities for which anything waits, the next one first, up to `limit` at a time."""
+        some: list[int] = []
+        served = self._served
+        for after, last in ((served, _END), (_BEGIN, served)):
+            hops = after
+            while hops < last:
+                asked = {"after": hops, "last": last, "limit": limit - len(some)}
+                found = (await connection.execute(text(sql.WAITING), asked)).scalars().all()
+                some += found
+                if len(some) < limit:
+                    break
+                yield some
+                some, hops = [], found[-1]
+        if some:
+            yield some
 
     async def _newest(
         self, connection: AsyncConnection, turns: Sequence[int], limit: int, start: datetime, end: datetime

@@ -343,3 +343,25 @@ def test_what_no_database_can_store_keeps_no_neighbour_from_being_kept(opens: Op
             assert await store.inbox.waiting() == 0
 
     asyncio.run(scenario())
+
+
+def test_however_many_communities_wait_each_has_its_turn(opens: Opens) -> None:
+    """Claims of fewer messages than there are communities, which cannot look at all of them each time."""
+
+    async def scenario() -> None:
+        async with opens() as store:
+            old = [message(str(number), sent_at=later(-3600), community=f"c{number:02}") for number in range(40)]
+            await store.inbox.keep(old)
+            first = await claim(store, 7)
+            assert len(first) == 7
+            await store.inbox.keep([message("fresh", community="c39")])
+            taken = await claim(store, 7)
+            assert "fresh" in ids(taken), "what is fresh does not wait behind everybody's backlog"
+            seen = [*first, *taken]
+            while more := await claim(store, 7):
+                seen += more
+            assert sorted(ids(seen)) == sorted([*ids(old), "fresh"])
+            await store.inbox.settle([settlement(one) for one in seen[:3]])
+            assert await store.inbox.waiting() == 38 and not await claim(store)
+
+    asyncio.run(scenario())
