@@ -76,6 +76,31 @@ class Community:
             blank, welcomed=self.welcomed, left_at=self.left_at, staff_explained=self.staff_explained
         )
 
+    def as_ruled(self) -> "Community":
+        """Of its settings those that policies are made of; no name, no place and nobody's id but exceptions."""
+        return replace(
+            self,
+            platform=Platform(""),
+            version=0,
+            id="",
+            name="",
+            moderators_channel=None,
+            report_channel=None,
+            urgent=(),
+            night=None,
+            quiet=None,
+            overrides={},
+            paused_until=None,
+            welcomed=False,
+            staff_explained=False,
+            left_at=None,
+            native_filter=False,
+            report_day=None,
+            report_hour=None,
+            daily_digest=None,
+            alert_at=None,
+        )
+
     def without(self, member: str) -> "Community":
         """The same settings, naming somebody nowhere who is not to be known any more."""
         return replace(

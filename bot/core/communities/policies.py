@@ -17,6 +17,8 @@ from bot.core.rules.policy import Policy, Watch
 
 FOLLOW = 3.0  # seconds between two looks at what other processes have changed
 OVERRIDDEN = 1_000  # policies of parts of communities that are remembered
+REMEMBERED = 10_000  # communities whose policies are
+ALIKE = 1_000  # policies that those share who have set the same
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +34,8 @@ class Policies:
     clock: Clock
     on_change: Callable[[CommunityRef], None] | None = None  # told after the settings of a community have changed
     _communities: dict[CommunityRef, Community] = field(default_factory=dict)
-    _policies: dict[CommunityRef, Policy] = field(default_factory=dict)
+    _policies: Bounded[CommunityRef, Policy] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _alike: Bounded[str, Policy] = field(default_factory=lambda: Bounded(ALIKE))
     _elsewhere: Bounded[Hashable, Policy] = field(default_factory=lambda: Bounded(OVERRIDDEN))
     _rooms: frozenset[CommunityRef] = frozenset()
     _default: Policy | None = None
@@ -43,7 +46,8 @@ class Policies:
         known = {community.ref: community for community in await self.store.all()}
         gone = self._communities.keys() - known.keys()
         self._communities = {ref: one for ref, one in self._communities.items() if ref not in gone}
-        self._policies = {ref: one for ref, one in self._policies.items() if ref not in gone}
+        for ref in gone:
+            self._policies.pop(ref, None)
         self._take(known.values())
         self._seen = max((community.version for community in known.values()), default=0)
 
@@ -82,6 +86,7 @@ class Policies:
     def rebuild(self) -> None:
         """`build` makes other policies from now on."""
         self._policies.clear()
+        self._alike.clear()
         self._elsewhere, self._default = Bounded(OVERRIDDEN), None
         self._tell(self._communities)
 
@@ -144,11 +149,17 @@ class Policies:
             return replace(policy, exempt_channels=policy.exempt_channels | exempt) if exempt else policy
         if community.night and any(self._at_night(community, self.clock.now())):
             return self._where(community, ())
-        if ref not in self._policies:
-            self._policies[ref] = self.build(community)
-        policy = self._policies[ref]
+        policy = self._policies.get(ref) or self._built(community)
+        self._policies[ref] = policy
         if community.paused_until and self.clock.now() < community.paused_until:
             return policy.in_mode(Watch.WATCH)
+        return policy
+
+    def _built(self, community: Community) -> Policy:
+        """A policy is large, and most communities have set much the same."""
+        ruled = community.as_ruled()
+        policy = self._alike.get(key := repr(ruled)) or self.build(ruled)
+        self._alike[key] = policy
         return policy
 
 

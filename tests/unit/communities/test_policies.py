@@ -7,7 +7,7 @@ from bot.config import Config
 from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.communities.community import Community
 from bot.core.communities.policies import FOLLOW, Policies
-from bot.core.rules.policy import Watch
+from bot.core.rules.policy import Policy, Watch
 from tests.builders import TELEGRAM, message, put_settings
 from tests.fakes.store import MemoryStore
 
@@ -68,5 +68,35 @@ def test_a_moderators_room_is_exempt_unless_it_has_rules_of_its_own() -> None:
         assert ROOM not in known.of(said(ROOM)).exempt_channels
         await put_settings(known, Community(platform=TELEGRAM, id=GROUP, moderators_channel=GROUP))
         assert GROUP not in known.of(said(GROUP)).exempt_channels
+
+    asyncio.run(scenario())
+
+
+def test_who_has_set_the_same_is_under_one_policy() -> None:
+    """Flow review, growth: 17 kB for each of 100,000 communities that are nearly all alike."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        built: list[Community | None] = []
+
+        def build(community: Community | None) -> Policy:
+            built.append(community)
+            return Config().policy_of(community)
+
+        ours = Policies(store=store.communities, build=build, clock=store.clock)
+        for number in range(40):
+            alike = Community(
+                platform=TELEGRAM, id=f"-{number}", name=f"모임 {number}", moderators_channel=f"-9{number}",
+                preset="strict", exempt_roles=frozenset({"1", "2"}), urgent=(str(number),),
+            )  # fmt: skip
+            await put_settings(store.communities, alike)
+        await ours.load()
+        policies = [ours.of(said(f"-{number}")) for number in range(40)]
+        assert len(built) == 1 and all(one is policies[0] for one in policies)
+        assert policies[0] == Config().policy_of(ours.community(CommunityRef(TELEGRAM, "-0")))
+        await ours.change(CommunityRef(TELEGRAM, "-7"), lambda now: replace(now, preset="gentle"), by="달")
+        assert ours.of(said("-7")) != policies[0] and ours.of(said("-8")) is policies[0]
+        ours.rebuild()
+        assert ours.of(said("-8")) is not policies[0]
 
     asyncio.run(scenario())
