@@ -18,7 +18,7 @@ from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
-from bot.cli.http import health, keys, webhooks
+from bot.cli.operations import health, keys, webhooks
 from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
 from bot.cli.rehearsal import rehearse

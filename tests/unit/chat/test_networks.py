@@ -13,7 +13,7 @@ import pytest
 import adapters.chat
 from adapters.chat.discord import Discord
 from bot.app.chats import NETWORKS, PLATFORMS, wanted
-from bot.cli.http import keys
+from bot.cli.operations import keys
 from bot.cli.settings import invite
 from bot.config import Config, load
 from bot.core.base.errors import Broken
