@@ -40,6 +40,8 @@ CLOSING = 1.5
 
 _OPENLY = Openly()
 
+_OTHER = "Another version has written this database. Starting Jikimi brings it up to date, unless that was a newer one."
+
 KEYS = "keys"  # the bookmark that names those it is sealed with
 
 
@@ -95,13 +97,18 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def visit(cls, url: str, clock: Clock, sealing: Sealing = _OPENLY) -> AsyncIterator["Database"]:
+    async def visit(
+        cls, url: str, clock: Clock, sealing: Sealing = _OPENLY, *, as_it_is: bool = False
+    ) -> AsyncIterator["Database"]:
         """For an errand beside the process that works on the database, a SQLite file included: a visitor leases
-        nothing and disturbs no lease. Raises what `open` raises."""
+        nothing and disturbs no lease. `as_it_is`: one of an earlier version is not brought up to date, and `Broken`.
+        Raises what `open` raises."""
         engine = engine_of(parsed(url), sealing)
         database = cls(engine, clock)
         try:
             if not await database._is_up_to_date():
+                if as_it_is:
+                    raise Broken(_OTHER)
                 async with cls.open(url, clock, sealing):
                     pass
             await database._agree_on_keys()
@@ -112,6 +119,12 @@ class Database:
     @property
     def is_postgresql(self) -> bool:
         return self._engine.dialect.name == "postgresql"
+
+    @property
+    def called(self) -> str:
+        """For people: which it is, and where there are several, of which version."""
+        version = ".".join(map(str, self._engine.dialect.server_version_info or ()))
+        return f"{'PostgreSQL' if self.is_postgresql else 'SQLite'} {version}".strip()
 
     def forget_copies(self, before: datetime) -> None:
         """What was put aside before then: see `copying`."""

@@ -16,6 +16,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Pairing, Platform
+from bot.core.chat.ports import Connection
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Done, Gone, Outcome
@@ -38,6 +39,7 @@ class RehearsalChat:
     is how often it was edited or deleted until then, so the same transcript gives the same ones in every run."""
 
     platform = REHEARSAL
+    connection = Connection(is_up=True)
 
     def __init__(self, path: str, say: Texts, clock: Clock, *, speed: float | None = None) -> None:
         self._path = path

@@ -1,6 +1,8 @@
 """The application's health and what this API has answered -> Prometheus text, collected when it is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
@@ -11,9 +13,12 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
+from prometheus_client.parser import text_string_to_metric_families
 
+from bot.core.base.clock import Clock
 from bot.core.guarding.figures import Histogram as Seconds
 from bot.core.operations.health import HealthSnapshot
+from bot.core.operations.outside.standing import Backlog
 from bot.core.operations.ports import HealthSource
 
 _COUNTS = {
@@ -40,17 +45,17 @@ _COUNTS = {
 class Metrics:
     """Its own registry: what other libraries count stays out. Labels name parts and outcomes, never people or texts."""
 
-    def __init__(self, health_source: HealthSource) -> None:
+    def __init__(self, health_source: HealthSource, clock: Clock) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside every count would double the text
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(health_source, self))
+        self._registry.register(_Collector(health_source, self, clock))
         self.requests = Counter(
             "jikimi_api_requests", "Answered requests", ["route", "status"], registry=self._registry
         )
         self.seconds = Histogram(
             "jikimi_api_seconds", "From a request's head to the end of its answer", ["route"], registry=self._registry
         )
-        self.waiting: int | None = None  # in the inbox; None while the database does not answer
+        self.backlog: Backlog | None = None  # None while the database does not answer
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         self.requests.labels(route, str(status)).inc()
@@ -60,18 +65,31 @@ class Metrics:
         return generate_latest(self._registry)
 
 
+def values(text: str) -> dict[str, float]:
+    """What `Metrics.text` says, by name and labels as they stand there. Raises ValueError."""
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return {f"{one.name}{_written(one.labels)}": one.value for one in samples}
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}" if labels else ""
+
+
 class _Collector:
-    def __init__(self, health_source: HealthSource, metrics: Metrics) -> None:
-        self._health_source, self._metrics = health_source, metrics
+    def __init__(self, health_source: HealthSource, metrics: Metrics, clock: Clock) -> None:
+        self._health_source, self._metrics, self._clock = health_source, metrics, clock
 
     def describe(self) -> Iterator[Metric]:
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._health_source.snapshot()
+        yield InfoMetricFamily("jikimi", "The program", value={"version": version("jikimi")})
         yield from _queue(snapshot)
-        yield from _flow(snapshot, self._metrics.waiting)
+        yield from _flow(snapshot)
+        yield from _backlog(self._metrics.backlog, self._clock.now())
         yield from _guard(snapshot)
+        yield from _connections(snapshot)
 
 
 def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
@@ -93,13 +111,10 @@ def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
     yield _histogram("jikimi_guard_seconds", "How long the guard took for exchanges", figures.seconds_judged)
 
 
-def _flow(snapshot: HealthSnapshot, waiting: int | None) -> Iterator[Metric]:
-    up = waiting is not None
-    yield GaugeMetricFamily("jikimi_database_up", "1 while the database answers", value=up)
-    if waiting is not None:
-        yield GaugeMetricFamily("jikimi_inbox_waiting", "Messages that are kept and not settled", value=waiting)
+def _flow(snapshot: HealthSnapshot) -> Iterator[Metric]:
     yield CounterMetricFamily("jikimi_inbox_settled", "Messages settled", value=snapshot.flow.settled)
     yield CounterMetricFamily("jikimi_incidents", "Incidents opened", value=snapshot.flow.incidents)
+    yield _histogram("jikimi_message_lag_seconds", "From sending a message to deciding about it", snapshot.flow.lag)
     if snapshot.flow.routes:
         routes = CounterMetricFamily("jikimi_cascade", "Messages by how a cascade judged them", labels=["route"])
         for route, number in sorted(snapshot.flow.routes.items()):
@@ -109,6 +124,35 @@ def _flow(snapshot: HealthSnapshot, waiting: int | None) -> Iterator[Metric]:
     for labels, number in sorted(snapshot.flow.actions.items()):
         actions.add_metric(labels, number)
     yield actions
+
+
+def _backlog(backlog: Backlog | None, now: datetime) -> Iterator[Metric]:
+    yield GaugeMetricFamily("jikimi_database_up", "1 while the database takes what is written", value=bool(backlog))
+    if backlog is None:
+        return
+    yield GaugeMetricFamily("jikimi_inbox_waiting", "Messages that are kept and not settled", value=backlog.messages)
+    yield GaugeMetricFamily(
+        "jikimi_inbox_oldest_seconds", "How long one waits that has waited longest", _age(backlog.messages_since, now)
+    )
+    yield GaugeMetricFamily("jikimi_inbox_aside", "Messages that wait for the guard to be back", value=backlog.aside)
+    yield GaugeMetricFamily("jikimi_actions_open", "Actions that are decided and not done", value=backlog.actions)
+    yield GaugeMetricFamily(
+        "jikimi_actions_oldest_seconds", "How long one waits that has waited longest", _age(backlog.actions_since, now)
+    )
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def _connections(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    up = GaugeMetricFamily("jikimi_connection_up", "1 while what is said there is heard", labels=["platform"])
+    communities = GaugeMetricFamily("jikimi_communities", "Servers that the bot is in", labels=["platform"])
+    for platform, connection in sorted(snapshot.connections.items()):
+        up.add_metric([platform], connection.is_up)
+        if connection.communities is not None:
+            communities.add_metric([platform], connection.communities)
+    yield from (up, communities)
 
 
 def _guard(snapshot: HealthSnapshot) -> Iterator[Metric]:

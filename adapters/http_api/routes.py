@@ -38,6 +38,7 @@ from adapters.http_api.wire.writing import json_of
 from bot.core.base.errors import BotError
 from bot.core.incidents.ports import Webhooks
 from bot.core.operations.keys import Scope
+from bot.core.operations.outside.standing import Backlog
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import LANGUAGES, Texts
 
@@ -62,10 +63,10 @@ class Routes:
     health_source: HealthSource
     metrics: Metrics
     say: Texts
-    _count: "_Count" = field(init=False)
+    _backlog: "_Backlog" = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_count", _Count(self.health_source))
+        object.__setattr__(self, "_backlog", _Backlog(self.health_source))
 
     def api(self) -> list[Route]:
         return [
@@ -162,13 +163,17 @@ class Routes:
         return json_of(Alive())
 
     async def ready(self, request: Request) -> Response:
-        if await self._waiting() is None:
+        """Whether this process can do what it is there for: keep, judge, and hear every platform it is to hear."""
+        if await self._backlog.get() is None:
             raise Problem("database_away", retry_after=5)
         self.judging.expect_guard()
+        connections = self.health_source.snapshot().connections
+        if deaf := [platform for platform, one in connections.items() if not one.is_up]:
+            raise Problem("not_connected", retry_after=5, facts={"platforms": ", ".join(deaf)})
         return json_of(Ready())
 
     async def measured(self, request: Request) -> Response:
-        self.metrics.waiting = await self._waiting()
+        self.metrics.backlog = await self._backlog.get()
         return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def _taking(self, shape: type[Asked], answer: Answering[Asked], scope: Scope = Scope.CHECK) -> Endpoint:
@@ -219,10 +224,6 @@ class Routes:
             for decision, check in zip(decisions, checks.values(), strict=True)
         ]
 
-    async def _waiting(self) -> int | None:
-        """Messages that wait in the inbox, as of the last second; None where the database does not answer in time."""
-        return await self._count.get()
-
 
 def _by_method(path: str, **endpoints: Endpoint) -> Route:
     """One route of all, so that whoever comes with another method hears of each."""
@@ -234,21 +235,23 @@ def _by_method(path: str, **endpoints: Endpoint) -> Route:
 
 
 @dataclass(slots=True, eq=False)
-class _Count:
-    """Asks the database at most once a second, however many want to know: no key is needed for it."""
+class _Backlog:
+    """As of the last second, however many want to know: no key is needed for it. None where the database does not take
+    what is written, or does not say so in time."""
 
     health_source: HealthSource
     _asked_at: float = -AS_OF
-    _answer: "asyncio.Task[int | None] | None" = None
+    _answer: "asyncio.Task[Backlog | None] | None" = None
 
-    async def get(self) -> int | None:
+    async def get(self) -> Backlog | None:
         now = time.monotonic()
         if self._answer is None or (self._answer.done() and now - self._asked_at >= AS_OF):
             self._asked_at, self._answer = now, asyncio.create_task(self._ask())
         return await asyncio.shield(self._answer)
 
-    async def _ask(self) -> int | None:
+    async def _ask(self) -> Backlog | None:
         with suppress(BotError, TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                return await self.health_source.waiting()
+                if await self.health_source.standings.answers():
+                    return await self.health_source.standings.backlog()
         return None

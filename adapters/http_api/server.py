@@ -61,7 +61,7 @@ class HttpApi:
     ) -> None:
         if metrics_listen == listen:
             metrics_listen = ""
-        metrics = Metrics(health_source)
+        metrics = Metrics(health_source, clock)
         self._admission = Admission(keys=keys, clock=clock, rate=per_second)
         self._judging = Judging(
             desk=desk, health_source=health_source, clock=clock, deadline=deadline, listener=listener, called=called

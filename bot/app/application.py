@@ -108,6 +108,7 @@ async def application(
         core = _core(config, in_force, stores, clock, planned, judging, builder, health, database, changed, alarm)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
+        health.chats.update(connected)
         sending = reporting.sending(config, in_force, stores, policies, builder, connected, clock, to_deliver)
 
         async def lost(platform: Platform) -> None:

@@ -143,6 +143,21 @@ def visit(config: Config) -> AbstractAsyncContextManager[Database]:
     return Database.visit(config.storage.url, clock, sealing(config, clock))
 
 
+def look(config: Config) -> AbstractAsyncContextManager[Database]:
+    """The same, only to look: nothing is made or changed."""
+    if not exists(config):
+        raise Broken(_NOT_YET)
+    clock, folder = SystemClock(), config.storage.keys_folder
+    keys = sealing(config, clock) if folder is None or is_there(folder) else Openly()
+    return Database.visit(config.storage.url, clock, keys, as_it_is=True)
+
+
+def exists(config: Config) -> bool:
+    """Whether the database's file is there; of a server nobody knows without asking."""
+    path = place.file_of(place.parsed(config.storage.url))
+    return path is None or path.exists()
+
+
 def rotation(database: Database, bookmarks: Bookmarks, clock: Clock) -> Rotation:
     return Rotation(sealing=database.sealing, stored=SqlResealing(database), bookmarks=bookmarks, clock=clock)
 
@@ -152,6 +167,9 @@ async def rotating(config: Config) -> AsyncIterator[Rotation]:
     """The keys and what they seal, beside a running process, too."""
     async with visit(config) as database:
         yield rotation(database, SqlBookmarks(database), database.clock)
+
+
+_NOT_YET = "There is no database yet; the first start makes it."
 
 
 @dataclass(frozen=True, slots=True)

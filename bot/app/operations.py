@@ -1,10 +1,12 @@
 """Keys, health and the HTTP API."""
 
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 
+from adapters.system_clock import SystemClock
 from bot.app import guards, keeping
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
@@ -30,13 +32,21 @@ from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
+from bot.core.operations.outside.pulse import Pulse
+from bot.core.operations.outside.standing import Standings
 from bot.core.operations.ports import ApiKeys
+from bot.core.reporting.ports import Deliveries
 from bot.core.text.catalogue import Texts, texts
+from bot.wording.health import in_a_line
 from bot.wording.reasons import rule_name
 from storage.database import Database
+from storage.reports.deliveries import SqlDeliveries
+from storage.reports.standing import SqlStandings
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.communities import SqlCommunities
 from storage.settings.webhooks import SqlWebhooks
+
+PATIENCE = 5.0  # seconds for a process of ours to answer
 
 
 def http_api(core: Core) -> Service:
@@ -71,6 +81,15 @@ def http_api(core: Core) -> Service:
     return serve
 
 
+def beside(core: Core) -> Sequence[Service]:
+    """What tells those outside how this process is doing."""
+    from adapters.systemd import Systemd
+
+    say, health = texts(core.config.defaults.language), core.health_source
+    systemd = Systemd.around(lambda: in_a_line(health.snapshot(), say), core.clock)
+    return (Pulse(health_source=health, clock=core.clock).run, *([systemd.run] if systemd else []))
+
+
 def teller(core: Core) -> Service:
     """Communities' own servers hear of incidents; their moderators hear where one is told nothing more."""
 
@@ -92,6 +111,39 @@ def teller(core: Core) -> Service:
 
 
 @asynccontextmanager
+async def standings(config: Config) -> AsyncIterator[tuple[Standings, Database]]:
+    """How things stand, beside a running process."""
+    async with keeping.look(config) as database:
+        yield SqlStandings(database), database
+
+
+@asynccontextmanager
+async def state(config: Config) -> AsyncIterator[tuple[Standings, Deliveries]]:
+    async with keeping.look(config) as database:
+        yield SqlStandings(database), SqlDeliveries(database)
+
+
+def clock() -> Clock:
+    return SystemClock()
+
+
+def figures(config: Config) -> Mapping[str, float] | None:
+    """What a running process counts, by name and labels as in `jikimi_connection_up{platform="discord"}`. None: nobody
+    answers, or there is nowhere to ask."""
+    from adapters.http_api.metrics import values
+
+    if (place := config.http.asked_at) is None:
+        return None
+    try:
+        with closing(HTTPConnection(*place, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/metrics")
+            answer = connection.getresponse()
+            return values(answer.read().decode("utf-8")) if answer.status == 200 else None
+    except (OSError, HTTPException, ValueError):
+        return None
+
+
+@asynccontextmanager
 async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]:
     """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
     async with keeping.visit(config) as database:
@@ -107,7 +159,7 @@ async def webhooks(config: Config) -> AsyncIterator[tuple[Webhooks, Communities]
 
 def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:
     replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
-    return HealthMonitor(queue=queue, inbox=stores.inbox, replicas=replicas)
+    return HealthMonitor(queue=queue, standings=stores.standings, replicas=replicas)
 
 
 def changes(config: Config, guard: GuardVersion) -> dict[str, Sentence]:

@@ -17,6 +17,7 @@ from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.moderators.network import Context
 from bot.core.moderators.ports import Desk
 from bot.core.operations.alarm import Alarm
+from bot.core.operations.outside.standing import Standings
 from bot.core.operations.ports import ApiKeys, HealthSource
 from bot.core.operations.sealing import Sealing
 from bot.core.reporting.ports import Deliveries, ReportQueries
@@ -32,6 +33,7 @@ from storage.records.reviews import SqlReviews
 from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
+from storage.reports.standing import SqlStandings
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
@@ -61,6 +63,7 @@ class Stores:
     deliveries: Deliveries
     webhooks: Webhooks
     feedback: Feedback
+    standings: Standings
 
     @classmethod
     def over(cls, database: Database) -> Self:
@@ -82,6 +85,7 @@ class Stores:
             deliveries=SqlDeliveries(database),
             webhooks=SqlWebhooks(database),
             feedback=SqlFeedback(database),
+            standings=SqlStandings(database),
         )
 
 

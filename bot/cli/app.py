@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import typer
 from typer.completion import get_completion_inspect_parameters, install_callback, show_callback
@@ -18,9 +18,9 @@ from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
 from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
-from bot.cli.operations import health, keys, webhooks
 from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
+from bot.cli.operations import health, keys, webhooks
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
 from bot.cli.settings import check_config, init, invite, policy
@@ -29,6 +29,7 @@ from bot.core.base.errors import BotError
 from bot.core.text.catalogue import LANGUAGES, spoken_here, texts
 
 LANGUAGE = "JIKIMI_LANG"  # of the environment: of the screen
+LOG = "JIKIMI_LOG"  # of the environment: "json" for programs, anything else for people
 
 
 class Command(Protocol):
@@ -56,7 +57,22 @@ COMMANDS: Sequence[Command] = (
         deliveries,
         train,
     ),
-    *(keys, webhooks, encryption, people, precedents, copies, flow, queue, guard, api, bench_report, phrases, fresh),
+    *(
+        keys,
+        webhooks,
+        encryption,
+        people,
+        precedents,
+        copies,
+        flow,
+        queue,
+        guard,
+        api,
+        growth,
+        bench_report,
+        phrases,
+        fresh,
+    ),
 )
 
 
@@ -74,12 +90,15 @@ def build(language: str) -> typer.Typer:
         show_version: Annotated[
             bool, typer.Option("--version", help=line.say["help.version"], callback=_show_version, is_eager=True)
         ] = False,
+        log: Annotated[
+            Literal["people", "json"], typer.Option("--log", help=line.say["help.log"], envvar=LOG, show_default=False)
+        ] = "people",
         install_completion: Annotated[bool | None, install] = None,
         show_completion: Annotated[bool | None, show] = None,
     ) -> None:
         if lang not in LANGUAGES:
             raise typer.BadParameter(line.say("check.choice", given=lang, choices="ko, en"))
-        _logs_to_stderr()
+        _logs_to_stderr(as_json=log == "json")
 
     for command in COMMANDS:
         command.declare(line)
@@ -149,8 +168,22 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _logs_to_stderr() -> None:
-    """Stdout is for results."""
+def _logs_to_stderr(*, as_json: bool) -> None:
+    """Stdout is for results. `as_json`: a line is an object, whoever writes it, libraries as well."""
+    import logging
+
     import structlog  # brings rich and more with it: not for `--help`
 
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    factory = lambda *_: structlog.PrintLogger(sys.stderr)  # noqa: E731
+    if not as_json:
+        structlog.configure(logger_factory=factory)
+        return
+    marked: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    drawn: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    structlog.configure(logger_factory=factory, processors=[structlog.contextvars.merge_contextvars, *marked, *drawn])
+    theirs = logging.StreamHandler()
+    without_ours = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    theirs.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=marked, processors=[without_ours, *drawn])
+    )
+    logging.getLogger().addHandler(theirs)

@@ -41,7 +41,11 @@ async def run(config: "Config", say: Texts, read_again: "Callable[[], Config] | 
             config,
             guard,
             lambda core: [network.connect(core.context(say)) for network in wanted],
-            serve=lambda core: [operations.teller(core), *([operations.http_api(core)] if http else [])],
+            serve=lambda core: [
+                operations.teller(core),
+                *operations.beside(core),
+                *([operations.http_api(core)] if http else []),
+            ],
         ) as jikimi,
     ):
         places = ", ".join([*(say[f"{one.platform}.title"] for one in wanted), *([f"HTTP ({http})"] if http else ())])

@@ -211,6 +211,10 @@ class BotSettings(Table):
     """A bot's id -> the id of the channel in which its owner is told."""
 
 
+#: What stands in a configuration for every address of a machine -> where it is asked.
+_HERE = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}
+
+
 class HttpSettings(Table):
     """[http]: the HTTP API."""
 
@@ -225,6 +229,12 @@ class HttpSettings(Table):
 
     deadline: Duration = timedelta(seconds=5)
     """How long a verdict may take; after that the answer is 503, never "safe"."""
+
+    @property
+    def asked_at(self) -> tuple[str, int] | None:
+        """Where a process of this configuration is asked how it is, on its own machine; None: nowhere."""
+        host, _, port = (self.metrics_listen or self.listen).rpartition(":")
+        return (_HERE.get(host, host.strip("[]")), int(port)) if port else None
 
 
 class ReportSettings(Table):

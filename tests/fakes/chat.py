@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
+from bot.core.chat.ports import Connection
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Done, Outcome
@@ -14,6 +15,7 @@ class ScriptedPlatform:
     """A chat platform that delivers what it is given and remembers what it was told to do."""
 
     platform = REHEARSAL
+    connection = Connection(is_up=True)
 
     def __init__(self, *batches: Sequence[Message]) -> None:
         self.batches = batches

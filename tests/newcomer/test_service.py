@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.systemd import EVERY
 from bot.app.chats import NETWORKS
 from bot.cli.run import STOPPED
 from bot.config.secrets import credential
@@ -26,6 +27,7 @@ def test_it_starts_reloads_and_stops_as_the_program_does() -> None:
     assert is_ours(start.split()) and start.endswith(f" run --config {CONFIG}")
     assert said("ExecReload") == ["/bin/kill -HUP $MAINPID"]
     assert int(said("TimeoutStopSec")[0]) > STOPPED
+    assert said("Type") == ["notify"] and int(said("WatchdogSec")[0]) > max(EVERY, STOPPED)
     assert said("RestartPreventExitStatus") == ["2"], "what is refused is not tried for ever"
     assert said("StateDirectory") == [KEPT.name] and said("DynamicUser") == ["yes"]
 

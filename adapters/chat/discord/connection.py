@@ -40,7 +40,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, CommunityRef, Message
-from bot.core.chat.ports import Bookmarks
+from bot.core.chat.ports import Bookmarks, Connection
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Inbox
@@ -109,9 +109,8 @@ class DiscordChat:
         member_names: bool = False,
         inbox: Inbox | None = None,
     ) -> None:
-        self._token, self._say, self._clock, self._member_names = token, say, clock, member_names
-        self._desk = desk
-        self._api_url, self._gateway_url = api_url.rstrip("/"), gateway_url
+        self._token, self._say, self._clock, self._desk = token, say, clock, desk
+        self._member_names, self._api_url, self._gateway_url = member_names, api_url.rstrip("/"), gateway_url
         invalid = InvalidAnswers(clock)
         self._limiter = Limiter(clock=clock, invalid=invalid)
         self.client = _client(self._limiter, shard_ids, shard_count, member_names=member_names)
@@ -125,10 +124,9 @@ class DiscordChat:
         appeals = Appeals(client=self.client, desk=desk)
         TakingIn(client=self.client, desk=desk)
         self._greeting = Greeting(client=self.client, desk=desk, clock=clock)
-        names = Names()
+        names, members = Names(), Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH)
         warnings = Warnings(client=self.client, desk=desk, private=private, notices=notices)
         restoring = Restoring(client=self.client, clock=clock)
-        members = Room(clock=clock, at_once=MEMBERS, each=MEMBERS_EACH)
         by_hand = ByHand(client=self.client, desk=desk, clock=clock, notices=notices, members=members)
         self._executor = Executor(
             client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings, clock=clock,
@@ -149,11 +147,15 @@ class DiscordChat:
         )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_in = asyncio.Event()
-        for event in (
-            self.on_shard_ready, self.on_ready, self.on_shard_resumed, self.on_shard_disconnect,
-            self.on_guild_available, self.on_guild_unavailable,
-        ):  # fmt: skip
+        self.client.event(self.on_shard_ready)
+        for event in (self.on_ready, self.on_shard_resumed, self.on_shard_disconnect, self.on_guild_available):
             self.client.event(event)
+        self.client.event(self.on_guild_unavailable)
+
+    @property
+    def connection(self) -> Connection:
+        is_up = bool(self.client.shards) and self._catching_up.is_told_by(self.client.shards)
+        return Connection(is_up and not self.client.is_closed(), len(self.client.guilds))
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Raises `Broken` where the token or a switch in Discord's developer portal has to be put right."""
@@ -204,8 +206,6 @@ class DiscordChat:
     async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:
         await self._connection()
         return await self._posting.post(int(channel_id), post, mark)
-
-    # ---- the connection
 
     async def _run(self) -> None:
         Route.BASE = self._api_url  # discord.py knows one address in a process

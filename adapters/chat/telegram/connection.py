@@ -40,7 +40,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, CommunityRef, Message
-from bot.core.chat.ports import Bookmarks
+from bot.core.chat.ports import Bookmarks, Connection
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Inbox
@@ -68,7 +68,6 @@ class TelegramChat:
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
             raise Broken(say["telegram.bad_token"])
-        self._me = int(number)
         # Polls have connections of their own, so that no crowd of calls keeps them waiting.
         self._requests = AiohttpRequest(), AiohttpRequest(connections=2)
         api, files = (f"{api_url.rstrip('/')}/{path}" for path in ("bot", "file/bot"))
@@ -81,7 +80,7 @@ class TelegramChat:
             if webhook_url
             else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
-        self._desk, self._clock, self._say = desk, clock, say
+        self._me, self._desk, self._clock, self._say = int(number), desk, clock, say
         self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
@@ -130,7 +129,9 @@ class TelegramChat:
         for request in self._requests:
             await request.shutdown()
 
-    # ---- coming in --------------------------------------------------------------------------------------------------
+    @property
+    def connection(self) -> Connection:
+        return Connection(self._arrivals.hears)
 
     async def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Without end; `Broken`: the token is refused (401), or for minutes another process asks for the same (409)."""
@@ -149,8 +150,6 @@ class TelegramChat:
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
         self._posting.fleeting.begin()
-
-    # ---- everything but messages to judge ---------------------------------------------------------------------------
 
     async def _notice(self, update: Update) -> None:
         """Moves at once, because what follows in the batch depends on it; everything else beside the messages."""

@@ -39,6 +39,7 @@ PROBLEMS: Mapping[str, tuple[int, Kind]] = {
     "too_busy": (503, "unavailable_error"),
     "stopping": (503, "unavailable_error"),
     "database_away": (503, "unavailable_error"),
+    "not_connected": (503, "unavailable_error"),
 }
 
 

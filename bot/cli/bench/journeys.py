@@ -15,6 +15,7 @@ from bot.app.application import application
 from bot.cli.bench.shipped import shipped_messages
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import MOST_READ, Author, CommunityRef, Message, MessageRef, Platform
+from bot.core.chat.ports import Connection
 from bot.core.chat.post import Post
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
@@ -88,6 +89,7 @@ class Firehose:
     """A chat platform that always has the next messages ready and does what it is told at once."""
 
     platform = BENCH
+    connection = Connection(is_up=True)
 
     def __init__(self, messages: int, source: Iterator[Message]) -> None:
         self._left, self._source = messages, source

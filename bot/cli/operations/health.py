@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds
 
-#: What stands in a configuration for every address of a machine -> where it is asked.
-_HERE = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}
-
 
 def declare(line: Line) -> None:
     @line.app.command("health", help=line.say["help.health"])
@@ -26,12 +23,11 @@ def declare(line: Line) -> None:
 
 def health(config: "Config", say: Texts) -> None:
     """Raises `Broken` where nothing answers, or nobody is there to be asked."""
-    address = config.http.metrics_listen or config.http.listen
-    if not address:
+    if (place := config.http.asked_at) is None:
         raise Broken(say["probe.off"])
-    host, _, port = address.rpartition(":")
+    address = config.http.metrics_listen or config.http.listen
     try:
-        with closing(HTTPConnection(_HERE.get(host, host.strip("[]")), int(port), timeout=PATIENCE)) as connection:
+        with closing(HTTPConnection(*place, timeout=PATIENCE)) as connection:
             connection.request("GET", "/healthz")
             status = connection.getresponse().status
     except (OSError, HTTPException) as error:

@@ -5,15 +5,30 @@ crosses a port.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.core.chat.message import Author, Message, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """`is_up`: what is said there is heard now. `communities`: how many the bot is in; None: the platform does not
+    say."""
+
+    is_up: bool
+    communities: int | None = None
 
 
 class MessageSource(Protocol):
     """Where messages come from."""
 
     platform: Platform
+
+    @property
+    def connection(self) -> Connection:
+        """As it is at this moment."""
+        ...
 
     def messages(self) -> AsyncGenerator[Sequence[Message], None]:
         """Yield what has arrived, in order, in batches as they come. Asking for the next batch says that the

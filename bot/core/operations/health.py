@@ -1,30 +1,35 @@
 """The parts of a running application -> how it is doing, and the counts that no part keeps for itself."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.core.guarding.figures import QueueFigures, ReplicaFigures
+from bot.core.chat.message import Platform
+from bot.core.chat.ports import Connection, MessageSource
+from bot.core.guarding.figures import Histogram, QueueFigures, ReplicaFigures
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import GuardVersion, Route, Verdict
 from bot.core.incidents.incident import PlannedAction, Settlement
-from bot.core.moderation.ports import Inbox
+from bot.core.operations.outside.standing import Standings
 from bot.core.rules.actions import Outcome
 
 
 @dataclass(slots=True, kw_only=True)
 class FlowFigures:
-    """Messages and actions. `routes` counts the verdicts of a cascade, `actions` by kind of action and of outcome."""
+    """Messages and actions. `routes` counts the verdicts of a cascade, `actions` by kind of action and of outcome;
+    `lag`: from when messages were sent until they were decided about."""
 
     settled: int = 0
     incidents: int = 0
+    lag: Histogram = field(default_factory=Histogram)
     routes: Counter[Route] = field(default_factory=Counter)
     actions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
-    """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open."""
+    """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open. `connections`: of every
+    platform that this process is to hear, those that it has lost among them."""
 
     guard: GuardVersion
     guard_is_away: bool
@@ -32,16 +37,19 @@ class HealthSnapshot:
     queue: QueueFigures
     flow: FlowFigures
     replicas: Sequence[ReplicaFigures] = ()
+    connections: Mapping[Platform, Connection] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthMonitor:
-    """The `HealthSource` of a running application. `settled` and `done` are told what has happened."""
+    """The `HealthSource` of a running application. `settled` and `done` are told what has happened; `chats` are named
+    once they are connected."""
 
     queue: GuardQueue
-    inbox: Inbox
+    standings: Standings
     replicas: Callable[[], Sequence[ReplicaFigures]] = tuple
     flow: FlowFigures = field(default_factory=FlowFigures)
+    chats: dict[Platform, MessageSource] = field(default_factory=dict)
 
     def snapshot(self) -> HealthSnapshot:
         return HealthSnapshot(
@@ -51,14 +59,14 @@ class HealthMonitor:
             queue=self.queue.figures,
             flow=self.flow,
             replicas=self.replicas(),
+            connections={platform: chat.connection for platform, chat in self.chats.items()},
         )
-
-    async def waiting(self) -> int:
-        return await self.inbox.waiting()
 
     def settled(self, settlements: Sequence[Settlement]) -> None:
         self.flow.settled += len(settlements)
         self.flow.incidents += sum(settlement.decision.is_incident for settlement in settlements)
+        for one in settlements:
+            self.flow.lag.add(max(0.0, (one.decided_at - one.decision.message.sent_at).total_seconds()))
         screenings = (settlement.decision.screening for settlement in settlements)
         self.flow.routes.update(
             screening.route for screening in screenings if isinstance(screening, Verdict) and screening.route

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bot.core.operations.health import HealthSnapshot
 from bot.core.operations.keys import ApiKey
+from bot.core.operations.outside.standing import Standings
 
 
 class ApiKeys(Protocol):
@@ -47,8 +48,9 @@ class Resealing(Protocol):
 class HealthSource(Protocol):
     """How the application is doing, for health checks and metrics."""
 
-    def snapshot(self) -> HealthSnapshot: ...
-
-    async def waiting(self) -> int:
-        """See `Inbox.waiting`: asks the database."""
+    @property
+    def standings(self) -> Standings:
+        """Asks the database."""
         ...
+
+    def snapshot(self) -> HealthSnapshot: ...

@@ -14,6 +14,7 @@ from adapters.chat.discord.receiving import backlog, catching_up
 from adapters.chat.discord.receiving.arrivals import Arrivals
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
+from bot.core.chat.ports import Connection
 from tests.adapters.discord.cafe import Cafe, cafe, listening
 from tests.builders import message
 from tests.fakes.clock import ManualClock
@@ -41,9 +42,12 @@ def test_d6_a_dropped_connection_is_resumed_and_misses_nothing() -> None:
         async with cafe() as place, listening(place) as heard:
             place.write("앞")
             await heard.until(1)
+            assert heard.chat.connection == Connection(is_up=True, communities=1)
             await place.wire.drop_gateway()
+            await until(lambda: not heard.chat.connection.is_up)
             place.write("사이")
             await heard.until(2)
+            await until(lambda: heard.chat.connection.is_up)
             place.write("뒤")
             assert [m.text for m in await heard.until(3)] == ["앞", "사이", "뒤"]
             assert (place.wire.resumed, place.wire.identified) == (1, 1)

@@ -12,6 +12,7 @@ from adapters.http_api.compatible.moderations import ModerationRequest
 from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.reading import parsed
 from adapters.http_api.wire.shapes import MOST_INPUTS, CheckRequest
+from bot.core.operations.outside.standing import Backlog
 from tests.adapters.http_api.stage import WRITTEN, Stage, stage
 
 HEAD = (
@@ -266,15 +267,15 @@ def test_health_and_metrics_ask_the_database_once_a_second(tmp_path: Path, monke
 
     async def scenario() -> None:
         async with stage(tmp_path) as api:
-            asked = 0
-            waiting = api.core.inbox.waiting
+            asked, standings = 0, api.core.health_source.standings
 
-            async def counted() -> int:
+            async def counted() -> Backlog:
                 nonlocal asked
                 asked += 1
-                return await waiting()
+                return await standings.backlog()
 
-            object.__setattr__(api.core.health_source, "inbox", SimpleNamespace(waiting=counted))
+            counting = SimpleNamespace(backlog=counted, answers=standings.answers)
+            object.__setattr__(api.core.health_source, "standings", counting)
             for path in ("/readyz", "/metrics") * 20:
                 assert (await api.get(path))[0].status == 200
             assert asked <= 1

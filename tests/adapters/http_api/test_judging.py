@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
+from adapters.http_api import routes
 from bot.core.base.errors import Unavailable
+from bot.core.chat.ports import Connection
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Task, Unscreened, Verdict
+from bot.core.operations.health import HealthMonitor
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
+from tests.builders import DISCORD
+from tests.fakes.chat import ScriptedPlatform
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.waiting import until
 
@@ -126,6 +131,33 @@ def test_while_the_guard_is_away_the_answer_is_later_and_what_is_remembered_is_a
             await until(lambda: not api.core.queue.is_away)
             assert (await api.get("/readyz"))[0].status == 200
             assert (await api.check("새 말"))[0] == 200
+
+    asyncio.run(scenario())
+
+
+def test_it_is_not_ready_while_it_does_not_hear_what_it_is_to_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(routes, "AS_OF", 0.0)
+        async with stage(tmp_path) as api:
+            health, chat = api.core.health_source, ScriptedPlatform()
+            assert isinstance(health, HealthMonitor)
+            health.chats[DISCORD] = chat
+            assert (await api.get("/readyz"))[0].status == 200
+            chat.connection = Connection(is_up=False)
+            answer, content = await api.get("/readyz")
+            assert answer.status == 503 and json.loads(content)["error"]["code"] == "not_connected"
+            assert "discord" in content and (await api.get("/healthz"))[0].status == 200
+            assert 'jikimi_connection_up{platform="discord"} 0.0' in (await api.get("/metrics"))[1]
+            chat.connection = Connection(is_up=True)
+            assert (await api.get("/readyz"))[0].status == 200
+
+            async def read_only() -> bool:
+                return False
+
+            monkeypatch.setattr(health.standings, "answers", read_only)
+            assert "database_away" in (await api.get("/readyz"))[1], "reading alone is not enough"
 
     asyncio.run(scenario())
 

@@ -1,28 +1,39 @@
 """Metrics as Prometheus reads them, and the ports they may be read at."""
 
 import asyncio
-from dataclasses import replace
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import yaml
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.guards.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.vllm_server import VllmServers
+from adapters.http_api.metrics import Metrics
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Unavailable
+from bot.core.chat.ports import Connection
+from bot.core.guarding.figures import QueueFigures, ReplicaFigures
 from bot.core.guarding.ports import replica_figures
 from bot.core.guarding.verdict import Exchange, Route, Unscreened, Verdict
 from bot.core.incidents.incident import PlannedAction
-from bot.core.operations.health import HealthMonitor
+from bot.core.operations.health import FlowFigures, HealthMonitor, HealthSnapshot
+from bot.core.operations.outside.standing import Backlog, Standings
 from bot.core.rules.actions import Delete, Done, Refused
 from bot.core.rules.policy import Reason
 from tests.adapters.http_api.stage import free_port, stage
-from tests.builders import message, settlement
+from tests.builders import DISCORD, message, settlement
+from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.waiting import until
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
 def values(text: str) -> dict[str, float]:
@@ -129,3 +140,74 @@ def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
                     assert answer.status == 404
 
     asyncio.run(scenario())
+
+
+def told() -> dict[str, set[str]]:
+    """Every sample that there can be -> its labels."""
+    replica = ReplicaFigures(server="a:1", circuit="open", outstanding=0, limit=1, answered=0, failures=0)
+    flow = FlowFigures(routes=Counter({Route.SKIPPED: 1}), actions=Counter({("delete", "done"): 1}))
+    snapshot = HealthSnapshot(
+        guard=ScriptedGuard().version,
+        guard_is_away=False,
+        has_room=True,
+        queue=QueueFigures(anomalies=Counter(["no verdict"])),
+        flow=flow,
+        replicas=[replica],
+        connections={DISCORD: Connection(is_up=True, communities=3)},
+    )
+    metrics = Metrics(Still(snapshot), ManualClock())
+    metrics.backlog = Backlog()
+    metrics.answered("/v1/check", 200, 0.1)
+    families = text_string_to_metric_families(metrics.text().decode())
+    samples = [sample for family in families for sample in family.samples]
+    names = {sample.name for sample in samples}
+    return {name: {label for one in samples if one.name == name for label in one.labels} for name in names}
+
+
+@dataclass(frozen=True)
+class Still:
+    """A process in which nothing happens."""
+
+    at: HealthSnapshot
+
+    @property
+    def standings(self) -> Standings:
+        raise AssertionError("nobody is asked")
+
+    def snapshot(self) -> HealthSnapshot:
+        return self.at
+
+
+def asked_for() -> dict[str, str]:
+    """Every expression of a dashboard or an alert, by what it is for."""
+    (group,) = yaml.safe_load((DEPLOY / "alerts.yaml").read_text("utf-8"))["groups"]
+    panels = json.loads((DEPLOY / "grafana.json").read_text("utf-8"))["panels"]
+    of_panels = {f"{panel['title']} {one['refId']}": one["expr"] for panel in panels for one in panel["targets"]}
+    return {rule["alert"]: rule["expr"] for rule in group["rules"]} | of_panels
+
+
+def test_what_dashboards_and_alerts_ask_for_is_there() -> None:
+    there = told()
+    for what, expression in asked_for().items():
+        assert expression.count("(") == expression.count(")"), what
+        asked = re.findall(r"(jikimi\w*)(?:\{([^}]*)\})?", expression)
+        assert asked, what
+        for name, chosen in asked:
+            assert name in there, f"{what}: there is no {name}"
+            assert set(re.findall(r"(\w+)=", chosen)) <= there[name], what
+        for grouped in re.findall(r"by \(([^)]*)\)", expression):
+            assert set(grouped.split(", ")) <= set().union(*(there[name] for name, _ in asked)), what
+
+
+def test_every_alert_says_in_both_languages_what_is_amiss_and_where_to_look() -> None:
+    (group,) = yaml.safe_load((DEPLOY / "alerts.yaml").read_text("utf-8"))["groups"]
+    for rule in group["rules"]:
+        korean, _, english = rule["annotations"]["summary"].partition(" / ")
+        assert re.search("[가-힣]", korean) and english, rule["alert"]
+        assert rule["annotations"]["look"].startswith("jikimi ") and rule["labels"]["severity"], rule["alert"]
+
+
+def test_labels_are_names_of_parts_and_few() -> None:
+    labels = set().union(*told().values())
+    parts = {"platform", "server", "state", "kind", "outcome", "route", "status", "what", "le"}
+    assert labels == parts | {"version", "name", "model", "dialect", "calibration"}

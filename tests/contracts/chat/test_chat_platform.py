@@ -58,6 +58,19 @@ def planned(action: Action, message: Message) -> PlannedAction:
     )
 
 
+def test_it_is_known_whether_it_hears(play: Play) -> None:
+    async def scene(place: Place) -> None:
+        chat = place.connect(["안녕"])
+        assert chat.connection.is_up is (chat.platform == REHEARSAL), "a transcript is always there"
+
+        async def look(heard: list[Message]) -> None:
+            assert chat.connection.is_up
+
+        await hear(chat, 1, act=look)
+
+    play(scene)
+
+
 def test_who_wrote_a_message_can_be_met(play: Play) -> None:
     async def scene(place: Place) -> None:
         chat = place.connect(["안녕"])

@@ -16,6 +16,7 @@ from bot.app import reporting
 from bot.app.application import application
 from bot.config import Config, StorageSettings
 from bot.core.chat.message import Author, CommunityRef, Message
+from bot.core.chat.ports import Connection
 from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.reporting.ports import ReportRenderer
@@ -29,6 +30,7 @@ FATAL = 3
 
 class JournallingChat:
     platform = DISCORD
+    connection = Connection(is_up=True)
 
     def __init__(self, journal: str, dies: str) -> None:
         self._journal, self._dies, self._posts = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND), dies, 0

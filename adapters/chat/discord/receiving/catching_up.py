@@ -63,6 +63,10 @@ class CatchingUp:
 
     # ---- what is missed
 
+    def is_told_by(self, shards: Collection[int]) -> bool:
+        """Whether all of these tell us what is said now."""
+        return self._there.issuperset(shards)
+
     def lost(self, shard_id: int) -> None:
         """The connection is gone; Discord may yet replay what we miss (RESUME)."""
         self._away.add(shard_id)

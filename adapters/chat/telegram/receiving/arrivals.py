@@ -37,6 +37,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Arrivals(Protocol):
+    hears: bool  # whether what is said would arrive now, as far as we know
+
     async def open(self) -> None:
         """Tell Telegram where updates go from now on. Never throws away what waits (T13). May be called again."""
         ...
@@ -103,12 +105,24 @@ class Polling:
         self._contest = contest
         self._offset = 0  # the first update that is not confirmed
         self._displaced = False
+        self.hears = False
 
     async def open(self) -> None:
         await self._bot.delete_webhook(drop_pending_updates=False)
         self._contest.begin()
+        self.hears = True
 
     async def next(self) -> Sequence[Update]:
+        """A poll that is under way tells nothing for as long as nobody says anything: the last one's end counts."""
+        try:
+            updates = await self._poll()
+        except BaseException:
+            self.hears = False
+            raise
+        self.hears = True
+        return updates
+
+    async def _poll(self) -> Sequence[Update]:
         try:
             if self._displaced:  # by a webhook, maybe, that somebody else has set
                 await self._bot.delete_webhook(drop_pending_updates=False)
@@ -134,7 +148,7 @@ class Polling:
             self._offset = max(taken) + 1
 
     async def close(self) -> None:
-        pass
+        self.hears = False
 
 
 @dataclass(slots=True)
@@ -149,6 +163,7 @@ class Webhook:
     _arrived: list[Update] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _runner: web.AppRunner | None = None
+    hears: bool = False
 
     @property
     def secret(self) -> str:
@@ -167,6 +182,7 @@ class Webhook:
             if "resolve" in error.message.lower():  # Telegram's look-up of the name may fail for a while
                 raise Unavailable(f"[telegram] webhook_url: {error.message}", retry_after=RESOLVES) from None
             raise Broken(f"[telegram] webhook_url {self.url}: {error.message}") from None
+        self.hears = True
 
     async def _listen(self) -> None:
         host, _, port = self.listen.rpartition(":")
@@ -221,6 +237,7 @@ class Webhook:
                 kept.set_result(None)
 
     async def close(self) -> None:
+        self.hears = False
         for kept in self._pending.values():
             kept.cancel()
         if self._runner:

@@ -176,12 +176,15 @@ def test_the_network_is_away_and_comes_back() -> None:
                 here.server.post(here.group, 7, "하나")
                 proxy.mode = "pass"
                 await here.hear(1)
+                assert here.chat.connection.is_up
                 proxy.mode = "reset"
                 proxy.reset_all()
+                await here.server.until(lambda: not here.chat.connection.is_up)
                 here.server.post(here.group, 7, "둘")
                 await asyncio.sleep(0.8)
                 proxy.mode = "pass"
                 await here.hear(2)
+                assert here.chat.connection.is_up
                 await here.stop()
             assert here.texts == ["하나", "둘"]
 

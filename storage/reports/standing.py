@@ -1,0 +1,56 @@
+"""The database -> how things stand in it."""
+
+from sqlalchemy import Select, func, select, text
+
+from bot.core.chat.message import Platform
+from bot.core.operations.outside.standing import Backlog, Standing
+from storage.database import Database
+from storage.tables import actions, communities, holders, messages, outages, queue
+
+_SIZE_POSTGRESQL = text("SELECT pg_database_size(current_database())")
+_SIZE_SQLITE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+_SCHEMA = text("SELECT version_num FROM alembic_version")
+
+_open = actions.c.finished_at.is_(None)
+
+
+class SqlStandings:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def answers(self) -> bool:
+        return await self._database.answers()
+
+    async def backlog(self) -> Backlog:
+        async with self._database.read() as connection:
+            return Backlog(**(await connection.execute(_backlog())).one()._mapping)
+
+    async def standing(self) -> Standing:
+        of_each = select(communities.c.platform, func.count()).group_by(communities.c.platform)
+        away = select(func.max(outages.c.began_at)).where(outages.c.ended_at.is_(None))
+        last = select(messages.c.settled_at).order_by(messages.c.id.desc()).limit(1)
+        size = _SIZE_POSTGRESQL if self._database.is_postgresql else _SIZE_SQLITE
+        async with self._database.read() as connection:
+            return Standing(
+                database=self._database.called,
+                schema=(await connection.execute(_SCHEMA)).scalar_one(),
+                size=(await connection.execute(size)).scalar_one(),
+                processes=(await connection.execute(select(func.count()).select_from(holders))).scalar_one(),
+                communities={Platform(name): number for name, number in await connection.execute(of_each)},
+                backlog=Backlog(**(await connection.execute(_backlog())).one()._mapping),
+                last_settled=(await connection.execute(last)).scalar_one_or_none(),
+                guard_away_since=(await connection.execute(away)).scalar_one_or_none(),
+            )
+
+
+def _backlog() -> Select[tuple[int, object, int, int, object]]:
+    """What waits longest came first: found at the beginning of an index, however much waits behind it."""
+    waits = queue.c.aside_at.is_(None)
+    parts = {
+        "messages": select(func.count()).select_from(queue),
+        "messages_since": select(queue.c.kept_at).where(waits).order_by(queue.c.id).limit(1),
+        "aside": select(func.count()).where(queue.c.aside_at.is_not(None)),
+        "actions": select(func.count()).where(_open),
+        "actions_since": select(actions.c.planned_at).where(_open).order_by(actions.c.id).limit(1),
+    }
+    return select(*(part.scalar_subquery().label(name) for name, part in parts.items()))
