@@ -22,24 +22,24 @@ def wanted(config: Config, say: Texts) -> Sequence[Network]:
     """Raises `Broken` where what is configured for one cannot work together."""
     for objection in objections(config, say):
         raise Broken(objection)
-    return _on(config)
+    return on(config)
 
 
 def objections(config: Config, say: Texts) -> Iterator[str]:
     """Why what is configured for networks cannot work together."""
-    return filter(None, (network.objection(say) for network in _on(config)))
+    return filter(None, (network.objection(say) for network in on(config)))
 
 
 def nothing_on(config: Config, say: Texts) -> str:
     """How to begin; "": something is switched on."""
-    if _on(config) or config.http.listen or config.http.metrics_listen:
+    if on(config) or config.http.listen or config.http.metrics_listen:
         return ""
     tokens = ", ".join(f"[{one.platform}] token" for one in NETWORKS)
     variables = ", ".join(token_variable(one.platform) for one in NETWORKS)
     return say("run.how_to_begin", tokens=tokens, variables=variables).strip()
 
 
-def _on(config: Config) -> Sequence[Network]:
+def on(config: Config) -> Sequence[Network]:
     return [network for one in NETWORKS if (network := chosen(config, one)).is_on]
 
 

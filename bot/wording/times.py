@@ -17,3 +17,11 @@ def span(lasting: timedelta, say: Texts) -> str:
         if seconds >= length and seconds % length == 0:
             return say(f"span.{unit}", count=seconds // length)
     return say("span.minutes", count=max(1, round(seconds / 60)))
+
+
+def age(seconds: float, say: Texts) -> str:
+    """How long ago, in the largest unit of which it is a whole one."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return say(f"span.{unit}", count=int(seconds // length))
+    return say("span.seconds", count=int(seconds))

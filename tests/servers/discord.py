@@ -139,6 +139,15 @@ class _Backend(Backend):
         each = map(discord.Permissions, held)
         return guild.owner_id == user_id or any(one.administrator or one.manage_guild for one in each)
 
+    def permissions(self, guild_id: int) -> int:
+        """The bot's own in a server, by its roles (DD resources/user.mdx, Get Current User Guilds)."""
+        guild = self.guilds[guild_id]
+        roles = (guild_id, *guild.members[self.bot_user.id].role_ids)
+        held = discord.Permissions()
+        for role in roles:
+            held |= discord.Permissions(int(guild.roles[role].permissions))
+        return held.value
+
     @staticmethod
     def _match_keyword(rule: Any, content: str) -> str | None:
         for allowed in rule.trigger_metadata.get("allow_list") or []:
@@ -163,6 +172,7 @@ class DiscordWire:
         self.latency = 0.0  # seconds that every request takes at least
         self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
+        self.application_flags = 1 << 18  # MESSAGE CONTENT INTENT is switched on
         self.incident_actions: dict[int, Any] = {}  # by server: until when invites and direct messages are paused
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
@@ -378,6 +388,11 @@ class DiscordWire:
             return _json(error.to_json(), status=error.status)
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
             return _json({"message": f"not built: {error}", "code": 0}, status=501)
+        if path == "/users/@me/guilds":
+            assert isinstance(self.backend, _Backend)
+            answer = [{**one, "permissions": str(self.backend.permissions(int(one["id"])))} for one in answer]
+        if path == "/oauth2/applications/@me":
+            answer = {**answer, "flags": self.application_flags}
         if request.method == "GET" and re.fullmatch(r"/guilds/\d+", path):
             answer = {**answer, "incidents_data": self.incident_actions.get(int(path.split("/")[2]))}
         if mark:

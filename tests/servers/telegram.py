@@ -450,6 +450,10 @@ class TelegramServer:
             self.updates.clear()
         return True
 
+    async def _get_webhook_info(self, a: Json) -> Json:
+        url = self.webhook.get("url", "")
+        return {"url": url, "has_custom_certificate": False, "pending_update_count": len(self.updates)}
+
     async def push(self, *, secret: str | None = None) -> None:
         """Post what waits to the webhook, over several connections at once; what is not answered with 2xx stays."""
         headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"] if secret is None else secret}

@@ -3,11 +3,15 @@
 discord.py lives in this package and nowhere else.
 """
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from adapters.chat.discord.refs import DISCORD
+from bot.core.communities.community import Community
 from bot.core.moderators.network import Context, Count, Network
 from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.outside.checkup import Found
 from bot.core.text.catalogue import Texts
 
 
@@ -60,3 +64,13 @@ class Discord(Network, platform=DISCORD):
         from adapters.chat.discord.moderators.invitation import invitation
 
         return await invitation(self.token, say, api_url=self.api_url, member_names=self.member_names)
+
+    def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
+        from adapters.chat.discord.checkup import checkup
+
+        return checkup(self.token, communities, say, api_url=self.api_url, member_names=self.member_names)
+
+    async def time(self) -> datetime | None:
+        from adapters.chat.server_time import server_time
+
+        return await server_time(self.api_url)

@@ -2,11 +2,15 @@
 
 import logging
 import os
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from adapters.chat.telegram.refs import TELEGRAM
+from bot.core.communities.community import Community
 from bot.core.moderators.network import Address, Context, Network
 from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.outside.checkup import Found
 from bot.core.text.catalogue import Texts
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # python-telegram-bot: durations as timedelta, its future default
@@ -55,3 +59,13 @@ class Telegram(Network, platform=TELEGRAM):
         from adapters.chat.telegram.moderators.commands.serving import invitation
 
         return await invitation(self.token, self.api_url, say)
+
+    def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
+        from adapters.chat.telegram.checkup import checkup
+
+        return checkup(self.token, communities, say, api_url=self.api_url, webhook_url=self.webhook_url)
+
+    async def time(self) -> datetime | None:
+        from adapters.chat.server_time import server_time
+
+        return await server_time(self.api_url)

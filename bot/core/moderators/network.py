@@ -5,14 +5,18 @@ what a key may be for. docs/adding/platform.md.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
+from bot.core.communities.community import Community
 from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import ChatPlatform, Desk
+from bot.core.operations.outside.checkup import Found
 from bot.core.text.catalogue import Texts
 
 #: What a field may hold, beside `str`, `int`, `bool`, `timedelta` and tuples of the first two.
@@ -67,3 +71,12 @@ class Network(ABC):
     async def link(self, say: Texts) -> str:
         """What brings the bot into a community, with the rights that it needs; asks the network whose token it is.
         Raises `Broken` and `Unavailable`."""
+
+    @abstractmethod
+    def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
+        """Whether the network takes the token, lets the bot hear, and gives it the rights it needs in each of these and
+        wherever else it is; asks it, and changes nothing. Raises nothing."""
+
+    @abstractmethod
+    async def time(self) -> datetime | None:
+        """What time it is there; None: it does not say."""

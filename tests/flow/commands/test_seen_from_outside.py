@@ -1,0 +1,102 @@
+"""`jikimi status` and `jikimi doctor` beside an application that works; and where there is none."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from bot.app.objections import checkup
+from bot.cli.app import build
+from bot.cli.operations.doctor import doctor
+from bot.cli.operations.status import status
+from bot.config import Config, HttpSettings, StorageSettings
+from bot.core.chat.ports import Connection
+from bot.core.operations.health import HealthMonitor
+from bot.core.operations.outside.checkup import Found, State
+from bot.core.text.catalogue import LANGUAGES, texts
+from tests.adapters.http_api.stage import free_port, stage
+from tests.builders import DISCORD, message
+from tests.fakes.chat import ScriptedPlatform
+
+
+def configured(folder: Path, port: int) -> Config:
+    return Config(
+        storage=StorageSettings(url=f"sqlite:///{folder / 'jikimi.db'}", keys=""),
+        http=HttpSettings(listen=f"127.0.0.1:{port}"),
+    )
+
+
+async def looked_at(config: Config) -> list[Found]:
+    return [one async for one in checkup(config, texts("en"))]
+
+
+def test_they_show_a_process_at_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            config, health = configured(tmp_path, api.port), api.core.health_source
+            assert isinstance(health, HealthMonitor)
+            health.chats[DISCORD] = chat = ScriptedPlatform()
+            chat.connection = Connection(is_up=False, communities=3)
+            await api.core.inbox.keep([message("1", "비밀 이야기"), message("2")])
+            await status(config, texts("en"), as_json=True)
+            told = json.loads(capsys.readouterr().out)
+            assert told["process"] == {"connections": {"discord": False}, "guard_up": True}
+            assert told["processes"] == 1 and told["database"]["bytes"] > 0 and told["last_report"] is None
+            for language in LANGUAGES:
+                await status(config, texts(language), as_json=False)
+                shown = capsys.readouterr().out
+                assert "비밀" not in shown and texts(language)["health.guard_answers"] in shown
+                assert (
+                    texts(language)("health.not_heard_in", platform=texts(language)["discord.title"], number=3) in shown
+                )
+            found = await looked_at(config)
+            parts = {one.part: one.state for one in found}
+            assert parts["database"] is State.WELL and parts["process"] is State.WELL
+            assert parts["guard"] is State.WELL and not [one for one in found if one.state is State.ILL]
+            assert await doctor(config, texts("ko"), as_json=False)
+            shown = capsys.readouterr().out
+            assert "✓ 데이터베이스: SQLite" in shown and "! 키: " in shown and "    → " in shown
+
+    asyncio.run(scenario())
+
+
+def test_the_doctor_makes_nothing_and_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = configured(tmp_path, free_port())
+    parts = {one.part: one for one in asyncio.run(looked_at(config))}
+    assert parts["database"].told == texts("en")["doctor.database_new"] and parts["process"].state is State.ODD
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "jikimi.db").write_text("no database at all, but long enough to be taken for one" * 10)
+    (tmp_path / "config.toml").write_text(f"[storage]\nurl = 'sqlite:///{tmp_path}/jikimi.db'\nkeys = ''\n")
+    done = CliRunner().invoke(build("en"), ["doctor", "--json"])
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1 and told["well"] is False
+    assert {one["part"] for one in told["found"] if one["state"] == "ill"} >= {"database"}
+
+
+def test_a_log_for_programs_is_one_object_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
+    try:
+        from bot.cli.app import _logs_to_stderr
+
+        runner = CliRunner()
+        with runner.isolation() as (_, err, _):
+            _logs_to_stderr(as_json=True)
+            structlog.get_logger("ours").warning("action failed", incident=7)
+            logging.getLogger("theirs").warning("closed %s", "early")
+            lines = [json.loads(line) for line in err.getvalue().decode().splitlines() if line.startswith("{")]
+        assert [(one["event"], one["level"]) for one in lines] == [
+            ("action failed", "warning"),
+            ("closed early", "warning"),
+        ]
+        assert lines[0]["incident"] == 7 and all("timestamp" in one for one in lines)
+    finally:
+        structlog.configure(**before)
+        logging.getLogger().handlers[:] = handlers
