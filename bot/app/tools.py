@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,20 +11,28 @@ from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm
 from adapters.reports import digest_page as digest_pages
 from adapters.system_clock import SystemClock
 from bot.app import keeping
+from bot.app.moderation import REMEMBERED
+from bot.app.parts import Stores
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.evaluation.calibration import Calibration
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
 from bot.core.guarding.verdict import YES
+from bot.core.moderation.recent import RecentActivity
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
+from storage.database import Database
 from storage.flow.one_by_one import NaiveStore
+from storage.flow.turns import Turns
 
 if TYPE_CHECKING:
     from adapters.guards.embedded.phrases import TrickRate
     from adapters.guards.embedded.training.linear import TrainingReport
+
+FRESH = timedelta(minutes=10)  # as screening asks
+EVERYBODY = 1_000_000
 
 
 def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
@@ -68,6 +78,32 @@ async def one_by_one(config: Config) -> AsyncIterator[NaiveStore]:
     """A database that is written to as a naive bot would."""
     async with keeping.opened(config, SystemClock()) as database:
         yield NaiveStore(database)
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A database that fills, and what is asked of it then."""
+
+    database: Database
+    stores: Stores
+    clock: Clock
+
+    async def choose(self, limit: int, *, everybody: bool) -> int:
+        """Whose turn it is, as a claim finds out; `everybody`: by looking at all communities that wait. Nothing is
+        leased. Returns how many messages were found."""
+        turns = Turns(self.database, at_once=EVERYBODY if everybody else None)
+        async with self.database.write(durable=False) as connection:
+            return len(await turns.next(connection, limit, self.clock.now() - FRESH))
+
+    async def remembered(self) -> int:
+        """What a start reads of what was just done; how much that is."""
+        return len(await self.stores.incidents.traces(self.clock.now() - REMEMBERED, each=RecentActivity().each))
+
+
+@asynccontextmanager
+async def growing(config: Config) -> AsyncIterator[Growing]:
+    async with keeping.opened(config, clock := SystemClock()) as database:
+        yield Growing(database, Stores.over(database), clock)
 
 
 async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:

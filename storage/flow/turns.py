@@ -18,8 +18,9 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 
 class Turns:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, at_once: int | None = None) -> None:
+        """`at_once`: so many communities are looked at at a time, if not as many as messages are wanted."""
+        self._database, self._at_once = database, at_once
         self._served = 0  # the community that had the last turn
 
     async def next(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
@@ -28,9 +29,10 @@ class Turns:
         behind everybody's backlog."""
         chosen: list[tuple[int, int]] = []
         beside: set[int] = set()
-        async for some in self._waiting(connection, limit):
+        at_once = self._at_once or limit
+        async for some in self._waiting(connection, at_once):
             turns = [community for community in some if community not in beside]
-            if len(some) == limit and not beside:
+            if len(some) == at_once and not beside:
                 newest = await connection.execute(text(sql.NEWEST), {"limit": limit})
                 beside.update(set(newest.scalars()).difference(turns))
             left = limit - len(chosen)

@@ -1,0 +1,183 @@
+"""`jikimi bench growth`: what claiming, starting and remembering cost with very many communities and incidents, beside
+the ways of earlier versions where those can still be gone."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from bot.cli.line import Line
+from bot.cli.shown import print_json
+from bot.core.text.catalogue import Texts
+
+if TYPE_CHECKING:
+    from bot.app.tools import Growing
+    from bot.config import Config
+    from bot.core.chat.message import Message, Platform
+    from bot.core.communities.community import Community
+    from bot.core.incidents.incident import Settlement
+
+CLAIM = 512  # messages, as screening asks for
+TIMES = 9
+TOGETHER = 256  # messages that are kept or settled in one call
+MEMBERS = 1_000  # who take part in the raid
+BUILT = 2_000  # policies that are built one for each, as earlier versions did: enough to tell what each costs
+
+Row = dict[str, object]
+Given = TypeVar("Given")
+
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.bench.command("growth", help=say["help.bench_growth"])
+    def command(
+        database: Annotated[
+            str | None, typer.Option("--database", help=say["help.bench_database"], show_default=False)
+        ] = None,
+        communities: Annotated[int, typer.Option("--communities", min=10, help=say["help.bench_communities"])] = 10_000,
+        incidents: Annotated[int, typer.Option("--incidents", min=1, help=say["help.bench_raid"])] = 100_000,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        asyncio.run(bench_growth(database, communities, incidents, say, as_json=as_json))
+
+
+async def bench_growth(database: str | None, communities: int, incidents: int, say: Texts, *, as_json: bool) -> None:
+    """`database`: an empty one; None: a SQLite file that is thrown away. Ten times as many communities are remembered
+    as wait."""
+    from bot.app import tools
+    from bot.config import Config, StorageSettings
+
+    with TemporaryDirectory(prefix="jikimi-bench-", dir=".") as folder:
+        url = database or f"sqlite:///{Path(folder) / 'growth.db'}"
+        config = Config(storage=StorageSettings(url=url, keys=""))
+        async with tools.growing(config) as growing:
+            rows = [await _claims(growing, some) for some in (10, communities)]
+            rows.append(await _start(growing, incidents))
+    rows.append(await _memory(config, 10 * communities))
+    if as_json:
+        print_json({"database": url.partition(":")[0], "rows": rows})
+        return
+    for row in rows:
+        print(say(f"bench.growth_{row['what']}", **row))
+
+
+async def _claims(growing: "Growing", communities: int) -> Row:
+    """Whose turn it is while so many wait with what was said a day ago, which is dearest; both ways in turns, so that
+    what else the machine does hits both."""
+    then = growing.clock.now() - timedelta(days=1)
+    number = max(2 * communities, 2 * CLAIM)
+    said = [_message(f"{communities}-{one}", f"{one % communities}", then) for one in range(number)]
+    await _in_batches(said, growing.stores.inbox.keep)
+    ways: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(TIMES):
+        for everybody, took in ways.items():
+            began = time.perf_counter()
+            await growing.choose(CLAIM, everybody=everybody)
+            took.append(1000 * (time.perf_counter() - began))
+    old, new = (round(median(took), 1) for took in ways.values())
+    return {"what": "claim", "communities": communities, "old_ms": old, "new_ms": new}
+
+
+async def _start(growing: "Growing", incidents: int) -> Row:
+    """What a start reads of the last hour: a raid of MEMBERS, in one community."""
+    now = growing.clock.now()
+    raid = [_message(f"raid-{one}", "0", now, author=str(one % MEMBERS)) for one in range(incidents)]
+    await _in_batches(raid, growing.stores.inbox.keep)
+    await _in_batches([_found(one, now) for one in raid], growing.stores.inbox.settle)
+    began = time.perf_counter()
+    remembered = await growing.remembered()
+    took = time.perf_counter() - began
+    return {"what": "start", "incidents": incidents, "remembered": remembered, "new_s": round(took, 2)}
+
+
+async def _memory(config: "Config", communities: int) -> Row:
+    """Of communities that have each chosen rooms of their own and one of the presets; and what a policy for each would
+    take."""
+    from bot.app import tools
+    from bot.core.communities.policies import Policies
+
+    before = _resident()
+    policies = Policies(store=_Chosen(communities), build=config.policy_of, clock=tools.clock())  # type: ignore[arg-type]
+    await policies.load()
+    for one in policies.communities():
+        policies.of_community(one.ref)
+    new = _resident() - before
+    some = policies.communities()[:BUILT]
+    before = _resident()
+    built = [config.policy_of(one) for one in some]
+    old = (_resident() - before) / len(built) * communities
+    return {"what": "memory", "communities": communities, "old_mib": round(old + new), "new_mib": round(new)}
+
+
+class _Chosen:
+    """As many communities, stored so."""
+
+    def __init__(self, communities: int) -> None:
+        self._number = communities
+
+    async def all(self) -> "list[Community]":
+        from bot.core.communities.community import PRESETS, Community
+
+        return [
+            Community(
+                platform=_bench(),
+                id=str(one),
+                version=1,
+                name=f"커뮤니티 {one}",
+                preset=PRESETS[one % len(PRESETS)],
+                moderators_channel=f"m{one}",
+                report_channel=f"r{one}",
+            )
+            for one in range(self._number)
+        ]
+
+
+async def _in_batches(all_: Sequence[Given], give: Callable[[Sequence[Given]], Awaitable[object]]) -> None:
+    for place in range(0, len(all_), TOGETHER):
+        await give(all_[place : place + TOGETHER])
+
+
+def _message(id_: str, community: str, at: datetime, author: str = "1") -> "Message":
+    from bot.core.chat.message import Author, Message, MessageRef
+
+    ref = MessageRef(_bench(), f"c{community}", id_)
+    return Message(ref=ref, community_id=community, author=Author(id=author), sent_at=at, text="안녕하세요")
+
+
+def _found(message: "Message", at: datetime) -> "Settlement":
+    from bot.core.guarding.verdict import GuardVersion, Task, Verdict
+    from bot.core.incidents.incident import Settlement
+    from bot.core.rules.actions import Delete
+    from bot.core.rules.conditions import Explanation
+    from bot.core.rules.decision import Decision, Finding
+    from bot.core.rules.policy import Reason
+
+    judged = Verdict.of_scores({Task.PROMPT_HARM: 0.9}, guard=GuardVersion(name="bench", model="1"))
+    decision = Decision(
+        message=message, screening=judged, policy_version="1", actions=(Delete(),), rule="raid",
+        findings=(Finding("raid", True, Explanation("unscreened")),), reason=Reason(ko="습격", en="raid"),
+    )  # fmt: skip
+    return Settlement(decision=decision, decided_at=at)
+
+
+def _bench() -> "Platform":
+    from bot.core.chat.message import Platform
+
+    return Platform("bench")
+
+
+def _resident() -> float:
+    """Memory of this process in MiB; 0 where the system does not tell."""
+    gc.collect()
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+    except OSError:
+        return 0.0
