@@ -239,7 +239,7 @@ cases = Table(
     Column("words", Sealed(lost=None)),  # codec.write_words
     Column("state", Text, nullable=False),  # core.incidents.case.CaseState
     Column("taken_by", Text),
-    Column("severity", Integer),
+    Column("severity", Integer),  # core.incidents.case.Severity; NULL: a deed, or of an earlier version
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("forget_at", Instant),
@@ -254,6 +254,8 @@ _index("cases_member", cases.c.community, cases.c.member, cases.c.number)
 _index("cases_moderator", cases.c.community, cases.c.moderator, cases.c.number)
 _index("cases_deed", cases.c.community, cases.c.deed, cases.c.number)
 _index("cases_state", cases.c.community, cases.c.state, cases.c.number)
+_waiting = text("state IN ('open', 'reopened', 'appealed')")
+_index("cases_waiting", cases.c.community, cases.c.severity, cases.c.number, where=_waiting)
 
 #: One row for each time-out and ban that was imposed, whoever did; what has no `lifted_at` and no past `ends_at` runs.
 sanctions = Table(
@@ -337,6 +339,23 @@ appeals = Table(
     Column("forget_at", Instant),
 )
 _index("appeals_at", appeals.c.at)
+
+#: One row for each member who has pointed the moderators to a message; `member` is there until they were told what came
+#: of it, or it is too late to.
+flags = Table(
+    "flags",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _community(),
+    Column("channel", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("member", Text),
+    Column("member_hash", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("community", "channel", "message", "member_hash", name="flags_once"),
+)
+_index("flags_at", flags.c.community, flags.c.at)
+_index("flags_old", flags.c.at)
 
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
 #: time (flow/tallies.py says which): what a report counts stays small, however many messages there are. Of long ago,

@@ -24,6 +24,7 @@ from bot.core.incidents.ports import Changed, Incidents
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
+from bot.core.moderation.flagging import Flagging
 from bot.core.moderation.intake import Kept
 from bot.core.moderation.ports import Inbox
 from bot.core.moderation.screening import Screener
@@ -171,14 +172,9 @@ def _core(
         return judging.policies.of_community(community).ladder
 
     reviewer = Reviewer(
-        incidents=stores.incidents,
-        reviews=stores.reviews,
-        clock=clock,
-        planned=planned,
-        on_change=changed,
-        ladder_of=ladder_of,
-        mark=judging.rulings.mark,
-    )
+        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=changed,
+        ladder_of=ladder_of, mark=judging.rulings.mark,
+    )  # fmt: skip
     deeds = Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of)
     desk = CoreDesk(
         policies=judging.policies,
@@ -186,6 +182,7 @@ def _core(
         precedents=stores.precedents,
         deeds=deeds,
         raids=RaidWatch(raids=stores.raids, deeds=deeds, clock=clock, planned=planned),
+        flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=changed),
         privacy=keeping.privacy(config, database),
         incidents=stores.incidents,
         queue=judging.queue,

@@ -10,7 +10,7 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Cases, Feedback, Incidents, Precedents, Reviews, Webhooks
+from bot.core.incidents.ports import Cases, Feedback, Flags, Incidents, Precedents, Reviews, Webhooks
 from bot.core.incidents.raids.ports import Raids
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
@@ -38,6 +38,7 @@ from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from storage.settings.feedback import SqlFeedback
+from storage.settings.flags import SqlFlags
 from storage.settings.journal import SqlJournal
 from storage.settings.webhooks import SqlWebhooks
 
@@ -53,6 +54,7 @@ class Stores:
     precedents: Precedents
     cases: Cases
     raids: Raids
+    flags: Flags
     bots: BotRoll
     members: MemberRoll
     communities: Communities
@@ -75,6 +77,7 @@ class Stores:
             precedents=SqlPrecedents(database),
             cases=SqlCases(database),
             raids=SqlRaids(database),
+            flags=SqlFlags(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),
             communities=SqlCommunities(database),

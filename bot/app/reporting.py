@@ -20,6 +20,7 @@ from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
 from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.scheduling import Scheduler
+from bot.core.reporting.delivery.waiting import WaitingWatch
 from bot.core.reporting.ports import AlarmClock, Deliveries, ReportQueries, ReportRenderer
 from bot.core.text.catalogue import Texts
 from storage.records.deeds import SqlCases
@@ -99,10 +100,11 @@ class Sending:
 
     worker: DeliveryWorker
     bursts: BurstWatch
+    waiting: WaitingWatch
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return self.worker.run, self.bursts.run
+        return self.worker.run, self.bursts.run, self.waiting.run
 
 
 def sending(
@@ -118,6 +120,7 @@ def sending(
     worker = DeliveryWorker(
         deliveries=stores.deliveries,
         builder=builder,
+        cases=stores.cases,
         policies=policies,
         schedule_of=in_force.schedule_of,
         platforms=connected,
@@ -133,4 +136,12 @@ def sending(
         clock=clock,
         planned=planned,
     )
-    return Sending(worker=worker, bursts=bursts)
+    waiting = WaitingWatch(
+        policies=policies,
+        schedule_of=in_force.schedule_of,
+        cases=stores.cases,
+        deliveries=stores.deliveries,
+        clock=clock,
+        planned=planned,
+    )
+    return Sending(worker=worker, bursts=bursts, waiting=waiting)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from bot.core.chat.message import Message, Pairing
+from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Unscreened
-from bot.core.incidents.card import Card, Line, Tone, buttons, masked, tone
+from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
-from bot.core.incidents.review import History, Review
-from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Outcome, Refused
+from bot.core.incidents.review import Call, History, Review
+from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Inform, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import because, deeds, measure, reasons, rule_name
 from bot.wording.times import moment
@@ -22,6 +23,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
     facts = [
         ("card.author", author.name or author.id),
         ("card.prompt", _prompt(incident, say)),
+        ("card.flagged", say("card.flagged_by", count=incident.flags) if incident.flags else ""),
         ("card.score", _score(incident, say)),
         ("card.rule", rule_name(decision.rule or "", say)),
         ("card.reason", _reason(incident, say)),
@@ -39,7 +41,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
             else "",
         ),
         ("card.taken_by", review_line(incident.taken, say, timezone) if incident.taken else ""),
-        ("card.review", review_line(incident.review, say, timezone) if incident.review else ""),
+        ("card.review", _reviewed(incident, incident.review, say, timezone) if incident.review else ""),
     ]
     shade = tone(incident)
     return Card(
@@ -49,7 +51,14 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         text=masked(decision.message.text),
         lines=tuple(Line(say[key], value) for key, value in facts if value),
         buttons=buttons(incident),
+        lost=incident.lost,
     )
+
+
+def label(button: Button, card: Card, say: Texts) -> str:
+    """Of one that takes back what nobody can give back whole, that is said on it."""
+    is_partly = card.lost and button in (Button.WRONG, Button.ACCEPT)
+    return say[f"button.{button}_partly" if is_partly else f"button.{button}"]
 
 
 def _proposed(incident: Incident, history: History, say: Texts) -> str:
@@ -77,6 +86,13 @@ def history_line(history: History, say: Texts, timezone: str) -> str:
 def review_line(review: Review, say: Texts, timezone: str) -> str:
     """Who called it, and how."""
     return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=moment(review.at, timezone))
+
+
+def _reviewed(incident: Incident, review: Review, say: Texts, timezone: str) -> str:
+    if incident.is_only_flagged and review.call is Call.WRONG:  # nothing was done that could have been wrong
+        at = moment(review.at, timezone)
+        return say("card.called", call=say["call.dismiss"], by=review.moderator_name, at=at)
+    return review_line(review, say, timezone)
 
 
 def revealed(incident: Incident, say: Texts) -> str:
@@ -115,6 +131,11 @@ def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
     """What a member reads when their appeal has been looked at; never by whom."""
     result = "accepted" if given.accepted else "softened" if given.softened else "upheld"
     return say(f"answer.{'case_' if planned.case else ''}{result}", code=planned.code)
+
+
+def informed(community: Community, given: Inform, say: Texts) -> str:
+    """What a member reads who has pointed to a message."""
+    return say(f"flag.{'acted' if given.acted else 'dismissed'}", group=community.name or say["flag.here"])
 
 
 def objected(case: Case, say: Texts) -> str:

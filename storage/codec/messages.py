@@ -59,6 +59,7 @@ class _Body(Stored):
     is_name: bool = False
     more_to_come: bool = False
     filtered: str | None = None
+    flagged: bool = False
     extra: dict[str, str] = Field(default_factory=dict)
 
 
@@ -94,6 +95,7 @@ def write_body(message: Message) -> str:
             is_name=message.is_name,
             more_to_come=message.more_to_come,
             filtered=None if message.filtered is None else writable(message.filtered),
+            flagged=message.flagged,
             extra={writable(key): writable(value) for key, value in message.extra.items()},
         )
     return body.model_dump_json(exclude_defaults=True)
@@ -145,5 +147,6 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
         is_name=body.is_name,
         more_to_come=body.more_to_come,
         filtered=body.filtered,
+        flagged=body.flagged,
         extra=body.extra,
     )

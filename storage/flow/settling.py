@@ -115,7 +115,7 @@ async def _open_incidents(
     ]
     opened = await connection.execute(insert(incidents).returning(incidents.c.id, incidents.c.message), opening)
     ids = {row.message: row.id for row in opened}
-    counted = [(row.community, ids[row.id], plain(_author(one)), one.decided_at) for row, one in decided]
+    counted = [(row.community, ids[row.id], plain(_author(one)), one.decided_at, one.severity) for row, one in decided]
     case_of = await open_cases(database, connection, counted)
     await strikes.note(database, connection, decided, {message: case_of[id_] for message, id_ in ids.items()})
     await webhooks.plan(connection, [*ids.values()], now)

@@ -4,24 +4,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, insert, select, update
+from sqlalchemy import Boolean, ColumnElement, ScalarSelect, Select, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.incidents.case import CaseState, new_code
+from bot.core.incidents.case import GIVEN_UP, PATIENCE, CaseState, Severity, new_code
 from storage import codec
+from storage.community_key import community_of
 from storage.database import Database
 from storage.flow import sql
 from storage.tables import cases, communities
 
+#: In the words of the partial index, or SQLite does not use it.
+WAITS: ColumnElement[bool] = literal_column("cases.state IN ('open', 'reopened', 'appealed')", Boolean)
+
 
 async def open_cases(
-    database: Database, connection: AsyncConnection, opened: Sequence[tuple[int, int, str, datetime]]
+    database: Database, connection: AsyncConnection, opened: Sequence[tuple[int, int, str, datetime, Severity]]
 ) -> Mapping[int, int]:
-    """Of incidents: the community's key, the incident's id, whose message it was, and when it was decided. Returns the
-    case of each."""
+    """Of incidents: the community's key, the incident's id, whose message it was, when it was decided, and how
+    severe it is. Returns the case of each."""
     free = await numbers(database, connection, Counter(community for community, *_ in opened))
     rows = []
-    for community, incident, member, at in opened:
+    for community, incident, member, at, severity in opened:
         rows.append(
             {
                 "community": community,
@@ -30,6 +34,7 @@ async def open_cases(
                 "incident": incident,
                 "member": member,
                 "state": CaseState.OPEN,
+                "severity": severity,
                 "opened_at": at,
             }
         )
@@ -54,6 +59,22 @@ async def become(
     closed = at if state is CaseState.RESOLVED else None
     this = update(cases).where(cases.c.incident == incident)
     await connection.execute(this.values(state=state, closed_at=closed, taken_by=by))
+    if state in (CaseState.APPEALED, CaseState.REOPENED):
+        await weigh(connection, cases.c.incident == incident, Severity.WAITS)
+
+
+async def weigh(connection: AsyncConnection, which: ColumnElement[bool], severity: Severity) -> None:
+    """These are as severe as that, or more."""
+    less = func.coalesce(cases.c.severity, 0) < severity
+    await connection.execute(update(cases).where(which, less).values(severity=severity))
+
+
+def neglected(now: datetime) -> Select[str, str]:
+    """The communities in which somebody's call is waited for too long."""
+    waiting = (WAITS, cases.c.severity >= Severity.WAITS)
+    since = cases.c.opened_at.between(now - GIVEN_UP, now - PATIENCE)
+    there = select(cases.c.community).where(*waiting, since).distinct().subquery()
+    return select(*community_of(there)).select_from(there)
 
 
 def case_of(incident: int) -> ScalarSelect[int]:

@@ -21,6 +21,7 @@ from bot.core.incidents.case import (
     Person,
     Sanction,
     Search,
+    Severity,
     about,
     new_code,
     undoing,
@@ -37,7 +38,7 @@ from storage.database import Database
 from storage.flow.calls import add_deeds
 from storage.records import reviews, strikes
 from storage.records import sanctions as standing
-from storage.records.cases import numbers
+from storage.records.cases import WAITS, neglected, numbers
 from storage.records.sanctions import Finished
 from storage.tables import actions, appeals, cases, communities, looks, sanctions
 
@@ -45,7 +46,9 @@ _LATELY = 20  # cases of a member among which a repeated order would be
 #: Numbers follow the time, but for the moment between the two.
 _ABOUT = timedelta(hours=1)
 #: What `read_case` reads of the table beside an action's columns.
-OF_CASE = cases.c["number", "code", "deed", "member", "moderator", "words", "state", "opened_at", "closed_at"]
+OF_CASE = cases.c[
+    "number", "code", "deed", "member", "moderator", "words", "state", "severity", "opened_at", "closed_at"
+]  # fmt: skip
 _COLUMNS = (cases.c.id, cases.c.incident, *OF_CASE)
 _OPEN_TO_APPEAL = cases.c.deed.in_([kind for kind in CaseKind if kind.strikes])
 
@@ -151,7 +154,8 @@ class SqlCases:
                 return None
             if (filed := await reviews.file(connection, case, words, at)) is Filed.HEARD:
                 await add_deeds(connection, case, (Flag(),), due=at, now=at)
-                await connection.execute(update(cases).where(cases.c.id == case).values(state=CaseState.APPEALED))
+                appealed = {"state": CaseState.APPEALED, "severity": Severity.WAITS}
+                await connection.execute(update(cases).where(cases.c.id == case).values(appealed))
             return filed
 
     async def uphold(self, community: CommunityRef, number: int, *, by: str, at: datetime) -> tuple[Case, bool] | None:
@@ -172,6 +176,19 @@ class SqlCases:
     ) -> Sequence[Case]:
         async with self._database.read() as connection:
             return await _read(connection, newest(community, search, most, before))
+
+    async def waiting(self, community: CommunityRef, *, most: int) -> Sequence[Case]:
+        found: list[Case] = []
+        async with self._database.read() as connection:
+            for severity in reversed(Severity):  # so that an index leads to the first of each
+                theirs = (of_community(cases, community), cases.c.severity == severity, WAITS)
+                some = select(*_COLUMNS).where(*theirs).order_by(cases.c.number).limit(most - len(found))
+                found += await _read(connection, some) if len(found) < most else ()
+        return found
+
+    async def neglected(self, now: datetime) -> Sequence[CommunityRef]:
+        async with self._database.read() as connection:
+            return [read_community(row) for row in await connection.execute(neglected(now))]
 
     async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
         wanted = [of_community(sanctions, community), standing.running(self._database.clock.now())]
@@ -373,6 +390,7 @@ def read_case(row: AnyRow, outcomes: tuple[tuple[Action, Outcome | None], ...] =
         moderator=Person(row.moderator or "", told.moderator),
         words=told.words,
         incident=row.incident,
+        severity=Severity(row.severity or 0),
         closed_at=row.closed_at,
         outcomes=outcomes,
     )

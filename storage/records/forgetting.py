@@ -22,6 +22,7 @@ from storage.tables import (
     deliveries,
     erasures,
     feedback,
+    flags,
     incidents,
     looks,
     messages,
@@ -72,7 +73,9 @@ class SqlForgetting:
         for table, which in _due_besides(limits, now):
             number += await erase(self._database, table, which)
         long_ago = (policies.c.at < now - limits.cases, policies.c.by != "")
+        untold = update(flags).where(flags.c.member.is_not(None), flags.c.at < now - limits.messages)
         async with self._database.write(durable=False) as connection:  # what a policy was stays, to go back to
+            number += (await connection.execute(untold.values(member=None))).rowcount
             number += (await connection.execute(update(policies).where(*long_ago).values(by=""))).rowcount
         return number
 
@@ -138,6 +141,7 @@ def _due_besides(limits: Limits, now: datetime) -> Iterator[tuple[Table, ColumnE
     yield api_keys, api_keys.c.revoked_at < old
     yield precedents, precedents.c.until < now
     yield feedback, feedback.c.until < now
+    yield flags, flags.c.at < old
 
 
 def _old_deeds(limits: Limits, now: datetime) -> ColumnElement[bool]:

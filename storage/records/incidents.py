@@ -18,7 +18,8 @@ from storage.community_key import community_of, of_community, on_platform, read_
 from storage.database import Database
 from storage.flow import sql
 from storage.records import strikes
-from storage.tables import actions, appeals, cases, incidents, messages, reviews
+from storage.settings.flags import ABOUT
+from storage.tables import actions, appeals, cases, flags, incidents, messages, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
@@ -166,6 +167,8 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
         .where(*wanted)
     )
     case_of = {row.incident: row for row in counted}
+    pointed = select(incidents.c.id, func.count()).select_from(found.join(flags, ABOUT)).where(*wanted)
+    flags_of = {row[0]: row[1] for row in await connection.execute(pointed.group_by(incidents.c.id))}
     taken_of = await _taken(connection, [id_ for id_, row in case_of.items() if row.state == CaseState.TAKEN])
     return [
         Incident(
@@ -179,6 +182,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
             case=case_of[row.id].number,
             code=case_of[row.id].code,
             taken=taken_of.get(row.id),
+            flags=flags_of.get(row.id, 0),
         )
         for row in rows
     ]

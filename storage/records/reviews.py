@@ -9,10 +9,10 @@ from sqlalchemy import Boolean, ColumnElement, func, insert, literal_column, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.case import CaseState
+from bot.core.incidents.case import CaseState, Severity
 from bot.core.incidents.reminding import CALL_AGAIN, MOST_CALLS, MOST_SHOWN, SHOW_AGAIN
 from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, Appeal, Call, Filed, Review
-from bot.core.rules.actions import Action, Escalate, Flag
+from bot.core.rules.actions import Action, Escalate, Flag, Inform
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
 from storage.columns import SaidIn, plain
@@ -20,10 +20,11 @@ from storage.community_key import of_community
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
 from storage.records import strikes
-from storage.records.cases import become
+from storage.records.cases import become, weigh
 from storage.records.incidents import read_review
 from storage.records.precedents import rule
-from storage.tables import actions, appeals, cases, reviews
+from storage.settings import flags
+from storage.tables import actions, appeals, cases, incidents, reviews
 
 
 class SqlReviews:
@@ -60,12 +61,22 @@ class SqlReviews:
             if taken.first() is None:
                 return await self._counting(connection, review.incident_id)
             await self._follow(connection, case, review, due, strike if counts else None)
+            if review.call is Call.ESCALATE:
+                await weigh(connection, cases.c.incident == review.incident_id, Severity.URGENT)
             if review.call.closes:
                 await become(connection, review.incident_id, CaseState.RESOLVED, review.at)
+                await self._inform(connection, review, due)
             if counts:
                 now = self._database.clock.now()
                 await rule(self._database, connection, review.incident_id, precedent, now)
             return None
+
+    async def _inform(self, connection: AsyncConnection, review: Review, due: datetime) -> None:
+        """Who pointed to its message hears of the first call that closes it."""
+        if (await connection.execute(flags.untold(incidents.c.id == review.incident_id))).first():
+            told = Inform(acted=review.call is not Call.WRONG)
+            now = self._database.clock.now()
+            await add_actions(connection, review.incident_id, (told,), due=due, now=now)
 
     async def _locked(self, connection: AsyncConnection, community: CommunityRef, incident_id: int) -> int | None:
         """Its case; whoever else calls or objects at this moment waits, and sees what was said."""

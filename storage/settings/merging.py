@@ -13,6 +13,7 @@ from storage.tables import (
     deliveries,
     erasures,
     feedback,
+    flags,
     histograms,
     incidents,
     looks,
@@ -22,6 +23,7 @@ from storage.tables import (
     policies,
     precedents,
     queue,
+    raiders,
     sanctions,
     strikes,
     tallies,
@@ -31,7 +33,7 @@ from storage.tables import (
 #: What simply belongs to the other from then on.
 _HANDED_OVER = (
     queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
-    webhooks, feedback, erasures,
+    webhooks, feedback, erasures, raiders, flags,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), histograms: ("number",), bots: ("messages", "answers", "prose")}

@@ -12,7 +12,7 @@ from adapters.keyring import Keyring, master_key
 from bot.core.answers.ports import BotRoll
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.ports import Communities, Journal
-from bot.core.incidents.ports import Incidents, Precedents, Reviews
+from bot.core.incidents.ports import Flags, Incidents, Precedents, Reviews
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
 from bot.core.operations.ports import ApiKeys
 from bot.core.reporting.ports import Deliveries
@@ -27,6 +27,7 @@ from storage.reports.deliveries import SqlDeliveries
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
+from storage.settings.flags import SqlFlags
 from storage.settings.journal import SqlJournal
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
@@ -39,6 +40,7 @@ class Store:
     incidents: Incidents
     reviews: Reviews
     precedents: Precedents
+    flags: Flags
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
@@ -71,6 +73,7 @@ def in_memory() -> Opens:
             incidents=memory.incidents,
             reviews=memory.reviews,
             precedents=memory.precedents,
+            flags=memory.flagged,
             communities=memory.communities,
             journal=memory.journal,
             bookmarks=memory.bookmarks,
@@ -112,6 +115,7 @@ def store(database: Database, clock: ManualClock) -> Store:
         incidents=SqlIncidents(database),
         reviews=SqlReviews(database),
         precedents=SqlPrecedents(database),
+        flags=SqlFlags(database),
         communities=SqlCommunities(database),
         journal=SqlJournal(database),
         bookmarks=SqlBookmarks(database),

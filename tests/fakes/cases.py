@@ -25,6 +25,7 @@ class ScriptedCases:
         self.sanctions: list[Sanction] = []
         self.seen: list[tuple[CommunityRef, Looked]] = []
         self.trouble: BotError | None = None
+        self.waits: list[tuple[CommunityRef, Case]] = []
 
     async def open(self, community: CommunityRef, order: Order) -> tuple[Case, bool]:
         case = Case(
@@ -95,6 +96,12 @@ class ScriptedCases:
         if self.trouble:
             raise self.trouble
         self.seen.append((community, Looked(by=by, what=what, at=NOW, case=incident if case is None else case)))
+
+    async def waiting(self, community: CommunityRef, *, most: int) -> Sequence[Case]:
+        return [case for of, case in self.waits if of == community][:most]
+
+    async def neglected(self, now: datetime) -> Sequence[CommunityRef]:
+        return list(dict.fromkeys(of for of, _ in self.waits))
 
     async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
         theirs = [one for of, one in reversed(self.seen) if of == community and by in (None, one.by.id)]

@@ -2,15 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.incidents.incident import Incident, Trace
-from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, Appeal, Call, Filed, History, Review
-from bot.core.rules.actions import Action, Weight
+from bot.core.incidents.review import (
+    APPEALS_WITHIN,
+    FLAGS_APART,
+    MOST_APPEALS,
+    MOST_FLAGGED,
+    MOST_FLAGS_A_DAY,
+    MOST_TOLD,
+    Appeal,
+    Call,
+    Filed,
+    History,
+    Review,
+)
+from bot.core.rules.actions import Action, Inform, Weight
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
-from tests.fakes.record import Record
+from tests.fakes.record import FlagRow, Record
 
 
 class MemoryIncidents:
@@ -139,6 +151,8 @@ class MemoryReviews:
         self.store.follow(opened.id, due, review.call)
         if strike and counts:
             self.store.weigh(opened.id, strike, due)
+        if review.call.closes and any(one.member for one in self.store.flags_of(opened.decision.message)):
+            self.store.plan(opened, (Inform(acted=review.call is not Call.WRONG),), due)
         return None
 
     async def appeal(
@@ -182,3 +196,34 @@ class MemoryPrecedents:
             return False
         self.store.rulings[incident_id] = (self.store.clock.now(), community, None)
         return True
+
+
+class MemoryFlags:
+    def __init__(self, store: Record) -> None:
+        self.store = store
+
+    async def add(self, message: Message, by: str, *, at: datetime) -> tuple[Filed, int | None]:
+        same = [one.id for one in self.store.opened.values() if _place(one.decision.message) == _place(message)]
+        incident, here = max(same, default=None), [one for one in self.store.flags if one.place[0] == message.community]
+        theirs, lately = [one for one in here if one.by == by], at - timedelta(minutes=1)
+        if any(one.place == _place(message) for one in theirs):
+            return Filed.HEARD_BEFORE, incident
+        today = sum(one.at > at - timedelta(days=1) for one in theirs)
+        is_new = not self.store.flags_of(message)
+        is_crowded = is_new and len({one.place for one in here if one.at > lately}) >= MOST_FLAGGED
+        if any(one.at > at - FLAGS_APART for one in theirs) or today >= MOST_FLAGS_A_DAY or is_crowded:
+            return Filed.TOO_MANY, incident
+        self.store.flags.append(FlagRow(_place(message), by, at, by))
+        return Filed.HEARD, incident
+
+    async def untold(self, community: CommunityRef, incident_id: int) -> Sequence[tuple[int, str]]:
+        opened = self.store.opened_in(community, incident_id)
+        about = self.store.flags_of(opened.decision.message) if opened else []
+        return [(self.store.flags.index(one), one.member) for one in about if one.member][:MOST_TOLD]
+
+    async def told(self, flag: int, *, at: datetime) -> None:
+        self.store.flags[flag] = self.store.flags[flag]._replace(member="")
+
+
+def _place(message: Message) -> tuple[CommunityRef, str, str]:
+    return message.community, message.ref.channel_id, message.ref.message_id

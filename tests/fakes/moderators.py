@@ -14,6 +14,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Changed, Precedents
 from bot.core.incidents.review import Appeal, Call, Filed, History, Review
 from bot.core.incidents.reviewing import Reviewed
+from bot.core.moderation.flagging import Flagging
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import Figures
 from bot.core.reporting.periods import parse
@@ -24,7 +25,9 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Rule
 from tests.builders import decision
 from tests.fakes.cases import scripted_deeds, scripted_raids
-from tests.fakes.incidents import MemoryPrecedents
+from tests.fakes.clock import ManualClock
+from tests.fakes.incidents import MemoryFlags, MemoryPrecedents
+from tests.fakes.moderation import MemoryInbox
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.record import Record
 from tests.fakes.reporting import ScriptedRenderer
@@ -39,7 +42,9 @@ class ScriptedDesk:
         self.raids = scripted_raids(self.deeds)
         self.people = ScriptedPeople()
         self.privacy = scripted_privacy(self.people)
-        self.precedents: Precedents = MemoryPrecedents(Record())
+        self.record = Record()
+        self.precedents: Precedents = MemoryPrecedents(self.record)
+        self.flagging = Flagging(flags=MemoryFlags(self.record), inbox=MemoryInbox(self.record), clock=ManualClock())
         self.anomalies = 0
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}

@@ -57,6 +57,7 @@ class Record:
         self.members: dict[Member, tuple[int, datetime]] = {}
         self.rulings: dict[int, tuple[datetime, CommunityRef, Precedent | None]] = {}  # by incident
         self.strikes: dict[int, StrikeRow] = {}  # by incident
+        self.flags: list[FlagRow] = []
         self.suspects = Suspects(self)
 
     def keep(self, message: Message) -> None:
@@ -167,7 +168,19 @@ class Record:
 
     def incident(self, opened: Incident) -> Incident:
         taken = [action for action in self.actions.values() if action.planned.incident_id == opened.id]
-        return replace(opened, outcomes=tuple((action.planned.action, action.outcome) for action in taken))
+        outcomes = tuple((action.planned.action, action.outcome) for action in taken)
+        return replace(opened, outcomes=outcomes, flags=len(self.flags_of(opened.decision.message)))
+
+    def flags_of(self, message: Message) -> list["FlagRow"]:
+        place = (message.community, message.ref.channel_id, message.ref.message_id)
+        return [one for one in self.flags if one.place == place]
+
+
+class FlagRow(NamedTuple):
+    place: tuple[CommunityRef, str, str]
+    by: str
+    at: datetime
+    member: str  # until they are told
 
 
 class StrikeRow(NamedTuple):

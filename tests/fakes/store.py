@@ -5,7 +5,7 @@ from tests.fakes.answers import MemoryBotRoll
 from tests.fakes.chat import MemoryBookmarks
 from tests.fakes.clock import ManualClock
 from tests.fakes.communities import MemoryCommunities, MemoryJournal
-from tests.fakes.incidents import MemoryIncidents, MemoryPrecedents, MemoryReviews
+from tests.fakes.incidents import MemoryFlags, MemoryIncidents, MemoryPrecedents, MemoryReviews
 from tests.fakes.moderation import MemoryInbox, MemoryMemberRoll, MemoryOutbox
 from tests.fakes.operations import MemoryApiKeys
 from tests.fakes.record import Record
@@ -22,6 +22,7 @@ class MemoryStore(Record):
         self.incidents = MemoryIncidents(self)
         self.reviews = MemoryReviews(self)
         self.precedents = MemoryPrecedents(self)
+        self.flagged = MemoryFlags(self)
         self.journal = MemoryJournal()
         self.bookmarks = MemoryBookmarks()
         self.keys = MemoryApiKeys()

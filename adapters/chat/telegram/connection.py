@@ -106,10 +106,10 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, cards=self._cards, rooms=rooms, desk=desk, clock=clock
         )
         self._setup = Setup(bot=self._bot, limiter=limiter, members=self._members, drawing=drawing, desk=desk)
-        self._flags = Flags(posting=self._posting, moves=moves, desk=desk)
+        flags = Flags(desk=desk, members=self._members, answers=drawing.answers)
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock, drawing=drawing,
-            setup=self._setup, flags=self._flags, me=self._me, bookmarks=bookmarks,
+            setup=self._setup, flags=flags, me=self._me, bookmarks=bookmarks,
             appeals=Appeals(desk=desk, answers=drawing.answers, clock=clock, me=self._me),
         )  # fmt: skip
         moves.forget += [self._members.forget, self._posted.forget_chat]
@@ -124,7 +124,7 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for one in (self._posting.fleeting, self._members, self._flags, self._arrivals):
+        for one in (self._posting.fleeting, self._members, self._arrivals):
             await one.close()
         for request in self._requests:
             await request.shutdown()
@@ -226,7 +226,6 @@ class TelegramChat:
 
     def forget(self, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)
-        self._flags.forget()
         self._aside(self._posting.fleeting.take_all_away())
 
     async def meet(self, message: Message) -> Author:

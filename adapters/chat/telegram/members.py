@@ -20,6 +20,7 @@ from bot.core.chat.rights import Right
 KEEP = 300.0  # seconds that a chat's admins are remembered where nobody tells of changes
 KEEP_WHERE_TOLD = 7200.0  # where we are an admin ourselves, every change of them arrives as an update
 ASKS = 8  # chats that are asked about at once, so that a start with many groups keeps nobody waiting
+MOST_UNKNOWN = 200  # chats that are asked about because of one person
 FIRST_ANSWER = 1.0  # seconds that messages of a chat wait for its admins the first time
 REMEMBERED = 10_000  # members whom another admin restricts
 
@@ -114,8 +115,11 @@ class Members:
         except (BadRequest, Forbidden):
             return ()
 
-    def groups_of(self, user_id: int) -> Sequence[int]:
-        """The chats that somebody was last seen to be an admin of. What they may do there is to be asked."""
+    async def groups_of(self, user_id: int, among: Sequence[int]) -> Sequence[int]:
+        """The chats that somebody was last seen to be an admin of; of `among` those, too, that this process has not
+        asked about yet. What they may do there is to be asked."""
+        unknown = [chat_id for chat_id in among if chat_id not in self._staff][:MOST_UNKNOWN]
+        await asyncio.gather(*map(self.known_staff, unknown))
         return [chat_id for chat_id, (_, staff) in self._staff.items() if staff.role(user_id)]
 
     async def owner(self, chat_id: int) -> User | None:

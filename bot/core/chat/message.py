@@ -146,6 +146,7 @@ class Message:
     is_name: bool = False  # the text is the name that its author bears; sent when they join: sent_at == author.since
     more_to_come: bool = False  # one of several pieces, with those that came before; judged when no more comes
     filtered: str | None = None  # what the platform's own filter has stopped it for; nobody else got to see it
+    flagged: bool = False  # a member has pointed the moderators to it
     extra: dict[str, str] = field(default_factory=dict)  # what only the platform's adapter reads back
 
     @property
@@ -175,7 +176,10 @@ class Message:
         ]  # fmt: skip
         words += [word for one in self.links for word in (one.target, one.shown)]
         words += [word for one in origins for word in (one.title, one.name)]
-        numbers, truths = (self.ref.revision, self.mentions), (self.author.bot, self.author.myself, self.is_name)
+        numbers, truths = (
+            (self.ref.revision, self.mentions),
+            (self.author.bot, self.author.myself, self.is_name, self.flagged),
+        )
         return (
             all(isinstance(word, str) for word in words)
             and all(isinstance(number, int) for number in numbers)

@@ -20,6 +20,7 @@ class Button(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    DISMISS = "dismiss"  # what a member pointed to: nothing need be done
     DELETE = "delete"
     TIMEOUT = "timeout"
     HOUR = "hour"
@@ -37,7 +38,7 @@ class Button(StrEnum):
 
     @property
     def call(self) -> Call | None:
-        if self is Button.ACCEPT:
+        if self in (Button.ACCEPT, Button.DISMISS):
             return Call.WRONG
         return Call(self.value) if self.value in tuple(Call) else None
 
@@ -69,6 +70,7 @@ class Card:
     text: str
     lines: tuple[Line, ...]
     buttons: tuple[Button, ...]
+    lost: bool = False  # not everything of it can be taken back
 
 
 _PRESS = re.compile(rf"jikimi:({'|'.join(Button)}):(\d{{1,18}})")
@@ -100,11 +102,13 @@ def buttons(incident: Incident) -> tuple[Button, ...]:
     author = incident.decision.message.author
     if incident.awaits_answer:
         offered = [Button.ACCEPT, *([Button.SOFTEN] if now.sanction else []), Button.UPHOLD]
+    elif incident.is_only_flagged:
+        offered = [] if call is Call.WRONG else [Button.DISMISS if call is None else Button.WRONG]
     elif call is None:
         offered = [Button.RIGHT, Button.WRONG]
     else:
         offered = [Button.RIGHT if call is Call.WRONG else Button.WRONG]
-    if call is None and not now.hidden:
+    if (call is None or (call is Call.WRONG and incident.is_only_flagged)) and not now.hidden:
         offered.append(Button.DELETE)
     if call is not Call.WRONG and not (author.bot or author.no_account or author.is_staff):
         offered += [] if isinstance(now.sanction, Ban) else [*_longer(now.sanction), Button.BAN]

@@ -5,7 +5,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef
 from bot.core.chat.rights import Right
@@ -90,6 +90,19 @@ class CaseState(StrEnum):
     UNDONE = "undone"  # a deed by hand that was taken back
 
 
+class Severity(IntEnum):
+    """How much a case waits for a moderator."""
+
+    DONE = 0  # the rules have acted; a look is welcome
+    WAITS = 1  # nothing was done: somebody has to say
+    URGENT = 2  # people were called
+
+
+#: It waits until somebody has called it, and for so long nobody is reminded; after a week nobody is any more.
+WAITING = (CaseState.OPEN, CaseState.REOPENED, CaseState.APPEALED)
+PATIENCE, GIVEN_UP = timedelta(hours=4), timedelta(days=7)
+
+
 def new_code() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
@@ -140,6 +153,7 @@ class Case:
     moderator: Person = Person("")
     words: str = ""
     incident: int | None = None
+    severity: Severity = Severity.DONE
     closed_at: datetime | None = None
     objection: str = ""  # what its member has to say to a deed by hand
     outcomes: tuple[tuple[Action, Outcome | None], ...] = ()

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.core.chat.message import CommunityRef, Message
-from bot.core.incidents.case import Case
+from bot.core.incidents.case import Case, Severity
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
-from bot.core.rules.actions import Action, Answer, Done, Escalate, Flag, Outcome
+from bot.core.rules.actions import Action, Answer, Ban, Done, Escalate, Flag, Kick, Outcome
 from bot.core.rules.decision import Decision
 from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.rules.policy import Reason
@@ -23,6 +23,13 @@ class Settlement:
     ms: float = 0.0
     counts_for: int = 0
     ladder: Ladder = USUAL
+
+    @property
+    def severity(self) -> Severity:
+        actions = self.decision.actions
+        if any(isinstance(one, Escalate) for one in actions):
+            return Severity.URGENT
+        return Severity.WAITS if actions and all(isinstance(one, Flag) for one in actions) else Severity.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,7 @@ class Incident:
     case: int = 0  # its number in its community,
     code: str = ""  # and what members see instead
     taken: Review | None = None  # who is at it, since when
+    flags: int = 0  # members who pointed to its message
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -104,6 +112,16 @@ class Incident:
         """The receipt of the card on which moderators see it; empty: it is on none."""
         shown = [outcome for action, outcome in self.outcomes if isinstance(action, Flag | Escalate)]
         return next((outcome.receipt for outcome in reversed(shown) if isinstance(outcome, Done)), "")
+
+    @property
+    def lost(self) -> bool:
+        """Whether the platform cannot give back all that was taken: roles, membership."""
+        return any(isinstance(action, Kick | Ban) and isinstance(outcome, Done) for action, outcome in self.outcomes)
+
+    @property
+    def is_only_flagged(self) -> bool:
+        """Members have pointed to it, and no rule had anything to say."""
+        return self.decision.message.flagged and self.decision.rule is None
 
     @property
     def awaits_answer(self) -> bool:

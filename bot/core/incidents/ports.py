@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.chat.message import CommunityRef, MessageRef, Platform
+from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.incidents.case import Case, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Filed, History, Review
@@ -149,6 +149,15 @@ class Cases(Protocol):
         """The newest `most` of those meant, of numbers less than `before`."""
         ...
 
+    async def waiting(self, community: CommunityRef, *, most: int) -> Sequence[Case]:
+        """Those that wait for a call (`WAITING`): the most severe first, of equal ones the oldest. It costs the same
+        however many there are."""
+        ...
+
+    async def neglected(self, now: datetime) -> Sequence[CommunityRef]:
+        """Where something that is no mere look (`Severity.WAITS`) waits longer than `PATIENCE`."""
+        ...
+
     async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
         """The newest `most` time-outs and bans that run now, whoever imposed them."""
         ...
@@ -172,6 +181,25 @@ class Cases(Protocol):
 
     async def looks(self, community: CommunityRef, *, most: int, by: str | None = None) -> Sequence[Looked]:
         """The newest `most` of these, of everybody or of one."""
+        ...
+
+
+class Flags(Protocol):
+    """Who has pointed the moderators to which message; shown to nobody."""
+
+    async def add(self, message: Message, by: str, *, at: datetime) -> tuple[Filed, int | None]:
+        """Write it down, once a member and message; and the incident of that message, if there is one by now. Nothing
+        is written where they point too often (`FLAGS_APART`, `MOST_FLAGS_A_DAY`), or too many messages of a community
+        were pointed to within a minute (`MOST_FLAGGED`)."""
+        ...
+
+    async def untold(self, community: CommunityRef, incident_id: int) -> Sequence[tuple[int, str]]:
+        """Members who pointed to its message, the first `MOST_TOLD`, and were not told what came of it, each with the
+        number of what was written down."""
+        ...
+
+    async def told(self, flag: int, *, at: datetime) -> None:
+        """They were, or cannot be: who it was is not known any more."""
         ...
 
 

@@ -37,6 +37,10 @@ LONGEST_APPEAL = 500  # characters
 #: So many incidents of one community somebody may object to within so long a time.
 MOST_APPEALS, APPEALS_WITHIN = 3, timedelta(hours=12)
 
+#: A member points to one message in so long a time, to so many a day; and to so many of a community it is in a minute.
+FLAGS_APART, MOST_FLAGS_A_DAY, MOST_FLAGGED = timedelta(minutes=1), 30, 5
+MOST_TOLD = 20  # members who pointed to one message and hear what came of it
+
 #: How long the button silences a member.
 TIMEOUT = timedelta(minutes=10)
 
@@ -111,11 +115,11 @@ class Appeal:
 
 
 class Filed(StrEnum):
-    """What became of words that an author has written."""
+    """What became of an objection, or of pointing to a message."""
 
     HEARD = "heard"
-    HEARD_BEFORE = "heard_before"  # about the same incident
-    TOO_MANY = "too_many"  # within `APPEALS_WITHIN`
+    HEARD_BEFORE = "heard_before"  # about the same incident or message
+    TOO_MANY = "too_many"  # within a while
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

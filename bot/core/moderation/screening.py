@@ -183,7 +183,7 @@ class Screener:
             if decision.is_incident and self.meet and not met and message.author.unmet:
                 self._begin(message, _met(self.meet, message, self.clock), partial(decided, screening))
                 return
-            if is_provisional(screening) and decision.rule is None and at - message.sent_at < self.second_look:
+            if _waits(screening, decision) and at - message.sent_at < self.second_look:
                 self._settler.set_aside(message.ref)
                 return
             if again and at - message.sent_at > self.fresh and exchange and self.queue.is_stood_in_for(exchange):
@@ -242,6 +242,11 @@ class Screener:
         self._settler.busy += 1
         decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
         self._settler.settle(Settlement(decision=decision, decided_at=self.clock.now()))
+
+
+def _waits(screening: Screening, decision: Decision) -> bool:
+    """Whether the guard may still find what nobody has found while it was away."""
+    return is_provisional(screening) and decision.rule is None and not decision.message.flagged
 
 
 async def _met(meet: Meet, message: Message, clock: Clock) -> Author:

@@ -21,6 +21,7 @@ from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewed, Reviewer
 from bot.core.moderation.bots import Bots
+from bot.core.moderation.flagging import Flagging
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import exchange_of
 from bot.core.operations.privacy import Privacy
@@ -45,6 +46,7 @@ class CoreDesk:
     precedents: Precedents
     deeds: Deeds
     raids: RaidWatch
+    flagging: Flagging
     privacy: Privacy
     incidents: Incidents
     queue: GuardQueue

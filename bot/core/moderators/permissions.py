@@ -47,7 +47,16 @@ NEEDED: Mapping[Button | Deed, frozenset[Right]] = {
         (_REVIEW, (Button.ESCALATE, Button.TAKE, Button.REOPEN, Button.HISTORY, Button.LIFT)),
         (
             _DELETE,
-            (Button.RIGHT, Button.WRONG, Button.REVEAL, Button.ACCEPT, Button.SOFTEN, Button.UPHOLD, Deed.REPORT_NAMES),
+            (
+                Button.RIGHT,
+                Button.WRONG,
+                Button.DISMISS,
+                Button.REVEAL,
+                Button.ACCEPT,
+                Button.SOFTEN,
+                Button.UPHOLD,
+                Deed.REPORT_NAMES,
+            ),
         ),
         (_to_impose(Delete), (Button.DELETE,)),
         (_to_impose(Timeout), (Button.TIMEOUT, Button.HOUR, Button.DAY)),

@@ -21,6 +21,7 @@ from bot.core.incidents.ports import CardBoard, Precedents
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Call, Filed, History
 from bot.core.incidents.reviewing import Reviewed
+from bot.core.moderation.flagging import Flagging
 from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.operations.privacy import Privacy
@@ -44,6 +45,11 @@ class Desk(Protocol):
     @property
     def raids(self) -> RaidWatch:
         """What many do at once, and what is done about that."""
+        ...
+
+    @property
+    def flagging(self) -> Flagging:
+        """What members point to."""
         ...
 
     @property

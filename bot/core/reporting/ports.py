@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.ports import Announcer
 from bot.core.chat.post import Post
 from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.delivery.delivery import Delivery, State
@@ -96,7 +97,7 @@ class AlarmClock(Protocol):
         ...
 
 
-class Poster(Protocol):
+class Poster(Announcer, Protocol):
     """Where reports are posted."""
 
     async def publish(self, channel_id: str, post: Post, *, mark: str) -> Outcome:

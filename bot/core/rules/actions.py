@@ -192,6 +192,13 @@ class Answer(Declared, kind="answer", weight=Weight.MEMBER, repeatable=False):
     softened: bool = False
 
 
+@dataclass(frozen=True)
+class Inform(Declared, kind="inform", weight=Weight.MODERATORS):
+    """Tell the members who pointed to the message what came of that: whether something was done."""
+
+    acted: bool
+
+
 #: How long nobody hears the caring word a second time.
 CARE_APART = timedelta(days=7)
 
@@ -215,6 +222,7 @@ Action: TypeAlias = (
     | Lock
     | Unlock
     | Answer
+    | Inform
 )
 ACTIONS: tuple[type[Action], ...] = get_args(Action)
 RULE_ACTIONS = tuple(action for action in ACTIONS if action.by_rules)

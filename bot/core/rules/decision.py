@@ -58,7 +58,7 @@ class Decision:
 
     @property
     def is_incident(self) -> bool:
-        return any(finding.matched for finding in self.findings)
+        return self.message.flagged or any(finding.matched for finding in self.findings)
 
     @property
     def tells_of_a_bot(self) -> bool:
@@ -150,7 +150,7 @@ def _decided(situation: Situation, policy: Policy, at: datetime) -> Decision:
         for doubt in doubts
         if any(doubt.forbids(rule, action) and action not in sure for rule, action in asked)
     )
-    if withheld:
+    if withheld or message.flagged:
         actions = _strongest((*actions, Flag()))  # what may not be done by itself is shown to the moderators
     return Decision(
         message=message,

@@ -122,3 +122,31 @@ def test_what_somebody_has_taken_nobody_else_calls(tmp_path: Path) -> None:
             assert found.review and found.review.moderator_name == "달"
 
     asyncio.run(scenario())
+
+
+def test_what_a_member_reports_is_a_case_and_they_hear_what_came_of_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cafe() as place, at_work(place, tmp_path, rules=(SEVERE,)) as at:
+            place.wire.locale = "ko"
+            written = place.write("은근히 괴롭히는 말", by=place.join("새봄"))
+            await until(lambda: place.wire.backend.commands.get(None))
+            heard = place.wire.command(place.minji, place.general, "Report to Jikimi", kind=3, target=written.id)
+            await until(lambda: heard.message_id and not heard.loading)
+            await until(lambda: "jikimi:dismiss:" in str([card.components for card in at.cards()]))
+            (incident,) = await at.incidents()
+            card = str(at.cards()[0].embeds)
+            assert KO["card.flagged"] in card and str(place.minji) not in card and "민지" not in card
+            other = place.join("별", place.staff_role)
+            presses = [
+                place.wire.click(who, place.mods, at.cards()[0].id, press_id(button, incident.id))
+                for who, button in ((place.dal, Button.DISMISS), (other, Button.DELETE))
+            ]
+            await until(lambda: sum(bool(press.followup_ids) for press in presses) == 1)
+            (found,) = await at.incidents()
+            assert found.review
+            word = KO["flag.dismissed"] if found.review.call is Call.WRONG else KO["flag.acted"]
+            await until(lambda: word.partition("}")[2] in notices(place)[-1].content if notices(place) else False)
+            stays = found.review.call is Call.WRONG
+            await until(lambda: ("은근히 괴롭히는 말" in at.in_general()) is stays)
+
+    asyncio.run(scenario())

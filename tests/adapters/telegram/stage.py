@@ -19,6 +19,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.bots import Bots
+from bot.core.moderation.flagging import Flagging
 from bot.core.moderation.ports import Inbox
 from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import Desk
@@ -166,6 +167,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             precedents=store.precedents,
             deeds=(deeds := scripted_deeds()),
             raids=scripted_raids(deeds),
+            flagging=Flagging(flags=store.flagged, inbox=store.inbox, clock=clock),
             privacy=scripted_privacy(people),
             incidents=store.incidents,
             queue=queue,

@@ -131,3 +131,28 @@ def test_two_who_answer_an_appeal_at_once_give_one_answer(tmp_path: Path) -> Non
         assert await here.strikes() == int(not given.accepted)
 
     appealed(tmp_path, scene)
+
+
+def test_what_a_member_reports_is_a_case_and_they_hear_what_came_of_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = url_in(tmp_path)
+        await set_up(url)
+        given = {"storage": {"url": url}, "defaults": {"mode": "live"}, "rules": [RULE]}
+        async with TelegramServer() as server:
+            here = Scene(server, url)
+            async with running(url, server.url, config=Config.model_validate(given)) as jikimi:
+                await server.until(lambda: server.polls)
+                target = server.post(here.group, 8, "은근히 괴롭히는 말")
+                server.post(here.group, MINJI, "/신고", reply_to_message=target)
+                await server.until(lambda: press_id(Button.DISMISS, 1) in str(here.card()))
+                card = here.card()["text"]
+                assert KO["card.flagged"] in card and "7" not in card.partition(KO["card.flagged"])[2].split()[0]
+                assert not any(m.get("text") == "/신고" for m in here.group.messages.values())
+                server.press(here.card(), JISU, press_id(Button.DELETE, 1))
+                await server.until(lambda: target["message_id"] not in here.group.messages)
+                told = KO["flag.acted"].partition("}")[2]
+                await server.until(lambda: told in str([one["text"] for one in here.said(here.private)]))
+                (incident,) = await incidents(jikimi)
+                assert incident.flags == 1 and incident.review and incident.review.call is Call.DELETE
+
+    asyncio.run(scenario())

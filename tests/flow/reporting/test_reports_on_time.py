@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,16 +16,20 @@ from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
+from bot.core.communities.hours import Hours
 from bot.core.communities.policies import Policies
+from bot.core.incidents.case import Case, CaseKind, CaseState, Person, Severity
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
 from bot.core.reporting.delivery.delivering import DeliveryWorker
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.reporting.delivery.scheduling import PLACE, Scheduler
+from bot.core.reporting.delivery.waiting import APART, WaitingWatch
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Delete, Done, Gone, Refused, Unconfirmed
 from tests.builders import REHEARSAL, TELEGRAM, home, message, put_settings, settlement
+from tests.fakes.cases import ScriptedCases
 from tests.fakes.chat import ScriptedPlatform
 from tests.fakes.clock import ManualClock
 from tests.fakes.reporting import MemoryAlarmClock, QuietQueries, ScriptedRenderer
@@ -63,6 +68,7 @@ class Office:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
         self.config = Config()
+        self.cases = ScriptedCases()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
@@ -78,12 +84,17 @@ class Office:
         )  # fmt: skip
         self.policies.on_change = scheduler.changed
         worker = DeliveryWorker(
-            deliveries=store.deliveries, builder=builder, policies=self.policies, schedule_of=schedule_of,
-            platforms={self.chat.platform: self.chat}, clock=clock, planned=planned, at_once=1, poll=0.01,
+            deliveries=store.deliveries, builder=builder, cases=self.cases, policies=self.policies,
+            schedule_of=schedule_of, platforms={self.chat.platform: self.chat}, clock=clock, planned=planned,
+            at_once=1, poll=0.01,
         )  # fmt: skip
         self.bursts = BurstWatch(
             policies=self.policies, schedule_of=schedule_of, incidents=store.incidents,
             deliveries=store.deliveries, clock=clock, planned=planned,
+        )  # fmt: skip
+        self.waiting = WaitingWatch(
+            policies=self.policies, schedule_of=schedule_of, cases=self.cases, deliveries=store.deliveries,
+            clock=clock, planned=planned,
         )  # fmt: skip
         working = [asyncio.create_task(service()) for service in (scheduler.run, worker.run, self.bursts.run)]
         try:
@@ -412,5 +423,54 @@ def test_what_is_planned_for_another_process_is_left_to_it() -> None:
         async with office.open():
             await office.wait(HOUR)
         assert office.states() == [("2026-W47", State.PLANNED, "")]
+
+    play(scene)
+
+
+# ---- what waits -----------------------------------------------------------------------------------------------------
+
+
+def waits(number: int, severity: Severity) -> tuple[CommunityRef, Case]:
+    case = Case(
+        number=number, kind=CaseKind.INCIDENT, state=CaseState.OPEN, opened_at=SUNDAY, member=Person("7"),
+        severity=severity,
+    )  # fmt: skip
+    return home("cafe"), case
+
+
+def test_what_waits_is_told_once_in_a_while_the_most_severe_first_whoever_looks() -> None:
+    async def scene(office: Office) -> None:
+        office.cases.waits = [waits(9, Severity.URGENT), waits(3, Severity.WAITS), waits(1, Severity.DONE)]
+        async with office.open():
+            await asyncio.gather(*(office.waiting.look() for _ in range(2)))
+            await office.settle()
+            ((room, told),) = office.chat.announced
+            assert room == "mods" and told.index("#9") < told.index("#3") and "#1" not in told
+        async with office.open():  # and whoever starts anew
+            await office.waiting.look()
+            await office.settle()
+            assert len(office.chat.announced) == 1
+            await office.clock.advance(APART.total_seconds() + 1)
+            await office.waiting.look()
+            await office.settle()
+            assert len(office.chat.announced) == 2
+
+    play(scene)
+
+
+def test_nobody_is_reminded_in_quiet_hours_or_of_what_was_called_meanwhile() -> None:
+    async def scene(office: Office) -> None:
+        office.cases.waits = [waits(3, Severity.WAITS)]
+        async with office.open():
+            hour = office.clock.now().astimezone(ZoneInfo("Asia/Seoul")).hour
+            await office.set(quiet=Hours(start=hour, end=(hour + 2) % 24))
+            await office.waiting.look()
+            await office.settle()
+            assert office.chat.announced == []
+            await office.set(quiet=None)
+            await office.waiting.look()
+            office.cases.waits = []
+            await office.settle()
+            assert office.chat.announced == []
 
     play(scene)

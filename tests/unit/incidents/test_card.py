@@ -24,7 +24,7 @@ from bot.core.rules.actions import (
     Unsanction,
 )
 from bot.core.text.catalogue import texts
-from bot.wording.cards import card_of
+from bot.wording.cards import card_of, label
 from tests.builders import NOW, code_of, decision, message
 
 NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
@@ -148,3 +148,25 @@ def test_urgent_stands_out() -> None:
     assert card_of(incident((Escalate(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.URGENT
     assert card_of(incident((Flag(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.OPEN
     assert card_of(incident((Delete(), None)), NOBODY, say, "Asia/Seoul").tone is Tone.ACTED
+
+
+def test_what_members_pointed_to_is_dismissed_or_acted_on_and_called_by_no_rule() -> None:
+    plain = incident()
+    said = replace(plain.decision, message=replace(plain.decision.message, flagged=True), rule=None, actions=())
+    pointed = replace(plain, decision=said, flags=3)
+    assert buttons(pointed)[:2] == (Button.DISMISS, Button.DELETE) and Button.RIGHT not in buttons(pointed)
+    say = texts("en")
+    shown = card_of(pointed, NOBODY, say, "UTC")
+    assert ("3" in {line.value for line in shown.lines}) and Button.DISMISS.call is Call.WRONG
+    review = Review(incident_id=12, call=Call.WRONG, moderator_id="1", moderator_name="dal", at=NOW)
+    dismissed = card_of(replace(pointed, review=review), NOBODY, say, "UTC")
+    assert any(line.value.startswith(say["call.dismiss"]) for line in dismissed.lines)
+    assert Button.DELETE in dismissed.buttons and Button.WRONG not in dismissed.buttons
+
+
+def test_a_button_says_what_nobody_can_give_back() -> None:
+    say = texts("en")
+    for action, key in ((Ban(), "button.wrong_partly"), (Timeout(timedelta(hours=1)), "button.wrong")):
+        shown = card_of(incident((Delete(), Done()), (action, Done())), NOBODY, say, "UTC")
+        assert label(Button.WRONG, shown, say) == say[key]
+        assert label(Button.RIGHT, shown, say) == say["button.right"]

@@ -34,6 +34,7 @@ from bot.core.rules.actions import (
     Escalate,
     Flag,
     Gone,
+    Inform,
     Kick,
     Lock,
     Notice,
@@ -101,8 +102,8 @@ class Executor:
                 return await self._delete(planned, say)
             case Restore():
                 return await self._restore(planned, say)
-            case Warn():
-                return await self.warnings.warn(planned, say)
+            case Warn() | Inform():
+                return await self.warnings.tell(planned, say)
             case Purge(messages):
                 return await self._purge(channel_id, messages.split(","), audit_reason(planned, say), say)
             case Timeout() | Kick() | Ban() | Unsanction() if planned.case:

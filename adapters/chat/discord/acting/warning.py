@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import discord
 
+from adapters.chat.discord.acting.informing import inform
 from adapters.chat.discord.acting.notices import is_sanctioned, notice, notice_by_hand
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.errors import outcome_of
@@ -15,7 +16,7 @@ from adapters.chat.discord.receiving.reading import NAME, WEBHOOK
 from bot.core.incidents.case import Case
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Gone, Outcome, Refused
+from bot.core.rules.actions import Done, Gone, Inform, Outcome, Refused
 from bot.core.text.catalogue import Texts
 
 
@@ -26,7 +27,13 @@ class Warnings:
     private: PrivateMessages
     notices: Room  # by channel
 
-    async def warn(self, planned: PlannedAction, say: Texts) -> Outcome:
+    async def tell(self, planned: PlannedAction, say: Texts) -> Outcome:
+        """Whose message it is, or who has pointed to it."""
+        if isinstance(planned.action, Inform):
+            return await inform(self.private, self.desk, planned, planned.action, say)
+        return await self._warn(planned, say)
+
+    async def _warn(self, planned: PlannedAction, say: Texts) -> Outcome:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
             return Refused(say["discord.no_member"])
         community, author = planned.message.community, planned.message.author.id

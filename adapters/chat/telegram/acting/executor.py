@@ -12,6 +12,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.caring import care
 from adapters.chat.telegram.acting.deletions import Deletions
 from adapters.chat.telegram.acting.doors import Doors
+from adapters.chat.telegram.acting.informing import inform
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
@@ -33,6 +34,7 @@ from bot.core.rules.actions import (
     Escalate,
     Flag,
     Gone,
+    Inform,
     Kick,
     Lock,
     Notice,
@@ -135,6 +137,8 @@ class Executor:
                 return await self.warnings.warn(planned, chat_id, say)
             case Care():
                 return await care(self.bot, self.limiter, planned, say)
+            case Inform() as given:
+                return await inform(self.bot, self.limiter, self.desk, planned, given, say)
             case Answer() as given:
                 if is_channel(message.author.id):
                     return Refused(say["telegram.not_there"])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.core.chat.rights import Right
 from bot.core.incidents import case as cases
-from bot.core.incidents.case import CaseKind, CaseState, Look, Looked, Person
+from bot.core.incidents.case import CaseKind, CaseState, Look, Looked, Person, Severity
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History as IncidentHistory
 from bot.core.moderators.answer import Found, Lines, Member, Said, said
@@ -103,6 +103,19 @@ class Search(Command, name="search", right=Right.REVIEW, seen=Seen.MODERATORS):
         page = await desk.deeds.cases.find(asked.community, wanted, most=ON_A_PAGE + 1, before=self.before)
         await desk.deeds.cases.looked(asked.community, _asker(asked), Look.SEARCH)
         return Lines(tuple(_page(page)))
+
+
+@dataclass(frozen=True)
+class Waiting(Command, name="waiting", right=Right.REVIEW, seen=Seen.MODERATORS):
+    """What waits for a call, the most severe and the oldest first."""
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        found = await desk.deeds.cases.waiting(asked.community, most=2 * ON_A_PAGE)
+        await desk.deeds.cases.looked(asked.community, _asker(asked), Look.SEARCH)
+        urgent = (
+            said("case.urgent", line=_line(one)) if one.severity is Severity.URGENT else _line(one) for one in found
+        )
+        return Lines(tuple(urgent) or (said("case.nothing_waits"),))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from bot.core.chat.message import Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
+from bot.core.incidents.case import Severity
+from bot.core.incidents.ports import Cases
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.delivery import Delivery, State
 from bot.core.reporting.delivery.schedule import Kind, Schedule
@@ -25,10 +27,11 @@ from bot.core.text.catalogue import texts
 
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
 AGAIN = Backoff(first=60.0, longest=1800.0)
+SHOWN = 5  # cases that a reminder names
 GRACE = 10.0  # seconds for what is being posted while the process ends
 
 #: Why a delivery was not sent, as it is written down; a platform's own words stand as they are.
-NOWHERE, GONE, AWAY, LOST = "nowhere", "gone", "away", "lost"
+NOWHERE, GONE, AWAY, LOST, ANSWERED = "nowhere", "gone", "away", "lost", "answered"
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class DeliveryWorker:
 
     deliveries: Deliveries
     builder: ReportBuilder
+    cases: Cases
     policies: Policies
     schedule_of: Callable[[Community], Schedule]
     platforms: Mapping[Platform, Poster]
@@ -89,6 +93,8 @@ class DeliveryWorker:
         channels = _channels(community, one.kind)
         if not channels:
             return _End(State.SKIPPED, reason=NOWHERE)
+        if one.kind is Kind.WAITING:
+            return await self._remind(one, channels[0])
         try:
             post = await self._post(one, community)
         except Broken as error:
@@ -96,6 +102,27 @@ class DeliveryWorker:
         if not await patiently(partial(self.deliveries.start, one.id), self.clock):
             return None
         return await _unbroken(self._send(one, channels, post))
+
+    async def _remind(self, one: Delivery, room: str) -> _End | None:
+        """Of what waits by now."""
+        waiting = await self.cases.waiting(one.community, most=SHOWN)
+        if not any(case.severity >= Severity.WAITS for case in waiting):
+            return _End(State.SKIPPED, reason=ANSWERED)
+        policy = self.policies.of_community(one.community)
+        say, zone = texts(policy.language), ZoneInfo(policy.timezone)
+        named = [
+            say(
+                f"reminder.{'urgent' if case.severity is Severity.URGENT else 'case'}",
+                case=case.number,
+                at=f"{case.opened_at.astimezone(zone):%m-%d %H:%M}",
+            )
+            for case in waiting
+            if case.severity >= Severity.WAITS
+        ]
+        if not await patiently(partial(self.deliveries.start, one.id), self.clock):
+            return None
+        await self._platform(one).announce(room, say("reminder.waiting", cases="\n".join(named)))
+        return _End(State.SENT)
 
     async def _post(self, one: Delivery, community: Community) -> Post:
         policy = self.policies.of_community(one.community)
@@ -172,4 +199,6 @@ async def _unbroken(sending: Awaitable[_End]) -> _End:
 def _channels(community: Community, kind: Kind) -> list[str]:
     """Where it goes, and where else if that channel is no more; an alert goes to the moderators first."""
     channels = [community.report_channel, community.moderators_channel]
+    if kind is Kind.WAITING:
+        return [community.moderators_channel] if community.moderators_channel else []
     return [channel for channel in (reversed(channels) if kind is Kind.ALERT else channels) if channel]

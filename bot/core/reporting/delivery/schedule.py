@@ -19,6 +19,7 @@ class Kind(StrEnum):
     WEEK = "week"
     DAY = "day"
     ALERT = "alert"  # not by the clock: a burst of incidents asks for it
+    WAITING = "waiting"  # no report, but a word: cases wait for a call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,6 +141,21 @@ def test_the_text_is_shown_to_the_one_who_asks_and_to_nobody_else() -> None:
     play(scene)
 
 
+def test_with_the_text_come_the_messages_around_it_for_who_may_read_there() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        heading = texts("en")["discord.around"]
+        place.write("어제 일 때문에", by=place.dal)
+        await heard.until(1)
+        card = await shown(place, heard)
+        place.write("왜 그러세요", by=place.dal)
+        place.wire.click(place.dal, place.mods, card.id, press_id(Button.REVEAL, 1))
+        await until(lambda: any(told.startswith(heading) for told in answers(place)))
+        (near,) = [told for told in answers(place) if told.startswith(heading)]
+        assert near.index("어제 일 때문에") < near.index("왜 그러세요") and "나쁜 말" not in near
+
+    play(scene)
+
+
 def test_a_press_on_a_card_of_another_server_finds_nothing() -> None:
     async def scene(place: Cafe, heard: Heard) -> None:
         card = await shown(place, heard)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from bot.core.incidents.case import PATIENCE
 from bot.core.incidents.reminding import CALL_AGAIN, MOST_CALLS, MOST_SHOWN, SHOW_AGAIN
 from bot.core.incidents.review import Appeal, Call, Review
 from bot.core.rules.actions import Action, Delete, Escalate, Flag
@@ -68,5 +69,29 @@ def test_an_appeal_is_shown_again_until_it_is_answered(url: str) -> None:
         await office.do_all()
         shown = [await later(office, SHOW_AGAIN) for _ in range(3)]
         assert shown == [[Flag()]] * (MOST_SHOWN - 2) + [[]] * (5 - MOST_SHOWN)
+
+    in_office(url, scene)
+
+
+def test_what_waits_is_found_the_most_severe_and_oldest_first(url: str) -> None:
+    async def scene(office: Office) -> None:
+        plans: tuple[list[Action], ...] = ([Delete(), Flag()], [Flag()], [Escalate()], [Flag()], [Delete(), Escalate()])
+        opened = [await open_incident(office, f"w{number}", *planned) for number, planned in enumerate(plans)]
+
+        async def waiting() -> list[int]:
+            found = await office.cases.waiting(HERE, most=4)
+            return [one.incident or 0 for one in found]
+
+        assert await waiting() == [opened[2], opened[4], opened[1], opened[3]]
+        assert await office.cases.neglected(office.clock.now()) == []
+        await call(office, opened[2], Call.RIGHT)
+        await call(office, opened[4], Call.TAKE)
+        await call(office, opened[1], Call.ESCALATE)
+        assert await waiting() == [opened[1], opened[3], opened[0]]
+        await office.clock.advance(PATIENCE.total_seconds())
+        assert await office.cases.neglected(office.clock.now()) == [HERE]
+        for incident in (opened[1], opened[3]):
+            await call(office, incident, Call.RIGHT)
+        assert await office.cases.neglected(office.clock.now()) == [], "what was acted on needs no call"
 
     in_office(url, scene)

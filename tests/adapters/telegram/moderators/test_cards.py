@@ -12,7 +12,6 @@ from telegram import Bot
 
 from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.moderators.cards.posted import Posted, PostedCards
-from adapters.chat.telegram.moderators.fleeting import LASTS, Fleeting
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
@@ -27,7 +26,7 @@ from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, code_of
-from tests.fakes.chat import MemoryBookmarks
+from tests.fakes.cases import ScriptedCases
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.moderators import ScriptedDesk
@@ -312,12 +311,26 @@ async def test_t34_buttons_work_after_a_restart_and_without_the_cards_message(he
 
 
 @played
-async def test_a_long_text_is_revealed_as_far_as_an_answer_goes(here: Stage) -> None:
-    room = await here.with_moderators()
-    await here.carry_out(await said(here, "나쁜 말 😀 " * 100), Flag())
-    answer = await press(here, cards(room)[0], 2, Button.REVEAL)
-    assert answer.startswith("나쁜 말")
-    assert len(answer.encode("utf-16-le")) // 2 <= 200
+async def test_a_long_text_is_read_in_private_by_the_presser_alone_and_on_record(here: Stage) -> None:
+    room, private, record = await here.with_moderators(), here.server.private(2, "지수"), here.desk.deeds.cases
+    assert isinstance(record, ScriptedCases)
+    long = "나쁜 말 😀 " * 100 + "끝"
+    await here.carry_out(await said(here, long), Flag())
+    (card,) = cards(room)
+    assert "끝" not in card["text"] and not any(one["type"] == "spoiler" for one in card["entities"])
+    await here.stop()
+    here.chat = connect(here.server.url, here.desk)  # a link serves after a restart, and so does the command
+    here.listen()
+    id_ = here.server.press(card, 2, press_id(Button.REVEAL, 1))
+    await here.server.until(lambda: id_ in here.server.answers)
+    link = here.server.answers[id_]["url"].partition("?start=")[2]
+    assert link == f"why_{GROUP}_1" and record.seen == []
+    assert long in (await command(here, private, 2, f"/start {link}"))["text"]
+    assert long in (await command(here, private, 2, "/why 1"))["text"]
+    assert [one.by.id for _, one in record.seen] == ["2", "2"]
+    for who in (99, 8):  # a stranger, and a plain member
+        other = here.server.private(who)
+        assert (await command(here, other, who, f"/start {link}"))["text"] == texts("ko")["card.not_found"]
 
 
 @played
@@ -516,23 +529,15 @@ async def test_members_report_messages(here: Stage) -> None:
 
 
 @played
-async def test_a_list_of_what_members_report_is_gone_after_a_day_and_with_whoever_is_forgotten(here: Stage) -> None:
-    room, first = await here.with_moderators(), here.chat._posting.fleeting
-    first.bookmarks = MemoryBookmarks()
-    target = here.server.message(here.group, 8, "이상한 말")
-    await command(here, here.group, 7, "/신고", reply_to_message=target)
-    await here.server.until(lambda: first._standing)
-    later = Fleeting(bot=first.bot, limiter=first.limiter, clock=first.clock, bookmarks=first.bookmarks)
-    await later.take_away(first.clock.now())
-    assert len(room.messages) == 1
-    await later.take_away(first.clock.now() + LASTS)
-    assert not room.messages, "a later process does it, too"
-    here.chat.forget(lambda who: who == "8")
-    await command(here, here.group, 9, "/신고", reply_to_message=target)
-    await here.server.until(lambda: room.messages)  # a new one, by what is reported since
-    here.chat.forget(lambda who: who == "8")
-    await here.server.until(lambda: not room.messages)
-    assert not here.chat._flags._flagged and not here.chat._flags._posts
+async def test_nobody_sees_who_points_to_a_message_or_that_somebody_does(here: Stage) -> None:
+    await here.with_moderators()
+    here.listen()
+    for number, words in enumerate(("/신고", "@admin 이것 좀 봐 주세요", "@운영자")):
+        target = here.server.message(here.group, 8, f"이상한 말 {number}")
+        here.server.post(here.group, 20 + number, words, reply_to_message=target)
+    await here.server.until(lambda: len(here.store.flags) == 3)
+    await here.server.until(lambda: not any(m["from"]["id"] in (20, 21, 22) for m in here.group.messages.values()))
+    assert {kept.text for kept in here.store.messages.values() if kept.flagged} == {f"이상한 말 {n}" for n in range(3)}
 
 
 @played
@@ -628,8 +633,8 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     here.chat = connect(
         here.server.url,
         Watched(policies=desk.policies, reviewer=desk.reviewer, precedents=desk.precedents,
-                deeds=desk.deeds, raids=desk.raids, privacy=desk.privacy, incidents=desk.incidents,
-                queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
+                deeds=desk.deeds, raids=desk.raids, flagging=desk.flagging, privacy=desk.privacy,
+                incidents=desk.incidents, queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
                 schedule_of=desk.schedule_of, clock=desk.clock,
                 policy_files=desk.policy_files),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from bot.core.incidents.card import Button, Card, Tone, press_id, pressed
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
 from bot.core.text.catalogue import Texts, texts
-from bot.wording.cards import card_of
+from bot.wording.cards import card_of, label
 
 NAMED = 20  # members on a card that many share
 BETWEEN = " · "  # two numbers
@@ -25,6 +25,7 @@ _STYLES = {
     Button.DELETE: discord.ButtonStyle.danger, Button.TIMEOUT: discord.ButtonStyle.danger,
     Button.HOUR: discord.ButtonStyle.danger, Button.DAY: discord.ButtonStyle.danger,
     Button.BAN: discord.ButtonStyle.danger, Button.ACCEPT: discord.ButtonStyle.primary,
+    Button.DISMISS: discord.ButtonStyle.success,
 }  # fmt: skip
 
 
@@ -81,7 +82,10 @@ def _view(card: Card, say: Texts) -> discord.ui.View:
         style = _STYLES.get(button, discord.ButtonStyle.secondary)
         view.add_item(
             discord.ui.Button(
-                label=say[f"button.{button}"], style=style, custom_id=press_id(button, card.incident_id), row=place // 4
+                label=label(button, card, say),
+                style=style,
+                custom_id=press_id(button, card.incident_id),
+                row=place // 4,
             )
         )
     view.stop()  # the dynamic item serves its buttons: discord.py need not keep every view that we ever sent

@@ -11,6 +11,7 @@ from typing import Any
 import discord
 
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to, stands_above
+from adapters.chat.discord.moderators.cards.around import around
 from adapters.chat.discord.moderators.cards.posted import PostedCards
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import BotError
@@ -65,6 +66,8 @@ class Presses:
         else:
             told = history_line(history, say, self.desk.policy(incident.decision.message).timezone)
         await answer(interaction, plain(told))
+        if button is Button.REVEAL and (near := await around(interaction, incident.decision.message, say)):
+            await answer(interaction, near)
 
     async def _call(self, interaction: Interaction, button: Button, call: Call, pressed: int, say: Texts) -> None:
         """For every incident on the card, those left out that this call may not be made on."""

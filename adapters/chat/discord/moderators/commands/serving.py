@@ -56,7 +56,7 @@ class Commands:
     def __post_init__(self) -> None:
         Wishes(client=self.client, desk=self.desk)
         self.client.add_dynamic_items(button_of(self.desk, self.serve))
-        flags = Flags(client=self.client, desk=self.desk, clock=self.clock)
+        flags = Flags(desk=self.desk)
         setting_up = SettingUp(client=self.client, desk=self.desk, status=self._status)
         self._led = {
             Setup: setting_up.begin,

@@ -157,10 +157,10 @@ class CardBoard:
         self.complaints.forgive(community_id)
         self._nobody_there.pop(community_id, None)
 
-    def content(self, incident: Incident, history: History) -> Drawn:
-        """A card that stands for itself, wherever it is asked for."""
+    def content(self, incident: Incident, history: History, *, whole: bool) -> Drawn:
+        """A card that stands for itself, wherever it is asked for. `whole`: nobody else sees it."""
         policy = self.desk.policy(incident.decision.message)
-        return drawn(incident, history, policy.language, policy.timezone)
+        return drawn(incident, history, policy.language, policy.timezone, whole=whole)
 
 
 def _takes_more(card: Posted | None, now: float) -> bool:

@@ -10,7 +10,7 @@ from bot.core.incidents.card import Card, Tone, press_id
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
 from bot.core.text.catalogue import texts
-from bot.wording.cards import card_of, revealed
+from bot.wording.cards import card_of, label, revealed
 
 LONGEST_ALERT = 200  # characters that a button can answer with
 
@@ -28,18 +28,25 @@ class Drawn(NamedTuple):
         return self.text, self.keyboard
 
 
-def drawn(incident: Incident, history: History, language: str, timezone: str, *, more: Sequence[int] = ()) -> Drawn:
-    """`more`: the numbers of later incidents on the same card."""
+def drawn(
+    incident: Incident,
+    history: History,
+    language: str,
+    timezone: str,
+    *,
+    more: Sequence[int] = (),
+    whole: bool = False,
+) -> Drawn:
+    """`more`: the numbers of later incidents on the same card. `whole`: with the text, for who alone sees it."""
     say = texts(language)
     card = card_of(incident, history, say, timezone, more=more)
-    text, entities = _laid_out(card, incident, more, revealed(incident, say))
-    keys = [InlineKeyboardButton(say[f"button.{b}"], callback_data=press_id(b, incident.id)) for b in card.buttons]
+    text, entities = _laid_out(card, incident, more, revealed(incident, say) if whole else "")
+    keys = [InlineKeyboardButton(label(b, card, say), callback_data=press_id(b, incident.id)) for b in card.buttons]
     return Drawn(text, entities, InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)]))
 
 
 def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -> tuple[str, list[MessageEntity]]:
-    """`whole`: what the button reveals. Where that is more than a button can say it stands on the card, folded up and
-    hidden until somebody taps on it."""
+    """`whole`: the text and why each rule matched, in place of the masked text; folded up where it is long."""
     title = f"{SIGNS[card.tone]} {card.title}"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
     if more:
@@ -47,16 +54,11 @@ def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -
     if link := message_link(incident):
         lines.append(link)
     below = "\n".join(lines)
-    is_long = units(whole) > LONGEST_ALERT
-    quoted = cut(whole, max(LONGEST_ALERT, LONGEST - units(f"{title}\n\n{below}"))) if is_long else card.text or "-"
+    quoted = cut(whole, max(LONGEST_ALERT, LONGEST - units(f"{title}\n\n{below}"))) or card.text or "-"
     start, length = units(title) + 1, units(quoted)
     entities = [MessageEntity(MessageEntity.BOLD, 0, units(title))]
-    if is_long:
-        entities += [
-            MessageEntity(kind, start, length) for kind in (MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.SPOILER)
-        ]
-    else:
-        entities.append(MessageEntity(MessageEntity.BLOCKQUOTE, start, length))
+    kind = MessageEntity.EXPANDABLE_BLOCKQUOTE if units(whole) > LONGEST_ALERT else MessageEntity.BLOCKQUOTE
+    entities.append(MessageEntity(kind, start, length))
     return cut(f"{title}\n{quoted}\n{below}", LONGEST), entities
 
 

@@ -15,7 +15,7 @@ from adapters.chat.telegram.moderators.cards.drawing import LONGEST_ALERT
 from adapters.chat.telegram.moderators.cards.posted import PostedCards
 from adapters.chat.telegram.moderators.cards.raids import RaidCards
 from adapters.chat.telegram.refs import TELEGRAM
-from adapters.chat.telegram.text import cut
+from adapters.chat.telegram.text import cut, units
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button, pressed
 from bot.core.incidents.case import Look, Person
@@ -24,6 +24,8 @@ from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts
 from bot.wording.cards import history_line, revealed, review_line
+
+_LINK = "https://t.me/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +48,17 @@ class Presses:
             answer = self.limiter.say["card.try_again"]
         try:
             with mapped(self.limiter.say):
-                await self.bot.answer_callback_query(
-                    query.id, cut(answer, LONGEST_ALERT), show_alert=button.call is None
-                )
+                if answer.startswith(_LINK):
+                    await self.bot.answer_callback_query(query.id, url=answer)
+                else:
+                    text = cut(answer, LONGEST_ALERT)
+                    await self.bot.answer_callback_query(query.id, text, show_alert=button.call is None)
         except (BadRequest, Unavailable):
             pass  # too late to answer; what was pressed counts
         return True
 
     async def _pressed(self, query: CallbackQuery, button: Button, incident_id: int) -> str:
-        """What the presser is told."""
+        """What the presser is told, or the link to where they alone read it, as the answer to a command of theirs."""
         group = await self.desk.whose(TELEGRAM, incident_id)
         found = group and await self.desk.look_up(group, incident_id)
         if not group or not found:
@@ -67,6 +71,9 @@ class Presses:
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
         if query.message:
             await self.posted.recall(incident, f"{query.message.chat.id}/{query.message.message_id}")
+        whole = revealed(incident, say)
+        if button is Button.REVEAL and units(whole) > LONGEST_ALERT:
+            return f"{_LINK}{self.bot.username}?start=why_{group.id}_{incident.case}"
         if button.call is None:
             by = Person(str(presser.id), presser.full_name)
             look = Look.HISTORY if button is Button.HISTORY else Look.REVEAL
@@ -74,7 +81,7 @@ class Presses:
         if button is Button.HISTORY:
             return history_line(history, say, policy.timezone)
         if button is Button.REVEAL or button.call is None:
-            return revealed(incident, say)
+            return whole
         called = await self.desk.call(
             group, incident_id, button.call,
             moderator_id=str(presser.id), moderator_name=presser.full_name,
@@ -82,4 +89,4 @@ class Presses:
         if called and (first := called.earlier):
             key = "card.is_taken" if first.call is Call.TAKE else "card.already"
             return say(key, by=first.moderator_name, call=review_line(first, say, policy.timezone))
-        return say("card.taken", call=say[f"call.{button.call}"])
+        return say("card.taken", call=say[f"call.{button if button is Button.DISMISS else button.call}"])

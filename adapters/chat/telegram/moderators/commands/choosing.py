@@ -56,13 +56,14 @@ class Choosing:
     _waiting: Bounded[int, Typed] = field(default_factory=lambda: Bounded(WAITING))
     _number: int = 0
 
-    def groups(self, typed: Typed) -> Sequence[str]:
+    async def groups(self, typed: Typed) -> Sequence[str]:
         """The communities that a command may be about."""
         here = str(typed.chat_id)
         if typed.in_group:
             known = self.desk.communities(TELEGRAM)
             return [one.id for one in known if one.moderators_channel == here != one.id] or [here]
-        return [str(group) for group in self.members.groups_of(typed.user_id)]
+        among = [int(one.id) for one in self.desk.communities(TELEGRAM)]
+        return [str(group) for group in await self.members.groups_of(typed.user_id, among)]
 
     async def ask(self, typed: Typed, groups: Sequence[str]) -> None:
         """Buttons, of which one is pressed by the person who asked; a press also tells who an anonymous admin is."""

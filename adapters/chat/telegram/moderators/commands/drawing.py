@@ -64,12 +64,13 @@ class Drawing:
                 text = await self.words(answer, typed.group or str(typed.chat_id), typed.say)
                 await self.answers.say(typed, text, lane=lane, quietly=quietly)
             case Found(incident, history):
-                text, entities, keyboard = self.cards.content(incident, history)
+                text, entities, keyboard = self.cards.content(incident, history, whole=typed.in_private)
                 async with self.limiter.turn(typed.chat_id, lane):
-                    await self.bot.send_message(
+                    sent = await self.bot.send_message(
                         typed.chat_id, text, entities=entities, reply_markup=keyboard,
                         link_preview_options=LinkPreviewOptions(is_disabled=True),
                     )  # fmt: skip
+                await self.posting.fleeting.note(typed.chat_id, [sent.message_id])  # the words in it do not stay
             case Post():
                 await self.posting.post(typed.chat_id, answer)
             case Offer():

@@ -97,7 +97,7 @@ class Commands:
         self._links = Links(
             members=self.members, answers=self.drawing.answers, setup=self.setup, appeals=self.appeals,
             choosing=self._choosing, crowd=self.crowd, wishes=self._wishes,
-            panel=Panel(members=self.members, setup=self.setup),
+            panel=Panel(members=self.members, setup=self.setup), serve_in=self._serve_in,
         )  # fmt: skip
         self._arguments = Arguments(
             desk=self.desk, clock=self.clock, members=self.members, drawing=self.drawing, me=self.me
@@ -106,7 +106,7 @@ class Commands:
         self._led = {
             overview.Setup: lambda typed: self.setup.open(typed) if typed.in_private else self.setup.invite(typed),
             anybody.Appeal: self.appeals.serve,
-            anybody.Flag: lambda typed: self.flags.flag(typed, self.drawing.answers, self.me),
+            anybody.Flag: self.flags.flag,
         }
 
     async def begin(self) -> None:
@@ -166,9 +166,9 @@ class Commands:
         say = self._language(message)
         notice = message.reply_to_message
         is_ours = notice is not None and notice.from_user is not None and notice.from_user.id == self.me
-        if message.chat.type != Chat.PRIVATE and not is_ours:
-            return
         typed = Typed("", "", message, say, message.from_user)
+        if await self.flags.hear(typed, self.crowd.has_room) or not (message.chat.type == Chat.PRIVATE or is_ours):
+            return
         if not self.crowd.has_room(typed) or await self.appeals.hear(message, say):
             return
         if typed.in_private:
@@ -201,7 +201,7 @@ class Commands:
     # ---- who may, and about which group -----------------------------------------------------------------------------
 
     async def _serve_moderator(self, typed: Typed, command: type[Command]) -> None:
-        groups = self._choosing.groups(typed)
+        groups = await self._choosing.groups(typed)
         is_members = (
             command is record.Why and typed.coded and not (groups and typed.numbered)
         )  # moderators go by numbers
