@@ -76,6 +76,7 @@ class _Override(Table):
     mode: Literal["live", "watch"] | None = None
     preset: Preset | None = None
     off: bool = False
+    thresholds: Annotated[dict[str, Probability], Field(max_length=MOST_EXEMPT)] = {}
     until: AwareDatetime | None = None
     place: bool = True
 
@@ -134,7 +135,8 @@ class PolicyFile(Table):
 
 def _override(one: _Override) -> Override:
     mode = Watch(one.mode) if one.mode else None
-    return Override(mode=mode, preset=one.preset, off=one.off, until=one.until, place=one.place)
+    bars = tuple(sorted(one.thresholds.items()))
+    return Override(mode=mode, preset=one.preset, off=one.off, thresholds=bars, until=one.until, place=one.place)
 
 
 def read(content: bytes, say: Texts) -> Community | Unfit:
@@ -209,7 +211,7 @@ def _hours(hours: Hours) -> dict[str, Any]:
 
 def _told(one: Override) -> dict[str, object]:
     known: dict[str, object] = {"mode": one.mode, "preset": one.preset, "off": one.off or None, "until": one.until}
-    return _filled(known | {"place": None if one.place else False})
+    return _filled(known | {"thresholds": dict(one.thresholds), "place": None if one.place else False})
 
 
 def _in_lists(file: PolicyFile, say: Texts) -> Iterator[str]:

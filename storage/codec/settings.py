@@ -31,6 +31,7 @@ class _Override(Stored):
     mode: Watch | None = None
     preset: str | None = None
     off: bool = False
+    thresholds: tuple[tuple[str, float], ...] = ()
     until: AwareDatetime | None = None
     place: bool = True
 

@@ -18,12 +18,14 @@ class Override:
     mode: Watch | None = None
     preset: str | None = None
     off: bool = False
+    thresholds: tuple[tuple[str, float], ...] = ()  # rule and score from which it matches
     until: datetime | None = None
     place: bool = True
 
     def __str__(self) -> str:
         until = self.until.isoformat(timespec="minutes") if self.until else None
-        return " ".join(filter(None, (self.mode, self.preset, "off" if self.off else None, until)))
+        bars = (f"{rule} {score:g}" for rule, score in self.thresholds)
+        return " ".join(filter(None, (self.mode, self.preset, "off" if self.off else None, *bars, until)))
 
 
 #: By the platform's id of a place (a channel with its threads, a topic, a category), of a role or of a member.

@@ -171,6 +171,7 @@ def _overridden(community: Community, found: Iterable[tuple[str, Override]]) -> 
             community,
             mode=one.mode or community.mode,
             preset=one.preset or community.preset,
+            thresholds={**community.thresholds, **dict(one.thresholds)},
             exempt_channels=community.exempt_channels | off,
             exempt_roles=community.exempt_roles | off,
         )

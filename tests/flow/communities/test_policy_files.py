@@ -49,7 +49,8 @@ WHOLE = Community(
                 forbidden_links=("discord.gg/abc",), allowed_links=("naver.com",)),
     night=Night(hours=Hours(start=23, end=7), preset="strict", mode=Watch.WATCH), quiet=Hours(start=0, end=8),
     exempt_roles=frozenset({"77"}), exempt_channels=frozenset({"-5/3"}),
-    overrides={"9": Override(mode=Watch.WATCH, until=later(3600)), "77": Override(off=True, place=False)},
+    overrides={"9": Override(mode=Watch.WATCH, thresholds=(("likely-abuse", 0.9),), until=later(3600)),
+               "77": Override(off=True, place=False)},
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A community's policy, changed in its chat: by kinds of harm, rule by rule, and by the hour."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from bot.core.moderators.answer import Channel
 from bot.core.moderators.commands.lists import Forbid, ShowLists
 from bot.core.moderators.commands.overrides import SetOverride
 from bot.core.moderators.commands.policy import NightMode, QuietHours, Sensitivity, Shadow
+from bot.core.reporting.what_if import bar_of
 from bot.core.rules.policy import Mode, Watch
 from tests.builders import DISCORD, NOW, message
 from tests.flow.communities.test_own_words import HERE, THERE, Desk
@@ -120,6 +122,26 @@ def test_at_night_other_rules_hold_but_where_a_place_has_its_own() -> None:
         await desk.store.clock.advance(2 * 3600)
         assert desk.policies.of_community(HERE).mode is Watch.LIVE
         assert "밤에도" in await desk.says(NightMode(on=False))
+
+    asyncio.run(scenario())
+
+
+def test_a_place_has_thresholds_of_its_own_and_its_threads_too() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+
+        def bar(channel: str, *within: str) -> float | None:
+            said = replace(message(community=HERE.id, channel=channel), within=frozenset(within))
+            return next(bar_of(rule) for rule in desk.policies.of(said).rules if rule.name == "likely-abuse")
+
+        usual = bar("general")
+        assert "0.99" in await desk.says(SetOverride(rule="likely-abuse", score=0.99, channel=Channel("general")))
+        assert bar("general") == bar("a thread", "general") == 0.99 and bar("elsewhere") == usual
+        assert "없는 규칙" in await desk.says(SetOverride(rule="없는 규칙", score=0.5, channel=Channel("general")))
+        await desk.says(SetOverride(mode="watch", channel=Channel("general")))
+        assert bar("general") == 0.99, "what is set besides leaves it"
+        await desk.says(SetOverride(mode="same", channel=Channel("general")))
+        assert bar("general") == usual
 
     asyncio.run(scenario())
 

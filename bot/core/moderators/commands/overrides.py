@@ -9,8 +9,9 @@ from bot.core.chat.rights import Right
 from bot.core.communities.community import PRESETS, Community
 from bot.core.communities.overrides import MOST, Override, with_others
 from bot.core.moderators.answer import Channel, Lines, Role, Said, said
-from bot.core.moderators.argument import OneOf, Span
+from bot.core.moderators.argument import Number, OneOf, Span, Suggested
 from bot.core.moderators.command import Answer, Asked, Command, Usage
+from bot.core.moderators.commands.settings import bars
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Watch
 
@@ -19,22 +20,26 @@ _OFF, _AS_ELSEWHERE = "off", "same"
 
 @dataclass(frozen=True)
 class SetOverride(Command, name="override", right=Right.MANAGE, group="policy"):
-    """Another mode or preset in a channel, a topic or a category, or for a role; for good or for a while; without
-    anything all that is different somewhere."""
+    """Another mode, preset or threshold in a channel, a topic or a category, or for a role; for good or for a while;
+    without anything all that is different somewhere."""
 
     mode: Annotated[str | None, OneOf((Watch.LIVE, Watch.WATCH, _OFF, _AS_ELSEWHERE), "override_mode.")] = None
     preset: Annotated[str | None, OneOf(PRESETS, "preset.")] = None
     channel: Channel | None = None
     role: Role | None = None
     lasting: Annotated[timedelta | None, Span()] = None
+    rule: Annotated[str | None, Suggested(bars)] = None
+    score: Annotated[float | None, Number(0.0, 1.0)] = None
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
         if self == SetOverride():
             return Lines(tuple(_listed(asked, desk)))
         part = Channel(asked.part) if asked.part and not (self.channel or self.role) else None
         where = [one for one in (self.channel, self.role, part) if one]
-        if not where or not (self.mode or self.preset):
+        if not where or not (self.mode or self.preset or self.rule) or (self.rule is None) is not (self.score is None):
             return Usage(type(self))
+        if self.rule and self.rule.strip() not in (known := bars(asked, desk)):
+            return Lines.of(said("threshold.unknown", given=self.rule, names=tuple(known)))
         is_full = False
 
         def edit(now: Community) -> Community:
@@ -60,9 +65,14 @@ class SetOverride(Command, name="override", right=Right.MANAGE, group="policy"):
             mode=mode,
             preset=self.preset or before.preset,
             off=before.off if self.mode is None else self.mode == _OFF,
+            thresholds=self._thresholds(before),
             until=asked.at + self.lasting if self.lasting else None,
             place=place,
         )
+
+    def _thresholds(self, before: Override) -> tuple[tuple[str, float], ...]:
+        own = {self.rule.strip(): self.score} if self.rule and self.score is not None else {}
+        return tuple(sorted({**dict(before.thresholds), **own}.items()))
 
 
 def _listed(asked: Asked, desk: Desk) -> Iterator[Said]:
@@ -83,4 +93,5 @@ def _place(one: Channel | Role) -> object:
 def _what(one: Override) -> tuple[Said, ...]:
     told = [said(f"override_mode.{_OFF if one.off else one.mode}")] if one.off or one.mode else []
     told += [said(f"preset.{one.preset}")] if one.preset else []
+    told += [said("override.bar", rule=rule, score=score) for rule, score in one.thresholds]
     return (*told, said("override.until", until=one.until)) if one.until else tuple(told)

@@ -39,23 +39,23 @@ class Pause(Command, name="pause", right=Right.MANAGE, also=("멈춤",)):
         return Lines.of(said("pause.until", until=until, command=type(self)))
 
 
-def _bars(asked: Asked, desk: Desk) -> Mapping[str, Said]:
+def bars(asked: Asked, desk: Desk) -> Mapping[str, Said]:
     """The rules whose score can be moved, with where each stands."""
-    bars = {rule: bar_of(rule) for rule in desk.policy(asked.message("")).rules}
-    return {rule.name: said("threshold.now", rule=rule, score=bar) for rule, bar in bars.items() if bar is not None}
+    known = {rule: bar_of(rule) for rule in desk.policy(asked.message("")).rules}
+    return {rule.name: said("threshold.now", rule=rule, score=bar) for rule, bar in known.items() if bar is not None}
 
 
 @dataclass(frozen=True)
 class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
     """The score from which a rule matches; without a score its default again; without a rule all that can be moved."""
 
-    rule: Annotated[str | None, Suggested(_bars)] = None
+    rule: Annotated[str | None, Suggested(bars)] = None
     score: Annotated[float | None, Number(0.0, 1.0)] = None
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
         rules = {one.name: one for one in desk.policy(asked.message("")).rules}
         if self.rule is None:
-            return Lines(tuple(_bars(asked, desk).values()))
+            return Lines(tuple(bars(asked, desk).values()))
         if (rule := rules.get(self.rule.strip())) is None:
             return Lines.of(said("threshold.unknown", given=self.rule, names=tuple(rules)))
         if bar_of(rule) is None:
@@ -63,8 +63,8 @@ class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
         name, score = rule.name, self.score
 
         def edit(now: Community) -> Community:
-            bars = renewed_bars(now.thresholds, rules)
-            others = {other: bar for other, bar in bars.items() if other != name}
+            before = renewed_bars(now.thresholds, rules)
+            others = {other: bar for other, bar in before.items() if other != name}
             return replace(now, thresholds=others if score is None else {**others, name: score})
 
         await asked.change(desk, edit)
@@ -79,7 +79,7 @@ class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
 class PolicyWhatIf(Command, name="policy_what_if", right=Right.MANAGE, group="policy"):
     """What another threshold would have meant lately, and a button that sets it."""
 
-    rule: Annotated[str, Suggested(_bars)]
+    rule: Annotated[str, Suggested(bars)]
     score: Annotated[float, Number(0.0, 1.0)]
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
