@@ -160,7 +160,7 @@ class Database:
             async with asyncio.timeout(ANSWER), self.write(durable=False) as connection:
                 await connection.execute(update(holders).where(own).values(alive_until=holders.c.alive_until))
                 if self.is_postgresql:
-                    theirs = (await connection.execute(select(text(_server_time())))).scalar_one()
+                    theirs = (await connection.execute(select(text(server_time())))).scalar_one()
                     self._ahead = timedelta(microseconds=microseconds(self.clock.now()) - theirs)
         except (Unavailable, TimeoutError):
             return False
@@ -217,10 +217,10 @@ class Database:
     async def _start(self) -> None:
         async with self.write() as connection:
             if self.is_postgresql:
-                await connection.execute(delete(holders).where(text(f"alive_until < {_server_time()}")))
+                await connection.execute(delete(holders).where(text(f"alive_until < {server_time()}")))
             else:  # nobody else has the file open, so whoever is written down as a holder has died
                 await connection.execute(delete(holders))
-            until = text(_server_time(LEASE)) if self.is_postgresql else None
+            until = text(server_time(LEASE)) if self.is_postgresql else None
             added = await connection.execute(insert(holders).values(alive_until=until).returning(holders.c.id))
             self.holder = added.scalar_one()
             await release_the_dead(connection, self.clock.now())
@@ -236,13 +236,13 @@ class Database:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             with suppress(BotError):  # whoever works with the database meets the same trouble and reports it
                 async with self.write() as connection:
-                    renewed = self.insert(holders).values(id=self.holder, alive_until=text(_server_time(LEASE)))
+                    renewed = self.insert(holders).values(id=self.holder, alive_until=text(server_time(LEASE)))
                     await connection.execute(
                         renewed.on_conflict_do_update(
                             index_elements=[holders.c.id], set_={"alive_until": renewed.excluded.alive_until}
                         )
                     )
-                    dead = await connection.execute(delete(holders).where(text(f"alive_until < {_server_time()}")))
+                    dead = await connection.execute(delete(holders).where(text(f"alive_until < {server_time()}")))
                     if dead.rowcount:
                         await release_the_dead(connection, self.clock.now())
 
@@ -269,6 +269,6 @@ async def _bring_up_to_date(place: URL) -> None:
         await engine.dispose()
 
 
-def _server_time(later: timedelta = timedelta(0)) -> str:
+def server_time(later: timedelta = timedelta(0)) -> str:
     """PostgreSQL's clock, `later` from now, in microseconds since 1970."""
     return f"(extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {later // timedelta(microseconds=1)}"

@@ -64,13 +64,17 @@ def remarks(config: Config, say: Texts) -> list[str]:
 def objections(config: Config) -> Iterator[str]:
     """Why the database or the keys cannot be worked with, as far as this machine knows; a server is not asked, and
     nothing is changed."""
-    folder = config.storage.keys_folder
     for look in (place.look, upgrading.look):
         try:
             look(config.storage.url)
         except BotError as error:
             yield str(error)
             break
+    yield from objections_to_keys(config)
+
+
+def objections_to_keys(config: Config) -> Iterator[str]:
+    folder = config.storage.keys_folder
     try:
         if folder and is_there(folder):
             key = master_key(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.app import chats, guards, keeping, operations, reporting
 from bot.config import Config, warnings
+from bot.config.sections import SHIPPED
 from bot.core.base.errors import BotError
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Unscreened
@@ -45,7 +46,7 @@ async def _configuration(config: Config, say: Texts) -> AsyncIterator[Found]:
 
 
 async def _keys(config: Config, say: Texts) -> AsyncIterator[Found]:
-    ill = list(keeping.objections(config))
+    ill = list(keeping.objections_to_keys(config))
     for told in ill:
         yield Found("keys", State.ILL, told)
     for told in keeping.remarks(config, say):
@@ -87,6 +88,17 @@ async def _database(config: Config, say: Texts) -> AsyncIterator[Found]:
 
 
 async def _guard(config: Config, say: Texts) -> AsyncIterator[Found]:
+    """Asked for a verdict, but where that would load a model into a card that a running process has filled."""
+    if config.guard.engine == "vllm" and config.guard.name not in SHIPPED:
+        figures = await operations.figures(config)
+        up = figures.get("jikimi_guard_up") if figures else None
+        if up is None:
+            yield Found("guard", State.ODD, say["doctor.guard_not_tried"])
+        elif up:
+            yield Found("guard", State.WELL, say["health.guard_answers"])
+        else:
+            yield Found("guard", State.ILL, say["health.guard_away"], say["doctor.guard_remedy"])
+        return
     began = time.monotonic()
     try:
         async with timeout(JUDGED_WITHIN), guards.guard(config, say) as guard:
@@ -136,7 +148,7 @@ async def _reports(config: Config, say: Texts) -> AsyncIterator[Found]:
 async def _process(config: Config, say: Texts) -> AsyncIterator[Found]:
     if config.http.asked_at is None:
         yield Found("process", State.ODD, say["probe.off"])
-    elif operations.figures(config) is None:
+    elif await operations.figures(config) is None:
         yield Found("process", State.ODD, say["doctor.not_running"], say["doctor.not_running_remedy"])
     else:
         yield Found("process", State.WELL, say["doctor.running"])

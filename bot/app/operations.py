@@ -1,6 +1,6 @@
 """Keys, health and the HTTP API."""
 
-from asyncio import TaskGroup
+from asyncio import TaskGroup, to_thread
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
@@ -127,15 +127,18 @@ def clock() -> Clock:
     return SystemClock()
 
 
-def figures(config: Config) -> Mapping[str, float] | None:
+async def figures(config: Config) -> Mapping[str, float] | None:
     """What a running process counts, by name and labels as in `jikimi_connection_up{platform="discord"}`. None: nobody
     answers, or there is nowhere to ask."""
+    place = config.http.asked_at
+    return None if place is None else await to_thread(_counted, *place)
+
+
+def _counted(host: str, port: int) -> Mapping[str, float] | None:
     from adapters.http_api.metrics import values
 
-    if (place := config.http.asked_at) is None:
-        return None
     try:
-        with closing(HTTPConnection(*place, timeout=PATIENCE)) as connection:
+        with closing(HTTPConnection(host, port, timeout=PATIENCE)) as connection:
             connection.request("GET", "/metrics")
             answer = connection.getresponse()
             return values(answer.read().decode("utf-8")) if answer.status == 200 else None

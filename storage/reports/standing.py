@@ -1,10 +1,10 @@
 """The database -> how things stand in it."""
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, func, select, text, true
 
 from bot.core.chat.message import Platform
 from bot.core.operations.outside.standing import Backlog, Standing
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.tables import actions, communities, holders, messages, outages, queue
 
 _SIZE_POSTGRESQL = text("SELECT pg_database_size(current_database())")
@@ -35,12 +35,17 @@ class SqlStandings:
                 database=self._database.called,
                 schema=(await connection.execute(_SCHEMA)).scalar_one(),
                 size=(await connection.execute(size)).scalar_one(),
-                processes=(await connection.execute(select(func.count()).select_from(holders))).scalar_one(),
+                processes=(await connection.execute(self._living())).scalar_one(),
                 communities={Platform(name): number for name, number in await connection.execute(of_each)},
                 backlog=Backlog(**(await connection.execute(_backlog())).one()._mapping),
                 last_settled=(await connection.execute(last)).scalar_one_or_none(),
                 guard_away_since=(await connection.execute(away)).scalar_one_or_none(),
             )
+
+    def _living(self) -> Select[int]:
+        """A file's process that was killed is one of them until the next one starts."""
+        living = text(f"alive_until >= {server_time()}") if self._database.is_postgresql else true()
+        return select(func.count()).select_from(holders).where(living)
 
 
 def _backlog() -> Select[tuple[int, object, int, int, object]]:

@@ -27,6 +27,7 @@ def test_it_starts_reloads_and_stops_as_the_program_does() -> None:
     assert is_ours(start.split()) and start.endswith(f" run --config {CONFIG}")
     assert said("ExecReload") == ["/bin/kill -HUP $MAINPID"]
     assert int(said("TimeoutStopSec")[0]) > STOPPED
+    assert said("TimeoutStartSec") == ["infinity"], "what takes long at a start is not broken off"
     assert said("Type") == ["notify"] and int(said("WatchdogSec")[0]) > max(EVERY, STOPPED)
     assert said("RestartPreventExitStatus") == ["2"], "what is refused is not tried for ever"
     assert said("StateDirectory") == [KEPT.name] and said("DynamicUser") == ["yes"]

@@ -83,9 +83,12 @@ def _rights(
 
 async def _room_lacks(client: discord.Client, community: Community) -> list[str]:
     assert client.user is not None
-    guild = await client.fetch_guild(int(community.id))
-    me = await guild.fetch_member(client.user.id)
-    rooms = {str(channel.id): channel for channel in await guild.fetch_channels()}
+    try:
+        guild = await client.fetch_guild(int(community.id))
+        me = await guild.fetch_member(client.user.id)
+        rooms = {str(channel.id): channel for channel in await guild.fetch_channels()}
+    except (discord.Forbidden, discord.NotFound):  # it was taken out just now
+        return ["view_channel"]
     if (room := rooms.get(community.moderators_channel or "")) is None:
         return ["view_channel"]
     has = room.permissions_for(me)

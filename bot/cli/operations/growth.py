@@ -92,10 +92,11 @@ async def _start(growing: "Growing", incidents: int) -> Row:
     raid = [_message(f"raid-{one}", "0", now, author=str(one % MEMBERS)) for one in range(incidents)]
     await _in_batches(raid, growing.stores.inbox.keep)
     await _in_batches([_found(one, now) for one in raid], growing.stores.inbox.settle)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     remembered = await growing.remembered()
-    took = time.perf_counter() - began
-    return {"what": "start", "incidents": incidents, "remembered": remembered, "new_s": round(took, 2)}
+    took, work = time.perf_counter() - began, time.process_time() - worked
+    facts = {"new_s": round(took, 2), "cpu_s": round(work, 2)}
+    return {"what": "start", "incidents": incidents, "remembered": remembered, **facts}
 
 
 async def _memory(config: "Config", communities: int) -> Row:

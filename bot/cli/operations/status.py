@@ -82,7 +82,7 @@ async def _look(config: "Config") -> _Now:
 
     async with operations.state(config) as (standings, deliveries):
         standing, reports = await standings.standing(), await deliveries.latest(1)
-    figures = await asyncio.to_thread(operations.figures, config)
+    figures = await operations.figures(config)
     return _Now(operations.clock().now(), standing, next(iter(reports), None), figures)
 
 

@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,20 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import reporting
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.operations.outside.standing import Backlog
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.migrations.upgrading import newest_step
-from storage.tables import metadata
+from storage.reports.standing import SqlStandings
+from storage.tables import holders, metadata
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
@@ -360,5 +362,45 @@ def test_a_claim_looks_at_as_many_communities_as_it_takes_messages(url: str) -> 
             assert len(await inbox.claim(20, fresh_since=later(60))) == 20, "all of them are old"
             assert looked_at and max(looked_at) <= 40
             assert len(await inbox.claim(500, fresh_since=later(60))) == 460
+
+    asyncio.run(scenario())
+
+
+def test_how_things_stand_is_seen_beside_the_process_that_works(url: str) -> None:
+    async def scenario() -> None:
+        clock = ManualClock()
+        async with Database.open(url, clock) as database, Database.visit(url, clock, as_it_is=True) as visitor:
+            here = store(database, clock)
+            await here.inbox.keep([message("1"), message("2"), message("3", community="other")])
+            await here.inbox.claim(9, fresh_since=NOW)
+            await here.inbox.set_aside([message("2").ref])
+            await here.inbox.settle([settlement(message("1"), Delete(), Flag())])
+            clock.jump(timedelta(minutes=5))
+            await here.journal.guard_went(clock.now())
+            standings = SqlStandings(visitor)
+            assert await standings.answers() and await standings.backlog() == Backlog(
+                messages=2, messages_since=NOW, aside=1, actions=2, actions_since=NOW
+            )
+            found = await standings.standing()
+            assert found.backlog == await standings.backlog() and found.last_settled == NOW
+            assert (found.processes, dict(found.communities)) == (1, {message("1").ref.platform: 2})
+            assert found.guard_away_since == clock.now() and found.size > 10_000
+            name = "PostgreSQL 18" if database.is_postgresql else "SQLite 3."
+            assert found.database.startswith(name) and found.schema == newest_step()
+            if database.is_postgresql:
+                async with database.write() as connection:
+                    await connection.execute(insert(holders).values(alive_until=1))
+                assert (await standings.standing()).processes == 1, "one that has fallen silent is none"
+
+    asyncio.run(scenario())
+
+
+def test_who_only_looks_brings_nothing_up_to_date(bare_url: str) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Broken):
+            async with Database.visit(bare_url, ManualClock(), as_it_is=True):
+                pass
+        async with Database.open(bare_url, ManualClock()):
+            pass
 
     asyncio.run(scenario())

@@ -77,7 +77,16 @@ def test_the_doctor_makes_nothing_and_says_what_is_wrong(
     done = CliRunner().invoke(build("en"), ["doctor", "--json"])
     told = json.loads(done.stdout)
     assert done.exit_code == 1 and told["well"] is False
-    assert {one["part"] for one in told["found"] if one["state"] == "ill"} >= {"database"}
+    assert {one["part"] for one in told["found"] if one["state"] == "ill"} == {"database"}
+
+
+def test_the_doctor_loads_no_second_model_into_a_card(tmp_path: Path) -> None:
+    config = configured(tmp_path, free_port())
+    guard = config.guard.model_copy(update={"name": "wildguard-ko", "engine": "vllm"})
+    found = asyncio.run(looked_at(config.model_copy(update={"guard": guard})))
+    assert [(one.state, one.told) for one in found if one.part == "guard"] == [
+        (State.ODD, texts("en")["doctor.guard_not_tried"])
+    ]
 
 
 def test_a_log_for_programs_is_one_object_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
