@@ -143,6 +143,7 @@ incidents = Table(
     Column("forget_at", Instant),
     Column("held_until", Instant),
     Column("held_because", Sealed),
+    Column("trial", Text),  # what a guard on trial would have changed (reports/trials.py)
     UniqueConstraint("message", name="incidents_message"),
 )
 _index("incidents_decided", incidents.c.decided_at)

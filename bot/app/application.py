@@ -101,7 +101,7 @@ async def application(
         await policies.load()
         queue = guards.queue(guard, config, clock)
         health = operations.health(guard, queue, stores)
-        judging = await moderation.judging(queue, policies, stores, clock, opened, database.sealing.text_hash)
+        judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
@@ -131,7 +131,7 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=core.desk.raids
             ),
-            services=(queue.run, policies.run, core.desk.deeds.run, judging.rulings.run, alarm.run, *beside),
+            services=(queue.run, policies.run, core.desk.deeds.run, *judging.services, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,

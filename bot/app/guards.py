@@ -188,7 +188,11 @@ def _unknown(name: str, config: Config, say: Texts) -> Iterator[str]:
 
 
 async def objections(config: Config, say: Texts) -> list[str]:
-    """Why nothing could be judged with what is configured. No server is asked."""
+    """Why nothing could be judged with what is configured, or tried. No server is asked."""
+    return [told for one in (config, config.on_trial) if one for told in await _objections(one, say)]
+
+
+async def _objections(config: Config, say: Texts) -> list[str]:
     from adapters.guards.calibrated import read_calibration
 
     chosen, found = config.guard, [*_unknown(config.guard.name, config, say)]

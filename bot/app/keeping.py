@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from adapters.keyring import KEYRING, Keyring, is_there, made_key, master_key
@@ -26,6 +27,7 @@ from bot.core.operations.privacy import People, Privacy
 from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
+from bot.core.reporting.ports import ReportQueries
 from bot.core.text.catalogue import Texts, texts
 from storage.database import Database
 from storage.migrations import copying, upgrading
@@ -38,6 +40,7 @@ from storage.records.people import SqlPeople
 from storage.records.precedents import SqlPrecedents
 from storage.records.resealing import SqlResealing
 from storage.reports.coarsening import SqlCoarsening
+from storage.reports.queries import SqlReportQueries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 
@@ -118,6 +121,8 @@ def memory(screener: Screener, raids: RaidWatch, connected: Mapping[Platform, Ch
         screener.recent.forget(erased.community, erased.is_theirs)
         screener.campaigns.forget(erased.community, erased.is_theirs)
         raids.forget(erased.community, erased.is_theirs)
+        if screener.trial:
+            screener.trial.forget(erased.community, erased.is_theirs)
         if screener.members:
             screener.members.forget(erased.community, erased.is_theirs)
         if chat := connected.get(erased.community.platform):
@@ -136,9 +141,15 @@ def privacy(config: Config, database: Database) -> Privacy:
         erasing=SqlErasing(database),
         limits=limits(config),
         clock=database.clock,
-        judges=config.guard.beyond() if config.guard.asks_servers else (),
-        in_the_clear=config.guard.beyond("http") if config.guard.asks_servers else (),
+        judges=_asked(config),
+        in_the_clear=_asked(config, "http"),
     )
+
+
+def _asked(config: Config, scheme: str = "") -> tuple[str, ...]:
+    """The hosts of all guards that are not this machine."""
+    asked = (one.beyond(scheme) for one in config.guards if one.asks_servers)
+    return tuple(dict.fromkeys(chain.from_iterable(asked)))
 
 
 def visit(config: Config) -> AbstractAsyncContextManager[Database]:
@@ -187,6 +198,7 @@ class Record:
     cases: Cases
     precedents: Precedents
     incidents: Incidents
+    queries: ReportQueries
     clock: Clock
 
 
@@ -202,6 +214,7 @@ async def record(config: Config) -> AsyncIterator[Record]:
             SqlCases(database),
             SqlPrecedents(database),
             SqlIncidents(database),
+            SqlReportQueries(database),
             database.clock,
         )
 

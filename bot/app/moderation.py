@@ -5,11 +5,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from adapters.expression_worker import ExpressionWorker
+from bot.app import guards
 from bot.app.parts import Stores
+from bot.app.runner import Service
 from bot.config import Config
 from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
+from bot.core.base.errors import Broken, raised
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.communities.policies import Policies
@@ -24,13 +29,20 @@ from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
+from bot.core.moderation.trial import Trial
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.rules.actions import Outcome
 from bot.core.rules.decider import Decider
-from bot.core.rules.precedent import Mark
+from bot.core.text.catalogue import texts
+from storage.database import Database
 
 #: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
 REMEMBERED = timedelta(hours=1)
+
+#: Messages that may wait for a guard on trial, and that it is given at once: the guard in office shares its processors.
+TRIED, TRIED_AT_ONCE = 1_000, 8
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +55,41 @@ class Judging:
     decider: Decider
     recent: RecentActivity
     rulings: Rulings
+    trial: Trial | None
+
+    @property
+    def services(self) -> Sequence[Service]:
+        return (self.rulings.run, *((self.trial.run,) if self.trial else ()))
 
 
 async def judging(
-    queue: GuardQueue, policies: Policies, stores: Stores, clock: Clock, opened: AsyncExitStack, mark: Mark
+    config: Config, queue: GuardQueue, policies: Policies, database: Database, stores: Stores, opened: AsyncExitStack
 ) -> Judging:
+    """That a guard on trial cannot be had stops nobody."""
     bots, recent = Bots(roll=stores.bots), RecentActivity()
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
-    for trace in await stores.incidents.traces(clock.now() - REMEMBERED, each=recent.each):
+    for trace in await stores.incidents.traces(database.clock.now() - REMEMBERED, each=recent.each):
         recent.recall(trace, policies.of_community(trace.community))
-    rulings = Rulings(store=stores.precedents, mark=mark, clock=clock)
+    rulings = Rulings(store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock)
     await rulings.load()
-    return Judging(rulings=rulings, queue=queue, policies=policies, bots=bots, decider=decider, recent=recent)
+    try:
+        trial = await _trial(tried, queue, decider, stores, opened) if (tried := config.on_trial) else None
+    except Exception as error:
+        _log.error("the guard on trial cannot be had", error=str(error) if isinstance(error, Broken) else raised(error))
+        trial = None
+    return Judging(
+        rulings=rulings, queue=queue, policies=policies, bots=bots, decider=decider, recent=recent, trial=trial
+    )
+
+
+async def _trial(config: Config, queue: GuardQueue, decider: Decider, stores: Stores, opened: AsyncExitStack) -> Trial:
+    """Beside the guard in office. Raises whatever is wrong with the guard on trial."""
+    guard = await opened.enter_async_context(guards.guard(config, texts(config.defaults.language)))
+    judge, _ = guards.judges(guard, config)
+    tried = GuardQueue(guard=judge, clock=queue.clock, batch=TRIED_AT_ONCE, capacity=TRIED, remember=TRIED)
+    return Trial(queue=tried, present=queue, decider=decider, trials=stores.trials, clock=queue.clock)
 
 
 def screener(
@@ -90,6 +123,7 @@ def screener(
         members=Members(roll=stores.members),
         recent=judging.recent,
         rulings=judging.rulings,
+        trial=judging.trial,
         decider=judging.decider,
         streams=Streams(
             quiet=timedelta(0) if moment else config.bots.quiet,  # what is recorded is read as fast as it can be

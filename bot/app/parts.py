@@ -13,7 +13,7 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.ports import Cases, Feedback, Flags, Incidents, Precedents, Reviews, Webhooks
 from bot.core.incidents.raids.ports import Raids
 from bot.core.incidents.reviewing import Reviewer
-from bot.core.moderation.ports import Inbox, MemberRoll, Outbox
+from bot.core.moderation.ports import Inbox, MemberRoll, Outbox, Trials
 from bot.core.moderators.network import Context
 from bot.core.moderators.ports import Desk
 from bot.core.operations.alarm import Alarm
@@ -34,6 +34,7 @@ from storage.records.rolls import SqlBotRoll, SqlMemberRoll
 from storage.reports.deliveries import SqlDeliveries
 from storage.reports.queries import SqlReportQueries
 from storage.reports.standing import SqlStandings
+from storage.reports.trials import SqlTrials
 from storage.settings.api_keys import SqlApiKeys
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
@@ -57,6 +58,7 @@ class Stores:
     flags: Flags
     bots: BotRoll
     members: MemberRoll
+    trials: Trials
     communities: Communities
     journal: Journal
     bookmarks: Bookmarks
@@ -80,6 +82,7 @@ class Stores:
             flags=SqlFlags(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),
+            trials=SqlTrials(database),
             communities=SqlCommunities(database),
             journal=SqlJournal(database),
             bookmarks=SqlBookmarks(database),

@@ -38,7 +38,8 @@ def examine(
     mistakes = list(secrets.mistakes(path, content, say)) if path else []
     mistakes += _take_tokens(content, model, environment, say)
     config, found = _validated(content, model, say)
-    found += [("guard.servers", why) for why in problems.in_the_clear(config, say)]
+    for section, guard in (("guard", config.guard), ("trial", config.trial)):
+        found += [(f"{section}.servers", why) for why in problems.in_the_clear(guard, say)]
     found += [("rules", why) for why in problems.in_rules(config, say)]
     name = path or "config"
     mistakes += [say("check.problem", path=name, key=key, why=why) for key, why in dict.fromkeys(found)]

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bot.config.rules import ACTION_CHOICES, preset
-from bot.config.sections import Config
+from bot.config.sections import Config, GuardSettings
 from bot.core.communities.former import renewed
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
@@ -65,9 +65,8 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
             return say("check.other", why=problem["msg"])
 
 
-def in_the_clear(config: Config, say: Texts) -> Iterator[str]:
-    """The guard servers that what people say would be sent to readably, over a net."""
-    guard = config.guard
+def in_the_clear(guard: GuardSettings, say: Texts) -> Iterator[str]:
+    """Its servers that what people say would be sent to readably, over a net."""
     if guard.engine == "server" and not guard.plain_http:
         yield from (say("check.plain_http", server=server) for server in guard.beyond("http"))
 
@@ -133,7 +132,7 @@ def warnings(config: Config, say: Texts) -> list[str]:
         for pattern in (*text.any_of, *text.unless)
         if not is_linear(pattern)
     ]
-    readable = config.guard.beyond("http") if config.guard.asks_servers else ()
+    readable = {server: None for one in config.guards if one.asks_servers for server in one.beyond("http")}
     return renamed + slow + [say("check.goes_readably", server=server) for server in readable]
 
 

@@ -142,6 +142,13 @@ class GuardSettings(Table):
         return tuple(host for host in far if host)
 
 
+class TrialSettings(GuardSettings):
+    """[trial]: a guard that judges beside the one of [guard] and acts on nothing; with the same keys."""
+
+    name: str = ""
+    """One of `jikimi guards`; empty: none is on trial."""
+
+
 class CommunityDefaults(Table):
     """[defaults]: what holds for a community that has set nothing."""
 
@@ -290,6 +297,7 @@ class Config(Table):
 
     storage: StorageSettings = StorageSettings()
     guard: GuardSettings = GuardSettings()
+    trial: TrialSettings = TrialSettings()
     defaults: CommunityDefaults = CommunityDefaults()
     ladder: LadderSettings = LadderSettings()
     bots: BotSettings = BotSettings()
@@ -312,6 +320,16 @@ class Config(Table):
         """The keys that stood in it under the names of a version before, and the rules of a preset that it names so."""
         names = {*(one.name for one in self.rules), *self.defaults.disabled_rules}
         return (*self._renamed, *(Split(old, new) for old, new in FORMER.items() if old in names))
+
+    @property
+    def guards(self) -> tuple[GuardSettings, ...]:
+        """Whoever hears what is said."""
+        return (self.guard, *((self.trial,) if self.trial.name else ()))
+
+    @property
+    def on_trial(self) -> "Config | None":
+        """The same with the guard on trial in office; None where none is."""
+        return self.model_copy(update={"guard": self.trial}) if self.trial.name else None
 
     @property
     def policy(self) -> Policy:

@@ -11,6 +11,7 @@ from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
 from bot.core.moderators.command import Command, Usage
 from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.figures import TrialFigures
 from bot.core.rules.actions import Action, Flag
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
@@ -20,6 +21,7 @@ from bot.wording.changes import change_line
 from bot.wording.reasons import deeds, measure, reasons, rule_name
 from bot.wording.schedules import schedule_line
 from bot.wording.times import moment, span
+from bot.wording.trials import trial_lines
 
 
 class Manner(Protocol):
@@ -118,6 +120,8 @@ def _worded(value: object, manner: Manner) -> object:
             return manner.plain(change_line(value, say))
         case Schedule():
             return schedule_line(value, say)
+        case TrialFigures():
+            return manner.plain("\n".join(trial_lines(value, say)))
         case type() if issubclass(value, Command):
             return manner.typed(value)
         case _ if isinstance(value, Action):

@@ -76,12 +76,12 @@ async def count(database: Database, connection: AsyncConnection, settled: Iterab
         for part, kind, guard, probability in codec.judgements(screening):
             if step := bucket(probability):
                 scores[community, day, part, kind, guard, step] += 1
-    await _add(database, connection, sql.COUNT, counts)
-    await _add(database, connection, _COUNT_SCORES, scores)
+    await add(database, connection, counts)
+    await add(database, connection, scores, _COUNT_SCORES)
 
 
-async def _add(
-    database: Database, connection: AsyncConnection, statement: str, counts: Counter[tuple[Any, ...]]
+async def add(
+    database: Database, connection: AsyncConnection, counts: Counter[tuple[Any, ...]], statement: str = sql.COUNT
 ) -> None:
     if counts:  # in one order everywhere, so that two processes never wait for each other
         rows = codec.write_rows((*key, number) for key, number in sorted(counts.items()))

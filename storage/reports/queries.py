@@ -31,6 +31,7 @@ from bot.core.reporting.figures import (
     ReviewOutcome,
     Stored,
     Totals,
+    TrialFigures,
 )
 from bot.core.reporting.what_if import Probabilities
 from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
@@ -42,6 +43,7 @@ from storage.database import Database
 from storage.flow.tallies import BOT, CHANNEL, JUDGED, LATE, LATENCY, PAIR, ROUTE, UNSCREENED
 from storage.records.people import looks_between
 from storage.reports.probabilities import probabilities_since
+from storage.reports.trials import trials_between
 from storage.settings.journal import amendments_between, outages_between
 from storage.tables import actions, appeals, bots, cases, communities, incidents, messages, queue, reviews, tallies
 
@@ -107,7 +109,12 @@ class SqlReportQueries:
                 amendments=tuple(await amendments_between(connection, community, start, end)),
                 stored=await _stored(connection, community, self._database.clock.now()),
                 looks=await looks_between(connection, community, start, end),
+                trials=tuple(await trials_between(connection, community, start, end)),
             )
+
+    async def trials(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[TrialFigures]:
+        async with self._database.read() as connection:
+            return await trials_between(connection, community, start, end)
 
     async def probabilities(
         self, community: CommunityRef, kinds: Collection[HarmKind], since: datetime

@@ -16,7 +16,7 @@ from bot.core.incidents.review import Appeal, Call, Filed, History, Review
 from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderation.flagging import Flagging
 from bot.core.reporting.delivery.schedule import Schedule
-from bot.core.reporting.figures import Figures
+from bot.core.reporting.figures import Figures, TrialFigures
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
 from bot.core.reporting.what_if import Probabilities, WhatIf, what_if
@@ -156,6 +156,9 @@ class ScriptedDesk:
 
     async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
         return what_if(rule, score, self.found)
+
+    async def trials(self, community: CommunityRef) -> Sequence[TrialFigures]:
+        return ()
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False

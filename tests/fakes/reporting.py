@@ -10,7 +10,7 @@ from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Attachment, Post
 from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.delivery.delivery import FINAL, OVERTAKEN, Delivery, State
-from bot.core.reporting.figures import Figures, Totals
+from bot.core.reporting.figures import Figures, Totals, TrialFigures
 from bot.core.reporting.report import Report
 from bot.core.reporting.what_if import Probabilities
 from tests.fakes.clock import ManualClock
@@ -129,6 +129,9 @@ class QuietQueries:
 
     async def figures(self, community: CommunityRef, start: datetime, end: datetime) -> Figures:
         return Figures(start=start, end=end)
+
+    async def trials(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[TrialFigures]:
+        return ()
 
     async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:
         return Totals()

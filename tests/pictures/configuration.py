@@ -66,7 +66,8 @@ def page(language: str) -> str:
 
     for name, section in with_sections(NETWORKS).model_fields.items():
         if name != "rules":
-            keys = type(section.default).model_fields
+            own = inspect.get_annotations(type(section.default))  # those of another section are not told again
+            keys = {key: one for key, one in type(section.default).model_fields.items() if key in own}
             part("##", name, [(key, said[name][key], _default(one)) for key, one in keys.items()])
     rules, conditions = RuleSettings.model_fields, When.model_fields
     part("##", "rules", [(key, said["rules"][key], _default(one)) for key, one in rules.items()])

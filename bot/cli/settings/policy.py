@@ -1,4 +1,4 @@
-"""`jikimi policy`: the file of a community's policy -> what is odd about it, and what it would have done lately."""
+"""`jikimi policy`: the file of a policy, or a guard on trial -> what would have been done with it lately."""
 
 import asyncio
 from datetime import timedelta
@@ -40,6 +40,17 @@ def declare(line: Line) -> None:
     ) -> None:
         asyncio.run(backtest(file, community, platform, timedelta(days=days), line.settings(config), say))
 
+    @line.policy.command("trial", help=say["help.policy_trial"])
+    def trial_command(
+        community: Annotated[str, typer.Option("--community", help=say["help.people_community"], show_default=False)],
+        platform: Annotated[
+            str | None, typer.Option("--platform", help=say["help.keys_platform"], show_default=False)
+        ] = None,
+        days: Annotated[int, typer.Option("--days", min=1, max=365, help=say["help.policy_days"])] = 30,
+        config: Annotated[Path | None, line.config] = None,
+    ) -> None:
+        asyncio.run(trial(community, platform, timedelta(days=days), line.settings(config), say))
+
 
 def lint(file: Path, config: Path | None, line: Line) -> None:
     """Raises `Broken` where it cannot be taken in."""
@@ -77,6 +88,18 @@ async def backtest(
         ids = getattr(found, name)
         numbers = ", ".join(f"#{id_}" for id_ in ids[:MOST_NAMED])
         print(say(f"policy_file.{name}", count=len(ids), incidents=numbers).rstrip())
+
+
+async def trial(community: str, platform: str | None, lasting: timedelta, config: "Config", say: Texts) -> None:
+    """It reads beside a running process, and changes nothing."""
+    from bot.app import keeping
+    from bot.core.reporting.building import tried
+    from bot.wording.trials import trial_lines
+
+    async with keeping.record(config) as record:
+        place = place_of(community, platform, await record.communities.all(), say)
+        found = await tried(record.queries, place, record.clock.now(), lasting)
+    print("\n".join(line for one in found for line in trial_lines(one, say)) or say["trial.none"])
 
 
 def taken_from(file: Path, say: Texts) -> "Community":

@@ -6,15 +6,17 @@ crosses a port.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.chat.ports import Announcer
 from bot.core.communities.journal import Aside
+from bot.core.guarding.kinds import HarmKind
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import Outcome
+from bot.core.rules.difference import Difference
 
 Member = tuple[CommunityRef, str]  # and author
 
@@ -28,6 +30,29 @@ class MemberRoll(Protocol):
 
     async def watched_since(self, communities: Collection[CommunityRef]) -> Mapping[CommunityRef, datetime]:
         """When the first message was counted in each; those in which none was are left out."""
+        ...
+
+
+class Tried(NamedTuple):
+    """What a guard on trial would have changed about a message: nothing (None), or, where it was not `judged`, nobody
+    knows. `kind`: of harm, which it is about."""
+
+    ref: MessageRef
+    community: CommunityRef
+    sent_at: datetime
+    guard: str
+    judged: bool
+    difference: Difference | None
+    kind: HarmKind | None
+    is_incident: bool
+
+
+class Trials(Protocol):
+    """How guards on trial do."""
+
+    async def record(self, tried: Sequence[Tried]) -> None:
+        """Count them, and write down at incidents what would have become of them. An incident that is not on record yet
+        is only counted."""
         ...
 
 

@@ -25,6 +25,7 @@ from bot.core.moderation.ports import Inbox
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.settling import Settled, Settler
+from bot.core.moderation.trial import Trial
 from bot.core.rules.conditions import Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision, decide, only_flagged, surrender
@@ -61,6 +62,7 @@ class Screener:
     recent: RecentActivity = field(default_factory=RecentActivity)
     campaigns: Campaigns = field(default_factory=Campaigns)
     rulings: Rulings | None = None
+    trial: Trial | None = None
     streams: Streams = field(default_factory=Streams)
     decider: Decider = field(default_factory=Decider)
     moment: Callable[[Message], datetime] | None = None
@@ -126,7 +128,9 @@ class Screener:
             return 0
         given_up = await patiently(partial(self.inbox.given_up, room), self.clock)
         for message in given_up:
-            self._surrender(message)
+            self._settler.busy += 1
+            decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
+            self._settler.settle(Settlement(decision=decision, decided_at=self.clock.now()))
         room -= len(given_up)
         waited = self.second_look if self.queue.is_away or self.queue.is_behind else timedelta(0)
         again = partial(self.inbox.look_again, room, sent_before=self.clock.now() - waited)
@@ -173,13 +177,15 @@ class Screener:
             if is_provisional(screening):
                 policy = policy.while_guard_is_away()
             past = self.recent.completed(heard, message, screening, policy)
-            then = partial(acted, at, policy, screening, met)
+            then = partial(acted, at, policy, past, screening, met)
             if self.decider.is_quick(message, policy):
                 then(decide(about, screening, policy, at=at, past=past))
             else:
                 self._begin(message, self.decider.decide(about, screening, policy, at=at, past=past), then)
 
-        def acted(at: datetime, policy: Policy, screening: Screening, met: Author | None, decision: Decision) -> None:
+        def acted(
+            at: datetime, policy: Policy, past: Past, screening: Screening, met: Author | None, decision: Decision
+        ) -> None:
             if decision.is_incident and self.meet and not met and message.author.unmet:
                 self._begin(message, _met(self.meet, message, self.clock), partial(decided, screening))
                 return
@@ -194,6 +200,8 @@ class Screener:
             counts = self.members.weight(message, heard) if self.members and not decision.is_incident else 0
             settled = Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts, ladder=policy.ladder)
             self._settler.settle(settled)
+            if self.trial and exchange and not again:
+                self.trial.watch(exchange, decision, policy, at=at, past=past)
 
         try:
             heard = self._hear(message, again=again)
@@ -202,12 +210,9 @@ class Screener:
                 return decided(NOTHING_TO_JUDGE)
             fresh = (age := self.clock.now() - message.sent_at) <= self.fresh and not again
             answer = self.queue.submit(
-                exchange,
-                community=message.community,
-                fresh=fresh,
-                age=age.total_seconds() if fresh else 0.0,
+                exchange, community=message.community, fresh=fresh, age=age.total_seconds() if fresh else 0.0,
                 provisional=self.moment is None,  # what is recorded can wait for the guard
-            )
+            )  # fmt: skip
             answer.add_done_callback(partial(self._answered, message, decided))
         except Exception as error:
             self._settler.fault(message, error)
@@ -237,11 +242,6 @@ class Screener:
             pass  # the process is stopping; the message stays claimed and is claimed again
         except Exception as error:
             self._settler.fault(message, error)
-
-    def _surrender(self, message: Message) -> None:
-        self._settler.busy += 1
-        decision = surrender(message, Unscreened(DEFECT, self.queue.guard.version), self._policy_of(message))
-        self._settler.settle(Settlement(decision=decision, decided_at=self.clock.now()))
 
 
 def _waits(screening: Screening, decision: Decision) -> bool:

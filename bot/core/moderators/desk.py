@@ -25,8 +25,9 @@ from bot.core.moderation.flagging import Flagging
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import exchange_of
 from bot.core.operations.privacy import Privacy
-from bot.core.reporting.building import ReportBuilder, would_have_been
+from bot.core.reporting.building import ReportBuilder, tried, would_have_been
 from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.figures import TrialFigures
 from bot.core.reporting.what_if import WhatIf
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decider import Decider
@@ -147,6 +148,9 @@ class CoreDesk:
 
     async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
         return await would_have_been(self.builder.queries, community, rule, score, self.clock.now())
+
+    async def trials(self, community: CommunityRef) -> Sequence[TrialFigures]:
+        return await tried(self.builder.queries, community, self.clock.now())
 
     async def report(
         self, community: CommunityRef, period: str | None = None, *, unmasked: bool = False

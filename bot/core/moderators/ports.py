@@ -26,6 +26,7 @@ from bot.core.moderation.ports import ActionExecutor
 from bot.core.moderators.answer import Channel, Member, Said
 from bot.core.operations.privacy import Privacy
 from bot.core.reporting.delivery.schedule import Schedule
+from bot.core.reporting.figures import TrialFigures
 from bot.core.reporting.ports import Poster
 from bot.core.reporting.what_if import WhatIf
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
@@ -164,6 +165,10 @@ class Desk(Protocol):
 
     async def what_if(self, community: CommunityRef, rule: Rule, score: float) -> WhatIf | None:
         """What another threshold of a rule would have meant in the last 30 days; None: it asks for no score."""
+        ...
+
+    async def trials(self, community: CommunityRef) -> Sequence[TrialFigures]:
+        """What guards on trial would have found in the last 30 days, one a guard."""
         ...
 
     async def report(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
 from bot.core.rules.decision import Decision, decide
+from bot.core.rules.difference import Difference, difference
 from bot.core.rules.policy import Policy
 
 
@@ -33,9 +34,10 @@ def backtest(incidents: Iterable[Incident], before: Policy, after: Policy) -> Ba
             continue
         looked_at += 1
         was, is_ = (_again(incident, policy) for policy in (before, after))
-        if what := _difference(was, is_):
+        what = difference(was, is_)
+        if what:
             changed[what].append(incident.case)
-        if what == "fewer" and incident.review and incident.review.call is Call.WRONG:
+        if what is Difference.FEWER and incident.review and incident.review.call is Call.WRONG:
             changed["fewer_wrong"].append(incident.case)
     return Backtest(looked_at=looked_at, unread=unread, **{name: tuple(ids) for name, ids in changed.items()})
 
@@ -43,10 +45,3 @@ def backtest(incidents: Iterable[Incident], before: Policy, after: Policy) -> Ba
 def _again(incident: Incident, policy: Policy) -> Decision:
     decision = incident.decision
     return decide(decision.message, decision.screening, policy, at=decision.message.sent_at)
-
-
-def _difference(was: Decision, is_: Decision) -> str:
-    if (was.rule is None) is not (is_.rule is None):
-        return "more" if was.rule is None else "fewer"
-    before, after = (sum(action.weight for action in (*one.actions, *one.withheld)) for one in (was, is_))
-    return "" if before == after else "harder" if after > before else "softer"

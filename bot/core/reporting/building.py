@@ -1,10 +1,10 @@
 """What is on record about a period -> a digest, or a report."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
@@ -15,12 +15,14 @@ from bot.core.communities.policies import Policies
 from bot.core.incidents.ports import Incidents
 from bot.core.moderation.ports import Inbox
 from bot.core.reporting.digest import Digest, summarise
+from bot.core.reporting.figures import TrialFigures
 from bot.core.reporting.periods import Period, Span, latest, parse
 from bot.core.reporting.ports import ReportQueries, ReportRenderer
 from bot.core.reporting.report import EARLIER, Report, compose
 from bot.core.reporting.what_if import LOOKED_BACK, WhatIf, kinds_of, what_if
 from bot.core.rules.policy import Rule
 
+QUARTER = timedelta(minutes=15)  # in which messages are counted
 MOST_ADVISED = 3  # thresholds that buttons under a report change
 AT_ONCE = 32  # reports that are being drawn or wait for it
 
@@ -81,6 +83,14 @@ async def would_have_been(
 ) -> WhatIf | None:
     """What another threshold of a rule would have meant lately; None: it has none."""
     return what_if(rule, score, await queries.probabilities(community, kinds_of(rule), now - LOOKED_BACK))
+
+
+async def tried(
+    queries: ReportQueries, community: CommunityRef, now: datetime, lasting: timedelta = LOOKED_BACK
+) -> Sequence[TrialFigures]:
+    """What guards on trial would have found lately."""
+    begin, end = (one.replace(minute=one.minute // 15 * 15, second=0, microsecond=0) for one in (now - lasting, now))
+    return await queries.trials(community, begin, end + QUARTER)
 
 
 async def report_on(queries: ReportQueries, community: CommunityRef, name: str, period: Period) -> Report:

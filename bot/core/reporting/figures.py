@@ -16,6 +16,7 @@ from bot.core.guarding.verdict import Route
 from bot.core.incidents.case import Look
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import ACTIONS, Done, Gone
+from bot.core.rules.difference import Difference
 
 #: How much of an answer of a bot an incident shows (characters).
 LONGEST_EXAMPLE = 120
@@ -134,6 +135,19 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFigures:
+    """Messages that a guard on trial judged, too, or for which there was no time; those of which something else would
+    have become, by kind of harm; and incidents among these that moderators have called wrong, and right."""
+
+    guard: str
+    judged: int
+    passed_over: int
+    counts: Mapping[Difference, Mapping[HarmKind, int]]
+    wrong: Mapping[Difference, int]
+    right: Mapping[Difference, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """The incidents whose words are still there: how many, since when, and how many of them are held as evidence."""
 
@@ -168,6 +182,7 @@ class Figures:
     amendments: tuple[AuditEntry, ...] = ()
     stored: Stored = field(default_factory=Stored)  # now, whatever the period
     looks: tuple[Looking, ...] = ()  # by moderator, who looked most first
+    trials: tuple[TrialFigures, ...] = ()  # of guards
 
     @property
     def live(self) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from bot.core.chat.ports import Announcer
 from bot.core.chat.post import Post
 from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.delivery.delivery import Delivery, State
-from bot.core.reporting.figures import Figures, Totals
+from bot.core.reporting.figures import Figures, Totals, TrialFigures
 from bot.core.reporting.report import Report
 from bot.core.reporting.what_if import Probabilities
 from bot.core.rules.actions import Outcome
@@ -38,6 +38,10 @@ class ReportQueries(Protocol):
     ) -> Probabilities:
         """How probable the likeliest of these kinds was, of messages since a day and of the newest incidents; without
         kinds, of all, and of incidents alone. Costs the same with many incidents on record as with few."""
+        ...
+
+    async def trials(self, community: CommunityRef, start: datetime, end: datetime) -> Sequence[TrialFigures]:
+        """One a guard that was on trial then."""
         ...
 
     async def totals(self, community: CommunityRef, start: datetime, end: datetime) -> Totals:

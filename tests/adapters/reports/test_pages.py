@@ -21,9 +21,11 @@ from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
 from bot.core.chat.post import Post
 from bot.core.communities.journal import AuditEntry
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route
-from bot.core.reporting.figures import Figures
+from bot.core.reporting.figures import Figures, TrialFigures
 from bot.core.reporting.report import Report, compose
+from bot.core.rules.difference import Difference
 from bot.core.text.catalogue import texts, texts_beside
 from tests.adapters.reports.stage import PERIOD, made_up
 from tests.servers.browser import CHROMIUM, opened, photograph, small, unlike
@@ -175,6 +177,17 @@ def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
     page = ReportPages().render(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
     assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
     assert "주간 보고 요일" in page and "일요일" in page
+
+
+def test_a_guard_on_trial_is_told_beside_rules_that_are(report: Report) -> None:
+    tried = TrialFigures(
+        guard="embedded 2", judged=90, passed_over=1, counts={one: {} for one in Difference} | {
+            Difference.FEWER: {HarmKind.ABUSE: 3, HarmKind.HATE: 1}},
+        wrong=dict.fromkeys(Difference, 2), right=dict.fromkeys(Difference, 0),
+    )  # fmt: skip
+    made = compose("c", PERIOD, replace(report.figures, trials=(tried,)), [])
+    page = ReportPages().render(made, "ko", with_pdf=False).files[0].content.decode()
+    assert "embedded 2" in page and "걸리지 않았을 글 4개: 욕설·모욕 3, 혐오 발언 1." in page and "2건은 잘못" in page
 
 
 def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:

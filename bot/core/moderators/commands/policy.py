@@ -79,6 +79,14 @@ class Shadow(Command, name="shadow", right=Right.MANAGE, group="policy"):
 
 
 @dataclass(frozen=True)
+class Trial(Command, name="trial", right=Right.MANAGE, group="policy"):
+    """What guards on trial would have found in the last 30 days."""
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        return Lines(tuple(await desk.trials(asked.community)) or (said("trial.none"),))
+
+
+@dataclass(frozen=True)
 class NightMode(Command, name="night", right=Right.MANAGE, group="policy"):
     """Between two hours the rules are others; off: as by day; without anything how it is."""
 

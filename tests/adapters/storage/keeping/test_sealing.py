@@ -239,6 +239,7 @@ NOT_SAID = {
     "remedy": "of bot.core.incidents.raids.raid.Remedy",
     "id": "ids of platforms", "platform": "a word of ours", "channel": "ids", "message": "ids", "author": "ids",
     "kind": "a word of ours", "rule": "the name that the configuration gives", "state": "a word of ours",
+    "trial": "words of ours, and the name of a guard",
     "reason": "why a platform refused, or a receipt: ids", "call": "a word of ours", "moderator": "ids",
     "part": "a word of ours", "guard": "names of guards", "code": "random", "deed": "a word of ours", "member": "ids",
     "taken_by": "ids", "what": "a word of ours", "name": "of a tally: ids of channels and bots, words of ours; of a "
