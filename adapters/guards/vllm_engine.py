@@ -2,9 +2,10 @@
 
 Two ways to ask, one engine for either:
 
-* classify: the model is converted to a yes/no classifier, and one forward pass a prompt gives the log-odds of the label
-  that comes next. A form with several labels is walked label by label, each forced before the next is asked; the passes
-  differ only at the end of the prompt, so they share the cached prefix.
+* classify: the model is converted to a yes/no classifier, and one forward pass a prompt gives the logits of the labels
+  that may come next, and of what a model that does not answer would write there. A form with several labels is walked
+  label by label, each forced before the next is asked; the passes differ only at the end of the prompt, so they share
+  the cached prefix.
 * generate: the guard writes its answer, and the probabilities of the labels are read where it writes them. For guards
   with categories or with labels of their own; slower.
 
@@ -38,7 +39,7 @@ from adapters.guards.vllm_start import model_files, started
 from adapters.guards.vllm_tokens import Ids, Labels, Prompts
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
-from bot.core.guarding.ports import Answered
+from bot.core.guarding.ports import PRIORITY, Answered
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
 Mode = Literal["classify", "generate"]
@@ -85,6 +86,7 @@ class VllmGuard:
             dialect=self._dialect.hash,
         )
         self._numbers = count()
+        self._takes_priorities = engine_options.get("scheduling_policy") == "priority"
         options: dict[str, Any] = {
             "model": model,
             "revision": revision,
@@ -95,7 +97,7 @@ class VllmGuard:
             "disable_log_stats": True,
         }
         if mode == "classify":
-            options |= _as_classifier(config, self._labels.pair())
+            options |= _as_classifier(config, self._labels.classes())
         self._running = RestartingEngine(partial(started, options, engine_options), clock)
         self._asked = _asked_how(self._dialect, self._labels, mode)
 
@@ -171,10 +173,9 @@ class VllmGuard:
             how = [self._asked[questions[n].form].params for n, _ in asked]
             for (n, _), output in zip(asked, await self._run([prompt for _, prompt in asked], how), strict=True):
                 field = questions[n].form.fields[len(readings[n])]
-                log_odds = float(output.outputs.data)
-                negative, positive = field.labels
-                readings[n].append({negative.name: _sigmoid(-log_odds), positive.name: _sigmoid(log_odds)})
-                labels[n].append(positive if log_odds > 0 else negative)
+                reading = field.classified(output.outputs.data.flatten().tolist())
+                readings[n].append(reading)
+                labels[n].append(max(field.labels, key=lambda label: reading[label.name]))
             open_ = [n for n in open_ if n not in too_long and len(readings[n]) < len(questions[n].form.fields)]
         return [
             Answer(text="", truncated=True) if n in too_long else Answer(readings=tuple(reading))
@@ -208,11 +209,12 @@ class VllmGuard:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         waiting: list[Any] = []
+        priority = PRIORITY.get() if self._takes_priorities else 0
         engine = self._running.engine
         try:
             for prompt, how in zip(prompts, params, strict=True):
                 request: Any = {"type": "token", "prompt_token_ids": prompt}
-                waiting.append(await engine.add_request(str(next(self._numbers)), request, how))
+                waiting.append(await engine.add_request(str(next(self._numbers)), request, how, priority=priority))
             return [await output.get() for output in waiting]
         except EngineDeadError:
             raise self._running.died(engine) from None
@@ -294,16 +296,12 @@ def _asked_how(dialect: Dialect, labels: Labels, mode: Mode) -> dict[Form, _Aske
     return how
 
 
-def _as_classifier(config: Any, labels: tuple[str, str]) -> dict[str, Any]:
+def _as_classifier(config: Any, classes: Sequence[str]) -> dict[str, Any]:
     if getattr(config.get_text_config(), "final_logit_softcapping", None):
         raise Broken('the model caps its logits, which a converted classifier does not: set the mode to "generate"')
     overrides = {
         "architectures": [name.replace("ForCausalLM", "ForSequenceClassification") for name in config.architectures],
-        "classifier_from_token": list(labels),
-        "method": "from_2_way_softmax",
+        "classifier_from_token": list(classes),
+        "method": "no_post_processing",
     }
     return {"runner": "pooling", "convert": "classify", "hf_overrides": overrides}
-
-
-def _sigmoid(log_odds: float) -> float:
-    return 1 / (1 + exp(-log_odds)) if log_odds >= 0 else exp(log_odds) / (1 + exp(log_odds))

@@ -39,6 +39,7 @@ from adapters.guards.vllm_replicas import Replicas
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken
 from bot.core.guarding.figures import ReplicaFigures
+from bot.core.guarding.ports import PRIORITY
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened
 
 LIKELIEST = 20  # tokens whose probability is asked for; the most that a server gives by default
@@ -219,7 +220,7 @@ class VllmServers:
         ways: list[tuple[str, Mapping[str, Any]]] = [("/v1/completions", written)]
         if by_class:
             raw = {"add_special_tokens": False, "use_activation": False}
-            ways.append(("/classify", {"model": self._served, "input": prompts, **raw}))
+            ways.append(("/classify", {"model": self._served, "input": prompts, **self._priority, **raw}))
         content = await self._replicas.ask(ways, sum(question.tokens for question, _ in asked))
         choices: Sequence[Choice] = [None] * len(asked) if content is None else _choices(content, len(asked))
         if len(asked) > 1 and not all(choices):
@@ -241,7 +242,12 @@ class VllmServers:
         return None if content is None else _choices(content, 1)[0]
 
     def _body(self, how: Mapping[str, Any]) -> dict[str, Any]:
-        return {"model": self._served, "temperature": 0, **how}
+        return {"model": self._served, "temperature": 0, **self._priority, **how}
+
+    @property
+    def _priority(self) -> Mapping[str, int]:
+        """A server that does not order by it refuses any other than 0."""
+        return {"priority": PRIORITY.get()} if self.engine_options.get("scheduling_policy") == "priority" else {}
 
     async def compare_chat(self) -> bool | None:
         """Whether the servers' chat endpoint makes the prompts that we send; None where they do not tell."""
@@ -312,15 +318,10 @@ def _choices(content: bytes, count: int) -> list[Choice]:
 
 
 def _reading(asked: Field, choice: Mapping[str, Any]) -> Mapping[str, float]:
-    """Of the one label that was asked for; a classifier gives the log-odds of the second one."""
-    if "probs" not in choice:
-        return asked.reading(_text_and_tokens(choice)[1][0].probabilities)
-    (log_odds,) = choice["probs"]
-    if math.isnan(log_odds):
-        raise ValueError("not a number")
-    negative, positive = asked.labels
-    share = 1 / (1 + math.exp(-max(-700.0, min(700.0, log_odds))))
-    return {negative.name: 1 - share, positive.name: share}
+    """Of the one label that was asked for."""
+    if "probs" in choice:
+        return asked.classified(choice["probs"])
+    return asked.reading(_text_and_tokens(choice)[1][0].probabilities)
 
 
 def _read(question: Question, choice: Mapping[str, Any]) -> Answer:

@@ -1,11 +1,11 @@
 """Prompts and a dialect's labels -> token ids of the model's own tokenizer, and back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from adapters.guards.dialects import Dialect, Field, Piece, encoder
+from adapters.guards.dialects import RIVALS, Dialect, Field, Piece, encoder
 from bot.core.base.errors import Broken
 
 Ids = list[int]
@@ -98,8 +98,8 @@ class Labels:
             raise Broken(f"the tokenizer does not know the labels of {self._dialect.name}: it is not this guard's")
         return ids
 
-    def pair(self) -> tuple[str, str]:
-        """The tokens of the negative and the positive label, as the vocabulary spells them."""
+    def classes(self) -> list[str]:
+        """Tokens, as the vocabulary spells them: the negative label, the positive one, what stands there instead."""
         name = self._dialect.name
         if self._dialect.classifier is None or len(self._dialect.classifier) != 2:
             raise Broken(f'{name} does not answer with one pair of labels: set the mode to "generate"')
@@ -112,8 +112,18 @@ class Labels:
             found.add(tuple(ids[label.name] for label in field.labels))
         if len(found) > 1:
             raise Broken(f'the labels of {name} are other tokens from line to line: set the mode to "generate"')
-        negative, positive = found.pop()
-        return self._prompts.token(negative), self._prompts.token(positive)
+        pair = found.pop()
+        return [self._prompts.token(number) for number in dict.fromkeys((*pair, *self._rivals()))]
+
+    def _rivals(self) -> Iterator[int]:
+        """Where no anchor stands before the label, or it joins what follows, they are those that begin a text."""
+        anchor = self._dialect.forms[0].fields[0].anchor or ""
+        head = self._encode(anchor)
+        for rival in RIVALS:
+            whole = self._encode(anchor + rival)
+            first = whole[len(head)] if whole[: len(head)] == head and len(whole) > len(head) else None
+            if first is not None and first != self._prompts.unknown:
+                yield first
 
     def _encode(self, text: str) -> Ids:
         return self._prompts.remember([(Piece(text, trusted=True),)])[0]

@@ -237,8 +237,8 @@ def answered(server: Server) -> float:
 #: As docs/en/guards.md tells.
 AS_CLASSIFIER = {
     "architectures": ["LlamaForSequenceClassification"],
-    "classifier_from_token": ["Ġno", "Ġyes"],
-    "method": "from_2_way_softmax",
+    "classifier_from_token": ["Ġno", "Ġyes", "Ċ"],
+    "method": "no_post_processing",
 }
 
 

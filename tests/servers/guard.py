@@ -18,10 +18,12 @@ class GuardServer:
     """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
     "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels). A text that
     says "이상한" always gets nonsense. After `answers` requests every other one hangs. `classifies`: it serves the
-    model as a classifier, and nothing else."""
+    model as a classifier, and nothing else; of the labels alone, or `by_token` beside others. `by_priority`: it takes
+    priorities, as `--scheduling-policy priority` makes it."""
 
     def __init__(self, *, model: str = MODEL, token: str = "", port: int = 0, classifies: bool = False) -> None:
         self.model, self.token, self._port, self.classifies = model, token, port, classifies
+        self.by_token = self.by_priority = False
         self.trouble: str | int = ""
         self.headers: dict[str, str] = {}  # sent with a trouble
         self.times: int | None = None  # how many requests the trouble lasts; None: until changed
@@ -106,8 +108,11 @@ class GuardServer:
                 return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
             case "empty":
                 return web.json_response({"choices": []})
+        if body.get("priority") and not self.by_priority:
+            return web.json_response({"error": {"message": "got a priority"}}, status=400)
         if self.classifies:
-            return web.json_response({"data": [_class(n, text) for n, text in enumerate(body["input"])][::-1]})
+            classes = [_class(n, text, trouble, by_token=self.by_token) for n, text in enumerate(body["input"])]
+            return web.json_response({"data": classes[::-1]})
         is_chat = "chat" in request.match_info["kind"]
         texts = ["\n".join(message["content"] for message in body["messages"])] if is_chat else body["prompt"]
         if len(texts) > 1 and any("너무 긴" in text for text in texts if isinstance(text, str)):
@@ -119,10 +124,14 @@ class GuardServer:
         return web.json_response({"choices": choices[::-1]})  # a client must go by the index
 
 
-def _class(index: int, prompt: str) -> dict[str, Any]:
-    """As `vllm serve --convert classify` from two tokens answers without activation: one number, the log-odds."""
-    likely = _choice(prompt, {"max_tokens": 1}, chat=False, trouble="")["logprobs"]["top_logprobs"][0]
-    return {"index": index, "label": None, "probs": [likely[" yes"] - likely[" no"]], "num_classes": 1}
+def _class(index: int, prompt: str, trouble: str | int, *, by_token: bool) -> dict[str, Any]:
+    """As `vllm serve --convert classify` answers without activation: from two tokens one number, the log-odds; where it
+    does not process them further, the logit of each, here of the labels and of all that is none."""
+    likely = _choice(prompt, {"max_tokens": 1}, chat=False, trouble=str(trouble))["logprobs"]["top_logprobs"][0]
+    no, yes = likely[" no"], likely[" yes"]
+    others = math.log(max(1 - math.exp(no) - math.exp(yes), 1e-9))
+    numbers = [no + 5, yes + 5, others + 5] if by_token else [yes - no]
+    return {"index": index, "label": None, "probs": numbers, "num_classes": len(numbers)}
 
 
 def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -> dict[str, Any]:

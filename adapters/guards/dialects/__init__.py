@@ -17,7 +17,8 @@ An answer is produced in one of three ways, all from `question.form.fields`, the
   probabilities with `field.reading(...)`, choose the likeliest label, go on; `Answer(readings=...)`. The passes of one
   question differ only at the end of the prompt, so they share the cached prefix.
 * classify: the same walk on a converted classifier whose classes are `dialect.classifier` (label texts, negative
-  first). None: the guard writes free text between its labels, or different labels; use generate.
+  first) and the first tokens of `RIVALS`; `field.classified(logits)`. None: the guard writes free text between its
+  labels, or different labels; use generate.
 
 Always send the text or ids as they are (`add_special_tokens: false`): the prompts hold their own BOS.
 Where a form has `special_answer`, decode with `skip_special_tokens: false`.
@@ -33,7 +34,7 @@ from adapters.guards.dialects.dialect import (
     Dialect,
 )
 from adapters.guards.dialects.guards import DEFAULT, DIALECTS, capabilities
-from adapters.guards.dialects.question import Answer, Chat, Field, Form, Label, Piece, Question, Token, encoder
+from adapters.guards.dialects.question import RIVALS, Answer, Chat, Field, Form, Label, Piece, Question, Token, encoder
 from adapters.guards.dialects.user_text import token_bound
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "LOW_LABEL_MASS",
     "MIN_LABEL_MASS",
     "NOT_JUDGED",
+    "RIVALS",
     "TRUNCATED",
     "UNPARSEABLE",
     "Answer",

@@ -1,5 +1,6 @@
 """One question to a guard: rendered prompt and expected labels in, what a model wrote or how probable it was out."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,13 @@ class Chat:
         return tuple(texts.get(part) or Piece(part, trusted=True) for part in parts)
 
 
+#: What a model writes in place of a label that is not answering the question it was taught. A classifier sees nothing
+#: but the tokens it was made from: with the first ones of these beside its labels it tells how much they have at most.
+RIVALS = (
+    " Yes", " No", " YES", " NO", " The", " This", " It", " I", " Not", " not", " None", " none", " N", " n", " safe",
+    " unsafe", " harmful", " 예", " 네", " 아니", " 유", " 해", " '", " \"", " **", "\n", "\n\n", "Yes", "No", "I",
+)  # fmt: skip
+
 #: A tokenizer's `apply_chat_template(messages, tokenize=False, **arguments)`.
 Render = Callable[[list[dict[str, str]], dict[str, str | bool]], str]
 
@@ -93,6 +101,19 @@ class Field:
             if label := self.label(token):
                 reading[label.name] += probability
         return reading
+
+    def classified(self, logits: Sequence[float]) -> dict[str, float]:
+        """Probability of each label (by name) from what a classifier of them gives: their logits in their order and
+        those of `RIVALS`, or, of two labels, the log-odds of the second alone, which hide the rivals. Those that are no
+        numbers have no probability. Raises ValueError where these are no logits of the labels."""
+        if len(logits) < len(self.labels) and len(logits) != 1:
+            raise ValueError("not the logits of these labels")
+        if any(math.isnan(logit) for logit in logits):
+            return dict.fromkeys((label.name for label in self.labels), 0.0)
+        kept = [max(-700.0, min(700.0, logit)) for logit in ((0.0, *logits) if len(logits) == 1 else logits)]
+        weights = [math.exp(logit - max(kept)) for logit in kept]
+        total = math.fsum(weights)
+        return {label.name: weight / total for label, weight in zip(self.labels, weights, strict=False)}
 
     def label_ids(self, encode: Callable[[str], Sequence[int]]) -> dict[str, int]:
         """The token that begins each label (by name) after the anchor; `encode` reads control tokens.

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 
@@ -11,7 +14,7 @@ from bot.core.base.errors import BotError, Unavailable, raised
 from bot.core.guarding.circuit import Circuit
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.limit import Limit
-from bot.core.guarding.ports import Answered, Guard, Replicated, is_continuous, judge_each
+from bot.core.guarding.ports import PRIORITY, Answered, Guard, Replicated, is_continuous, judge_each
 from bot.core.guarding.tickets import Ticket, Tickets
 from bot.core.guarding.verdict import Exchange, Screening, Unscreened
 
@@ -72,13 +75,19 @@ class Calls:
         return max(limit, 1.0) - self.in_flight
 
     def begin(self, tickets: Sequence[Ticket], group: asyncio.TaskGroup) -> None:
-        """Without waiting for the answers."""
-        together = [ticket for ticket in tickets if not ticket.alone]
-        calls = [together[start : start + self.batch] for start in range(0, len(together), self.batch)]
+        """Without waiting for the answers. They come in the order of their standing; equals go together."""
+        calls = [
+            together[start : start + self.batch]
+            for _, some in groupby((ticket for ticket in tickets if not ticket.alone), attrgetter("standing"))
+            for together in [list(some)]
+            for start in range(0, len(together), self.batch)
+        ]
         for call in [*calls, *([ticket] for ticket in tickets if ticket.alone)]:
             self.in_flight += sum(ticket.tokens for ticket in call)
             self.figures.judging += len(call)
-            task = group.create_task(self._judge(call))
+            context = copy_context()
+            context.run(PRIORITY.set, call[0].standing)
+            task = group.create_task(self._judge(call), context=context)
             for ticket in call:
                 ticket.call, ticket.companions = task, call
         self.figures.most_judging = max(self.figures.most_judging, self.figures.judging)

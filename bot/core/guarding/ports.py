@@ -5,6 +5,7 @@ crosses a port.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import Protocol, runtime_checkable
 
 from bot.core.guarding.figures import ReplicaFigures
@@ -12,6 +13,10 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
 
 #: Takes the screening of the exchange in that place.
 Answered = Callable[[int, Screening], None]
+
+#: Of what a guard is asked about: whose engine takes priorities passes it on. The lowest goes first, whichever of
+#: several processes asks.
+PRIORITY: ContextVar[int] = ContextVar("priority", default=0)
 
 
 class Guard(Protocol):

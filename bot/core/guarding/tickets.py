@@ -57,6 +57,11 @@ class Ticket:
         return self.key[1]
 
     @property
+    def standing(self) -> Class:
+        """Of the one in the earliest who still waits."""
+        return min((waiter.standing for waiter in self.waiters if not waiter.answer.done()), default=Class.BACKLOG)
+
+    @property
     def asked_at(self) -> float:
         """When the one asked who has waited longest."""
         return next((waiter.asked_at for waiter in self.waiters if not waiter.answer.done()), math.inf)

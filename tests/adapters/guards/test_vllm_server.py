@@ -12,6 +12,7 @@ from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piec
 from adapters.guards.vllm_replicas import FAILURES
 from adapters.guards.vllm_server import REFUSED, Encoding, VllmServers
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.guarding.ports import PRIORITY
 from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
@@ -428,6 +429,35 @@ def test_a_server_of_the_model_as_a_classifier_gives_the_same_verdicts() -> None
                 assert [scores(screening) for screening in await both.judge(asked)] == expected
             assert {figures.circuit for figures in both.replica_figures()} == {"closed"}
             assert all(figures.answered for figures in both.replica_figures())
+
+    asyncio.run(check())
+
+
+def test_a_classifier_of_more_than_the_labels_tells_where_the_model_would_write_something_else() -> None:
+    async def check() -> None:
+        async with GuardServer(classifies=True) as server, guard(server) as judge:
+            server.by_token = True
+            assert [scores(screening) for screening in await judge.judge([BAD])] == [{Task.PROMPT_HARM: SURE}]
+            server.trouble = "unsure"
+            assert reasons(await judge.judge([BAD])) == [LOW_LABEL_MASS]
+
+    asyncio.run(check())
+
+
+def test_a_server_that_takes_priorities_is_told_and_no_other() -> None:
+    async def check() -> None:
+        for classifies in (False, True):
+            async with (
+                GuardServer(classifies=classifies) as server,
+                guard(server) as plain,
+                guard(server, engine_options={"scheduling_policy": "priority"}) as ordered,
+            ):
+                PRIORITY.set(2)
+                assert [type(screening) for screening in await plain.judge([BAD])] == [Verdict]
+                assert not any("priority" in body for body in server.bodies)
+                server.by_priority = True
+                assert [type(screening) for screening in await ordered.judge([BAD])] == [Verdict]
+                assert server.bodies[-1]["priority"] == 2
 
     asyncio.run(check())
 

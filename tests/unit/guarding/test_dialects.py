@@ -1,5 +1,6 @@
 import hashlib
 import json
+import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -710,6 +711,26 @@ def byte_vocabulary(words: Sequence[str]) -> Callable[[str], list[int]]:
         return [*ids, *text[done:].encode()]
 
     return encode
+
+
+def test_a_classifier_is_heard_with_what_a_model_that_does_not_answer_would_write() -> None:
+    field = DIALECTS["wildguard-ko"].forms[0].fields[0]
+    assert field.classified([2.0]) == pytest.approx({"no": 0.1192, "yes": 0.8808}, abs=1e-4), "log-odds of the second"
+    assert field.classified([1.0, 3.0]) == pytest.approx(field.classified([2.0]))
+    beside = field.classified([1.0, 3.0, 3.0])
+    assert beside["yes"] / beside["no"] == pytest.approx(math.exp(2)), "the score is of the labels alone"
+    assert field.classified([math.inf]) == pytest.approx({"no": 0.0, "yes": 1.0})
+    with pytest.raises(ValueError):
+        field.classified([])
+
+    def judged(logits: Sequence[float]) -> object:
+        question = DIALECTS["wildguard-ko"].questions(Exchange(prompt="글"))[0]
+        answer = Answer(readings=(field.classified(logits),))
+        screening = DIALECTS["wildguard-ko"].combine([(question, answer)], GuardVersion(name="g"))
+        return screening.reason if isinstance(screening, Unscreened) else screening.harm
+
+    assert judged([1.0, 3.0, -4.0]) == pytest.approx(0.8808, abs=1e-4)
+    assert judged([1.0, 3.0, 3.0]) == judged([math.nan, 3.0]) == LOW_LABEL_MASS
 
 
 def test_label_ids() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bot.cli.bench.simulated_engine import Engine, SimulatedEngine
 from bot.cli.bench.virtual_time import VirtualClock, run
 from bot.core.base.errors import Unavailable
-from bot.core.guarding.ports import Answered, Guard
+from bot.core.guarding.ports import PRIORITY, Answered, Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Exchange, Route, Screening, Unscreened, Verdict
 from tests.builders import home
@@ -143,6 +143,24 @@ def test_a_deadline_goes_first_whoever_else_waits() -> None:
             await urgent
             assert urgent.took and urgent.took < 1.5
             assert not all(one.answer.done() for one in raid)
+
+    run(scenario())
+
+
+def test_the_guard_is_told_what_goes_first_in_its_engine() -> None:
+    class Told(ScriptedGuard):
+        async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+            told.append((PRIORITY.get(), [exchange.prompt or "" for exchange in exchanges]))
+            return await super().judge(exchanges)
+
+    told: list[tuple[int, list[str]]] = []
+
+    async def scenario() -> None:
+        async with serving(Told()) as queue:
+            one = Asked(queue, "밀린 글", fresh=False), Asked(queue, "새 글"), Asked(queue, "급함", urgent=True)
+            both = Asked(queue, "같은 글", fresh=False), Asked(queue, "같은 글", urgent=True)
+            await asyncio.gather(*(asked.answer for asked in (*one, *both)))
+            assert told == [(0, ["급함", "같은 글"]), (1, ["새 글"]), (2, ["밀린 글"])]
 
     run(scenario())
 
