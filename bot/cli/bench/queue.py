@@ -23,18 +23,22 @@ def declare(line: Line) -> None:
 
 
 def bench_queue(seconds: float, *, as_json: bool) -> None:
-    from bot.cli.bench.simulated_engine import continuous, lanes
+    from bot.cli.bench.simulated_engine import IN_TIME, continuous, lanes
     from bot.cli.bench.virtual_time import run
 
-    rows = [
-        {"way": way.__name__, "offered": rate, **run(way(rate, seconds))}
-        for rate in (None, *OFFERED)
-        for way in (lanes, continuous)
-    ]
+    ways = (lanes, continuous)
+    found = {(way.__name__, rate): run(way(rate, seconds)) for rate in (None, *OFFERED) for way in ways}
+    goodput = {
+        way.__name__: round(found[way.__name__, OFFERED[-1]]["in_time"] / found[way.__name__, None]["per_second"], 2)
+        for way in ways
+    }
     if as_json:
-        print_json({"rows": rows})
+        rows = [{"way": way, "offered": rate, **figures} for (way, rate), figures in found.items()]
+        print_json({"rows": rows, "goodput_at_twice_the_capacity": goodput})
         return
-    print(f"{'':12}{'offered/s':>10}{'messages/s':>12}{'p50 ms':>8}{'p99 ms':>8}")
-    for row in rows:
-        offered = row["offered"] or "-"
-        print(f"{row['way']:12}{offered:>10}{row['per_second']:>12}{row['p50_ms']:>8}{row['p99_ms']:>8}")
+    print(f"{'':12}{'offered/s':>10}{'messages/s':>12}{'in time/s':>12}{'p50 ms':>8}{'p99 ms':>8}")
+    for (name, rate), row in found.items():
+        numbers = f"{row['per_second']:>12}{row['in_time']:>12}{row['p50_ms']:>8}{row['p99_ms']:>8}"
+        print(f"{name:12}{rate or '-':>10}{numbers}")
+    for name, share in goodput.items():
+        print(f"{name}: goodput at twice the capacity {share} of capacity (answers within {IN_TIME:g} s)")
