@@ -2,9 +2,11 @@
 
 import gc
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -20,6 +22,7 @@ NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
 #: quarter of it. The first on cards of 70 GB and more.
 LARGE = {"max_num_batched_tokens": 16_384, "max_num_seqs": 1024}
 USUAL = {"max_num_batched_tokens": 8192, "max_num_seqs": 512}
+SAID_EVERY = 15.0  # seconds
 LARGE_MEMORY = 70 * 2**30
 LARGE_AND_NOT = "a100"  # which is slower with it (vLLM's pull request 17885)
 
@@ -64,6 +67,22 @@ def batch_sizes(name: str, memory: int) -> Mapping[str, int]:
     return LARGE if memory >= LARGE_MEMORY and LARGE_AND_NOT not in name.casefold() else USUAL
 
 
+@contextmanager
+def _said_every(seconds: float, began: float) -> Iterator[None]:
+    """That it goes on: gigabytes take minutes to fetch and to read. vLLM's own log says how far it is."""
+    done = Event()
+
+    def say() -> None:
+        while not done.wait(seconds):
+            _log.info("guard model still starts", seconds=round(monotonic() - began))
+
+    Thread(target=say, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
 def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # vLLM reports to its makers otherwise
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # standard output is for what was asked for
@@ -85,13 +104,14 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
         "guard model starts: its weights are fetched where they are not here yet, then read", model=options["model"]
     )
     try:
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
+        with _said_every(SAID_EVERY, began):
+            engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
     except (OSError, ValueError, RuntimeError) as error:
         raise Broken(
             f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the "
             "weights are there, and where memory is short lower gpu_memory_utilization or max_model_len"
         ) from error
-    _log.info("guard model is there", seconds=round(monotonic() - began, 1))
+    _log.info("guard model is there, and warms up with the first question", seconds=round(monotonic() - began, 1))
     # vLLM and torch leave some 650,000 objects that never die: a full collection stops the event loop for a third of a
     # second, again and again, unless they are put out of its sight.
     gc.collect()

@@ -118,6 +118,7 @@ async def application(
 
         sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
         told = (health.settled, sparing.settled, sending.bursts.settled, core.desk.raids.settled, on_settled or _nobody)
+        listening = guards.listening(guard, queue, config, clock)
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
         memory, emptied = keeping.memory(screener, core.desk.raids, connected), _told_to(connected, emptied=True)
@@ -131,7 +132,7 @@ async def application(
             enforcer=moderation.enforcer(
                 stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=core.desk.raids
             ),
-            services=(queue.run, policies.run, core.desk.deeds.run, *judging.services, alarm.run, *beside),
+            services=(queue.run, listening, policies.run, core.desk.deeds.run, *judging.services, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
             platforms=platforms,
             clock=clock,

@@ -1,6 +1,6 @@
 """A name and a configuration -> the guard that judges."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from bot.config import Config
 from bot.config.sections import SHIPPED
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
+from bot.core.guarding.canary import Canary, listen
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Task
@@ -73,6 +74,18 @@ def queue(guard: Guard, config: Config, clock: Clock) -> GuardQueue:
     """Of a running application."""
     judging, stand_in = judges(guard, config)
     return GuardQueue(guard=judging, clock=clock, stand_in=stand_in)
+
+
+def canaries(config: Config) -> Sequence[Canary]:
+    """Of the configured guard, where it runs the weights that are published for it."""
+    chosen = config.guard
+    dialect = DIALECTS.get(chosen.second if chosen.name == "cascade" else chosen.name)
+    return dialect.canaries if dialect and chosen.model in ("", dialect.model) else ()
+
+
+def listening(guard: Guard, queue: GuardQueue, config: Config, clock: Clock) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Whether it judges its canaries as it should, told once beside the messages."""
+    return partial(listen, guard, canaries(config), clock, queue.figures)
 
 
 def server_command(config: Config) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from adapters.guards.dialects.question import Answer, Form, Label, Question
 from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
+from bot.core.guarding.canary import Canary
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
@@ -52,6 +53,7 @@ class Dialect:
     sections: tuple[str, ...]  # line openings of the prompts that user text must not forge
     categories: Mapping[str, Category]  # by code, or name, as it stands in verdicts
     unverified: tuple[str, ...] = ()  # what was not checked on the guard's own tokenizer
+    canaries: tuple[Canary, ...] = ()  # that the published weights have judged
     is_as_card: bool = False
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
+from adapters.guards.dialects import canaries
 from adapters.guards.dialects.dialect import Category, Dialect, capability
 from adapters.guards.dialects.question import Field, Form, Label
 from adapters.guards.dialects.weights import WEIGHTS
@@ -118,6 +119,7 @@ def _wildguard_ko(name: str, wrap: str = "", *, trim: bool = False, unverified: 
         sections=_WILDGUARD_SECTIONS,
         categories={},
         unverified=unverified,
+        canaries=canaries.WILDGUARD_KO,
     )
 
 

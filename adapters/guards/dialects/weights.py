@@ -34,7 +34,7 @@ def _cache(layers: int, heads: int, size: int) -> int:
     return 2 * 2 * layers * heads * size
 
 
-_LLAMA_3B = Weights(3.21, _cache(28, 8, 128), "Llama 3.2 (by its base; the card names none)", None)
+_LLAMA_3B = Weights(3.21, _cache(28, 8, 128), "Llama 3.2", False)
 _LLAMA_8B = _cache(32, 8, 128)
 
 WEIGHTS = {
