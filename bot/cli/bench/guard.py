@@ -22,15 +22,20 @@ import typer
 from bot.cli.bench.shipped import shipped_messages
 from bot.cli.line import Line
 from bot.core.base.errors import Broken
+from bot.core.guarding.verdict import Exchange
 
 if TYPE_CHECKING:
-    from bot.cli.bench.loads import Load, Row
+    from bot.cli.bench.loads import Exchanges, Load, Row
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
-SECTIONS = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify")
+SECTIONS = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify", "server")
+
+LONG = 30  # texts that make a long one: some 1,000 tokens
 
 #: As a model name: random weights in the shape of Llama 3.2 3B. Right for speed, useless for answers.
 DUMMY_3B = "3b-dummy"
+
+SHARES = "0.5,0.8,0.95,2"
 
 
 def declare(line: Line) -> None:
@@ -45,19 +50,20 @@ def declare(line: Line) -> None:
         ] = None,
         only: Annotated[str, typer.Option("--only", help=say["help.bench_only"], show_default=False)] = "",
         seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 10.0,
-        rates: Annotated[str, typer.Option("--rates", help=say["help.bench_rates"], show_default=False)] = "",
+        server: Annotated[str, typer.Option("--server", help=say["help.bench_server"], show_default=False)] = "",
+        shares: Annotated[str, typer.Option("--shares", help=say["help.bench_shares"])] = SHARES,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
         from bot.cli.bench.loads import Load
 
         try:
-            load = Load(seconds=seconds, rates=tuple(float(rate) for rate in rates.split(",") if rate))
+            load = Load(seconds=seconds, shares=_numbers(shares))
         except ValueError:
-            raise typer.BadParameter(rates, param_hint="--rates") from None
+            raise typer.BadParameter(shares, param_hint="--shares") from None
         sections = only.split(",") if only else list(SECTIONS)
         if find_spec("vllm") is None:
             raise Broken(say["run.no_vllm"])
-        bench_guard(model, texts=texts, tokenizer=tokenizer, only=sections, load=load, as_json=as_json)
+        bench_guard(model, texts=texts, tokenizer=tokenizer, only=sections, load=load, server=server, as_json=as_json)
 
 
 def bench_guard(
@@ -70,11 +76,13 @@ def bench_guard(
     only: Sequence[str] = SECTIONS,
     load: "Load | None" = None,
     engine_options: dict[str, Any] | None = None,
+    server: str = "",
     as_json: bool = False,
 ) -> None:
     """Measures and prints. `tokenizer`: the folder of a Llama 3 tokenizer, for "3b-dummy"; `texts`: a .jsonl or
-    .jsonl.gz file with a `text` in each row, by default the shipped transcript; no text is asked twice."""
-    from bot.app.engines import device
+    .jsonl.gz file with a `text` in each row, by default the shipped transcript; no text is asked twice. `server`: the
+    address of a `vllm serve` of the same model, for a row of its own."""
+    from bot.app.engines import device, versions
     from bot.cli.bench import loads
 
     load = load or loads.Load()
@@ -85,17 +93,20 @@ def bench_guard(
             if tokenizer is None:
                 raise SystemExit(f"{DUMMY_3B} needs --tokenizer FOLDER with the tokenizer.json of Llama 3")
             model, load_format = _dummy_3b(Path(folder), tokenizer), "dummy"
-        messages = _messages(texts)
+        exchanges = _exchanges(texts)
         if {"snippet", "bulk-chat"} & set(only):
-            rows += loads.card(model, load_format, options, messages, only, load)
+            rows += loads.card(model, load_format, options, exchanges, only, load)
         for mode in loads.MODES:
             if {f"raw-{mode}", f"queue-{mode}"} & set(only):
-                rows += asyncio.run(loads.served(mode, model, dialect, load_format, options, messages, only, load))
+                rows += asyncio.run(loads.served(mode, model, dialect, load_format, options, exchanges, only, load))
+        if server and "server" in only:
+            rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
     if not as_json:
         print(_table(rows), flush=True)
         return
     result = {
         "device": device(),
+        "versions": versions(),
         "engine_options": options,
         "load": asdict(load),
         "rows": [asdict(row) for row in rows],
@@ -104,14 +115,36 @@ def bench_guard(
     print(json.dumps(result, ensure_ascii=False), flush=True)
 
 
-def _messages(path: Path | None) -> Iterator[str]:
-    """Messages for ever; from the second round on a number in front makes them differ, so that none is in the prefix
+async def _over_http(
+    address: str, dialect: str, tokenizer: Path | None, exchanges: "Exchanges", load: "Load"
+) -> list["Row"]:
+    from bot.app.engines import servers
+    from bot.cli.bench import loads
+
+    async with servers(address, dialect, tokenizer) as guard:
+        return await loads.queued("server", guard, exchanges, ["server"], load, beside={}, strict=False)
+
+
+def _exchanges(path: Path | None) -> dict[str, Iterator[Exchange]]:
+    """For ever. A number in front makes each differ from the first token of the text on, so that none is in the prefix
     cache."""
     rows = shipped_messages() if path is None else _rows(path)
     texts = list(dict.fromkeys(row["text"] for row in rows if row.get("text")))
-    yield from texts
-    for number in count(1):
-        yield from (f"{number} {text}" for text in texts)
+    numbers = count()
+
+    def some(together: int = 1) -> str:
+        number = next(numbers)
+        return f"{number} " + " ".join(texts[(number + n) % len(texts)] for n in range(together))
+
+    return {
+        "chat": (Exchange(prompt=some(), is_chat=True) for _ in count()),
+        "pairs": (Exchange(prompt=some(), response=some(3)) for _ in count()),
+        "long": (Exchange(prompt=some(LONG), is_chat=True) for _ in count()),
+    }
+
+
+def _numbers(given: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in given.split(",") if number)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -154,26 +187,30 @@ def _dummy_3b(folder: Path, tokenizer: Path) -> str:
 
 def _ratios(rows: Sequence["Row"]) -> dict[str, float]:
     """Of the closed loops, where both sides were measured."""
-    rate = {row.section: row.per_second for row in rows if row.offered is None}
+    rate = {(row.section, row.texts): row.per_second for row in rows if row.offered is None}
     pairs = (
         ("queue-classify", "raw-classify"),
         ("queue-generate", "raw-generate"),
-        ("queue-classify", "bulk-chat"),
         ("queue-classify", "snippet"),
         ("queue-generate", "snippet"),
     )
     return {
-        f"{ours}/{theirs}": round(rate[ours] / rate[theirs], 2) for ours, theirs in pairs if {ours, theirs} <= {*rate}
+        f"{ours}/{theirs}, {texts}": round(rate[ours, texts] / rate[theirs, texts], 2)
+        for ours, theirs in pairs
+        for texts in ("chat", "pairs", "long")
+        if rate.get((ours, texts)) and rate.get((theirs, texts))
     }
 
 
 def _table(rows: Sequence["Row"]) -> str:
-    lines = [f"{'':16}{'offered/s':>10}{'messages/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'front us':>10}"]
+    """Rates are medians of the rounds, with the slowest and the fastest."""
+    names = ("offered/s", "each second", "min-max", "p50 ms", "p99 ms", "front us", "engine us")
+    lines = [f"{'':16}{'':7}" + "".join(f"{name:>14}" for name in names)]
     for row in rows:
         offered = "-" if row.offered is None else f"{row.offered:g}"
-        lines.append(
-            f"{row.section:16}{offered:>10}{row.per_second:>12}{row.p50_ms:>10}{row.p99_ms:>10}{row.front_us:>10}"
-        )
+        spread = f"{row.slowest:g}-{row.fastest:g}"
+        cells = (offered, row.per_second, spread, row.p50_ms, row.p99_ms, row.front_us, row.engine_us)
+        lines.append(f"{row.section:16}{row.texts:7}" + "".join(f"{cell:>14}" for cell in cells))
     return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in _ratios(rows).items())])
 
 
@@ -188,7 +225,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--seconds", type=float, default=Load().seconds)
-    parser.add_argument("--rates", default="", help="1000,1500")
+    parser.add_argument("--shares", default=SHARES, help="of the queue's rate, offered in open loops")
+    parser.add_argument("--server", default="", help="the address of a `vllm serve` of the model")
     parser.add_argument("--in-flight", type=int, default=Load().in_flight)
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
     parser.add_argument("--json", action="store_true")
@@ -200,12 +238,9 @@ def main() -> None:
         tokenizer=given.tokenizer,
         texts=given.texts,
         only=given.only.split(","),
-        load=Load(
-            seconds=given.seconds,
-            in_flight=given.in_flight,
-            rates=tuple(float(rate) for rate in given.rates.split(",") if rate),
-        ),
+        load=Load(seconds=given.seconds, in_flight=given.in_flight, shares=_numbers(given.shares)),
         engine_options=given.engine_options,
+        server=given.server,
         as_json=given.json,
     )
 
