@@ -63,7 +63,7 @@ def judges(guard: Guard, config: Config) -> tuple[Guard, Guard | None]:
     judges, too. Those that ship with the product are never away."""
     if config.guard.name in SHIPPED:
         return guard, None
-    from adapters.guards.beside import BesideGuard
+    from adapters.guards.composed.beside import BesideGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
     embedded = KindsGuard(encoder=config.guard.encoder)
@@ -152,7 +152,7 @@ async def _moderations(config: Config) -> AsyncIterator[Guard]:
 
 @asynccontextmanager
 async def _cascade(config: Config) -> AsyncIterator[Guard]:
-    from adapters.guards.cascade import CascadeGuard
+    from adapters.guards.composed.cascade import CascadeGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
     chosen = config.guard
@@ -161,7 +161,7 @@ async def _cascade(config: Config) -> AsyncIterator[Guard]:
 
 
 def _calibrated(guard: Guard, config: Config) -> Guard:
-    from adapters.guards.calibrated import CalibratedGuard, read_calibration
+    from adapters.guards.composed.calibrated import CalibratedGuard, read_calibration
 
     file = config.guard.calibration
     return CalibratedGuard(guard, read_calibration(Path(file))) if file else guard
@@ -206,7 +206,7 @@ async def objections(config: Config, say: Texts) -> list[str]:
 
 
 async def _objections(config: Config, say: Texts) -> list[str]:
-    from adapters.guards.calibrated import read_calibration
+    from adapters.guards.composed.calibrated import read_calibration
 
     chosen, found = config.guard, [*_unknown(config.guard.name, config, say)]
     if chosen.calibration:

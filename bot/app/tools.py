@@ -63,7 +63,7 @@ def evaluation_picture(path: Path, scored: Mapping[str, tuple[Sequence[bool], Se
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
-    from adapters.guards.calibrated import write_calibration
+    from adapters.guards.composed.calibrated import write_calibration
 
     write_calibration(calibration, path)
 

@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from adapters.guards.beside import BesideGuard
-from adapters.guards.calibrated import CalibratedGuard
-from adapters.guards.cascade import CascadeGuard
+from adapters.guards.composed.beside import BesideGuard
+from adapters.guards.composed.calibrated import CalibratedGuard
+from adapters.guards.composed.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.moderations import ModerationsGuard

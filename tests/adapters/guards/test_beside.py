@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.guards.beside import BesideGuard
+from adapters.guards.composed.beside import BesideGuard
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.ports import judge_each

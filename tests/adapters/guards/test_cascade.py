@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from adapters.guards.cascade import CascadeGuard
+from adapters.guards.composed.cascade import CascadeGuard
 from bot.core.base.errors import Unavailable
 from bot.core.evaluation.quality import CascadeFigures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Task, Unscreened, Verdict

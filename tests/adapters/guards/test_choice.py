@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.guards.beside import BesideGuard
+from adapters.guards.composed.beside import BesideGuard
 from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.embedded.kinds import SHIPPED as FILE
 from bot.app.guards import FORMER, capabilities, guard, judges, remarks

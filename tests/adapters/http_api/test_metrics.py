@@ -12,7 +12,7 @@ import yaml
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.guards.cascade import CascadeGuard
+from adapters.guards.composed.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.vllm_server import VllmServers
 from adapters.http_api.metrics import Metrics

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.guards.calibrated import CalibratedGuard, read_calibration, write_calibration
+from adapters.guards.composed.calibrated import CalibratedGuard, read_calibration, write_calibration
 from bot.core.base.errors import Broken
 from bot.core.evaluation.calibration import Calibration, CannotFit, Mismatch, Scale, fit, log_loss
 from bot.core.evaluation.measures import calibration_error
