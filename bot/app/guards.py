@@ -151,6 +151,28 @@ async def _moderations(config: Config) -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def _classifier(config: Config) -> AsyncIterator[Guard]:
+    """Of a folder on this machine, or behind servers."""
+    from adapters.guards.classifier import ClassifierGuard, Network, OnnxNetwork, ServedNetwork
+
+    chosen = config.guard
+    network: Network
+    if not chosen.asks_servers:
+        network = OnnxNetwork.read(Path(chosen.model))
+    else:
+        network = ServedNetwork(
+            chosen.servers,
+            clock=SystemClock(),
+            model=chosen.model,
+            labels=tuple(chosen.labels),
+            token=chosen.token.get_secret_value(),
+            timeout=chosen.timeout.total_seconds(),
+        )
+    async with ClassifierGuard(network, chosen.labels) as guard:
+        yield _calibrated(guard, config)
+
+
+@asynccontextmanager
 async def _cascade(config: Config) -> AsyncIterator[Guard]:
     from adapters.guards.composed.cascade import CascadeGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
@@ -171,6 +193,7 @@ def _calibrated(guard: Guard, config: Config) -> Guard:
 GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
     **dict.fromkeys(SHIPPED, _embedded),
     "cascade": _cascade,
+    "classifier": _classifier,
     "moderations": _moderations,
     **{name: partial(_model, name) for name in DIALECTS},
 }
@@ -231,45 +254,39 @@ def capabilities() -> list[dict[str, Any]]:
     from adapters.guards.embedded.kinds_guard import KindsGuard
     from adapters.guards.moderations import CATEGORIES, MODEL
 
-    guard = KindsGuard()
+    guard, harm = KindsGuard(), [str(Task.PROMPT_HARM), str(Task.RESPONSE_HARM)]
     rows = [
-        {
-            "name": guard.version.name,
-            "model": guard.version.model,
-            "korean": True,
-            "tasks": [task.value for task in Task if task in guard.tasks],
-            "categories": {kind: kind for kind in guard.model.kinds},
-            "context": None,
-            "window": None,
-            "dialect": "",
-            "classify": False,
-            "forms": {},
-            "unverified": [],
-            "parameters": None,
-            "weights_gb": 0.0,
-            "memory_gb": None,
-            "licence": "CC BY-SA 4.0",
-            "gated": False,
-            "serve": None,
-        },
-        {
-            "name": "moderations",
-            "model": MODEL,
-            "korean": False,
-            "tasks": [str(Task.PROMPT_HARM), str(Task.RESPONSE_HARM)],
-            "categories": {name: name for name in CATEGORIES},
-            "context": None,
-            "window": None,
-            "dialect": "",
-            "classify": False,
-            "forms": {},
-            "unverified": ["how well it knows Korean chat"],
-            "parameters": None,
-            "weights_gb": 0.0,
-            "memory_gb": None,
-            "licence": "of whoever runs the server",
-            "gated": None,
-            "serve": None,
-        },
+        _capability(
+            guard.version.name,
+            guard.version.model,
+            korean=True,
+            tasks=[task.value for task in Task if task in guard.tasks],
+            categories={kind: kind for kind in guard.model.kinds},
+            licence="CC BY-SA 4.0",
+            gated=False,
+        ),
+        _capability(
+            "classifier",
+            "[guard] model",
+            tasks=harm,
+            classify=True,
+            unverified=["how well the model that was chosen knows anything"],
+            licence="of the model that was chosen",
+        ),
+        _capability(
+            "moderations",
+            MODEL,
+            tasks=harm,
+            categories={name: name for name in CATEGORIES},
+            unverified=["how well it knows Korean chat"],
+            licence="of whoever runs the server",
+        ),
     ]
     return [*rows, *of_dialects()]
+
+
+def _capability(name: str, model: str, **what: Any) -> dict[str, Any]:
+    """Of a guard that is no language model."""
+    nothing = dict.fromkeys(("context", "window", "parameters", "memory_gb", "gated", "serve"))
+    usual = {"korean": False, "categories": {}, "dialect": "", "classify": False, "forms": {}, "unverified": []}
+    return {"name": name, "model": model, **nothing, **usual, "weights_gb": 0.0, **what}

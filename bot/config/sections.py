@@ -121,6 +121,10 @@ class GuardSettings(Table):
     calibration: str = ""
     """A file written by `jikimi calibrate`; empty: raw scores."""
 
+    labels: dict[str, str] = {}
+    """With name "classifier": what each of the model's labels means, a kind of harm or "" for harmless; those that are
+    called like a kind need no mention. Of a model behind servers all of them, in its order."""
+
     second: str = "wildguard-ko"
     """With name "cascade": the guard that is asked second."""
 
@@ -133,7 +137,8 @@ class GuardSettings(Table):
     @property
     def asks_servers(self) -> bool:
         """Whether what is said is sent to `servers`."""
-        return self.engine == "server" and self.name not in SHIPPED
+        is_here = self.name in SHIPPED or (self.name == "classifier" and bool(self.model) and Path(self.model).is_dir())
+        return self.engine == "server" and not is_here
 
     def beyond(self, scheme: str = "") -> tuple[str, ...]:
         """The hosts of `servers` that are not this machine; `scheme`: those that are asked by it alone."""

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from adapters.guards.classifier import ClassifierGuard, OnnxNetwork
 from adapters.guards.composed.beside import BesideGuard
 from adapters.guards.composed.calibrated import CalibratedGuard
 from adapters.guards.composed.cascade import CascadeGuard
@@ -20,6 +23,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
 from tests.servers.moderations import ModerationsServer
+from tests.servers.tiny_classifier import MEANING, tiny_classifier
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]
 
@@ -70,6 +74,13 @@ async def moderations() -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def classifier() -> AsyncIterator[Guard]:
+    with TemporaryDirectory() as folder:
+        async with ClassifierGuard(OnnxNetwork.read(tiny_classifier(Path(folder))), MEANING) as guard:
+            yield guard
+
+
+@asynccontextmanager
 async def beside() -> AsyncIterator[Guard]:
     async with server() as model:
         yield BesideGuard(model, KindsGuard(encoder=False))
@@ -83,7 +94,7 @@ async def calibrated() -> AsyncIterator[Guard]:
 
 
 @pytest.fixture(
-    params=[embedded, kinds, ngrams, scripted, server, cascade, moderations, beside, calibrated],
+    params=[embedded, kinds, ngrams, scripted, server, cascade, classifier, moderations, beside, calibrated],
     ids=lambda opens: opens.__name__,
 )
 def opens(request: pytest.FixtureRequest) -> Opens:
