@@ -40,8 +40,8 @@ class Report:
 
 async def raid(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
     """Five accounts a second on each network, 300 in a minute, write what rules delete, time out, warn of and flag; the
-    calm communities are watched meanwhile. What was written is gone within a minute of the last and stands on one card;
-    of a whole minute's raid everybody is silenced within five minutes, and only then are people written to."""
+    calm communities are watched meanwhile. Of a whole minute's raid, what was written is gone within a minute of the
+    last and stands on one card, and everybody is silenced within five minutes."""
     report, written = Report(name="raid"), dict[str, dict[str, float]]()
     async with stand(postgres, folder, then=("delete", "timeout 1h", "warn", "flag")) as here:
         watches = {name: Watch(room, 0.5) for name, room in here.calm.items()}
@@ -62,14 +62,13 @@ async def raid(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
                 report.problems.append(f"{name}: harmful messages of a calm community still stand")
             report.figures[f"{name} calm p99"] = f"{p99(waits := watch.waits()):.2f} s of {len(waits)}"
         for name, room in here.loud.items():
-            await _dealt_with(here, room, written[name], report, name, whole=seconds >= 60)
+            report.figures[f"{name} raid deleted"] = f"{len(room.gone)} of {raiders}"
+            if seconds >= 60:  # to the end, which takes minutes by the networks' own limits
+                await _dealt_with(here, room, written[name], report, name)
     return report
 
 
-async def _dealt_with(
-    here: Stand, room: Room, written: Mapping[str, float], report: Report, name: str, *, whole: bool
-) -> None:
-    """`whole`: to the end, which takes minutes by the networks' own limits."""
+async def _dealt_with(here: Stand, room: Room, written: Mapping[str, float], report: Report, name: str) -> None:
     last, raiders = max(written.values()), len(written)
 
     async def all_gone() -> bool:
@@ -87,8 +86,6 @@ async def _dealt_with(
     report.figures[f"{name} raid deleted"] = f"{raiders}, p50 {waits[raiders // 2]:.1f} s, last {waits[-1]:.1f} s"
     if not await here.until(one_card, 20.0):
         report.problems.append(f"{name}: {room.cards()} cards of one raid")
-    if not whole:
-        return
     done = await here.until(all_silenced)
     took, told = time.monotonic() - last, room.notices()
     report.figures[f"{name} silenced"] = f"{room.silenced()} of {raiders}, {took:.0f} s after the last message"
