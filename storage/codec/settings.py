@@ -1,12 +1,13 @@
 """What a community has set <-> its JSON, all but the number of the change, which has a column."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.core.chat.message import Platform
-from bot.core.communities.community import Community
+from bot.core.communities.community import Community, Tidied
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import Override
 from bot.core.rules.lists import Lists
@@ -85,6 +86,9 @@ class _Unnumbered(Stored):
     ladder: str | None = None
     care: bool | None = None
     native_filter: bool = False
+    gate: bool = False
+    newcomers: timedelta = timedelta()
+    tidied: frozenset[Tidied] = frozenset()
     report_day: str | None = None
     report_hour: int | None = None
     daily_digest: bool | None = None

@@ -129,7 +129,7 @@ def word(kind: Kind) -> str:
 
 def commands(place: Cafe) -> Iterator[tuple[str, dict[str, Any], What]]:
     """What people type on Discord, and what it takes."""
-    for command in TABLE:
+    for command in (one for one in TABLE if not one.doors):
         if not any(one.is_needed for one in about_message(command)):
             yield on_discord(command), options(command, place), command.right
     yield on_discord(Report), {"names": True}, Deed.REPORT_NAMES
@@ -173,6 +173,7 @@ def row(command: type[Command]) -> list[str]:
     right = f"`{command.right}`" if command.right else "누구나 / anybody"
     menu = f"`{texts('en')[f'command.{command.name}_menu']}`" if about_message(command) else ""
     slash = "" if any(one.is_needed for one in about_message(command)) else f"`/{on_discord(command)}`"
+    slash = "-" if command.doors else slash
     typed = f"`/{command.name}`" if command in OFFERED else "-"
     does = [texts(language)[f"command.{command.name}_does"] for language in ("ko", "en")]
     return [f"`{command.name}`", *does, right, ", ".join(filter(None, (slash, menu))), typed]

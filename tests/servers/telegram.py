@@ -102,6 +102,7 @@ class Chat:
     permissions: Json = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))  # of those who are no staff
     size: int = 0  # members, those included that nobody has named
     is_forum: bool = False
+    knocking: set[int] = field(default_factory=set)  # who asks to be let in
 
     def as_object(self) -> Json:
         named = {"first_name": self.title} if self.type == "private" else {"title": self.title}
@@ -354,6 +355,37 @@ class TelegramServer:
         self.set_member(chat, who["id"], "member", by=by_whom["id"])
         if not told_first:
             tell()
+
+    def knock(self, chat: Chat, id_: int, *, at: float | None = None, language: str = "ko") -> Chat:
+        """Somebody asks to be let in; their private chat, in which a bot may write to them for five minutes."""
+        chat.knocking.add(id_)
+        private = self.chats.get(id_) or self.private(id_)
+        who = user(id_, language_code=language)
+        self.update("chat_join_request", {"chat": chat.as_object(), "from": who, "user_chat_id": id_,
+                                          "date": int(at if at is not None else self.now())})  # fmt: skip
+        return private
+
+    async def _approve_chat_join_request(self, a: Json) -> bool:
+        chat = self._open_to(a)
+        after = chat.members[a["user_id"]] = member(user(a["user_id"]))
+        self.update("chat_member", {"chat": chat.as_object(), "from": self.me, "date": int(self.now()),
+                                    "old_chat_member": member(user(a["user_id"]), "left"), "new_chat_member": after,
+                                    "via_join_request": True})  # fmt: skip
+        return True
+
+    async def _decline_chat_join_request(self, a: Json) -> bool:
+        self._open_to(a)
+        return True
+
+    def _open_to(self, a: Json) -> Chat:
+        """Whose request is answered now."""
+        chat = self._chat(a)
+        if not chat.members[BOT_ID].get("can_invite_users"):
+            raise Refusal(400, "Bad Request: not enough rights to manage chat join requests")
+        if a["user_id"] not in chat.knocking:
+            raise Refusal(400, "Bad Request: HIDE_REQUESTER_MISSING")
+        chat.knocking.remove(a["user_id"])
+        return chat
 
     def press(self, message: Json, author: int, data: str) -> str:
         """A button under one of the bot's messages; the callback query's id."""

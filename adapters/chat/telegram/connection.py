@@ -13,6 +13,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.executor import Executor
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
+from adapters.chat.telegram.joining.door import Door
 from adapters.chat.telegram.limits import Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.appeals import Appeals
@@ -96,6 +97,7 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
+        self._door = Door(self._executor)
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock, bookmarks=bookmarks)
         rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
         drawing = Drawing(
@@ -124,7 +126,7 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for one in (self._posting.fleeting, self._members, self._arrivals):
+        for one in (self._posting.fleeting, self._door.gate, self._members, self._arrivals):
             await one.close()
         for request in self._requests:
             await request.shutdown()
@@ -150,11 +152,14 @@ class TelegramChat:
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
         self._posting.fleeting.begin()
+        self._door.gate.begin()
 
     async def _notice(self, update: Update) -> None:
         """Moves at once, because what follows in the batch depends on it; everything else beside the messages."""
         if query := update.callback_query:
             self._aside(self._press(query))
+        for work in self._door.heard(update):
+            self._aside(work)
         if change := update.chat_member:
             self._members.hear(change)
             self._aside(TakingIn(desk=self._desk, me=self._me).hear(change))
@@ -168,12 +173,14 @@ class TelegramChat:
         elif message.migrate_from_chat_id:
             await self._patiently(partial(self._moves.move, message.migrate_from_chat_id, message.chat.id))
         elif (message.text or "").startswith("/"):
-            self._aside(self._commands.serve(message))
+            self._aside(self._door.after(self._commands.serve(message), message))
         elif message.reply_to_message or message.chat.type == Chat.PRIVATE:
             self._aside(self._commands.hear(message))
 
     async def _press(self, query: CallbackQuery) -> None:
-        if not (await self._presses.press(query) or await self._commands.press(query)):
+        if not (
+            await self._presses.press(query) or await self._door.gate.press(query) or await self._commands.press(query)
+        ):
             await self._bot.answer_callback_query(query.id)
 
     def _aside(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -195,20 +202,7 @@ class TelegramChat:
 
     def _tell_of_a_contest(self) -> None:
         _log.error("another process asks for this bot's updates", platform="telegram")
-        self._aside(self._tell_moderators("telegram.contested"))
-
-    async def _tell_moderators(self, key: str) -> None:
-        """Of every community that has a room for them."""
-        rooms = {
-            community.moderators_channel: texts(community.language or self._say.language)[key]
-            for community in self._desk.communities(self.platform)
-            if community.moderators_channel
-        }
-        for room, told in rooms.items():
-            try:
-                await self.announce(room, told)
-            except Unavailable as error:
-                _log.warning("moderators not told", chat=room, reason=str(error))
+        self._aside(_told_everywhere(self._desk, self.announce, self._say.language, "telegram.contested"))
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         if isinstance(planned.action, Flag | Escalate):
@@ -252,3 +246,19 @@ class TelegramChat:
                     raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
 
         return await patiently(answered, self._clock, AGAIN)
+
+
+async def _told_everywhere(
+    desk: Desk, announce: Callable[[str, str], Awaitable[None]], language: str, key: str
+) -> None:
+    """The moderators of every community that has a room for them."""
+    rooms = {
+        community.moderators_channel: texts(community.language or language)[key]
+        for community in desk.communities(TELEGRAM)
+        if community.moderators_channel
+    }
+    for room, told in rooms.items():
+        try:
+            await announce(room, told)
+        except Unavailable as error:
+            _log.warning("moderators not told", chat=room, reason=str(error))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Literal, get_args
 
 from bot.core.chat.message import CommunityRef, Platform
@@ -13,6 +14,14 @@ from bot.core.rules.policy import Watch
 
 Preset = Literal["gentle", "balanced", "strict"]  # the shipped rules, by how much they let pass
 PRESETS: tuple[Preset, ...] = get_args(Preset)
+
+
+class Tidied(StrEnum):
+    """What is deleted because nobody needs it."""
+
+    JOINS = "joins"  # the network's own notices that somebody has come or gone
+    COMMANDS = "commands"  # to the bot, once they are served
+
 
 #: Of a kind of harm: no rule looks for it.
 IGNORED = "off"
@@ -54,6 +63,9 @@ class Community:
     ladder: str | None = None  # how far the rules go by themselves with who offends again (`Ladder.reach`)
     care: bool | None = None  # whether who is in despair is told in private where somebody listens
     native_filter: bool = False  # the platform's own filter (Discord's AutoMod) works along with us
+    gate: bool = False  # who asks to come in is asked something first
+    newcomers: timedelta = timedelta()  # for so long who has come may write words alone
+    tidied: frozenset[Tidied] = frozenset()
     report_day: str | None = None  # one of schedule.DAYS, or "off"
     report_hour: int | None = None
     daily_digest: bool | None = None

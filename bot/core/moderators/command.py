@@ -75,6 +75,7 @@ class Command:
     - `right`: what it takes; None: anybody may.
     - `seen`: who sees the answer.
     - `filters`: it is about the network's own filter, and offered only where there is one.
+    - `doors`: it is about who comes in, and offered only where the network leaves that to us.
     - `also`: what else people type for it. Where several commands begin alike, the first that can read what follows is
       meant.
     - `group`: the family that it belongs to, `command.GROUP` (`GROUP_does`) in the texts; it is typed behind that one's
@@ -90,6 +91,7 @@ class Command:
     right: ClassVar[Right | None]
     seen: ClassVar[Seen]
     filters: ClassVar[bool]
+    doors: ClassVar[bool]
     also: ClassVar[tuple[str, ...]]
     group: ClassVar[str]
     alone: ClassVar[bool]
@@ -102,12 +104,14 @@ class Command:
         right: Right | None,
         seen: Seen = Seen.ASKER,
         filters: bool = False,
+        doors: bool = False,
         also: tuple[str, ...] = (),
         group: str = "",
         alone: bool = False,
         led: bool = False,
     ) -> None:
         cls.name, cls.right, cls.seen, cls.filters, cls.also = name, right, seen, filters, also
+        cls.doors = doors
         cls.group, cls.alone, cls.led = group, alone or right is None, led
 
     @property

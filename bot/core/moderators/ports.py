@@ -215,6 +215,10 @@ class Host(Protocol):
         """Make the network's own filter what the community has set; what came of it."""
         ...
 
+    async def obstacles_to_gate(self) -> Sequence[Said]:
+        """What keeps us from letting people in."""
+        ...
+
 
 class ChatPlatform(MessageSource, ActionExecutor, CardBoard, Poster, Protocol):
     """One chat network in all its roles."""

@@ -75,10 +75,10 @@ class Executor:
     clock: Clock
     complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter
     warnings: Warnings
-    _deletions: Deletions = field(init=False)
+    deletions: Deletions = field(init=False)
 
     def __post_init__(self) -> None:
-        self._deletions = Deletions(bot=self.bot, limiter=self.limiter)
+        self.deletions = Deletions(bot=self.bot, limiter=self.limiter)
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         """Raises `ChatMigrated` where the group has another id by now."""
@@ -115,16 +115,16 @@ class Executor:
                     return Refused(say["telegram.too_old"])
                 if not (ids := message_ids(message)):
                     return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
-                await self._deletions.delete(chat_id, ids)
+                await self.deletions.delete(chat_id, ids)
                 return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
             case Purge(messages):
-                await self._deletions.delete(chat_id, [int(one) for one in messages.split(",")])
+                await self.deletions.delete(chat_id, [int(one) for one in messages.split(",")])
                 return Done()
             case DeletePost(receipt=receipt):
                 where, _, what = receipt.partition("/")
                 if where not in (str(chat_id), self.desk.community(message.community).moderators_channel):
                     return Gone()
-                await self._deletions.delete(int(where), [int(what)])
+                await self.deletions.delete(int(where), [int(what)])
                 return Done()
             case Notice():
                 reason = planned.reason.in_(say.language)
@@ -206,7 +206,8 @@ class Executor:
     async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
         """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
         member = await self.members.member(chat_id, user_id)
-        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
+        is_mute = isinstance(member, ChatMemberRestricted) and not member.can_send_messages  # no newcomer's words alone
+        if isinstance(member, ChatMemberRestricted) and is_mute and (_is_for_ever(member) or member.until_date > until):
             return Refused(say["telegram.restricted_longer"])
         await self.bot.restrict_chat_member(
             chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True

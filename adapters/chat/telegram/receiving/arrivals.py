@@ -24,7 +24,7 @@ from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.text.catalogue import Texts
 
 #: What we want to hear of. Always given, because Telegram remembers the last list (T9).
-ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member")
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", "chat_member", "chat_join_request")
 
 BATCH = 100  # updates, Telegram's most
 WAIT = 25  # seconds that Telegram holds an empty poll

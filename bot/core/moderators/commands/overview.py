@@ -95,6 +95,12 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         yield "quiet", str(now.quiet)
     yield "ladder", said(f"ladder_reach.{policy.ladder.reach}")
     yield "care", said("setting.on" if policy.care else "setting.off")
+    if now.gate:
+        yield "gate", said("setting.on")
+    if now.newcomers:
+        yield "newcomers", said("newcomers.for", lasting=now.newcomers)
+    if now.tidied:
+        yield "tidied", tuple(said(f"tidied.{what}") for what in sorted(now.tidied))
     yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
     kept = desk.privacy.limits
     yield "kept", said("setting.kept_for", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases, left=kept.left)

@@ -1,14 +1,16 @@
-"""What moderators do while many come at once: the doors are shut for a while, and opened again."""
+"""A community's doors: shut while many come at once; and, where the network leaves that to us, who comes in, what they
+may do at first, and what is left lying about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.rights import Right
+from bot.core.communities.community import Tidied
 from bot.core.incidents.case import Case, CaseKind, CaseState, Search
 from bot.core.moderators.answer import Lines, Member, said
-from bot.core.moderators.argument import Span
+from bot.core.moderators.argument import OneOf, Span
 from bot.core.moderators.by_hand import Reason, carried_out
 from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.ports import Desk
@@ -41,6 +43,43 @@ class OpenUp(Command, name="raid_off", right=Right.MANAGE, group="raid"):
         if standing is None or await desk.deeds.undo(asked.community, standing.number, by=asked.by.id) is None:
             return Lines.of(said("lock.none"))
         return Lines.of(said("lock.over", case=standing.number))
+
+
+@dataclass(frozen=True)
+class Gate(Command, name="gate", right=Right.MANAGE, doors=True):
+    """Whoever asks to come in is asked something in private first, or not."""
+
+    on: bool
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        await asked.change(desk, lambda now: replace(now, gate=self.on))
+        if not self.on:
+            return Lines.of(said("gate.is_off"))
+        return Lines((said("gate.is_on"), *await asked.host.obstacles_to_gate()))
+
+
+@dataclass(frozen=True)
+class Newcomers(Command, name="newcomers", right=Right.MANAGE, doors=True):
+    """For so long whoever comes in may write words alone; off: they may do everything at once."""
+
+    lasting: Annotated[timedelta, Span(off=True)] = timedelta(days=1)
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        await asked.change(desk, lambda now: replace(now, newcomers=self.lasting))
+        return Lines.of(said("newcomers.for", lasting=self.lasting) if self.lasting else said("newcomers.off"))
+
+
+@dataclass(frozen=True)
+class Tidy(Command, name="tidy", right=Right.MANAGE, doors=True):
+    """What nobody needs is deleted: notices that somebody came or went, or commands to the bot."""
+
+    what: Annotated[str, OneOf(tuple(Tidied), "tidied.")]
+    on: bool = True
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        what = frozenset({Tidied(self.what)})
+        await asked.change(desk, lambda now: replace(now, tidied=now.tidied | what if self.on else now.tidied - what))
+        return Lines.of(said("tidied.is_on" if self.on else "tidied.is_off", what=said(f"tidied.{self.what}")))
 
 
 async def _standing(desk: Desk, community: CommunityRef, now: datetime) -> Case | None:

@@ -134,6 +134,9 @@ class GuildHost:
         told = [said("discord.automod_on", count=len(words.words))]
         return [*told, said("discord.automod_ours", rules=tuple(words.ours))] if words.ours else told
 
+    async def obstacles_to_gate(self) -> Sequence[Said]:
+        raise NotImplementedError("Discord has a gate of its own")
+
     @property
     def guild(self) -> discord.Guild:
         assert self.here is not None

@@ -77,7 +77,7 @@ class Commands:
         )
         tree.add_command(group)
         families = {name: _family(name, group) for name in dict.fromkeys(one.group for one in TABLE) if name}
-        for command in TABLE:
+        for command in (one for one in TABLE if not one.doors):  # who comes in is for Discord to ask
             if known := slash(command, self.serve, self._offer):
                 (tree if command.alone else families.get(command.group, group)).add_command(known)
             if entry := menu_entry(command, self.serve):

@@ -84,3 +84,7 @@ class GroupHost:
 
     async def follow_filter(self) -> Sequence[Said]:
         raise NotImplementedError("Telegram has no filter of its own")
+
+    async def obstacles_to_gate(self) -> Sequence[Said]:
+        here = await self.members.member(int(self.typed.group), self.members.me)
+        return () if getattr(here, "can_invite_users", False) else (said("telegram.missing.can_invite_users"),)

@@ -131,15 +131,14 @@ class Commands:
 
     # ---- what comes in ----------------------------------------------------------------------------------------------
 
-    async def serve(self, message: TelegramMessage) -> None:
-        """Answer where the message is a command for this bot and whoever wrote it may use it. Never another bot: two
-        that answer each other do not stop (T59)."""
+    async def serve(self, message: TelegramMessage) -> bool:
+        """Answer where the message is a command for this bot and whoever wrote it may use it; whether it is one. Never
+        another bot: two that answer each other do not stop (T59)."""
         typed = parsed(message, self.username, self._language(message))
         if typed is None or (typed.user and typed.user.is_bot and not message.sender_chat):
-            return
-        key = f"{typed.chat_id}/{message.message_id}"
-        if key in self._served:
-            return
+            return False
+        if (key := f"{typed.chat_id}/{message.message_id}") in self._served:
+            return True
         try:
             await self._serve(typed)
         except Unavailable:
@@ -147,6 +146,7 @@ class Commands:
                 await self._say(typed, typed.say["card.try_again"])
             raise
         await self._remember(key)
+        return typed.name in own_names()
 
     async def _serve(self, typed: Typed) -> None:
         command = next((command for command, _ in meant(typed.name, typed.rest, OFFERED)), None)
