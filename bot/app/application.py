@@ -99,7 +99,7 @@ async def application(
             store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed
         )
         await policies.load()
-        queue = guards.queue(guard, config, clock)
+        queue, listening = guards.queue(guard, config, clock)
         health = operations.health(guard, queue, stores)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
@@ -118,7 +118,6 @@ async def application(
 
         sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
         told = (health.settled, sparing.settled, sending.bursts.settled, core.desk.raids.settled, on_settled or _nobody)
-        listening = guards.listening(guard, queue, config, clock)
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
         memory, emptied = keeping.memory(screener, core.desk.raids, connected), _told_to(connected, emptied=True)

@@ -70,10 +70,11 @@ def judges(guard: Guard, config: Config) -> tuple[Guard, Guard | None]:
     return BesideGuard(guard, embedded), embedded
 
 
-def queue(guard: Guard, config: Config, clock: Clock) -> GuardQueue:
-    """Of a running application."""
+def queue(guard: Guard, config: Config, clock: Clock) -> tuple[GuardQueue, Callable[[], Coroutine[Any, Any, None]]]:
+    """Of a running application; and what tells once, beside the messages, whether the guard judges its canaries so."""
     judging, stand_in = judges(guard, config)
-    return GuardQueue(guard=judging, clock=clock, stand_in=stand_in)
+    found = GuardQueue(guard=judging, clock=clock, stand_in=stand_in)
+    return found, partial(listen, guard, canaries(config), clock, found.figures)
 
 
 def canaries(config: Config) -> Sequence[Canary]:
@@ -81,11 +82,6 @@ def canaries(config: Config) -> Sequence[Canary]:
     chosen = config.guard
     dialect = DIALECTS.get(chosen.second if chosen.name == "cascade" else chosen.name)
     return dialect.canaries if dialect and chosen.model in ("", dialect.model) else ()
-
-
-def listening(guard: Guard, queue: GuardQueue, config: Config, clock: Clock) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Whether it judges its canaries as it should, told once beside the messages."""
-    return partial(listen, guard, canaries(config), clock, queue.figures)
 
 
 def server_command(config: Config) -> str | None:
