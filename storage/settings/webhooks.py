@@ -143,7 +143,6 @@ async def _oldest(connection: AsyncConnection, webhook_id: int) -> Sequence[Noti
         Notice(
             id=row.id,
             planned_at=row.planned_at,
-            incident=row.incident,
             case=row.number,
             code=row.code,
             community=read_community(row),

@@ -16,7 +16,7 @@ from tests.builders import NOW, home
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()
 NOTICE = Notice(
-    id=1, planned_at=NOW, incident=12, case=7, code="7KXQ2M9RDB", community=home(), channel="456", message="789",
+    id=1, planned_at=NOW, case=7, code="7KXQ2M9RDB", community=home(), channel="456", message="789",
     rule="threat", actions=("delete", "escalate"), decided_at=NOW,
 )  # fmt: skip
 
@@ -191,7 +191,7 @@ def test_what_is_told_is_ids_and_nobodys_words() -> None:
         assert content["type"] == "incident.opened" and headers["Content-Type"] == "application/json"
         data = content["data"]
         assert isinstance(data, dict) and set(data) == {
-            "incident", "case", "code", "platform", "community", "channel", "message", "rule", "actions"
+            "case", "code", "platform", "community", "channel", "message", "rule", "actions"
         }  # fmt: skip
 
     asyncio.run(scenario())

@@ -32,12 +32,11 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """That an incident was opened: ids, and no words of anybody. `code` is the case's, random and unique: it names the
-    notice at every try."""
+    """That an incident was opened: the number and the code of its case, and no words of anybody. `code` is random and
+    unique: it names the notice at every try."""
 
     id: int
     planned_at: datetime
-    incident: int
     case: int
     code: str
     community: CommunityRef
@@ -57,7 +56,6 @@ class Notice:
             "type": "incident.opened",
             "timestamp": self.decided_at.isoformat(),
             "data": {
-                "incident": self.incident,
                 "case": self.case,
                 "code": self.code,
                 "platform": self.community.platform,
