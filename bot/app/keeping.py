@@ -28,6 +28,7 @@ from bot.core.operations.retention import Forgetting, Limits, Retention
 from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.reporting.ports import ReportQueries
+from bot.core.text import lately
 from bot.core.text.catalogue import Texts, texts
 from storage.database import Database
 from storage.migrations import copying, upgrading
@@ -118,6 +119,7 @@ def memory(screener: Screener, raids: RaidWatch, connected: Mapping[Platform, Ch
     """What this process has in mind of what members say and do."""
 
     def forget(erased: Erased) -> None:
+        lately.forget()
         screener.recent.forget(erased.community, erased.is_theirs)
         screener.campaigns.forget(erased.community, erased.is_theirs)
         raids.forget(erased.community, erased.is_theirs)

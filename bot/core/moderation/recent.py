@@ -88,12 +88,13 @@ class RecentActivity:
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         """Everything of these members of a community."""
         known = {member for member in (*self._sent, *self._fired, *self._posted) if member[0] == community}
-        known |= {member for member, _ in (*self._offences, *self._said) if member[0] == community}
+        placed = (self._offences, self._said, self._found)
+        known |= {member for places in placed for member, _ in places if member[0] == community}
         theirs = {member for member in known if is_theirs(member[1])}
         for members in (self._sent, self._fired, self._posted):
             for member in theirs & members.keys():
                 del members[member]
-        for places in (self._offences, self._said):
+        for places in placed:
             for place in [place for place in places if place[0] in theirs]:
                 del places[place]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
 from bot.core.chat.links import LinkKind
 from bot.core.chat.message import Message
 from bot.core.text.addresses import addresses
+from bot.core.text.lately import remembered
 from bot.core.text.views import unstyled, views
 
 #: Keyed: a text, or a piece of one, -> what it is recognised by.
@@ -101,6 +101,8 @@ def _carried(message: Message) -> set[str]:
     return {*numbers, *handles, *links, *addresses(message.text), *others, *(["via"] if message.via_bot else [])}
 
 
-@lru_cache(maxsize=65_536)
-def _number(mark: Mark, piece: str) -> int:
+def _numbered(mark: Mark, piece: str) -> int:
     return int.from_bytes(mark(f"piece {piece}")[:4], "big")
+
+
+_number = remembered(_numbered, most=65_536)

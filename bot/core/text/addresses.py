@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
+from bot.core.text.lately import remembered
 from bot.core.text.views import unstyled
 
 _SUFFIXES = PublicSuffixList()
@@ -104,7 +104,7 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_written(_closed_up(plain)), *_told(plain.lower()))))
 
 
-_remembered = lru_cache(maxsize=1024)(_addresses)
+_remembered = remembered(_addresses, most=1024)
 
 
 def _closed_up(text: str) -> str:

@@ -5,7 +5,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+
+from bot.core.text.lately import remembered
 
 # ---- characters -------------------------------------------------------------------------------------------------
 
@@ -212,7 +213,7 @@ def _views(text: str) -> Views:
 
 
 #: Rules and the guard ask for the views of the same few messages within moments; long texts are not kept alive for it.
-_remembered = lru_cache(maxsize=2048)(_views)
+_remembered = remembered(_views, most=2048)
 
 
 def _fold(text: str) -> str:

@@ -9,6 +9,7 @@ from bot.app.application import Jikimi, application
 from bot.app.chats import NETWORKS
 from bot.config import Config, load
 from bot.core.rules.policy import Watch
+from bot.core.text import lately
 from bot.core.text.catalogue import texts
 from tests.builders import home, message
 from tests.fakes.guarding import ScriptedGuard
@@ -62,6 +63,7 @@ def test_a_process_that_moderates_forgets_whom_another_has_erased(tmp_path: Path
             assert "영수증" in told or "Receipt" in told
             await until(lambda: not minds(jikimi, "minji"))
             assert minds(jikimi, "jisu")
+            assert not any(one.cache_info().currsize for one in lately._remembering), "nor what their texts are read as"
             (is_theirs,) = chat.forgotten
             assert is_theirs("minji") and not is_theirs("jisu")
             theirs = [one.id for one in await jikimi.incidents.between(now.replace(year=2020), now.replace(year=2100))

@@ -1,5 +1,6 @@
 """What an author did just before: of that author alone."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.core.chat.message import Kind
@@ -23,6 +24,31 @@ def test_a_member_of_another_platform_is_somebody_else_even_where_all_ids_are_th
     memory.recall(Trace(home("7", TELEGRAM), "9", "side", NOW, later(1), "flood", acted=True), RULES)
     assert memory.fired(here) == {"insult": NOW} and memory.fired(there) == {"flood": later(1)}
     assert (memory.offences(here), memory.offences(there)) == ((NOW,), ())
+
+
+def test_of_whoever_is_forgotten_nothing_is_in_mind() -> None:
+    recent = RecentActivity()
+    verdict = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, 0.9, "g"),))
+    for who in ("minji", "jisu"):
+        said = message(who, "말", author=who)
+        recent.hear(said)
+        recent.join(said)
+        recent.found(said, verdict)
+        recent.note(decision(said, Delete()), NOW, RULES)
+    memories: list[Mapping[Any, Any]] = [recent._sent, recent._fired, recent._offences, recent._said, recent._found]
+    assert [len(one) for one in memories] == [2] * 5
+    recent.forget(home("other"), lambda who: True)
+    recent.forget(home(), lambda who: who == "minji")
+    assert [len(one) for one in memories] == [1] * 5 and "minji" not in str(memories)
+
+
+def test_a_flood_that_spans_a_restart_goes_on() -> None:
+    before = {"minji": [later(-700), later(-30), later(40)]}
+    recent = RecentActivity(before=lambda one: before.get(one.author.id, ()), until=later(600))
+    assert recent.hear(message("1")) == (later(-30),), "what is older than the window, or sent later, is none"
+    assert recent.hear(message("2", sent_at=later(60))) == (later(-30), later(40), NOW)
+    assert recent.hear(message("3", author="jisu", sent_at=later(61))) == ()
+    assert recent.hear(message("4", sent_at=later(601))) == (later(60),), "by then nothing of before counts"
 
 
 def test_pieces_are_joined_as_they_were_sent_and_edits_replace() -> None:

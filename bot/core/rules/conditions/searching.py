@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 from bot.core.text.expressions import Found, NotLinear
+from bot.core.text.lately import remembered
 from bot.core.text.patterns import Patterns, Signs, compiled, signs_of
 from bot.core.text.views import readings, views
 from bot.core.text.words import WordList
@@ -154,4 +155,4 @@ def readings_of(text: str) -> Readings:
 
 
 #: The same few texts come again and again; long ones are read once, and not kept alive.
-_remembered = lru_cache(maxsize=1024)(Readings)
+_remembered = remembered(Readings, most=1024)
