@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from bot.config import values
 from bot.config.sections import Config
@@ -44,10 +44,14 @@ def chosen(config: Config, network: type[Declared]) -> Declared:
 def _table(network: type[Network]) -> type[values.Table]:
     hints = get_type_hints(network, include_extras=True)
     keys: dict[str, Any] = {
-        one.name: (_WRITTEN[hints[one.name]], Field(default=_plain(one.default), repr=one.repr))
+        one.name: (_kind(_WRITTEN[hints[one.name]], one.repr), Field(default=_plain(one.default), repr=one.repr))
         for one in fields(network)
     }
     return create_model(network.__name__, __base__=values.Table, **keys)
+
+
+def _kind(written: Any, is_shown: bool) -> Any:
+    return written if is_shown else Annotated[written, AfterValidator(values.Confidential)]
 
 
 def _plain(default: object) -> object:

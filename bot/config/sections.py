@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from bot.config.conditions import no_despair
 from bot.config.renamed import Renamed, Split, renew
@@ -17,6 +17,7 @@ from bot.config.values import (
     CONFIDENTIAL,
     Address,
     ChannelId,
+    Confidential,
     Duration,
     Listen,
     Probability,
@@ -43,7 +44,7 @@ SHIPPED = ("embedded", "encoder")
 class StorageSettings(Table):
     """[storage]: where everything is kept."""
 
-    url: Annotated[str, CONFIDENTIAL] = "sqlite:///jikimi.db"
+    url: Annotated[str, AfterValidator(Confidential), CONFIDENTIAL] = "sqlite:///jikimi.db"
     """`sqlite:///PATH`, relative to the current folder, or `postgresql://USER:PASSWORD@HOST/NAME`."""
 
     keys: str = ""

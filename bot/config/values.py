@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -61,10 +61,17 @@ def _channel(value: object) -> object:
     return value
 
 
+class Confidential(str):
+    """An address that may have a password in it: whoever shows it without meaning to shows nothing."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Address = Annotated[str, BeforeValidator(_address)]
+Address = Annotated[str, BeforeValidator(_address), AfterValidator(Confidential)]
 Listen = Annotated[str, BeforeValidator(_listen)]
 Count = Annotated[int, Field(ge=0)]
 ChannelId = Annotated[str, BeforeValidator(_channel)]

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from traceback import TracebackException
 
 import pytest
 
 from bot.app.chats import NETWORKS
-from bot.config import load, warnings
+from bot.config import Config, load, warnings
+from bot.config.networks import chosen
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import texts
 
@@ -54,6 +56,26 @@ def test_a_secret_that_everybody_can_read_is_refused_with_what_mends_it(
     path.chmod(0o640)
     load(path, texts("en"), NETWORKS, {})
     load(written(tmp_path, '[guard]\nname = "embedded"', 0o644), texts("en"), NETWORKS, {})
+
+
+def test_a_traceback_with_its_local_variables_tells_no_secret(tmp_path: Path) -> None:
+    sections = (
+        f'[guard]\ntoken = "{SECRET}"\nservers = ["https://me:{SECRET}@guard"]',
+        f'[storage]\nurl = "postgresql://me:{SECRET}@localhost/db"',
+        f'[telegram]\ntoken = "{SECRET}"\napi_url = "https://me:{SECRET}@telegram"',
+        f'[discord]\ntoken = "{SECRET}"\napi_url = "https://me:{SECRET}@discord"',
+    )
+    config = load(written(tmp_path, "\n".join(sections)), texts("en"), NETWORKS, {})
+
+    def fails(url: str, servers: list[str], networks: object, config: Config) -> None:
+        raise RuntimeError(f"cannot use {config!r}")
+
+    try:
+        fails(config.storage.url, config.guard.servers, [chosen(config, one) for one in NETWORKS], config)
+    except RuntimeError as error:
+        there = error.__traceback__ and error.__traceback__.tb_next  # below the test, which knows them
+        told = "".join(TracebackException(type(error), error, there, capture_locals=True).format())
+    assert "servers = ['***']" in told and SECRET not in told
 
 
 def test_a_folder_of_ones_own_hides_what_is_in_it(tmp_path: Path) -> None:
