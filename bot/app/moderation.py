@@ -25,7 +25,7 @@ from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.members import Members
-from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.recent import WINDOW, RecentActivity
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
@@ -66,11 +66,12 @@ async def judging(
     config: Config, queue: GuardQueue, policies: Policies, database: Database, stores: Stores, opened: AsyncExitStack
 ) -> Judging:
     """That a guard on trial cannot be had stops nobody."""
-    bots, recent = Bots(roll=stores.bots), RecentActivity()
+    now, bots = database.clock.now(), Bots(roll=stores.bots)
+    recent = RecentActivity(before=await stores.members.said_since(now - WINDOW), until=now + WINDOW)
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
-    for trace in await stores.incidents.traces(database.clock.now() - REMEMBERED, each=recent.each):
+    for trace in await stores.incidents.traces(now - REMEMBERED, each=recent.each):
         recent.recall(trace, policies.of_community(trace.community))
     rulings = Rulings(store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock)
     await rulings.load()

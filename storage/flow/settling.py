@@ -83,7 +83,7 @@ async def _record(
 
 
 async def _rows(database: Database, settlements: Mapping[MessageRef, Settlement]) -> Mapping[str, str | bytes]:
-    """What is recorded of each: nobody's name, but a hash by which they are known again for a while."""
+    """What is recorded of each: nobody's name or words, but hashes by which both are known again for a while."""
     communities = {one.decision.message.community for one in settlements.values()}
     keys = {community: await database.keys.known(community) for community in communities}
     rows = []
@@ -93,7 +93,8 @@ async def _rows(database: Database, settlements: Mapping[MessageRef, Settlement]
         key, author = keys[message.community], plain(message.author.id)
         hashed = database.sealing.member_hash(key, author) if key and author else None
         harm = screening.harm if isinstance(screening, Verdict) else None
-        rows.append((*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed))
+        said = rolls.said_hash(database, key, message) if key and hashed and message.kind is Kind.NEW else None
+        rows.append((*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed, said))
     return codec.write_sealed_rows(rows)
 
 

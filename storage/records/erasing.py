@@ -251,7 +251,9 @@ class _Member:
         for table in (amendments, policies) if names else ():
             number += await self._unname_changes(table, names)
         async with self.database.write() as connection:
-            number += (await connection.execute(update(messages).where(said).values(author_hash=None))).rowcount
+            number += (
+                await connection.execute(update(messages).where(said).values(author_hash=None, text_hash=None))
+            ).rowcount
             return number + (await connection.execute(delete(members).where(counted))).rowcount
 
     async def _unname_changes(self, table: Table, names: frozenset[str]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, ForeignKey, Table, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import Column, ColumnElement, ForeignKey, Table, and_, case, delete, exists, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
@@ -49,13 +49,14 @@ class SqlForgetting:
     async def forget(self, limits: Limits, now: datetime) -> int:
         self._database.forget_copies(now - COPIES)
         about = exists().where(incidents.c.message == messages.c.id)
-        settled = messages.c.settled_at < now - limits.authors
+        past = (messages.c.sent_at < now - limits.authors, messages.c.settled_at < now - limits.authors)
+        hashed = or_(messages.c.text_hash.is_not(None), and_(messages.c.author_hash.is_not(None), not_(about)))
+        author = case((about, messages.c.author_hash))  # of an incident: by whom it is stays known with it
         number = await self._in_batches(
-            select(messages.c.id).where(
-                messages.c.sent_at < now - limits.authors, settled, messages.c.author_hash.is_not(None)
+            select(messages.c.id).where(*past, hashed),
+            change=lambda ids: (
+                update(messages).where(messages.c.id.in_(ids)).values(text_hash=None, author_hash=author)
             ),
-            not_(about),
-            change=lambda ids: update(messages).where(messages.c.id.in_(ids)).values(author_hash=None),
         )
         due = (messages.c.sent_at < now - limits.messages, messages.c.settled_at < now - limits.messages)
         number += await self._in_batches(

@@ -1,6 +1,7 @@
-"""Settled messages -> what other bots have done, and how much of each new member was heard, counted in the transaction
-that settles them."""
+"""Settled messages -> what other bots have done, how much of each new member was heard, and by which hashes it is known
+again who said what, written in the transaction that settles them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -8,19 +9,21 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.ports import Member
+from bot.core.moderation.recent import SaidBefore, as_compared
 from bot.core.operations.sealing import NOTHING
 from bot.core.rules.conditions.author import MOST_FIRST
 from storage import codec
-from storage.columns import AnyRow, microseconds, plain
+from storage.columns import AnyRow, microseconds, plain, writable
 from storage.community_key import community_of, read_community
 from storage.database import Database
 from storage.flow import sql
-from storage.tables import bots, members
+from storage.tables import bots, members, messages
 
 _TOGETHER = 400  # members in one statement
+MOST_SAID = 20_000  # messages, the newest, that a start reads
 
 
 class SqlBotRoll:
@@ -83,6 +86,26 @@ class SqlMemberRoll:
             since = {row.community: row.first for row in rows}
         return {community: since[key] for community, key in keys.items() if key in since}
 
+    async def said_since(self, moment: datetime) -> SaidBefore:
+        m = messages.c
+        known = (m.author_hash.is_not(None), m.text_hash.is_not(None))
+        wanted = select(*community_of(messages), m.community.label("key"), m.author_hash, m.text_hash, m.sent_at)
+        async with self._database.read() as connection:
+            newest = wanted.where(m.sent_at >= moment, *known).order_by(m.sent_at.desc()).limit(MOST_SAID)
+            rows = (await connection.execute(newest)).all()
+        keys = {read_community(row): row.key for row in rows}
+        said = defaultdict[tuple[bytes, bytes], list[datetime]](list)
+        for row in reversed(rows):
+            said[row.author_hash, row.text_hash].append(row.sent_at)
+
+        def before(message: Message) -> Sequence[datetime]:
+            key = keys.get(message.community)
+            if key is None or not (text := said_hash(self._database, key, message)):
+                return ()
+            return said.get((_named(self._database, key, message.author.id)[1], text), ())
+
+        return before
+
 
 async def count_members(
     database: Database, connection: AsyncConnection, settled: Iterable[tuple[int, Settlement]]
@@ -98,6 +121,12 @@ async def count_members(
     if heard:  # in one order everywhere, so that two processes never wait for each other
         given = codec.write_sealed_rows((*name, times, since) for name, (times, since) in sorted(heard.items()))
         await connection.execute(database.sql(sql.COUNT_MEMBERS), given | {"most": MOST_FIRST})
+
+
+def said_hash(database: Database, community: int, message: Message) -> bytes | None:
+    """None where nothing was said. Another one in every community, as that of its author is."""
+    said = as_compared(message)
+    return database.sealing.text_hash(f"said {community} {writable(said)}") if said else None
 
 
 def _named(database: Database, community: int, author: str) -> tuple[int, bytes]:

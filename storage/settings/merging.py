@@ -54,7 +54,9 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await _number_on(connection, stays, goes)
     await _number_versions_on(connection, stays, goes)
     # A hash of one community is none in another: who was heard there alone is not known again.
-    await connection.execute(update(messages).where(messages.c.community == goes).values(author_hash=None))
+    await connection.execute(
+        update(messages).where(messages.c.community == goes).values(author_hash=None, text_hash=None)
+    )
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
     await connection.execute(delete(members).where(members.c.community == goes))

@@ -12,6 +12,7 @@ from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.ports import Member
+from bot.core.moderation.recent import SaidBefore, as_compared
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API
@@ -33,6 +34,16 @@ class MemoryMemberRoll:
             if community in communities:
                 first[community] = min(since, first.get(community, since))
         return first
+
+    async def said_since(self, moment: datetime) -> SaidBefore:
+        known = sorted((one for one in self.store.said if one.sent_at >= moment), key=lambda one: one.sent_at)
+
+        def before(message: Message) -> Sequence[datetime]:
+            about = (message.community, message.author.id, as_compared(message))
+            theirs = [one for one in known if (one.community, one.author.id, as_compared(one)) == about]
+            return [one.sent_at for one in theirs] if all(about) else []
+
+        return before
 
 
 class MemoryInbox:
@@ -123,6 +134,8 @@ class MemoryInbox:
             self.store.leased.discard(ref)
             if ref in self.store.messages and ref not in self.store.settled:
                 self.store.settled.add(ref)
+                if settlement.decision.message.kind is Kind.NEW:
+                    self.store.said.append(settlement.decision.message)
                 if not isinstance(settlement.decision.screening, Verdict):
                     self.unjudged.add(ref)
                 self.store.count_bot(settlement)

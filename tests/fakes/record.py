@@ -50,6 +50,7 @@ class Record:
         self.revisions: defaultdict[MessageRef, list[MessageRef]] = defaultdict(list)  # by the message's first
         self.leased: set[MessageRef] = set()
         self.settled: set[MessageRef] = set()
+        self.said: list[Message] = []  # of which a database keeps hashes alone
         self.opened: dict[MessageRef, Incident] = {}  # as decided; `ActionRow` knows what came of it
         self.reviewed: dict[int, list[Review]] = {}  # of an incident, in order
         self.actions: dict[int, ActionRow] = {}

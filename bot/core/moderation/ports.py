@@ -13,6 +13,7 @@ from bot.core.chat.ports import Announcer
 from bot.core.communities.journal import Aside
 from bot.core.guarding.kinds import HarmKind
 from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.moderation.recent import SaidBefore
 from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import Outcome
@@ -30,6 +31,10 @@ class MemberRoll(Protocol):
 
     async def watched_since(self, communities: Collection[CommunityRef]) -> Mapping[CommunityRef, datetime]:
         """When the first message was counted in each; those in which none was are left out."""
+        ...
+
+    async def said_since(self, moment: datetime) -> SaidBefore:
+        """What was settled of messages sent at or after `moment`, by hashes, as long as those are kept."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy
 from bot.core.text.views import canonical
 
+WINDOW = timedelta(minutes=10)  # in which what somebody says again is a repetition
 PIECES = 12  # messages of one member in one channel that are kept in words,
 PIECE = 200  # and characters of each
 LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
@@ -27,13 +28,30 @@ Place = tuple[Member, str]  # and channel
 Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likely each kind of harm is
 
 
+#: A message -> when its author said the same before this process began, oldest first.
+SaidBefore = Callable[[Message], Sequence[datetime]]
+
+
+def as_compared(message: Message) -> str:
+    """What a message says, the same in every disguise that nobody sees. Nothing, where it says nothing."""
+    text = message.read if message.typed is None else as_read(message.typed)
+    return canonical(text) if len(text) <= LONG else text
+
+
 class RecentActivity:
-    """Bounded by time and by number of members. Lost with the process: a flood that spans a restart counts anew."""
+    """Bounded by time and by number of members. Lost with the process but for what the record knows: `before`, of which
+    nothing is in the window any more after `until`."""
 
     def __init__(
-        self, window: timedelta = timedelta(minutes=10), members: int = 20_000, each: int = REMEMBERED
+        self,
+        window: timedelta = WINDOW,
+        members: int = 20_000,
+        each: int = REMEMBERED,
+        *,
+        before: SaidBefore | None = None,
+        until: datetime | None = None,
     ) -> None:
-        self._window = window
+        self._window, self._before, self._until = window, before, until
         self.each = each
         self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
@@ -45,14 +63,16 @@ class RecentActivity:
     def hear(self, message: Message) -> tuple[datetime, ...]:
         """When the author sent the same text before, and remember this message."""
         member = _member(message)
-        text = message.read if message.typed is None else as_read(message.typed)
-        if len(text) <= LONG:
-            text = canonical(text)
+        text = as_compared(message)
         sent = self._sent.refresh(member, deque(maxlen=self.each))
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
         mark = hash(text)  # a long text is not kept alive for it
-        repeats = tuple(moment for moment, other in sent if other == mark and moment <= message.sent_at)
+        if self._until and message.sent_at > self._until:
+            self._before = self._until = None
+        earlier = self._before(message) if self._before else ()
+        said = (*earlier[-self.each :], *(moment for moment, other in sent if other == mark))
+        repeats = tuple(one for one in said if one <= message.sent_at <= one + self._window)
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
         return repeats

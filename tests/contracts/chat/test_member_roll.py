@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+from bot.core.chat.message import Kind
+from bot.core.rules.actions import Delete
 from bot.core.rules.conditions.author import MOST_FIRST
 from tests.builders import NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import Opens
@@ -41,5 +43,38 @@ def test_members_of_a_group_that_gets_another_id_stay_known(opens: Opens) -> Non
             await store.communities.move(home("-5", TELEGRAM), "-1005")
             here = (home("-1005", TELEGRAM), "minji")
             assert await store.members.heard([here]) == {here: 1}
+
+    asyncio.run(scenario())
+
+
+def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            said = [
+                message("old", "같은 말", sent_at=later(-60)),
+                message("1", "같은  말​"),
+                message("2", "같은 말", sent_at=later(5)),
+                message("edited", "같은 말", revision=1, kind=Kind.EDIT),
+                message("gone", "같은 말", kind=Kind.DELETE),
+                message("other", "다른 말"),
+                message("jisu", "같은 말", author="jisu"),
+                message("elsewhere", "같은 말", community="other"),
+                message("nothing", ""),
+            ]
+            waits = message("waits", "같은 말")
+            await store.inbox.keep([*said, waits])
+            await store.inbox.settle([settlement(one, *([Delete()] if one is said[2] else [])) for one in said])
+        async with opens() as store:
+            before = await store.members.said_since(NOW)
+            assert list(before(waits)) == [NOW, later(5)]
+            assert list(before(replace(waits, kind=Kind.EDIT))) == [NOW, later(5)]
+            for place, who, times in (
+                ("cafe", "jisu", 1),
+                ("other", "minji", 1),
+                ("other", "jisu", 0),
+                ("new", "minji", 0),
+            ):
+                assert len(before(message("x", "같은 말", community=place, author=who))) == times, (place, who)
+            assert list(before(message("x", ""))) == []
 
     asyncio.run(scenario())

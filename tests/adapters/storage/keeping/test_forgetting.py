@@ -159,10 +159,11 @@ def test_who_wrote_what_no_rule_matched_goes_and_then_the_row(url: str) -> None:
 
             async def left() -> tuple[int, ...]:
                 async with database.read() as connection:
-                    counted = select(func.count(), func.count(messages.c.author_hash)).select_from(messages)
+                    hashes = func.count(messages.c.author_hash), func.count(messages.c.text_hash)
+                    counted = select(func.count(), *hashes).select_from(messages)
                     return tuple((await connection.execute(counted)).one())
 
-            for days, expected in ((1, (451, 451)), (2, (451, 1)), (5, (1, 1))):
+            for days, expected in ((1, (451, 451, 451)), (2, (451, 1, 0)), (5, (1, 1, 0))):
                 clock.jump(timedelta(days=days, minutes=1))
                 await retention(forgetting, clock).turn()
                 assert await left() == expected
@@ -185,8 +186,12 @@ def test_who_wrote_what_no_rule_matched_is_known_by_a_hash_of_their_community_al
             assert (await people.of_member(home("cafe"), "회원갑")).sent == [("general", NOW)]
             async with database.read() as connection:
                 hashes = set((await connection.execute(select(messages.c.author_hash))).scalars())
+                words = list((await connection.execute(select(messages.c.text_hash))).scalars())
             assert len(hashes) == 2 and None not in hashes, "what two communities know of them cannot be compared"
+            assert len(set(words)) == 2 and None not in words, "nor what they said"
             assert await SqlErasing(database).erase_member(home("cafe"), "회원갑")
+            found = await everything(database)
+            assert words[0] not in found and words[1] in found, "nothing is known again of what they said"
             assert (await people.of_member(home("cafe"), "회원갑")).sent == []
             assert (await people.of_member(home("other"), "회원갑")).sent == [("general", NOW)]
 
