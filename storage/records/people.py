@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.chat.message import CommunityRef, Platform
+from bot.core.chat.message import CommunityRef, Kind, Platform
 from bot.core.incidents.case import Case, CaseKind, Look, Sanction, Search
 from bot.core.incidents.incident import Incident
 from bot.core.operations.privacy import Dossier
@@ -50,6 +50,14 @@ class SqlPeople:
                 known_in = union(*(select(place).where(tuple_(place, who).in_(some)) for place, who in _KNOWING))
                 keys |= set((await connection.execute(known_in)).scalars())
         return sorted(CommunityRef(platform, ids[key]) for key in keys & ids.keys())
+
+    async def sent(self, community: CommunityRef, member: str, channel: str, *, most: int) -> Sequence[str]:
+        m, key = messages.c, await self._database.keys.known(community)
+        hashed = self._database.sealing.member_hash(key or 0, plain(member))
+        theirs = (m.community == key, m.author_hash == hashed, m.channel == plain(channel), m.kind == Kind.NEW)
+        newest = select(m.message).where(*theirs).order_by(m.sent_at.desc(), m.id.desc()).limit(most)
+        async with self._database.read() as connection:
+            return (await connection.execute(newest)).scalars().all()
 
     async def of_member(self, community: CommunityRef, member: str) -> Dossier:
         record, log = SqlCases(self._database), SqlIncidents(self._database)

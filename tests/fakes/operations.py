@@ -61,6 +61,9 @@ class ScriptedPeople:
             raise self.trouble
         return sorted(place for place, who in self.dossiers if (place.platform, who) == (platform, member))
 
+    async def sent(self, community: CommunityRef, member: str, channel: str, *, most: int) -> Sequence[str]:
+        return ()
+
     async def of_member(self, community: CommunityRef, member: str) -> Dossier:
         return self.dossiers.get((community, member), Dossier(community=community))
 

@@ -43,6 +43,11 @@ class People(Protocol):
 
     async def of_member(self, community: CommunityRef, member: str) -> Dossier: ...
 
+    async def sent(self, community: CommunityRef, member: str, channel: str, *, most: int) -> Sequence[str]:
+        """The newest `most` messages of a member in a channel, by their ids and newest first: as long as a hash tells
+        whose they are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:

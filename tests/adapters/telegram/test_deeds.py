@@ -12,6 +12,7 @@ from bot.core.rules.actions import Refused
 from bot.core.text.catalogue import texts_on
 from storage.database import Database
 from storage.records.deeds import SqlCases
+from storage.records.people import SqlPeople
 from tests.adapters.telegram.test_flow import GROUP, MODERATORS, running, set_up, url_in
 from tests.fakes.clock import ManualClock
 from tests.servers.telegram import BOT_ID, Chat, Refusal, TelegramServer
@@ -173,6 +174,28 @@ def test_messages_are_deleted_from_one_on_and_by_number(tmp_path: Path) -> None:
         there = [m.get("text") for m in office.group.messages.values() if m["from"]["id"] == MINJI]
         assert there == ["말", "말 0", "말 1"]
         assert await office.told("/purge 2", chat=office.room) == say["deed.not_here"]
+
+    in_office(tmp_path, scene)
+
+
+def test_messages_of_one_member_are_deleted_by_what_is_known_of_whose_they_are(tmp_path: Path) -> None:
+    """Telegram does not tell: a hash of two days does."""
+    flooder = 7_000_123
+
+    async def scene(office: Office) -> None:
+        async def known() -> int:
+            async with Database.visit(office.url, ManualClock(datetime.now(UTC))) as database:
+                return len(await SqlPeople(database).sent(group_ref(GROUP), str(flooder), str(GROUP), most=9))
+
+        assert await office.told(f"/purge 2 {flooder}") == say["deed.no_messages"]
+        for number in range(3):
+            office.server.post(office.group, flooder, f"도배 {number}")
+            office.server.post(office.group, MINJI, f"딴 말 {number}")
+        while await known() < 3:
+            await asyncio.sleep(0.02)
+        assert "#1" in await office.told(f"/purge 2 {flooder}")
+        there = [m.get("text") for m in office.group.messages.values() if m["from"]["id"] in (flooder, MINJI)]
+        assert there == ["말", "도배 0", "딴 말 0", "딴 말 1", "딴 말 2"]
 
     in_office(tmp_path, scene)
 

@@ -67,12 +67,14 @@ class GroupHost:
         return said("deed.nobody") if away else None
 
     async def lately(self, most: int, member: Member | None, since: Message | None) -> Sequence[str] | Said:
-        """A group counts its messages; which of them are still there Telegram does not tell, and need not."""
+        """A group counts its messages; which are still there Telegram does not tell, and need not. Whose they are is
+        known by a hash, for two days."""
         message = self.typed.message
         if message.chat.id != int(self.typed.group):
             return said("deed.not_here")
         if since is None and member is not None:
-            return said("deed.by_answer")
+            group = group_ref(self.typed.group)
+            return await self.drawing.desk.privacy.people.sent(group, member.id, group.id, most=most)
         last = message.message_id - 1
         if since is not None:
             first = int(since.ref.message_id)
