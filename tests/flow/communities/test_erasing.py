@@ -64,7 +64,7 @@ def test_a_process_that_moderates_forgets_whom_another_has_erased(tmp_path: Path
             await until(lambda: not minds(jikimi, "minji"))
             assert minds(jikimi, "jisu")
             assert not any(one.cache_info().currsize for one in lately._remembering), "nor what their texts are read as"
-            (is_theirs,) = chat.forgotten
+            is_theirs, *_ = chat.forgotten  # once more where something of theirs had to stay at first
             assert is_theirs("minji") and not is_theirs("jisu")
             theirs = [one.id for one in await jikimi.incidents.between(now.replace(year=2020), now.replace(year=2100))
                       if not one.decision.message.author.id]  # fmt: skip
