@@ -38,6 +38,7 @@ from storage.database import Database
 
 #: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
 REMEMBERED = timedelta(hours=1)
+TRACES = 20_000  # at most: a start takes no longer after a raid
 
 #: Messages that may wait for a guard on trial, and that it is given at once: the guard in office shares its processors.
 TRIED, TRIED_AT_ONCE = 1_000, 8
@@ -71,7 +72,7 @@ async def judging(
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
-    for trace in await stores.incidents.traces(now - REMEMBERED, each=recent.each):
+    for trace in await stores.incidents.traces(now - REMEMBERED, each=recent.each, most=TRACES):
         recent.recall(trace, policies.of_community(trace.community))
     rulings = Rulings(store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock)
     await rulings.load()

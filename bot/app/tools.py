@@ -11,7 +11,7 @@ from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm
 from adapters.reports import digest_page as digest_pages
 from adapters.system_clock import SystemClock
 from bot.app import keeping
-from bot.app.moderation import REMEMBERED
+from bot.app.moderation import REMEMBERED, TRACES
 from bot.app.parts import Stores
 from bot.config import Config
 from bot.core.base.clock import Clock
@@ -97,7 +97,8 @@ class Growing:
 
     async def remembered(self) -> int:
         """What a start reads of what was just done; how much that is."""
-        return len(await self.stores.incidents.traces(self.clock.now() - REMEMBERED, each=RecentActivity().each))
+        since, each = self.clock.now() - REMEMBERED, RecentActivity().each
+        return len(await self.stores.incidents.traces(since, each=each, most=TRACES))
 
 
 @asynccontextmanager

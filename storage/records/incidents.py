@@ -46,13 +46,15 @@ class SqlIncidents:
         async with self._database.read() as connection:
             return await _read(connection, among)
 
-    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
         place = (incidents.c.community, incidents.c.author)
         newest_first = func.row_number().over(
             partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
         )
         recent = (
-            select(incidents, newest_first.label("place"))
+            select(
+                *incidents.c["id", "message", "community", "author", "decided_at", "rule"], newest_first.label("place")
+            )
             .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
             .subquery()
         )
@@ -62,10 +64,14 @@ class SqlIncidents:
             select(*community_of(recent), i.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
             .select_from(recent.join(messages, m.id == i.message))
             .where(i.place <= each)
-            .order_by(i.decided_at, i.id)
+            .order_by(i.place, i.decided_at.desc(), i.id.desc())
+            .limit(most)
         )
         async with self._database.read() as connection:
-            return [Trace(read_community(row), *row[2:]) for row in await connection.execute(wanted)]
+            newest = [Trace(read_community(row), *row[2:]) for row in await connection.execute(wanted)]
+        newest.reverse()  # of one moment, those that came first
+        newest.sort(key=lambda trace: trace.decided_at)
+        return newest
 
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
         return await self._one(of_community(incidents, community), incidents.c.id == incident_id)

@@ -43,7 +43,7 @@ class MemoryIncidents:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
-    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
+    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
         traces: dict[tuple[CommunityRef, str], list[Trace]] = {}
         for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
             about, rule = opened.decision.message, opened.decision.rule
@@ -54,8 +54,9 @@ class MemoryIncidents:
                     about.sent_at, opened.decided_at, rule, acted,
                 )  # fmt: skip
                 traces.setdefault((about.community, about.author.id), []).append(trace)
-        newest = [trace for theirs in traces.values() for trace in theirs[-each:]]
-        return sorted(newest, key=lambda trace: trace.decided_at)
+        newest = [(place, trace) for theirs in traces.values() for place, trace in enumerate(theirs[: -each - 1 : -1])]
+        newest.sort(key=lambda one: (one[0], -one[1].decided_at.timestamp()))
+        return sorted((trace for _, trace in reversed(newest[:most])), key=lambda trace: trace.decided_at)
 
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:
         opened = self.store.opened_in(community, incident_id)

@@ -46,9 +46,9 @@ class Incidents(Protocol):
         """The incidents of these revisions."""
         ...
 
-    async def traces(self, since: datetime, *, each: int) -> Sequence[Trace]:
-        """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest
-        first."""
+    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
+        """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest first.
+        Where those are more than `most`, everybody's newest go before anybody's second newest."""
         ...
 
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:

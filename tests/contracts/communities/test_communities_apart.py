@@ -64,7 +64,7 @@ def test_incidents_and_histories(opens: Opens) -> None:
             assert [one.id for one in await store.incidents.between(NOW, later(1), GROUP)] == [theirs, third]
             assert await store.incidents.count(SERVER, NOW, later(1)) == 1
             assert (await store.incidents.history(GROUP, "minji")).incidents == 2
-            newest = await store.incidents.traces(NOW, each=1)
+            newest = await store.incidents.traces(NOW, each=1, most=99)
             assert sorted(one.community for one in newest) == [SERVER, GROUP], "each member has a newest one"
             assert await store.inbox.tally(NOW, later(1), SERVER) == Tally(kept=1, settled=1)
 

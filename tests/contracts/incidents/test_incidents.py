@@ -120,13 +120,17 @@ def test_traces_are_the_newest_of_every_member(opens: Opens) -> None:
             await store.inbox.settle(
                 [settlement(other, Delete(), decided_at=later(9)), settlement(watched, incident=True)]
             )
-            traces = await store.incidents.traces(NOW, each=2)
+            traces = await store.incidents.traces(NOW, each=2, most=9)
             assert [(one.author_id, one.sent_at, one.acted) for one in traces] == [
                 ("raider", later(3), False),
                 ("raider", later(4), False),
                 ("other", NOW, True),
             ]
             assert traces[-1] == (home(), "other", "side", NOW, later(9), "insult", True)
-            assert [one.author_id for one in await store.incidents.traces(later(9), each=2)] == ["other"]
+            assert [one.author_id for one in await store.incidents.traces(later(9), each=2, most=9)] == ["other"]
+            fewer = await store.incidents.traces(NOW, each=5, most=3)
+            assert [(one.author_id, one.sent_at) for one in fewer] == [
+                ("raider", later(3)), ("raider", later(4)), ("other", NOW),
+            ], "a raid pushes nobody else out"  # fmt: skip
 
     asyncio.run(scenario())
