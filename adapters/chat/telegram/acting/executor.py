@@ -15,10 +15,11 @@ from adapters.chat.telegram.acting.doors import Doors
 from adapters.chat.telegram.acting.informing import inform
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
+from adapters.chat.telegram.joining.newcomers import has_just_come
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, message_ids
-from adapters.chat.telegram.refs import TELEGRAM
+from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
 from bot.core.incidents.case import Case, CaseKind
@@ -206,9 +207,10 @@ class Executor:
     async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
         """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
         member = await self.members.member(chat_id, user_id)
-        is_mute = isinstance(member, ChatMemberRestricted) and not member.can_send_messages  # no newcomer's words alone
-        if isinstance(member, ChatMemberRestricted) and is_mute and (_is_for_ever(member) or member.until_date > until):
-            return Refused(say["telegram.restricted_longer"])
+        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
+            ours = self.desk.community(group_ref(chat_id)).newcomers
+            if self.members.is_held_by_others(chat_id, user_id) or not has_just_come(member, ours, self.clock.now()):
+                return Refused(say["telegram.restricted_longer"])
         await self.bot.restrict_chat_member(
             chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
         )

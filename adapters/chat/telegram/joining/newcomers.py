@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
-from telegram import Bot, ChatMember, ChatMemberUpdated, ChatPermissions
+from telegram import Bot, ChatMember, ChatMemberRestricted, ChatMemberUpdated, ChatPermissions
 from telegram.error import BadRequest, Forbidden
 
 from adapters.chat.telegram.limits import SHORTEST_MUTE, Lane, Limiter
@@ -53,3 +53,11 @@ class Newcomers:
         if by in (change.new_chat_member.user.id, self.members.me) or change.via_join_request:
             return False
         return bool((await self.members.known_staff(change.chat.id)).role(by))
+
+
+def has_just_come(member: ChatMemberRestricted, lasting: timedelta, now: datetime) -> bool:
+    """Whether a restriction is what newcomers of so long are given, and nothing that somebody has imposed."""
+    if not lasting or member.until_date is None or member.until_date.timestamp() == 0:
+        return False
+    allowed = {name for name in ChatPermissions.__slots__ if getattr(member, name, False)}
+    return allowed == {"can_send_messages"} and member.until_date <= now + lasting

@@ -33,6 +33,7 @@ async def asked(here: Stage, who: int = WHO, **more: Any) -> Any:
     private = here.server.knock(here.group, who, **more)
     number = len(private.messages)
     await here.server.until(lambda: len(private.messages) > number)
+    await quiet(here)
     return max(private.messages.values(), key=lambda one: one["message_id"])
 
 
