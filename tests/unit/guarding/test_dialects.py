@@ -172,7 +172,8 @@ def test_capabilities_are_json_and_say_what_was_not_verified() -> None:
     assert all(row["unverified"] for row in rows)
     assert all(row["memory_gb"] > row["weights_gb"] > 2 and row["licence"] for row in rows)
     seed = by_name["wildguard-ko"]
-    assert (seed["parameters"], seed["weights_gb"], seed["gated"]) == ("3.21 B", 6.4, None)
+    assert (seed["parameters"], seed["weights_gb"], seed["gated"]) == ("3.21 B", 6.4, False)
+    assert seed["licence"] == "Llama 3.2", "as its card says"
     assert by_name["llama-guard-3-8b"]["gated"] is True
     assert {row["name"] for row in rows if not row["classify"]} == {"qwen3guard", "qwen3guard-loose", "polyguard"}
 
