@@ -43,5 +43,5 @@ def on(config: Config) -> Sequence[Network]:
     return [network for one in NETWORKS if (network := chosen(config, one)).is_on]
 
 
-def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None) -> ChatPlatform:
-    return RehearsalChat(path, say, clock, speed=speed)
+def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None, zone: str) -> ChatPlatform:
+    return RehearsalChat(path, say, clock, speed=speed, zone=zone)

@@ -89,7 +89,7 @@ async def _moderate(path: str, config: "Config", say: Texts, view: "View", speed
         application(
             config,
             guard,
-            lambda core: [chats.rehearsal_chat(path, say, clock, speed=speed)],
+            lambda core: [chats.rehearsal_chat(path, say, clock, speed=speed, zone=config.defaults.timezone)],
             mode=Watch.LIVE,
             clock=clock,
             moment=lambda message: message.sent_at,

@@ -21,6 +21,7 @@ from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import deeds, reasons
 
+NARROW = 80  # columns below which only words, score and what is done have room
 DIGEST = Path("jikimi-digest.md")
 
 #: What moves a terminal's cursor, names its window or turns what follows round, and what cannot be written at all.
@@ -99,15 +100,19 @@ class TerminalView:
             style = _style(decision)
         elif message.kind is Kind.DELETE:
             actions = say["rehearsal.nothing_to_judge"]
-        width = max(self._console.width, 80)
+        width = self._console.width
+        verdict = ((score, 5, style), (actions, 25 if width >= NARROW else 18, style))
         line = Text(no_wrap=True, overflow="ellipsis")
         for part, cells, part_style in (
-            (message.sent_at.astimezone(self._zone).strftime("%H:%M"), 6, "dim"),
-            (message.author.name, 13, "dim" if message.author.is_staff else ""),
-            (text, width * 45 // 100, style if style != "dim" else ""),
-            (score, 5, style),
-            (actions, 25, style),
-            (why, width * 55 // 100 - 49, "dim"),
+            ((text, max(12, width - 23), style if style != "dim" else ""), *verdict)
+            if width < NARROW
+            else (
+                (message.sent_at.astimezone(self._zone).strftime("%H:%M"), 6, "dim"),
+                (message.author.name, 13, "dim" if message.author.is_staff else ""),
+                (text, width * 45 // 100, style if style != "dim" else ""),
+                *verdict,
+                (why, width * 55 // 100 - 49, "dim"),
+            )
         ):
             line.append_text(_cell(part, cells, part_style))
         self._console.print(line, no_wrap=True, crop=True)
@@ -121,6 +126,9 @@ class TerminalView:
         if summary.earlier > 0:
             message = say("rehearsal.already", count=summary.earlier, database=config.storage.shown)
             console.print(f"[yellow]{escape(message)}[/]")
+        if not summary.settled:
+            console.print(f"[bold yellow]{escape(say['rehearsal.nothing'])}[/]")
+            return
         facts = {"settled": summary.settled, "incidents": summary.incidents, "unscreened": summary.unscreened}
         console.print(f"[bold]{escape(say('rehearsal.summary', **facts, per_second=summary.per_second))}[/]")
         if self._keeps:

@@ -9,13 +9,20 @@ import sys
 from collections import Counter
 from contextlib import closing
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from bot.cli.app import COMMANDS
+from bot.cli.rehearsal.progress import Summary
+from bot.cli.rehearsal.views import TerminalView
+from bot.config import Config
 from bot.core.guarding.verdict import TOO_LONG
+from bot.core.text.catalogue import texts
+from tests.builders import message as said
 from tests.servers.postgres import Postgres
 
 ROOT = Path(__file__).parents[3]
@@ -338,3 +345,19 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2 and "nowhere" in done.stderr and "Traceback" not in done.stderr
     (tmp_path / "empty.jsonl").touch()
     assert output(tmp_path, "rehearse", "empty.jsonl", "--json")[-1]["summary"]["kept"] == 0
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_a_terminal_however_narrow_shows_what_is_done(columns: int) -> None:
+    shown = StringIO()
+    view = TerminalView(texts("ko"), Config(), "-", Console(width=columns, file=shown))
+    view.earlier(said("시바견 카페에 다녀왔어요 " * 10), None)
+    (line,) = shown.getvalue().splitlines()
+    assert texts("ko")["rehearsal.earlier"][:8] in line
+
+
+def test_where_nothing_was_judged_that_is_said_and_nothing_else() -> None:
+    shown = StringIO()
+    view = TerminalView(texts("ko"), Config(), "-", Console(width=80, file=shown))
+    view.summary(Summary(kept=0, settled=0, incidents=0, unscreened=0, per_second=0, earlier=0), Config())
+    assert shown.getvalue().strip() == texts("ko")["rehearsal.nothing"]

@@ -1,4 +1,4 @@
-"""A transcript (JSON Lines) -> messages, as if a chat network had sent them; actions are only pretended."""
+"""A transcript (JSON Lines) or an export -> messages, as if a network had sent them; actions are only pretended."""
 
 import asyncio
 import json
@@ -11,7 +11,9 @@ from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
+from adapters.chat.rehearsal.exports import Row, decoded, rows
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
@@ -24,6 +26,7 @@ from bot.core.text.catalogue import Texts
 
 REHEARSAL = Platform("rehearsal")
 BATCH = 256  # lines that arrive together when nobody waits for the recorded time
+HEAD = 1 << 16  # bytes in which the first line of a transcript ends
 PROMPTS = 5_000  # messages remembered as what a bot may answer
 
 _KEYS: dict[str, tuple[type, str]] = {
@@ -35,18 +38,22 @@ _NEEDED = ("at", "community", "channel", "author", "message")
 
 
 class RehearsalChat:
-    """Reads `path` ("-": standard input; a person who types there may write plain lines). A message's revision
-    is how often it was edited or deleted until then, so the same transcript gives the same ones in every run."""
+    """Reads `path` ("-": standard input, where plain lines will do). `zone`: where exports without an offset were
+    made. A message's revision is how often it was edited or deleted until then, so the same transcript gives the same
+    ones in every run."""
 
     platform = REHEARSAL
     connection = Connection(is_up=True)
 
-    def __init__(self, path: str, say: Texts, clock: Clock, *, speed: float | None = None) -> None:
+    def __init__(
+        self, path: str, say: Texts, clock: Clock, *, speed: float | None = None, zone: str = "Asia/Seoul"
+    ) -> None:
         self._path = path
         self._say = say
         self._clock = clock
         self._speed = speed
-        self._by_hand = path == "-" and sys.stdin.isatty()  # plain lines will do
+        self._zone = ZoneInfo(zone)
+        self._typed = 0  # plain lines so far
         self._changes: Counter[tuple[str, str]] = Counter()  # edits and deletions so far, of messages that have any
         self._prompts = Bounded[tuple[str, str], str](PROMPTS)  # what people said last, for the bots that answer
         self._withdrawn: set[tuple[str, str]] = set()
@@ -103,8 +110,31 @@ class RehearsalChat:
                 yield lines
             return
         with self._open() as stream:
-            while lines := list(islice(stream, BATCH)):
+            told = await asyncio.to_thread(self._exported, stream)
+            while lines := list(islice(told or stream, BATCH)):
                 yield lines
+
+    def _exported(self, stream: IO[bytes]) -> Iterator[bytes] | None:
+        """The lines of a transcript that is written otherwise, or in another encoding; None: it is one already."""
+        head = stream.read(HEAD)
+        stream.seek(0)
+        if not _may_be_exported(head):
+            return None
+        try:
+            content = decoded(stream.read())
+        except UnicodeDecodeError:
+            raise Broken(self._say("transcript.not_text", path=self._path)) from None
+        finally:
+            stream.seek(0)
+        told = rows(Path(self._path), content, self._zone)
+        return (line.encode() for line in content.split("\n")) if told is None else self._written(told)
+
+    def _written(self, told: Iterator[Row]) -> Iterator[bytes]:
+        try:
+            for row in told:
+                yield json.dumps(row).encode()
+        except ValueError as error:
+            raise Broken(self._say("transcript.not_exported", path=self._path, why=error)) from None
 
     def _open(self) -> IO[bytes]:
         try:
@@ -144,19 +174,29 @@ class RehearsalChat:
         )
 
     def _row(self, line: bytes) -> dict[str, Any]:
-        text = line.decode("utf-8-sig")  # a UnicodeDecodeError is a ValueError
-        if self._by_hand and not text.lstrip().startswith("{"):
-            now = self._clock.now()
+        text = decoded(line) if self._path == "-" else line.decode("utf-8-sig")  # UnicodeDecodeError: a ValueError
+        if self._path == "-" and not text.lstrip().startswith("{"):
+            now, self._typed = self._clock.now(), self._typed + 1
             words = text.strip()
             return {
                 "at": now,
                 "community": "-",
                 "channel": "-",
                 "author": "-",
-                "message": now.isoformat(),
+                "message": f"{now.isoformat()} {self._typed}",
                 "text": words,
             }
         return parse(text, self._say)
+
+
+def _may_be_exported(head: bytes) -> bool:
+    """Whether it is not plainly a transcript: lines of JSON in UTF-8, the first of which is whole."""
+    first = head.lstrip().partition(b"\n")[0]
+    try:
+        row = json.loads(first.decode("utf-8-sig"))
+        return not isinstance(row, dict) or isinstance(row.get("messages"), list)
+    except (ValueError, RecursionError):
+        return True
 
 
 async def _typed() -> AsyncIterator[Sequence[bytes]]:
