@@ -22,7 +22,7 @@ logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
 @dataclass(frozen=True, kw_only=True)
 class Telegram(Network, platform=TELEGRAM):
     api_url: Address = field(default="https://api.telegram.org", repr=False)
-    """Base URL of the Bot API, for an own Bot API server."""
+    """Base URL of the Bot API, for your own Bot API server."""
 
     webhook_url: str = field(default="", repr=False)
     """The public https:// address to which Telegram brings updates; empty: they are polled for."""

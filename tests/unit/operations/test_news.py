@@ -51,7 +51,7 @@ def test_who_has_set_a_bar_of_a_rule_that_became_several_is_told() -> None:
     said = changes(Config(), MODEL)
     assert list(said) == ["bars-by-kind"]
     told = said["bars-by-kind"](community, texts("ko"))
-    assert "상처 주는 말" in told and "혐오 발언 의심" in told and "\n" not in told
+    assert "욕설·공격적 표현" in told and "혐오 발언 의심" in told and "\n" not in told
     assert said["bars-by-kind"](Community(platform=DISCORD, id="c", thresholds={"slur": 0.6}), texts("ko")) == ""
     own = Config.model_validate({"rules": [{"name": "abuse", "when": {"edited": True}, "then": ["flag"]}]})
     assert changes(own, MODEL)["bars-by-kind"](community, texts("ko")) == "", "the bar is that of their own rule"
