@@ -13,10 +13,12 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
-# A file at a time on each core: tests of one file may share what takes long to make. Those that mostly wait come first
-# (tests/conftest.py), the small ones last: sorted by how many tests a file has, the longest would begin at the end.
+# A file at a time, two for each core, since tests mostly wait (for networks, servers, children). Tests of one file may share
+# what takes long to make. Those that wait most come first (tests/conftest.py), the small ones last: sorted by how many tests
+# a file has, the longest would begin at the end.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=
