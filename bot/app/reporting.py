@@ -61,6 +61,15 @@ def _alarm_clock() -> AbstractAsyncContextManager[AlarmClock]:
     return ApschedulerAlarmClock()
 
 
+async def make_up_a_year(url: str) -> tuple[str, str]:
+    """Writes the year of a made-up community down; its name, and that of the year's last week."""
+    from adapters.system_clock import SystemClock
+    from storage.reports import made_up_year
+
+    await made_up_year.write_year(url, SystemClock())
+    return made_up_year.COMMUNITY.id, made_up_year.LAST_WEEK
+
+
 def no_pdf(say: Texts) -> str:
     """Why reports have no PDF here, in one sentence; "": they have one."""
     from adapters.reports.pages import no_pdf

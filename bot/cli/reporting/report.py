@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,10 +36,27 @@ def declare(line: Line) -> None:
         last: Annotated[str | None, typer.Option("--to", help=say["help.report_to"], show_default=False)] = None,
         out: Annotated[Path, typer.Option("--out", help=say["help.report_out"])] = Path(),
         names: Annotated[bool, typer.Option("--names", help=say["help.report_names"])] = False,
+        demo: Annotated[bool, typer.Option("--demo", help=say["help.report_demo"])] = False,
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
         period = f"{first}..{last}" if first and last else week or day or month
-        asyncio.run(report(line.settings(config), say, community=community, period=period, out=out, unmasked=names))
+        settings = line.settings(config)
+        if demo:
+            asyncio.run(demonstrate(settings, say, out))
+        else:
+            asyncio.run(report(settings, say, community=community, period=period, out=out, unmasked=names))
+
+
+async def demonstrate(config: "Config", say: Texts, out: Path) -> None:
+    """The last week of a made-up community's year, from a database that is gone afterwards."""
+    from bot.app import reporting
+    from bot.config import StorageSettings
+
+    with TemporaryDirectory(prefix="jikimi-demo-") as folder:
+        storage = StorageSettings(url=f"sqlite:///{folder}/jikimi.db")
+        community, period = await reporting.make_up_a_year(storage.url)
+        made_up = config.model_copy(update={"storage": storage})
+        await report(made_up, say, community=community, period=period, out=out, unmasked=False)
 
 
 async def report(
@@ -83,6 +101,8 @@ def _chosen(
         or [ref for ref in known if wanted in (ref.id, f"{ref.platform}:{ref.id}")]
         or [ref for ref in known if not wanted and len(known) == 1]
     )
+    if not found and not wanted and known:
+        raise Broken(say("report.which_community", known=_told_apart(known)))
     if not found:
         raise Broken(say("report.no_community", given=wanted or "-", known=_told_apart(known) or say["report.none"]))
     if len(found) > 1:

@@ -36,6 +36,8 @@ def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: py
             await written("7")
         with pytest.raises(Broken, match="discord:7, telegram:7"):
             await written("8")
+        with pytest.raises(Broken, match="--community"):
+            await written(None)
         assert "41" in await written("discord:7")
         assert "41" not in await written("telegram:7")
 
