@@ -85,12 +85,10 @@ def ranking(axes: Axes, lines: Sequence[Line], *, size: float = 9) -> None:
     for place, line in zip(places, shown, strict=True):
         if line.before is not None:
             axes.plot([line.before] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=2, solid_capstyle="butt")
-        beside = line.count + top * 0.015
-        if line.before is not None and line.count <= line.before < line.count + top * 0.15:
-            beside = line.before + top * 0.015  # not across the mark
-        axes.text(beside, place, f"{line.count:,}", va="center", fontsize=size, color=INK)
+        # in a column of its own: beside a mark it would read as the mark's
+        axes.text(top * 1.16, place, f"{line.count:,}", va="center", ha="right", fontsize=size, color=INK)
     axes.set_yticks(places, [_short(showable(line.name)) for line in shown], fontsize=size)
-    axes.set_xlim(0, top * 1.12)
+    axes.set_xlim(0, top * 1.16)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.xaxis.set_visible(False)

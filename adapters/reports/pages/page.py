@@ -11,6 +11,7 @@ from adapters.reports.pages.charts import as_picture, in_scheme
 from adapters.reports.pages.look import FAMILY, font_for, glyphs
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections import ROWS
+from adapters.reports.pages.sections.overview.headline import Headline
 from adapters.reports.pages.words import Words
 from bot.core.reporting.figures import Entry
 
@@ -19,9 +20,9 @@ Row = tuple[bool, Sequence[Section]]
 
 
 def sections(words: Words) -> list[Row]:
-    """The rows of a report's page; a period without any message has the first only."""
+    """The rows of a report's page; a period without any message has its headline only."""
     rows: list[Row] = []
-    for row in ROWS[:1] if words.report.is_empty else ROWS:
+    for row in ((Headline,),) if words.report.is_empty else ROWS:
         made = [section(words) for section in row]
         if shown := [section for section in made if section.is_shown]:
             rows.append((len(row) > 1, shown))
@@ -86,6 +87,7 @@ def _pages() -> Environment:
         autoescape=True,
     )
     environment.filters["n"] = "{:,}".format
+    environment.filters["zip"] = zip
     return environment
 
 

@@ -16,7 +16,7 @@ from adapters.reports.pages.words import Words
 def pdf(words: Words, rows: Sequence[Row]) -> bytes:
     stream = io.BytesIO()
     page = HTML(string=html(words, rows, on_paper=True), url_fetcher=_fetcher())
-    page.write_pdf(stream, stylesheets=[_style()])
+    page.write_pdf(stream, stylesheets=[_style()], pdf_tags=True)  # readers that speak follow the headings
     return stream.getvalue()
 
 

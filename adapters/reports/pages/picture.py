@@ -65,7 +65,7 @@ def _days(figure: Figure, words: Words) -> None:
 
 def _below(figure: Figure, words: Words) -> None:
     """What it was about; in a quiet period how it was before, and in a first one what the figures say."""
-    report, lines = words.report, [line for line in words.about if line.count or line.before][:6]
+    report, lines = words.report, words.about_first(6)
     if report.live:
         _heading(figure, 0.375, words.say["report.about"])
         if report.earlier:

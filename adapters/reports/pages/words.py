@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from adapters.reports.pages.names import Names
+from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.headline import Sentence, headline
 from bot.core.reporting.rankings import Line
 from bot.core.reporting.report import Report
@@ -16,6 +17,14 @@ from bot.core.text.catalogue import Texts
 #: What actions are shown as, in the order in which they are stacked.
 GROUPS = {group.value: tuple(one.kind for one in ACTIONS if one.counted is group) for group in Counted}
 ARROWS = {1: "▲", -1: "▼", 0: "–"}
+#: Kinds of harm that are shown however few there were.
+GRAVE = (
+    HarmKind.SELF_HARM,
+    HarmKind.THREAT,
+    HarmKind.GROOMING,
+    HarmKind.SEXUAL_HARASSMENT,
+    HarmKind.DOXXING,
+)
 _NUMBERS_SHOWN = 6
 
 
@@ -66,6 +75,14 @@ class Words:
         if any(line.count for line in self.report.kinds):
             return [replace(line, name=self.names.kind(line.name)) for line in self.report.kinds]
         return [replace(line, name=self.names.rule(line.name)) for line in self.report.rules]
+
+    def about_first(self, most: int) -> list[Line]:
+        """The first so many of them, but never without a kind that cannot wait, as long as there is room."""
+        shown = [line for line in self.about if line.count or line.before]
+        grave = {self.names.kind(kind) for kind in GRAVE}
+        first = [line for line in shown if line.name in grave and line.count][:most]
+        first += [line for line in shown if line not in first][: most - len(first)]
+        return [line for line in shown if line in first]
 
     # ---- numbers ------------------------------------------------------------------------------------------------
 

@@ -18,9 +18,11 @@ from adapters.reports.pages.sections.operation.health import Health
 from adapters.reports.pages.sections.operation.shadow import Shadow
 from adapters.reports.pages.sections.overview.days import Days
 from adapters.reports.pages.sections.overview.headline import Headline
+from adapters.reports.pages.sections.overview.today import Today
 from adapters.reports.pages.sections.overview.trend import Trend
 
 ROWS: tuple[tuple[type[Section], ...], ...] = (
+    (Today,),
     (Headline,),
     (Days, Trend),
     (Rules,),

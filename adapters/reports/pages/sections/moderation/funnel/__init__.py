@@ -1,11 +1,9 @@
 """How far messages got: seen, judged, matched, acted on, reviewed."""
 
-from collections.abc import Iterable
 from functools import cached_property
 
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.moderation.funnel.figures import Step, steps
-from bot.core.reporting.figures import Entry
 from bot.core.reporting.shares import Share
 
 
@@ -28,9 +26,3 @@ class Funnel(Section):
             return ""
         shown = f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
         return self.say("share", of=self.called(step.of), percent=shown)
-
-    def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
-        if entry.is_acted:
-            yield "acted", ""
-        if entry.review:
-            yield "reviewed", ""

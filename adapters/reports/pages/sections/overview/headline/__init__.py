@@ -1,10 +1,16 @@
 """The three sentences, and the headline figures beside those before."""
 
+from collections.abc import Iterable
+
 from adapters.reports.pages.section import Section
+from bot.core.reporting.figures import Entry
 from bot.core.reporting.shares import Change
 
 
 class Headline(Section):
+    #: What each of the headline figures counts, as `traces` names it; "": no incidents.
+    traced = ("", "flagged", "acted", "reviewed")
+
     @property
     def title(self) -> str:
         return self.words.headline[0]
@@ -22,3 +28,10 @@ class Headline(Section):
             return ""
         mean = f"{change.mean:,.0f}" if change.mean >= 10 else f"{change.mean:,.1f}"
         return self.say("mean", count=len(self.report.earlier), mean=mean)
+
+    def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
+        yield "flagged", ""
+        if entry.is_acted:
+            yield "acted", ""
+        if entry.review:
+            yield "reviewed", ""
