@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 
 from bot.cli.bench.shipped import shipped_messages
@@ -231,6 +233,7 @@ def main() -> None:
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for figures
     bench_guard(
         given.model,
         dialect=given.dialect,
