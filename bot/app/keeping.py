@@ -128,7 +128,7 @@ def memory(screener: Screener, raids: RaidWatch, connected: Mapping[Platform, Ch
         if screener.members:
             screener.members.forget(erased.community, erased.is_theirs)
         if chat := connected.get(erased.community.platform):
-            chat.forget(erased.is_theirs)
+            chat.forget(erased.community, erased.is_theirs)
 
     return forget
 

@@ -48,7 +48,7 @@ class ScriptedPlatform:
             raise author
         return author
 
-    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self.forgotten.append(is_theirs)
 
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:

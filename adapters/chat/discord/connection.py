@@ -185,7 +185,7 @@ class DiscordChat:
         if emptied or self._logged_in.is_set():  # before, there is no card that could be drawn
             self._posted.changed(community, incident_id, emptied=emptied)
 
-    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.forget(is_theirs)
 
     async def meet(self, message: Message) -> Author:

@@ -91,7 +91,9 @@ class RehearsalChat:
     async def meet(self, message: Message) -> Author:
         return message.author
 
-    def forget(self, is_theirs: Callable[[str], bool]) -> None: ...  # it is over before anybody could ask
+    def forget(
+        self, community: CommunityRef, is_theirs: Callable[[str], bool]
+    ) -> None: ...  # it is over before anybody could ask
 
     def incident_changed(
         self, community: CommunityRef, incident_id: int, *, emptied: bool = False

@@ -218,9 +218,9 @@ class TelegramChat:
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         self._posted.changed(community, incident_id, emptied=emptied)
 
-    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)
-        self._aside(self._posting.fleeting.take_all_away())
+        self._aside(self._posting.fleeting.forget(community))
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is

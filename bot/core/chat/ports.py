@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.core.chat.message import Author, Message, Platform
+from bot.core.chat.message import Author, CommunityRef, Message, Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ class MessageSource(Protocol):
         done about the message. May take a moment: those asked about together are asked about at once."""
         ...
 
-    def forget(self, is_theirs: Callable[[str], bool]) -> None:
-        """What is still in mind of what people said, of those whose ids these are. Returns at once."""
+    def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
+        """What is still in mind of what people said, of those whose ids these are, and what was posted with names of
+        their community. Returns at once."""
         ...
 
 

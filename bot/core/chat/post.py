@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from bot.core.chat.message import CommunityRef
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
@@ -31,7 +33,7 @@ class Post:
     files: tuple[Attachment, ...]
     language: str = "ko"
     left_out: tuple[str, ...] = ()  # names of files that a platform finds too large
-    named: bool = False  # with members' names
+    named: CommunityRef | None = None  # with names of this one's members
     advised: tuple[Advised, ...] = ()
     remark: str = ""  # one sentence for whoever asked for it: what could not be made here, and what to do
 

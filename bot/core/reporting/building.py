@@ -75,7 +75,7 @@ class ReportBuilder:
         known = {rule.name for rule in policy.rules}
         advised = (Advised(community.id, one.rule, one.proposed) for one in report.advice if one.rule in known)
         shown = tuple(islice(advised, MOST_ADVISED))
-        return replace(post, language=policy.language, named=unmasked, advised=shown)
+        return replace(post, language=policy.language, named=community if unmasked else None, advised=shown)
 
 
 async def would_have_been(

@@ -17,6 +17,7 @@ from adapters.chat.telegram.moderators.fleeting import Fleeting
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Outcome, Refused, Unconfirmed
@@ -123,7 +124,9 @@ class Posting:
             told = _left_out(lighter)
             await self._follow(chat_id, 1, lambda: self.bot.send_message(chat_id, told), named=post.named)
 
-    async def _follow(self, chat_id: int, count: int, send: Callable[[], Awaitable[Any]], *, named: bool) -> None:
+    async def _follow(
+        self, chat_id: int, count: int, send: Callable[[], Awaitable[Any]], *, named: CommunityRef | None
+    ) -> None:
         """A part that comes after the first. One that is not to be had is passed over: the report itself is there."""
         for _ in range(TRIES):
             try:
@@ -136,7 +139,9 @@ class Posting:
                 await self.clock.sleep(min(error.retry_after or 5.0, PATIENCE))
         _log.warning("part of a report not posted", chat=chat_id, error="Unavailable")
 
-    async def _send(self, chat_id: int, count: int, send: Callable[[], Awaitable[Sent]], *, named: bool) -> Sent:
+    async def _send(
+        self, chat_id: int, count: int, send: Callable[[], Awaitable[Sent]], *, named: CommunityRef | None
+    ) -> Sent:
         notices = self.limiter.turn(chat_id, Lane.ANSWER, count=count, patience=PATIENCE)
         async with self._pace.turn(count), notices:
             try:
@@ -147,7 +152,7 @@ class Posting:
                 raise
         if named:
             parts = [sent] if isinstance(sent, Message) else sent
-            await self.fleeting.note(chat_id, [one.message_id for one in parts])
+            await self.fleeting.note(named, chat_id, [one.message_id for one in parts])
         return sent
 
 

@@ -97,7 +97,10 @@ async def test_a_report_with_names_is_gone_after_a_day_and_with_whoever_is_forgo
     first._standing.clear()
     await asked("/report week names")
     await here.server.until(lambda: len(first._standing) == len(parts(room)) - len(plain) > 1)
-    here.chat.forget(lambda who: who == "7")
+    here.chat.forget(group_ref(-1), lambda who: True)
+    await later.forget(group_ref(-1))
+    assert len(parts(room)) > len(plain), "another community's members are no concern of this one"
+    here.chat.forget(group_ref(GROUP), lambda who: who == "7")
     await here.server.until(lambda: parts(room) == plain)
 
 

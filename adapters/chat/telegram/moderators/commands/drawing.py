@@ -70,7 +70,8 @@ class Drawing:
                         typed.chat_id, text, entities=entities, reply_markup=keyboard,
                         link_preview_options=LinkPreviewOptions(is_disabled=True),
                     )  # fmt: skip
-                await self.posting.fleeting.note(typed.chat_id, [sent.message_id])  # the words in it do not stay
+                community = incident.decision.message.community
+                await self.posting.fleeting.note(community, typed.chat_id, [sent.message_id])  # its words do not stay
             case Post():
                 await self.posting.post(typed.chat_id, answer)
             case Offer():
