@@ -19,7 +19,7 @@ from bot.core.evaluation.calibration import Calibration
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
 from bot.core.guarding.verdict import YES
-from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.recent import WINDOW, RecentActivity
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
@@ -97,8 +97,9 @@ class Growing:
 
     async def remembered(self) -> int:
         """What a start reads of what was just done; how much that is."""
-        since, each = self.clock.now() - REMEMBERED, RecentActivity().each
-        return len(await self.stores.incidents.traces(since, each=each, most=TRACES))
+        now, each = self.clock.now(), RecentActivity().each
+        await self.stores.members.said_since(now - WINDOW)
+        return len(await self.stores.incidents.traces(now - REMEMBERED, each=each, most=TRACES))
 
 
 @asynccontextmanager
