@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message, MessageRef
-from bot.core.communities.journal import Aside
+from bot.core.communities.journal import Aside, Tally
 from bot.core.incidents.incident import Settlement
-from bot.core.moderation.tally import Tally
 from bot.core.operations.sealing import Span
 from storage import codec
 from storage.columns import AnyRow, microseconds, plain

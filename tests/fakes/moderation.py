@@ -7,13 +7,12 @@ from datetime import datetime
 from itertools import chain, zip_longest
 
 from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Platform
-from bot.core.communities.journal import Aside
+from bot.core.communities.journal import Aside, Tally
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.ports import Member
 from bot.core.moderation.recent import SaidBefore, as_compared
-from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API
 from bot.core.rules.actions import Delete, Done, Outcome, Unconfirmed

@@ -1,4 +1,4 @@
-"""What befell the bot itself, for its report: outages of the guard, and who set which setting of a community."""
+"""What befell the bot itself, for its report: outages of the guard, how much came in, and who set which setting."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -26,6 +26,14 @@ class Aside(NamedTuple):
     messages: int
     channels: int
     unjudged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many message revisions were kept and settled in a period."""
+
+    kept: int
+    settled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,10 @@ from typing import NamedTuple, Protocol
 
 from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
 from bot.core.chat.ports import Announcer
-from bot.core.communities.journal import Aside
+from bot.core.communities.journal import Aside, Tally
 from bot.core.guarding.kinds import HarmKind
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.moderation.recent import SaidBefore
-from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
 from bot.core.rules.actions import Outcome
 from bot.core.rules.difference import Difference

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.communities.journal import Tally
 from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Incident
-from bot.core.moderation.tally import Tally
 from bot.core.rules.actions import Refused
 
 

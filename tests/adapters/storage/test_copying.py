@@ -15,7 +15,7 @@ import pytest
 from bot.app import keeping
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken
-from bot.core.moderation.tally import Tally
+from bot.core.communities.journal import Tally
 from bot.core.operations.retention import Limits
 from storage.database import Database
 from storage.flow.inbox import SqlInbox

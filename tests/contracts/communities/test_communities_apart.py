@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.core.chat.message import Author, CommunityRef, Message, Pairing
-from bot.core.communities.journal import Aside
+from bot.core.communities.journal import Aside, Tally
 from bot.core.incidents.review import Appeal, Call, Review
-from bot.core.moderation.tally import Tally
 from bot.core.moderation.turns import UnderWay
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Kind

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from bot.core.chat.message import Author, CommunityRef
-from bot.core.moderation.tally import Tally
+from bot.core.communities.journal import Tally
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.reporting.delivery.schedule import Kind
 from bot.core.rules.actions import Delete

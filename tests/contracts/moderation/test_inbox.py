@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.core.chat.message import Author, Kind, Message
-from bot.core.communities.journal import Aside
+from bot.core.communities.journal import Aside, Tally
 from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Settlement
-from bot.core.moderation.tally import Tally
 from bot.core.rules.actions import Delete, Done, Flag, Gone, Refused
 from tests.builders import EVERYWHERE, GUARD, NOW, decision, home, later, message, settlement
 from tests.contracts.stores import Opens, Store

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, LargeBinary, MetaData, insert, inspect, selec
 from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
+from bot.core.communities.journal import Tally
 from bot.core.incidents.case import CaseKind, Order, Person
 from bot.core.incidents.review import Call
-from bot.core.moderation.tally import Tally
 from bot.core.operations.keys import FORMERLY
 from bot.core.operations.sealing import Openly
 from bot.core.reporting.periods import day
