@@ -236,7 +236,7 @@ class Course:
                 + " GROUP BY message"
             )
             done = await connection.fetch(
-                "SELECT m.message, i.id, c.code, a.kind, a.state, a.attempts"
+                "SELECT m.message, c.number, c.code, a.kind, a.state, a.attempts"
                 " FROM incidents i JOIN messages m ON m.id = i.message JOIN actions a ON a.incident = i.id"
                 " JOIN cases c ON c.incident = i.id"
             )
@@ -250,7 +250,7 @@ class Course:
         _count(say, "kept twice", [id_ for id_, row in known.items() if row["times"] > 1])
         _count(say, "not settled", [id_ for id_, row in known.items() if not row["settled"]])
         _count(say, "unjudged", [id_ for id_, row in known.items() if id_ in self.written and not row["judged"]])
-        incidents = {row["id"]: row["message"] for row in done}
+        incidents = {row["number"]: row["message"] for row in done}  # of one community
         _count(say, "harmful without an incident", harmful - set(incidents.values()))
         _count(say, "with two incidents", [id_ for id_, n in Counter(incidents.values()).items() if n > 1])
         _count(say, "benign with an incident", set(incidents.values()) - harmful)
@@ -271,7 +271,7 @@ class Course:
                 say(f"{number} × {kind} {state}")
         self._check_deletions(outcome)
         self._check_words(outcome, [row for row in done if row["kind"] == "warn" and row["state"] == "done"])
-        self._check_cards(outcome, set(incidents), {row["id"] for row in done if row["attempts"] > 1})
+        self._check_cards(outcome, set(incidents), {row["number"] for row in done if row["attempts"] > 1})
 
     @property
     def _lost_something(self) -> bool:

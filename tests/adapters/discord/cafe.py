@@ -1,6 +1,7 @@
 """A Discord server to moderate in tests: the wire, a guild with a few people in it, and a chat that listens."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -172,3 +173,8 @@ def play(scene: Scene, *, commands: bool = False, locale: str = "en-US", member_
             await scene(place, heard)
 
     asyncio.run(scenario())
+
+
+def as_posted_before(notice: Any, now: str, then: str) -> None:
+    """The notice as an earlier version posted it: its buttons carry something else."""
+    notice.components = json.loads(json.dumps(notice.components).replace(now, then))

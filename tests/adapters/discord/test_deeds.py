@@ -12,7 +12,7 @@ from adapters.chat.discord.refs import guild_ref
 from bot.core.incidents.case import Case, CaseKind, CaseState, Search
 from bot.core.rules.actions import Done, Refused, Unsanction
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import cafe
+from tests.adapters.discord.cafe import as_posted_before, cafe
 from tests.adapters.discord.test_flow import At, at_work
 from tests.servers.discord import Picked
 from tests.servers.waiting import until
@@ -137,8 +137,6 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         place, wire, ko = office.place, office.wire, texts("ko")
         mods = wire.backend.messages[place.mods]
 
-        earlier = f"jikimi:object:{place.guild}:2:{place.minji}"  # as earlier versions posted it
-
         async def objects(case: int, words: str, deed: str, **given: Any) -> None:
             await office.told(deed, member=place.minji, reason="도배", **given)
             dm = wire.backend.get_dm_channel(place.minji).id
@@ -151,7 +149,10 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
             await until(notices)
             (notice,) = notices()
             assert code in notice.content
-            press = wire.click(place.minji, dm, notice.id, earlier if case == 2 else custom_id)
+            if case == 2:
+                as_posted_before(notice, f"{code}:", f"{place.guild}:2:")
+                custom_id = f"jikimi:object:{place.guild}:2:{place.minji}"
+            press = wire.click(place.minji, dm, notice.id, custom_id)
             await until(lambda: press.modal)
             sent = wire.submit(place.minji, dm, press.modal, words)
             await until(lambda: sent.message_id and not sent.loading)

@@ -138,7 +138,7 @@ def test_from_message_to_delete_and_card(tmp_path: Path) -> None:
             (card,) = at.cards()
             (embed,) = card.embeds
             fields = {field["name"]: field["value"] for field in embed["fields"]}
-            assert embed["title"] == f"사건 {incident.id}"
+            assert embed["title"] == f"사건 #{incident.case}"
             assert "나쁜" not in str(embed) and embed["description"] == "아○ 나○ 말"
             assert fields["조치"] == "삭제 완료" and fields["점수"] == "0.99" and fields["이유"] == "욕설"
             assert f"<#{place.general}>" in fields["위치"] and fields["회원"] == f"<@{place.minji}>"
@@ -202,7 +202,7 @@ def test_60_harmful_messages_in_one_channel_go_in_bulk(tmp_path: Path, monkeypat
             assert {*singles, *in_bulk} == written
             assert len(singles) < len(written) / 2
             await until(lambda: len(_named(at)) >= 60, 60)
-            assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
+            assert sorted(_named(at)) == sorted(incident.case for incident in await at.incidents())
             assert len(at.cards()) == 1  # the burst is folded into one card
             assert len(place.wire.made("PATCH", f"/channels/{place.mods}/messages/")) < 30
 
@@ -341,7 +341,7 @@ def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
             assert not any("나쁜" in text for text in at.in_general())
             assert len(await at.incidents()) == 100
             await until(lambda: len(_named(at)) >= 100, 240)  # each on one card, whatever was away when it was written
-            assert sorted(_named(at)) == sorted(incident.id for incident in await at.incidents())
+            assert sorted(_named(at)) == sorted(incident.case for incident in await at.incidents())
 
     asyncio.run(scenario())
 
@@ -454,7 +454,7 @@ def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path:
             place.write("나쁜 말")
             (incident,) = await at.settled(1)
             (notice,) = notices(place)
-            assert ko["done.delete"] in notice.content and f"`/이의 {incident.id}`" in notice.content
+            assert ko["done.delete"] in notice.content and f"`/이의 {incident.code}`" in notice.content
             await pressed(at, place.dal, Button.RIGHT, incident)
             await until(lambda: press_id(Button.RIGHT, incident.id) not in str(at.cards()[0].components))
             dm, appeal = place.wire.backend.dm_channels[place.minji], notice.components[0]["components"][0]
@@ -463,7 +463,7 @@ def test_an_appeal_after_the_review_is_closed_is_accepted_and_answered(tmp_path:
             place.wire.submit(place.minji, dm, press.modal, "친구끼리 한 말이에요")
             await pressed(at, place.dal, Button.ACCEPT, incident)
             await until(lambda: len(notices(place)) == 3)  # the notice, that the appeal was passed on, what came of it
-            assert notices(place)[-1].content == ko("answer.accepted", incident=incident.id)
+            assert notices(place)[-1].content == ko("answer.accepted", code=incident.code)
             await until(lambda: at.in_general() == ["나쁜 말\n" + ko["discord.restored"]])
 
     asyncio.run(scenario())

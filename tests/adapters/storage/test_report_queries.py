@@ -225,7 +225,12 @@ async def recount(database: Database, community: str, start: datetime, end: date
             "waiting": (await rows(f"SELECT count(*) FROM queue WHERE {sent}"))[0][0],
             "judged": (await rows(f"SELECT count(*) FROM messages WHERE {sent} AND score IS NOT NULL"))[0][0],
             "channels": dict(await rows(f"SELECT channel, count(*) FROM messages WHERE {sent} GROUP BY channel")),
-            "numbers": [row[0] for row in await rows(f"SELECT i.id FROM incidents i WHERE {live} ORDER BY id")],
+            "numbers": [
+                row[0]
+                for row in await rows(
+                    f"SELECT cases.number FROM incidents i JOIN cases ON cases.incident = i.id WHERE {live}"
+                )
+            ],
             "rules": dict(await rows(f"SELECT i.rule, count(*) FROM incidents i WHERE {live} GROUP BY i.rule")),
             "actions": dict(
                 await rows(
@@ -267,10 +272,11 @@ async def recount(database: Database, community: str, start: datetime, end: date
                     f"WHERE {live} AND r.call = 'wrong'"
                 )
             )[0][0],
-            "appealed": [row[0] for row in await rows(f"SELECT i.id FROM {APPEALED} WHERE {live}")],
+            "appealed": [row[0] for row in await rows(f"SELECT cases.number FROM {APPEALED} WHERE {live}")],
             "appeals": dict(
                 await rows(
-                    f"SELECT i.id, r.call FROM {APPEALED} JOIN reviews r ON r.incident = i.id WHERE {live} AND r.closes"
+                    f"SELECT cases.number, r.call FROM {APPEALED} JOIN reviews r ON r.incident = i.id "
+                    f"WHERE {live} AND r.closes"
                 )
             ),
         }

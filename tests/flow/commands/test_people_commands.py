@@ -46,7 +46,7 @@ def test_a_member_gets_what_is_stored_and_then_it_is_gone(tmp_path: Path, capsys
     asyncio.run(erase(*here, "minji", config, SAY))
     assert "남겨 두었습니다" in capsys.readouterr().out
     asyncio.run(export(*here, "minji", None, config, SAY))
-    assert [one["incident"] for one in json.loads(capsys.readouterr().out)[0]["incidents"]] == [held]
+    assert [one["text"] for one in json.loads(capsys.readouterr().out)[0]["incidents"]] == ["말 minji 2"]
     asyncio.run(export(*here, "jisu", None, config, SAY))
     assert len(json.loads(capsys.readouterr().out)[0]["incidents"]) == 1
     asyncio.run(erase(*here, None, config, SAY))
@@ -79,7 +79,7 @@ def test_what_moderators_have_called_is_listed_and_taken_back(
     assert f"#{number} 잘못이었음: 같은 글을 a,b, 규칙 규칙이" in capsys.readouterr().out
     asyncio.run(precedents(*here, None, config, SAY, as_json=True))
     (row,) = json.loads(capsys.readouterr().out)["precedents"]
-    assert (row["incident"], row["ruling"], row["rules"]) == (number, "wrong", ["a,b", "규칙"])
+    assert (row["case"], row["ruling"], row["rules"]) == (number, "wrong", ["a,b", "규칙"])
     asyncio.run(precedents(*here, number, config, SAY, as_json=False))
     with pytest.raises(Broken):
         asyncio.run(precedents(*here, number, config, SAY, as_json=False))

@@ -51,6 +51,7 @@ class Appeals:
         elif words:
             await self._say(typed, await self._file(typed, theirs, words))
         else:
+            code = (theirs if isinstance(theirs, Incident) else theirs[1]).code
             self._asked_for[typed.speaker_id] = (code, self.clock.monotonic())
             text = f"{self._told(theirs, typed.say)}\n\n{typed.say('telegram.say_why', code=code)}"
             await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)

@@ -369,7 +369,7 @@ def test_a_warning_goes_to_the_author_alone_with_reason_and_way_to_appeal() -> N
         dm = place.wire.backend.dm_channels[place.minji]
         (warning,) = place.wire.backend.messages[dm].values()
         assert outcome == Done(f"{dm}/{warning.id}"), "what is theirs to read stays"
-        assert "카페" in warning.content and "욕설" in warning.content and "12" in warning.content
+        assert "카페" in warning.content and "욕설" in warning.content and builders.code_of(12) in warning.content
         assert f"<#{place.general}>" in warning.content
         assert "나쁜 말" not in warning.content
 

@@ -14,7 +14,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call, Review
 from bot.core.rules.actions import Answer, Ban, Delete, Done, Flag, Kick, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
-from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
+from tests.adapters.discord.cafe import Cafe, Heard, as_posted_before, cafe, listening, play
 from tests.builders import code_of, decision
 from tests.servers.waiting import until
 
@@ -93,15 +93,12 @@ def test_the_button_of_an_earlier_version_serves_whose_it_is_and_nobody_else() -
     async def scene(place: Cafe, heard: Heard) -> None:
         _, dm, notice = await warned(place, heard)
         assert code_of(1) in notice.content and carried(notice) == f"jikimi:appeal:{code_of(1)}:{place.minji}"
-        earlier = f"jikimi:appeal:1:{place.minji}"
-        stranger = place.wire.click(place.dal, dm, notice.id, f"jikimi:mine:1:{place.dal}")
+        as_posted_before(notice, code_of(1), "1")
+        stranger = place.wire.click(place.dal, dm, notice.id, carried(notice, "결과 보기"))
         assert await told(place, dm, stranger) == texts("ko")["discord.appeal_not_yours"]
-        shown = await told(place, dm, place.wire.click(place.minji, dm, notice.id, earlier.replace("appeal", "mine")))
-        assert code_of(1) in shown
-        press = place.wire.click(place.minji, dm, notice.id, earlier)
-        await until(lambda: press.modal)
-        sent = await told(place, dm, place.wire.submit(place.minji, dm, press.modal, "억울해요"))
-        assert sent == texts("ko")["appeal.heard"]
+        shown = place.wire.click(place.minji, dm, notice.id, carried(notice, "결과 보기"))
+        assert code_of(1) in await told(place, dm, shown)
+        assert await write(place, dm, notice, "억울해요") == texts("ko")["appeal.heard"]
 
     play(scene, locale="ko")
 
