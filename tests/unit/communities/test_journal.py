@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 from bot.core.base.errors import Unavailable
-from bot.core.communities.community import Community
+from bot.core.communities.community import Community, Tidied
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.overrides import Override
@@ -49,6 +49,7 @@ def test_every_setting_has_a_name_in_reports() -> None:
                     tried_words=("e",)),
         kinds={"abuse": "strict"}, shadow=frozenset({"slur"}), rules={"mine": 'then = ["flag"]'},
         night=Night(hours=Hours(start=23, end=7), preset="strict"), quiet=Hours(start=22, end=8),
+        gate=True, newcomers=timedelta(hours=1), tidied=frozenset(Tidied),
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"
