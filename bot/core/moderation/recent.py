@@ -21,6 +21,8 @@ from bot.core.text.views import canonical
 WINDOW = timedelta(minutes=10)  # in which what somebody says again is a repetition
 PIECES = 12  # messages of one member in one channel that are kept in words,
 PIECE = 200  # and characters of each
+RUDE = 0.1  # how likely something harmful must be for its author to be one whom others may quarrel with,
+SPEAKERS = 8  # and how many such authors of a channel are known
 LONG = 2_000  # characters from which on only the very same text is a repetition: taking disguises off takes time
 
 Member = tuple[CommunityRef, str]  # and author
@@ -58,6 +60,7 @@ class RecentActivity:
         self._offences = Bounded[Place, deque[datetime]](members)
         self._found = Bounded[Place, dict[str, Finds]](members // 10)
         self._posted = Bounded[Member, deque[tuple[datetime, Amounts]]](members)
+        self._rude = Bounded[tuple[CommunityRef, str], dict[str, None]](members // 10)  # by channel, the newest last
         self._said = Bounded[Place, dict[str, tuple[datetime, str]]](members // 10)
 
     def hear(self, message: Message) -> tuple[datetime, ...]:
@@ -117,11 +120,16 @@ class RecentActivity:
         for places in placed:
             for place in [place for place in places if place[0] in theirs]:
                 del places[place]
+        for (where, _), speakers in self._rude.items():
+            if where == community:
+                for _, author in theirs:
+                    speakers.pop(author, None)
 
     def completed(self, heard: Past, message: Message, screening: Screening, policy: Policy) -> Past:
         """With what may change until the guard has answered."""
         found = self.found(message, screening) if policy.asks_what_was_found else ()
-        return replace(heard, found=found, fired=self.fired(message), offences=self.offences(message))
+        others = self.others(message) if policy.asks_what_was_found else {}
+        return replace(heard, found=found, others=others, fired=self.fired(message), offences=self.offences(message))
 
     def found(self, message: Message, screening: Screening) -> tuple[Finds, ...]:
         """What the guard found in what the author said in this channel before, as it reads now; and remember this."""
@@ -134,7 +142,25 @@ class RecentActivity:
             known[message.ref.message_id] = (at, screening.kinds.get(Part.PROMPT, {}))
             while len(known) > PIECES:
                 del known[next(iter(known))]
+            self._speaks(message, screening)
         return before
+
+    def _speaks(self, message: Message, screening: Verdict) -> None:
+        """Remember who is rude in this channel; what bots say is nobody's quarrel."""
+        rude = max(screening.kinds.get(Part.PROMPT, {}).values(), default=0.0) >= RUDE
+        if rude and not message.author.bot and not message.author.no_account:
+            speakers = self._rude.refresh((message.community, message.ref.channel_id), {})
+            speakers.pop(message.author.id, None)
+            speakers[message.author.id] = None
+            while len(speakers) > SPEAKERS:
+                del speakers[next(iter(speakers))]
+
+    def others(self, message: Message) -> Mapping[str, tuple[Finds, ...]]:
+        """By author, what the guard found in what the last who were rude in this channel said there."""
+        community, channel = message.community, message.ref.channel_id
+        speakers = self._rude.get((community, channel), {}).keys() - {message.author.id}
+        found = {one: tuple(self._found.get(((community, one), channel), {}).values()) for one in speakers}
+        return {one: finds for one, finds in found.items() if finds}
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
         """When each live rule last fired on the author."""

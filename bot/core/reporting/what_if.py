@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from bot.core.guarding.kinds import HarmKind
-from bot.core.rules.conditions import Kind, Recurring
+from bot.core.rules.conditions import Kind, Quarrel, Recurring
 from bot.core.rules.policy import Rule
 
 LOOKED_BACK = timedelta(days=30)
@@ -52,7 +52,7 @@ class WhatIf:
 
 def kinds_of(rule: Rule) -> frozenset[HarmKind]:
     """Whose probability its threshold is about; none: it is about another score."""
-    asked = (one.any_of for one in rule.when if isinstance(one, Kind | Recurring) and one.bar is not None)
+    asked = (one.any_of for one in rule.when if isinstance(one, Kind | Recurring | Quarrel) and one.bar is not None)
     return next(asked, frozenset())
 
 

@@ -23,6 +23,7 @@ from bot.core.rules.conditions import (
     Offences,
     Pair,
     Pieces,
+    Quarrel,
     Recurring,
     SameText,
     Sought,
@@ -92,7 +93,7 @@ class Rule:
     @cached_property
     def kinds(self) -> frozenset[HarmKind]:
         """The kinds of harm that it is about, as far as it says."""
-        asked = (condition.any_of for condition in self.when if isinstance(condition, Kind | Recurring))
+        asked = (condition.any_of for condition in self.when if isinstance(condition, Kind | Recurring | Quarrel))
         return frozenset({self.kind} if self.kind else set()).union(*asked)
 
     @property
@@ -179,7 +180,7 @@ class Policy:
     def __post_init__(self) -> None:
         asked = {type(condition) for rule in self.rules for condition in rule.when}
         object.__setattr__(self, "asks_what_was_said", Pieces in asked)
-        object.__setattr__(self, "asks_what_was_found", Recurring in asked)
+        object.__setattr__(self, "asks_what_was_found", bool(asked & {Recurring, Quarrel}))
         object.__setattr__(self, "asks_who_says_the_same", SameText in asked)
         object.__setattr__(self, "asks_who_is_new", FirstMessages in asked)
         object.__setattr__(self, "asks_how_much", Flood in asked)

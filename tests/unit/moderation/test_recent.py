@@ -1,13 +1,14 @@
 """What an author did just before: of that author alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.core.chat.message import Kind
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Unscreened, Verdict
 from bot.core.incidents.incident import Trace
-from bot.core.moderation.recent import RecentActivity
+from bot.core.moderation.recent import SPEAKERS, RecentActivity
 from bot.core.rules.actions import Delete
 from bot.core.rules.policy import Policy
 from tests.builders import DISCORD, GUARD, NOW, TELEGRAM, decision, home, later, message
@@ -49,6 +50,37 @@ def test_a_flood_that_spans_a_restart_goes_on() -> None:
     assert recent.hear(message("2", sent_at=later(60))) == (later(-30), later(40), NOW)
     assert recent.hear(message("3", author="jisu", sent_at=later(61))) == ()
     assert recent.hear(message("4", sent_at=later(601))) == (later(60),), "by then nothing of before counts"
+
+
+def rude(probability: float = 0.5) -> Verdict:
+    return Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, probability, "g"),))
+
+
+def test_who_quarrels_in_a_channel_is_known_there_alone_and_for_a_bounded_number() -> None:
+    memory = RecentActivity(members=100)
+
+    def says(id_: str, author: str, probability: float = 0.5, **more: Any) -> list[str]:
+        about = message(id_, author=author, **more)
+        about = replace(about, author=replace(about.author, bot=author == "bot"))
+        memory.found(about, rude(probability))
+        return sorted(memory.others(about))
+
+    assert says("1", "minji") == []
+    assert says("2", "jisu") == ["minji"]
+    assert says("3", "calm", 0.01) == ["jisu", "minji"]
+    assert says("4", "bot") == ["jisu", "minji"]
+    assert says("5", "minji", channel="side") == [], "elsewhere nobody was rude"
+    assert says("6", "minji", community="other") == []
+    assert says("7", "minji") == ["jisu"], "nor the calm one, nor the bot"
+    memory.found(message("2", author="jisu", kind=Kind.DELETE), rude())
+    assert memory.others(message("8", author="minji")) == {}, "what was deleted is taken back"
+    for number in range(50):
+        says(f"9{number}", f"raider {number}")
+    assert len(memory.others(message("x", author="minji"))) == SPEAKERS
+    memory.forget(home(), lambda author: author.startswith("raider"))
+    assert memory.others(message("x", author="minji")) == {} and not any(
+        "raider" in who for (_, who), _ in memory._found
+    )
 
 
 def test_pieces_are_joined_as_they_were_sent_and_edits_replace() -> None:

@@ -1,7 +1,7 @@
 """Conditions on what the text alone does not say: what it carries, whence it comes, whose it is, what was before it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,7 @@ from bot.core.rules.conditions import (
     Named,
     Past,
     Pieces,
+    Quarrel,
     Recurring,
     SameText,
     Situation,
@@ -111,6 +112,28 @@ def test_harassment_in_pieces_is_found_where_no_piece_is_bad_enough() -> None:
     assert not recurs(0.3, (-200, 0.4), (-100, 0.2))
     assert not recurs(0.3, (-301, 0.4), (-100, 0.4))
     assert not recurs(0.3, (-200, 0.4), (-100, 0.35), late=True)
+
+
+def test_a_quarrel_takes_two_who_answer_each_other_and_is_found_once() -> None:
+    asked = Quarrel(any_of=frozenset({HarmKind.ABUSE}), at_least=0.3, times=2, within=timedelta(minutes=5))
+
+    def quarrels(*own: float, now: float = 0.4, late: bool = False, **others: tuple[float, ...]) -> bool:
+        """Seconds at which each said something rude."""
+
+        def rude(moments: tuple[float, ...]) -> tuple[tuple[datetime, dict[HarmKind, float]], ...]:
+            return tuple((later(at), {HarmKind.ABUSE: 0.4}) for at in moments)
+
+        found = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, now, "g"),))
+        past = Past(found=rude(own), others={name: rude(moments) for name, moments in others.items()})
+        return asked.check(Situation(message=message(), screening=found, late=late, past=past))[0]
+
+    assert quarrels(-100, jisu=(-90, -50))
+    assert not quarrels(-100, now=0.2, jisu=(-90, -50)), "this is no part of it"
+    assert not quarrels(-100, jisu=(-90,)) and not quarrels(jisu=(-90, -50)), "one of them has hardly said anything"
+    assert not quarrels(-100, jisu=(-90,), minji=(-50,)), "two others are not one"
+    assert not quarrels(-60, jisu=(-200, -100)), "nobody has answered"
+    assert not quarrels(-100, -80, jisu=(-90, -50)), "it was found before"
+    assert not quarrels(-100, jisu=(-400, -50)) and not quarrels(-100, late=True, jisu=(-90, -50))
 
 
 def test_a_fact_that_was_forgotten_does_not_keep_the_reason_from_being_read() -> None:

@@ -31,6 +31,7 @@ from bot.core.rules.conditions.verdict import (
     Pair,
     PairIs,
     Possible,
+    Quarrel,
     Recurring,
     Score,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Past",
     "Pieces",
     "Possible",
+    "Quarrel",
     "Rank",
     "Recurring",
     "Repeats",

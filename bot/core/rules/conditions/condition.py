@@ -30,7 +30,8 @@ class Explanation(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What the same author did shortly before: when the same text was sent, when each rule last fired, when something
-    in this channel made a rule act, what was said here, the oldest first, and what the guard found in it. Of a bot also
+    in this channel made a rule act, what was said here, the oldest first, and what the guard found in it, and in what
+    `others` said here lately, by author. Of a bot also
     what it has done at all; of others, when each last said nearly the same; `posted`: how much of what
     rooms are flooded with; `heard`: how many messages of a new member were there before."""
 
@@ -39,6 +40,7 @@ class Past:
     offences: tuple[datetime, ...] = ()
     said: tuple[tuple[datetime, str], ...] = ()
     found: tuple[tuple[datetime, Mapping[HarmKind, float]], ...] = ()
+    others: Mapping[str, tuple[tuple[datetime, Mapping[HarmKind, float]], ...]] = field(default_factory=dict)
     echoes: Mapping[str, datetime] = field(default_factory=dict)
     posted: tuple[tuple[datetime, Amounts], ...] = ()
     heard: int | None = None

@@ -1,8 +1,8 @@
 """Conditions on what the guard said."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -173,6 +173,47 @@ class Recurring(Condition, key="recurring", rank=Rank.HOW_SURE, relies_on_verdic
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quarrel(Condition, key="quarrel", rank=Rank.HOW_SURE, relies_on_verdict=True):
+    """With this message its author and somebody else have each said `times` things in this channel in the last `within`
+    that are harmful in one of these ways with a probability of `at_least`, and the other has answered: neither is alone
+    to blame. Found once, with the message that completes it. Never holds for late messages."""
+
+    any_of: Annotated[frozenset[HarmKind], MinLen(1)]
+    at_least: Probability
+    times: Annotated[int, Ge(2)]
+    within: timedelta
+
+    @property
+    def bar(self) -> float | None:
+        return self.at_least
+
+    def check(self, situation: Situation) -> Check:
+        if situation.late:
+            return False, Explanation("late")
+        found, why = Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).check(situation)
+        if not found:
+            return False, why
+        since = situation.message.sent_at - self.within
+        own = self._harmful(situation.past.found, since)
+        others = (self._harmful(finds, since) for finds in situation.past.others.values())
+        theirs = max((len(one) for one in others if one and own and max(one) >= min(own)), default=0)
+        facts: dict[str, Fact] = {
+            "times": 1 + len(own), "theirs": theirs, "bar": self.times,
+            "minutes": int(self.within.total_seconds() // 60), "kind": why.facts["kind"],
+        }  # fmt: skip
+        holds = 1 + len(own) == self.times <= theirs
+        return holds, Explanation("quarrel" if holds else "no_quarrel", facts)
+
+    def _harmful(self, finds: Iterable[tuple[datetime, Mapping[HarmKind, float]]], since: datetime) -> list[datetime]:
+        """When such things were said."""
+        recent = ((moment, kinds) for moment, kinds in finds if moment >= since)
+        return [moment for moment, kinds in recent if any(kinds.get(one, 0.0) >= self.at_least for one in self.any_of)]
+
+    def implies(self, other: Condition) -> bool:
+        return self == other or Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).implies(other)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Possible(Condition, key="possible", rank=Rank.ABSENCE):
     """Nobody denies that it is one of these kinds of harm: a guard that knows one gives it a probability of `at_least`
     or more, or nobody who knows them has judged the message."""
@@ -298,4 +339,4 @@ class Pair(Condition, key="pair", rank=Rank.HOW_SURE, relies_on_verdict=True):
         return isinstance(other, ByBot) and other.bot
 
 
-CONDITIONS = (IsUnscreened, Category, Score, Kind, Recurring, Pair, Possible, NoKind, Calibrated)
+CONDITIONS = (IsUnscreened, Category, Score, Kind, Recurring, Quarrel, Pair, Possible, NoKind, Calibrated)
