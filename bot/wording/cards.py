@@ -169,7 +169,9 @@ def _sure(message: Message, say: Texts) -> str:
 
 
 def _done(incident: Incident, say: Texts) -> str:
-    shown = [(action, outcome) for action, outcome in incident.outcomes if not isinstance(action, Flag | DeletePost)]
+    shown = [
+        (action, outcome) for action, outcome in incident.outcomes if not isinstance(action, Flag | DeletePost | Inform)
+    ]
     return " · ".join(outcome_line(action, outcome, say) for action, outcome in shown)
 
 

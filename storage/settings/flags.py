@@ -7,12 +7,14 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Message
-from bot.core.incidents.review import FLAGS_APART, MOST_FLAGGED, MOST_FLAGS_A_DAY, MOST_TOLD, Filed
+from bot.core.incidents.review import FLAGS_APART, MOST_FLAGGED, MOST_FLAGS_A_DAY, MOST_TOLD, Call, Filed
+from bot.core.rules.actions import Inform
 from storage.columns import AnyRow, plain
 from storage.community_key import of_community
 from storage.database import Database
+from storage.flow.calls import add_actions
 from storage.records import strikes
-from storage.tables import flags, incidents, messages
+from storage.tables import flags, incidents, messages, reviews
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -56,6 +58,8 @@ class SqlFlags:
                 return Filed.TOO_MANY, incident
             row = {"channel": plain(ref.channel_id), "message": plain(ref.message_id), "member": plain(by)}
             await connection.execute(insert(flags).values(community=key, member_hash=hashed, at=at, **row))
+            if incident is not None:
+                await _tell_the_late(connection, incident, at)
             return Filed.HEARD, incident
 
     async def untold(self, community: CommunityRef, incident_id: int) -> Sequence[tuple[int, str]]:
@@ -78,6 +82,13 @@ def untold(*incident: ColumnElement[bool]) -> Select[AnyRow]:
         .limit(MOST_TOLD)
     )
     return first
+
+
+async def _tell_the_late(connection: AsyncConnection, incident: int, at: datetime) -> None:
+    """Moderators have looked at it already."""
+    called = select(reviews.c.call).where(reviews.c.incident == incident, reviews.c.closes)
+    if call := (await connection.execute(called)).scalar_one_or_none():
+        await add_actions(connection, incident, (Inform(acted=call != Call.WRONG),), due=at, now=at)
 
 
 async def _is_crowded(

@@ -215,6 +215,9 @@ class MemoryFlags:
         if any(one.at > at - FLAGS_APART for one in theirs) or today >= MOST_FLAGS_A_DAY or is_crowded:
             return Filed.TOO_MANY, incident
         self.store.flags.append(FlagRow(_place(message), by, at, by))
+        opened = incident and self.store.opened_as(incident)
+        if opened and opened.review:
+            self.store.plan(opened, (Inform(acted=opened.review.call is not Call.WRONG),), at)
         return Filed.HEARD, incident
 
     async def untold(self, community: CommunityRef, incident_id: int) -> Sequence[tuple[int, str]]:

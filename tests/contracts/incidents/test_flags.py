@@ -95,6 +95,9 @@ def test_who_pointed_is_told_once_and_then_not_known(opens: Opens) -> None:
             await flagging(store).told(first)
             assert "minji" not in [member for _, member in await flagging(store).untold(HERE, incident.id)]
             assert await flagging(store).flag(SAID, "minji") is Filed.HEARD_BEFORE
+            await store.flags.add(SAID, "late", at=NOW)
+            found = await store.incidents.get(HERE, incident.id)
+            assert found and [action for action, _ in found.outcomes].count(Inform(acted=True)) == 2
 
     asyncio.run(scenario())
 

@@ -19,7 +19,7 @@ from bot.core.chat.message import Message
 from bot.core.moderators.ports import Desk
 
 #: What members have learned elsewhere to write under a message.
-_CALLED = re.compile(r"@(?:admins?|운영자|운영진|관리자)", re.IGNORECASE)
+_CALLED = re.compile(r"(?<!\w)@(?:admins?(?!\w)|운영자|운영진|관리자)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,10 @@ class Flags:
         await self.answers.say(typed, say[f"flag.{filed}"], lane=Lane.NOTICE, quietly=True)
 
     async def hear(self, typed: Typed, has_room: Callable[[Typed], bool]) -> bool:
-        """Whether it was an answer that calls the admins."""
-        calls = typed.in_group and typed.message.reply_to_message and _CALLED.search(typed.message.text or "")
-        if calls and has_room(typed):
+        """Whether it was an answer that calls the admins, where they have a room in which to hear of it."""
+        is_answer = typed.in_group and typed.message.reply_to_message is not None
+        calls = is_answer and _CALLED.search(typed.message.text or "")
+        if calls and self.desk.community(group_ref(typed.chat_id)).moderators_channel and has_room(typed):
             await self.flag(typed)
         return bool(calls)
 
