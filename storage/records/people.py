@@ -16,7 +16,7 @@ from storage.community_key import of_community
 from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
-from storage.tables import cases, communities, incidents, looks, members, messages, queue, sanctions
+from storage.tables import cases, communities, flags, incidents, looks, members, messages, queue, sanctions
 
 _TOGETHER = 400  # hashes in one statement
 _MOST = 10_000  # of each, in one dossier
@@ -28,6 +28,7 @@ _NAMING = (
     (cases.c.community, cases.c.member),
     (sanctions.c.community, sanctions.c.member),
     (queue.c.community, queue.c.author),
+    (flags.c.community, flags.c.member),
 )
 #: Where they are known by a hash.
 _KNOWING = ((members.c.community, members.c.member_hash), (messages.c.community, messages.c.author_hash))

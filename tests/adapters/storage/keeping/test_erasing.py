@@ -66,6 +66,21 @@ def test_what_is_on_record_about_somebody_is_found_wherever_it_is(url: str) -> N
     asyncio.run(scenario())
 
 
+def test_who_has_only_reported_something_is_found_erased_and_told_nothing(url: str) -> None:
+    async def scenario() -> None:
+        async with opened(url, ManualClock()) as (database, here, _):
+            people, said = SqlPeople(database), message("1", author="jisu", community="cafe")
+            shown = await incident(here, "1", author="jisu", community="cafe")
+            await here.flags.add(said, "minji", at=NOW)
+            assert list(await people.places(CAFE.platform, "minji")) == [CAFE]
+            assert [who for _, who in await here.flags.untold(CAFE, shown)] == ["minji"]
+            await SqlErasing(database).erase_member(CAFE, "minji")
+            assert list(await people.places(CAFE.platform, "minji")) == []
+            assert await here.flags.untold(CAFE, shown) == []
+
+    asyncio.run(scenario())
+
+
 def limits() -> Limits:
     return Limits()
 
