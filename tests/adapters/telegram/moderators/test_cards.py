@@ -519,16 +519,6 @@ async def test_why_shows_a_card_but_never_in_front_of_the_group(here: Stage) -> 
 
 
 @played
-async def test_members_report_messages(here: Stage) -> None:
-    room = await here.with_moderators()
-    target = here.server.message(here.group, 8, "이상한 말")
-    await command(here, here.group, 7, "/신고", reply_to_message=target)
-    report = room.messages[max(room.messages)]["text"]
-    assert "민지" in report
-    assert "이상한 말" not in report
-
-
-@played
 async def test_nobody_sees_who_points_to_a_message_or_that_somebody_does(here: Stage) -> None:
     await here.with_moderators()
     here.listen()
