@@ -217,6 +217,9 @@ async def card_with(button: Button, place: Cafe, heard: Heard, number: int) -> A
         place.desk.incidents[number] = replace(incident, outcomes=(*incident.outcomes, timeout), review=review)
     else:
         place.desk.incidents[number] = replace(incident, outcomes=((Flag(), Done()),))
+    if button is Button.DISMISS:
+        pointed = replace(incident.decision, message=replace(message, flagged=True), rule=None, actions=(Flag(),))
+        place.desk.incidents[number] = replace(place.desk.incidents[number], decision=pointed)
     outcome = await heard.chat.perform(place.planned(Escalate(), message, incident=number))
     assert isinstance(outcome, Done)
     return place.wire.backend.messages[place.mods][int(outcome.receipt.split("/")[1])]
