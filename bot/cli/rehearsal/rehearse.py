@@ -62,7 +62,8 @@ async def rehearse(
         nullcontext(file) if file else as_file(files("bot.cli.rehearsal") / "transcript.jsonl") as path,
         nullcontext(database) if database else _own_database() as url,
     ):
-        config = config.model_copy(update={"storage": StorageSettings(url=url)})
+        kept = config.storage if database else StorageSettings()  # with keys: what stays may be what people have said
+        config = config.model_copy(update={"storage": kept.model_copy(update={"url": url})})
         view: View
         view = JsonView(say) if as_json else TerminalView(say, config, str(path), console, keeps=bool(database))
         with view:

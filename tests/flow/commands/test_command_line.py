@@ -120,6 +120,9 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
         (incidents,) = database.execute("select count(*) from incidents").fetchone()
         (texts,) = database.execute("select count(body) from incidents").fetchone()
     assert incidents == texts == summary["incidents"] > 20
+    said = [json.loads(row)["text"] for row in LINES]
+    stored = (tmp_path / "jikimi.db").read_bytes()
+    assert not [text for text in said if len(text) > 10 and text.encode() in stored], "sealed: it may have been said"
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
     assert digest.startswith("# 지킴이 요약 보고") and f"{incidents}건이 규칙에 걸렸습니다" in digest
 
@@ -183,7 +186,7 @@ def test_a_bad_line_is_named_and_what_came_before_is_kept(tmp_path: Path) -> Non
     chat.write_text("\n".join([line(1), line(2), "", line(3, at="2026-05-15T19:00:00"), line(4)]), "utf-8")
     done = jikimi(tmp_path, "--lang", "en", "rehearse", "chat.jsonl", "--json", *KEPT)
     assert done.returncode == 2
-    (sentence,) = done.stderr.splitlines()
+    *_, sentence = done.stderr.splitlines()  # behind where the keys lie
     assert sentence.startswith("chat.jsonl: line 4: at must be")
     assert [json.loads(row).get("message") for row in done.stdout.splitlines()[:2]] == ["m1", "m2"]
     with closing(sqlite3.connect(tmp_path / "jikimi.db")) as database:
