@@ -52,23 +52,23 @@ def _of_json(path: Path, content: str, head: str) -> Iterator[Row] | None:
         return None
     try:
         told = json.loads(content)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None  # perhaps a transcript, a line of which says "guild"
     if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
         return None
     if "guild" in told:
         return _each(told["messages"], lambda one: _of_exporter(one, told))
-    said = (one for one in told["messages"] if one.get("type") == "message")
+    said = (one for one in told["messages"] if not isinstance(one, dict) or one.get("type") == "message")
     return _each(said, lambda one: _of_telegram(one, str(told.get("name") or path.stem)))
 
 
 def _each(several: Any, row: Callable[[Any], Row]) -> Iterator[Row]:
     """Each with a number of its own, where the program gives it none."""
-    for number, one in enumerate(several, 1):
-        try:
+    try:
+        for number, one in enumerate(several, 1):
             yield {"message": str(number), "channel": "-"} | row(one)
-        except (KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
-            raise ValueError(repr(error)) from None
+    except (KeyError, TypeError, AttributeError, OverflowError, OSError, csv.Error) as error:
+        raise ValueError(repr(error)) from None
 
 
 def _of_exporter(one: Mapping[str, Any], whole: Mapping[str, Any]) -> Row:
