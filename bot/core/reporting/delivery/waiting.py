@@ -34,8 +34,8 @@ class WaitingWatch:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            await self.clock.sleep(LOOK)  # a start has more urgent things to ask the database
             await self.look()
-            await self.clock.sleep(LOOK)
 
     async def look(self) -> None:
         now = self.clock.now()
