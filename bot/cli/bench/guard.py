@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
 
 from bot.cli.bench.shipped import shipped_messages
@@ -233,6 +232,8 @@ def main() -> None:
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    import structlog
+
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for figures
     bench_guard(
         given.model,
