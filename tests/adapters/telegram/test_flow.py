@@ -192,8 +192,8 @@ def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: P
         async with Database.open(url, ManualClock()) as database:
             found = await SqlIncidents(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
         judged = Counter(one.decision.message.ref.message_id for one in found)
-        assert len(judged) == 100
         assert set(judged.values()) == {1}
+        assert sum(HARM in one.decision.message.text for one in found) == 100, "the others are a flood"
 
     asyncio.run(scenario())
 
