@@ -40,12 +40,12 @@ async def test_an_admin_gets_the_report_in_the_group(here: Stage) -> None:
 
 @played
 async def test_a_member_gets_none_and_reports_the_message_that_they_answer(here: Stage) -> None:
-    room = await here.with_moderators()
+    await here.with_moderators()
     here.listen()
     bad = here.server.post(here.group, 8, "나쁜 말")
     here.server.post(here.group, 7, "/report week")
     here.server.post(here.group, 7, "/report", reply_to_message=bad)
-    await here.server.until(lambda: room.messages and told(here.group) == say["telegram.thanks"])
+    await here.server.until(lambda: here.store.flags and told(here.group) == say["flag.heard"])
     assert here.server.of("sendPhoto") == []
 
 
