@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Table, TextClause, delete, insert, select, text, update
+from sqlalchemy import URL, QueuePool, Table, TextClause, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -37,6 +37,9 @@ CLOCK_OFF = timedelta(minutes=1)
 #: How long a server that is being left may take to hear of it, in seconds, and again to say goodbye. A file is not
 #: away, and what is broken off there stays open until the garbage collector comes.
 CLOSING = 1.5
+
+#: What reads beside everything else may go on for, in hundredths of a second, when the database closes.
+LOOKS = 100
 
 _OPENLY = Openly()
 
@@ -93,7 +96,7 @@ class Database:
             finally:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(closing):
-                        await engine.dispose()
+                        await _closed(engine)
 
     @classmethod
     @asynccontextmanager
@@ -256,6 +259,16 @@ class _Sealed:
     def __getitem__(self, place: int) -> str:
         begin, length = (f"CAST(given.value -> {place} ->> {end} AS integer)" for end in (0, 1))
         return f"substr({self._whole}, {begin}, {length})"
+
+
+async def _closed(engine: AsyncEngine) -> None:
+    """Once whoever still reads is done, if that is soon: a connection that is cut off is never given back."""
+    pool = cast(QueuePool, engine.pool)
+    for _ in range(LOOKS):
+        if not pool.checkedout():
+            break
+        await asyncio.sleep(0.01)
+    await engine.dispose()
 
 
 async def _bring_up_to_date(place: URL) -> None:

@@ -404,3 +404,24 @@ def test_who_only_looks_brings_nothing_up_to_date(bare_url: str) -> None:
             pass
 
     asyncio.run(scenario())
+
+
+def test_whoever_still_reads_when_it_closes_gives_the_connection_back(tmp_path: Path) -> None:
+    """Cards that are looked for beside everything else, as a process ends."""
+    answers: list[int] = []
+
+    async def scenario() -> None:
+        async def reads(database: Database, begun: asyncio.Event) -> None:
+            async with database.read() as connection:
+                begun.set()
+                await asyncio.sleep(0.05)
+                answers.append((await connection.execute(text("SELECT 1"))).scalar_one())
+
+        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+            begun = asyncio.Event()
+            reading = asyncio.create_task(reads(database, begun))
+            await begun.wait()
+        assert reading.done()
+
+    asyncio.run(scenario())
+    assert answers == [1]
