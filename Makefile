@@ -13,10 +13,10 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
-# A file at a time, two for each core, since tests mostly wait (for networks, servers, children). Tests of one file may share
+# A file at a time on each core (WORKERS=5 on two is faster, for tests mostly wait). Tests of one file may share
 # what takes long to make. Those that wait most come first (tests/conftest.py), the small ones last: sorted by how many tests
 # a file has, the longest would begin at the end.
-WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+WORKERS ?= auto
 test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

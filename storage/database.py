@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
+from weakref import WeakSet
 
 from sqlalchemy import URL, QueuePool, Table, TextClause, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,6 +43,7 @@ CLOSING = 1.5
 LOOKS = 100
 
 _OPENLY = Openly()
+_LEFT = WeakSet[AsyncEngine]()  # that nobody may begin to use any more
 
 _OTHER = "Another version has written this database. Starting Jikimi brings it up to date, unless that was a newer one."
 
@@ -139,7 +141,7 @@ class Database:
         the same; only with the machine may it be lost, and it costs no wait for the disk."""
         async with self._writer:
             with driver_errors():
-                async with self._engine.connect() as connection:
+                async with _connect(self._engine) as connection:
                     await connection.execution_options(for_writing=True, durable=durable)
                     try:
                         async with connection.begin():
@@ -153,7 +155,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         with driver_errors():
-            async with self._engine.connect() as connection:
+            async with _connect(self._engine) as connection:
                 yield connection
 
     async def answers(self) -> bool:
@@ -261,8 +263,15 @@ class _Sealed:
         return f"substr({self._whole}, {begin}, {length})"
 
 
+def _connect(engine: AsyncEngine) -> AsyncConnection:
+    if engine in _LEFT:
+        raise Unavailable("The database is closed: this process is ending.")
+    return engine.connect()
+
+
 async def _closed(engine: AsyncEngine) -> None:
     """Once whoever still reads is done, if that is soon: a connection that is cut off is never given back."""
+    _LEFT.add(engine)
     pool = cast(QueuePool, engine.pool)
     for _ in range(LOOKS):
         if not pool.checkedout():

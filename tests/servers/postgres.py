@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import distribution
 from itertools import count
 from pathlib import Path
@@ -87,8 +88,17 @@ class Postgres:
 
     def kill(self) -> None:
         """As if the power had failed; `start` brings it back with its data."""
+        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children")
+        serving = [Path("/proc", child) for child in (children.read_text().split() if children.exists() else ())]
         self._server.kill()
         self._server.wait()
+        for one in serving:  # they would answer for a moment more, and keep the next from starting
+            with suppress(ProcessLookupError):
+                os.kill(int(one.name), signal.SIGKILL)
+        for _ in range(500):
+            if not any(one.exists() for one in serving):
+                return
+            time.sleep(0.01)
 
     def stop(self) -> None:
         if self._server.poll() is None:

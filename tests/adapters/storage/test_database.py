@@ -422,6 +422,8 @@ def test_whoever_still_reads_when_it_closes_gives_the_connection_back(tmp_path: 
             reading = asyncio.create_task(reads(database, begun))
             await begun.wait()
         assert reading.done()
+        with pytest.raises(Unavailable):
+            await reads(database, begun)
 
     asyncio.run(scenario())
     assert answers == [1]
