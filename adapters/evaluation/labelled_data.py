@@ -21,7 +21,7 @@ from bot.core.base.errors import Broken
 from bot.core.evaluation.quality import Labelled
 from bot.core.guarding.verdict import Exchange, Task
 
-csv.field_size_limit(2**31 - 1)
+LONGEST = 2**31 - 1  # characters in a field of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]
 
 def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    others = csv.field_size_limit(LONGEST)  # of the whole process, whose other tables are strangers'
     try:
         for row in reader:
             if None in row or None in row.values():
@@ -132,6 +133,8 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping
             yield reader.line_num, row
     except csv.Error:
         raise Broken(f"{path.name}, line {reader.line_num}: not a table") from None
+    finally:
+        csv.field_size_limit(others)
 
 
 _ASKED = {"adversarial", "vanilla", "data_type", "prompt_harm_label"}  # of sets that hold requests to LLMs

@@ -125,6 +125,7 @@ def test_a_transcript_may_be_in_another_encoding(tmp_path: Path, encoding: str) 
         (b"hello", "line 1"),
         (b'{"guild": {}, "messages": [{"id": "1"}]}', "exports"),
         (b"Date,User,Message\nyesterday,a,b\n", "exports"),
+        (b"Date,User,Message\n2026-05-15,a," + b"b" * 200_000, "exports"),
         (b'{"messages": [7]}', "exports"),
         (b'{"messages": [' + b"7" * 5_000 + b"]}", "line 1"),
         (b'{"guild": {}, "messages": [', "line 1"),

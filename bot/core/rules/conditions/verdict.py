@@ -153,8 +153,7 @@ class Recurring(Condition, key="recurring", rank=Rank.HOW_SURE, relies_on_verdic
         if not found:
             return False, why
         since = situation.message.sent_at - self.within
-        before = (kinds for moment, kinds in situation.past.found if moment >= since)
-        times = 1 + sum(any(kinds.get(kind, 0.0) >= self.at_least for kind in self.any_of) for kinds in before)
+        times = 1 + len(_harmful(situation.past.found, since, self.any_of, self.at_least))
         facts: dict[str, Fact] = {
             "times": times, "bar": self.times, "minutes": int(self.within.total_seconds() // 60),
             "kind": why.facts["kind"],
@@ -194,8 +193,10 @@ class Quarrel(Condition, key="quarrel", rank=Rank.HOW_SURE, relies_on_verdict=Tr
         if not found:
             return False, why
         since = situation.message.sent_at - self.within
-        own = self._harmful(situation.past.found, since)
-        others = (self._harmful(finds, since) for finds in situation.past.others.values())
+        own, *others = (
+            _harmful(finds, since, self.any_of, self.at_least)
+            for finds in (situation.past.found, *situation.past.others.values())
+        )
         theirs = max((len(one) for one in others if one and own and max(one) >= min(own)), default=0)
         facts: dict[str, Fact] = {
             "times": 1 + len(own), "theirs": theirs, "bar": self.times,
@@ -203,11 +204,6 @@ class Quarrel(Condition, key="quarrel", rank=Rank.HOW_SURE, relies_on_verdict=Tr
         }  # fmt: skip
         holds = 1 + len(own) == self.times <= theirs
         return holds, Explanation("quarrel" if holds else "no_quarrel", facts)
-
-    def _harmful(self, finds: Iterable[tuple[datetime, Mapping[HarmKind, float]]], since: datetime) -> list[datetime]:
-        """When such things were said."""
-        recent = ((moment, kinds) for moment, kinds in finds if moment >= since)
-        return [moment for moment, kinds in recent if any(kinds.get(one, 0.0) >= self.at_least for one in self.any_of)]
 
     def implies(self, other: Condition) -> bool:
         return self == other or Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).implies(other)
@@ -269,6 +265,17 @@ class Calibrated(Condition, key="calibrated", rank=Rank.ABSENCE, relies_on_verdi
     def check(self, situation: Situation) -> Check:
         calibrated = bool(situation.screening.guard.calibration)
         return calibrated, Explanation("calibrated" if calibrated else "not_calibrated")
+
+
+def _harmful(
+    finds: Iterable[tuple[datetime, Mapping[HarmKind, float]]],
+    since: datetime,
+    any_of: frozenset[HarmKind],
+    at_least: float,
+) -> list[datetime]:
+    """When what is harmful in one of these ways was said, from then on."""
+    recent = ((moment, kinds) for moment, kinds in finds if moment >= since)
+    return [moment for moment, kinds in recent if any(kinds.get(one, 0.0) >= at_least for one in any_of)]
 
 
 def _nothing_between(at_least: float, below: float | None) -> str | None:
