@@ -83,7 +83,7 @@ class Scene:
         return found.reviewed, found.overturned
 
 
-def appealed(folder: Path, scene: Callable[[Scene, Jikimi, Incident], Awaitable[None]]) -> None:
+def played(folder: Path, scene: Callable[[Scene, Jikimi], Awaitable[None]]) -> None:
     async def scenario() -> None:
         url = url_in(folder)
         await set_up(url)
@@ -92,9 +92,16 @@ def appealed(folder: Path, scene: Callable[[Scene, Jikimi, Incident], Awaitable[
             here = Scene(server, url)
             async with running(url, server.url, config=Config.model_validate(given)) as jikimi:
                 await server.until(lambda: server.polls)
-                await scene(here, jikimi, await here.appeal(jikimi))
+                await scene(here, jikimi)
 
     asyncio.run(scenario())
+
+
+def appealed(folder: Path, scene: Callable[[Scene, Jikimi, Incident], Awaitable[None]]) -> None:
+    async def with_an_appeal(here: Scene, jikimi: Jikimi) -> None:
+        await scene(here, jikimi, await here.appeal(jikimi))
+
+    played(folder, with_an_appeal)
 
 
 def test_a_member_who_is_silenced_appeals_and_everything_is_undone(tmp_path: Path) -> None:
@@ -134,25 +141,18 @@ def test_two_who_answer_an_appeal_at_once_give_one_answer(tmp_path: Path) -> Non
 
 
 def test_what_a_member_reports_is_a_case_and_they_hear_what_came_of_it(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        url = url_in(tmp_path)
-        await set_up(url)
-        given = {"storage": {"url": url}, "defaults": {"mode": "live"}, "rules": [RULE]}
-        async with TelegramServer() as server:
-            here = Scene(server, url)
-            async with running(url, server.url, config=Config.model_validate(given)) as jikimi:
-                await server.until(lambda: server.polls)
-                target = server.post(here.group, 8, "은근히 괴롭히는 말")
-                server.post(here.group, MINJI, "/신고", reply_to_message=target)
-                await server.until(lambda: press_id(Button.DISMISS, 1) in str(here.card()))
-                card = here.card()["text"]
-                assert KO["card.flagged"] in card and "7" not in card.partition(KO["card.flagged"])[2].split()[0]
-                assert not any(m.get("text") == "/신고" for m in here.group.messages.values())
-                server.press(here.card(), JISU, press_id(Button.DELETE, 1))
-                await server.until(lambda: target["message_id"] not in here.group.messages)
-                told = KO["flag.acted"].partition("}")[2]
-                await server.until(lambda: told in str([one["text"] for one in here.said(here.private)]))
-                (incident,) = await incidents(jikimi)
-                assert incident.flags == 1 and incident.review and incident.review.call is Call.DELETE
+    async def scene(here: Scene, jikimi: Jikimi) -> None:
+        target = here.server.post(here.group, 8, "은근히 괴롭히는 말")
+        here.server.post(here.group, MINJI, "/신고", reply_to_message=target)
+        await here.server.until(lambda: press_id(Button.DISMISS, 1) in str(here.card()))
+        card = here.card()["text"]
+        assert KO["card.flagged"] in card and "7" not in card.partition(KO["card.flagged"])[2].split()[0]
+        assert not any(m.get("text") == "/신고" for m in here.group.messages.values())
+        here.server.press(here.card(), JISU, press_id(Button.DELETE, 1))
+        await here.server.until(lambda: target["message_id"] not in here.group.messages)
+        told = KO["flag.acted"].partition("}")[2]
+        await here.server.until(lambda: told in str([one["text"] for one in here.said(here.private)]))
+        (incident,) = await incidents(jikimi)
+        assert incident.flags == 1 and incident.review and incident.review.call is Call.DELETE
 
-    asyncio.run(scenario())
+    played(tmp_path, scene)
