@@ -176,6 +176,8 @@ class DiscordWire:
         self.incident_actions: dict[int, Any] = {}  # by server: until when invites and direct messages are paused
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
+        self.gateway_open = asyncio.Event()  # cleared: whoever connects to the gateway waits
+        self.gateway_open.set()
         self.identified = 0
         self.members_asked = 0  # questions over the gateway
         self.intents = 0
@@ -513,6 +515,7 @@ class DiscordWire:
                 session.push(event, dict(payload))
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
+        await self.gateway_open.wait()
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         await ws.send_json({"op": 10, "d": {"heartbeat_interval": 41250}, "s": None, "t": None})
