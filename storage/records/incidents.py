@@ -11,7 +11,7 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.case import CaseState
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
-from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Outcome, Weight
+from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Done, Escalate, Flag, Outcome, Weight
 from storage import codec
 from storage.columns import AnyRow, plain
 from storage.community_key import community_of, of_community, on_platform, read_community
@@ -26,6 +26,8 @@ _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
 #: Actions that are noticed by others than the moderators, and are no kindness.
 _NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE and action is not Care]
+
+_SHOWN = [action.kind for action in (Flag, Escalate)]  # what puts an incident on a card
 
 
 class SqlIncidents:
@@ -94,6 +96,19 @@ class SqlIncidents:
         those = (of_community(cases, community), cases.c.incident.is_not(None), which)
         async with self._database.read() as connection:
             return (await connection.execute(select(cases.c.incident, cases.c.number).where(*those))).all()
+
+    async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
+        place = (of_community(incidents, community), incidents.c.decided_at >= start, incidents.c.decided_at < end)
+        shown = (actions.c.kind.in_(_SHOWN), actions.c.state == Done.kind)
+        there = select(incidents.c.id).select_from(incidents.join(actions)).where(*place, *shown)
+        wanted = (
+            select(actions.c.incident, actions.c.reason)
+            .where(actions.c.incident.in_(there.where(actions.c.reason == plain(receipt))), *shown)
+            .order_by(actions.c.incident, actions.c.position)
+        )
+        async with self._database.read() as connection:
+            newest = {row.incident: row.reason for row in await connection.execute(wanted)}
+        return [id_ for id_, where in newest.items() if where == plain(receipt)]
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         known = select(*community_of(incidents)).where(

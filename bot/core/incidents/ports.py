@@ -67,6 +67,10 @@ class Incidents(Protocol):
         """By these numbers, as far as there are such, the incidents."""
         ...
 
+    async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
+        """Those decided in start <= t < end that are shown on the card with this receipt (`Incident.card`), by id."""
+        ...
+
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         """Its community; None also where it is another platform's."""
         ...

@@ -103,8 +103,8 @@ class CoreDesk:
 
     async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
         start, end = incident.decided_at - ON_ONE_CARD, incident.decided_at + ON_ONE_CARD
-        near = await self.incidents.between(start, end, incident.decision.message.community)
-        return sorted({incident.id, *(one.id for one in near if one.card == receipt)})
+        near = await self.incidents.on_card(incident.decision.message.community, receipt, start, end)
+        return sorted({incident.id, *near})
 
     async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
         return await self.incidents.numbers(community, incidents)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.core.guarding.verdict import GuardVersion, Task, Unscreened, Verdict
 from bot.core.incidents.incident import Incident, Settlement
-from bot.core.rules.actions import Delete, Flag, Timeout
+from bot.core.rules.actions import Delete, Done, Escalate, Flag, Timeout
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason
@@ -46,6 +46,32 @@ def test_every_community_counts_its_own_and_what_is_planned_knows_its_number_and
             planned = await store.outbox.claim(9, now=NOW, platforms=EVERYWHERE)
             called = {one.incident_id: (one.number, one.code) for one in planned}
             assert called[second.id] == (2, second.code) and len(called) == 4
+
+    asyncio.run(scenario())
+
+
+def test_those_on_a_card_are_known_by_its_receipt_and_stand_on_the_last_that_showed_them(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            some = [message(str(number), community="ab"[number == 3]) for number in range(5)]
+            await store.inbox.keep(some)
+            await store.inbox.settle(
+                [settlement(one, Delete(), Flag(), Escalate(), decided_at=later(n)) for n, one in enumerate(some)]
+            )
+            planned = await store.outbox.claim(99, now=later(9), platforms=EVERYWHERE)
+            receipts = {("0", Flag): "7/1", ("1", Flag): "7/1", ("1", Escalate): "7/2", ("2", Escalate): "7/1"}
+            receipts |= {("3", Flag): "7/1", ("4", Flag): "7/1", ("0", Delete): "7/2"}
+            await store.outbox.record(
+                [
+                    (one, Done(receipt=receipts.get((one.message.ref.message_id, type(one.action)), "")))
+                    for one in planned
+                    if (one.message.ref.message_id, type(one.action)) in receipts
+                ]
+            )
+            first, second, third = [one.id for one in await store.incidents.between(NOW, later(3), home("a"))]
+            assert [*await store.incidents.on_card(home("a"), "7/1", NOW, later(3))] == [first, third]
+            assert [*await store.incidents.on_card(home("a"), "7/2", NOW, later(3))] == [second]
+            assert [*await store.incidents.on_card(home("a"), "", NOW, later(3))] == []
 
     asyncio.run(scenario())
 

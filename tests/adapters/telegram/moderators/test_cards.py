@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,13 +19,15 @@ from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Verdict
 from bot.core.incidents.card import Button, press_id
+from bot.core.incidents.incident import Incident
+from bot.core.incidents.raids.watch import ON_RAID
 from bot.core.incidents.review import Call
 from bot.core.moderators.desk import CoreDesk
 from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import EVERYWHERE, code_of
+from tests.builders import EVERYWHERE, NOW, code_of, decision, message
 from tests.fakes.cases import ScriptedCases
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
@@ -154,8 +156,8 @@ def test_after_a_restart_a_card_follows_its_incidents_and_names_them_all(pressed
 async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> None:
     room = await here.with_moderators()
     messages = [await said(here, f"나쁜 말 {number}") for number in range(30)]
-    for message in messages:
-        await here.open_incident(message, Flag())
+    for one in messages:
+        await here.open_incident(one, Flag())
     assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
     await here.server.until(lambda: "29건" in cards(room)[0]["text"])
     assert len(cards(room)) == 1
@@ -170,8 +172,8 @@ async def test_however_many_come_at_once_every_card_names_all_that_it_took(here:
     """None of them has been named yet when the next one asks whether the card takes more."""
     room = await here.with_moderators()
     messages = [await said(here, f"나쁜 말 {number}") for number in range(30)]
-    for message in messages:
-        await here.open_incident(message, Flag())
+    for one in messages:
+        await here.open_incident(one, Flag())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("adapters.chat.telegram.moderators.cards.board.MOST_FOLDED", 9)
         assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
@@ -642,6 +644,21 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     await command(here, room, 2, f"/start mods_{GROUP}")
     await command(here, room, 2, f"/start report_{GROUP}")
     assert changed == ["지수"] * 6
+
+
+def test_what_is_shown_on_the_card_of_a_raid_is_looked_for_on_no_other() -> None:
+    class Asked(ScriptedDesk):
+        async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
+            raise AssertionError("a raid has hundreds of incidents, and each of them would be asked about")
+
+    async def scenario() -> None:
+        desk, clock = Asked(), ManualClock()
+        cards = PostedCards(bot=Bot("1:a"), limiter=Limiter(clock=clock, say=texts("ko")), desk=desk, clock=clock)
+        decided, shown = decision(message(), Flag()), (Flag(), Done(receipt=f"{ON_RAID}7"))
+        desk.incidents[1] = Incident(id=1, decision=decided, decided_at=NOW, outcomes=(shown,))
+        assert await cards.find(decided.message.community, 1) is None
+
+    asyncio.run(scenario())
 
 
 def test_what_changes_while_its_card_is_looked_for_is_looked_for_once_more() -> None:

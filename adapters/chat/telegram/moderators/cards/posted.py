@@ -138,12 +138,13 @@ class PostedCards:
 
     async def recall(self, incident: Incident, receipt: str = "") -> None:
         """From here on its card follows it, whoever has posted that: the one on record, or else this one."""
-        if self.of(incident.id) or not (receipt := incident.card or receipt):
+        receipt = incident.card or receipt
+        where, _, what = receipt.partition("/")
+        if self.of(incident.id) or not what.isdecimal():  # not on one of ours: on none, or on that of a raid
             return
         ids = await self.desk.shown_with(incident, receipt)
         card = next((one for one in self._by_incident.values() if one.receipt == receipt), None)
-        where, _, what = receipt.partition("/")
-        if card is None and what.isdecimal():
+        if card is None:
             card = Posted(
                 chat_id=int(where), community=incident.decision.message.community, incident_id=ids[0],
                 at=float("-inf"), message_id=int(what),
