@@ -110,26 +110,26 @@ async def application(
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         health.chats.update(connected)
-        sending = reporting.sending(config, in_force, stores, policies, builder, connected, clock, to_deliver)
+        raids, sending = core.desk.raids, reporting.sending(core, in_force, stores, builder, connected, to_deliver)
 
         async def lost(platform: Platform) -> None:
             await alarm.lost(platform)
             del connected[platform]
 
         sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
-        told = (health.settled, sparing.settled, sending.bursts.settled, core.desk.raids.settled, on_settled or _nobody)
+        told = (health.settled, sparing.settled, sending.bursts.settled, raids.settled, on_settled or _nobody)
         news = operations.news(config, guard.version, stores, alarm, clock)
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
-        memory, emptied = keeping.memory(screener, core.desk.raids, connected), _told_to(connected, emptied=True)
+        memory, emptied = keeping.memory(screener, raids, connected), _told_to(connected, emptied=True)
         beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
-        beside += (core.desk.raids.run, sparing.run, scheduler.run, *sending.services) if connected else ()
+        beside += (raids.run, sparing.run, scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
             queue=queue,
             screener=screener,
             enforcer=moderation.enforcer(
-                stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=core.desk.raids
+                stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=raids
             ),
             services=(queue.run, listening, policies.run, core.desk.deeds.run, *judging.services, alarm.run, *beside),
             reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),

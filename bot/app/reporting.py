@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 from bot.app import keeping
-from bot.app.parts import Stores
+from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
 from bot.app.runner import Service
 from bot.config import Config
@@ -117,15 +117,14 @@ class Sending:
 
 
 def sending(
-    config: Config,
+    core: Core,
     in_force: InForce,
     stores: Stores,
-    policies: Policies,
     builder: ReportBuilder,
     connected: Mapping[Platform, ChatPlatform],
-    clock: Clock,
     planned: Wakeup,
 ) -> Sending:
+    policies, clock = core.policies, core.clock
     worker = DeliveryWorker(
         deliveries=stores.deliveries,
         builder=builder,
@@ -135,7 +134,7 @@ def sending(
         platforms=connected,
         clock=clock,
         planned=planned,
-        at_once=config.report.workers + 8,
+        at_once=core.config.report.workers + 8,
     )
     bursts = BurstWatch(
         policies=policies,
@@ -144,6 +143,7 @@ def sending(
         deliveries=stores.deliveries,
         clock=clock,
         planned=planned,
+        is_raided=core.desk.raids.is_on,
     )
     waiting = WaitingWatch(
         policies=policies,

@@ -63,8 +63,9 @@ async def raid(postgres: Postgres, folder: Path, *, seconds: float) -> Report:
             report.figures[f"{name} calm p99"] = f"{p99(waits := watch.waits()):.2f} s of {len(waits)}"
         for name, room in here.loud.items():
             report.figures[f"{name} raid deleted"] = f"{len(room.gone)} of {raiders}"
-            if seconds >= 60:  # to the end, which takes minutes by the networks' own limits
-                await _dealt_with(here, room, written[name], report, name)
+        if seconds >= 60:  # to the end, which takes minutes by the networks' own limits
+            ends = [_dealt_with(here, room, written[name], report, name) for name, room in here.loud.items()]
+            await asyncio.gather(*ends)
     return report
 
 
@@ -84,14 +85,14 @@ async def _dealt_with(here: Stand, room: Room, written: Mapping[str, float], rep
         report.problems.append(f"{name}: {len(written.keys() - room.gone.keys())} messages of the raid stand too long")
     waits = sorted(room.gone.get(one, float("inf")) - at for one, at in written.items())
     report.figures[f"{name} raid deleted"] = f"{raiders}, p50 {waits[raiders // 2]:.1f} s, last {waits[-1]:.1f} s"
-    if not await here.until(one_card, 20.0):
-        report.problems.append(f"{name}: {room.cards()} cards of one raid")
     done = await here.until(all_silenced)
     took, told = time.monotonic() - last, room.notices()
     report.figures[f"{name} silenced"] = f"{room.silenced()} of {raiders}, {took:.0f} s after the last message"
     report.figures[f"{name} told by then"] = f"{len(told)}"
     if not done or took > 300 or room.silenced() < raiders:
         report.problems.append(f"{name}: {room.silenced()} of {raiders} silenced within {took:.0f} s")
+    if not await here.until(one_card, 20.0):
+        report.problems.append(f"{name}: {room.cards()} cards of one raid")
 
 
 async def platform_hangs(postgres: Postgres, folder: Path, *, seconds: float) -> Report:

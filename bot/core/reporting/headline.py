@@ -49,7 +49,8 @@ def _needs(report: Report) -> Sentence:
     if refused := report.failed(Refused.kind):
         return Sentence("needs_permission", {"count": sum(line.count for line in refused)})
     if backlog.count and backlog.since:
-        return Sentence("needs_review", {"count": backlog.count, "days": (report.figures.end - backlog.since).days})
+        days = (report.figures.end - backlog.since).days
+        return Sentence("needs_review" if days else "needs_review_new", {"count": backlog.count, "days": days})
     if report.figures.unscreened:
         return Sentence("needs_a_look", {"count": report.figures.unscreened})
     if report.advice:

@@ -69,6 +69,7 @@ class Office:
         self.store = MemoryStore(self.clock)
         self.config = Config()
         self.cases = ScriptedCases()
+        self.raided = set[CommunityRef]()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
@@ -90,7 +91,7 @@ class Office:
         )  # fmt: skip
         self.bursts = BurstWatch(
             policies=self.policies, schedule_of=schedule_of, incidents=store.incidents,
-            deliveries=store.deliveries, clock=clock, planned=planned,
+            deliveries=store.deliveries, clock=clock, planned=planned, is_raided=self.raided.__contains__,
         )  # fmt: skip
         self.waiting = WaitingWatch(
             policies=self.policies, schedule_of=schedule_of, cases=self.cases, deliveries=store.deliveries,
@@ -407,6 +408,11 @@ def test_a_burst_of_incidents_is_told_once_and_to_the_moderators() -> None:
             await incidents(2)
             await incidents(9)
             assert len(office.sent) == 2
+            await office.wait(7 * HOUR, step=7 * HOUR)
+            office.raided.add(home())
+            await incidents(9)
+            assert len(office.sent) == 2, "its card has told of the raid"
+            office.raided.clear()
             await office.set(alert_at=0)
             await office.wait(7 * HOUR, step=7 * HOUR)
             await incidents(9)

@@ -52,6 +52,8 @@ def test_the_sentences_follow_the_figures() -> None:
     assert codes(figures(entry(1, state="refused")), Totals(seen=9, flagged=1))[1:] == ["same", "needs_permission"]
     waiting = replace(figures(), backlog=Backlog(count=1, oldest=1, since=PERIOD.start))
     assert codes(waiting)[2] == "needs_review"
+    fresh = Backlog(count=1, oldest=1, since=PERIOD.end - timedelta(hours=1))
+    assert codes(replace(waiting, backlog=fresh))[2] == "needs_review_new", "nothing is nought days old"
 
 
 def test_weeks_before_the_first_message_are_no_weeks() -> None:

@@ -95,6 +95,10 @@ class RaidWatch:
         for member, at in here.crowds[sign].since(now - LATELY).items():
             raid.join(member, at, offended=member in offenders)
 
+    def is_on(self, community: CommunityRef) -> bool:
+        here = self._known.get(community)
+        return here is not None and here.raid is not None
+
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         if here := self._known.get(community):
             for crowd in here.crowds.values():

@@ -20,7 +20,8 @@ from bot.core.reporting.ports import Deliveries
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstWatch:
     """`settled` hears of everything that is; the record is asked how much that makes, since other processes add to it.
-    A burst ends when its incidents in the window are fewer than the threshold."""
+    A burst ends when its incidents in the window are fewer than the threshold. What is told by the card of a raid is
+    not told again."""
 
     policies: Policies
     schedule_of: Callable[[Community], Schedule]
@@ -28,6 +29,7 @@ class BurstWatch:
     deliveries: Deliveries
     clock: Clock
     planned: Wakeup
+    is_raided: Callable[[CommunityRef], bool] = lambda community: False
     pause: float = 2.0  # seconds between two looks
     _heard: Wakeup = field(default_factory=Wakeup)
     _fresh: set[CommunityRef] = field(default_factory=set)
@@ -56,6 +58,8 @@ class BurstWatch:
             return
         if await self.incidents.count(community, now - burst.within, now) < burst.incidents:
             self._bursting.discard(community)
+        elif self.is_raided(community):
+            self._bursting.add(community)
         elif community not in self._bursting:
             alert = Delivery(
                 community=community, kind=Kind.ALERT, period=f"{now:%Y-%m-%dT%H:%MZ}", due=now,
