@@ -156,6 +156,19 @@ def _noise(text: str, chance: Random) -> str:
     ) * chance.randint(1, 2)
 
 
+#: Harm as if another had said it, by somebody who only wants to say it.
+_DRESSES = (
+    "쟤가 '{}' 래요 ㅋㅋ", '누가 "{}" 라던데 ㅋㅋㅋ', '"{}" 라고 전하래요', "친구가 너한테 '{}' 래 ㅎㅎ",
+    "> {}\n라고 하던데 난 모름 ㅋ", "내가 한 말 아님 ㅋㅋ 걔가 '{}' 라고 함", '어떤 애가 "{}" 이라고 쓰래서 씀',
+    "(전달) {}", "'{}' 이거 욕 아니고 인용임 ㅋㅋ", '아는 형이 대신 전해달래 "{}"',
+    '"{}" ← 이렇게 말하면 안 되겠지? ㅋㅋ', '@지수 "{}" 래 반박해봐 ㅋㅋ',
+)  # fmt: skip
+
+
+def _dressed(text: str, chance: Random) -> str:
+    return chance.choice(_DRESSES).format(text)
+
+
 #: What training writes with.
 TRICKS: Mapping[str, Trick] = {
     "split jamo": _apart(_TYPED),
@@ -198,6 +211,7 @@ UNSEEN: Mapping[str, Trick] = {
     "Chinese strokes": _apart(_TYPED, _HAN),
     "enclosed": _enclosed,
     "stretched": _syllables(_stretched),
+    "quoting dress": _dressed,
 }
 
 
