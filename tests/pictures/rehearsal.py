@@ -21,7 +21,7 @@ from bot.config import Config
 from bot.core.text.catalogue import texts
 
 OUT = (Path(__file__).parents[2] / "docs" / "rehearsal.png").resolve()
-LINES = range(161, 200)
+LINES = range(183, 213)
 PAGE = """<meta charset="utf-8"><style>
 body {{ margin: 0; padding: 14px 18px; background: {background}; color: {foreground}; }}
 pre {{ font: 15px/1.45 "Noto Sans Mono CJK KR", monospace; margin: 0 }}
