@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
+from adapters.keyring import master_key
 from adapters.reports import digest_page as digest_pages
 from adapters.system_clock import SystemClock
 from bot.app import keeping
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 FRESH = timedelta(minutes=10)  # as screening asks
 EVERYBODY = 1_000_000
+
+
+def throwaway_key(folder: Path) -> None:
+    """For a database that is thrown away: nobody is told to keep a copy."""
+    master_key(folder)
 
 
 def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:

@@ -127,6 +127,8 @@ async def ours(
         incidents += sum(settlement.decision.is_incident for settlement in settlements)
 
     config = Config(storage=StorageSettings(url=f"sqlite:///{path}", keys="" if openly else f"{path}-keys"))
+    if not openly:
+        tools.throwaway_key(Path(f"{path}-keys"))
     async with application(
         config,
         guard,
