@@ -13,7 +13,7 @@ from threading import Thread
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-from adapters.chat.rehearsal.exports import Row, decoded, rows
+from adapters.chat.rehearsal.exports import Row, rows
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
@@ -23,6 +23,7 @@ from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Done, Gone, Outcome
 from bot.core.text.catalogue import Texts
+from bot.core.text.encoding import decoded
 
 REHEARSAL = Platform("rehearsal")
 BATCH = 256  # lines that arrive together when nobody waits for the recorded time

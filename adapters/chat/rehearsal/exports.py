@@ -1,6 +1,5 @@
 """What KakaoTalk, DiscordChatExporter and Telegram Desktop export, in any usual encoding -> rows of a transcript."""
 
-import codecs
 import csv
 import json
 import re
@@ -20,16 +19,6 @@ _PHONE = re.compile(
     r"(\d{4})(?:년|\.) (\d{1,2})(?:월|\.) (\d{1,2})(?:일|\.) (오전|오후) (\d{1,2}):(\d{2}), (.+?) : (.*)"
 )
 _KAKAO = re.compile(r"카카오톡 대화|저장한 날짜|KakaoTalk Chats")
-
-
-def decoded(content: bytes) -> str:
-    """UTF-8, UTF-16 with its mark, or CP949, as Korean Windows writes. Raises UnicodeDecodeError for anything else."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp949")
 
 
 def rows(path: Path, content: str, zone: ZoneInfo) -> Iterator[Row] | None:

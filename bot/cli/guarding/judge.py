@@ -10,9 +10,11 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
+from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
 from bot.core.guarding.verdict import YES, Exchange, Screening, Unscreened
 from bot.core.text.catalogue import Texts
+from bot.core.text.encoding import decoded
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -34,7 +36,7 @@ def declare(line: Line) -> None:
         config: Annotated[Path | None, line.config] = None,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        asyncio.run(judge(_given(text), response, line.settings(config), say, guard=guard, as_json=as_json))
+        asyncio.run(judge(_given(text, say), response, line.settings(config), say, guard=guard, as_json=as_json))
 
     @line.rules.command("explain", help=say["help.rules_explain"])
     def explain_command(
@@ -43,13 +45,17 @@ def declare(line: Line) -> None:
         config: Annotated[Path | None, line.config] = None,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        asyncio.run(explain(_given(text), line.settings(config), say, guard=guard, as_json=as_json))
+        asyncio.run(explain(_given(text, say), line.settings(config), say, guard=guard, as_json=as_json))
 
 
-def _given(argument: str) -> str:
-    if argument == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
-    return argument
+def _given(argument: str, say: Texts) -> str:
+    """Raises `Broken` where nobody can read what comes in: half of it judged would be called safe."""
+    if argument != "-":
+        return argument
+    try:
+        return decoded(sys.stdin.buffer.read()).rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Broken(say("transcript.not_text", path="-")) from None
 
 
 async def judge(
@@ -112,11 +118,11 @@ async def _decide(
     from bot.app import guards
     from bot.core.rules.policy import Watch
 
-    answer = None if response is None else as_read(response)
-    exchange = Exchange(prompt=as_read(text), response=answer, is_chat=answer is None)
+    answer = response if response and response.strip() else None  # an empty one is none
+    exchange = Exchange(prompt=as_read(text), response=answer and as_read(answer), is_chat=answer is None)
     async with guards.guard(config, say, guard) as chosen:
         (screening,) = await chosen.judge([exchange])
-    return screening, decided(text, response, screening, config.policy.in_mode(Watch.LIVE))
+    return screening, decided(text, answer, screening, config.policy.in_mode(Watch.LIVE))
 
 
 def decided(text: str, response: str | None, screening: Screening, policy: "Policy") -> "Decision":
