@@ -1,7 +1,10 @@
 """What all tests share: no way out of this machine, a PostgreSQL server, and every kind of store."""
 
 import ipaddress
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +15,13 @@ import pytest
 if TYPE_CHECKING:
     from tests.contracts.stores import Opens
     from tests.servers.postgres import Postgres
+
+
+#: Databases by the thousand, written down and thrown away: where there is room, in memory.
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
+
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:

@@ -23,6 +23,7 @@ from bot.config import Config
 from bot.core.guarding.verdict import TOO_LONG
 from bot.core.text.catalogue import texts
 from tests.builders import message as said
+from tests.servers.command import run
 from tests.servers.postgres import Postgres
 
 ROOT = Path(__file__).parents[3]
@@ -31,21 +32,13 @@ LINES = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8
 
 
 def jikimi(
-    folder: Path, *words: str, stdin: str = "", language: str = "ko_KR.UTF-8"
+    folder: Path, *words: str, stdin: str | bytes = "", language: str = "ko_KR.UTF-8"
 ) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "LANG": language, "LC_ALL": language, "COLUMNS": "140", "PYTHONUTF8": "1"}
     environment.pop("JIKIMI_DISCORD_TOKEN", None)
     environment.pop("JIKIMI_TELEGRAM_TOKEN", None)
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *words],
-        cwd=folder,
-        input=stdin,
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-    )
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    return run(folder, *words, stdin=given, environment=environment)
 
 
 def output(folder: Path, *words: str, stdin: str = "") -> list[dict[str, Any]]:
@@ -218,6 +211,20 @@ def test_every_bad_line_has_a_reason(tmp_path: Path, bad: str, hint: str) -> Non
     assert done.returncode == 2
     (sentence,) = done.stderr.splitlines()
     assert "line 1" in sentence and hint in sentence
+
+
+def test_a_text_on_a_pipe_is_read_as_windows_writes_it_or_not_judged(tmp_path: Path) -> None:
+    for words in (("judge", "-"), ("rules", "explain", "-")):
+        for encoding in ("utf-8", "cp949", "utf-16"):
+            done = jikimi(tmp_path, *words, "--json", stdin="시1발 꺼져\r\n".encode(encoding))
+            assert "delete" in done.stdout, (encoding, done.stderr)
+        done = jikimi(tmp_path, *words, stdin=b"\xff\x80\xff")
+        assert done.returncode == 2 and "UTF-8" in done.stderr and not done.stdout
+
+
+def test_a_response_without_words_is_none(tmp_path: Path) -> None:
+    alone, empty = (output(tmp_path, "judge", "시1발 꺼져", *more, "--json") for more in ((), ("--response", " ")))
+    assert alone == empty and "response_harm" not in empty[0]["screening"]["scores"]
 
 
 def test_a_transcript_on_standard_input_with_edits_and_deletions(tmp_path: Path) -> None:
