@@ -18,7 +18,7 @@ run: $(VENV)/.ready-run
 # a file has, the longest would begin at the end.
 WORKERS ?= auto
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=
@@ -47,8 +47,14 @@ newcomer: $(VENV)/.ready-dev
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What requirements/ pins and nothing else, each file checked against its hash; then the project itself.
+# What requirements/ pins and nothing else, each file checked against its hash; then the project itself. What it takes is
+# asked for before anything is downloaded.
 $(VENV)/.ready-%: requirements/%.txt pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+		"Python 3.11 이상과 venv 가 필요합니다(Debian, Ubuntu: apt install python3-venv. 다른 이름의 Python 은 make PYTHON=python3.12 run)." \
+		"/ This needs Python 3.11 or newer with venv (Debian, Ubuntu: apt install python3-venv; by another name: make PYTHON=python3.12 run)." \
+		>&2; exit 1; }
+	@echo "준비하는 중입니다(처음에만, 1분쯤) / getting ready (only this once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(INSTALL) --require-hashes --requirement $<
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
