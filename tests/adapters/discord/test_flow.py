@@ -169,7 +169,7 @@ def test_watching_shows_what_would_have_been_done(tmp_path: Path) -> None:
             await until(at.cards)
             assert at.in_general() == ["나쁜 말"]
             fields = {field["name"]: field["value"] for field in at.cards()[0].embeds[0]["fields"]}
-            assert "삭제" in fields["하지 않은 조치"] and "지켜보기" in fields["하지 않은 까닭"]
+            assert "삭제" in fields["하지 않은 조치"] and "지켜보기" in fields["하지 않은 이유"]
             assert not place.wire.made("DELETE", "/messages/")
 
     asyncio.run(scenario())

@@ -49,7 +49,7 @@ async def test_who_looks_after_groups_finds_them_and_sets_them_there(here: Stage
     await pressed(here, panel, 2, f"setup:{GROUP}:policy:menu")
     await here.server.until(lambda: "사기: 전체대로" in buttons())
     await pressed(here, panel, 2, buttons()["사기: 전체대로"])
-    await here.server.until(lambda: "사기: 느슨하게" in buttons())
+    await here.server.until(lambda: "사기: 부드럽게" in buttons())
     await pressed(here, panel, 2, buttons()["야간: 낮과 같게"])
     await here.server.until(lambda: "야간 23-7시: 다르게" in buttons())
     now = here.desk.community(group_ref(GROUP))
