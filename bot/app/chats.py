@@ -8,6 +8,7 @@ from adapters.chat.telegram import Telegram
 from bot.config import Config, chosen, token_variable
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
+from bot.core.chat.message import CommunityRef
 from bot.core.moderators.network import Network
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.text.catalogue import Texts
@@ -28,6 +29,12 @@ def wanted(config: Config, say: Texts) -> Sequence[Network]:
 def objections(config: Config, say: Texts) -> Iterator[str]:
     """Why what is configured for networks cannot work together."""
     return filter(None, (network.objection(say) for network in on(config)))
+
+
+def address(community: CommunityRef, channel: str, message: str) -> str:
+    """Where a message opens, for those who may read it; "": nowhere."""
+    network = next((one for one in NETWORKS if one.platform == community.platform), None)
+    return network.address(community.id, channel, message) if network else ""
 
 
 def nothing_on(config: Config, say: Texts) -> str:

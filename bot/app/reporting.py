@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from bot.app import keeping
+from bot.app import chats, keeping
 from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
 from bot.app.runner import Service
@@ -80,7 +80,7 @@ def no_pdf(say: Texts) -> str:
 def report_renderer(*, unmasked: bool = False) -> ReportRenderer:
     from adapters.reports.pages import ReportPages
 
-    return ReportPages(unmasked=unmasked)
+    return ReportPages(address=chats.address, unmasked=unmasked)
 
 
 async def scheduler(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import GuardVersion
 from bot.core.rules.policy import Mode, Reason
 from storage.codec.decisions import StoredReason
 from storage.codec.stored import fitting
@@ -75,6 +76,7 @@ class Gist:
     late: bool
     withheld: tuple[str, ...]
     policy: str
+    guard: GuardVersion
 
 
 class _Written(BaseModel):
@@ -103,6 +105,7 @@ class _Coded(BaseModel):
 class _Judged(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
+    guard: GuardVersion
     unscreened: str | None = None
 
 
@@ -136,6 +139,7 @@ def read_gist(stored: str, body: str | None) -> Gist:
         late=any(why.code == "late" for why in decision.restraints),
         withheld=tuple(action.kind for action in decision.withheld),
         policy=decision.policy_version,
+        guard=decision.screening.guard,
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Table, insert, update
 from bot.core.answers.counting import Count
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, CommunityRef, Message, MessageRef, Pairing, Platform
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Task, Verdict
 from bot.core.incidents.case import CaseState, Look, new_code
 from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
@@ -82,17 +83,20 @@ PAIRS = {
     Count.JUDGED: 98, Count.UNSAFE: 4, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
     Count.HARM_ASKED: 12, Count.HARM_ANSWERED: 6,
 }  # fmt: skip
-# rule -> how often, the bar, what is done, how often a moderator calls it wrong
-RULES: dict[str, tuple[float, float | None, tuple[Action, ...], float]] = {
-    "abuse": (38, 0.80, (Flag(),), 0.16),
-    "severe-abuse": (24, 0.97, (Delete(), Warn(), Flag()), 0.03),
-    "advertising": (16, None, (Delete(), Flag()), 0.02),
-    "slur": (12, 0.80, (Delete(), Warn(), Flag()), 0.05),
-    "flood": (7, None, (Delete(), Timeout(timedelta(minutes=10))), 0.04),
-    "mass-mention": (4, None, (Delete(), Flag()), 0.06),
-    "doxxing": (1.2, None, (Delete(), Escalate()), 0.02),
-    "self-harm": (1.0, None, (Escalate(),), 0.10),
+# rule -> how often, the bar, what is done, how often a moderator calls it wrong, what is wrong with it
+RULES: dict[str, tuple[float, float | None, tuple[Action, ...], float, HarmKind | None]] = {
+    "abuse": (38, 0.80, (Flag(),), 0.16, HarmKind.ABUSE),
+    "severe-abuse": (24, 0.97, (Delete(), Warn(), Flag()), 0.03, HarmKind.ABUSE),
+    "advertising": (16, None, (Delete(), Flag()), 0.02, HarmKind.ADVERTISING),
+    "slur": (12, 0.80, (Delete(), Warn(), Flag()), 0.05, HarmKind.HATE),
+    "flood": (7, None, (Delete(), Timeout(timedelta(minutes=10))), 0.04, None),
+    "mass-mention": (4, None, (Delete(), Flag()), 0.06, None),
+    "doxxing": (1.2, None, (Delete(), Escalate()), 0.02, HarmKind.DOXXING),
+    "self-harm": (1.0, None, (Escalate(),), 0.10, HarmKind.SELF_HARM),
 }
+#: What a moderator raised in the last week (CHANGED): the bar of "abuse" before, and when.
+FORMER_BAR, RAISED = 0.75, START + timedelta(days=359, minutes=7)
+GUARD = GuardVersion(name="embedded", model="2026-11", calibration="platt")
 REASON = Reason(ko="커뮤니티 규칙 위반", en="against the rules of the community")
 # how much is written in each hour of the day, from midnight
 HOURS = (34, 22, 13, 8, 5, 4, 6, 12, 20, 24, 27, 30, 36, 33, 30, 31, 34, 40, 50, 62, 74, 83, 80, 58)
@@ -235,7 +239,8 @@ def _name(author: str) -> str:
 def _decision(number: int, moment: datetime, chance: random.Random, raid: str) -> tuple[Decision, float]:
     """With the score that led to it."""
     rule = raid or chance.choices(list(RULES), [often for often, *_ in RULES.values()])[0]
-    _, bar, wanted, _ = RULES[rule]
+    _, bar, wanted, _, kind = RULES[rule]
+    bar = FORMER_BAR if rule == "abuse" and moment < RAISED else bar
     score = min(0.999, (bar or 0.5) + (1 - (bar or 0.5)) * chance.betavariate(1.3, 1.1))
     by_bot = rule == "abuse" and chance.random() < 0.04
     author = chance.choice(list(BOTS)) if by_bot else str(int(MEMBERS * chance.betavariate(0.5, 4)))
@@ -253,10 +258,9 @@ def _decision(number: int, moment: datetime, chance: random.Random, raid: str) -
             prompt="(보기로 지어낸 질문)" if by_bot else None,
             pairing=Pairing.CERTAIN if by_bot else None,
         ),
-        screening=Verdict.of_scores(
-            {Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)}, guard=GuardVersion(name="embedded")
-        ),
-        policy_version="3f9c1a7b20de" if moment < START + timedelta(weeks=51, days=2) else "8d04e6b91f53",
+        screening=Verdict.of_scores({Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)}, guard=GUARD),
+        policy_version="3f9c1a7b20de" if moment < RAISED else "8d04e6b91f53",
+        kinds=frozenset({kind} if kind else ()),
         findings=(
             Finding(rule, True, Explanation("always")),
             Finding("trade-links", trial, Explanation("always"), Mode.SHADOW),
@@ -325,7 +329,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
 
 def _reactions(number: int, rule: str, score: float, decided: datetime, chance: random.Random) -> Rows:
     """What moderators and whoever was warned said to it."""
-    _, bar, wanted, wrong = RULES[rule]
+    _, bar, wanted, wrong, _ = RULES[rule]
     calls, objections = list[Row](), list[Row]()
     is_wrong = False
     if chance.random() < 0.93:

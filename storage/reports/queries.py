@@ -51,6 +51,7 @@ from storage.tables import actions, appeals, bots, cases, communities, incidents
 CARRIED = timedelta(weeks=4)
 
 _DONE = (Done.kind, Gone.kind)
+_SHOWN = (Flag.kind, Escalate.kind)  # by these, on a card
 _Value = TypeVar("_Value")
 
 #: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
@@ -234,7 +235,7 @@ async def _stored(connection: AsyncConnection, community: CommunityRef, now: dat
 
 
 async def _backlog(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> Backlog:
-    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_((Flag.kind, Escalate.kind)))
+    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_(_SHOWN))
     closed = exists(reviews.c.id).where(_CLOSING)
     open_ = (
         *_decided(community, min(start, end - CARRIED), end),
@@ -243,15 +244,22 @@ async def _backlog(connection: AsyncConnection, community: CommunityRef, start: 
         shown,
         not_(closed),
     )
+    card = (
+        select(func.min(actions.c.reason))
+        .where(actions.c.incident == incidents.c.id, actions.c.kind.in_(_SHOWN), actions.c.state == Done.kind)
+        .scalar_subquery()
+    )
     oldest = (
-        select(cases.c.number, incidents.c.decided_at, func.count().over().label("waiting"))
+        select(cases.c.number, incidents.c.decided_at, func.count().over().label("waiting"), card.label("card"))
         .select_from(incidents.join(cases))
         .where(*open_)
         .order_by(incidents.c.decided_at, incidents.c.id)
         .limit(1)
     )
     row = (await connection.execute(oldest)).first()
-    return Backlog(count=row.waiting, oldest=row.number, since=row.decided_at) if row else Backlog()
+    if row is None:
+        return Backlog()
+    return Backlog(count=row.waiting, oldest=row.number, card=row.card or "", since=row.decided_at)
 
 
 async def _entries(
@@ -265,11 +273,14 @@ async def _entries(
         .order_by(actions.c.incident, actions.c.position)
     )
     known: dict[ActionRecord, ActionRecord] = {}
+    cards: dict[int, str] = {}
     deeds: dict[int, list[ActionRecord]] = defaultdict(list)
     async for some in taken.partitions(1000):
         for row in some:
             deed = ActionRecord(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
             deeds[row.incident].append(known.setdefault(deed, deed))
+            if row.kind in _SHOWN and row.state == Done.kind and row.reason:
+                cards.setdefault(row.incident, row.reason)
     closed = await connection.execute(
         select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)
         .select_from(incidents.join(reviews, _CLOSING))
@@ -297,7 +308,10 @@ async def _entries(
     alike = _Alike()
     async for rows in found.partitions():
         entries += [
-            alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id), appealed=row.id in appealed)
+            replace(
+                alike.entry(row, tuple(deeds.pop(row.id, ())), rulings.get(row.id), appealed=row.id in appealed),
+                card=cards.pop(row.id, ""),
+            )
             for row in rows
         ]
     return tuple(entries)
@@ -322,6 +336,7 @@ class _Alike:
             decided_at=row.decided_at,
             sent_at=row.sent_at,
             channel=self._one(row.channel),
+            message=row.message,
             channel_name=self._one(gist.channel_name),
             author=self._one(row.author),
             author_name=self._one(gist.author_name),
@@ -337,6 +352,7 @@ class _Alike:
             actions=self._one(deeds),
             withheld=self._one(gist.withheld),
             policy=self._one(gist.policy),
+            guard=self._one(gist.guard),
             review=ruling,
             appealed=appealed,
         )

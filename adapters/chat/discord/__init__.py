@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.chat.discord.refs import DISCORD
+from adapters.chat.discord.refs import DISCORD, address
 from bot.core.communities.community import Community
 from bot.core.moderators.network import Context, Count, Network
 from bot.core.moderators.ports import ChatPlatform
@@ -64,6 +64,10 @@ class Discord(Network, platform=DISCORD):
         from adapters.chat.discord.moderators.invitation import invitation
 
         return await invitation(self.token, say, api_url=self.api_url, member_names=self.member_names)
+
+    @staticmethod
+    def address(community: str, channel: str, message: str) -> str:
+        return address(community, channel, message)
 
     def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
         from adapters.chat.discord.checkup import checkup

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.chat.telegram.refs import TELEGRAM
+from adapters.chat.telegram.refs import TELEGRAM, address
 from bot.core.communities.community import Community
 from bot.core.moderators.network import Address, Context, Network
 from bot.core.moderators.ports import ChatPlatform
@@ -59,6 +59,10 @@ class Telegram(Network, platform=TELEGRAM):
         from adapters.chat.telegram.moderators.commands.serving import invitation
 
         return await invitation(self.token, self.api_url, say)
+
+    @staticmethod
+    def address(community: str, channel: str, message: str) -> str:
+        return address(channel, message)
 
     def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
         from adapters.chat.telegram.checkup import checkup

@@ -8,6 +8,7 @@ import ctypes.util
 from importlib.util import find_spec
 
 from adapters.reports.pages import spreadsheet
+from adapters.reports.pages.names import Address
 from adapters.reports.pages.words import Words
 from bot.core.chat.post import Attachment, Post
 from bot.core.reporting.report import Report
@@ -18,17 +19,18 @@ _LIBRARIES = {"pango-1.0": "Pango", "pangoft2-1.0": "PangoFT2", "harfbuzz-subset
 
 
 class ReportPages:
-    """`unmasked` puts members' names where numbers would stand: for moderators, not for a channel."""
+    """`unmasked` puts members' names where numbers would stand: for moderators, not for a channel. `address`: see
+    `names.Address`."""
 
-    def __init__(self, *, unmasked: bool = False) -> None:
-        self._unmasked = unmasked
+    def __init__(self, *, address: Address = lambda *_: "", unmasked: bool = False) -> None:
+        self._address, self._unmasked = address, unmasked
 
     def render(self, report: Report, language: str, *, with_pdf: bool = True) -> Post:
         """Takes from a fifth of a second to two, most of it for the PDF: call it in a thread."""
         from adapters.reports.pages.page import html, sections
         from adapters.reports.pages.picture import png
 
-        words = Words(report, texts(language), unmasked=self._unmasked)
+        words = Words(report, texts(language), self._address, unmasked=self._unmasked)
         name = f"jikimi-{report.period.name}"
         rows = sections(words)
         remark = no_pdf(words.say) if with_pdf else ""

@@ -1,15 +1,23 @@
-"""Ids and kinds on record -> what they are called in a report; members by numbers, where their names are masked."""
+"""Ids and kinds on record -> what they are called in a report, and where they open; members by numbers, where their
+names are masked."""
 
+from collections.abc import Callable
 from functools import cached_property
 
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.figures import ActionRecord, Entry
 from bot.core.reporting.report import Report
+from bot.core.rules.actions import Delete
 from bot.core.text.catalogue import Texts
+
+#: A community, a channel and a message -> where it opens; "": nowhere.
+Address = Callable[[CommunityRef, str, str], str]
 
 
 class Names:
-    def __init__(self, report: Report, say: Texts, *, unmasked: bool) -> None:
+    def __init__(self, report: Report, say: Texts, address: Address, *, unmasked: bool) -> None:
         self._figures = report.figures
+        self._place, self._address = report.place, address
         self._say = say
         self.are_masked = not unmasked
         self._said: dict[tuple[ActionRecord, ...], str] = {}  # thousands of incidents have the same few deeds
@@ -25,6 +33,16 @@ class Names:
 
     def author(self, entry: Entry) -> str:
         return self.bot(entry.author) if entry.bot else self.member(entry.author)
+
+    def card(self, number: int) -> str:
+        """Where moderators find the incident; "": nowhere."""
+        channel, _, message = self._cards.get(number, "").partition("/")
+        return self._address(self._place, channel, message) if self._place and message else ""
+
+    def message(self, entry: Entry) -> str:
+        """Where it stands; "": nowhere, or it was taken away."""
+        gone = any(action.kind == Delete.kind and action.is_done for action in entry.actions)
+        return "" if gone or not self._place else self._address(self._place, entry.channel, entry.message)
 
     def channel(self, channel: str) -> str:
         return self._channels.get(channel, channel)
@@ -63,6 +81,12 @@ class Names:
     def _names(self) -> dict[str, str]:
         seen = {entry.author: entry.author_name or entry.author for entry in self._figures.entries}
         return dict(self._figures.bot_names) | seen
+
+    @cached_property
+    def _cards(self) -> dict[int, str]:
+        oldest = self._figures.backlog
+        known = {entry.id: entry.card for entry in self._figures.entries}
+        return known | ({oldest.oldest: oldest.card} if oldest.oldest is not None else {})
 
     @cached_property
     def _channels(self) -> dict[str, str]:

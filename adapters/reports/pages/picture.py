@@ -60,6 +60,8 @@ def _packed(drawn: Image.Image) -> bytes:
 def _days(figure: Figure, words: Words) -> None:
     what, draw = ("by_day", by_day) if words.has_actions else ("messages_by_day", messages_by_day)
     _heading(figure, 0.720, words.say[f"report.{what}"])
+    if words.has_actions:
+        figure.text(0.95, 0.720, words.by_day, fontsize=7.5, color=SOFT, va="center", ha="right")
     draw(figure.add_axes((0.09, 0.43, 0.86, 0.235)), words, size=7.5)
 
 

@@ -10,7 +10,7 @@ from bot.core.reporting.figures import Entry
 
 _COLUMNS = (
     "number", "decided", "sent", "channel", "member", "rule", "score", "bar", "kinds", "actions", "withheld",
-    "review", "moderator", "shadow",
+    "review", "moderator", "shadow", "card", "message",
 )  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FORMULA = re.compile(r"\W*[=+\-@|%＝＋－＠]|.*[;,\t]\s*[=+\-@＝＋－＠]")
@@ -35,7 +35,7 @@ def _cells(entry: Entry, words: Words) -> Sequence[object]:
         local(entry.sent_at).isoformat(" ", "seconds"),
         names.channel(entry.channel),
         names.author(entry),
-        " ".join(entry.rules),
+        " · ".join(map(names.rule, entry.rules)),
         "" if entry.score is None else f"{entry.score:.3f}",
         "" if entry.bar is None else f"{entry.bar:.3f}",
         " · ".join(map(names.kind, entry.kinds)),
@@ -43,7 +43,9 @@ def _cells(entry: Entry, words: Words) -> Sequence[object]:
         " · ".join(map(names.action, entry.withheld)),
         names.review(entry),
         entry.review.moderator if entry.review else "",
-        " ".join(entry.shadow),
+        " · ".join(map(names.rule, entry.shadow)),
+        names.card(entry.id),
+        names.message(entry),
     )
 
 

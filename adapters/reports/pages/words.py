@@ -1,16 +1,19 @@
 """A report and a language -> the words and numbers that every form of it shows."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from adapters.reports.pages.names import Names
+from markupsafe import Markup, escape
+
+from adapters.reports.pages.names import Address, Names
 from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.headline import Sentence, headline
 from bot.core.reporting.rankings import Line
 from bot.core.reporting.report import Report
-from bot.core.reporting.shares import Change, Share
+from bot.core.reporting.shares import Change, Share, course
 from bot.core.rules.actions import ACTIONS, Counted
 from bot.core.text.catalogue import Texts
 
@@ -28,11 +31,17 @@ GRAVE = (
 _NUMBERS_SHOWN = 6
 
 
+def percent(value: float) -> str:
+    """Of 0..100, with as many digits as tell it from none and from all."""
+    near = min(value, 100 - value)
+    return f"{value:.{-math.floor(math.log10(near)) if 0.001 < near < 1 else 0}f}"
+
+
 class Words:
-    def __init__(self, report: Report, say: Texts, *, unmasked: bool = False) -> None:
+    def __init__(self, report: Report, say: Texts, address: Address, *, unmasked: bool = False) -> None:
         self.report = report
         self.say = say
-        self.names = Names(report, say, unmasked=unmasked)
+        self.names = Names(report, say, address, unmasked=unmasked)
 
     @property
     def title(self) -> str:
@@ -51,11 +60,21 @@ class Words:
 
     @cached_property
     def headline(self) -> list[str]:
-        return [self._sentence(sentence) for sentence in headline(self.report)]
+        happened, changed, needs = map(self._sentence, headline(self.report))
+        return [happened, f"{changed} {self._course}".strip(), needs]
 
     def _sentence(self, sentence: Sentence) -> str:
         facts = {name: self.names.rule(str(fact)) if name == "rule" else fact for name, fact in sentence.facts.items()}
         return self.say(f"report.sentence.{sentence.code}", **facts, before_name=self.before)
+
+    @property
+    def _course(self) -> str:
+        """Whether it has become better or worse."""
+        if (shares := self.report.flagged_before) is None:
+            return ""
+        code = {1: "worse", 0: "alike", -1: "better"}[course(*shares)]
+        now, before = (f"{1000 * one.part / one.whole:.1f}" for one in shares)
+        return self.say(f"report.course.{code}", now=now, before=before, before_name=self.before)
 
     @property
     def alternative(self) -> dict[str, str]:
@@ -69,20 +88,28 @@ class Words:
             "acted": f"{totals.acted:,}",
         }
 
-    @property
-    def about(self) -> list[Line]:
-        """What it was about, as it is called: kinds of harm where any are known, the rules otherwise."""
-        if any(line.count for line in self.report.kinds):
-            return [replace(line, name=self.names.kind(line.name)) for line in self.report.kinds]
-        return [replace(line, name=self.names.rule(line.name)) for line in self.report.rules]
-
     def about_first(self, most: int) -> list[Line]:
-        """The first so many of them, but never without a kind that cannot wait, as long as there is room."""
-        shown = [line for line in self.about if line.count or line.before]
-        grave = {self.names.kind(kind) for kind in GRAVE}
-        first = [line for line in shown if line.name in grave and line.count][:most]
-        first += [line for line in shown if line not in first][: most - len(first)]
-        return [line for line in shown if line in first]
+        """What it was about, as it is called: kinds of harm where any are known, the rules otherwise. No more lines
+        than that, but never without a kind that cannot wait, as long as there is room; the last is whatever of the
+        incidents stands in no other."""
+        of_kinds = any(line.count for line in self.report.kinds)
+        named: Callable[[str], str] = self.names.kind if of_kinds else self.names.rule
+        known = [line for line in (self.report.kinds if of_kinds else self.report.rules) if line.count or line.before]
+        first = self._first(known, most)
+        if left := self._left(first):
+            first = self._first(known, most - 1)
+            left = self._left(first)
+        said = [replace(line, name=named(line.name)) for line in first]
+        return [*said, Line(name=self.say["report.others"], incidents=left)] if left else said
+
+    def _first(self, lines: Sequence[Line], most: int) -> list[Line]:
+        first = [line for line in lines if line.name.replace("-", "_") in GRAVE and line.count][:most]
+        first += [line for line in lines if line not in first][: most - len(first)]
+        return [line for line in lines if line in first]
+
+    def _left(self, lines: Sequence[Line]) -> tuple[int, ...]:
+        shown = {number for line in lines for number in line.incidents}
+        return tuple(entry.id for entry in self.report.live if entry.id not in shown)
 
     # ---- numbers ------------------------------------------------------------------------------------------------
 
@@ -120,23 +147,37 @@ class Words:
         ]
 
     @property
+    def by_day(self) -> str:
+        """What the bars of the days count: an incident may have had several actions, or none."""
+        done = sum(number for _, stack in self.stacks for number in stack.values())
+        return self.say("report.by_day_counted", actions=f"{done:,}", flagged=f"{self.report.totals.flagged:,}")
+
+    @property
     def has_actions(self) -> bool:
         return any(number for _, stack in self.stacks for number in stack.values())
 
     def share(self, share: Share) -> str:
         if not share.whole:
             return self.say["report.no_reviews"]
-        percent, interval = share.percent, share.interval
-        if percent is None or interval is None:
+        of_all, interval = share.percent, share.interval
+        if of_all is None or interval is None:
             return self.say("report.share", part=share.part, whole=share.whole)
-        facts = {"percent": percent, "low": interval.low, "high": interval.high}
+        facts = {"percent": percent(of_all), "low": percent(interval.low), "high": percent(interval.high)}
         return self.say("report.share_percent", part=share.part, whole=share.whole, **facts)
 
-    def numbers(self, incidents: Sequence[int]) -> str:
-        """The incidents behind a number, as many as fit."""
-        shown = " ".join(f"#{number}" for number in incidents[:_NUMBERS_SHOWN])
+    def numbers(self, incidents: Sequence[int]) -> Markup:
+        """The incidents behind a number, as many as fit, each leading to its card."""
+        shown = Markup(" ").join(map(self.number, incidents[:_NUMBERS_SHOWN]))
         left = len(incidents) - _NUMBERS_SHOWN
-        return f"{shown} {self.say('report.more', count=f'{left:,}')}" if left > 0 else shown
+        return Markup("{} {}").format(shown, self.say("report.more", count=f"{left:,}")) if left > 0 else shown
+
+    def number(self, incident: int) -> Markup:
+        """Of an incident, leading to its card."""
+        return self.leading(f"#{incident}", self.names.card(incident))
+
+    def leading(self, words: str, address: str) -> Markup:
+        """A link, where there is somewhere to go."""
+        return Markup('<a href="{}" rel="noreferrer">{}</a>').format(address, words) if address else escape(words)
 
     # ---- time ---------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,11 @@ class Network(ABC):
         """What brings the bot into a community, with the rights that it needs; asks the network whose token it is.
         Raises `Broken` and `Unavailable`."""
 
+    @staticmethod
+    @abstractmethod
+    def address(community: str, channel: str, message: str) -> str:
+        """Where a message opens, for those who may read it; "": nowhere. Of what is on record, whatever it is."""
+
     @abstractmethod
     def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
         """Whether the network takes the token, lets the bot hear, and gives it the rights it needs in each of these and

@@ -101,4 +101,4 @@ async def report_on(queries: ReportQueries, community: CommunityRef, name: str, 
     for _ in range(EARLIER):
         before = before.before()
         earlier.append((before, await queries.totals(community, before.start, before.end)))
-    return compose(name, period, figures, earlier)
+    return compose(name, period, figures, earlier, community)

@@ -12,7 +12,7 @@ from datetime import datetime
 from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import AuditEntry, Outage
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import Route
+from bot.core.guarding.verdict import GuardVersion, Route
 from bot.core.incidents.case import Look
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import ACTIONS, Done, Gone
@@ -71,6 +71,8 @@ class Entry:
     sent_at: datetime
     channel: str
     author: str
+    message: str = ""  # the platform's id
+    card: str = ""  # of moderators: channel and message, with a slash between; "": none
     channel_name: str = ""
     author_name: str = ""
     bot: bool = False
@@ -85,6 +87,7 @@ class Entry:
     actions: tuple[ActionRecord, ...] = ()
     withheld: tuple[str, ...] = ()  # kinds of actions that were held back
     policy: str = ""
+    guard: GuardVersion | None = None
     review: ReviewOutcome | None = None
     answer: Answer | None = None  # where a bot's answer was judged
     appealed: bool = False  # its author objected
@@ -123,6 +126,7 @@ class Backlog:
 
     count: int = 0
     oldest: int | None = None  # its number
+    card: str = ""  # of the oldest: as of an `Entry`
     since: datetime | None = None
 
 

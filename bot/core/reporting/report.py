@@ -10,11 +10,12 @@ from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from bot.core.chat.message import CommunityRef
 from bot.core.reporting.advice import Advice, advise
 from bot.core.reporting.figures import Entry, Figures, Totals
 from bot.core.reporting.periods import Period
 from bot.core.reporting.rankings import Line, ranking
-from bot.core.reporting.shares import Change
+from bot.core.reporting.shares import Change, Share
 
 #: How many periods before this one make the mean.
 EARLIER = 4
@@ -22,11 +23,13 @@ EARLIER = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One community's period. `earlier`: the periods before, the nearest first, from the first one with a message."""
+    """One community's period. `place`: where its messages and cards are to be opened. `earlier`: the periods before,
+    the nearest first, from the first one with a message."""
 
     community: str
     period: Period
     figures: Figures
+    place: CommunityRef | None = None
     earlier: tuple[tuple[Period, Totals], ...] = ()
 
     @cached_property
@@ -60,6 +63,12 @@ class Report:
             return Change(now=of(self.totals))
         numbers = [of(totals) for _, totals in self.earlier]
         return Change(now=of(self.totals), before=numbers[0], mean=sum(numbers) / len(numbers))
+
+    @property
+    def flagged_before(self) -> tuple[Share, Share] | None:
+        """Of what was written what matched, in this period and in the one before; None: either is too short to tell."""
+        shares = [Share(part=one.flagged, whole=one.seen) for one in (self.totals, self.before) if one]
+        return (shares[0], shares[1]) if len(shares) == 2 and all(one.interval for one in shares) else None
 
     @cached_property
     def actions_by_day(self) -> Mapping[date, Mapping[str, int]]:
@@ -105,8 +114,14 @@ class Report:
         return advise(self.live)
 
 
-def compose(community: str, period: Period, figures: Figures, earlier: Sequence[tuple[Period, Totals]]) -> Report:
+def compose(
+    community: str,
+    period: Period,
+    figures: Figures,
+    earlier: Sequence[tuple[Period, Totals]],
+    place: CommunityRef | None = None,
+) -> Report:
     """`earlier`: the periods before, the nearest first. Those before a community's first message do not count."""
     known = [place for place, (_, totals) in enumerate(earlier) if totals.seen or totals.flagged]
     kept = tuple(earlier[: known[-1] + 1]) if known else ()
-    return Report(community=community, period=period, figures=figures, earlier=kept)
+    return Report(community=community, period=period, figures=figures, place=place, earlier=kept)

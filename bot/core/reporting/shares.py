@@ -50,6 +50,13 @@ class Share:
         return Interval(100 * interval.low, 100 * interval.high)
 
 
+def course(now: Share, before: Share) -> int:
+    """1: more of it than before, -1: less, each beyond what chance does to such numbers; 0: neither can be said."""
+    if now.interval is None or before.interval is None:
+        return 0
+    return (now.interval.low > before.interval.high) - (now.interval.high < before.interval.low)
+
+
 def middle(durations: Iterable[timedelta]) -> timedelta:
     """The median; of none there is none, and statistics.StatisticsError says so."""
     return timedelta(seconds=median(duration.total_seconds() for duration in durations))

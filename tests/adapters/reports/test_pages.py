@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.discord.refs import DISCORD
+from adapters.chat.rehearsal import REHEARSAL
+from adapters.chat.telegram.refs import TELEGRAM
 from adapters.reports.pages import ReportPages, no_pdf
 from adapters.reports.pages.look import font_for, glyphs, showable
 from adapters.reports.pages.sections import ROWS
@@ -19,12 +22,16 @@ from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answ
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
+from adapters.reports.pages.words import Words
+from bot.app.chats import address
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
 from bot.core.communities.journal import AuditEntry
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route
-from bot.core.reporting.figures import Figures, TrialFigures
+from bot.core.reporting.figures import ActionRecord, Figures, TrialFigures
 from bot.core.reporting.report import Report, compose
+from bot.core.reporting.shares import Share
 from bot.core.rules.difference import Difference
 from bot.core.text.catalogue import texts, texts_beside
 from tests.adapters.reports.stage import PERIOD, made_up
@@ -96,6 +103,49 @@ def test_the_file_names_every_incident_and_no_member(post: Post, report: Report)
     for entry in report.figures.entries:
         assert entry.bot or entry.author_name not in post.files[2].content.decode()
     assert "보기로 지어낸" not in post.files[0].content.decode()
+
+
+def test_an_incident_leads_to_its_card_and_to_its_message_where_they_can_be_opened(report: Report) -> None:
+    flagged, deleted, nowhere = (
+        replace(report.live[0], id=number, channel="33", message=str(number), card=card, actions=(ActionRecord(*done),))
+        for number, card, done in (
+            (4, "11/22", ("flag", "done")), (5, "11/22", ("delete", "done")), (6, "", ("warn", "done"))
+        )
+    )  # fmt: skip
+    figures = replace(report.figures, entries=(flagged, deleted, nowhere))
+
+    def files(place: CommunityRef) -> list[str]:
+        made = compose("c", PERIOD, figures, [], place)
+        return [file.content.decode() for file in ReportPages(address=address).render(made, "ko", with_pdf=False).files]
+
+    home = "https://discord.com/channels/1"
+    page, table = files(CommunityRef(DISCORD, "1"))
+    assert page.count(f'<a href="{home}/11/22" rel="noreferrer">#4</a>') and f"{home}/11/22" in table
+    assert f'href="{home}/33/4"' in page and f"{home}/33/6" in table
+    assert f"{home}/33/5" not in page + table, "there is nothing any more"
+    assert '<td class="number">#6</td>' in page
+    for other in (CommunityRef(DISCORD, "cafe"), CommunityRef(TELEGRAM, "-7"), CommunityRef(REHEARSAL, "1")):
+        assert 'href="http' not in files(other)[0]
+
+
+def test_numbers_say_what_they_are_of(report: Report, post: Post) -> None:
+    page = post.files[0].content.decode()
+    words = Words(report, texts("ko"), lambda *_: "")
+    assert words.share(Share(part=0, whole=950)) == "950건 가운데 0건 (0%, 95% 구간 0–0.4%)"
+    assert words.share(Share(part=950, whole=950)).endswith("(100%, 95% 구간 99.6–100%)")
+    left = report.figures.seen - report.figures.judged
+    assert f"판정하지 않은 {left:,}건: 판정하지 못함 {report.figures.unscreened:,}, " in page
+    done = sum(report.totals.actions.values())
+    assert f"사건 {report.totals.flagged:,}건에 한 조치 {done:,}번" in page
+    assert "embedded 2026-11, 보정한 점수" in page
+
+
+def test_in_the_picture_nothing_that_cannot_wait_is_missing_and_the_rest_is_counted(report: Report) -> None:
+    words = Words(report, texts("ko"), lambda *_: "")
+    shown = words.about_first(3)
+    assert [line.name for line in shown] == ["신상 공개", "자해·자살", "그 밖"]
+    for lines in (shown, words.about_first(6)):  # the made-up year has floods, which are of no kind
+        assert sum(line.count for line in lines) == report.totals.flagged and lines[-1].name == "그 밖"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +240,7 @@ def test_a_guard_on_trial_is_told_beside_rules_that_are(report: Report) -> None:
     )  # fmt: skip
     made = compose("c", PERIOD, replace(report.figures, trials=(tried,)), [])
     page = ReportPages().render(made, "ko", with_pdf=False).files[0].content.decode()
-    assert "embedded 2" in page and "걸리지 않았을 글 4개: 욕설·모욕 3, 혐오 발언 1." in page and "2건은 잘못" in page
+    assert "embedded 2" in page and "걸리지 않았을 글 4개: 욕설·모욕 3, 혐오 발언 1." in page and "2건은 틀림" in page
 
 
 def test_what_the_typeface_lacks_is_left_out_of_charts() -> None:
@@ -311,11 +361,11 @@ def test_pictures_that_differ_are_told_apart(shown: Mapping[str, bytes]) -> None
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)])
 def test_the_page_is_whole_accessible_and_asks_nobody(
-    browser: Any, post: Post, tmp_path: Path, scheme: Any, width: int
+    browser: Any, short: bytes, tmp_path: Path, scheme: Any, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    (tmp_path / "report.html").write_bytes(post.files[0].content)
+    (tmp_path / "report.html").write_bytes(short)
     page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     asked: list[str] = []
     troubles: list[str] = []
@@ -332,10 +382,19 @@ def test_the_page_is_whole_accessible_and_asks_nobody(
     page.close()
 
 
+@pytest.fixture(scope="module")
+def short(report: Report) -> bytes:
+    """The page of a week with fewer incidents, of every sort: a browser looks at each row."""
+    rare = {entry.id for entry in report.live if entry.review is None or entry.appealed or "escalate" in str(entry)}
+    entries = tuple(one for n, one in enumerate(report.figures.entries) if n % 10 == 0 or one.id in rare)
+    made = replace(report, figures=replace(report.figures, entries=entries))
+    return ReportPages().render(made, "ko", with_pdf=False).files[0].content
+
+
 @pytest.fixture
-def page(browser: Any, post: Post) -> Iterator[Any]:
+def page(browser: Any, short: bytes) -> Iterator[Any]:
     page = browser.new_page()
-    page.set_content(post.files[0].content.decode())
+    page.set_content(short.decode())
     yield page
     page.close()
 

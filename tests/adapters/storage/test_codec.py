@@ -222,6 +222,7 @@ def test_a_gist_is_part_of_the_whole(decided: Decision) -> None:
         late=any(why.code == "late" for why in decided.restraints),
         withheld=tuple(action.kind for action in decided.withheld),
         policy=decided.policy_version,
+        guard=decided.screening.guard,
     )
     assert codec.read_gist(stored, None).author_name == ""
 

@@ -13,11 +13,13 @@ import pytest
 import adapters.chat
 from adapters.chat.discord import Discord
 from adapters.chat.rehearsal import REHEARSAL
-from bot.app.chats import NETWORKS, PLATFORMS, wanted
+from adapters.chat.telegram import Telegram
+from bot.app.chats import NETWORKS, PLATFORMS, address, wanted
 from bot.cli.operations import keys
 from bot.cli.settings import invite
 from bot.config import Config, load
 from bot.core.base.errors import Broken
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.moderators.network import Network
 from bot.core.operations.keys import API
 from bot.core.text.catalogue import LANGUAGES, texts
@@ -64,6 +66,17 @@ def test_a_network_brings_its_library_only_when_it_is_connected() -> None:
     told = "import sys, bot.app.chats; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
     assert libraries and not libraries & set(done.stdout.split())
+
+
+def test_a_message_opens_where_its_network_can_open_it() -> None:
+    server, group = CommunityRef(Discord.platform, "1"), CommunityRef(Telegram.platform, "-1007")
+    assert address(server, "2", "3") == "https://discord.com/channels/1/2/3"
+    assert address(group, "-1007", "3") == address(group, "-1007", "3.1") == "https://t.me/c/7/3"
+    for place, channel, message in (
+        (server, "2", ""), (server, "2/../..", "3"), (server, "2", "a name"), (group, "-7", "3"), (group, "-1007", ""),
+        (group, "-100", "3"), (CommunityRef(REHEARSAL, "1"), "2", "3"), (CommunityRef(Platform("gone"), "1"), "2", "3"),
+    ):  # fmt: skip
+        assert address(place, channel, message) == ""
 
 
 def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from bot.core.reporting.figures import ActionRecord, Backlog, Entry, Figures, Re
 from bot.core.reporting.headline import headline
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
-from bot.core.reporting.shares import Change, Share
+from bot.core.reporting.shares import Change, Share, course
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
@@ -68,6 +68,14 @@ def test_small_numbers_make_no_percentages() -> None:
     share = Share(part=2, whole=20)
     assert share.percent == 10 and share.interval is not None
     assert round(share.interval.low, 1) == 2.8 and round(share.interval.high, 1) == 30.1  # Wilson
+
+
+def test_better_and_worse_are_told_apart_from_chance() -> None:
+    before = Share(part=350, whole=42_000)
+    assert course(Share(part=332, whole=41_739), before) == 0
+    assert course(Share(part=250, whole=41_739), before) == -1
+    assert course(Share(part=450, whole=41_739), before) == 1
+    assert course(Share(part=3, whole=19), before) == 0
 
 
 def test_a_threshold_is_advised_where_it_spares_much_and_costs_little() -> None:

@@ -11,10 +11,11 @@ from adapters.reports.pages.sections.moderation.funnel.figures import steps
 from adapters.reports.pages.sections.moderation.moderators.figures import loads
 from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
-from adapters.reports.pages.sections.operation.health.figures import latency, missed, missed_unasked, policies, unasked
+from adapters.reports.pages.sections.operation.changes.figures import guards, policies
+from adapters.reports.pages.sections.operation.health.figures import latency, missed, missed_unasked, unasked
 from adapters.reports.pages.sections.operation.shadow.figures import shadow
 from bot.core.answers.counting import PairCounts
-from bot.core.guarding.verdict import Route
+from bot.core.guarding.verdict import GuardVersion, Route
 from bot.core.incidents.review import Call
 from bot.core.reporting.figures import Answer, Totals
 from bot.core.reporting.report import compose
@@ -43,6 +44,14 @@ def test_half_of_the_messages_are_decided_within_the_median() -> None:
 def test_policies_stand_in_the_order_in_which_they_first_decided() -> None:
     entries = [replace(entry(number), policy=version) for number, version in enumerate("aabab", 1)]
     assert [(version, number) for version, _, number in policies(entries)] == [("a", 1), ("b", 3)]
+
+
+def test_each_guard_that_judged_is_told_once_with_its_first_incident() -> None:
+    old, new = GuardVersion(name="embedded", model="1", calibration="platt"), GuardVersion(name="embedded", model="2")
+    entries = [replace(entry(number), guard=one) for number, one in enumerate((old, new, old, None), 1)]
+    assert [(one.guard, one.since, one.incidents) for one in guards(entries)] == [
+        (old, entry(1).decided_at, 2), (new, entry(2).decided_at, 1)
+    ]  # fmt: skip
 
 
 def test_who_has_several_incidents_that_nobody_called_wrong_is_a_repeater() -> None:

@@ -14,6 +14,7 @@ from adapters.reports.pages.sections.moderation.looks import Looks
 from adapters.reports.pages.sections.moderation.moderators import Moderators
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.repeaters import Repeaters
+from adapters.reports.pages.sections.operation.changes import Changes
 from adapters.reports.pages.sections.operation.health import Health
 from adapters.reports.pages.sections.operation.shadow import Shadow
 from adapters.reports.pages.sections.overview.days import Days
@@ -35,6 +36,7 @@ ROWS: tuple[tuple[type[Section], ...], ...] = (
     (Bots,),
     (Pairs,),
     (Shadow,),
+    (Changes,),
     (Health,),
     (Incidents,),
 )

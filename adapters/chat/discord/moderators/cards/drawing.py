@@ -9,6 +9,7 @@ import discord
 
 from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.receiving.reading import NAME
+from adapters.chat.discord.refs import address
 from bot.core.chat.message import Message
 from bot.core.incidents.card import Button, Card, Tone, press_id, pressed
 from bot.core.incidents.incident import Incident
@@ -112,10 +113,8 @@ def _place(message: Message, say: Texts) -> str:
     if NAME in message.extra:
         return say["discord.a_name"]
     channel = f"<#{message.ref.channel_id}>"
-    if not message.ref.message_id.isdigit():
-        return channel
-    link = f"https://discord.com/channels/{message.community_id}/{message.ref.channel_id}/{message.ref.message_id}"
-    return f"{channel} · [{say['discord.link']}]({link})"
+    link = address(message.community_id, message.ref.channel_id, message.ref.message_id)
+    return f"{channel} · [{say['discord.link']}]({link})" if link else channel
 
 
 def _look(embed: discord.Embed, buttons: Iterable[Any]) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
+from adapters.chat.telegram.refs import address
 from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.incidents.card import Card, Tone, press_id
 from bot.core.incidents.incident import Incident
@@ -66,7 +67,4 @@ def message_link(incident: Incident) -> str:
     """Leads to the message in a supergroup, for those who are in it; empty where it was taken away."""
     ref = incident.decision.message.ref
     gone = any(action.kind == "delete" and outcome for action, outcome in incident.outcomes)
-    number = ref.message_id.partition(".")[0]
-    if gone or not ref.channel_id.startswith("-100") or not number.isdigit():
-        return ""
-    return f"https://t.me/c/{ref.channel_id.removeprefix('-100')}/{number}"
+    return "" if gone else address(ref.channel_id, ref.message_id)

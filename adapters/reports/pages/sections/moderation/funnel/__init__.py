@@ -16,6 +16,15 @@ class Funnel(Section):
     def steps(self) -> tuple[Step, ...]:
         return steps(self.report.totals)
 
+    @property
+    def unjudged(self) -> str:
+        """What became of those that were seen and not judged; "": there are none."""
+        figures = self.report.figures
+        rest = figures.seen - figures.judged - figures.unscreened - figures.waiting
+        why = {"unscreened": figures.unscreened, "waiting": figures.waiting, "wordless": rest}
+        said = [self.say(name, count=f"{count:,}") for name, count in why.items() if count > 0]
+        return self.say("unjudged", count=f"{figures.seen - figures.judged:,}", which=", ".join(said)) if said else ""
+
     def called(self, name: str) -> str:
         return self.say["judged"] if name == "judged" else self.say[f"report.{name}"]
 

@@ -1,12 +1,12 @@
-"""What went wrong, how fast decisions came, and who changed which setting."""
+"""What went wrong, how fast decisions came, and what is kept."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.operation.health import figures
 from bot.core.communities import journal
-from bot.core.communities.journal import AuditEntry, Outage
+from bot.core.communities.journal import Outage
 from bot.core.reporting.rankings import Line
 from bot.core.rules.actions import Refused, Unconfirmed
 
@@ -63,30 +63,6 @@ class Health(Section):
             return None
         told = self.say("texts_value", number=stored.texts, oldest=self.words.time(stored.oldest))
         return f"{told}. {self.say('held', number=stored.held)}" if stored.held else told
-
-    @property
-    def policies(self) -> tuple[tuple[str, datetime, int], ...]:
-        return figures.policies(self.report.figures.entries)
-
-    def amendment(self, amendment: AuditEntry) -> str:
-        setting, _, about = amendment.setting.partition(".")
-        key, names = f"report.setting.{setting}", self.words.names
-        known = key in self.say
-        return self.say(
-            "amendment",
-            when=self.words.time(amendment.at),
-            by=amendment.by or self.say["by_itself"],
-            setting=self.say(key, rule=names.rule(about), bot=names.bot(about)) if known else amendment.setting,
-            before=self._value(setting, amendment.before),
-            after=self._value(setting, amendment.after),
-        )
-
-    def _value(self, setting: str, value: str) -> str:
-        if not value:
-            return self.say["unset"]
-        if setting == "paused_until":
-            return self.words.time(datetime.fromisoformat(value))
-        return self.say.get(f"report.value.{setting}.{value}", value)
 
 
 def _milliseconds(edge: float) -> str:

@@ -1,11 +1,8 @@
-"""A report's figures -> how fast decisions came, what a cascade of guards may have missed, which policies decided."""
-
-from collections.abc import Iterable
-from datetime import datetime
+"""A report's figures -> how fast decisions came, and what a cascade of guards may have missed."""
 
 from bot.core.evaluation.measures import Interval
 from bot.core.guarding.verdict import Route
-from bot.core.reporting.figures import Entry, Figures
+from bot.core.reporting.figures import Figures
 from bot.core.reporting.shares import Share
 
 
@@ -40,11 +37,3 @@ def missed_unasked(figures: Figures) -> tuple[float, Interval] | None:
         return None
     each = unasked(figures) / 100
     return each * percent, Interval(each * interval.low, each * interval.high)
-
-
-def policies(entries: Iterable[Entry]) -> tuple[tuple[str, datetime, int], ...]:
-    """The policy versions that decided, each with its first decision's time and number, in that order."""
-    first: dict[str, tuple[str, datetime, int]] = {}
-    for entry in entries:
-        first.setdefault(entry.policy, (entry.policy, entry.decided_at, entry.id))
-    return tuple(first.values())

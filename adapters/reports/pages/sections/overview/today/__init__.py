@@ -1,6 +1,6 @@
 """What needs somebody now: what is urgent first, what waits, what the platform refused, what could not be judged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -10,12 +10,14 @@ from bot.core.rules.actions import Escalate, Refused
 
 
 class Need(NamedTuple):
-    """`code` names the sentence; `number` leads to the incidents that it counts, where they are of this period."""
+    """`code` names the sentence; `number` leads to the incidents that it counts, where they are of this period; `to`:
+    which they are, as far as that is known."""
 
     code: str
     number: int
     leads: bool
     facts: Mapping[str, object]
+    to: Sequence[int] = ()
 
 
 class Today(Section):
@@ -26,13 +28,16 @@ class Today(Section):
     @cached_property
     def needs(self) -> list[Need]:
         figures, backlog = self.report.figures, self.report.figures.backlog
-        urgent, objected = (sum(map(one, self.report.live)) for one in (_is_urgent, _is_objected_to))
+        urgent, objected = (
+            [entry.id for entry in self.report.live if one(entry)] for one in (_is_urgent, _is_objected_to)
+        )
         refused = sum(line.count for line in self.report.failed(Refused.kind))
-        oldest = {"number": backlog.oldest, "days": (figures.end - backlog.since).days if backlog.since else 0}
+        days = {"days": (figures.end - backlog.since).days if backlog.since else 0}
+        oldest = () if backlog.oldest is None else (backlog.oldest,)
         found = (
-            Need("urgent", urgent, True, {}),
-            Need("objected", objected, True, {}),
-            Need("waiting", backlog.count, False, oldest),
+            Need("urgent", len(urgent), True, {}, urgent),
+            Need("objected", len(objected), True, {}, objected),
+            Need("waiting", backlog.count, False, days, oldest),
             Need("refused", refused, False, {}),
             Need("unscreened", figures.unscreened, False, {}),
             *(Need("advice", 1, False, {"rule": self.words.names.rule(one.rule), "bar": one.proposed})
