@@ -1,9 +1,8 @@
 """The Discord connection: gateway events -> messages in batches, planned actions -> outcomes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import aiohttp
 import discord
@@ -37,6 +36,7 @@ from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.pairing import Pairs
 from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.clock import Clock
+from bot.core.base.errands import Errands
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Backoff, patiently
 from bot.core.chat.message import Author, CommunityRef, Message
@@ -145,7 +145,7 @@ class DiscordChat:
             bookmarks=bookmarks, name=f"discord {','.join(map(str, shard_ids)) or 'all'}", arrivals=self._arrivals,
             clock=clock, take=self._hearing.take_late, skipped=self._skipped,
         )  # fmt: skip
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._logged_in = asyncio.Event()
         self.client.event(self.on_shard_ready)
         for event in (self.on_ready, self.on_shard_resumed, self.on_shard_disconnect, self.on_guild_available):
@@ -165,14 +165,15 @@ class DiscordChat:
             async for batch in self._arrivals.batches():
                 yield batch
                 if self._arrivals.overflowed and self._arrivals.is_drained:
-                    self._begin(self._catching_up.read_back(list(self.client.guilds)))
+                    self._errands.begin(self._catching_up.read_back(list(self.client.guilds)))
                     self._arrivals.overflowed = False
             await running
         finally:
-            for task in (running, *self._tasks):
-                task.cancel()
-            await asyncio.gather(running, *self._tasks, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await self._errands.close()
             await self._hearing.close()
+            await self._posted.errands.close()
             await self.client.close()
 
     async def perform(self, planned: PlannedAction) -> Outcome:
@@ -237,7 +238,7 @@ class DiscordChat:
         self._limiter.application_id = self.client.application_id
         self._hearing.ours = frozenset({self.client.user.id, self.client.application_id})
         self._logged_in.set()
-        self._begin(self._commands.register())
+        self._errands.begin(self._commands.register())
 
     async def _try_to_log_in(self) -> None:
         try:
@@ -282,8 +283,3 @@ class DiscordChat:
         say = texts(language) if language else self._say
         problem = say("discord.not_read", until=discord.utils.format_dt(until, "f"))
         await self._complaints.tell(str(guild.id), problem, say)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

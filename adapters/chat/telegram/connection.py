@@ -126,7 +126,7 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for one in (self._posting.fleeting, self._door.gate, self._members, self._arrivals):
+        for one in (self._posted.errands, self._posting.fleeting, self._door.gate, self._members, self._arrivals):
             await one.close()
         for request in self._requests:
             await request.shutdown()

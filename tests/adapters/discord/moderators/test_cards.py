@@ -10,6 +10,7 @@ import pytest
 
 from adapters.chat.discord.moderators.cards import board
 from adapters.chat.discord.moderators.cards.board import CROWD
+from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.card import Button, press_id
@@ -474,3 +475,15 @@ def test_of_a_long_message_the_reasons_and_every_word_are_shown() -> None:
         assert "\\[끝 말](https://evil.example/x)" in first + second  # no link, whatever it looks like
 
     play(scene)
+
+
+def test_cards_that_wait_to_be_written_anew_end_with_their_chat() -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            chat = place.chat()
+            async with listening(place, chat):
+                chat.incident_changed(guild_ref(place.guild), 1, emptied=True)
+                assert len(chat._posted.errands) == 1
+            assert not chat._posted.errands
+
+    asyncio.run(scenario())

@@ -693,3 +693,14 @@ def test_what_changes_while_its_card_is_looked_for_is_looked_for_once_more() -> 
         assert not failed
 
     asyncio.run(scenario())
+
+
+def test_cards_that_wait_to_be_written_anew_end_with_their_chat() -> None:
+    async def scenario() -> None:
+        async with stage() as here:
+            here.chat.incident_changed(group_ref(GROUP), 1)
+            assert len(here.chat._posted.errands) == 1
+            await here.chat.close()
+            assert not here.chat._posted.errands
+
+    asyncio.run(scenario())

@@ -15,6 +15,7 @@ from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.cards.drawing import Drawn, drawn, look_of, members_on, named_on
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
+from bot.core.base.errands import Errands
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.base.waiting import patiently
 from bot.core.chat.message import CommunityRef
@@ -60,7 +61,7 @@ class PostedCards:
     notices: Room
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _recalled: Bounded[str, "asyncio.Task[None]"] = field(default_factory=lambda: Bounded(REMEMBERED))  # by channel
-    _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+    errands: Errands = field(default_factory=Errands)
     _emptied: Bounded[int, CommunityRef] = field(default_factory=lambda: Bounded(EMPTIED))  # what is still to be
 
     def of(self, incident_id: int) -> Posted | None:
@@ -74,11 +75,11 @@ class PostedCards:
         if emptied:
             self._emptied[incident_id] = community
             if len(self._emptied) == 1:
-                self._beside(asyncio.create_task(self._empty()))
+                self.errands.begin(self._empty())
         elif card := self.of(incident_id):
             self.write_anew(card)
         elif (channel := self.desk.community(community).moderators_channel) and channel not in self._recalled:
-            self._beside(asyncio.create_task(self._write_recalled(channel, community, incident_id)))
+            self.errands.begin(self._write_recalled(channel, community, incident_id))
 
     async def _empty(self) -> None:
         """One after the other: whose words are gone, those are taken from its card, and whose it was."""
@@ -108,10 +109,6 @@ class PostedCards:
         if card := self.of(incident_id):
             self.write_anew(card)
 
-    def _beside(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     # ---- found again ------------------------------------------------------------------------------------------------
 
     async def recall(self, channel: str, community: CommunityRef, *, spare: int = 0) -> None:
@@ -119,7 +116,7 @@ class PostedCards:
         with nullcontext() if channel in self._recalled else self.notices.taken(int(channel), spare=spare):
             recalling = self._recalled.get(channel)
             if recalling is None:
-                recalling = self._recalled[channel] = asyncio.create_task(self._find_cards(channel, community))
+                recalling = self._recalled[channel] = self.errands.begin(self._find_cards(channel, community))
             try:
                 await asyncio.shield(recalling)
             except Exception:
@@ -177,8 +174,7 @@ class PostedCards:
     def write_anew(self, card: Posted) -> "asyncio.Task[bool]":
         """In a moment, once for all that happens until then; and not before the version before has gone out."""
         if card.rewriting is None:
-            card.rewriting = asyncio.create_task(self._rewrite(card))
-            self._beside(card.rewriting)
+            card.rewriting = self.errands.begin(self._rewrite(card))
         return card.rewriting
 
     async def _rewrite(self, card: Posted) -> bool:

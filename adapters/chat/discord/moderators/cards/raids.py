@@ -8,15 +8,17 @@ import discord
 
 from adapters.chat.discord.errors import outcome_of
 from adapters.chat.discord.limits import Room
-from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, say_to
+from adapters.chat.discord.moderators.asking import Interaction, answer, plain, refusal, rights, say_to
 from adapters.chat.discord.moderators.cards.drawing import COLOURS, called
 from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.errors import BotError
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.rights import Right
 from bot.core.incidents.case import Case, Person
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.raids.raid import PRESS, Press, Raid, Remedy, pressed
 from bot.core.moderators.ports import Desk
+from bot.core.moderators.raid_cards import pressed as pressed_on
 from bot.core.rules.actions import Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.raids import RaidCard, raid_card
@@ -67,23 +69,22 @@ class RaidCards:
 
     async def pressed(self, interaction: Interaction, press: Press) -> None:
         """Answers at once, works afterwards; who may is asked at every press."""
-        say = say_to(interaction)
+        say, here = say_to(interaction), guild_ref(interaction.guild_id)
         if no := refusal(interaction, Right.BAN, say):
             await answer(interaction, no)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
+
+        async def rights_in(community: CommunityRef) -> frozenset[Right] | None:
+            return rights(interaction) if community == here else None
+
+        by = Person(str(interaction.user.id), interaction.user.display_name)
         try:
-            raid = await self.desk.raids.raids.get(DISCORD, press.raid_id)
-            if raid is None or raid.community != guild_ref(interaction.guild_id):
-                await answer(interaction, say["raid.not_found"])
-                return
-            by = Person(str(interaction.user.id), interaction.user.display_name)
-            number = await self.desk.raids.press(press, by=by)
+            done = await pressed_on(self.desk, DISCORD, press, by, rights_in)
         except BotError:
             await answer(interaction, say["card.try_again"])
         else:
-            key = "raid.ordered_undo" if press.remedy is Remedy.UNDO else "raid.ordered_ban"
-            await answer(interaction, say(key, count=number) if number else say["raid.nobody_left"])
+            await answer(interaction, say(done.told.key, **done.told.facts) if done.told else say["card.not_allowed"])
 
 
 def _embed(card: RaidCard) -> discord.Embed:

@@ -1,9 +1,7 @@
 """A card in the moderators' chat -> the same card as things stand on record by now, and naming all that it holds."""
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions
@@ -13,6 +11,7 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
+from bot.core.base.errands import Errands
 from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
@@ -63,7 +62,7 @@ class PostedCards:
     desk: Desk
     clock: Clock
     _by_incident: Bounded[int, Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
-    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    errands: Errands = field(default_factory=Errands)
     _naming: int = 0
     _unknown: dict[int, tuple[CommunityRef, bool]] = field(default_factory=dict)  # whose cards are looked for
     _looks: bool = False
@@ -98,12 +97,7 @@ class PostedCards:
             self._unknown[incident_id] = community, emptied
             if not self._looks:
                 self._looks = True
-                self._beside(self._recall_unknown())
-
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+                self.errands.begin(self._recall_unknown())
 
     # ---- found again ------------------------------------------------------------------------------------------------
 
@@ -160,7 +154,7 @@ class PostedCards:
     def _rewrite_soon(self, card: Posted) -> None:
         if not card.rewriting and card.message_id is not None:
             card.rewriting = True
-            self._beside(self._rewrite(card))
+            self.errands.begin(self._rewrite(card))
 
     async def _rewrite(self, card: Posted, pause: float = REWRITE) -> None:
         """Later where the chat is full; a card that could not be written anew still serves its buttons."""

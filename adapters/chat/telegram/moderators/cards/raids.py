@@ -12,12 +12,13 @@ from adapters.chat.telegram.moderators.cards.drawing import LONGEST_ALERT, SIGNS
 from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import cut, units
 from bot.core.base.errors import Unavailable
+from bot.core.chat.message import CommunityRef
 from bot.core.chat.rights import Right
 from bot.core.incidents.case import Case, Person
 from bot.core.incidents.incident import PlannedAction
-from bot.core.incidents.raids.raid import Press, Raid, Remedy, pressed
-from bot.core.moderators.permissions import may
+from bot.core.incidents.raids.raid import Press, Raid, pressed
 from bot.core.moderators.ports import Desk
+from bot.core.moderators.raid_cards import pressed as pressed_on
 from bot.core.rules.actions import Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.raids import RaidCard, raid_card
@@ -82,16 +83,17 @@ class RaidCards:
         return True
 
     async def _pressed(self, query: CallbackQuery, press: Press) -> str:
-        raid, user = await self.desk.raids.raids.get(TELEGRAM, press.raid_id), query.from_user
-        if raid is None:
-            return self.limiter.say["raid.not_found"]
-        say = texts(self.desk.community(raid.community).language or self.limiter.say.language)
-        rights = await self.members.rights(int(raid.community.id), user.id)
-        if not may(rights, Right.BAN):
-            return say["telegram.lacking_here" if rights else "card.not_allowed"]
-        number = await self.desk.raids.press(press, by=Person(str(user.id), user.full_name))
-        key = "raid.ordered_undo" if press.remedy is Remedy.UNDO else "raid.ordered_ban"
-        return say(key, count=number) if number else say["raid.nobody_left"]
+        user = query.from_user
+
+        async def rights_in(community: CommunityRef) -> frozenset[Right]:
+            return await self.members.rights(int(community.id), user.id)
+
+        done = await pressed_on(self.desk, TELEGRAM, press, Person(str(user.id), user.full_name), rights_in)
+        language = self.desk.community(done.community).language if done.community else None
+        say = texts(language or self.limiter.say.language)
+        if done.told is None:
+            return say["telegram.lacking_here" if done.lacking else "card.not_allowed"]
+        return say(done.told.key, **done.told.facts)
 
 
 def _drawn(card: RaidCard) -> Drawn:
