@@ -15,6 +15,7 @@ from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Mode, Rule, Watch
 
 _AS_ELSEWHERE = "same"
+PRECEDENTS_SHOWN = 20
 
 Hour: TypeAlias = Annotated[int | None, Number(0, 23)]
 
@@ -140,3 +141,29 @@ def night_line(night: Night) -> Said:
 
 def _hours(start: int | None, end: int | None) -> Hours | None:
     return None if start is None or end is None or start == end else Hours(start=start, end=end)
+
+
+@dataclass(frozen=True)
+class Precedents(Command, name="precedents", right=Right.MANAGE, group="policy"):
+    """What is left alone, or acted on, because of what moderators have called of the same before; with a number, that
+    incident is no precedent any more."""
+
+    incident: Annotated[int | None, Number(1, 2**53 - 1)] = None
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        if self.incident is not None:
+            gone = await desk.precedents.withdraw(asked.community, self.incident)
+            return Lines.of(said("precedents.withdrawn" if gone else "precedents.unknown", incident=self.incident))
+        held = await desk.precedents.of(asked.community)
+        if not held:
+            return Lines.of(said("precedents.none"))
+        lines = [
+            said(
+                f"precedents.{one.ruling}",
+                incident=one.case,
+                rules=", ".join(sorted(one.rules)),
+                until=one.until,
+            )
+            for one in held[:PRECEDENTS_SHOWN]
+        ]
+        return Lines((said("precedents.title", count=len(held)), *lines, said("precedents.how", command=type(self))))
