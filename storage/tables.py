@@ -301,6 +301,36 @@ _index("raiders_due", raiders.c.id, where=text("due IS NOT NULL"))
 _index("raiders_at", raiders.c.at)
 _index("raiders_deed", raiders.c.deed, where=text("deed IS NOT NULL"))
 
+#: One row for each ban that was handed on to a community that shares bans with the one in which it was imposed. `case`:
+#: that which it became there; NULL: it was passed over.
+shared_bans = Table(
+    "shared_bans",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("sanction", BigInteger, ForeignKey("sanctions.id"), nullable=False),
+    _community(),
+    Column("case", BigInteger, ForeignKey("cases.id")),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("sanction", "community", name="shared_bans_once"),
+)
+_index("shared_bans_case", shared_bans.c.case, where=text('"case" IS NOT NULL'))
+_index("shared_bans_at", shared_bans.c.community, shared_bans.c.at)
+
+#: One row for each account that a moderator has linked with others of the same person: `person` is the same for all.
+links = Table(
+    "links",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("person", BigInteger, nullable=False),
+    _community(),
+    Column("member", Text),
+    Column("member_hash", LargeBinary, nullable=False),
+    Column("moderator", Text),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("community", "member_hash", name="links_once"),
+)
+_index("links_person", links.c.person)
+
 #: One row for each case that counts against a member, by the hash that stays when they are erased; `weight` 0: it was
 #: taken back.
 strikes = Table(

@@ -106,7 +106,7 @@ async def application(
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
-        core = _core(config, in_force, stores, clock, planned, judging, builder, health, database, changed, alarm)
+        core = _core(config, in_force, stores, clock, planned, judging, builder, health, database, connected, alarm)
         platforms = connect(core)
         connected.update({platform.platform: platform for platform in platforms})
         health.chats.update(connected)
@@ -122,7 +122,7 @@ async def application(
         screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
         memory, emptied = keeping.memory(screener, raids, connected), _told_to(connected, emptied=True)
         beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
-        beside += (raids.run, sparing.run, scheduler.run, *sending.services) if connected else ()
+        beside += (raids.run, core.desk.sharing.run, sparing.run, scheduler.run, *sending.services) if connected else ()
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
@@ -165,14 +165,14 @@ def _core(
     builder: ReportBuilder,
     health: HealthMonitor,
     database: Database,
-    changed: Changed,
+    connected: Mapping[Platform, ChatPlatform],
     alarm: Alarm,
 ) -> Core:
     def ladder_of(community: CommunityRef) -> Ladder:
         return judging.policies.of_community(community).ladder
 
     reviewer = Reviewer(
-        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=changed,
+        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=_told_to(connected),
         ladder_of=ladder_of, mark=judging.rulings.mark,
     )  # fmt: skip
     deeds = Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of)
@@ -182,7 +182,8 @@ def _core(
         precedents=stores.precedents,
         deeds=deeds,
         raids=RaidWatch(raids=stores.raids, deeds=deeds, clock=clock, planned=planned),
-        flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=changed),
+        sharing=moderation.sharing(stores, judging.policies, deeds, connected, alarm, clock),
+        flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=_told_to(connected)),
         privacy=keeping.privacy(config, database),
         incidents=stores.incidents,
         queue=judging.queue,

@@ -46,6 +46,11 @@ def nothing_on(config: Config, say: Texts) -> str:
     return say("run.how_to_begin", tokens=tokens, variables=variables).strip()
 
 
+def looks_up(config: Config) -> tuple[str, ...]:
+    """Who hears the numbers of members who come in, where a community wants that."""
+    return tuple(host for network in on(config) for host in network.looks_up)
+
+
 def on(config: Config) -> Sequence[Network]:
     return [network for one in NETWORKS if (network := chosen(config, one)).is_on]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapters.keyring import KEYRING, Keyring, is_there, made_key, master_key
 from adapters.system_clock import SystemClock
+from bot.app import chats
 from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -145,6 +146,7 @@ def privacy(config: Config, database: Database) -> Privacy:
         clock=database.clock,
         judges=_asked(config),
         in_the_clear=_asked(config, "http"),
+        blocklists=chats.looks_up(config),
     )
 
 

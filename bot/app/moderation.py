@@ -18,7 +18,10 @@ from bot.core.base.errors import Broken, raised
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Author, Message, Platform
 from bot.core.communities.policies import Policies
+from bot.core.communities.sharing import Shared
 from bot.core.guarding.queue import GuardQueue
+from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.elsewhere.sharing import Sharing
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.ports import Changed
 from bot.core.incidents.raids.watch import RaidWatch
@@ -31,6 +34,7 @@ from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
 from bot.core.moderation.trial import Trial
 from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.alarm import Alarm
 from bot.core.rules.actions import Outcome
 from bot.core.rules.decider import Decider
 from bot.core.text.catalogue import texts
@@ -74,7 +78,10 @@ async def judging(
     opened.callback(decider.close)
     for trace in await stores.incidents.traces(now - REMEMBERED, each=recent.each, most=TRACES):
         recent.recall(trace, policies.of_community(trace.community))
-    rulings = Rulings(store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock)
+    rulings = Rulings(
+        store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock,
+        partners=lambda community: policies.partners(community, Shared.PRECEDENTS),
+    )  # fmt: skip
     await rulings.load()
     try:
         trial = await _trial(tried, queue, decider, stores, opened) if (tried := config.on_trial) else None
@@ -157,4 +164,23 @@ def enforcer(
         on_change=changed,
         room_of=lambda about: policies.community(about.community).moderators_channel,
         shown_with=raids.shows,
+    )
+
+
+def sharing(
+    stores: Stores,
+    policies: Policies,
+    deeds: Deeds,
+    connected: Mapping[Platform, ChatPlatform],
+    alarm: Alarm,
+    clock: Clock,
+) -> Sharing:
+    return Sharing(
+        policies=policies,
+        bans=stores.shared_bans,
+        links=stores.links,
+        deeds=deeds,
+        owners=connected,
+        tell=alarm.tell_one,
+        clock=clock,
     )

@@ -10,7 +10,17 @@ from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
 from bot.core.guarding.queue import GuardQueue
-from bot.core.incidents.ports import Cases, Feedback, Flags, Incidents, Precedents, Reviews, Webhooks
+from bot.core.incidents.ports import (
+    Cases,
+    Feedback,
+    Flags,
+    Incidents,
+    Links,
+    Precedents,
+    Reviews,
+    SharedBans,
+    Webhooks,
+)
 from bot.core.incidents.raids.ports import Raids
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.ports import Inbox, MemberRoll, Outbox, Trials
@@ -41,6 +51,7 @@ from storage.settings.communities import SqlCommunities
 from storage.settings.feedback import SqlFeedback
 from storage.settings.flags import SqlFlags
 from storage.settings.journal import SqlJournal
+from storage.settings.sharing import SqlLinks, SqlSharedBans
 from storage.settings.webhooks import SqlWebhooks
 
 
@@ -55,6 +66,8 @@ class Stores:
     precedents: Precedents
     cases: Cases
     raids: Raids
+    shared_bans: SharedBans
+    links: Links
     flags: Flags
     bots: BotRoll
     members: MemberRoll
@@ -79,6 +92,8 @@ class Stores:
             precedents=SqlPrecedents(database),
             cases=SqlCases(database),
             raids=SqlRaids(database),
+            shared_bans=SqlSharedBans(database),
+            links=SqlLinks(database),
             flags=SqlFlags(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),

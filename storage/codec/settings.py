@@ -7,9 +7,10 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.core.chat.message import Platform
-from bot.core.communities.community import Community, Tidied
+from bot.core.communities.community import Community, Listing, Tidied
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import Override
+from bot.core.communities.sharing import Consent
 from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Watch
 from storage.codec.stored import Stored, fitting
@@ -52,6 +53,13 @@ class _Night(Stored):
     mode: Watch | None = None
 
 
+class _Consent(Stored):
+    model_config = ConfigDict(from_attributes=True)
+
+    by: str
+    at: AwareDatetime
+
+
 class _Unnumbered(Stored):
     """As settings were written before they said a version, with whatever an earlier one had besides."""
 
@@ -89,6 +97,8 @@ class _Unnumbered(Stored):
     gate: bool = False
     newcomers: timedelta = timedelta()
     tidied: frozenset[Tidied] = frozenset()
+    blocklist: Listing | None = None
+    shares: dict[str, _Consent] = Field(default_factory=dict)
     report_day: str | None = None
     report_hour: int | None = None
     daily_digest: bool | None = None
@@ -119,6 +129,7 @@ def read_settings(stored: str) -> Community:
         known = shape.model_validate_json(stored).model_dump(exclude={"v"})
     known["lists"] = Lists(**known["lists"])
     known["overrides"] = {of: Override(**one) for of, one in known["overrides"].items()}
+    known["shares"] = {key: Consent(**one) for key, one in known["shares"].items()}
     if night := known["night"]:
         known["night"] = Night(**night | {"hours": Hours(**night["hours"])})
     if quiet := known["quiet"]:

@@ -27,6 +27,7 @@ from storage.tables import (
     communities,
     erasures,
     incidents,
+    links,
     looks,
     members,
     messages,
@@ -246,6 +247,7 @@ class _Member:
         """How much of theirs was counted, and what they are known again by; and their name where they have changed
         settings."""
         counted = and_(members.c.community == self.community, members.c.member_hash == self.hash)
+        linked = and_(links.c.community == self.community, links.c.member_hash == self.hash)
         said = and_(messages.c.community == self.community, messages.c.author_hash == self.hash, self._before(messages))
         number = 0
         for table in (amendments, policies) if names else ():
@@ -254,6 +256,7 @@ class _Member:
             number += (
                 await connection.execute(update(messages).where(said).values(author_hash=None, text_hash=None))
             ).rowcount
+            number += (await connection.execute(delete(links).where(linked))).rowcount
             return number + (await connection.execute(delete(members).where(counted))).rowcount
 
     async def _unname_changes(self, table: Table, names: frozenset[str]) -> int:

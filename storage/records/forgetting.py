@@ -24,6 +24,7 @@ from storage.tables import (
     feedback,
     flags,
     incidents,
+    links,
     looks,
     messages,
     metadata,
@@ -143,6 +144,7 @@ def _due_besides(limits: Limits, now: datetime) -> Iterator[tuple[Table, ColumnE
     yield precedents, precedents.c.until < now
     yield feedback, feedback.c.until < now
     yield flags, flags.c.at < old
+    yield links, links.c.at < old
 
 
 def _old_deeds(limits: Limits, now: datetime) -> ColumnElement[bool]:

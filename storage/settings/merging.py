@@ -16,6 +16,7 @@ from storage.tables import (
     flags,
     histograms,
     incidents,
+    links,
     looks,
     members,
     messages,
@@ -25,6 +26,7 @@ from storage.tables import (
     queue,
     raiders,
     sanctions,
+    shared_bans,
     strikes,
     tallies,
     webhooks,
@@ -33,7 +35,7 @@ from storage.tables import (
 #: What simply belongs to the other from then on.
 _HANDED_OVER = (
     queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
-    webhooks, feedback, erasures, raiders, flags,
+    webhooks, feedback, erasures, raiders, flags, shared_bans,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), histograms: ("number",), bots: ("messages", "answers", "prose")}
@@ -57,6 +59,11 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await connection.execute(
         update(messages).where(messages.c.community == goes).values(author_hash=None, text_hash=None)
     )
+    # Nor is an account of the younger one known as linked any more, or a ban handed on to both as handed on twice.
+    await connection.execute(delete(links).where(links.c.community == goes))
+    there = shared_bans.alias()
+    both = exists().where(there.c.community == stays, there.c.sanction == shared_bans.c.sanction)
+    await connection.execute(delete(shared_bans).where(shared_bans.c.community == goes, both))
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
     await connection.execute(delete(members).where(members.c.community == goes))

@@ -1,19 +1,24 @@
 """Cases in memory, for what stands before the record: whatever is ordered is done at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.base.errors import BotError
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.communities.community import Community
+from bot.core.communities.policies import Policies
 from bot.core.incidents.case import Case, CaseState, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.elsewhere.sharing import Sharing
+from bot.core.incidents.ports import SharedBan
 from bot.core.incidents.raids.ports import Ordered, Running
 from bot.core.incidents.raids.raid import Raid, Raider, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Filed
 from bot.core.rules.actions import Done, Outcome
+from bot.core.text.catalogue import Texts
 from tests.builders import NOW, code_of
 from tests.fakes.clock import HurriedClock
 
@@ -144,6 +149,47 @@ class ScriptedRaids:
 
 def scripted_raids(deeds: Deeds) -> RaidWatch:
     return RaidWatch(raids=ScriptedRaids(), deeds=deeds, clock=deeds.clock, planned=Wakeup())
+
+
+def scripted_sharing(deeds: Deeds, policies: Policies) -> Sharing:
+    """Of communities whose owners nobody names."""
+
+    async def nobody_hears(community: Community, sentence: Callable[[Community, Texts], str]) -> None: ...
+
+    known = MemoryShares()
+    return Sharing(
+        policies=policies, bans=known, links=known, deeds=deeds, owners={}, tell=nobody_hears, clock=deeds.clock
+    )
+
+
+class MemoryShares:
+    """No bans to hand on; accounts that are linked."""
+
+    def __init__(self) -> None:
+        self.persons: list[set[tuple[CommunityRef, str]]] = []
+
+    async def due(
+        self, of: CommunityRef, to: CommunityRef, since: datetime, *, most: int, a_day: int
+    ) -> Sequence[SharedBan]:
+        return ()
+
+    async def done(self, ban: SharedBan, to: CommunityRef, case: int | None) -> None: ...
+
+    async def freed(self, of: CommunityRef, to: CommunityRef, *, most: int) -> Sequence[int]:
+        return ()
+
+    async def link(
+        self, one: tuple[CommunityRef, str], other: tuple[CommunityRef, str], *, by: str, at: datetime
+    ) -> bool:
+        self.persons.append({one, other})
+        return True
+
+    async def unlink(self, community: CommunityRef, member: str) -> bool:
+        return False
+
+    async def of(self, community: CommunityRef, member: str) -> Sequence[tuple[CommunityRef, str]]:
+        this = (community, member)
+        return [other for person in self.persons if this in person for other in person - {this}]
 
 
 def scripted_deeds() -> Deeds:

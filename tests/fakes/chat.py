@@ -24,6 +24,7 @@ class ScriptedPlatform:
         self.answers: dict[str, Outcome | BaseException] = {}  # by kind of action
         self.authors: dict[str, Author | Exception] = {}  # as they are met, by id
         self.met: list[MessageRef] = []
+        self.owners: dict[str, str] = {}  # by community
         self.announced: list[tuple[str, str]] = []
         self.changed: list[int] = []  # incidents
         self.forgotten: list[Callable[[str], bool]] = []
@@ -50,6 +51,9 @@ class ScriptedPlatform:
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self.forgotten.append(is_theirs)
+
+    async def owner(self, community: CommunityRef) -> str | None:
+        return self.owners.get(community.id)
 
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         self.changed.append(incident_id)

@@ -8,6 +8,7 @@ from bot.core.answers.bot import Bot
 from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
+from bot.core.communities.policies import Policies
 from bot.core.communities.ports import PolicyFiles
 from bot.core.communities.versions import Version
 from bot.core.incidents.incident import Incident
@@ -24,13 +25,14 @@ from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Rule
 from tests.builders import decision
-from tests.fakes.cases import scripted_deeds, scripted_raids
+from tests.fakes.cases import scripted_deeds, scripted_raids, scripted_sharing
 from tests.fakes.clock import ManualClock
 from tests.fakes.incidents import MemoryFlags, MemoryPrecedents
 from tests.fakes.moderation import MemoryInbox
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.record import Record
 from tests.fakes.reporting import ScriptedRenderer
+from tests.fakes.store import MemoryStore
 
 
 class ScriptedDesk:
@@ -40,6 +42,10 @@ class ScriptedDesk:
         self.settings: dict[str, Community] = {}
         self.deeds = scripted_deeds()
         self.raids = scripted_raids(self.deeds)
+        self.sharing = scripted_sharing(
+            self.deeds,
+            Policies(store=MemoryStore().communities, build=lambda _: Policy(rules=()), clock=ManualClock()),
+        )
         self.people = ScriptedPeople()
         self.privacy = scripted_privacy(self.people)
         self.record = Record()

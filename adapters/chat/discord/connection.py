@@ -193,6 +193,10 @@ class DiscordChat:
         await self._connection()
         return await self._members.meet(message, self.client.get_guild(int(message.community_id)))
 
+    async def owner(self, community: CommunityRef) -> str | None:
+        guild = self.client.get_guild(int(community.id))
+        return str(guild.owner_id) if guild and guild.owner_id else None
+
     async def _connection(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):

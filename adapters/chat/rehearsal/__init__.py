@@ -96,6 +96,9 @@ class RehearsalChat:
         self, community: CommunityRef, is_theirs: Callable[[str], bool]
     ) -> None: ...  # it is over before anybody could ask
 
+    async def owner(self, community: CommunityRef) -> str | None:
+        return None  # nobody owns what is over
+
     def incident_changed(
         self, community: CommunityRef, incident_id: int, *, emptied: bool = False
     ) -> None: ...  # what is shown here stays

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from adapters.chat.telegram.refs import TELEGRAM, address
 from bot.core.communities.community import Community
@@ -30,6 +31,14 @@ class Telegram(Network, platform=TELEGRAM):
     webhook_listen: str = "127.0.0.1:8443"
     """HOST:PORT at which what comes to `webhook_url` arrives."""
 
+    blocklist: str = "https://api.cas.chat"
+    """The public blocklist (CAS) that is asked about newcomers, by their numbers alone, where a group has switched that
+    on with /blocklist; empty: none ever is."""
+
+    @property
+    def looks_up(self) -> tuple[str, ...]:
+        return tuple(filter(None, [urlsplit(self.blocklist).hostname]))
+
     def objection(self, say: Texts) -> str | None:
         number, colon, _ = self.token.partition(":")
         if not (number.isdigit() and colon):
@@ -38,6 +47,8 @@ class Telegram(Network, platform=TELEGRAM):
             return say["telegram.webhook_url"]
         if self.webhook_url and not self.webhook_listen.rpartition(":")[2].isdigit():
             return say["telegram.webhook_listen"]
+        if self.blocklist and not self.blocklist.startswith(("https://", "http://127.0.0.1")):
+            return say["telegram.blocklist"]
         return None
 
     def connect(self, context: Context) -> ChatPlatform:
@@ -53,6 +64,7 @@ class Telegram(Network, platform=TELEGRAM):
             api_url=self.api_url,
             webhook_url=self.webhook_url,
             webhook_listen=self.webhook_listen,
+            blocklist=self.blocklist.rstrip("/"),
         )
 
     async def link(self, say: Texts) -> str:

@@ -64,7 +64,7 @@ class TelegramChat:
     def __init__(
         self, *, token: str, desk: Desk, clock: Clock, say: Texts,
         api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
-        inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
+        inbox: Inbox | None = None, bookmarks: Bookmarks | None = None, blocklist: str = "",
     ) -> None:  # fmt: skip
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
@@ -97,7 +97,7 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
-        self._door = Door(self._executor)
+        self._door = Door(self._executor, blocklist, self.announce)
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock, bookmarks=bookmarks)
         rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
         drawing = Drawing(
@@ -126,7 +126,7 @@ class TelegramChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for one in (self._posted.errands, self._posting.fleeting, self._door.gate, self._members, self._arrivals):
+        for one in (self._posted.errands, self._posting.fleeting, self._door, self._members, self._arrivals):
             await one.close()
         for request in self._requests:
             await request.shutdown()
@@ -224,6 +224,11 @@ class TelegramChat:
 
     async def meet(self, message: Message) -> Author:
         return message.author  # every message says who its author is
+
+    async def owner(self, community: CommunityRef) -> str | None:
+        with mapped(self._say):
+            found = await self._members.owner(int(community.id))
+        return str(found.id) if found else None
 
     async def announce(self, channel_id: str, text: str) -> None:
         try:

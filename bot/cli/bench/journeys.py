@@ -107,6 +107,9 @@ class Firehose:
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None: ...
 
+    async def owner(self, community: CommunityRef) -> str | None:
+        return None
+
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None: ...
 
     async def announce(self, channel_id: str, text: str) -> None: ...

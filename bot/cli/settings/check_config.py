@@ -44,5 +44,7 @@ async def check_config(file: Path, say: Texts) -> None:
         print(say("check.serve", command=command))
     if remark := reporting.no_pdf(say):
         print(remark)
+    if hosts := chats.looks_up(checked):
+        print(say("check.looks_up", hosts=", ".join(hosts)))
     if how := chats.nothing_on(checked, say):
         print(how)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import Overrides
+from bot.core.communities.sharing import Consents, name_of
 from bot.core.rules.lists import NO_LISTS, Lists
 from bot.core.rules.policy import Watch
 
@@ -21,6 +22,13 @@ class Tidied(StrEnum):
 
     JOINS = "joins"  # the network's own notices that somebody has come or gone
     COMMANDS = "commands"  # to the bot, once they are served
+
+
+class Listing(StrEnum):
+    """What follows where a public blocklist has somebody who comes in."""
+
+    FLAG = "flag"  # moderators are told
+    RESTRICT = "restrict"  # they are silenced, too, until somebody has looked
 
 
 #: Of a kind of harm: no rule looks for it.
@@ -66,6 +74,8 @@ class Community:
     gate: bool = False  # who asks to come in is asked something first
     newcomers: timedelta = timedelta()  # for so long who has come may write words alone
     tidied: frozenset[Tidied] = frozenset()
+    blocklist: Listing | None = None  # whether newcomers are looked up in a public one, and what follows
+    shares: Consents = field(default_factory=dict)  # what it has agreed to share with which others of its owner
     report_day: str | None = None  # one of schedule.DAYS, or "off"
     report_hour: int | None = None
     daily_digest: bool | None = None
@@ -110,6 +120,8 @@ class Community:
             gate=False,
             newcomers=timedelta(),
             tidied=frozenset(),
+            shares={},
+            blocklist=None,
             report_day=None,
             report_hour=None,
             daily_digest=None,
@@ -123,6 +135,7 @@ class Community:
             urgent=tuple(one for one in self.urgent if one != member),
             exempt_roles=self.exempt_roles - {member},
             bot_owners={bot: owner for bot, owner in self.bot_owners.items() if owner != member},
+            shares={key: one for key, one in self.shares.items() if one.by != member},
         )
 
     def moved(self, old_id: str, new_id: str) -> "Community":
@@ -131,6 +144,7 @@ class Community:
         def id_(given: str | None) -> str | None:
             return new_id if given == old_id else given
 
+        old, new = (name_of(CommunityRef(self.platform, one)) for one in (old_id, new_id))
         return replace(
             self,
             id=id_(self.id) or "",
@@ -138,4 +152,5 @@ class Community:
             report_channel=id_(self.report_channel),
             exempt_channels=frozenset(id_(channel) or "" for channel in self.exempt_channels),
             bot_owners={bot: id_(channel) or "" for bot, channel in self.bot_owners.items()},
+            shares={key.replace(old, new) if key.endswith(f" {old}") else key: one for key, one in self.shares.items()},
         )

@@ -1,6 +1,6 @@
 """What communities have set + the configuration's defaults -> the policy that a message is under."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.communities.overrides import Override, about
 from bot.core.communities.ports import Communities
+from bot.core.communities.sharing import Shared, agreed, consented
 from bot.core.rules.policy import Policy, Watch
 
 FOLLOW = 3.0  # seconds between two looks at what other processes have changed
@@ -76,6 +77,15 @@ class Policies:
     def communities(self) -> Sequence[Community]:
         """All that have set something."""
         return list(self._communities.values())
+
+    def partners(self, ref: CommunityRef, what: Shared) -> Mapping[CommunityRef, datetime]:
+        """With which communities one shares that, and since when; none that has taken the bot out."""
+        here = self._communities.get(ref)
+        if here is None or not here.shares or here.left_at:
+            return {}
+        others = (self.community(other) for other in consented(here.shares))
+        since = {one.ref: agreed(ref, here.shares, one.ref, one.shares, what) for one in others if not one.left_at}
+        return {other: at for other, at in since.items() if at}
 
     async def change(self, community: CommunityRef, edit: Callable[[Community], Community], *, by: str) -> Community:
         """See `Desk.change`."""

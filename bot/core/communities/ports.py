@@ -71,6 +71,14 @@ class Communities(Protocol):
         ...
 
 
+class Owners(Protocol):
+    """Whom a network names as the owners of its communities."""
+
+    async def owner(self, community: CommunityRef) -> str | None:
+        """By the network's id, as it is now; None: it does not say."""
+        ...
+
+
 class Journal(Protocol):
     """What befell the bot itself. Changes of settings come in through `Communities.change`."""
 

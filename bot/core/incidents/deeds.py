@@ -48,7 +48,9 @@ class Deeds:
         return case
 
     def _counted(self, community: CommunityRef, order: Order) -> Order:
-        return replace(order, strike=self.ladder_of(community).strike(1)) if order.kind.strikes else order
+        """What somebody has judged: nothing counts against anybody because of a list."""
+        counts = order.kind.strikes and order.moderator.id
+        return replace(order, strike=self.ladder_of(community).strike(1)) if counts else order
 
     async def undo(self, community: CommunityRef, number: int, *, by: str) -> tuple[Case, bool] | None:
         """See `Cases.undo`."""

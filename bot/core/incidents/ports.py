@@ -5,6 +5,7 @@ crosses a port.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +20,9 @@ from bot.core.rules.precedent import Judged, Precedent
 
 #: Precedents of one community.
 MOST = 200
+
+#: Accounts that are linked as one person's.
+MOST_LINKED = 6
 
 #: Hears of an incident, once something new is on record about it.
 Changed = Callable[[CommunityRef, int], None]
@@ -204,6 +208,54 @@ class Flags(Protocol):
 
     async def told(self, flag: int, *, at: datetime) -> None:
         """They were, or cannot be: who it was is not known any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedBan:
+    """One that runs and was not handed on yet. `case`: the number of what has imposed it."""
+
+    id: int
+    case: int
+    member: str
+    began_at: datetime
+    ends_at: datetime | None = None
+
+
+class SharedBans(Protocol):
+    """What of the bans of one community was handed on to another, and what became of it there."""
+
+    async def due(
+        self, of: CommunityRef, to: CommunityRef, since: datetime, *, most: int, a_day: int
+    ) -> Sequence[SharedBan]:
+        """Up to `most` that began at or after `since`, the oldest first; none that was handed on itself, nor of whom a
+        ban runs there already or was lifted there since then, and no more than `a_day` within a day."""
+        ...
+
+    async def done(self, ban: SharedBan, to: CommunityRef, case: int | None) -> None:
+        """It became the case of this number there; None: it is passed over."""
+        ...
+
+    async def freed(self, of: CommunityRef, to: CommunityRef, *, most: int) -> Sequence[int]:
+        """Numbers of the cases there which stand, though what they were handed on from was lifted before its time."""
+        ...
+
+
+class Links(Protocol):
+    """Which accounts moderators have linked as those of one person. It shows, and nothing follows from it."""
+
+    async def link(
+        self, one: tuple[CommunityRef, str], other: tuple[CommunityRef, str], *, by: str, at: datetime
+    ) -> bool:
+        """False: the person would have more than `MOST_LINKED`."""
+        ...
+
+    async def unlink(self, community: CommunityRef, member: str) -> bool:
+        """This account is no other's any more. False: it was not."""
+        ...
+
+    async def of(self, community: CommunityRef, member: str) -> Sequence[tuple[CommunityRef, str]]:
+        """The other accounts of the same person."""
         ...
 
 

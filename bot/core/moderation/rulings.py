@@ -1,6 +1,7 @@
-"""Precedents as they are made anywhere, and messages -> the newest precedent that says the same."""
+"""Precedents as they are made anywhere, and messages -> the newest precedent that says the same: of their own community
+or, where there is none, of those that share theirs with it."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -22,11 +23,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Rulings:
-    """Of each community at most as many as are kept; a community's own never speak for another."""
+    """Of each community at most as many as are kept; they speak for another one only while both share them."""
 
     store: Called
     mark: Mark
     clock: Clock
+    partners: Callable[[CommunityRef], Iterable[CommunityRef]] = lambda community: ()
     _known: dict[CommunityRef, dict[Hashable, Precedent]] = field(default_factory=dict)
     _seen: datetime | None = None
 
@@ -57,9 +59,10 @@ class Rulings:
                 _log.warning("precedents not looked at", reason=str(error))
 
     def of(self, message: Message) -> Precedent | None:
-        known = self._known.get(message.community)
+        places = (message.community, *self.partners(message.community))
+        known = [there for place in places if (there := self._known.get(place))]
         seen = likeness(message, self.mark) if known else None
-        if not known or seen is None:
+        if seen is None:
             return None
-        alike = (one for one in reversed(known.values()) if one.until > message.sent_at and one.likeness.covers(seen))
-        return next(alike, None)
+        held = (one for there in known for one in reversed(there.values()) if one.until > message.sent_at)
+        return next((one for one in held if one.likeness.covers(seen)), None)

@@ -15,6 +15,7 @@ from bot.core.communities.versions import Version
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import NOTHING_TO_JUDGE
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.elsewhere.sharing import Sharing
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import Incidents, Precedents
 from bot.core.incidents.raids.watch import RaidWatch
@@ -47,6 +48,7 @@ class CoreDesk:
     precedents: Precedents
     deeds: Deeds
     raids: RaidWatch
+    sharing: Sharing
     flagging: Flagging
     privacy: Privacy
     incidents: Incidents

@@ -59,6 +59,11 @@ class Network(ABC):
         """Why what is configured cannot work together; None: it can."""
         return None
 
+    @property
+    def looks_up(self) -> tuple[str, ...]:
+        """The hosts of public lists that hear the numbers of members who come in, where a community wants that."""
+        return ()
+
     @abstractmethod
     def connect(self, context: Context) -> ChatPlatform:
         """Nothing is asked of the network yet. Raises `Broken` where what is configured cannot work."""

@@ -12,10 +12,11 @@ from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.chat.ports import MessageSource
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
-from bot.core.communities.ports import PolicyFiles
+from bot.core.communities.ports import Owners, PolicyFiles
 from bot.core.communities.versions import Version
 from bot.core.incidents.case import CaseKind
 from bot.core.incidents.deeds import Deeds
+from bot.core.incidents.elsewhere.sharing import Sharing
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.ports import CardBoard, Precedents
 from bot.core.incidents.raids.watch import RaidWatch
@@ -46,6 +47,11 @@ class Desk(Protocol):
     @property
     def raids(self) -> RaidWatch:
         """What many do at once, and what is done about that."""
+        ...
+
+    @property
+    def sharing(self) -> Sharing:
+        """What communities of one owner share."""
         ...
 
     @property
@@ -220,5 +226,5 @@ class Host(Protocol):
         ...
 
 
-class ChatPlatform(MessageSource, ActionExecutor, CardBoard, Poster, Protocol):
+class ChatPlatform(MessageSource, ActionExecutor, CardBoard, Poster, Owners, Protocol):
     """One chat network in all its roles."""

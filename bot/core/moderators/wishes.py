@@ -20,6 +20,7 @@ def notice(privacy: Privacy) -> Offer:
         said("privacy.incidents", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases),
         said("privacy.sent", hosts=privacy.judges) if privacy.judges else said("privacy.here"),
         said("privacy.in_the_clear", hosts=privacy.in_the_clear) if privacy.in_the_clear else None,
+        said("privacy.looked_up", hosts=privacy.blocklists) if privacy.blocklists else None,
         said("privacy.training"),
         said("privacy.yours"),
     )

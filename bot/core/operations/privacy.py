@@ -71,7 +71,8 @@ class Erasure:
 @dataclass(slots=True, kw_only=True)
 class Privacy:
     """Whoever asks, asks for themselves: the network says who that is. `judges`: where what is said is sent to be
-    judged, beyond this machine; `in_the_clear`: those of them to which it goes over plain http."""
+    judged, beyond this machine; `in_the_clear`: those of them to which it goes over plain http. `blocklists`: who hears
+    the numbers of members who come in, where a community wants that."""
 
     people: People
     erasing: Erasing
@@ -79,6 +80,7 @@ class Privacy:
     clock: Clock
     judges: tuple[str, ...] = ()
     in_the_clear: tuple[str, ...] = ()
+    blocklists: tuple[str, ...] = ()
     _served: Bounded[tuple[str, Platform, str], float] = field(default_factory=lambda: Bounded(REMEMBERED))
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0

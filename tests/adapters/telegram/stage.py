@@ -30,7 +30,7 @@ from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests.builders import EVERYWHERE, TELEGRAM, put_settings, verdict
-from tests.fakes.cases import scripted_deeds, scripted_raids
+from tests.fakes.cases import scripted_deeds, scripted_raids, scripted_sharing
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.operations import ScriptedPeople, scripted_privacy
 from tests.fakes.reporting import QuietQueries, ScriptedRenderer
@@ -167,6 +167,7 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
             precedents=store.precedents,
             deeds=(deeds := scripted_deeds()),
             raids=scripted_raids(deeds),
+            sharing=scripted_sharing(deeds, policies),
             flagging=Flagging(flags=store.flagged, inbox=store.inbox, clock=clock),
             privacy=scripted_privacy(people),
             incidents=store.incidents,
@@ -189,9 +190,9 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
 
 def connect(
     url: str, desk: Desk, token: str = TOKEN, *, inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
-    webhook_url: str = "", webhook_listen: str = "",
+    webhook_url: str = "", webhook_listen: str = "", blocklist: str = "",
 ) -> TelegramChat:  # fmt: skip
     return TelegramChat(
         token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url, inbox=inbox, bookmarks=bookmarks,
-        webhook_url=webhook_url, webhook_listen=webhook_listen,
+        webhook_url=webhook_url, webhook_listen=webhook_listen, blocklist=blocklist,
     )  # fmt: skip

@@ -47,6 +47,9 @@ class JournallingChat:
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None: ...
 
+    async def owner(self, community: CommunityRef) -> str | None:
+        return None
+
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None: ...
 
     async def announce(self, channel_id: str, text: str) -> None: ...

@@ -5,11 +5,12 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 from bot.core.base.errors import Unavailable
-from bot.core.communities.community import Community, Tidied
+from bot.core.communities.community import Community, Listing, Tidied
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.journal import Outage, amendments, downtime
 from bot.core.communities.overrides import Override
 from bot.core.communities.policies import Policies
+from bot.core.communities.sharing import Consent
 from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.lists import Lists
@@ -49,7 +50,8 @@ def test_every_setting_has_a_name_in_reports() -> None:
                     tried_words=("e",)),
         kinds={"abuse": "strict"}, shadow=frozenset({"slur"}), rules={"mine": 'then = ["flag"]'},
         night=Night(hours=Hours(start=23, end=7), preset="strict"), quiet=Hours(start=22, end=8),
-        gate=True, newcomers=timedelta(hours=1), tidied=frozenset(Tidied),
+        gate=True, newcomers=timedelta(hours=1), tidied=frozenset(Tidied), blocklist=Listing.FLAG,
+        shares={"bans telegram:3": Consent("1", NOW)},
     )  # fmt: skip
     names = {field.name for field in fields(Community)} - {"version"}
     assert {name for name in names if getattr(changed, name) == getattr(CAFE, name)} == set(), "set them here, too"

@@ -13,6 +13,7 @@ from bot.core.moderators.commands import (
     record,
     reports,
     settings,
+    sharing,
     versions,
 )
 
@@ -36,6 +37,7 @@ TABLE: tuple[type[Command], ...] = tuple(
         overrides,
         versions,
         raids,
+        sharing,
         reports,
         anybody,
     )

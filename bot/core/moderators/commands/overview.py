@@ -101,6 +101,8 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         yield "newcomers", said("newcomers.for", lasting=now.newcomers)
     if now.tidied:
         yield "tidied", tuple(said(f"tidied.{what}") for what in sorted(now.tidied))
+    if now.blocklist:
+        yield "blocklist", said(f"listing.{now.blocklist}")
     yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
     kept = desk.privacy.limits
     yield "kept", said("setting.kept_for", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases, left=kept.left)

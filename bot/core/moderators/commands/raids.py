@@ -7,7 +7,7 @@ from typing import Annotated
 
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.rights import Right
-from bot.core.communities.community import Tidied
+from bot.core.communities.community import Listing, Tidied
 from bot.core.incidents.case import Case, CaseKind, CaseState, Search
 from bot.core.moderators.answer import Lines, Member, said
 from bot.core.moderators.argument import OneOf, Span
@@ -15,6 +15,7 @@ from bot.core.moderators.by_hand import Reason, carried_out
 from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import CalledOff, Done, Lock, Refused, Unlock
+from bot.core.rules.policy import Watch
 
 LONGEST = timedelta(hours=24)  # Discord's most
 
@@ -80,6 +81,25 @@ class Tidy(Command, name="tidy", right=Right.MANAGE, doors=True):
         what = frozenset({Tidied(self.what)})
         await asked.change(desk, lambda now: replace(now, tidied=now.tidied | what if self.on else now.tidied - what))
         return Lines.of(said("tidied.is_on" if self.on else "tidied.is_off", what=said(f"tidied.{self.what}")))
+
+
+@dataclass(frozen=True)
+class LookUp(Command, name="blocklist", right=Right.MANAGE, doors=True):
+    """Whoever comes in is looked up in a public blocklist by their number; moderators are told of those on it, or they
+    are silenced, too."""
+
+    what: Annotated[str, OneOf(("off", *Listing), "listing.")]
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        hosts = desk.privacy.blocklists
+        if self.what != "off" and not hosts:
+            return Lines.of(said("blocklist.not_here"))
+        chosen = None if self.what == "off" else Listing(self.what)
+        await asked.change(desk, lambda now: replace(now, blocklist=chosen))
+        if chosen is None:
+            return Lines.of(said("blocklist.is_off"))
+        watching = said("lists.watching") if desk.policy(asked.message("")).mode is Watch.WATCH else None
+        return Lines.of(said("blocklist.is_on", what=said(f"listing.{chosen}"), hosts=hosts), watching)
 
 
 async def _standing(desk: Desk, community: CommunityRef, now: datetime) -> Case | None:

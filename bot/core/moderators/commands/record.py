@@ -14,6 +14,7 @@ from bot.core.incidents.review import History as IncidentHistory
 from bot.core.moderators.answer import Found, Lines, Member, Said, said
 from bot.core.moderators.argument import CaseNumber, Day, IncidentNumber, OneOf
 from bot.core.moderators.command import Answer, Asked, Command, Seen, Usage
+from bot.core.moderators.commands.sharing import elsewhere
 from bot.core.moderators.ports import Desk
 
 ON_A_PAGE = 10
@@ -71,7 +72,8 @@ class History(Command, name="history", right=Right.REVIEW, seen=Seen.MODERATORS)
         running = await known.running(asked.community, most=ON_A_PAGE, member=member.id)
         await known.looked(asked.community, _asker(asked), Look.HISTORY, incident=found and found[0].id)
         summary = await desk.history(asked.community, member.id)
-        return Lines((said("case.of", whom=member), summary, *map(_runs, running), *_page(page)))
+        others = await elsewhere(asked, desk, member)
+        return Lines((said("case.of", whom=member), summary, *others, *map(_runs, running), *_page(page)))
 
 
 @dataclass(frozen=True)

@@ -625,7 +625,7 @@ async def test_settings_are_changed_in_somebodys_name(here: Stage) -> None:
     here.chat = connect(
         here.server.url,
         Watched(policies=desk.policies, reviewer=desk.reviewer, precedents=desk.precedents,
-                deeds=desk.deeds, raids=desk.raids, flagging=desk.flagging, privacy=desk.privacy,
+                deeds=desk.deeds, raids=desk.raids, sharing=desk.sharing, flagging=desk.flagging, privacy=desk.privacy,
                 incidents=desk.incidents, queue=desk.queue, bots_seen=desk.bots_seen, builder=desk.builder,
                 schedule_of=desk.schedule_of, clock=desk.clock,
                 policy_files=desk.policy_files),
