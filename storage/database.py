@@ -18,8 +18,8 @@ from bot.core.operations.sealing import Openly, Sealing
 from storage.columns import microseconds, sealing_of
 from storage.community_keys import CommunityKeys
 from storage.errors import driver_errors
-from storage.flow.freeing import release, release_the_dead
 from storage.flow.group_commit import GroupCommit, Item, Result
+from storage.flow.leases.freeing import release, release_the_dead
 from storage.migrations.copying import copy_before_update, forget_copies
 from storage.migrations.upgrading import is_newest, upgrade
 from storage.opening.engine import engine_of

@@ -66,7 +66,7 @@ holders = Table(
 
 
 def _suspicion() -> tuple[Column[int], Column[int]]:
-    """flow/suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not
+    """leases/suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not
     suspected of that. `faults`: NULL where there was never a reason to suspect it."""
     return Column("circle", Integer), Column("faults", Integer)
 

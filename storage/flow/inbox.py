@@ -16,8 +16,9 @@ from storage import codec
 from storage.columns import AnyRow, microseconds, plain
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
-from storage.flow import sql, suspects
-from storage.flow.leasing import leased
+from storage.flow import sql
+from storage.flow.leases import suspects
+from storage.flow.leases.leasing import leased
 from storage.flow.settling import settle
 from storage.flow.turns import Turns
 from storage.tables import incidents, messages, queue

@@ -13,7 +13,8 @@ from storage import codec
 from storage.columns import AnyRow
 from storage.community_key import community_of, read_community
 from storage.database import Database
-from storage.flow import sql, suspects
+from storage.flow import sql
+from storage.flow.leases import suspects
 from storage.tables import actions
 
 

@@ -22,11 +22,11 @@ from storage import codec
 from storage.columns import AnyRow
 from storage.community_key import community_of, read_community
 from storage.database import Database
-from storage.flow import suspects
 from storage.flow.calls import follow_calls
-from storage.flow.freeing import UNREPEATABLE
 from storage.flow.lanes import Lanes
-from storage.flow.leasing import leased
+from storage.flow.leases import suspects
+from storage.flow.leases.freeing import UNREPEATABLE
+from storage.flow.leases.leasing import leased
 from storage.records.deeds import OF_CASE, follow_deeds, read_case
 from storage.records.sanctions import Finished
 from storage.tables import actions, appeals, cases, incidents, messages

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage import codec
 from storage.columns import microseconds
 from storage.database import Database
-from storage.flow import sql, suspects
+from storage.flow import sql
+from storage.flow.leases import suspects
 
 _BEGIN, _END = -1, 2**63 - 1  # around all keys of communities
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

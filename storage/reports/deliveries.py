@@ -12,7 +12,7 @@ from bot.core.reporting.delivery.schedule import Kind
 from storage.columns import AnyRow
 from storage.community_key import community_of, is_named, of_community, on_platform, read_community
 from storage.database import Database
-from storage.flow.leasing import leased
+from storage.flow.leases.leasing import leased
 from storage.tables import communities, deliveries
 
 _TOGETHER = 1000  # rows in one statement

@@ -11,7 +11,7 @@ from bot.core.incidents.webhook import MOST, Notice, Webhook
 from storage.columns import AnyRow, Instant, SaidIn
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
-from storage.flow.leasing import leased
+from storage.flow.leases.leasing import leased
 from storage.tables import actions, cases, communities, incidents, messages, notices, webhooks
 
 AT_ONCE = 20  # notices of one webhook in one claim

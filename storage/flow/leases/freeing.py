@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.reporting.delivery.delivery import State
 from bot.core.rules.actions import ACTIONS, Unconfirmed
-from storage.flow import suspects
 from storage.flow.calls import follow_calls
+from storage.flow.leases import suspects
 from storage.tables import actions, deliveries, holders, queue, webhooks
 
 UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]

@@ -1,0 +1,1 @@
+"""Who works on what: leased, given back, taken over from the dead."""
