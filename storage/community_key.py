@@ -5,9 +5,10 @@ Whoever writes asks `community_keys.CommunityKeys`, whoever reads leaves it to t
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, select
+from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, select, true
 
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.operations.division import PARTS
 from storage.columns import AnyRow, plain
 from storage.tables import communities
 
@@ -48,6 +49,11 @@ def on_platform(table: FromClause, platforms: Collection[Platform]) -> ColumnEle
     there = select(communities.c.key).where(communities.c.platform.in_(platforms))
     condition: ColumnElement[bool] = table.c.community.in_(there)
     return condition
+
+
+def in_shares(community: ColumnElement[int], shares: Collection[int] | None) -> ColumnElement[bool]:
+    """The condition that a community, by its key, belongs to one of these shares; None: whichever it is."""
+    return true() if shares is None else (community % PARTS).in_(shares)
 
 
 def read_community(row: AnyRow) -> CommunityRef:

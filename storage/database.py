@@ -27,7 +27,7 @@ from storage.opening.place import alone, parsed
 from storage.tables import bookmarks, holders
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=15)
 
 #: How long the simplest question may take, in seconds, before the database counts as away.
 ANSWER = 3.0

@@ -64,6 +64,24 @@ holders = Table(
     sqlite_autoincrement=True,  # a number is never given twice: the dead must not pass for the living
 )
 
+#: One row for each kind of work that a process takes part in,
+workers = Table(
+    "workers",
+    metadata,
+    Column("work", Text, primary_key=True),
+    Column("holder", Id, ForeignKey("holders.id", ondelete="CASCADE"), primary_key=True),
+)
+#: and one for each share of it that was ever held. `epoch` counts how often it was taken: what was begun before counts
+#: no more.
+shares = Table(
+    "shares",
+    metadata,
+    Column("work", Text, primary_key=True),
+    Column("share", SmallInteger, primary_key=True, autoincrement=False),
+    Column("holder", BigInteger),
+    Column("epoch", BigInteger, nullable=False),
+)
+
 
 def _suspicion() -> tuple[Column[int], Column[int]]:
     """leases/suspects.py explains them. `circle`: how many were suspected with it when their process died; NULL: not

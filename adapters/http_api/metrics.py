@@ -90,6 +90,7 @@ class _Collector:
         yield from _backlog(self._metrics.backlog, self._clock.now())
         yield from _guard(snapshot)
         yield from _connections(snapshot)
+        yield from _works(snapshot)
 
 
 def _queue(snapshot: HealthSnapshot) -> Iterator[Metric]:
@@ -124,6 +125,17 @@ def _flow(snapshot: HealthSnapshot) -> Iterator[Metric]:
     for labels, number in sorted(snapshot.flow.actions.items()):
         actions.add_metric(labels, number)
     yield actions
+
+
+def _works(snapshot: HealthSnapshot) -> Iterator[Metric]:
+    held = GaugeMetricFamily("jikimi_shares_held", "Shares of the work that this process holds", labels=["work"])
+    refused = CounterMetricFamily(
+        "jikimi_shares_refused", "Pieces of work that came too late: others held their share by then", labels=["work"]
+    )
+    for work, part in sorted(snapshot.works.items()):
+        held.add_metric([work], part.held)
+        refused.add_metric([work], part.refused)
+    yield from (held, refused)
 
 
 def _backlog(backlog: Backlog | None, now: datetime) -> Iterator[Metric]:

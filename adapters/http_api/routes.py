@@ -163,12 +163,14 @@ class Routes:
         return json_of(Alive())
 
     async def ready(self, request: Request) -> Response:
-        """Whether this process can do what it is there for: keep, judge, and hear every platform it is to hear."""
+        """Whether this process can do what it is there for: keep, judge, and hear every platform it is to hear. Whoever
+        stands by for one is ready."""
         if await self._backlog.get() is None:
             raise Problem("database_away", retry_after=5)
-        self.judging.expect_guard()
-        connections = self.health_source.snapshot().connections
-        if deaf := [platform for platform, one in connections.items() if not one.is_up]:
+        snapshot = self.health_source.snapshot()
+        if snapshot.judges:
+            self.judging.expect_guard()
+        if deaf := [platform for platform, one in snapshot.connections.items() if not one.is_up]:
             raise Problem("not_connected", retry_after=5, facts={"platforms": ", ".join(deaf)})
         return json_of(Ready())
 

@@ -1,16 +1,17 @@
 """A configuration, a guard and chat networks -> a running application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from adapters.system_clock import SystemClock
-from bot.app import guards, keeping, moderation, operations, reporting
+from bot.app import chats, guards, keeping, moderation, operations, reporting
 from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
-from bot.app.runner import Lost, Service, moderate
+from bot.app.runner import Lost, Service, Turn, moderate
 from bot.config import Config, policy_file
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
@@ -32,12 +33,17 @@ from bot.core.moderation.settling import Settled
 from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
+from bot.core.operations.division import Role
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
+from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
-from storage.database import Database
+from storage.flow.bells import KEPT, PLANNED, SETTINGS, SqlBells
+from storage.flow.leases.shares import SqlShares
+
+GUARDING = "guard"  # the work of judging messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +56,18 @@ class Jikimi:
     screener: Screener
     enforcer: Enforcer
     services: Sequence[Service]
-    reporter: Reporter
     platforms: Sequence[ChatPlatform]
     clock: Clock
     on_lost: Lost
     policies: Policies
     in_force: InForce
+    health: HealthMonitor
+    turn: Turn
+    screens: bool
+
+    @property
+    def reporter(self) -> Reporter:
+        return Reporter(inbox=self.inbox, incidents=self.incidents)
 
     async def run(self, on_kept: Kept | None = None, stopping: asyncio.Event | None = None) -> None:
         """See `moderate`."""
@@ -69,6 +81,8 @@ class Jikimi:
             on_kept=on_kept,
             on_lost=self.on_lost,
             stopping=stopping,
+            turn=self.turn,
+            screens=self.screens,
         )
 
     def reload(self, config: Config) -> Sequence[str]:
@@ -80,65 +94,79 @@ class Jikimi:
 
 @asynccontextmanager
 async def application(
-    config: Config,
-    guard: Guard,
-    connect: Callable[[Core], Sequence[ChatPlatform]],
-    *,
-    serve: Callable[[Core], Sequence[Service]] = lambda core: (),
-    mode: Watch | None = None,
-    clock: Clock | None = None,
-    moment: Callable[[Message], datetime] | None = None,
-    on_settled: Settled | None = None,
-) -> AsyncIterator[Jikimi]:
-    """Everything connected, the database open and up to date. `mode` overrides the configured one."""
+    config: Config, guard: Guard, connect: Callable[[Core], Sequence[ChatPlatform]], *,
+    serve: Callable[[Core], Sequence[Service]] = lambda core: (), roles: Collection[Role] = tuple(Role),
+    stands_by: bool = False, mode: Watch | None = None, clock: Clock | None = None,
+    moment: Callable[[Message], datetime] | None = None, on_settled: Settled | None = None,
+) -> AsyncIterator[Jikimi]:  # fmt: skip
+    """Everything connected, the database open and up to date. `mode` overrides the configured one. `stands_by` where
+    another process is connected."""
     clock = clock or SystemClock()
     async with keeping.opened(config, clock) as database, AsyncExitStack() as opened:
-        stores, planned, to_deliver, in_force = Stores.over(database), Wakeup(), Wakeup(), InForce(config, mode)
+        shares, bells = SqlShares(database, GUARDING), SqlBells(database)
+        stores, planned, to_deliver = Stores.over(database, shares), bells.bell(PLANNED), Wakeup()
+        in_force = InForce(config, mode)
         scheduler = await reporting.scheduler(in_force, stores, clock, to_deliver, opened)
-        policies = Policies(
-            store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed
-        )
-        await policies.load()
-        queue, listening = guards.queue(guard, config, clock)
-        health = operations.health(guard, queue, stores)
+        policies = await _policies(stores, in_force, scheduler, clock)
+        queue, probing = guards.queue(guard, config, clock)
+        health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
         connected = dict[Platform, ChatPlatform]()
         changed = _told_to(connected)
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
-        core = _core(config, in_force, stores, clock, planned, judging, builder, health, database, connected, alarm)
+        core = _core(config, in_force, stores, clock, planned, judging, builder, health, shares, connected, alarm)
         platforms = connect(core)
-        connected.update({platform.platform: platform for platform in platforms})
-        health.chats.update(connected)
-        raids, sending = core.desk.raids, reporting.sending(core, in_force, stores, builder, connected, to_deliver)
-
-        async def lost(platform: Platform) -> None:
-            await alarm.lost(platform)
-            del connected[platform]
-
+        posts = chats.posts(database, platforms, clock) if stands_by else {}
+        turn, raids = chats.turn_of(platforms, posts, connected, health.chats), core.desk.raids
+        sending = reporting.sending(core, in_force, stores, builder, connected, to_deliver)
         sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
         told = (health.settled, sparing.settled, sending.bursts.settled, raids.settled, on_settled or _nobody)
-        news = operations.news(config, guard.version, stores, alarm, clock)
-        screener = moderation.screener(config, judging, stores, connected, clock, planned, moment=moment, told=told)
+        screener = moderation.screener(
+            config, judging, stores, connected, clock, bells.bell(KEPT), planned, moment=moment, told=told
+        )
         memory, emptied = keeping.memory(screener, raids, connected), _told_to(connected, emptied=True)
-        beside = (news.run, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core))
-        beside += (raids.run, core.desk.sharing.run, sparing.run, scheduler.run, *sending.services) if connected else ()
+        services: list[Service] = [
+            bells.run, policies.run, partial(policies.listen, bells.bell(SETTINGS)), queue.run, probing, alarm.run,
+            operations.news(config, guard.version, stores, alarm, clock).run, core.desk.deeds.run, raids.run,
+            *judging.services, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core),
+        ]  # fmt: skip
+        if screens := Role.GUARD in roles:
+            health.works[GUARDING] = division = await moderation.division(shares, judging, screener, stores, clock)
+            services += [division.run, sending.bursts.run]
+        if platforms:
+            services += [post.run for post in posts.values()]
+            services += [core.desk.sharing.run, sparing.run, scheduler.run, sending.worker.run, sending.waiting.run]
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
             queue=queue,
             screener=screener,
-            enforcer=moderation.enforcer(
-                stores, policies, connected, clock, planned, told=health.done, changed=changed, raids=raids
-            ),
-            services=(queue.run, listening, policies.run, core.desk.deeds.run, *judging.services, alarm.run, *beside),
-            reporter=Reporter(inbox=stores.inbox, incidents=stores.incidents),
+            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, health.done, changed, core.desk),
+            services=services,
             platforms=platforms,
             clock=clock,
-            on_lost=lost,
+            on_lost=_lost_to(connected, alarm),
             policies=policies,
             in_force=in_force,
+            health=health,
+            turn=turn,
+            screens=screens,
         )
+
+
+async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clock: Clock) -> Policies:
+    policies = Policies(store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed)
+    await policies.load()
+    return policies
+
+
+def _lost_to(connected: dict[Platform, ChatPlatform], alarm: Alarm) -> Lost:
+    async def lost(platform: Platform) -> None:
+        await alarm.lost(platform)
+        del connected[platform]
+
+    return lost
 
 
 def _nobody(settlements: Sequence[Settlement]) -> None:
@@ -164,7 +192,7 @@ def _core(
     judging: moderation.Judging,
     builder: ReportBuilder,
     health: HealthMonitor,
-    database: Database,
+    shares: SqlShares,
     connected: Mapping[Platform, ChatPlatform],
     alarm: Alarm,
 ) -> Core:
@@ -181,10 +209,12 @@ def _core(
         reviewer=reviewer,
         precedents=stores.precedents,
         deeds=deeds,
-        raids=RaidWatch(raids=stores.raids, deeds=deeds, clock=clock, planned=planned),
+        raids=RaidWatch(
+            raids=stores.raids, deeds=deeds, clock=clock, planned=planned, is_in_charge=lambda: 0 in shares.begun
+        ),
         sharing=moderation.sharing(stores, judging.policies, deeds, connected, alarm, clock),
         flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=_told_to(connected)),
-        privacy=keeping.privacy(config, database),
+        privacy=keeping.privacy(config, shares.database),
         incidents=stores.incidents,
         queue=judging.queue,
         bots_seen=judging.bots,
@@ -208,7 +238,7 @@ def _core(
         keys=stores.keys,
         webhooks=stores.webhooks,
         feedback=stores.feedback,
-        sealing=database.sealing,
+        sealing=shares.database.sealing,
         alarm=alarm,
         health_source=health,
     )

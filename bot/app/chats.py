@@ -1,17 +1,26 @@
 """The chat networks that there are, and those of them that a configuration wants."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
 
 from adapters.chat.discord import Discord
 from adapters.chat.rehearsal import REHEARSAL, RehearsalChat
 from adapters.chat.telegram import Telegram
+from bot.app.runner import Turn
 from bot.config import Config, chosen, token_variable
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.moderators.network import Network
 from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.division import Post
 from bot.core.text.catalogue import Texts
+from storage.database import Database
+from storage.flow.leases.shares import SqlShares
+
+_log = structlog.get_logger(__name__)
 
 #: Every network, a package each, in the order in which people read of them.
 NETWORKS: tuple[type[Network], ...] = (Discord, Telegram)
@@ -53,6 +62,31 @@ def looks_up(config: Config) -> tuple[str, ...]:
 
 def on(config: Config) -> Sequence[Network]:
     return [network for one in NETWORKS if (network := chosen(config, one)).is_on]
+
+
+def posts(database: Database, platforms: Sequence[ChatPlatform], clock: Clock) -> Mapping[Platform, Post]:
+    """Of the processes on one database, one is connected to each."""
+    return {
+        one.platform: Post(shares=SqlShares(database, f"chat/{one.platform}", parts=1), clock=clock)
+        for one in platforms
+    }
+
+
+def turn_of(platforms: Sequence[ChatPlatform], posts: Mapping[Platform, Post], *heard: dict[Platform, Any]) -> Turn:
+    """`heard` have the platforms that it is this process's turn to be connected to: for which there is no post, all
+    the time."""
+
+    async def turn(chat: ChatPlatform) -> None:
+        if post := posts.get(chat.platform):
+            if not post.taken.is_set():
+                _log.info("stands by", platform=chat.platform)
+            await post.taken.wait()
+            for one in heard:
+                one[chat.platform] = chat
+
+    for one in heard:
+        one.update({chat.platform: chat for chat in platforms if chat.platform not in posts})
+    return turn
 
 
 def rehearsal_chat(path: str, say: Texts, clock: Clock, *, speed: float | None, zone: str) -> ChatPlatform:

@@ -1,6 +1,6 @@
 """Stores, a guard queue and policies -> the stages of a message's way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,6 @@ from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.elsewhere.sharing import Sharing
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.ports import Changed
-from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.members import Members
@@ -33,12 +32,14 @@ from bot.core.moderation.rulings import Rulings
 from bot.core.moderation.screening import Screener
 from bot.core.moderation.settling import Settled
 from bot.core.moderation.trial import Trial
-from bot.core.moderators.ports import ChatPlatform
+from bot.core.moderators.ports import ChatPlatform, Desk
 from bot.core.operations.alarm import Alarm
+from bot.core.operations.division import Division
 from bot.core.rules.actions import Outcome
 from bot.core.rules.decider import Decider
 from bot.core.text.catalogue import texts
 from storage.database import Database
+from storage.flow.leases.shares import SqlShares
 
 #: How far back a start looks for what members and bots did, for rules about repeated offences and cooldowns.
 REMEMBERED = timedelta(hours=1)
@@ -71,13 +72,10 @@ async def judging(
     config: Config, queue: GuardQueue, policies: Policies, database: Database, stores: Stores, opened: AsyncExitStack
 ) -> Judging:
     """That a guard on trial cannot be had stops nobody."""
-    now, bots = database.clock.now(), Bots(roll=stores.bots)
-    recent = RecentActivity(before=await stores.members.said_since(now - WINDOW), until=now + WINDOW)
+    bots = Bots(roll=stores.bots)
     await bots.load()
     decider = Decider(searcher=await opened.enter_async_context(ExpressionWorker()))
     opened.callback(decider.close)
-    for trace in await stores.incidents.traces(now - REMEMBERED, each=recent.each, most=TRACES):
-        recent.recall(trace, policies.of_community(trace.community))
     rulings = Rulings(
         store=stores.precedents, mark=database.sealing.text_hash, clock=database.clock,
         partners=lambda community: policies.partners(community, Shared.PRECEDENTS),
@@ -88,6 +86,7 @@ async def judging(
     except Exception as error:
         _log.error("the guard on trial cannot be had", error=str(error) if isinstance(error, Broken) else raised(error))
         trial = None
+    recent = RecentActivity()
     return Judging(
         rulings=rulings, queue=queue, policies=policies, bots=bots, decider=decider, recent=recent, trial=trial
     )
@@ -101,12 +100,41 @@ async def _trial(config: Config, queue: GuardQueue, decider: Decider, stores: St
     return Trial(queue=tried, present=queue, decider=decider, trials=stores.trials, clock=queue.clock)
 
 
+async def division(shares: SqlShares, judging: Judging, screener: Screener, stores: Stores, clock: Clock) -> Division:
+    """Whole communities are one process's: what it remembers of them is read back when it begins with them, and
+    forgotten when another goes on."""
+    recent = judging.recent
+
+    async def begin(taken: Collection[int]) -> None:
+        now = clock.now()
+        recent.go_on_from(await stores.members.said_since(now - WINDOW, taken), until=now + WINDOW)
+        await judging.bots.load(taken)
+        since, each = now - REMEMBERED, recent.each
+        for trace in await stores.incidents.traces(since, each=each, most=TRACES, shares=taken):
+            recent.recall(trace, judging.policies.of_community(trace.community))
+        screener.arrived.nudge()
+
+    async def end(over: Collection[int]) -> None:
+        gone = await shares.communities(over)
+        recent.leave(gone)
+        screener.campaigns.leave(gone)
+        screener.streams.leave(gone)
+        if screener.members:
+            screener.members.leave(gone)
+        await stores.inbox.give_back(over)
+
+    own = Division(shares=shares, clock=clock, begin=begin, end=end, under_way=stores.inbox.under_way)
+    await own.follow()
+    return own
+
+
 def screener(
     config: Config,
     judging: Judging,
     stores: Stores,
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
+    arrived: Wakeup,
     planned: Wakeup,
     *,
     moment: Callable[[Message], datetime] | None,
@@ -125,7 +153,7 @@ def screener(
         queue=judging.queue,
         policy_of=judging.policies.of,
         clock=clock,
-        arrived=Wakeup(),
+        arrived=arrived,
         planned=planned,
         bots=judging.bots,
         meet=meet,
@@ -150,10 +178,9 @@ def enforcer(
     connected: Mapping[Platform, ChatPlatform],
     clock: Clock,
     planned: Wakeup,
-    *,
     told: Callable[[PlannedAction, Outcome], None],
     changed: Changed,
-    raids: RaidWatch,
+    desk: Desk,
 ) -> Enforcer:
     return Enforcer(
         outbox=stores.outbox,
@@ -163,7 +190,7 @@ def enforcer(
         on_outcome=told,
         on_change=changed,
         room_of=lambda about: policies.community(about.community).moderators_channel,
-        shown_with=raids.shows,
+        shown_with=desk.raids.shows,
     )
 
 

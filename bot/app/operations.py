@@ -1,7 +1,7 @@
 """Keys, health and the HTTP API."""
 
 from asyncio import TaskGroup, to_thread
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -30,6 +30,7 @@ from bot.core.incidents.webhook import Webhook, host_of
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
+from bot.core.operations.division import Role
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.outside.pulse import Pulse
@@ -49,7 +50,8 @@ from storage.settings.webhooks import SqlWebhooks
 PATIENCE = 5.0  # seconds for a process of ours to answer
 
 
-def http_api(core: Core) -> Service:
+def http_api(core: Core, *, judges: bool = True) -> Service:
+    """Not `judges`: only what tells how the process is doing."""
     from adapters.http_api import HttpApi
 
     chosen, mark = core.config.http, core.sealing.text_hash
@@ -63,7 +65,7 @@ def http_api(core: Core) -> Service:
         health_source=core.health_source,
         clock=core.clock,
         say=texts(core.config.defaults.language),
-        listen=chosen.listen,
+        listen=chosen.listen if judges else "",
         metrics_listen=chosen.metrics_listen,
         per_second=chosen.per_second,
         deadline=chosen.deadline.total_seconds(),
@@ -160,9 +162,9 @@ async def webhooks(config: Config) -> AsyncIterator[tuple[Webhooks, Communities]
         yield SqlWebhooks(database), SqlCommunities(database)
 
 
-def health(guard: Guard, queue: GuardQueue, stores: Stores) -> HealthMonitor:
+def health(guard: Guard, queue: GuardQueue, stores: Stores, roles: Collection[Role]) -> HealthMonitor:
     replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
-    return HealthMonitor(queue=queue, standings=stores.standings, replicas=replicas)
+    return HealthMonitor(queue=queue, standings=stores.standings, judges=set(roles) != {Role.CHAT}, replicas=replicas)
 
 
 def changes(config: Config, guard: GuardVersion) -> dict[str, Sentence]:
@@ -191,7 +193,7 @@ def _made_of(former: str, say: Texts) -> str:
 def news(config: Config, guard: GuardVersion, stores: Stores, alarm: Alarm, clock: Clock) -> News:
     return News(
         changes=changes(config, guard),
-        platforms=tuple(alarm.platforms),
+        platforms=alarm.platforms,
         tell=alarm.tell,
         bookmarks=stores.bookmarks,
         clock=clock,

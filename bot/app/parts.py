@@ -34,6 +34,7 @@ from bot.core.reporting.ports import Deliveries, ReportQueries
 from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
+from storage.flow.leases.shares import SqlShares
 from storage.flow.outbox import SqlOutbox
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
@@ -83,9 +84,10 @@ class Stores:
     standings: Standings
 
     @classmethod
-    def over(cls, database: Database) -> Self:
+    def over(cls, database: Database, shares: SqlShares | None = None) -> Self:
+        """`shares`: of which messages are claimed, if not of all communities."""
         return cls(
-            inbox=SqlInbox(database),
+            inbox=SqlInbox(database, shares),
             outbox=SqlOutbox(database),
             incidents=SqlIncidents(database),
             reviews=SqlReviews(database),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bot.app import chats, keeping
 from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
-from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
@@ -110,10 +109,6 @@ class Sending:
     worker: DeliveryWorker
     bursts: BurstWatch
     waiting: WaitingWatch
-
-    @property
-    def services(self) -> tuple[Service, ...]:
-        return self.worker.run, self.bursts.run, self.waiting.run
 
 
 def sending(

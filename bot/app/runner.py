@@ -25,6 +25,9 @@ Service = Callable[[], Coroutine[Any, Any, None]]
 #: Hears that a platform is lost to this process.
 Lost = Callable[[Platform], Awaitable[None]]
 
+#: Returns once a platform is this process's to be connected to.
+Turn = Callable[[ChatPlatform], Awaitable[None]]
+
 #: How long what is under way may take once the process is to stop, in seconds.
 DRAINING = 10.0
 
@@ -42,10 +45,12 @@ async def moderate(
     on_kept: Kept | None = None,
     on_lost: Lost | None = None,
     stopping: asyncio.Event | None = None,
+    turn: Turn | None = None,
+    screens: bool = True,
 ) -> None:
     """Until cancelled; or until `stopping` is set, and then what is being done is done, within DRAINING. Where there
     are platforms, also until every one has ended (a transcript does) or is broken, and all that was kept is settled and
-    done; then it raises what broke the first of them.
+    done; then it raises what broke the first of them. Not `screens`: other processes judge what is heard here.
 
     Stopping is safe at any moment: what was kept and not settled, or planned and not recorded, is claimed
     again by the next process."""
@@ -53,17 +58,17 @@ async def moderate(
     gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time,
     gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
     heard_all, settled_all, stopping = asyncio.Event(), asyncio.Event(), stopping or asyncio.Event()
-    hearing = _Hearing(platforms, inbox, screener, enforcer, clock, on_kept, on_lost)
+    hearing = _Hearing(platforms, inbox, screener, enforcer, clock, on_kept, on_lost, turn)
 
     async def hear() -> None:
         await hearing.run()
         heard_all.set()
-        screener.arrived.wake()
+        screener.arrived.nudge()
 
     async def screen() -> None:
-        await screener.run(heard_all)
+        await (screener.run(heard_all) if screens else heard_all.wait())
         settled_all.set()
-        enforcer.planned.wake()
+        enforcer.planned.nudge()
 
     try:
         async with asyncio.TaskGroup() as stages:
@@ -75,7 +80,7 @@ async def moderate(
             for stage in (screening, *serving):
                 stage.cancel()
             if told.done():
-                enforcer.planned.wake()
+                enforcer.planned.nudge()
                 await asyncio.wait([acting, *serving], timeout=DRAINING)
             for stage in (acting, heard):
                 stage.cancel()
@@ -97,6 +102,7 @@ class _Hearing:
     clock: Clock
     on_kept: Kept | None
     on_lost: Lost | None
+    turn: Turn | None
     broken: list[BotError] = field(default_factory=list)
     _heard: set[Platform] = field(default_factory=set)
 
@@ -110,6 +116,9 @@ class _Hearing:
 
     async def _hear(self, platform: ChatPlatform) -> None:
         try:
+            if self.turn:
+                await self.turn(platform)
+                self.enforcer.platforms = {**self.enforcer.platforms, platform.platform: platform}
             await take_in(platform, self.inbox, self.clock, self.screener.arrived, self.on_kept)
         except BotError as error:
             await self._lose(platform.platform, error)

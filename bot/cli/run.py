@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from bot.cli.line import Line
 from bot.core.base.errors import BotError, Broken
+from bot.core.operations.division import Role
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -22,18 +25,29 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 def declare(line: Line) -> None:
     @line.app.command("run", help=line.say["help.run"])
-    def command(config: Annotated[Path | None, line.config] = None) -> None:
-        asyncio.run(run(line.settings(config), line.say, lambda: line.settings(config)))
+    def command(
+        config: Annotated[Path | None, line.config] = None,
+        role: Annotated[list[Role] | None, typer.Option("--role", help=line.say["help.run_role"])] = None,
+    ) -> None:
+        roles = frozenset(Role) if not role or Role.ALL in role else frozenset(role)
+        asyncio.run(run(line.settings(config), line.say, lambda: line.settings(config), roles))
 
 
-async def run(config: "Config", say: Texts, read_again: "Callable[[], Config] | None" = None) -> None:
+async def run(
+    config: "Config",
+    say: Texts,
+    read_again: "Callable[[], Config] | None" = None,
+    roles: frozenset[Role] = frozenset(Role),
+) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
     from bot.app import chats, guards, operations, reporting
     from bot.app.application import application
 
-    wanted = chats.wanted(config, say)
-    http = config.http.listen or config.http.metrics_listen
-    if how := chats.nothing_on(config, say):
+    if Role.ALL not in roles and config.storage.url.startswith("sqlite"):
+        raise Broken(say["run.file_is_of_one"])
+    wanted = chats.wanted(config, say) if Role.CHAT in roles else ()
+    http = (config.http.listen if Role.API in roles else "") or config.http.metrics_listen
+    if roles != {Role.GUARD} and (how := chats.nothing_on(config, say)):
         raise Broken(how)
     async with (
         guards.guard(config, say) as guard,
@@ -42,13 +56,17 @@ async def run(config: "Config", say: Texts, read_again: "Callable[[], Config] | 
             guard,
             lambda core: [network.connect(core.context(say)) for network in wanted],
             serve=lambda core: [
-                operations.teller(core),
+                *([operations.teller(core)] if Role.CHAT in roles else []),
                 *operations.beside(core),
-                *([operations.http_api(core)] if http else []),
+                *([operations.http_api(core, judges=Role.API in roles)] if http else []),
             ],
+            roles=roles,
+            stands_by=True,
         ) as jikimi,
     ):
-        places = ", ".join([*(say[f"{one.platform}.title"] for one in wanted), *([f"HTTP ({http})"] if http else ())])
+        judging = [say["run.judging"]] if Role.GUARD in roles and not wanted else []
+        titles = [say[f"{one.platform}.title"] for one in wanted]
+        places = ", ".join([*titles, *judging, *([f"HTTP ({http})"] if http else ())])
         if remark := reporting.no_pdf(say):
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)

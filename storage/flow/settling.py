@@ -1,6 +1,6 @@
 """Settlements -> out of the queue and into the record, with their incidents, actions and counts, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, exists, insert, not_, or_, update
@@ -14,10 +14,11 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
+from storage.flow.leases.shares import SqlShares, Stake
 from storage.records import rolls, strikes
 from storage.records.cases import open_cases
 from storage.settings import webhooks
-from storage.tables import actions, incidents, messages, verdicts
+from storage.tables import actions, incidents, messages, queue, verdicts
 
 _SETTLED = (messages.c.id, *codec.SETTLED_REF, messages.c.community, messages.c.kind, messages.c.sent_at)
 _NAMED = (messages.c.id, *codec.SETTLED_REF[:3], messages.c.kind, messages.c.sent_at)
@@ -40,22 +41,30 @@ _WITHDRAW = (
 )
 
 
-async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
-    """What is settled already stays as it was."""
-    first: dict[MessageRef, Settlement] = {}
-    for settlement in settlements:
-        first.setdefault(codec.plain_ref(settlement.decision.message.ref), settlement)
-    # Incidents and deletions of one message concern each other: whoever settles either waits for the other.
-    weighty = [
-        ref
-        for ref, settlement in first.items()
-        if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
-    ]
-    now, given = database.clock.now(), await _rows(database, first)
+async def settle(
+    database: Database, decided: Sequence[tuple[Settlement, Stake | None]], shares: SqlShares | None = None
+) -> Sequence[bool]:
+    """What is settled already stays as it was. Where there are `shares`, what was not begun under the present epoch of
+    one that is held is given back: False."""
+    refs = [codec.plain_ref(settlement.decision.message.ref) for settlement, _ in decided]
+    first, stakes = dict[MessageRef, Settlement](), dict[MessageRef, Stake | None]()
+    for ref, (settlement, stake) in zip(refs, decided, strict=True):
+        first.setdefault(ref, settlement)
+        stakes.setdefault(ref, stake)
+    now, rows = database.clock.now(), await _rows(database, first)
     async with database.write() as connection:
+        stale = await _stale(database, connection, shares, stakes) if shares else frozenset[MessageRef]()
+        for ref in stale:
+            del first[ref], rows[ref]
+        # Incidents and deletions of one message concern each other: whoever settles either waits for the other.
+        weighty = [
+            ref
+            for ref, settlement in first.items()
+            if settlement.decision.is_incident or settlement.decision.message.kind is Kind.DELETE
+        ]
         if weighty and database.is_postgresql:
             await connection.execute(database.sql(sql.LOCK_REVISIONS), {"given": codec.write_refs(weighty)})
-        settled = await _record(database, connection, given, now)
+        settled = await _record(database, connection, codec.write_sealed_rows(rows.values()), now)
         opened = [(row, first[ref]) for ref, row in settled.items() if first[ref].decision.is_incident]
         opened = await strikes.climb(database, connection, opened)
         if opened:
@@ -67,6 +76,19 @@ async def settle(database: Database, settlements: Sequence[Settlement]) -> None:
         await tallies.count(database, connection, counted)
         await rolls.count_bots(database, connection, counted)
         await rolls.count_members(database, connection, counted)
+    return [ref not in stale for ref in refs]
+
+
+async def _stale(
+    database: Database, connection: AsyncConnection, shares: SqlShares, stakes: Mapping[MessageRef, Stake | None]
+) -> Collection[MessageRef]:
+    stand = await shares.stand(connection, stakes.values())
+    if stale := {ref for ref, stake in stakes.items() if stake not in stand}:
+        among = database.sql(sql.AMONG_QUEUED).bindparams(given=codec.write_refs(stale))
+        own = update(queue).where(queue.c.holder == database.holder, among)
+        await connection.execute(own.values(holder=None))
+        shares.refused += len(stale)
+    return stale
 
 
 async def _record(
@@ -82,11 +104,13 @@ async def _record(
     return settled
 
 
-async def _rows(database: Database, settlements: Mapping[MessageRef, Settlement]) -> Mapping[str, str | bytes]:
+async def _rows(
+    database: Database, settlements: Mapping[MessageRef, Settlement]
+) -> dict[MessageRef, tuple[str | int | float | bytes | None, ...]]:
     """What is recorded of each: nobody's name or words, but hashes by which both are known again for a while."""
     communities = {one.decision.message.community for one in settlements.values()}
     keys = {community: await database.keys.known(community) for community in communities}
-    rows = []
+    rows: dict[MessageRef, tuple[str | int | float | bytes | None, ...]] = {}
     for ref in sorted(settlements, key=codec.key):
         settlement = settlements[ref]
         message, screening = settlement.decision.message, settlement.decision.screening
@@ -94,8 +118,8 @@ async def _rows(database: Database, settlements: Mapping[MessageRef, Settlement]
         hashed = database.sealing.member_hash(key, author) if key and author else None
         harm = screening.harm if isinstance(screening, Verdict) else None
         said = rolls.said_hash(database, key, message) if key and hashed and message.kind is Kind.NEW else None
-        rows.append((*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed, said))
-    return codec.write_sealed_rows(rows)
+        rows[ref] = (*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed, said)
+    return rows
 
 
 async def _open_incidents(

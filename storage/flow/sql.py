@@ -79,7 +79,7 @@ FREE_POSTGRESQL = f"""
 LEASE = """
     UPDATE queue SET holder = :holder WHERE id IN (SELECT CAST(given.value ->> 0 AS bigint) FROM {given})
     RETURNING
-        id, platform, channel, message, revision,
+        id, share, platform, channel, message, revision,
         (SELECT communities.id FROM communities WHERE key = queue.community) AS community,
         author, kind, sent_at, body
 """

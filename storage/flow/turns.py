@@ -1,7 +1,7 @@
 """The queue -> messages whose turn it is (ids): one community after the other, fresh ones first, the newest of each."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
 
@@ -19,9 +19,12 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 
 class Turns:
-    def __init__(self, database: Database, at_once: int | None = None) -> None:
-        """`at_once`: so many communities are looked at at a time, if not as many as messages are wanted."""
-        self._database, self._at_once = database, at_once
+    def __init__(
+        self, database: Database, at_once: int | None = None, is_ours: Callable[[int], bool] | None = None
+    ) -> None:
+        """`at_once`: so many communities are looked at at a time, if not as many as messages are wanted. `is_ours`: of
+        the community of a key; None: all are."""
+        self._database, self._at_once, self._is_ours = database, at_once, is_ours
         self._served = 0  # the community that had the last turn
 
     async def next(self, connection: AsyncConnection, limit: int, fresh_since: datetime) -> list[int]:
@@ -35,7 +38,7 @@ class Turns:
             turns = [community for community in some if community not in beside]
             if len(some) == at_once and not beside:
                 newest = await connection.execute(text(sql.NEWEST), {"limit": limit})
-                beside.update(set(newest.scalars()).difference(turns))
+                beside.update(set(self._ours(newest.scalars())).difference(turns))
             left = limit - len(chosen)
             found = await self._newest(connection, [*turns, *sorted(beside)], left, fresh_since, _LAST)
             if len(found) < left:
@@ -53,15 +56,21 @@ class Turns:
         for after, last in ((served, _END), (_BEGIN, served)):
             hops = after
             while hops < last:
-                asked = {"after": hops, "last": last, "limit": limit - len(some)}
+                at_once = limit if self._is_ours else limit - len(some)  # or nothing may come of many small looks
+                asked = {"after": hops, "last": last, "limit": at_once}
                 found = (await connection.execute(text(sql.WAITING), asked)).scalars().all()
-                some += found
-                if len(some) < limit:
+                some += self._ours(found)
+                if len(found) < at_once:
                     break
-                yield some
-                some, hops = [], found[-1]
+                hops = found[-1]
+                if len(some) >= limit:
+                    yield some
+                    some = []
         if some:
             yield some
+
+    def _ours(self, communities: Iterable[int]) -> Iterable[int]:
+        return filter(self._is_ours, communities) if self._is_ours else communities
 
     async def _newest(
         self, connection: AsyncConnection, turns: Sequence[int], limit: int, start: datetime, end: datetime

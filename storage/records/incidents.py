@@ -1,7 +1,7 @@
 """The incident log over the tables: what was decided, and what came of it, read back for people."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, or_, select
@@ -14,7 +14,7 @@ from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Done, Escalate, Flag, Outcome, Weight
 from storage import codec
 from storage.columns import AnyRow, plain
-from storage.community_key import community_of, of_community, on_platform, read_community
+from storage.community_key import community_of, in_shares, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow import sql
 from storage.records import strikes
@@ -48,7 +48,9 @@ class SqlIncidents:
         async with self._database.read() as connection:
             return await _read(connection, among)
 
-    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
+    async def traces(
+        self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
+    ) -> Sequence[Trace]:
         place = (incidents.c.community, incidents.c.author)
         newest_first = func.row_number().over(
             partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
@@ -57,7 +59,11 @@ class SqlIncidents:
             select(
                 *incidents.c["id", "message", "community", "author", "decided_at", "rule"], newest_first.label("place")
             )
-            .where(incidents.c.decided_at >= since, incidents.c.rule.is_not(None))
+            .where(
+                incidents.c.decided_at >= since,
+                incidents.c.rule.is_not(None),
+                in_shares(incidents.c.community, shares),
+            )
             .subquery()
         )
         acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_NOTICED))

@@ -17,7 +17,7 @@ from bot.core.operations.sealing import NOTHING
 from bot.core.rules.conditions.author import MOST_FIRST
 from storage import codec
 from storage.columns import AnyRow, microseconds, plain, writable
-from storage.community_key import community_of, read_community
+from storage.community_key import community_of, in_shares, read_community
 from storage.database import Database
 from storage.flow import sql
 from storage.tables import bots, members, messages
@@ -30,8 +30,9 @@ class SqlBotRoll:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> Sequence[tuple[CommunityRef, Bot]]:
+    async def all(self, shares: Collection[int] | None = None) -> Sequence[tuple[CommunityRef, Bot]]:
         known = select(*community_of(bots), *bots.c["bot", "name", "messages", "answers", "prose"])
+        known = known.where(in_shares(bots.c.community, shares))
         async with self._database.read() as connection:
             return [
                 (read_community(row), _read(row))
@@ -86,9 +87,9 @@ class SqlMemberRoll:
             since = {row.community: row.first for row in rows}
         return {community: since[key] for community, key in keys.items() if key in since}
 
-    async def said_since(self, moment: datetime) -> SaidBefore:
+    async def said_since(self, moment: datetime, shares: Collection[int] | None = None) -> SaidBefore:
         m = messages.c
-        known = (m.author_hash.is_not(None), m.text_hash.is_not(None))
+        known = (m.author_hash.is_not(None), m.text_hash.is_not(None), in_shares(m.community, shares))
         wanted = select(*community_of(messages), m.community.label("key"), m.author_hash, m.text_hash, m.sent_at)
         async with self._database.read() as connection:
             newest = wanted.where(m.sent_at >= moment, *known).order_by(m.sent_at.desc()).limit(MOST_SAID)

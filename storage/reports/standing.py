@@ -1,11 +1,15 @@
 """The database -> how things stand in it."""
 
-from sqlalchemy import Select, func, select, text, true
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Boolean, ColumnElement, Select, func, literal_column, select, text, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
 from bot.core.operations.outside.standing import Backlog, Standing
 from storage.database import Database, server_time
-from storage.tables import actions, communities, holders, messages, outages, queue
+from storage.tables import actions, communities, holders, messages, outages, queue, shares, workers
 
 _SIZE_POSTGRESQL = text("SELECT pg_database_size(current_database())")
 _SIZE_SQLITE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
@@ -36,16 +40,27 @@ class SqlStandings:
                 schema=(await connection.execute(_SCHEMA)).scalar_one(),
                 size=(await connection.execute(size)).scalar_one(),
                 processes=(await connection.execute(self._living())).scalar_one(),
+                works=await self._works(connection),
                 communities={Platform(name): number for name, number in await connection.execute(of_each)},
                 backlog=Backlog(**(await connection.execute(_backlog())).one()._mapping),
                 last_settled=(await connection.execute(last)).scalar_one_or_none(),
                 guard_away_since=(await connection.execute(away)).scalar_one_or_none(),
             )
 
+    async def _works(self, connection: AsyncConnection) -> Mapping[str, Sequence[int]]:
+        w, held = workers.c, (shares.c.work == workers.c.work) & (shares.c.holder == workers.c.holder)
+        counted = select(w.work, func.count(shares.c.share)).select_from(workers.join(holders).outerjoin(shares, held))
+        works = defaultdict[str, list[int]](list)
+        for work, number in await connection.execute(counted.where(self._alive()).group_by(w.work, w.holder)):
+            works[work].append(number)
+        return {work: sorted(works[work], reverse=True) for work in sorted(works)}
+
     def _living(self) -> Select[int]:
-        """A file's process that was killed is one of them until the next one starts."""
-        living = text(f"alive_until >= {server_time()}") if self._database.is_postgresql else true()
-        return select(func.count()).select_from(holders).where(living)
+        return select(func.count()).select_from(holders).where(self._alive())
+
+    def _alive(self) -> ColumnElement[bool]:
+        """A file's process that was killed is so until the next one starts."""
+        return literal_column(f"alive_until >= {server_time()}", Boolean) if self._database.is_postgresql else true()
 
 
 def _backlog() -> Select[tuple[int, object, int, int, object]]:

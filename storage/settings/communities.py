@@ -15,6 +15,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, plain
 from storage.community_key import is_named
 from storage.database import Database
+from storage.flow.bells import SETTINGS, tell
 from storage.records import strikes
 from storage.settings import journal
 from storage.settings.merging import merge
@@ -58,6 +59,7 @@ class SqlCommunities:
             at = self._database.clock.now()
             await journal.note(connection, key, before, after, by=by, at=at)
             await note_version(connection, key, before, after, by=by, at=at)
+            await tell(connection, SETTINGS, self._database.holder)
             return await _write(connection, key, after, version)
 
     async def versions(self, community: CommunityRef) -> Sequence[Version]:
@@ -79,6 +81,7 @@ class SqlCommunities:
             for row in rows:
                 if (moved := _read(row).moved(old.id, new.id)) != _read(row, as_stored=True):
                     await _write(connection, row.key, moved, version)
+            await tell(connection, SETTINGS, self._database.holder)
         self._database.keys.forget()
 
     async def _next_version(self, connection: AsyncConnection) -> int:

@@ -3,6 +3,7 @@
 from sqlalchemy import Table, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.core.operations.division import PARTS
 from storage.tables import (
     actions,
     amendments,
@@ -66,6 +67,7 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await connection.execute(delete(shared_bans).where(shared_bans.c.community == goes, both))
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
+    await connection.execute(update(queue).where(queue.c.community == stays).values(share=stays % PARTS))
     await connection.execute(delete(members).where(members.c.community == goes))
     for table, numbers in _ADDED_UP.items():
         await _add_up(connection, table, numbers, stays, goes)

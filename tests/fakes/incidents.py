@@ -1,6 +1,6 @@
 """Incidents and what people say to them, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -43,11 +43,13 @@ class MemoryIncidents:
         found = [self.store.incident(opened) for ref, opened in self.store.opened.items() if ref in refs]
         return sorted(found, key=lambda incident: (incident.decided_at, incident.id))
 
-    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
+    async def traces(
+        self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
+    ) -> Sequence[Trace]:
         traces: dict[tuple[CommunityRef, str], list[Trace]] = {}
         for opened in sorted(self.store.opened.values(), key=lambda incident: (incident.decided_at, incident.id)):
             about, rule = opened.decision.message, opened.decision.rule
-            if opened.decided_at >= since and rule is not None:
+            if opened.decided_at >= since and rule is not None and self.store.in_shares(about.community, shares):
                 acted = any(action.weight >= Weight.MESSAGE for action in opened.decision.actions)
                 trace = Trace(
                     about.community, about.author.id, about.ref.channel_id,

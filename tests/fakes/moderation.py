@@ -17,6 +17,7 @@ from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.keys import API
 from bot.core.rules.actions import Delete, Done, Outcome, Unconfirmed
 from tests.builders import code_of
+from tests.fakes.operations import MemoryShares
 from tests.fakes.record import ActionRow, Record
 
 
@@ -34,8 +35,10 @@ class MemoryMemberRoll:
                 first[community] = min(since, first.get(community, since))
         return first
 
-    async def said_since(self, moment: datetime) -> SaidBefore:
-        known = sorted((one for one in self.store.said if one.sent_at >= moment), key=lambda one: one.sent_at)
+    async def said_since(self, moment: datetime, shares: Collection[int] | None = None) -> SaidBefore:
+        lately = [one for one in self.store.said if one.sent_at >= moment]
+        known = [one for one in lately if self.store.in_shares(one.community, shares)]
+        known.sort(key=lambda one: one.sent_at)
 
         def before(message: Message) -> Sequence[datetime]:
             about = (message.community, message.author.id, as_compared(message))
@@ -46,8 +49,9 @@ class MemoryMemberRoll:
 
 
 class MemoryInbox:
-    def __init__(self, store: Record) -> None:
-        self.store = store
+    def __init__(self, store: Record, shares: MemoryShares | None = None) -> None:
+        self.store, self.shares = store, shares
+        self.stakes: dict[MessageRef, tuple[int, int]] = {}  # share and epoch of what was handed out
         self.aside: dict[MessageRef, datetime] = {}
         self.unjudged: set[MessageRef] = set()
         self.served = CommunityRef(API, "")  # the first of all
@@ -65,6 +69,7 @@ class MemoryInbox:
             message
             for ref, message in self.store.messages.items()
             if ref not in self.store.leased and ref not in self.store.settled and ref not in self.aside
+            if self.shares is None or self.store.share_of(message.community) in self.shares.begun
         ]
         suspects, free = self.store.suspects.among(free)
         free.sort(key=lambda message: message.sent_at)
@@ -116,6 +121,8 @@ class MemoryInbox:
 
     def _lease(self, some: list[Message]) -> list[Message]:
         self.store.leased |= {message.ref for message in some}
+        if self.shares:
+            self.stakes |= {one.ref: self.shares.stake(self.store.share_of(one.community)) for one in some}
         return some
 
     def _in_turns(self, free: list[Message], limit: int) -> list[Message]:
@@ -127,10 +134,24 @@ class MemoryInbox:
         rounds = zip_longest(*([m for m in line if m in newest] for line in lines))
         return [message for message in chain.from_iterable(rounds) if message is not None]
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    def under_way(self, shares: Collection[int]) -> int:
+        return sum(share in shares for share, _ in self.stakes.values())
+
+    async def give_back(self, shares: Collection[int]) -> None:
+        for ref in [ref for ref, (share, _) in self.stakes.items() if share in shares]:
+            del self.stakes[ref]
+            self.store.leased.discard(ref)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
+        refs = [settlement.decision.message.ref for settlement in settlements]
+        stand = [self.shares is None or self.shares.stands(self.stakes.pop(ref, None)) for ref in refs]
+        self._settle([one for one, stands in zip(settlements, stand, strict=True) if stands])
+        self.store.leased.difference_update(refs)
+        return stand
+
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:
             ref = settlement.decision.message.ref
-            self.store.leased.discard(ref)
             if ref in self.store.messages and ref not in self.store.settled:
                 self.store.settled.add(ref)
                 if settlement.decision.message.kind is Kind.NEW:

@@ -1,17 +1,74 @@
-"""API keys in memory, and what is on record of people, by a script."""
+"""API keys and shares in memory, and what is on record of people, by a script."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.base.errors import BotError
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.operations.division import PARTS, Taking
 from bot.core.operations.erasing import Erased, Receipt
 from bot.core.operations.keys import ApiKey
 from bot.core.operations.privacy import Dossier, Privacy
 from bot.core.operations.retention import Limits
 from tests.builders import NOW
 from tests.fakes.clock import ManualClock
+
+
+class Work:
+    """What processes share out: who takes part, and who has what under which epoch."""
+
+    def __init__(self) -> None:
+        self.part: set[int] = set()
+        self.held: dict[int, tuple[int, int]] = {}  # by share, the process and the epoch
+
+
+class MemoryShares:
+    parts = PARTS
+
+    def __init__(self, work: Work, me: int = 1) -> None:
+        self.work, self.me = work, me
+        self.refused = 0
+        self.begun: set[int] = set()
+
+    async def look(self) -> Taking:
+        self.work.part.add(self.me)
+        held = {share: holder for share, (holder, _) in self.work.held.items() if holder in self.work.part}
+        return Taking(self.me, set(self.work.part), held)
+
+    async def take(self, wanted: Collection[int]) -> Collection[int]:
+        others = self.work.part - {self.me}
+        free = [share for share in wanted if self.work.held.get(share, (0, 0))[0] not in others]
+        for share in free:
+            self.work.held[share] = (self.me, self.work.held.get(share, (0, 0))[1] + 1)
+        return free
+
+    def begin(self, taken: Collection[int]) -> None:
+        self.begun.update(taken)
+
+    def end(self, shares: Collection[int]) -> None:
+        self.begun.difference_update(shares)
+
+    async def give_back(self, shares: Collection[int]) -> None:
+        for share, (holder, epoch) in self.work.held.items():
+            if holder == self.me and share in shares:
+                self.work.held[share] = (0, epoch)
+
+    async def leave(self) -> None:
+        self.begun.clear()
+        await self.give_back(range(self.parts))
+        self.work.part.discard(self.me)
+
+    async def communities(self, shares: Collection[int]) -> Collection[CommunityRef]:
+        return ()
+
+    def stake(self, share: int) -> tuple[int, int]:
+        return share, self.work.held.get(share, (0, 0))[1]
+
+    def stands(self, stake: tuple[int, int] | None) -> bool:
+        stands = stake is not None and self.work.held.get(stake[0]) == (self.me, stake[1])
+        self.refused += not stands
+        return stands
 
 
 class MemoryApiKeys:

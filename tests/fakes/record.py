@@ -1,7 +1,7 @@
 """What the stores in memory share: messages, incidents, actions, and what a process died of."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -11,6 +11,7 @@ from bot.core.chat.message import CommunityRef, Message, MessageRef
 from bot.core.incidents.incident import Incident, PlannedAction, Settlement
 from bot.core.incidents.review import IMPOSING, Call, Review, Step, consequences
 from bot.core.moderation.ports import Member
+from bot.core.operations.division import PARTS
 from bot.core.rules.actions import Action, CalledOff, Done, Escalate, Flag, Outcome
 from bot.core.rules.conditions.author import MOST_FIRST
 from bot.core.rules.decision import Decision, climbed
@@ -60,8 +61,17 @@ class Record:
         self.strikes: dict[int, StrikeRow] = {}  # by incident
         self.flags: list[FlagRow] = []
         self.suspects = Suspects(self)
+        self.shares: dict[CommunityRef, int] = {}
+
+    def in_shares(self, community: CommunityRef, shares: Collection[int] | None) -> bool:
+        return shares is None or self.share_of(community) in shares
+
+    def share_of(self, community: CommunityRef) -> int:
+        """In the order in which they were heard of, as keys are given in a database."""
+        return self.shares.setdefault(community, (len(self.shares) + 1) % PARTS)
 
     def keep(self, message: Message) -> None:
+        self.share_of(message.community)
         self.messages[message.ref] = message
         self.revisions[replace(message.ref, revision=0)].append(message.ref)
 

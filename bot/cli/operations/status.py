@@ -1,7 +1,7 @@
 """`jikimi status`: a database and the process that works on it -> how things stand, once or again and again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -102,6 +102,7 @@ def _lines(now: _Now, say: Texts) -> list[str]:
         told.append(say("status.guard_away_for", age=age(since, say)))
     of_each = ", ".join(f"{name} {number:,}" for name, number in sorted(standing.communities.items())) or "0"
     told.append(say("status.communities", of_each=of_each, processes=standing.processes))
+    told += _works(standing.works, say)
     ages = [age(now.age(since) or 0.0, say) for since in (backlog.messages_since, backlog.actions_since)]
     told.append(say("status.messages", number=backlog.messages, age=ages[0], aside=backlog.aside))
     told.append(say("status.actions", number=backlog.actions, age=ages[1]))
@@ -113,12 +114,23 @@ def _lines(now: _Now, say: Texts) -> list[str]:
     return told
 
 
+def _works(works: Mapping[str, Sequence[int]], say: Texts) -> Iterator[str]:
+    """Only what several processes take part in."""
+    for work, held in works.items():
+        role, _, platform = work.partition("/")
+        if len(held) > 1 and role == "guard":
+            yield say("status.shared", number=len(held), held=" + ".join(map(str, held)))
+        elif len(held) > 1:
+            yield say("status.stands_by", platform=say[f"{platform}.title"], number=held.count(0))
+
+
 def _written(now: _Now) -> dict[str, object]:
     standing, backlog, report = now.standing, now.standing.backlog, now.last_report
     return {
         "version": version("jikimi"),
         "database": {"kind": standing.database, "schema": standing.schema, "bytes": standing.size},
         "processes": standing.processes,
+        "works": {work: list(held) for work, held in standing.works.items()},
         "communities": dict(standing.communities),
         "process": now.figures and {"connections": now.connections, "guard_up": bool(now.figures["jikimi_guard_up"])},
         "guard_away_since": standing.guard_away_since and standing.guard_away_since.isoformat(),

@@ -2,11 +2,11 @@
 between at a long one."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.core.chat.message import Kind, Message
+from bot.core.chat.message import CommunityRef, Kind, Message
 
 Key = tuple[str, str, str]  # platform, channel, message
 
@@ -17,6 +17,7 @@ class _Stream:
     since when. Of two in one second (Telegram's clock has no smaller ones) the one that came last is newer."""
 
     newest: datetime
+    community: CommunityRef
     looked: int = 0  # characters
     held: Message | None = None
     since: datetime | None = None
@@ -77,11 +78,17 @@ class Streams:
                 too_many -= 1
                 yield from self._release(key, stream)
 
+    def leave(self, communities: Collection[CommunityRef]) -> None:
+        """What is held of these is held no more: whoever claims it next holds it anew."""
+        for streams in (self._streams, self._held):
+            for key in [key for key, stream in streams.items() if stream.community in communities]:
+                del streams[key]
+
     def next_due(self) -> datetime | None:
         return min((stream.until for stream in self._held.values() if stream.until), default=None)
 
     def _remember(self, key: Key, message: Message) -> _Stream:
-        stream = self._streams.setdefault(key, _Stream(message.sent_at))
+        stream = self._streams.setdefault(key, _Stream(message.sent_at, message.community))
         self._streams.move_to_end(key)
         while len(self._streams) > self.most and next(iter(self._streams.values())).held is None:
             self._streams.popitem(last=False)

@@ -25,6 +25,11 @@ class Wakeup:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
+        """There is work, for whoever is to do it."""
+        self.nudge()
+
+    def nudge(self) -> None:
+        """There is work, or room for it, for this process."""
         self._woken.set()
 
     async def wait(self, at_most: float) -> None:
@@ -35,6 +40,18 @@ class Wakeup:
         except TimeoutError:
             pass
         self._woken.clear()
+
+
+class Bell(Wakeup):
+    """One that other processes hear as well: `ring` passes it on."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        super().__init__()
+        self._ring = ring
+
+    def wake(self) -> None:
+        self.nudge()
+        self._ring()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import structlog
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import Community
 from bot.core.communities.overrides import Override, about
@@ -17,6 +18,7 @@ from bot.core.communities.sharing import Shared, agreed, consented
 from bot.core.rules.policy import Policy, Watch
 
 FOLLOW = 3.0  # seconds between two looks at what other processes have changed
+SILENCE = 3600.0  # seconds that a bell may be silent
 OVERRIDDEN = 1_000  # policies of parts of communities that are remembered
 REMEMBERED = 10_000  # communities whose policies are
 ALIKE = 1_000  # policies that those share who have set the same
@@ -56,10 +58,19 @@ class Policies:
         """Follow what other processes change, until cancelled."""
         while True:
             await self.clock.sleep(FOLLOW)
-            try:
-                await self.follow()
-            except Unavailable as error:
-                _log.warning("settings not looked at", reason=str(error))
+            await self._look()
+
+    async def listen(self, bell: Wakeup) -> None:
+        """The same as soon as the bell rings."""
+        while True:
+            await bell.wait(SILENCE)
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            await self.follow()
+        except Unavailable as error:
+            _log.warning("settings not looked at", reason=str(error))
 
     async def follow(self) -> None:
         """Take over what has changed in the store."""

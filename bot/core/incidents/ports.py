@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -50,9 +50,12 @@ class Incidents(Protocol):
         """The incidents of these revisions."""
         ...
 
-    async def traces(self, since: datetime, *, each: int, most: int) -> Sequence[Trace]:
+    async def traces(
+        self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
+    ) -> Sequence[Trace]:
         """Of the incidents of live rules decided at or after `since` the newest `each` of every member, oldest first.
-        Where those are more than `most`, everybody's newest go before anybody's second newest."""
+        Where those are more than `most`, everybody's newest go before anybody's second newest. `shares`: of communities
+        (None: of all)."""
         ...
 
     async def get(self, community: CommunityRef, incident_id: int) -> Incident | None:

@@ -1,6 +1,6 @@
 """Settlements -> what the other bots of each community do; the store counts the same as it settles them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.core.answers.bot import Bot
@@ -12,14 +12,15 @@ from bot.core.incidents.incident import Settlement
 
 @dataclass(slots=True, kw_only=True)
 class Bots:
-    """Holds every bot that was seen in memory. Another process that moderates the same communities is noticed when
-    this one starts again."""
+    """Holds every bot that was seen in memory. What those of communities do that another process works on is noticed
+    when this one goes on with them, or starts again."""
 
     roll: BotRoll
     _seen: dict[CommunityRef, dict[str, Bot]] = field(default_factory=dict)
 
-    async def load(self) -> None:
-        for community, bot in await self.roll.all():
+    async def load(self, shares: Collection[int] | None = None) -> None:
+        """`shares`: of communities that this process goes on with (None: all)."""
+        for community, bot in await self.roll.all(shares):
             self._seen.setdefault(community, {})[bot.id] = bot
 
     def known(self, message: Message) -> Bot | None:

@@ -1,7 +1,7 @@
 """Messages -> who else of the same community has said nearly the same shortly before, from hashes alone."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -75,6 +75,10 @@ class Campaigns:
             theirs = {author for author in {said.author for said in known.all.values()} if is_theirs(author)}
             for name in [name for name, said in known.all.items() if said.author in theirs]:
                 known.drop(name)
+
+    def leave(self, communities: Collection[CommunityRef]) -> None:
+        for community in self._heard.keys() & communities:
+            del self._heard[community]
 
     def _others(self, known: _Sayings, message: Message, words: Sketch) -> Mapping[str, datetime]:
         shared = Counter(name for word in words for name in known.by_word.get(word, ()))

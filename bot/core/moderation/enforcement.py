@@ -109,7 +109,7 @@ class Enforcer:
             was_full = not self.under_way.room(lane)
             self.under_way.end(lane)
             if was_full or self._ending:
-                self.planned.wake()
+                self.planned.nudge()
 
     async def _let_the_last_word_go_first(self, planned: PlannedAction) -> None:
         warning = self._last_words.get(planned.matter)

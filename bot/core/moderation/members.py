@@ -63,6 +63,11 @@ class Members:
         for member in [one for one in self._heard if one[0] == community and is_theirs(one[1])]:
             del self._heard[member]
 
+    def leave(self, communities: Collection[CommunityRef]) -> None:
+        """Another process counts on: here it is asked for again."""
+        for member in [member for member in self._heard if member[0] in communities]:
+            del self._heard[member]
+
     def _was_there(self, message: Message) -> bool:
         since, watched = message.author.since, self._watched.get(message.community, message.sent_at)
         if since is not None:

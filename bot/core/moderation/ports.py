@@ -32,8 +32,9 @@ class MemberRoll(Protocol):
         """When the first message was counted in each; those in which none was are left out."""
         ...
 
-    async def said_since(self, moment: datetime) -> SaidBefore:
-        """What was settled of messages sent at or after `moment`, by hashes, as long as those are kept."""
+    async def said_since(self, moment: datetime, shares: Collection[int] | None = None) -> SaidBefore:
+        """What was settled of messages sent at or after `moment`, by hashes, as long as those are kept; in the
+        communities of these shares (None: of all)."""
         ...
 
 
@@ -73,12 +74,22 @@ class Inbox(Protocol):
         communities taking turns; of one the newest, in the order in which they were sent: where more comes than can be
         judged, most are judged at once. A lease ends by `settle`, `fault` or `set_aside`, or by itself when its holder
         has died. What a process died of is suspected: beside the others only half of the suspects are handed
-        out at once, until one of them is alone."""
+        out at once, until one of them is alone. Where communities are shared out, of those alone that are this
+        process's."""
         ...
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """Close the messages, open their incidents and plan their actions, all or nothing, exactly once: a
-        message that is already settled stays as it is. The text of a message without an incident is erased."""
+        message that is already settled stays as it is. The text of a message without an incident is erased. False: its
+        share has been taken by another process since it was claimed, or given back; nothing of it is written."""
+        ...
+
+    def under_way(self, shares: Collection[int]) -> int:
+        """How many messages of these shares this process has claimed and not yet settled or given back."""
+        ...
+
+    async def give_back(self, shares: Collection[int]) -> None:
+        """All of those: what is still decided about them is not written."""
         ...
 
     async def fault(self, ref: MessageRef) -> None:

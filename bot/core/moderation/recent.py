@@ -1,8 +1,8 @@
 """Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
@@ -40,21 +40,21 @@ def as_compared(message: Message) -> str:
     return canonical(text) if len(text) <= LONG else text
 
 
-class RecentActivity:
-    """Bounded by time and by number of members. Lost with the process but for what the record knows: `before`, of which
-    nothing is in the window any more after `until`."""
+@dataclass(slots=True)
+class _Before:
+    """`left`: communities that were another process's since: what is on record of them is read anew."""
 
-    def __init__(
-        self,
-        window: timedelta = WINDOW,
-        members: int = 20_000,
-        each: int = REMEMBERED,
-        *,
-        before: SaidBefore | None = None,
-        until: datetime | None = None,
-    ) -> None:
-        self._window, self._before, self._until = window, before, until
-        self.each = each
+    said: SaidBefore
+    until: datetime
+    left: set[CommunityRef] = field(default_factory=set)
+
+
+class RecentActivity:
+    """Bounded by time and by number of members. Lost with the process but for what the record knows."""
+
+    def __init__(self, window: timedelta = WINDOW, members: int = 20_000, each: int = REMEMBERED) -> None:
+        self._window, self.each = window, each
+        self._before: list[_Before] = []
         self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
         self._offences = Bounded[Place, deque[datetime]](members)
@@ -71,14 +71,20 @@ class RecentActivity:
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
         mark = hash(text)  # a long text is not kept alive for it
-        if self._until and message.sent_at > self._until:
-            self._before = self._until = None
-        earlier = self._before(message) if self._before else ()
+        if self._before and message.sent_at > self._before[0].until:
+            del self._before[0]
+        known = (before for before in self._before if message.community not in before.left)
+        earlier = [moment for before in known for moment in before.said(message)]
         said = (*earlier[-self.each :], *(moment for moment, other in sent if other == mark))
         repeats = tuple(one for one in said if one <= message.sent_at <= one + self._window)
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
         return repeats
+
+    def go_on_from(self, before: SaidBefore, until: datetime) -> None:
+        """What is on record of communities of which this process has heard nothing yet; of that nothing is in the
+        window any more after `until`."""
+        self._before.append(_Before(before, until))
 
     def posted(self, message: Message) -> tuple[tuple[datetime, Amounts], ...]:
         """How much the author has posted before, message by message; and remember this one's."""
@@ -124,6 +130,19 @@ class RecentActivity:
             if where == community:
                 for _, author in theirs:
                     speakers.pop(author, None)
+
+    def leave(self, communities: Collection[CommunityRef]) -> None:
+        """Everything of these: another process goes on from the record."""
+        for before in self._before:
+            before.left.update(communities)
+        for members in (self._sent, self._fired, self._posted):
+            for member in [member for member in members if member[0] in communities]:
+                del members[member]
+        for places in (self._offences, self._said, self._found):
+            for place in [place for place in places if place[0][0] in communities]:
+                del places[place]
+        for channel in [channel for channel in self._rude if channel[0] in communities]:
+            del self._rude[channel]
 
     def completed(self, heard: Past, message: Message, screening: Screening, policy: Policy) -> Past:
         """With what may change until the guard has answered."""

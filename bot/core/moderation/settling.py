@@ -71,14 +71,14 @@ class Settler:
                 await patiently(partial(self.inbox.fault, ref), self.clock)
             self.busy -= len(aside) + len(faulty)
             if faulty or (self.wants_room and (batch or aside)):
-                self.arrived.wake()
+                self.arrived.nudge()
             if not (batch or aside or faulty):
                 await self._progress.wait(self.poll)
 
     async def _settle(self, batch: Sequence[Settlement]) -> None:
         """What cannot be settled does not keep the others from it."""
         try:
-            await patiently(partial(self.inbox.settle, batch), self.clock)
+            written = await patiently(partial(self.inbox.settle, batch), self.clock)
         except Exception as error:
             if len(batch) == 1:
                 self.fault(batch[0].decision.message, error)
@@ -88,6 +88,9 @@ class Settler:
             await self._settle(batch[half:])
             return
         self.busy -= len(batch)
+        if not all(written):
+            _log.warning("settlements refused", number=len(batch) - sum(written), reason="others hold their shares")
+            batch = [settlement for settlement, is_written in zip(batch, written, strict=True) if is_written]
         if any(settlement.decision.actions for settlement in batch):
             self.planned.wake()
         for note in self.noted:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.core.chat.message import Platform
 from bot.core.chat.ports import Connection, MessageSource
@@ -10,6 +11,7 @@ from bot.core.guarding.figures import Histogram, QueueFigures, ReplicaFigures
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import GuardVersion, Route, Verdict
 from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.operations.division import Division
 from bot.core.operations.outside.standing import Standings
 from bot.core.rules.actions import Outcome
 
@@ -26,10 +28,18 @@ class FlowFigures:
     actions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
+class Part(NamedTuple):
+    """Of a kind of work: how many of its shares this process holds, and how often it was too late with one."""
+
+    held: int
+    refused: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
-    """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open. `connections`: of every
-    platform that this process is to hear, those that it has lost among them."""
+    """All of them at this moment. `guard_is_away`: the circuit in front of the guard is open. `judges`: somebody relies
+    on the guard of this process. `connections`: of every platform that it is its turn to hear, those that it has lost
+    among them. `works`: what it shares with other processes."""
 
     guard: GuardVersion
     guard_is_away: bool
@@ -37,19 +47,23 @@ class HealthSnapshot:
     queue: QueueFigures
     flow: FlowFigures
     replicas: Sequence[ReplicaFigures] = ()
+    judges: bool = True
     connections: Mapping[Platform, Connection] = field(default_factory=dict)
+    works: Mapping[str, Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthMonitor:
     """The `HealthSource` of a running application. `settled` and `done` are told what has happened; `chats` are named
-    once they are connected."""
+    once they are connected, `works` once this process takes part in them."""
 
     queue: GuardQueue
     standings: Standings
+    judges: bool = True
     replicas: Callable[[], Sequence[ReplicaFigures]] = tuple
     flow: FlowFigures = field(default_factory=FlowFigures)
     chats: dict[Platform, MessageSource] = field(default_factory=dict)
+    works: dict[str, Division] = field(default_factory=dict)
 
     def snapshot(self) -> HealthSnapshot:
         return HealthSnapshot(
@@ -59,7 +73,9 @@ class HealthMonitor:
             queue=self.queue.figures,
             flow=self.flow,
             replicas=self.replicas(),
+            judges=self.judges,
             connections={platform: chat.connection for platform, chat in self.chats.items()},
+            works={name: Part(len(one.mine), one.shares.refused) for name, one in self.works.items()},
         )
 
     def settled(self, settlements: Sequence[Settlement]) -> None:

@@ -10,14 +10,17 @@ from bot.core.reporting.delivery.delivery import State
 from bot.core.rules.actions import ACTIONS, Unconfirmed
 from storage.flow.calls import follow_calls
 from storage.flow.leases import suspects
-from storage.tables import actions, deliveries, holders, queue, webhooks
+from storage.tables import actions, deliveries, holders, queue, shares, webhooks
 
 UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
 
 
 async def release_the_dead(connection: AsyncConnection, now: datetime) -> None:
     """Free what was leased by processes that are no longer among the holders."""
-    for work in (queue, actions):  # in the order in which everybody locks them: see SqlReviews
+    # Everything in the order in which everybody locks it: see SqlShares.stand, SqlReviews.
+    orphaned = (shares.c.holder.is_not(None), shares.c.holder.not_in(select(holders.c.id)))
+    await connection.execute(select(shares.c.share).where(*orphaned).order_by(shares.c.share).with_for_update())
+    for work in (queue, actions):
         left = (work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id)))
         await connection.execute(select(work.c.id).where(*left).order_by(work.c.id).with_for_update())
     await suspects.blame(connection)
@@ -29,6 +32,9 @@ async def release(
 ) -> None:
     """An action that they had started is done again if that is harmless; if not, nobody can say whether it was done;
     nor whether a report was sent."""
+    await connection.execute(
+        update(shares).where(shares.c.holder.is_not(None), gone(shares.c.holder)).values(holder=None)
+    )
     await connection.execute(update(queue).where(queue.c.holder.is_not(None), gone(queue.c.holder)).values(holder=None))
     left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
     unsure = await connection.execute(

@@ -45,11 +45,34 @@ def test_of_whoever_is_forgotten_nothing_is_in_mind() -> None:
 
 def test_a_flood_that_spans_a_restart_goes_on() -> None:
     before = {"minji": [later(-700), later(-30), later(40)]}
-    recent = RecentActivity(before=lambda one: before.get(one.author.id, ()), until=later(600))
+    recent = RecentActivity()
+    recent.go_on_from(lambda one: before.get(one.author.id, ()), later(600))
     assert recent.hear(message("1")) == (later(-30),), "what is older than the window, or sent later, is none"
     assert recent.hear(message("2", sent_at=later(60))) == (later(-30), later(40), NOW)
     assert recent.hear(message("3", author="jisu", sent_at=later(61))) == ()
     assert recent.hear(message("4", sent_at=later(601))) == (later(60),), "by then nothing of before counts"
+
+
+def test_whoever_leaves_a_community_has_nothing_of_it_in_mind() -> None:
+    recent = RecentActivity()
+    recent.go_on_from(lambda one: [later(-9)], later(600))
+    verdict = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, 0.9, "g"),))
+    for where in ("a", "b"):
+        said = message("1", "말", community=where)
+        recent.hear(said)
+        recent.posted(said)
+        recent.join(said)
+        recent.found(said, verdict)
+        recent.note(decision(said, Delete()), NOW, RULES)
+    memories: list[Mapping[Any, Any]] = [
+        recent._sent, recent._fired, recent._posted, recent._offences, recent._said, recent._found, recent._rude,
+    ]  # fmt: skip
+    assert [len(one) for one in memories] == [2] * 7
+    recent.leave([home("a")])
+    assert [len(one) for one in memories] == [1] * 7
+    assert recent.hear(message("2", "말", community="b")) == (later(-9), NOW)
+    recent.go_on_from(lambda one: [later(-9), NOW], later(600))
+    assert recent.hear(message("2", "말", community="a")) == (later(-9), NOW), "nothing counts twice"
 
 
 def rude(probability: float = 0.5) -> Verdict:

@@ -34,7 +34,7 @@ def test_each_change_is_told_once_on_each_platform() -> None:
         told.clear()
         changes = {name: changed(name) for name in names}
         news = News(changes=changes, platforms=platforms, tell=tell, bookmarks=bookmarks, clock=ManualClock())
-        asyncio.run(news.run())
+        asyncio.run(news.look())
         return told
 
     head = texts("en")["alarm.news"]

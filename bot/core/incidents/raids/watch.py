@@ -65,6 +65,7 @@ class RaidWatch:
     deeds: Deeds
     clock: Clock
     planned: Wakeup
+    is_in_charge: Callable[[], bool] = lambda: True  # of what one process does for all: orders, and cards renewed
     _known: Bounded[CommunityRef, _Community] = field(default_factory=lambda: Bounded(COMMUNITIES))
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -134,11 +135,13 @@ class RaidWatch:
             await self.work()
             if self.clock.monotonic() - renewed >= RENEW:
                 renewed = self.clock.monotonic()
-                await self.renew()
+                await self.resume()
+                if self.is_in_charge():
+                    await self.renew()
             await self.clock.sleep(LOOK)
 
     async def resume(self) -> None:
-        """What an earlier process has left; what was heard since goes onto that."""
+        """What another process has noticed or left; what was heard here goes onto that."""
         for one in await patiently(self.raids.running, self.clock):
             here = self._known.refresh(one.community, _Community())
             here.raid = here.raid or _Raid(one.sign, one.began_at, one.last_at, signs={one.sign})
@@ -150,7 +153,7 @@ class RaidWatch:
         for community, here in list(self._known.items()):
             if here.raid:
                 await self._keep(community, here, here.raid)
-        for order in await patiently(partial(self.raids.ordered, TOGETHER), self.clock):
+        for order in await patiently(partial(self.raids.ordered, TOGETHER), self.clock) if self.is_in_charge() else ():
             await patiently(partial(self._carry_out, order), self.clock)
 
     async def renew(self) -> None:

@@ -1,6 +1,6 @@
 """How things stand in the database, for those who look from outside: what waits, and who is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -22,13 +22,15 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """`database` and `schema` say which those are; `size` is in bytes; `processes`: that work on it; `communities`, by
-    platform: that have ever said or set something. `guard_away_since`: by any process's account."""
+    """`database` and `schema` say which those are; `size` is in bytes; `processes`: that work on it; `works`, by kind
+    of work: how many shares each process holds that takes part in it; `communities`, by platform: that have ever said
+    or set something. `guard_away_since`: by any process's account."""
 
     database: str
     schema: str
     size: int
     processes: int
+    works: Mapping[str, Sequence[int]] = field(default_factory=dict)
     communities: Mapping[Platform, int] = field(default_factory=dict)
     backlog: Backlog = field(default_factory=Backlog)
     last_settled: datetime | None = None
