@@ -13,10 +13,11 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
-# A file at a time on each core (WORKERS=5 on two is faster, for tests mostly wait). Tests of one file may share
+# A file at a time in each of some processes, more than there are cores, for tests mostly wait. Tests of one file may share
 # what takes long to make. Those that wait most come first (tests/conftest.py), the small ones last: sorted by how many tests
 # a file has, the longest would begin at the end.
-WORKERS ?= auto
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
+test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

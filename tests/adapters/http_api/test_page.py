@@ -31,8 +31,15 @@ def test_the_page_is_served_in_the_language_that_is_asked_for(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"),
+    [
+        ("ko", "light", 1280),
+        ("en", "dark", 360),
+        pytest.param("ko", "dark", 360, marks=pytest.mark.long),
+        pytest.param("en", "light", 1280, marks=pytest.mark.long),
+    ],
+)
 def test_everybody_can_read_it_and_nobody_else_is_asked(language: str, scheme: Any, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

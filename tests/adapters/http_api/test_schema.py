@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.http_api import description
 from adapters.http_api.description.openapi import described
 from tests.adapters.http_api.stage import WRITTEN, stage
@@ -43,14 +45,15 @@ expected-statuses = ["2xx", 400, 401]
 """
 
 
-def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", ["5", pytest.param("100", marks=pytest.mark.long)])
+def test_schemathesis_finds_nothing(tmp_path: Path, examples: str) -> None:
     async def scenario() -> None:
         async with stage(tmp_path, per_second=100_000) as api:
             (tmp_path / "schemathesis.toml").write_text(SETTINGS)
             process = await asyncio.create_subprocess_exec(
                 Path(sys.executable).parent / "schemathesis", "--config-file", tmp_path / "schemathesis.toml",
                 "--no-color", "run", f"{api.url}/openapi.json", "-H", f"Authorization: Bearer {WRITTEN}",
-                "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1",
+                "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1",
                 "--report", "json", "--report-json-path", tmp_path / "found.json",
                 cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                 env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
