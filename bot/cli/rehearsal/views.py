@@ -1,6 +1,7 @@
 """What a rehearsal settles, and its summary -> JSON lines for programs, or coloured lines above a progress bar."""
 
 import re
+import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -76,7 +77,7 @@ class TerminalView:
     def __enter__(self) -> None:
         say = self._say
         self._console.print(f"[bold]{escape(say['rehearsal.title'])}[/]  [dim]{escape(say['rehearsal.subtitle'])}[/]")
-        if self._path == "-":
+        if self._path == "-" and sys.stdin.isatty():
             self._console.print(f"[dim]{escape(say['rehearsal.stdin'])}[/]")
         self._progress.start()
 

@@ -103,8 +103,10 @@ def _chosen(
     )
     if not found and not wanted and known:
         raise Broken(say("report.which_community", known=_told_apart(known)))
+    if not known:
+        raise Broken(say["report.no_communities"])
     if not found:
-        raise Broken(say("report.no_community", given=wanted or "-", known=_told_apart(known) or say["report.none"]))
+        raise Broken(say("report.no_community", given=wanted or "-", known=_told_apart(known)))
     if len(found) > 1:
         raise Broken(say("report.which_platform", given=wanted, known=_told_apart(found)))
     return next((community for community in settings if community.ref == found[0]), Community.blank(found[0]))
