@@ -100,7 +100,8 @@ class Case:
 
 
 @pytest.mark.timeout(1200)
-def test_a_kill_at_every_step_boundary(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_a_kill_at_a_step_boundary(tmp_path: Path, every: int) -> None:
     lines = 6
     chat = transcript(tmp_path / "chat.jsonl", lines)
     undisturbed = Case(tmp_path / "undisturbed", chat)
@@ -117,8 +118,8 @@ def test_a_kill_at_every_step_boundary(tmp_path: Path) -> None:
         return process.exitcode == -signal.SIGKILL
 
     with ThreadPoolExecutor(2) as pool:
-        crashed = list(pool.map(crash_at, range(1, boundaries + 1)))
-    assert sum(crashed) >= boundaries * 0.9, "how transactions group varies a little from run to run"
+        crashed = list(pool.map(crash_at, range(1, boundaries + 1, every)))
+    assert sum(crashed) >= len(crashed) * 0.9, "how transactions group varies a little from run to run"
 
 
 @pytest.mark.timeout(1200)

@@ -16,6 +16,7 @@ from bot.core.communities.policies import Policies
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Task, Unscreened
 from bot.core.incidents.incident import Settlement
+from bot.core.moderation import screening
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.screening import Screener, exchange_of
@@ -203,7 +204,9 @@ def test_nobody_asks_for_work_that_cannot_be_there() -> None:
     asyncio.run(scenario())
 
 
-def test_only_authors_of_what_is_about_something_are_met_and_staff_is_spared() -> None:
+def test_only_authors_of_what_is_about_something_are_met_and_staff_is_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, "MEETING", 0.2)  # a real minute otherwise, for whoever cannot be asked about
+
     async def scenario() -> None:
         unknown = [
             replace(message(str(number), text), author=Author(id=author, unmet=True))
