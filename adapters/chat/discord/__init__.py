@@ -70,7 +70,7 @@ class Discord(Network, platform=DISCORD):
         return address(community, channel, message)
 
     def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
-        from adapters.chat.discord.checkup import checkup
+        from adapters.chat.discord.outside.checkup import checkup
 
         return checkup(self.token, communities, say, api_url=self.api_url, member_names=self.member_names)
 

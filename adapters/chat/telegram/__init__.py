@@ -77,7 +77,7 @@ class Telegram(Network, platform=TELEGRAM):
         return address(channel, message)
 
     def examine(self, communities: Sequence[Community], say: Texts) -> AsyncIterator[Found]:
-        from adapters.chat.telegram.checkup import checkup
+        from adapters.chat.telegram.outside.checkup import checkup
 
         return checkup(self.token, communities, say, api_url=self.api_url, webhook_url=self.webhook_url)
 
