@@ -119,7 +119,7 @@ class Course:
             url = url.replace(f":{self.postgres.port}/", f":{self.database_proxy.port}/")
         self.product.configure(
             database=url,
-            guard=self.guard_proxy.url,
+            guards=[self.guard_proxy.url],
             networks=[self.place.config],
             alarm_after=self.plan.outage / 3,
         )

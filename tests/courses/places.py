@@ -148,7 +148,7 @@ class DiscordPlace:
         found: dict[int, set[str]] = defaultdict(set)
         for id_, m in self._mine():
             for embed in m.embeds:
-                for number in re.findall(r"#(\d+)", embed["footer"]["text"]):
+                for number in re.findall(r"#(\d+)", embed.get("footer", {}).get("text", "")):
                     found[int(number)].add(id_)
         return found
 

@@ -1,10 +1,11 @@
 """`jikimi run` as a process of its own in a course: what it is configured with, how it starts and stops."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,17 +41,20 @@ def on_telegram(api_url: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Product:
-    """`folder` keeps the configuration and what every process said. `process` is the latest."""
+    """`folder` keeps the configuration and, in `log`, what every process said. `process` is the latest."""
 
     folder: Path
     entry: str = "bot"  # the module that is run
+    log: str = "log"
+    roles: Sequence[str] = ()  # of `jikimi run`; none: all of them
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside what this process has
     process: asyncio.subprocess.Process = field(init=False)
 
     def configure(
         self,
         *,
         database: str,
-        guard: str,
+        guards: Sequence[str],
         networks: Iterable[str],
         then: Sequence[str] = ("delete", "flag"),
         alarm_after: float | None = None,
@@ -65,7 +69,7 @@ class Product:
             url = "{database}"
             [guard]
             name = "wildguard-ko"
-            servers = ["{guard}"]
+            servers = {list(guards)}
             [defaults]
             mode = "live"
             disabled_rules = {off}
@@ -88,10 +92,11 @@ class Product:
         )
 
     async def begin(self) -> asyncio.subprocess.Process:
-        with (self.folder / "log").open("ab") as log:
+        roles = [word for role in self.roles for word in ("--role", role)]
+        with (self.folder / self.log).open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self.entry, "run", "--config", str(self.folder / "config.toml"),
-                stdout=log, stderr=log,
+                sys.executable, "-m", self.entry, "run", "--config", str(self.folder / "config.toml"), *roles,
+                stdout=log, stderr=log, env={**os.environ, **self.environment},
             )  # fmt: skip
         return self.process
 

@@ -163,7 +163,7 @@ class Stand:
         port = self.url.rpartition(":")[2].partition("/")[0]
         self.product.configure(
             database=self.url.replace(f":{port}/", f":{self.database.port}/"),
-            guard=self.guarding.url,
+            guards=[self.guarding.url],
             networks=(
                 on_discord(f"http://127.0.0.1:{self.rest.port}/api/v10", self.wire.gateway_url),
                 on_telegram(self.telegram.url),

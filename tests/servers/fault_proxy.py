@@ -10,10 +10,10 @@ Mode = Literal["pass", "reset", "swallow"]
 
 
 class FaultProxy:
-    """Stands in front of `port`; its own port is `proxy.port`. Change the attributes at any time."""
+    """Stands in front of `port` (`upstream`); its own port is `proxy.port`. Change the attributes at any time."""
 
     def __init__(self, port: int) -> None:
-        self._upstream = port
+        self.upstream = port
         self.mode: Mode = "pass"
         self.delay = 0.0  # seconds before each piece of an answer
         self.cut_after: int | None = None  # bytes of an answer
@@ -47,7 +47,12 @@ class FaultProxy:
         if self.mode == "reset":
             self.reset_all()
             return
-        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        except OSError:  # whoever is behind it is away by itself
+            writer.transport.abort()
+            self._writers.discard(writer)
+            return
         self._writers.add(upstream_writer)
         await asyncio.gather(
             self._pump(reader, upstream_writer, spoil=False), self._pump(upstream_reader, writer, spoil=True)

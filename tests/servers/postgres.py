@@ -24,10 +24,12 @@ _numbers = count(1)
 
 
 class Postgres:
-    """Runs from construction to `stop`. As root it drops to `nobody`, because PostgreSQL refuses to run as root."""
+    """Runs from construction to `stop`. As root it drops to `nobody`, because PostgreSQL refuses to run as root.
+    `disk`: the folder that its data lies in. `of`: it is a standby of that one, which says nothing is done before it
+    has it, too; it can be read, and takes nothing that is written until it is promoted."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres_"))
+    def __init__(self, *, disk: Path | None = None, of: "Postgres | None" = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres_", dir=disk))
         self._newest: str | None = None  # the database that others are copies of
         self._copying = Lock()
         self._as: dict[str, Any] = {}
@@ -35,12 +37,18 @@ class Postgres:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        words = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync"
-        self._run("initdb", "-D", self._data, *words.split())
+        if of is None:
+            words = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync"
+            self._run("initdb", "-D", self._data, *words.split())
+        else:
+            self._run("pg_basebackup", *of._there, "-D", self._data, "-R", "-c", "fast", "-X", "stream", "--no-sync")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.start()
+        if of is not None:
+            of._waits_for("*")
+            of._until("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", "1")
 
     @property
     def _data(self) -> str:
@@ -63,7 +71,7 @@ class Postgres:
 
     def _create(self, *options: str) -> str:
         database = f"test_{next(_numbers)}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", *options, database)
+        self._run("createdb", *self._there, *options, database)
         return self.url(database)
 
     def start(self) -> None:
@@ -99,6 +107,33 @@ class Postgres:
             if not any(one.exists() for one in serving):
                 return
             time.sleep(0.01)
+
+    def promote(self) -> None:
+        """A standby becomes a server of its own."""
+        self._run("pg_ctl", "promote", "-w", "-D", self._data)
+
+    @property
+    def runs(self) -> bool:
+        return self._server.poll() is None
+
+    @property
+    def _there(self) -> tuple[str, ...]:
+        return ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
+
+    def _waits_for(self, standby: str) -> None:
+        self._ask(f"ALTER SYSTEM SET synchronous_standby_names = '{standby}'")
+        self._ask("SELECT pg_reload_conf()")
+
+    def _until(self, question: str, answer: str) -> None:
+        for _ in range(300):
+            if self._ask(question) == answer:
+                return
+            time.sleep(0.1)
+        raise TimeoutError(question)
+
+    def _ask(self, sql: str) -> str:
+        asked = [str(PROGRAMS / "psql"), *self._there, "-d", "postgres", "-Atc", sql]
+        return subprocess.run(asked, check=True, capture_output=True, text=True, cwd="/").stdout.strip()
 
     def stop(self) -> None:
         if self._server.poll() is None:
