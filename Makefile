@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: advisories clean configuration coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
+.PHONY: advisories chaos clean configuration coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -35,6 +35,11 @@ test-all: test
 		$(BIN)/python -m tests.courses $$course || exit 1; done
 	@$(BIN)/python -m tests.courses soak
 	@$(BIN)/python -m tests.courses
+
+# Everything fails at once, for so many minutes, and then it is counted what came of it.
+MINUTES ?= 30
+chaos: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES)
 
 # Every parser of what others write, for so many seconds altogether: what is new lies in tests/courses/fuzzing/corpus.
 SECONDS ?= 1800

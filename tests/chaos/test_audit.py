@@ -1,0 +1,70 @@
+"""The audit of chaos finds each broken promise, and none where all were kept."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.audit import Planned, Seen, logged, problems
+
+DELETED = Planned("2", 1, 7, "BCDF", "delete", "done")
+WARNED = Planned("2", 1, 7, "BCDF", "warn", "done")
+SHOWN = Planned("2", 1, 7, "BCDF", "flag", "done")
+WELL = Seen(
+    written={"1": "좋은 말 1", "2": "나쁜 말 2", "3": "이상한 말 3"},
+    kept={"1": (1, True, True), "2": (1, True, True), "3": (1, True, False)},
+    actions=[DELETED, WARNED, SHOWN],
+    left={"1", "3"},
+    warnings={"BCDF": 1},
+    cards={7: {"90"}},
+    alarms=["guard_away", "database_away", "database_away", "guard_back", "database_back", "guard_away"],
+    processes=2,
+)
+
+
+def test_nothing_is_found_where_every_promise_was_kept() -> None:
+    assert list(problems(WELL)) == []
+    refused = replace(DELETED, state="refused", reason="no right to")
+    unsure = replace(WARNED, state="unconfirmed")
+    again = replace(SHOWN, attempts=2)
+    bad_day = replace(
+        WELL, actions=[refused, unsure, again], left={"1", "2", "3"}, warnings={}, cards={7: {"90", "91"}}
+    )
+    assert list(problems(bad_day)) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda: replace(WELL, kept={**WELL.kept, "9": (2, True, True)}), "1 kept twice (9)"),
+        (lambda: replace(WELL, written={**WELL.written, "9": "좋은 말"}, left={"1", "3", "9"}), "1 never kept (9)"),
+        (lambda: replace(WELL, kept={**WELL.kept, "3": (1, False, False)}), "1 not settled (3)"),
+        (lambda: replace(WELL, kept={**WELL.kept, "1": (1, True, False)}), "1 unjudged (1)"),
+        (lambda: replace(WELL, actions=[], warnings={}), "1 harmful without an incident (2)"),
+        (lambda: replace(WELL, actions=[*WELL.actions, replace(DELETED, incident=2)]), "1 with two incidents (2)"),
+        (lambda: replace(WELL, actions=[*WELL.actions, Planned("1", 2, 8, "X", "delete", "gone")]), "harmless with"),
+        (lambda: replace(WELL, actions=[replace(DELETED, state="refused"), WARNED, SHOWN]), "because: -"),
+        (lambda: replace(WELL, actions=[replace(DELETED, state="unconfirmed"), WARNED, SHOWN]), "is unconfirmed"),
+        (lambda: replace(WELL, actions=[DELETED, WARNED, replace(SHOWN, state="started")]), "is started"),
+        (lambda: replace(WELL, left={"1", "2", "3"}), "1 deleted on record only (2)"),
+        (lambda: replace(WELL, left={"3"}), "1 harmless and gone (1)"),
+        (lambda: replace(WELL, warnings={"BCDF": 2}), "1 warned twice (BCDF)"),
+        (lambda: replace(WELL, warnings={}), "1 warned on record only (BCDF)"),
+        (lambda: replace(WELL, actions=[DELETED, SHOWN]), "1 warned, and not on record (BCDF)"),
+        (lambda: replace(WELL, cards={}), "1 shown on no card (7)"),
+        (lambda: replace(WELL, cards={7: {"90", "91"}}), "1 shown on two cards (7)"),
+        (lambda: replace(WELL, alarms=["guard_away", "guard_away"]), "told twice: guard_away"),
+        (lambda: replace(WELL, alarms=["database_away"] * 3), "more often than there are processes"),
+    ],
+)
+def test_it_is_found(spoil: Callable[[], Seen], said: str) -> None:
+    found = list(problems(spoil()))
+    assert any(said in one for one in found), found
+
+
+def test_what_people_said_is_found_in_a_log_and_so_is_a_log_without_end(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("begun\nstored 나쁜 말 3\n", "utf-8")
+    assert [*logged([tmp_path / "log"], 10)] == ["log says what somebody wrote (나쁜 말)"]
+    (tmp_path / "log").write_text("again\n" * 31, "utf-8")
+    assert [*logged([tmp_path / "log"], 10)] == ["31 lines were logged of 10 messages"]

@@ -1,0 +1,161 @@
+"""Both networks, two guards, a database on a disk of its own, and the processes between them."""
+
+import asyncio
+import os
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.chaos.crew import Crew, Worker
+from tests.chaos.entry import CLOCK
+from tests.courses.places import DiscordPlace, Place, TelegramPlace
+from tests.courses.product import Product, settled_in
+from tests.courses.stand import UNJUDGED
+from tests.servers.discord import BUCKETS, DiscordWire
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.guard import GuardServer
+from tests.servers.postgres import Postgres
+from tests.servers.telegram import TelegramServer
+
+DISK = "768m"  # of the database, where we may mount one
+#: Who writes what is harmful, of each network, and who else writes: fewer than a raid, in which nobody is written to.
+AUTHORS, OTHERS = 8, 10
+HARMFUL, WARNED = 10, 50  # one of so many messages; those are shown to moderators, too
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """`written`: by network, what was written: id -> text. `story`: what happened, a line each."""
+
+    folder: Path
+    disk: Path | None
+    postgres: Postgres
+    database: FaultProxy
+    name: str = ""  # of the database
+    wire: DiscordWire
+    server: TelegramServer
+    places: Mapping[str, Place]
+    networks: Mapping[str, FaultProxy]
+    guards: Sequence[GuardServer]
+    guarding: Sequence[FaultProxy]
+    crew: Crew
+    written: dict[str, dict[str, str]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    alive: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by whoever takes the database away
+    lasts: float = 0.0  # seconds, altogether
+
+    def tell(self, what: str) -> None:
+        line = f"{time.monotonic() - self.began:7.1f} s  {what}"
+        with (self.folder / "story").open("a", encoding="utf-8") as story:
+            print(line, file=story)
+        print(line, flush=True)
+
+    @property
+    def url(self) -> str:
+        """Of the server itself, past what is between it and the processes."""
+        return self.postgres.url(self.name)
+
+    async def ask(self, sql: str) -> list[Any]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return list(await connection.fetch(sql))
+        finally:
+            await connection.close()
+
+    def write(self, network: str, text: str, author: int) -> None:
+        if id_ := self.places[network].write(text, author):
+            self.written.setdefault(network, {})[id_] = text
+
+    async def chatter(self, rate: float, rng: random.Random) -> None:
+        """So many messages a second on each network, until cancelled."""
+        begin, number = time.monotonic(), 0
+        while True:
+            for network in self.places:
+                harmful = number % HARMFUL == HARMFUL // 2
+                text = f"{'나쁜' if harmful else '좋은'} 말 {number}"
+                warned = number % WARNED == HARMFUL // 2
+                author = rng.randrange(AUTHORS) if harmful else AUTHORS + rng.randrange(OTHERS)
+                self.write(network, f"{text} 경고감" if warned else text, author)
+            number += 1
+            await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
+
+    def calm(self) -> None:
+        """Nothing is between the parts any more."""
+        for proxy in (self.database, *self.networks.values(), *self.guarding):
+            spoilt = proxy.mode != "pass"
+            proxy.mode, proxy.delay = "pass", 0.0
+            if spoilt:
+                proxy.reset_all()
+        for guard in self.guards:
+            guard.trouble = ""
+        for worker in self.crew.workers:
+            worker.clock.unlink(missing_ok=True)
+        self.wire.troubles.clear()
+        self.server.faults = {}
+
+
+@asynccontextmanager
+async def world(folder: Path, roles: Sequence[str]) -> AsyncIterator[World]:
+    """A process for each of `roles`; of the role "" it is a whole one."""
+    async with AsyncExitStack() as opened:
+        disk = opened.enter_context(_disk())
+        wire, server = await opened.enter_async_context(DiscordWire()), TelegramServer()
+        await opened.enter_async_context(server)
+        wire.buckets, wire.global_limit, server.global_limit = BUCKETS, 50, 30
+        guards = [await opened.enter_async_context(GuardServer()) for _ in range(2)]
+        postgres = await asyncio.to_thread(Postgres, disk=disk)
+        ports = (wire.port, server.port, postgres.port, *(guard.port for guard in guards))
+        discord, telegram, database, *guarding = [await opened.enter_async_context(FaultProxy(port)) for port in ports]
+        crew = Crew([_worker(folder, number, role) for number, role in enumerate(roles, 1)])
+        here = World(
+            folder=folder, disk=disk, postgres=postgres, database=database, wire=wire, server=server, guards=guards,
+            guarding=guarding, networks={"discord": discord, "telegram": telegram}, crew=crew,
+            places={"discord": DiscordPlace(wire, discord), "telegram": TelegramPlace(server, telegram)},
+        )  # fmt: skip
+        try:
+            url = await asyncio.to_thread(postgres.create)
+            here.name = url.rpartition("/")[2]
+            await settled_in(url, [place.community for place in here.places.values()])
+            crew.workers[0].product.configure(
+                database=url.replace(f":{postgres.port}/", f":{database.port}/"),
+                guards=[proxy.url for proxy in guarding],
+                networks=[place.config for place in here.places.values()],
+                then=["delete"],  # a card for each would take minutes, by what networks take
+                alarm_after=5.0,
+                more=UNJUDGED,
+            )
+            yield here
+        finally:
+            await asyncio.to_thread(here.postgres.stop)
+
+
+def _worker(folder: Path, number: int, role: str) -> Worker:
+    name = f"{number}{'-' * bool(role)}{role}"
+    environment = {CLOCK: str(folder / f"clock-{name}"), "JIKIMI_LANG": "ko"}
+    roles = role.split("+") if role else ()
+    return Worker(
+        Product(folder=folder, entry="tests.chaos.entry", log=f"log-{name}", roles=roles, environment=environment)
+    )
+
+
+@contextmanager
+def _disk() -> Iterator[Path | None]:
+    """One that can be filled; None where we may not mount any."""
+    place = Path(tempfile.mkdtemp(prefix="chaos-disk-"))
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "tmpfs", str(place)]
+    try:
+        mounted = os.geteuid() == 0 and subprocess.run(mounting, capture_output=True, check=False).returncode == 0
+        yield place if mounted else None
+    finally:
+        with suppress(OSError, subprocess.CalledProcessError):
+            if mounted:
+                subprocess.run(["umount", "--lazy", place], check=True)
+            place.rmdir()
