@@ -40,7 +40,7 @@ REFUSE = """
 """
 
 #: Hops over the index from one community to the next, behind `after`, up to `last`: at most `limit` times, however many
-#: messages wait and in however many communities.
+#: messages wait and in however many communities. `newest`: when the newest that waits was sent.
 WAITING = """
     WITH RECURSIVE waiting (community, hop) AS (
         SELECT CAST(:after AS bigint), 0
@@ -51,13 +51,17 @@ WAITING = """
         ), hop + 1
         FROM waiting WHERE community IS NOT NULL AND hop < :limit
     )
-    SELECT community FROM waiting WHERE hop > 0 AND community IS NOT NULL ORDER BY hop
+    SELECT
+        community,
+        (SELECT max(sent_at) FROM queue WHERE aside_at IS NULL AND queue.community = waiting.community) AS newest
+    FROM waiting WHERE hop > 0 AND community IS NOT NULL ORDER BY hop
 """
 
-#: Where the last `limit` messages that were kept came from.
+#: Where those of the last `limit` messages that were kept come from that were sent since `start`.
 NEWEST = """
-    SELECT DISTINCT community FROM (SELECT community FROM queue WHERE aside_at IS NULL ORDER BY id DESC LIMIT :limit)
-    AS newest ORDER BY community
+    SELECT DISTINCT community FROM (
+        SELECT community, sent_at FROM queue WHERE aside_at IS NULL ORDER BY id DESC LIMIT :limit
+    ) AS newest WHERE sent_at >= :start ORDER BY community
 """
 
 #: The newest `each` free messages of every given community, in the words that each planner does well with.

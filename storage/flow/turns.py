@@ -15,6 +15,7 @@ from storage.flow import sql
 from storage.flow.leases import suspects
 
 _BEGIN, _END = -1, 2**63 - 1  # around all keys of communities
+_AT_ONCE = 128  # communities that are looked at at a time: each costs about as much as a handful of messages
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -22,8 +23,8 @@ class Turns:
     def __init__(
         self, database: Database, at_once: int | None = None, is_ours: Callable[[int], bool] | None = None
     ) -> None:
-        """`at_once`: so many communities are looked at at a time, if not as many as messages are wanted. `is_ours`: of
-        the community of a key; None: all are."""
+        """`at_once`: so many communities are looked at at a time; None: as many as messages are wanted, to _AT_ONCE.
+        `is_ours`: of the community of a key; None: all are."""
         self._database, self._at_once, self._is_ours = database, at_once, is_ours
         self._served = 0  # the community that had the last turn
 
@@ -33,14 +34,15 @@ class Turns:
         behind everybody's backlog."""
         chosen: list[tuple[int, int]] = []
         beside: set[int] = set()
-        at_once = self._at_once or limit
+        start, at_once = microseconds(fresh_since), self._at_once or min(limit, _AT_ONCE)
         async for some in self._waiting(connection, at_once):
             turns = [community for community in some if community not in beside]
-            if len(some) == at_once and not beside:
-                newest = await connection.execute(text(sql.NEWEST), {"limit": limit})
+            if len(some) >= at_once and not beside:
+                newest = await connection.execute(text(sql.NEWEST), {"limit": limit, "start": start})
                 beside.update(set(self._ours(newest.scalars())).difference(turns))
             left = limit - len(chosen)
-            found = await self._newest(connection, [*turns, *sorted(beside)], left, fresh_since, _LAST)
+            fresh = [community for community in turns if some[community] >= start]
+            found = await self._newest(connection, [*fresh, *sorted(beside)], left, fresh_since, _LAST)
             if len(found) < left:
                 found += await self._newest(connection, turns, left - len(found), _FIRST, fresh_since)
             self._served = next((one for one, _ in reversed(found) if one not in beside), self._served)
@@ -49,23 +51,24 @@ class Turns:
                 break
         return [id_ for _, id_ in chosen]
 
-    async def _waiting(self, connection: AsyncConnection, limit: int) -> AsyncIterator[Sequence[int]]:
-        """The communities for which anything waits, the next one first, up to `limit` at a time."""
-        some: list[int] = []
+    async def _waiting(self, connection: AsyncConnection, limit: int) -> AsyncIterator[Mapping[int, int]]:
+        """The communities for which anything waits, the next one first, up to `limit` at a time; and when the newest
+        of it was sent."""
+        some: dict[int, int] = {}
         served = self._served
         for after, last in ((served, _END), (_BEGIN, served)):
             hops = after
             while hops < last:
                 at_once = limit if self._is_ours else limit - len(some)  # or nothing may come of many small looks
                 asked = {"after": hops, "last": last, "limit": at_once}
-                found = (await connection.execute(text(sql.WAITING), asked)).scalars().all()
-                some += self._ours(found)
+                found = {row.community: row.newest for row in await connection.execute(text(sql.WAITING), asked)}
+                some |= {community: found[community] for community in self._ours(found)}
                 if len(found) < at_once:
                     break
-                hops = found[-1]
+                hops = max(found)
                 if len(some) >= limit:
                     yield some
-                    some = []
+                    some = {}
         if some:
             yield some
 
