@@ -3,9 +3,10 @@
 Whoever writes asks `community_keys.CommunityKeys`, whoever reads leaves it to the statement, written with these.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.operations.division import PARTS
@@ -59,3 +60,9 @@ def in_shares(community: ColumnElement[int], shares: Collection[int] | None) -> 
 def read_community(row: AnyRow) -> CommunityRef:
     """`row` has the columns `community_of`."""
     return CommunityRef(Platform(row.platform), row.community)
+
+
+async def refs_of(connection: AsyncConnection, keys: Collection[int]) -> Mapping[int, CommunityRef]:
+    """Of a few: one statement, where a row's own would be asked for with each of very many rows."""
+    found = select(communities.c.key, communities.c.platform, communities.c.id.label("community"))
+    return {row.key: read_community(row) for row in await connection.execute(found.where(communities.c.key.in_(keys)))}

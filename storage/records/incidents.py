@@ -14,7 +14,7 @@ from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Done, Escalate, Flag, Outcome, Weight
 from storage import codec
 from storage.columns import AnyRow, plain
-from storage.community_key import community_of, in_shares, of_community, on_platform, read_community
+from storage.community_key import community_of, in_shares, of_community, on_platform, read_community, refs_of
 from storage.database import Database
 from storage.flow import sql
 from storage.records import strikes
@@ -51,32 +51,30 @@ class SqlIncidents:
     async def traces(
         self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
     ) -> Sequence[Trace]:
-        place = (incidents.c.community, incidents.c.author)
+        i = incidents.c
         newest_first = func.row_number().over(
-            partition_by=place, order_by=(incidents.c.decided_at.desc(), incidents.c.id.desc())
+            partition_by=(i.community, i.author), order_by=(i.decided_at.desc(), i.id.desc())
         )
         recent = (
-            select(
-                *incidents.c["id", "message", "community", "author", "decided_at", "rule"], newest_first.label("place")
-            )
-            .where(
-                incidents.c.decided_at >= since,
-                incidents.c.rule.is_not(None),
-                in_shares(incidents.c.community, shares),
-            )
+            select(i.id, i.decided_at, newest_first.label("place"))
+            .where(i.decided_at >= since, i.rule.is_not(None), in_shares(i.community, shares))
             .subquery()
         )
-        acted = exists().where(actions.c.incident == recent.c.id, actions.c.kind.in_(_NOTICED))
-        m, i = messages.c, recent.c
+        first = (recent.c.place, recent.c.decided_at.desc(), recent.c.id.desc())
+        # Those first, and only then what else is to be known of them: a raid leaves many more.
+        chosen = select(recent).where(recent.c.place <= each).order_by(*first).limit(most).subquery()
+        acted = exists().where(actions.c.incident == chosen.c.id, actions.c.kind.in_(_NOTICED))
         wanted = (
-            select(*community_of(recent), i.author, m.channel, m.sent_at, i.decided_at, i.rule, acted)
-            .select_from(recent.join(messages, m.id == i.message))
-            .where(i.place <= each)
-            .order_by(i.place, i.decided_at.desc(), i.id.desc())
-            .limit(most)
+            select(
+                i.community.label("key"), i.author, messages.c.channel, messages.c.sent_at, i.decided_at, i.rule, acted
+            )
+            .select_from(chosen.join(incidents, i.id == chosen.c.id).join(messages, messages.c.id == i.message))
+            .order_by(chosen.c.place, chosen.c.decided_at.desc(), chosen.c.id.desc())
         )
         async with self._database.read() as connection:
-            newest = [Trace(read_community(row), *row[2:]) for row in await connection.execute(wanted)]
+            rows = (await connection.execute(wanted)).all()
+            named = await refs_of(connection, {row.key for row in rows})
+        newest = [Trace(named[row.key], *row[1:]) for row in rows]
         newest.reverse()  # of one moment, those that came first
         newest.sort(key=lambda trace: trace.decided_at)
         return newest
