@@ -11,7 +11,7 @@ from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects import as_card as asked_as_card
 from adapters.system_clock import SystemClock
 from bot.config import Config
-from bot.config.sections import SHIPPED
+from bot.config.guards import SHIPPED
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.canary import Canary, listen

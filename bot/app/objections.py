@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.app import chats, guards, keeping, operations, reporting
 from bot.config import Config, warnings
-from bot.config.sections import SHIPPED
+from bot.config.guards import SHIPPED
 from bot.core.base.errors import BotError
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Unscreened

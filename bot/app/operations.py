@@ -11,8 +11,8 @@ from bot.app import guards, keeping
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
+from bot.config.guards import SHIPPED
 from bot.config.renamed import Renamed, Split
-from bot.config.sections import SHIPPED
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import patiently
 from bot.core.chat.message import Platform

@@ -1,6 +1,7 @@
 """What a user can set: a TOML file and the environment -> one frozen `Config`, and from it policies and schedules.
 
 sections   every section and key, with its meaning, unit and default
+guards     those about guards
 networks   the sections that chat networks declare
 rules      a [[rules]] table, own or shipped (presets/) -> the core's rule
 conditions what stands below `when`, from the conditions that the core declares
@@ -10,6 +11,7 @@ problems   the sentences
 renamed    what keys were called in versions before
 """
 
+from bot.config.guards import GuardSettings
 from bot.config.loading import examine, load
 from bot.config.networks import chosen
 from bot.config.problems import warnings
@@ -19,7 +21,6 @@ from bot.config.sections import (
     BotSettings,
     CommunityDefaults,
     Config,
-    GuardSettings,
     HttpSettings,
     LadderSettings,
     ReportSettings,

@@ -10,8 +10,9 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from bot.config.guards import GuardSettings
 from bot.config.rules import ACTION_CHOICES, preset
-from bot.config.sections import Config, GuardSettings
+from bot.config.sections import Config
 from bot.core.communities.former import renewed
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts

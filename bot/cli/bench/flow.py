@@ -37,7 +37,7 @@ async def bench_flow(messages: int, say: Texts, *, as_json: bool) -> None:
     """With the n-grams of the shipped guard alone, then with all of it."""
     from bot.app import guards
     from bot.config import Config
-    from bot.config.sections import GuardSettings
+    from bot.config.guards import GuardSettings
 
     rows = {}
     for name, encoder in (("ngrams", False), ("shipped", True)):

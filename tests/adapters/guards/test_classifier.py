@@ -127,7 +127,7 @@ def test_behind_a_server_it_is_asked_by_classify() -> None:
 def test_the_configuration_opens_it(tmp_path: Path) -> None:
     from bot.app.guards import guard
     from bot.config import Config
-    from bot.config.sections import GuardSettings
+    from bot.config.guards import GuardSettings
     from bot.core.text.catalogue import texts
 
     folder = tiny_classifier(tmp_path / "model")

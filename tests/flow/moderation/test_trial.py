@@ -11,7 +11,7 @@ from bot.app.guards import FORMER
 from bot.app.objections import objections
 from bot.cli.settings.policy import trial
 from bot.config import Config, StorageSettings
-from bot.config.sections import TrialSettings
+from bot.config.guards import TrialSettings
 from bot.core.rules.actions import Delete
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from adapters.guards.dialects import DIALECTS
 from bot.app.guards import canaries
 from bot.config import Config
-from bot.config.sections import GuardSettings
+from bot.config.guards import GuardSettings
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.canary import ANOMALY, Canary, listen
 from bot.core.guarding.figures import QueueFigures
