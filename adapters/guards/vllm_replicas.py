@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from bot.core.base.clock import Clock
@@ -31,6 +31,7 @@ ATTEMPTS = 3  # of one request, each on another replica where there is one
 FAILURES = 3  # in a row open a replica's circuit
 OPEN_FOR = Backoff(first=0.5, longest=30.0)  # how long a circuit stays open
 AIM = 0.5  # seconds that a server may take for what it is given at once
+LARGEST = 64 << 20  # bytes of an answer
 FIRST = 512  # tokens that it is given at once, until it has shown what it can
 
 #: Paths and what is sent there, each asking for the same; the first one that is served counts.
@@ -100,13 +101,14 @@ class _Reply:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Replicas:
     """Servers of the same model. `timeout` is for one request, in seconds; `start`: the command that starts one, said
-    where none answers."""
+    where none answers; `section`: of the configuration, in which they stand."""
 
     servers: Sequence[str]
     clock: Clock
     token: str = field(default="", repr=False)
     timeout: float
     start: str
+    section: str = "guard"
     _replicas: tuple[_Replica, ...] = field(init=False)
     _session: ClientSession | None = field(init=False, default=None, repr=False)
 
@@ -218,18 +220,20 @@ class Replicas:
             )
         try:
             async with self._session.post(url, json=body) as response:
-                reply = _Reply(response.status, response.headers.get("Retry-After", ""), await response.read())
+                reply = _Reply(response.status, response.headers.get("Retry-After", ""), await _content(response))
         except TimeoutError:
             raise _Failed(f"no answer within {self.timeout:g} s") from None
         except InvalidURL:
-            raise Broken(f"[guard] servers: {_shown(url)} is not an address") from None
+            raise Broken(f"[{self.section}] servers: {_shown(url)} is not an address") from None
         except ClientError as error:
             raise _Failed(type(error).__name__) from None
         if reply.status in (401, 403):
-            raise Broken(f"{_shown(url)}: the guard server refuses our token; set JIKIMI_GUARD_TOKEN or [guard] token")
+            token = f"JIKIMI_{self.section.upper()}_TOKEN or [{self.section}] token"
+            raise Broken(f"{_shown(url)}: the guard server refuses our token; set {token}")
         if reply.status == 404 and _knows_no_such_model(reply.content):
             raise Broken(
-                f"{_shown(url)}: the guard server does not serve {body['model']}; set [guard] model to what it serves"
+                f"{_shown(url)}: the guard server does not serve {body['model']}; "
+                f"set [{self.section}] model to what it serves"
             )
         if reply.status in (200, 400, 404, 413, 422):
             return reply
@@ -238,6 +242,18 @@ class Replicas:
     async def aclose(self) -> None:
         if self._session:
             await self._session.close()
+
+
+async def _content(response: ClientResponse) -> bytes:
+    """Raises _Failed where it is more than any answer."""
+    if response.content_length is not None and response.content_length <= LARGEST:
+        return await response.read()
+    content = bytearray()
+    async for piece in response.content.iter_chunked(65_536):
+        content += piece
+        if len(content) > LARGEST:
+            raise _Failed("an endless answer")
+    return bytes(content)
 
 
 def _shown(url: str) -> str:
