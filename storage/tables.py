@@ -406,6 +406,19 @@ flags = Table(
 _index("flags_at", flags.c.community, flags.c.at)
 _index("flags_old", flags.c.at)
 
+#: What a guard was asked, and says, that has read the rules of the community of an incident (settings/opinions.py).
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("incident", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    _community(),
+    Column("asked_at", Instant, nullable=False),  # the last time
+    Column("tries", Integer, nullable=False),
+    Column("answered_at", Instant),
+    Column("words", Sealed(lost=None)),  # codec.write_opinion; NULL: there is none to rely on, or no more
+)
+_index("opinions_asked", opinions.c.community, opinions.c.asked_at)
+
 #: How many messages of a community were settled, by the quarter hour in which they were sent and by one property at a
 #: time (flow/tallies.py says which): what a report counts stays small, however many messages there are. Of long ago,
 #: `quarter` is where the day or the week begins that is counted there (reports/coarsening.py).

@@ -112,8 +112,7 @@ async def application(
         health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
-        connected = dict[Platform, ChatPlatform]()
-        changed = _told_to(connected)
+        changed = _told_to(connected := dict[Platform, ChatPlatform]())
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
         core = _core(config, in_force, stores, clock, planned, judging, builder, health, shares, connected, alarm)
         platforms = connect(core)
@@ -137,6 +136,7 @@ async def application(
         if platforms:
             services += [post.run for post in posts.values()]
             services += [core.desk.sharing.run, sparing.run, scheduler.run, sending.worker.run, sending.waiting.run]
+            services += await moderation.reading_rules(config, stores, policies, clock, changed, opened)
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
@@ -224,6 +224,7 @@ def _core(
         schedule_of=in_force.schedule_of,
         clock=clock,
         policy_files=policy_file,
+        reads_house_rules=bool(config.house_rules.servers),
     )
     return Core(
         config=config,

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects import as_card as asked_as_card
@@ -14,15 +14,20 @@ from bot.config import Config
 from bot.config.guards import SHIPPED
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
+from bot.core.communities.community import LONGEST_RULES
 from bot.core.guarding.canary import Canary, listen
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import Task
-from bot.core.text.catalogue import Texts
+from bot.core.text.catalogue import Texts, texts
+
+if TYPE_CHECKING:
+    from adapters.guards.policy import ModelGuard
 
 OpenGuard = AbstractAsyncContextManager[Guard]
 
 
+READS_RULES = "policy"  # the guard that is never in office
 FORMER = "aab6ed54bd61"  # the revision of the one before, for those who pin it
 
 
@@ -147,6 +152,44 @@ async def _moderations(config: Config) -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def rules_reader(config: Config) -> AsyncIterator["ModelGuard"]:
+    """What reads rules that people have written. Raises `Broken` where it cannot be."""
+    from adapters.guards.policy import ChatForm, Form, ModelGuard
+
+    chosen = config.house_rules
+    if chosen.form == "harmony":
+        from adapters.guards.policy.harmony import HarmonyForm
+
+        form: Form = HarmonyForm(Path(chosen.vocabulary))
+    else:
+        form = ChatForm()
+    guard = ModelGuard(
+        chosen.servers,
+        clock=SystemClock(),
+        form=form,
+        model=chosen.model,
+        token=chosen.token.get_secret_value(),
+        timeout=chosen.timeout.total_seconds(),
+        rules=house_rules(config),
+    )
+    async with guard:
+        yield guard
+
+
+def house_rules(config: Config) -> str:
+    """Of a community that has written down none. Raises `Broken`."""
+    path, say = config.house_rules.file, texts(config.defaults.language)
+    try:
+        rules = Path(path).read_text("utf-8-sig").strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "UTF-8"
+        raise Broken(say("check.no_rules_file", path=path, why=why)) from None
+    if len(rules) > LONGEST_RULES:
+        raise Broken(say("check.long_file", path=path, most=LONGEST_RULES))
+    return rules
+
+
+@asynccontextmanager
 async def _classifier(config: Config) -> AsyncIterator[Guard]:
     """Of a folder on this machine, or behind servers."""
     from adapters.guards.classifier import ClassifierGuard, Network, OnnxNetwork, ServedNetwork
@@ -191,6 +234,7 @@ GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
     "cascade": _cascade,
     "classifier": _classifier,
     "moderations": _moderations,
+    READS_RULES: rules_reader,
     **{name: partial(_model, name) for name in DIALECTS},
 }
 
@@ -200,6 +244,8 @@ def guard(
 ) -> OpenGuard:
     """The guard of that name, or the configured one, to be used with `async with`; `raw`: without calibration,
     `as_card`: asked as its model card does. Raises `Broken` where there is none of that name, or it cannot be."""
+    if name is None and config.guard.name == READS_RULES:
+        raise Broken(say["check.policy_guard"])
     name = name or config.guard.name
     for unknown in _unknown(name, config, say):
         raise Broken(unknown)
@@ -221,13 +267,22 @@ def _unknown(name: str, config: Config, say: Texts) -> Iterator[str]:
 
 async def objections(config: Config, say: Texts) -> list[str]:
     """Why nothing could be judged with what is configured, or tried. No server is asked."""
-    return [told for one in (config, config.on_trial) if one for told in await _objections(one, say)]
+    found = [told for one in (config, config.on_trial) if one for told in await _objections(one, say)]
+    if config.house_rules.servers:
+        try:
+            async with rules_reader(config):
+                pass
+        except Broken as error:
+            found.append(str(error))
+    return found
 
 
 async def _objections(config: Config, say: Texts) -> list[str]:
     from adapters.guards.composed.calibrated import read_calibration
 
     chosen, found = config.guard, [*_unknown(config.guard.name, config, say)]
+    if chosen.name == READS_RULES:
+        found.append(say["check.policy_guard"])
     if chosen.calibration:
         try:
             read_calibration(Path(chosen.calibration))
@@ -249,6 +304,7 @@ def capabilities() -> list[dict[str, Any]]:
     from adapters.guards.dialects import capabilities as of_dialects
     from adapters.guards.embedded.kinds_guard import KindsGuard
     from adapters.guards.moderations import CATEGORIES, MODEL
+    from adapters.guards.policy import MODEL as READER
 
     guard, harm = KindsGuard(), [str(Task.PROMPT_HARM), str(Task.RESPONSE_HARM)]
     rows = [
@@ -276,6 +332,14 @@ def capabilities() -> list[dict[str, Any]]:
             categories={name: name for name in CATEGORIES},
             unverified=["how well it knows Korean chat"],
             licence="of whoever runs the server",
+        ),
+        _capability(
+            "policy",
+            READER,
+            tasks=harm,
+            unverified=["how well it knows Korean chat", "its harmony form on a server of gpt-oss-safeguard"],
+            licence="Apache-2.0",
+            gated=False,
         ),
     ]
     return [*rows, *of_dialects()]

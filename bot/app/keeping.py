@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from adapters.keyring import KEYRING, Keyring, is_there, made_key, master_key
@@ -144,16 +143,11 @@ def privacy(config: Config, database: Database) -> Privacy:
         erasing=SqlErasing(database),
         limits=limits(config),
         clock=database.clock,
-        judges=_asked(config),
-        in_the_clear=_asked(config, "http"),
+        judges=config.judging_hosts(),
+        readers=config.house_rules.beyond(),
+        in_the_clear=config.sent_to("http"),
         blocklists=chats.looks_up(config),
     )
-
-
-def _asked(config: Config, scheme: str = "") -> tuple[str, ...]:
-    """The hosts of all guards that are not this machine."""
-    asked = (one.beyond(scheme) for one in config.guards if one.asks_servers)
-    return tuple(dict.fromkeys(chain.from_iterable(asked)))
 
 
 def visit(config: Config) -> AbstractAsyncContextManager[Database]:

@@ -16,13 +16,14 @@ from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, raised
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Author, Message, Platform
+from bot.core.chat.message import Author, CommunityRef, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.communities.sharing import Shared
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.elsewhere.sharing import Sharing
 from bot.core.incidents.incident import PlannedAction, Settlement
+from bot.core.incidents.opinions import RulesReader
 from bot.core.incidents.ports import Changed
 from bot.core.moderation.bots import Bots
 from bot.core.moderation.enforcement import Enforcer
@@ -170,6 +171,31 @@ def screener(
         moment=moment,
         on_settled=settled,
     )
+
+
+async def reading_rules(
+    config: Config, stores: Stores, policies: Policies, clock: Clock, changed: Changed, opened: AsyncExitStack
+) -> Sequence[Service]:
+    """What waits for moderators is read by their community's rules, where a guard is there for that. Raises `Broken`
+    where it is configured wrongly."""
+    if not config.house_rules.servers:
+        return ()
+    guard, usual = await opened.enter_async_context(guards.rules_reader(config)), guards.house_rules(config)
+
+    def rules_of() -> Mapping[CommunityRef, str]:
+        there = (one for one in policies.communities() if one.left_at is None)
+        return {one.ref: rules for one in there if (rules := one.house_rules or usual)}
+
+    reader = RulesReader(
+        guard=guard,
+        opinions=stores.opinions,
+        incidents=stores.incidents,
+        rules_of=rules_of,
+        clock=clock,
+        on_change=changed,
+        a_day=config.house_rules.a_day,
+    )
+    return (reader.run,)
 
 
 def enforcer(

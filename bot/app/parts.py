@@ -16,6 +16,7 @@ from bot.core.incidents.ports import (
     Flags,
     Incidents,
     Links,
+    Opinions,
     Precedents,
     Reviews,
     SharedBans,
@@ -52,6 +53,7 @@ from storage.settings.communities import SqlCommunities
 from storage.settings.feedback import SqlFeedback
 from storage.settings.flags import SqlFlags
 from storage.settings.journal import SqlJournal
+from storage.settings.opinions import SqlOpinions
 from storage.settings.sharing import SqlLinks, SqlSharedBans
 from storage.settings.webhooks import SqlWebhooks
 
@@ -70,6 +72,7 @@ class Stores:
     shared_bans: SharedBans
     links: Links
     flags: Flags
+    opinions: Opinions
     bots: BotRoll
     members: MemberRoll
     trials: Trials
@@ -97,6 +100,7 @@ class Stores:
             shared_bans=SqlSharedBans(database),
             links=SqlLinks(database),
             flags=SqlFlags(database),
+            opinions=SqlOpinions(database),
             bots=SqlBotRoll(database),
             members=SqlMemberRoll(database),
             trials=SqlTrials(database),

@@ -99,7 +99,9 @@ async def scheduler(
 
 def builder(config: Config, stores: Stores, policies: Policies, clock: Clock, opened: AsyncExitStack) -> ReportBuilder:
     renderers = opened.enter_context(_renderers(config.report.workers))
-    return ReportBuilder(queries=stores.report_queries, policies=policies, renderer=renderers, clock=clock)
+    return ReportBuilder(
+        queries=stores.report_queries, policies=policies, renderer=renderers, clock=clock, sent_to=config.sent_to()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

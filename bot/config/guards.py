@@ -1,5 +1,6 @@
 """The sections about guards: which judges, which is on trial, and where each runs."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -83,9 +84,7 @@ class GuardSettings(Table):
 
     def beyond(self, scheme: str = "") -> tuple[str, ...]:
         """The hosts of `servers` that are not this machine; `scheme`: those that are asked by it alone."""
-        asked = (urlsplit(url) for url in self.servers)
-        far = {one.hostname: None for one in asked if scheme in ("", one.scheme) and not is_near(one.hostname or "")}
-        return tuple(host for host in far if host)
+        return _beyond(self.servers, scheme)
 
 
 class TrialSettings(GuardSettings):
@@ -93,3 +92,46 @@ class TrialSettings(GuardSettings):
 
     name: str = ""
     """One of `jikimi guards`; empty: none is on trial."""
+
+
+class HouseRulesSettings(Table):
+    """[house_rules]: a language model that reads what waits for moderators against the rules that their community has
+    written down, and says so on the card; without servers none does."""
+
+    servers: Annotated[list[Address], Field(repr=False)] = []
+    """The addresses of servers of the same model, with OpenAI's endpoints."""
+
+    plain_http: bool = False
+    """Whether servers beyond this machine may be asked over http://, readable by whoever is on the way."""
+
+    token: Token = SecretStr("")
+    """What the servers want for a key; empty: none is sent."""
+
+    model: str = ""
+    """The name they serve it by; empty: openai/gpt-oss-safeguard-20b."""
+
+    form: Literal["chat", "harmony"] = "chat"
+    """Whether the server renders what is asked, or openai-harmony does here: gpt-oss behind a server that cannot."""
+
+    vocabulary: str = ""
+    """With form "harmony": the folder in which o200k_base.tiktoken lies; nothing is downloaded."""
+
+    timeout: Duration = timedelta(seconds=60)
+    """How long a server may take for one answer."""
+
+    a_day: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """The incidents of one community that it is asked about within a day; within an hour a quarter of that."""
+
+    file: str = ""
+    """A text file of the rules of a community that has written down none, and of `jikimi judge` and `eval`; empty:
+    there are none."""
+
+    def beyond(self, scheme: str = "") -> tuple[str, ...]:
+        """The hosts of `servers` that are not this machine; `scheme`: those that are asked by it alone."""
+        return _beyond(self.servers, scheme)
+
+
+def _beyond(servers: Sequence[str], scheme: str) -> tuple[str, ...]:
+    asked = (urlsplit(url) for url in servers)
+    far = {one.hostname: None for one in asked if scheme in ("", one.scheme) and not is_near(one.hostname or "")}
+    return tuple(host for host in far if host)

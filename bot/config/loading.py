@@ -38,7 +38,7 @@ def examine(
     mistakes = list(secrets.mistakes(path, content, say)) if path else []
     mistakes += _take_tokens(content, model, environment, say)
     config, found = _validated(content, model, say)
-    for section, guard in (("guard", config.guard), ("trial", config.trial)):
+    for section, guard in (("guard", config.guard), ("trial", config.trial), ("house_rules", config.house_rules)):
         found += [(f"{section}.servers", why) for why in problems.in_the_clear(guard, say)]
     found += [("rules", why) for why in problems.in_rules(config, say)]
     name = path or "config"

@@ -15,7 +15,7 @@ from bot.config.values import Probability, Table
 from bot.config.writing import toml
 from bot.core.chat.links import place_of
 from bot.core.chat.message import Platform
-from bot.core.communities.community import IGNORED, PRESETS, Community, Preset
+from bot.core.communities.community import IGNORED, LONGEST_RULES, PRESETS, Community, Preset
 from bot.core.communities.hours import Hours, Night
 from bot.core.communities.overrides import MOST as MOST_OVERRIDES
 from bot.core.communities.overrides import Override
@@ -102,6 +102,7 @@ class PolicyFile(Table):
     night: _Night | None = None
     quiet: _Quiet | None = None
     exempt: _Exempt = _Exempt()
+    house_rules: Annotated[str, Field(max_length=LONGEST_RULES)] = ""
     overrides: Annotated[dict[str, _Override], Field(max_length=MOST_OVERRIDES)] = {}
     rules: Annotated[list[RuleSettings], Field(max_length=MOST_RULES)] = []
 
@@ -126,6 +127,7 @@ class PolicyFile(Table):
             ),
             night=night.night() if night else None,
             quiet=self.quiet.hours() if self.quiet else None,
+            house_rules=self.house_rules.strip(),
             exempt_roles=frozenset(self.exempt.roles),
             exempt_channels=frozenset(self.exempt.channels),
             overrides={of: _override(one) for of, one in self.overrides.items()},
@@ -177,7 +179,8 @@ def written(policy: Community) -> str:
     given: dict[str, Any] = {
         "format": FORMAT, "community": f"{policy.platform}/{policy.id}", "preset": policy.preset, "mode": policy.mode,
         "ladder": policy.ladder, "care": policy.care, "shadow": sorted(policy.shadow), "kinds": dict(policy.kinds),
-        "thresholds": dict(policy.thresholds), **{name: _filled(table) for name, table in tables.items()},
+        "thresholds": dict(policy.thresholds), "house_rules": policy.house_rules,
+        **{name: _filled(table) for name, table in tables.items()},
         "night": night and _hours(night.hours) | {"preset": night.preset, "mode": night.mode},
         "quiet": quiet and _hours(quiet),
         "overrides": {of: _told(one) for of, one in sorted(policy.overrides.items())},
@@ -202,7 +205,7 @@ def remarks(policy: Community, config: Config, say: Texts) -> Iterator[str]:
 
 def _filled(table: Mapping[str, Any]) -> dict[str, Any]:
     """Without what says nothing."""
-    return {name: value for name, value in table.items() if value not in (None, {}, [], ())}
+    return {name: value for name, value in table.items() if value not in (None, "", {}, [], ())}
 
 
 def _hours(hours: Hours) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from bot.config.guards import GuardSettings
+from bot.config.guards import GuardSettings, HouseRulesSettings
 from bot.config.rules import ACTION_CHOICES, preset
 from bot.config.sections import Config
 from bot.core.communities.former import renewed
@@ -52,6 +52,8 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
             return say["check.missing"]
         case "too_short" | "string_too_short":
             return say["check.empty"]
+        case "string_too_long" | "too_long":
+            return say("check.too_long", bound=facts["max_length"])
         case "greater_than_equal" | "greater_than":
             return say("check.range_low", given=given, bound=facts.get("ge", facts.get("gt")))
         case "less_than_equal" | "less_than":
@@ -66,9 +68,9 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
             return say("check.other", why=problem["msg"])
 
 
-def in_the_clear(guard: GuardSettings, say: Texts) -> Iterator[str]:
+def in_the_clear(guard: GuardSettings | HouseRulesSettings, say: Texts) -> Iterator[str]:
     """Its servers that what people say would be sent to readably, over a net."""
-    if guard.engine == "server" and not guard.plain_http:
+    if not guard.plain_http and (isinstance(guard, HouseRulesSettings) or guard.engine == "server"):
         yield from (say("check.plain_http", server=server) for server in guard.beyond("http"))
 
 
@@ -133,8 +135,10 @@ def warnings(config: Config, say: Texts) -> list[str]:
         for pattern in (*text.any_of, *text.unless)
         if not is_linear(pattern)
     ]
-    readable = {server: None for one in config.guards if one.asks_servers for server in one.beyond("http")}
-    return renamed + slow + [say("check.goes_readably", server=server) for server in readable]
+    sent = [("sent", config.judging_hosts()), ("read", config.house_rules.beyond())]
+    leaves = [say(f"check.{how}", hosts=", ".join(hosts)) for how, hosts in sent if hosts]
+    readable = config.sent_to("http")
+    return renamed + slow + leaves + [say("check.goes_readably", server=server) for server in readable]
 
 
 def _is_confidential(model: type[BaseModel], location: Sequence[str | int]) -> bool:

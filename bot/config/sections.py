@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from bot.config.conditions import no_despair
-from bot.config.guards import GuardSettings, TrialSettings
+from bot.config.guards import GuardSettings, HouseRulesSettings, TrialSettings
 from bot.config.renamed import Renamed, Split, renew
 from bot.config.rules import RuleSettings, Step, by_kind, own, preset
 from bot.config.values import (
@@ -214,6 +214,7 @@ class Config(Table):
     storage: StorageSettings = StorageSettings()
     guard: GuardSettings = GuardSettings()
     trial: TrialSettings = TrialSettings()
+    house_rules: HouseRulesSettings = HouseRulesSettings()
     defaults: CommunityDefaults = CommunityDefaults()
     ladder: LadderSettings = LadderSettings()
     bots: BotSettings = BotSettings()
@@ -241,6 +242,15 @@ class Config(Table):
     def guards(self) -> tuple[GuardSettings, ...]:
         """Whoever hears what is said."""
         return (self.guard, *((self.trial,) if self.trial.name else ()))
+
+    def judging_hosts(self, scheme: str = "") -> tuple[str, ...]:
+        """Of all guards, those that are not this machine; `scheme`: those that are asked by it alone."""
+        asked = (host for one in self.guards if one.asks_servers for host in one.beyond(scheme))
+        return tuple(dict.fromkeys(asked))
+
+    def sent_to(self, scheme: str = "") -> tuple[str, ...]:
+        """The same, and those of the model that reads what waits for moderators."""
+        return tuple(dict.fromkeys((*self.judging_hosts(scheme), *self.house_rules.beyond(scheme))))
 
     @property
     def on_trial(self) -> "Config | None":

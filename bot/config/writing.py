@@ -36,7 +36,7 @@ def _value(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return _text(str(value))
+            return _text(value) if "\n" not in value else _lines_of(value)
         case datetime():
             return value.isoformat()
         case Mapping():
@@ -51,6 +51,11 @@ def _list(entries: Sequence[str]) -> str:
     if sum(map(len, entries)) < _WIDE:
         return f"[{', '.join(entries)}]"
     return "\n".join(("[", *(f"  {entry}," for entry in entries), "]"))
+
+
+def _lines_of(text: str) -> str:
+    """The same over several lines; a break behind the quotation marks is none."""
+    return '"""\n' + "\n".join(_text(line)[1:-1] for line in text.split("\n")) + '"""'
 
 
 def _text(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.core.chat.message import Message, Pairing
 from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import YES, Unscreened
+from bot.core.guarding.verdict import YES, Opinion, Unscreened
 from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
@@ -28,6 +28,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.rule", rule_name(decision.rule or "", say)),
         ("card.reason", _reason(incident, say)),
         ("card.done", _done(incident, say)),
+        ("card.opinion", _opinion(incident.opinion, say) if incident.opinion else ""),
         ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
         ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
         ("card.proposed", _proposed(incident, history, say)),
@@ -185,6 +186,14 @@ def _score(incident: Incident, say: Texts) -> str:
         tasks = (f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
         return " · ".join((*tasks, *named))
     return " · ".join(named) or ("" if screening.harm is None else f"{screening.harm:.2f}")
+
+
+def _opinion(opinion: Opinion, say: Texts) -> str:
+    """What it quotes of the message is masked, as that is."""
+    guard = opinion.guard.model or opinion.guard.name
+    if not opinion.against:
+        return say("card.opinion_nothing", guard=guard)
+    return say("card.opinion_against", rule=opinion.rule, words=masked(opinion.words), guard=guard)
 
 
 def _reason(incident: Incident, say: Texts) -> str:

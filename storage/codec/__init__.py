@@ -8,6 +8,7 @@ from storage.codec.actions import read_action, write_action
 from storage.codec.decisions import read_decision, without_words, write_decision
 from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds, read_step_taken
 from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
+from storage.codec.opinions import read_opinion, write_opinion
 from storage.codec.outcomes import read_outcome, write_outcome
 from storage.codec.rows import (
     QUEUED_REF,
@@ -40,6 +41,7 @@ __all__ = [
     "read_gist",
     "read_kinds",
     "read_message",
+    "read_opinion",
     "read_outcome",
     "read_ref",
     "read_settings",
@@ -50,6 +52,7 @@ __all__ = [
     "write_action",
     "write_body",
     "write_decision",
+    "write_opinion",
     "write_outcome",
     "write_refs",
     "write_rows",

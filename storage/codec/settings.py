@@ -85,6 +85,7 @@ class _Unnumbered(Stored):
     quiet: _Hours | None = None
     overrides: dict[str, _Override] = Field(default_factory=dict)
     lists: _Lists = Field(default_factory=_Lists)
+    house_rules: str = ""
     bots: dict[str, bool] = Field(default_factory=dict)
     bot_owners: dict[str, str] = Field(default_factory=dict)
     paused_until: AwareDatetime | None = None
@@ -118,7 +119,7 @@ class _Version(BaseModel):
 def write_settings(community: Community) -> str:
     known: dict[str, Any] = {name: getattr(community, name) for name in _Unnumbered.model_fields}
     known |= {name: dict(value) for name, value in known.items() if isinstance(value, Mapping)}
-    known["name"] = writable(community.name)
+    known |= {"name": writable(community.name), "house_rules": writable(community.house_rules)}
     with fitting("community's settings"):
         return _Settings(v=1, **known).model_dump_json(exclude_defaults=True)
 

@@ -28,6 +28,7 @@ from storage.tables import (
     looks,
     messages,
     metadata,
+    opinions,
     policies,
     precedents,
     raiders,
@@ -174,11 +175,13 @@ async def erase(database: Database, table: Table, which: ColumnElement[bool]) ->
 
 
 async def without_texts(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    """Of incidents, and of what quotes them."""
     found = select(incidents.c.id, incidents.c.community, incidents.c.decision).where(incidents.c.id.in_(ids))
     for row in (await connection.execute(found)).all():
         without = SaidIn(row.community, codec.without_words(row.decision))
         this = update(incidents).where(incidents.c.id == row.id)
         await connection.execute(this.values(body=None, decision=without, held_until=None, held_because=None))
+    await connection.execute(update(opinions).where(opinions.c.incident.in_(ids)).values(words=None))
 
 
 async def _delete(connection: AsyncConnection, table: Table, ids: Sequence[Any]) -> int:

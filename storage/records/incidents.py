@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.flow import sql
 from storage.records import strikes
 from storage.settings.flags import ABOUT
-from storage.tables import actions, appeals, cases, flags, incidents, messages, reviews
+from storage.tables import actions, appeals, cases, flags, incidents, messages, opinions, reviews
 
 #: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
 _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
@@ -194,6 +194,8 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
     case_of = {row.incident: row for row in counted}
     pointed = select(incidents.c.id, func.count()).select_from(found.join(flags, ABOUT)).where(*wanted)
     flags_of = {row[0]: row[1] for row in await connection.execute(pointed.group_by(incidents.c.id))}
+    said = select(opinions.c.incident, opinions.c.words).select_from(found.join(opinions))
+    opinion_of = {row.incident: row.words for row in await connection.execute(said.where(*wanted)) if row.words}
     taken_of = await _taken(connection, [id_ for id_, row in case_of.items() if row.state == CaseState.TAKEN])
     return [
         Incident(
@@ -208,6 +210,7 @@ async def _read(connection: AsyncConnection, *wanted: ColumnElement[bool] | Text
             code=case_of[row.id].code,
             taken=taken_of.get(row.id),
             flags=flags_of.get(row.id, 0),
+            opinion=codec.read_opinion(opinion_of[row.id]) if row.id in opinion_of else None,
         )
         for row in rows
     ]

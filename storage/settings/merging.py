@@ -22,6 +22,7 @@ from storage.tables import (
     members,
     messages,
     metadata,
+    opinions,
     policies,
     precedents,
     queue,
@@ -36,7 +37,7 @@ from storage.tables import (
 #: What simply belongs to the other from then on.
 _HANDED_OVER = (
     queue, messages, incidents, actions, sanctions, strikes, looks, precedents, deliveries, amendments, api_keys,
-    webhooks, feedback, erasures, raiders, flags, shared_bans,
+    webhooks, feedback, erasures, raiders, flags, shared_bans, opinions,
 )  # fmt: skip
 #: What is counted for both: what names a count, and its numbers.
 _ADDED_UP = {tallies: ("number",), histograms: ("number",), bots: ("messages", "answers", "prose")}

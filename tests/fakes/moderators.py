@@ -52,6 +52,7 @@ class ScriptedDesk:
         self.precedents: Precedents = MemoryPrecedents(self.record)
         self.flagging = Flagging(flags=MemoryFlags(self.record), inbox=MemoryInbox(self.record), clock=ManualClock())
         self.anomalies = 0
+        self.reads_house_rules = True
         self.seen: list[Bot] = []
         self.incidents: dict[int, Incident] = {}
         self.calls: list[tuple[int, Call, str]] = []

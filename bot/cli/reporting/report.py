@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -74,6 +75,7 @@ async def report(
         if unmasked:
             await cases.looked(chosen.ref, operator(), Look.REPORT)
         made = await report_on(queries, chosen.ref, chosen.name or chosen.id, days)
+    made = replace(made, sent_to=config.sent_to())
     post = reporting.report_renderer(unmasked=unmasked).render(made, chosen.language or say.language)
     print(post.text)
     if post.remark:

@@ -31,6 +31,8 @@ class Listing(StrEnum):
     RESTRICT = "restrict"  # they are silenced, too, until somebody has looked
 
 
+LONGEST_RULES = 4_000  # characters of the rules that a community has written down
+
 #: Of a kind of harm: no rule looks for it.
 IGNORED = "off"
 
@@ -62,6 +64,7 @@ class Community:
     quiet: Hours | None = None  # when cards make no sound, unless they call somebody
     overrides: Overrides = field(default_factory=dict)  # what is different in a place or for a role, by its id
     lists: Lists = NO_LISTS  # words of its own
+    house_rules: str = ""  # what it has written down for its members
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
@@ -112,6 +115,7 @@ class Community:
             night=None,
             quiet=None,
             overrides={},
+            house_rules="",
             paused_until=None,
             welcomed=False,
             staff_explained=False,

@@ -8,7 +8,7 @@ from bot.core.communities.community import Community
 #: Those of its settings.
 POLICY = (
     "preset", "mode", "kinds", "thresholds", "shadow", "rules", "lists", "night", "quiet", "ladder", "care",
-    "exempt_roles", "exempt_channels", "overrides",
+    "exempt_roles", "exempt_channels", "overrides", "house_rules",
 )  # fmt: skip
 #: Those that name its own places, roles and people, and mean nothing anywhere else.
 OWN = ("exempt_roles", "exempt_channels", "overrides")

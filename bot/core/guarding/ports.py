@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Protocol, runtime_checkable
 
 from bot.core.guarding.figures import ReplicaFigures
-from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task
+from bot.core.guarding.verdict import Exchange, GuardVersion, Opinion, Screening, Task, Unscreened
 
 #: Takes the screening of the exchange in that place.
 Answered = Callable[[int, Screening], None]
@@ -32,6 +32,18 @@ class Guard(Protocol):
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """One screening for each exchange, in order. Must be cancellable."""
+        ...
+
+
+class PolicyGuard(Protocol):
+    """One model that reads rules which people have written for people."""
+
+    @property
+    def version(self) -> GuardVersion: ...
+
+    async def read(self, exchange: Exchange, rules: str) -> Opinion | Unscreened:
+        """Of the response, or else the prompt. What it quotes is its own word: nobody has looked it up. Must be
+        cancellable."""
         ...
 
 

@@ -157,12 +157,41 @@ class Unscreened:
 
 Screening = Verdict | Unscreened
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a guard says that has read a community's own written rules: whether a text is `against` them, and then what
+    it quotes: a piece of the rules, and words of the text."""
+
+    guard: GuardVersion
+    against: bool
+    rule: str = ""
+    words: str = ""
+
+    def checked(self, text: str, rules: str) -> "Opinion | Unscreened":
+        """The same where what it quotes stands there, but for spaces and line breaks; nothing is quoted at length."""
+        if not self.against:
+            return replace(self, rule="", words="")
+        rule, words = (" ".join(quoted.split()) for quoted in (self.rule, self.words))
+        if not (rule and words and rule in " ".join(rules.split()) and words in " ".join(text.split())):
+            return Unscreened(QUOTES_NOTHING, self.guard)
+        return replace(self, rule=_cut(rule), words=_cut(words))
+
+
+def _cut(quoted: str) -> str:
+    return quoted if len(quoted) <= LONGEST_QUOTE else quoted[: LONGEST_QUOTE - 1] + "…"
+
+
 #: The reason of an Unscreened that no guard was there to judge; it may be judged later.
 AWAY = "the guard is away"
 
 # Reasons of Unscreened where a guard gave a verdict, but not everything was read.
 TOO_LONG = "too long: only its beginning and end were read"
 TOO_SLOW = "a rule's expression took too long"
+
+#: The reason of an Unscreened whose guard has made its quotations up.
+QUOTES_NOTHING = "the guard quotes what is not there"
+LONGEST_QUOTE = 200  # characters
 
 #: For a message without anything to judge: a deletion, a sticker.
 NOTHING_TO_JUDGE = Verdict(guard=GuardVersion(name="none"))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.core.chat.message import CommunityRef, Message
+from bot.core.guarding.verdict import Opinion
 from bot.core.incidents.case import Case, Severity
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
 from bot.core.rules.actions import Action, Answer, Ban, Done, Escalate, Flag, Kick, Outcome
@@ -92,6 +93,7 @@ class Incident:
     code: str = ""  # and what members see instead
     taken: Review | None = None  # who is at it, since when
     flags: int = 0  # members who pointed to its message
+    opinion: Opinion | None = None  # of a guard that has read its community's rules
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.chat.message import CommunityRef, Message, MessageRef, Platform
+from bot.core.guarding.verdict import Opinion
 from bot.core.incidents.case import Case, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Filed, History, Review
@@ -259,6 +260,25 @@ class Links(Protocol):
 
     async def of(self, community: CommunityRef, member: str) -> Sequence[tuple[CommunityRef, str]]:
         """The other accounts of the same person."""
+        ...
+
+
+class Opinions(Protocol):
+    """What a guard says of incidents that has read their community's own rules, and what it was asked for that."""
+
+    async def ask(
+        self, communities: Sequence[CommunityRef], *, a_day: int, most: int
+    ) -> Sequence[tuple[CommunityRef, int]]:
+        """Up to `most` incidents of which it is to be asked now, one of each of these communities, in that order. They
+        wait for a moderator and were decided lately (`opinions.RECENT`): what members have pointed to first, then the
+        newest; nothing that is said again, and no member's more than `OF_A_MEMBER` a day. Each community has its budget
+        (`may_ask`). It is written down before it is told, and so costs the same whoever dies; what nobody has answered
+        is told again after `AGAIN`, `TRIES` times in all."""
+        ...
+
+    async def answer(self, community: CommunityRef, incident_id: int, opinion: Opinion | None) -> bool:
+        """Write it down, with the incident; None: there is none to rely on. False where the words of the incident are
+        gone meanwhile: then nothing is kept that quotes them."""
         ...
 
 

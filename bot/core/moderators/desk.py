@@ -60,6 +60,7 @@ class CoreDesk:
     policy_files: PolicyFiles
     decider: Decider = field(default_factory=Decider)
     rulings: Rulings | None = None
+    reads_house_rules: bool = False
 
     def community(self, ref: CommunityRef) -> Community:
         return self.policies.community(ref)

@@ -74,6 +74,11 @@ class Desk(Protocol):
         """Answers of the guard, since the start, that were odd or no verdict."""
         ...
 
+    @property
+    def reads_house_rules(self) -> bool:
+        """Whether a guard reads what communities have written down."""
+        ...
+
     def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
         ...

@@ -19,6 +19,7 @@ def notice(privacy: Privacy) -> Offer:
         said("privacy.messages", authors=kept.authors, messages=kept.messages),
         said("privacy.incidents", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases),
         said("privacy.sent", hosts=privacy.judges) if privacy.judges else said("privacy.here"),
+        said("privacy.read", hosts=privacy.readers) if privacy.readers else None,
         said("privacy.in_the_clear", hosts=privacy.in_the_clear) if privacy.in_the_clear else None,
         said("privacy.looked_up", hosts=privacy.blocklists) if privacy.blocklists else None,
         said("privacy.training"),

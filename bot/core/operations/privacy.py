@@ -71,14 +71,16 @@ class Erasure:
 @dataclass(slots=True, kw_only=True)
 class Privacy:
     """Whoever asks, asks for themselves: the network says who that is. `judges`: where what is said is sent to be
-    judged, beyond this machine; `in_the_clear`: those of them to which it goes over plain http. `blocklists`: who hears
-    the numbers of members who come in, where a community wants that."""
+    judged, beyond this machine; `readers`: where what waits for moderators is read, too; `in_the_clear`: those of them
+    to which it goes over plain http. `blocklists`: who hears the numbers of members who come in, where a community
+    wants that."""
 
     people: People
     erasing: Erasing
     limits: Limits
     clock: Clock
     judges: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     in_the_clear: tuple[str, ...] = ()
     blocklists: tuple[str, ...] = ()
     _served: Bounded[tuple[str, Platform, str], float] = field(default_factory=lambda: Bounded(REMEMBERED))

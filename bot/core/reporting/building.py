@@ -45,12 +45,13 @@ class Reporter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportBuilder:
     """Makes reports as communities read them. `renderer` gives one that shows members' names (`unmasked=True`) or
-    hides them."""
+    hides them; `sent_to`: see `Report`."""
 
     queries: ReportQueries
     policies: Policies
     renderer: Callable[..., ReportRenderer]
     clock: Clock
+    sent_to: tuple[str, ...] = ()
     #: Of its own: the loop's threads look up addresses, and must not all wait for drawings.
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report"))
 
@@ -69,7 +70,7 @@ class ReportBuilder:
         except ValueError:
             return None
         called = self.policies.community(community).name or community.id
-        report = await report_on(self.queries, community, called, period)
+        report = replace(await report_on(self.queries, community, called, period), sent_to=self.sent_to)
         render = partial(self.renderer(unmasked=unmasked).render, report, policy.language, with_pdf=with_pdf)
         post = await asyncio.get_running_loop().run_in_executor(self.threads, render)
         known = {rule.name for rule in policy.rules}

@@ -24,13 +24,15 @@ EARLIER = 4
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """One community's period. `place`: where its messages and cards are to be opened. `earlier`: the periods before,
-    the nearest first, from the first one with a message."""
+    the nearest first, from the first one with a message. `sent_to`: where what is said goes to be judged or read,
+    beyond this machine."""
 
     community: str
     period: Period
     figures: Figures
     place: CommunityRef | None = None
     earlier: tuple[tuple[Period, Totals], ...] = ()
+    sent_to: tuple[str, ...] = ()
 
     @cached_property
     def totals(self) -> Totals:

@@ -104,6 +104,16 @@ def test_what_people_say_goes_readably_over_a_net_only_where_that_is_said(
     )
 
 
+def test_where_text_leaves_the_machine_that_is_said(tmp_path: Path) -> None:
+    def told(content: str) -> str:
+        return "\n".join(warnings(load(written(tmp_path, content), texts("en"), NETWORKS, {}), texts("en")))
+
+    here = told('[guard]\nname = "moderations"\n[house_rules]\nservers = ["http://127.0.0.1:8001"]')
+    assert "leaves this machine" not in here
+    assert "judge.example" in told('[guard]\nname = "moderations"\nservers = ["https://judge.example"]')
+    assert "reader.example" in told('[house_rules]\nservers = ["https://reader.example/v1"]')
+
+
 def test_the_program_writes_for_itself_alone_and_dumps_no_core() -> None:
     told = (
         "import os, resource; from bot.__main__ import keep_to_ourselves; keep_to_ourselves(); "

@@ -43,6 +43,7 @@ class Desk:
         self.policies = Policies(store=self.store.communities, build=config.policy_of, clock=self.store.clock)
         self.community, self.change = self.policies.community, self.policies.change
         self.versions, self.policy_files = self.store.communities.versions, policy_file
+        self.reads_house_rules = False
 
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)

@@ -44,6 +44,7 @@ reason = { ko = "거래 글", en = "trading" }
 """
 WHOLE = Community(
     platform=HERE.platform, id=HERE.id, preset="strict", mode=Watch.LIVE, ladder="timeout", care=False,
+    house_rules='1. "광고"는 C:\\길에서만.\n\n2. \\n 도 글자입니다.',
     kinds={"abuse": "gentle", "fraud": "off"}, thresholds={"likely-abuse": 0.85}, shadow=frozenset({"slur", "둘"}),
     lists=Lists(forbidden_words=("대리 게임", '따"옴표\\'), allowed_words=("네모",), tried_words=("토토*",),
                 forbidden_links=("discord.gg/abc",), allowed_links=("naver.com",)),

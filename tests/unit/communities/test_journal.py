@@ -48,6 +48,7 @@ def test_every_setting_has_a_name_in_reports() -> None:
         overrides={"10": Override(off=True)},
         lists=Lists(forbidden_words=("a",), allowed_words=("b",), forbidden_links=("c",), allowed_links=("d",),
                     tried_words=("e",)),
+        house_rules="1. 서로 존중합니다.",
         kinds={"abuse": "strict"}, shadow=frozenset({"slur"}), rules={"mine": 'then = ["flag"]'},
         night=Night(hours=Hours(start=23, end=7), preset="strict"), quiet=Hours(start=22, end=8),
         gate=True, newcomers=timedelta(hours=1), tidied=frozenset(Tidied), blocklist=Listing.FLAG,

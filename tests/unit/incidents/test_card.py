@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.chat.message import Author
+from bot.core.guarding.verdict import GuardVersion, Opinion
 from bot.core.incidents.card import LONGEST_TEXT, Button, Tone, buttons, masked, press_id, pressed, tone
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Appeal, Call, History, Review
@@ -141,6 +142,17 @@ def test_a_card_says_everything_and_never_the_text_itself(language: str) -> None
     assert "2" in lines[say["card.more"]]
     assert "달" in lines[say["card.review"]] and "21:00" in lines[say["card.review"]]
     assert "씨발" not in str(card)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_an_opinion_quotes_the_rule_openly_and_the_words_masked(language: str) -> None:
+    say, guard = texts(language), GuardVersion(name="policy", model="gpt-oss")
+    against = Opinion(guard=guard, against=True, rule="1. 욕설 금지", words="씨발")
+    for opinion, quoted in ((against, ("1. 욕설 금지", "씨○", "gpt-oss")), (Opinion(guard=guard, against=False), ())):
+        shown = card_of(replace(incident((Flag(), Done())), opinion=opinion), NOBODY, say, "UTC")
+        line = next(line.value for line in shown.lines if line.label == say["card.opinion"])
+        assert all(one in line for one in quoted) and "씨발" not in str(shown)
+        assert shown.buttons == card_of(incident((Flag(), Done())), NOBODY, say, "UTC").buttons
 
 
 def test_urgent_stands_out() -> None:

@@ -116,8 +116,10 @@ def test_what_is_kept_and_where_it_goes_is_told() -> None:
     assert "privacy.here" in keys(here) and here.wishes == (Wish.DATA, Wish.ERASE)
     privacy = scripted_privacy()
     privacy.judges, privacy.in_the_clear = ("guard.example", "10.0.0.5"), ("10.0.0.5",)
+    privacy.readers = ("reader.example",)
     privacy.limits = replace(privacy.limits, texts=timedelta(days=30))
     told = {line.key: line.facts for line in notice(privacy).said.lines}  # type: ignore[attr-defined]
     assert told["privacy.sent"] == {"hosts": ("guard.example", "10.0.0.5")}
+    assert told["privacy.read"] == {"hosts": ("reader.example",)} and "privacy.read" not in keys(here)
     assert told["privacy.in_the_clear"] == {"hosts": ("10.0.0.5",)}
     assert told["privacy.incidents"]["texts"] == timedelta(days=30) and "privacy.here" not in told

@@ -89,6 +89,8 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         yield "kinds", tuple(kinds)
     if now.shadow:
         yield "shadow", tuple(sorted(now.shadow))
+    if now.house_rules:
+        yield "house_rules", said("house_rules.length", count=len(now.house_rules))
     if now.night:
         yield "night", night_line(now.night)
     if now.quiet:

@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 from bot.core.chat.rights import Right
-from bot.core.communities.community import IGNORED, PRESETS, Community
+from bot.core.communities.community import IGNORED, LONGEST_RULES, PRESETS, Community
 from bot.core.communities.hours import Hours, Night
 from bot.core.guarding.kinds import HarmKind
 from bot.core.moderators.answer import Lines, Said, said
-from bot.core.moderators.argument import Number, OneOf, Suggested, Switch
+from bot.core.moderators.argument import Number, OneOf, Suggested, Switch, Text
 from bot.core.moderators.command import Answer, Asked, Command, Usage
 from bot.core.moderators.ports import Desk
 from bot.core.rules.policy import Mode, Rule, Watch
 
 _AS_ELSEWHERE = "same"
 PRECEDENTS_SHOWN = 20
+MOST_SHOWN = 1_800  # characters of what is written down in an answer
 
 Hour: TypeAlias = Annotated[int | None, Number(0, 23)]
 
@@ -109,6 +110,30 @@ class NightMode(Command, name="night", right=Right.MANAGE, group="policy"):
             return Usage(type(self))
         night = desk.community(asked.community).night
         return Lines.of(night_line(night) if night else said("night.none", command=NightMode))
+
+
+@dataclass(frozen=True)
+class HouseRules(Command, name="house_rules", right=Right.MANAGE, group="policy"):
+    """What the community has told its members, for a guard that reads it; `off`: forget it, `show`: how it reads."""
+
+    text: Annotated[str | None, Text(lines=True)] = None
+    off: Annotated[bool, Switch(by_name=True)] = False
+    show: Annotated[bool, Switch(by_name=True)] = False
+
+    async def run(self, asked: Asked, desk: Desk) -> Answer:
+        given = (self.text or "").strip()
+        if self.off:
+            await asked.change(desk, lambda now: replace(now, house_rules=""))
+            return Lines.of(said("house_rules.gone"))
+        if len(given) > LONGEST_RULES:
+            return Lines.of(said("house_rules.long", most=LONGEST_RULES, count=len(given)))
+        if given and not self.show:
+            await asked.change(desk, lambda now: replace(now, house_rules=given))
+            nobody = None if desk.reads_house_rules else said("house_rules.nobody")
+            return Lines.of(said("house_rules.set", count=len(given)), nobody)
+        if not (rules := desk.community(asked.community).house_rules):
+            return Lines.of(said("house_rules.none", command=HouseRules))
+        return Lines.of(said("house_rules.are", rules=rules if len(rules) <= MOST_SHOWN else rules[:MOST_SHOWN] + "…"))
 
 
 @dataclass(frozen=True)

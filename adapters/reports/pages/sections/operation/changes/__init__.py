@@ -7,6 +7,8 @@ from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.operation.changes.figures import Judging, guards, policies
 from bot.core.communities.journal import AuditEntry
 
+LONGEST = 120  # characters of a value
+
 
 class Changes(Section):
     @property
@@ -50,4 +52,5 @@ class Changes(Section):
             return self.say["unset"]
         if setting == "paused_until":
             return self.words.time(datetime.fromisoformat(value))
-        return self.say.get(f"report.value.{setting}.{value}", value)
+        shown = self.say.get(f"report.value.{setting}.{value}", value)
+        return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

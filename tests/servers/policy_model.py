@@ -1,0 +1,55 @@
+"""A small HTTP server with OpenAI's chat endpoint and a model that reads rules: a message that says "광고" breaks the
+first of them. `trouble` is what it answers instead: a status, a text for the model's, or "hang" or "endless"."""
+
+import asyncio
+import json
+from typing import Any, Self
+
+from aiohttp import web
+
+
+class PolicyServer:
+    def __init__(self, *, knows_schemas: bool = True) -> None:
+        self.knows_schemas = knows_schemas
+        self.trouble: str | int = ""
+        self.bodies: list[Any] = []
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        if self.trouble == "hang":
+            await asyncio.Event().wait()
+        if self.trouble == "endless":
+            return await self._without_end(request)
+        if isinstance(self.trouble, int):
+            return web.json_response({"error": {"message": "trouble"}}, status=self.trouble)
+        if "response_format" in body and not self.knows_schemas:
+            return web.json_response({"error": {"message": "unknown field"}}, status=400)
+        told, asked = (message["content"] for message in body["messages"])
+        said = self.trouble or json.dumps(_opinion(told, json.loads(asked)), ensure_ascii=False)
+        return web.json_response({"choices": [{"message": {"role": "assistant", "content": said}}]})
+
+    async def _without_end(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 65_536)
+
+
+def _opinion(told: str, asked: dict[str, str]) -> dict[str, Any]:
+    text = list(asked.values())[-1]
+    if "광고" not in text:
+        return {"breaks": False, "rule": "", "words": ""}
+    return {"breaks": True, "rule": told.rpartition("\n\n")[2].splitlines()[0], "words": "광고"}
