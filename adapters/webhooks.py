@@ -21,7 +21,7 @@ from aiohttp import AddrInfoType, ClientError, ClientSession, ClientTimeout, Dum
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.core.base.clock import Clock
-from bot.core.incidents.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, key_of
+from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, key_of
 
 WITHIN = ClientTimeout(total=10.0)
 LOOK_UPS = 8  # at once: a name that takes for ever holds one up

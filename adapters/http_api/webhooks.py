@@ -10,7 +10,7 @@ from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.shapes import Answered, Asked
 from bot.core.base.clock import Clock
 from bot.core.incidents.ports import Webhooks
-from bot.core.incidents.webhook import LONGEST_URL, MOST, Webhook, host_of, is_address, new_secret
+from bot.core.incidents.webhooks.webhook import LONGEST_URL, MOST, Webhook, host_of, is_address, new_secret
 
 
 class WebhookRequest(Asked):

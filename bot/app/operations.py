@@ -25,8 +25,8 @@ from bot.core.guarding.queue import GuardQueue
 from bot.core.guarding.verdict import GuardVersion
 from bot.core.incidents.feedback import Listener
 from bot.core.incidents.ports import Webhooks
-from bot.core.incidents.telling import Teller
-from bot.core.incidents.webhook import Webhook, host_of
+from bot.core.incidents.webhooks.telling import Teller
+from bot.core.incidents.webhooks.webhook import Webhook, host_of
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence

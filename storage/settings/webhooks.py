@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, delete, exists, insert, literal, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.webhook import MOST, Notice, Webhook
+from bot.core.incidents.webhooks.webhook import MOST, Notice, Webhook
 from storage.columns import AnyRow, Instant, SaidIn
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database

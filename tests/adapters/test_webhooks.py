@@ -11,7 +11,7 @@ from aiohttp import ClientTimeout, web
 
 from adapters.system_clock import SystemClock
 from adapters.webhooks import WebhookCaller, is_public, signed
-from bot.core.incidents.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, is_address
+from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, is_address
 from tests.builders import NOW, home
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()

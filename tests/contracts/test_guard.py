@@ -22,7 +22,7 @@ from bot.core.guarding.verdict import Exchange, Task, Verdict
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
-from tests.servers.moderations import ModerationsServer
+from tests.servers.guards.moderations import ModerationsServer
 from tests.servers.tiny_classifier import MEANING, tiny_classifier
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.core.chat.message import CommunityRef
-from bot.core.incidents.telling import GIVEN_UP, Teller
-from bot.core.incidents.webhook import MOST, Declined, Heard, Notice, Reception, Unheard, Webhook
+from bot.core.incidents.webhooks.telling import GIVEN_UP, Teller
+from bot.core.incidents.webhooks.webhook import MOST, Declined, Heard, Notice, Reception, Unheard, Webhook
 from bot.core.rules.actions import Delete, Flag
 from storage.database import Database
 from storage.flow.inbox import SqlInbox

@@ -14,7 +14,7 @@ from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from bot.core.incidents.webhook import Webhook
+    from bot.core.incidents.webhooks.webhook import Webhook
 
 
 def declare(line: Line) -> None:
@@ -53,7 +53,7 @@ async def create(
     from rich.console import Console
 
     from bot.app import operations, tools
-    from bot.core.incidents.webhook import MOST, Webhook, host_of, is_address, new_secret
+    from bot.core.incidents.webhooks.webhook import MOST, Webhook, host_of, is_address, new_secret
 
     if not is_address(url):
         raise Broken(say["api.address"])
@@ -108,7 +108,7 @@ async def remove(webhook_id: int, config: "Config", say: Texts) -> None:
 
 
 def _facts(webhook: "Webhook") -> dict[str, str | int | None]:
-    from bot.core.incidents.webhook import host_of
+    from bot.core.incidents.webhooks.webhook import host_of
 
     return {
         "id": webhook.id,

@@ -14,7 +14,7 @@ from bot.core.guarding.verdict import Opinion
 from bot.core.incidents.case import Case, Look, Looked, Order, Person, Sanction, Search
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Filed, History, Review
-from bot.core.incidents.webhook import Notice, Reception, Webhook
+from bot.core.incidents.webhooks.webhook import Notice, Reception, Webhook
 from bot.core.rules.actions import Action
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Judged, Precedent

@@ -9,7 +9,7 @@ from adapters.guards.moderations import MODEL, NO_SENSE, REFUSED, ModerationsGua
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Part, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
-from tests.servers.moderations import ModerationsServer
+from tests.servers.guards.moderations import ModerationsServer
 
 ASKED = [Exchange(prompt="나쁜 말"), Exchange(prompt="좋은 말", response="나쁜 말"), Exchange(prompt="너무 긴 말")]
 

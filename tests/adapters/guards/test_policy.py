@@ -16,7 +16,7 @@ from adapters.guards.policy.harmony import VOCABULARY, HarmonyForm
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.verdict import LONGEST_QUOTE, QUOTES_NOTHING, Exchange, Opinion, Part, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
-from tests.servers.policy_model import PolicyServer
+from tests.servers.guards.policy_model import PolicyServer
 
 RULES = "1. 광고와 홍보를 하지 않습니다.\n2. 스포일러는 가려 주세요."
 ADVERT = Exchange(prompt="우리 서버 광고합니다 많관부", is_chat=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.incidents.webhook import MOST
+from bot.core.incidents.webhooks.webhook import MOST
 from tests.adapters.http_api.stage import WRITTEN, WRITTEN_OTHER, Stage, stage
 
 HERE = "https://bot.example.com/jikimi?token=hidden"

@@ -50,7 +50,7 @@ from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange
 from bot.core.incidents.card import pressed
-from bot.core.incidents.webhook import host_of, is_address
+from bot.core.incidents.webhooks.webhook import host_of, is_address
 from bot.core.moderators import reading as commands
 from bot.core.moderators.commands import TABLE
 from bot.core.text.catalogue import texts

@@ -13,7 +13,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import raised
 from bot.core.base.waiting import Backoff, Wakeup, patiently
 from bot.core.incidents.ports import Receiver, Webhooks
-from bot.core.incidents.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, host_of
+from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, host_of
 
 AGAIN = Backoff(first=10.0, longest=1800.0)
 GIVEN_UP = timedelta(days=1)  # a server may be away for so long

@@ -1,0 +1,1 @@
+"""Servers of communities' own that are told of their incidents."""
