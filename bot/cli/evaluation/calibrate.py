@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,21 +27,56 @@ def declare(line: Line) -> None:
 
     @line.app.command("calibrate", help=say["help.calibrate"])
     def command(
-        data: Annotated[list[Path], typer.Argument(help=say["help.eval_data"], show_default=False)],
+        data: Annotated[list[Path] | None, typer.Argument(help=say["help.eval_data"], show_default=False)] = None,
         out: Annotated[Path, typer.Option("--out", help=say["help.calibrate_out"])] = Path("calibration.json"),
         guard: Annotated[str | None, line.guard] = None,
+        prevalence: Annotated[
+            float | None,
+            typer.Option(
+                "--prevalence", min=0.0001, max=0.9999, help=say["help.calibrate_prevalence"], show_default=False
+            ),
+        ] = None,
+        community: Annotated[
+            str | None, typer.Option("--community", help=say["help.calibrate_community"], show_default=False)
+        ] = None,
+        platform: Annotated[
+            str | None, typer.Option("--platform", help=say["help.keys_platform"], show_default=False)
+        ] = None,
+        days: Annotated[int, typer.Option("--days", min=1, max=365, help=say["help.policy_days"])] = 90,
+        precision: Annotated[
+            float, typer.Option("--precision", min=0.5, max=0.999, help=say["help.calibrate_precision"])
+        ] = 0.9,
         scores: Annotated[Path, line.scores] = DEFAULT_SCORES,
         config: Annotated[Path | None, line.config] = None,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        asyncio.run(calibrate(data, guard, line.settings(config), say, out=out, scores=scores, as_json=as_json))
+        from bot.cli.evaluation.own_bars import own_bars
+
+        if bool(data) is bool(community):
+            raise Broken(say["calibrate.how"])
+        chosen = line.settings(config)
+        if community:
+            lasting = timedelta(days=days)
+            asyncio.run(own_bars(community, platform, lasting, precision, chosen, say, as_json=as_json))
+            return
+        asyncio.run(
+            calibrate(data or [], guard, chosen, say, out=out, scores=scores, prevalence=prevalence, as_json=as_json)
+        )
 
 
 async def calibrate(
-    data: Sequence[Path], guard: str | None, config: "Config", say: Texts, *, out: Path, scores: Path, as_json: bool
+    data: Sequence[Path],
+    guard: str | None,
+    config: "Config",
+    say: Texts,
+    *,
+    out: Path,
+    scores: Path,
+    prevalence: float | None = None,
+    as_json: bool,
 ) -> None:
-    """Temperature and bias per task, fitted on raw scores and written to `out`. Raises `Broken` where no task can be
-    fitted."""
+    """Temperature and bias per task, fitted on raw scores and written to `out`: probabilities where as much is harmful
+    as in the data, or the share `prevalence`. Raises `Broken` where no task can be fitted."""
     from bot.app import tools
     from bot.cli.evaluation.judging import judge_rows
     from bot.cli.evaluation.tables import show
@@ -51,13 +87,16 @@ async def calibrate(
     scales: dict[Task, Scale] = {}
     errors: dict[Task, tuple[float | None, float | None]] = {}
     refused: dict[Task, CannotFit] = {}
+    shares: dict[Task, float] = {}
     for task in Task:
         truth, raw = scored(task, pairs)
         if not truth:
             continue
         match fit(truth, raw):
             case Scale() as scale:
-                scales[task] = scale
+                fitted = sum(truth) / len(truth)
+                scales[task] = scale.where(prevalence, fitted=fitted) if prevalence else scale
+                shares[task] = fitted
                 errors[task] = calibration_error(truth, raw), calibration_error(truth, [scale(score) for score in raw])
             case reason:
                 refused[task] = reason
@@ -70,6 +109,11 @@ async def calibrate(
         reasons = {str(task): str(why) for task, why in refused.items()}
         print_json(calibration.to_json() | {"fingerprint": calibration.fingerprint, "refused": reasons})
         return
+    for task, share in shares.items():
+        said = "calibrate.stated" if prevalence else "calibrate.as_in_data"
+        notes.append(
+            say(said, task=say[f"task.{task}"], share=f"{100 * share:.1f}", wanted=f"{100 * (prevalence or 0):g}")
+        )
     show([_table(calibration, errors, notes, out, say)])
 
 

@@ -41,6 +41,11 @@ class Scale:
     def __call__(self, score: float) -> float:
         return _sigmoid((_logit(score) - self.bias) / self.temperature)
 
+    def where(self, prevalence: float, *, fitted: float) -> Self:
+        """The same where that share of what is judged is harmful, as hard as what it was fitted on, of which `fitted`
+        was; both above 0 and below 1. Only the odds beforehand are others."""
+        return replace(self, bias=self.bias - self.temperature * (_logit(prevalence) - _logit(fitted)))
+
 
 class Mismatch(StrEnum):
     """What of a guard is not what the calibration was fitted for."""

@@ -7,11 +7,31 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from adapters.system_clock import SystemClock
+from bot.app.keeping import sealing
+from bot.cli.app import build
+from bot.config import load
+from bot.core.communities.community import Community
+from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.verdict import Judgement, Part, Verdict
+from bot.core.incidents.incident import Settlement
+from bot.core.incidents.review import Call, Review
+from bot.core.rules.actions import Flag
+from bot.core.text.catalogue import texts
+from storage.database import Database
+from storage.flow.inbox import SqlInbox
+from storage.records.incidents import SqlIncidents
+from storage.records.reviews import SqlReviews
+from storage.settings.communities import SqlCommunities
+from tests.builders import GUARD, REHEARSAL, decision, home, message, put_settings
+from tests.servers.databases import sqlite_in
 from tests.servers.guard import SURE, GuardServer
 from tests.servers.waiting import until
 
@@ -240,6 +260,40 @@ def test_the_published_files_are_measured_as_the_card_does_guard_after_guard(tmp
             assert "everything about an exchange" in said
 
     asyncio.run(check())
+
+
+def test_a_community_has_thresholds_by_what_its_moderators_have_called(tmp_path: Path) -> None:
+    url = sqlite_in(tmp_path)
+    (tmp_path / "config.toml").write_text(f'[storage]\nurl = "{url}"\n')
+
+    async def fill() -> None:
+        clock = SystemClock()
+        sealed = sealing(load(tmp_path / "config.toml", texts("en"), (), {}), clock)
+        async with Database.open(url, clock, sealed) as database:
+            await put_settings(SqlCommunities(database), Community(platform=REHEARSAL, id="cafe", preset="strict"))
+            for number in range(60):
+                said, is_wrong = message(f"{number}", f"글 {number}"), number % 3 == 0
+                found = Judgement(Part.PROMPT, HarmKind.ABUSE, 0.82 if is_wrong else 0.95, "embedded")
+                judged = Verdict(guard=GUARD, found=(found,))
+                made = replace(decision(said, Flag()), screening=judged, rule="likely-abuse")
+                await SqlInbox(database).keep([said])
+                await SqlInbox(database).settle([Settlement(decision=made, decided_at=clock.now())])
+                (incident,) = await SqlIncidents(database).of([said.ref])
+                call = Call.WRONG if is_wrong else Call.RIGHT
+                review = Review(
+                    incident_id=incident.id, call=call, moderator_id="m", moderator_name="m", at=clock.now()
+                )
+                await SqlReviews(database).record(home(), review, due=clock.now())
+
+    asyncio.run(fill())
+    asked = ["calibrate", "--community", "cafe", "--config", str(tmp_path / "config.toml")]
+    done = CliRunner().invoke(build("en"), [*asked, "--precision", "0.85", "--json"])
+    found = json.loads(done.output)["likely-abuse"]
+    assert (found["right"], found["wrong"], found["proposed"], found["spared"]) == (40, 20, 0.83, 20)
+    shown = CliRunner().invoke(build("ko"), [*asked, "--precision", "0.85"])
+    assert "0.83" in shown.output and "틀린 20건" in " ".join(shown.output.split())
+    refused = CliRunner().invoke(build("en"), ["calibrate", *asked[3:]])
+    assert "--community" in str(refused.exception)
 
 
 def test_a_calibration_is_fitted_used_and_refused_for_another_guard(tmp_path: Path) -> None:

@@ -59,6 +59,22 @@ def test_the_fit_agrees_with_another_implementation() -> None:
     assert -scale.bias / scale.temperature == pytest.approx(other.intercept_[0], rel=0.01)
 
 
+def test_where_harm_is_rarer_the_same_score_says_less() -> None:
+    """Of a hundred thousand rows as hard as those, 2 % of them harmful, about as many are as the scale says."""
+    fitted = fit(*drawn(20_000, temperature=2.5, bias=1.5))
+    assert isinstance(fitted, Scale)
+    truth, scores = drawn(100_000, temperature=2.5, bias=1.5)
+    share = sum(truth) / len(truth)
+    harmful = [score for score, label in zip(scores, truth, strict=True) if label]
+    harmless = [score for score, label in zip(scores, truth, strict=True) if not label]
+    rare = [(True, score) for score in harmful[: len(harmless) // 49]] + [(False, score) for score in harmless]
+    stated = fitted.where(0.02, fitted=share)
+    said = [stated(score) for _, score in rare]
+    assert sum(said) / len(said) == pytest.approx(0.02, abs=0.002)
+    assert fitted.where(share, fitted=share)(0.7) == pytest.approx(fitted(0.7))
+    assert sorted(scores[:100]) == sorted(scores[:100], key=stated), "and the order stays"
+
+
 def test_scores_that_separate_the_labels_perfectly_keep_a_sane_scale() -> None:
     scale = fit([True] * 30 + [False] * 30, [1.0] * 30 + [0.0] * 30)
     assert isinstance(scale, Scale)
