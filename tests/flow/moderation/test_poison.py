@@ -129,9 +129,9 @@ def test_no_suspect_is_left_where_the_others_are_settled_during_a_claim(
                     await stages.until(lambda: not stages.screener._settler.busy)
                 return claimed
 
-            async def settle_meanwhile(settlements: Sequence[Settlement]) -> None:
+            async def settle_meanwhile(settlements: Sequence[Settlement]) -> Sequence[bool]:
                 await claims.wait()
-                await settle(settlements)
+                return await settle(settlements)
 
             monkeypatch.setattr(store.inbox, "claim", claim_slowly)
             monkeypatch.setattr(store.inbox, "settle", settle_meanwhile)
@@ -151,11 +151,11 @@ def test_a_settlement_that_the_store_refuses(opens: Opens, monkeypatch: pytest.M
         async with opens() as store:
             settle = store.inbox.settle
 
-            async def refuses(settlements: Sequence[Settlement]) -> None:
+            async def refuses(settlements: Sequence[Settlement]) -> Sequence[bool]:
                 given = [one.decision for one in settlements if one.decision.message.ref.message_id == "poison"]
                 if any(not isinstance(one.screening, Unscreened) for one in given):
                     raise Broken("it cannot be stored")
-                await settle(settlements)
+                return await settle(settlements)
 
             monkeypatch.setattr(store.inbox, "settle", refuses)
             stages = Stages(store, ScriptedGuard())
@@ -174,12 +174,12 @@ def test_what_cannot_even_be_closed_stays_and_keeps_nobody(
         async with opens() as store:
             settle, tries = store.inbox.settle, 0
 
-            async def refuses(settlements: Sequence[Settlement]) -> None:
+            async def refuses(settlements: Sequence[Settlement]) -> Sequence[bool]:
                 nonlocal tries
                 if any(one.decision.message.ref.message_id == "poison" for one in settlements):
                     tries += len(settlements) == 1
                     raise Broken("it cannot be stored")
-                await settle(settlements)
+                return await settle(settlements)
 
             monkeypatch.setattr(store.inbox, "settle", refuses)
             stages = Stages(store, ScriptedGuard())
