@@ -1,6 +1,7 @@
 """Processes with parts of the work on one PostgreSQL: one hears and acts, others judge, and others stand by."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,10 +13,10 @@ from bot.core.operations.division import PARTS, Role
 from bot.core.rules.policy import Watch
 from storage.database import Database
 from storage.reports.standing import SqlStandings
-from tests.builders import DISCORD, TELEGRAM
+from tests.builders import DISCORD, TELEGRAM, message
 from tests.fakes.clock import ManualClock
 from tests.flow.moderation.test_division import until
-from tests.flow.moderation.test_stopping import Chat, HarshGuard, states
+from tests.flow.moderation.test_stopping import BAD, Chat, HarshGuard, states
 from tests.servers.postgres import Postgres
 
 CHAT, GUARD = frozenset({Role.CHAT}), frozenset({Role.GUARD})
@@ -68,7 +69,7 @@ def test_one_process_hears_and_acts_and_another_judges(postgres: Postgres) -> No
     asyncio.run(scenario())
 
 
-def test_one_process_is_connected_and_the_next_takes_over_once_it_is_gone(postgres: Postgres) -> None:
+def test_one_process_is_connected_and_the_next_goes_on_with_all_that_it_leaves(postgres: Postgres) -> None:
     async def scenario() -> None:
         url, first, second = postgres.create(), Chat(DISCORD), Chat(DISCORD)
         async with AsyncExitStack() as going, process(url, first) as one:
@@ -80,12 +81,19 @@ def test_one_process_is_connected_and_the_next_takes_over_once_it_is_gone(postgr
             async with Database.visit(url, ManualClock()) as database:
                 works = (await SqlStandings(database).standing()).works
             assert list(works["chat/discord"]) == [1, 0] and sum(works["guard"]) == PARTS
+            many = {str(number) for number in range(100, 130)}
+            said = [message(one, f"{BAD} {one}", author=one, community=one, platform=DISCORD) for one in many]
+            await two.inbox.keep(said)
+            one.screener.arrived.wake()
+            await asyncio.sleep(0.05)
             staying = going.pop_all()
         async with staying:
             await until(lambda: connected(two) == {DISCORD})
             assert not first.connected
             second.hear("2")
-            await until(lambda: second.done == {"2"})
+            await until(lambda: first.done | second.done == {"1", "2", *many})
         assert await states(url) == {"done"}
+        did = Counter((done.message.ref, done.action) for chat in (first, second) for done in chat.performed)
+        assert set(did.values()) == {1}, "a restart doubles nothing"
 
     asyncio.run(scenario())
