@@ -2,7 +2,9 @@
 
 import sqlite3
 from contextlib import closing
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 from sqlalchemy import inspect as look_into
@@ -10,6 +12,10 @@ from sqlalchemy import inspect as look_into
 from bot.core.base.errors import Broken
 from storage.errors import driver_errors
 from storage.opening.place import file_of, parsed
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 _NEWER = "A newer version of Jikimi has changed this database; run that version, or name another database."
 _LOCK = 0x6A696B696D69  # "jikimi", as PostgreSQL numbers its advisory locks
@@ -50,21 +56,30 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     """`connection`: of an engine for rewriting (opening.engine_of). Steps may commit what they have done so far.
     Broken: a newer version has changed the database."""
     # A third of a second to load, and needed once in a database's life and after updates.
-    from alembic import command
-    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     if connection.dialect.name == "postgresql":  # of two processes that start together, the second finds it done
         connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
-    config = Config()
-    config.set_main_option("script_location", "storage:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    steps = ScriptDirectory.from_config(config)
+    config, steps = _steps()
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= {step.revision for step in steps.walk_revisions()}:
         raise Broken(_NEWER)
     if present != set(steps.get_heads()):
-        command.upgrade(config, to)
+        config.attributes["connection"] = connection
+        # As alembic.command.upgrade does, which would read all of them once more.
+        with EnvironmentContext(config, steps, fn=lambda here, _: steps._upgrade_revs(to, here), destination_rev=to):
+            steps.run_env()
     connection.commit()
+
+
+@cache
+def _steps() -> "tuple[Config, ScriptDirectory]":
+    """Read once in a process."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    config.set_main_option("path_separator", "os")
+    return config, ScriptDirectory.from_config(config)

@@ -34,6 +34,7 @@ PRIVATE = {
     "_conn": "tests/adapters/storage/test_sqlite.py",
     "_execute": "tests/adapters/storage/test_sqlite.py",
     "_thread": "tests/adapters/storage/test_sqlite.py",
+    "_upgrade_revs": "tests/adapters/storage/schema/test_migrations.py",
 }
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"_replace", "_mapping", "_exit"}
 
