@@ -64,15 +64,15 @@ class SqlInbox(Kept):
         return sum(stake is not None and stake.share in shares for stake in self._in_hand.values())
 
     async def give_back(self, shares: Collection[int]) -> None:
-        own = (queue.c.holder == self._database.holder, queue.c.share.in_(shares))
-        async with self._database.write() as connection:
+        own = (queue.c.holder == self.database.holder, queue.c.share.in_(shares))
+        async with self.database.write() as connection:
             await connection.execute(update(queue).where(*own).values(holder=None))
         self._put_down([ref for ref, stake in self._in_hand.items() if stake and stake.share in shares])
 
     async def fault(self, ref: MessageRef) -> None:
         this = (column == value for column, value in zip(codec.QUEUED_REF, codec.key(ref), strict=True))
-        async with self._database.write() as connection:
-            await connection.execute(suspects.fault(queue, queue.c.holder == self._database.holder, *this))
+        async with self.database.write() as connection:
+            await connection.execute(suspects.fault(queue, queue.c.holder == self.database.holder, *this))
         self._put_down([ref])
 
     async def given_up(self, limit: int) -> Sequence[Message]:
@@ -84,10 +84,10 @@ class SqlInbox(Kept):
         return await self._lease_some(wanted.limit(limit))
 
     async def set_aside(self, refs: Sequence[MessageRef]) -> None:
-        among = self._database.sql(sql.AMONG_QUEUED).bindparams(given=codec.write_refs(refs))
-        at = func.coalesce(queue.c.aside_at, microseconds(self._database.clock.now()))
-        aside = update(queue).where(queue.c.holder == self._database.holder, among)
-        async with self._database.write() as connection:
+        among = self.database.sql(sql.AMONG_QUEUED).bindparams(given=codec.write_refs(refs))
+        at = func.coalesce(queue.c.aside_at, microseconds(self.database.clock.now()))
+        aside = update(queue).where(queue.c.holder == self.database.holder, among)
+        async with self.database.write() as connection:
             # What was looked at has not killed anybody.
             await connection.execute(aside.values(holder=None, aside_at=at, circle=None))
         self._put_down(refs)
@@ -98,8 +98,8 @@ class SqlInbox(Kept):
         return await self._lease_some(wanted.order_by(queue.c.sent_at.desc(), queue.c.id.desc()).limit(limit))
 
     async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
-        keys = await self._database.keys.of_all({message.community for message in arrived})
-        sealing = self._database.sealing
+        keys = await self.database.keys.of_all({message.community for message in arrived})
+        sealing = self.database.sealing
         given = codec.write_sealed_rows(
             (
                 *codec.key(message.ref),
@@ -111,10 +111,10 @@ class SqlInbox(Kept):
             )
             for message in arrived
         )
-        keeping = self._database.sql(sql.KEEP).columns(queue.c.id, *codec.QUEUED_REF)
-        refusing = self._database.sql(sql.REFUSE)
-        now = microseconds(self._database.clock.now())
-        async with self._database.write() as connection:
+        keeping = self.database.sql(sql.KEEP).columns(queue.c.id, *codec.QUEUED_REF)
+        refusing = self.database.sql(sql.REFUSE)
+        now = microseconds(self.database.clock.now())
+        async with self.database.write() as connection:
             added = {codec.read_ref(row): row.id for row in await connection.execute(keeping, given | {"now": now})}
             if added:
                 ids = codec.write_rows([id_] for id_ in added.values())
@@ -126,7 +126,7 @@ class SqlInbox(Kept):
     async def _lease(self, limit: int, fresh_since: datetime) -> list[_Leased]:
         try:
             # A lease ends with its machine, at the latest.
-            async with self._database.write(durable=False) as connection:
+            async with self.database.write(durable=False) as connection:
                 if self._unsure:
                     await self._free_what_nobody_has(connection)
                 chosen = await self._suspects(connection, limit)
@@ -142,11 +142,11 @@ class SqlInbox(Kept):
         return found
 
     async def _lease_some(self, wanted: Select[int]) -> Sequence[Message]:
-        async with self._database.read() as connection:  # mostly there is nothing, and then nobody else need wait
+        async with self.database.read() as connection:  # mostly there is nothing, and then nobody else need wait
             if (await connection.execute(wanted)).first() is None:
                 return []
         try:
-            async with self._database.write(durable=False) as connection:
+            async with self.database.write(durable=False) as connection:
                 chosen = (await connection.execute(wanted.with_for_update(skip_locked=True))).scalars().all()
                 leased = await self._take(connection, chosen)
         except Unavailable:
@@ -174,8 +174,8 @@ class SqlInbox(Kept):
     async def _take(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[tuple[AnyRow, Stake | None]]:
         if not chosen:
             return []
-        leasing = self._database.sql(sql.LEASE).columns(queue.c.id, queue.c.share, *codec.QUEUED)
-        given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self._database.holder}
+        leasing = self.database.sql(sql.LEASE).columns(queue.c.id, queue.c.share, *codec.QUEUED)
+        given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self.database.holder}
         rows = {row.id: row for row in await connection.execute(leasing, given)}
         if self._shares is None:
             return [(rows[id_], None) for id_ in chosen]
@@ -187,7 +187,7 @@ class SqlInbox(Kept):
 
     async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
         some = await suspects.next_suspects(
-            connection, queue, self._database.holder, queue.c.aside_at.is_(None), *self._ours()
+            connection, queue, self.database.holder, queue.c.aside_at.is_(None), *self._ours()
         )
         if some is None:
             return []
@@ -200,17 +200,17 @@ class SqlInbox(Kept):
 
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it."""
-        others = self._database.sql(f"NOT {sql.AMONG_QUEUED}").bindparams(given=codec.write_refs(self._in_hand))
-        own = queue.c.holder == self._database.holder
+        others = self.database.sql(f"NOT {sql.AMONG_QUEUED}").bindparams(given=codec.write_refs(self._in_hand))
+        own = queue.c.holder == self.database.holder
         await connection.execute(update(queue).where(own, others).values(holder=None))
 
     async def _free(self, taken: Sequence[_Leased]) -> None:
-        own = queue.c.id.in_([one.id for one in taken]) & (queue.c.holder == self._database.holder)
-        async with self._database.write() as connection:
+        own = queue.c.id.in_([one.id for one in taken]) & (queue.c.holder == self.database.holder)
+        async with self.database.write() as connection:
             await connection.execute(update(queue).where(own).values(holder=None))
 
     async def _close(self, decided: Sequence[tuple[Settlement, Stake | None]]) -> Sequence[bool]:
-        return await settle(self._database, decided, self._shares)
+        return await settle(self.database, decided, self._shares)
 
 
 def _read(row: AnyRow) -> Message | None:

@@ -16,7 +16,7 @@ from storage.tables import incidents, messages, queue
 
 class Kept:
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def were_aside(self, since: datetime) -> Mapping[CommunityRef, Aside]:
         unjudged = case((messages.c.score.is_(None), 1))
@@ -38,18 +38,18 @@ class Kept:
             .select_from(looked_at)
             .group_by(looked_at.c.community)
         )
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             return {read_community(row): Aside(*row[2:]) for row in await connection.execute(counted)}
 
     async def settled(self, refs: Sequence[MessageRef]) -> Sequence[bool]:
-        among = self._database.sql(sql.AMONG_SETTLED).bindparams(given=codec.write_refs(refs))
-        async with self._database.read() as connection:
+        among = self.database.sql(sql.AMONG_SETTLED).bindparams(given=codec.write_refs(refs))
+        async with self.database.read() as connection:
             found = await connection.execute(select(*codec.SETTLED_REF).where(among))
             closed = set(map(codec.read_ref, found))
         return [ref in closed for ref in refs]
 
     async def waiting(self) -> int:
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             return (await connection.execute(select(func.count()).select_from(queue))).scalar_one()
 
     async def recent(self, since: datetime) -> Sequence[Message]:
@@ -63,7 +63,7 @@ class Kept:
             .where(messages.c.sent_at >= since)
         )  # fmt: skip
         waiting = select(*codec.QUEUED, queue.c.id).where(queue.c.sent_at >= since)
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = [row for part in (settled, waiting) for row in await connection.execute(part)]
         return [codec.read_message(row) for row in sorted(rows, key=lambda row: (row.sent_at, row.id))]
 
@@ -72,7 +72,7 @@ class Kept:
         for table in (messages, queue):
             count = select(func.count()).where(table.c.sent_at >= start, table.c.sent_at < end)
             counts.append(count if community is None else count.where(of_community(table, community)))
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             found = await connection.execute(select(*(count.scalar_subquery() for count in counts)))
             settled, waiting = found.one()
         return Tally(kept=settled + waiting, settled=settled)
