@@ -43,6 +43,7 @@ class _Body(Stored):
     no_account: bool = False
     unmet: bool = False
     since: AwareDatetime | None = None
+    account_since: AwareDatetime | None = None
     reply_to: str | None = None
     prompt: str | None = None
     pairing: Pairing | None = None
@@ -76,6 +77,7 @@ def write_body(message: Message) -> str:
             no_account=author.no_account,
             unmet=author.unmet,
             since=author.since,
+            account_since=author.account_since,
             reply_to=None if message.reply_to is None else writable(message.reply_to),
             prompt=None if message.prompt is None else writable(message.prompt),
             channel=writable(message.channel_name),
@@ -127,6 +129,7 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
             no_account=body.no_account,
             unmet=body.unmet,
             since=body.since,
+            account_since=body.account_since,
         ),
         sent_at=row.sent_at,
         text=body.text,

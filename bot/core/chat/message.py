@@ -111,6 +111,7 @@ class Author:
     myself: bool = False  # written by this very bot
     no_account: bool = False  # speaks through a webhook: there is nobody to warn or to sanction
     since: datetime | None = None  # when they joined the community, where the platform tells
+    account_since: datetime | None = None  # when they made their account, where the platform tells
     unmet: bool = False  # the platform has not said yet who they are here (roles, `since`): to be asked before acting
 
     @property

@@ -194,6 +194,7 @@ class Host(Protocol):
     """What a command asks of the network that hosts its community, in the language of who asks."""
 
     has_native_filter: bool
+    restricts_newcomers: bool  # the network itself, where a community has set that
 
     async def problems(self) -> Sequence[str]:
         """What the bot lacks there and what will not work for that, or one line that all is well."""

@@ -336,6 +336,7 @@ def author_of(user: discord.Member | discord.User, guild: discord.Guild) -> Auth
         roles=frozenset(roles),
         bot=user.bot,
         since=user.joined_at if isinstance(user, discord.Member) else None,
+        account_since=user.created_at,
         unmet=not isinstance(user, discord.Member),
     )
 

@@ -1,13 +1,15 @@
 """A community's doors: shut while many come at once; and, where the network leaves that to us, who comes in, what they
 may do at first, and what is left lying about."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Media
 from bot.core.chat.rights import Right
-from bot.core.communities.community import Listing, Tidied
+from bot.core.communities.community import Community, Listing, Tidied
 from bot.core.incidents.case import Case, CaseKind, CaseState, Search
 from bot.core.moderators.answer import Lines, Member, said
 from bot.core.moderators.argument import OneOf, Span
@@ -18,6 +20,23 @@ from bot.core.rules.actions import CalledOff, Done, Lock, Refused, Unlock
 from bot.core.rules.policy import Watch
 
 LONGEST = timedelta(hours=24)  # Discord's most
+
+#: The rules that see to it that newcomers write words alone, where the network does not; what each of them finds.
+WORDS_ALONE = {
+    "only-words-media": f"when.media = {json.dumps([*Media])}",
+    "only-words-links": "when.link = {}",
+}
+_BECAUSE = '{ ko = "새로 들어온 회원은 한동안 글만 쓸 수 있음", en = "newcomers may write words alone for a while" }'
+
+
+def words_alone(lasting: timedelta) -> Mapping[str, str]:
+    """By name, as a policy file has them: they are seen, compared and tried like every other rule of its own."""
+    told = f"{int(lasting.total_seconds() // 60)}m"
+    return {
+        name: f'name = "{name}"\n{what}\nwhen.new_author = "{told}"\nthen = ["delete", "warn"]\nreason = {_BECAUSE}\n'
+        'cooldown = "10m"\nstrike = 0\n'
+        for name, what in WORDS_ALONE.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -60,14 +79,24 @@ class Gate(Command, name="gate", right=Right.MANAGE, doors=True):
 
 
 @dataclass(frozen=True)
-class Newcomers(Command, name="newcomers", right=Right.MANAGE, doors=True):
-    """For so long whoever comes in may write words alone; off: they may do everything at once."""
+class Newcomers(Command, name="newcomers", right=Right.MANAGE, group="raid"):
+    """For so long whoever comes in may write words alone, or whose account is younger than that, where the network
+    tells; off: they may do everything at once."""
 
     lasting: Annotated[timedelta, Span(off=True)] = timedelta(days=1)
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        await asked.change(desk, lambda now: replace(now, newcomers=self.lasting))
-        return Lines.of(said("newcomers.for", lasting=self.lasting) if self.lasting else said("newcomers.off"))
+        rules = {} if asked.host.restricts_newcomers or not self.lasting else words_alone(self.lasting)
+
+        def edit(now: Community) -> Community:
+            others = {name: rule for name, rule in now.rules.items() if name not in WORDS_ALONE}
+            return replace(now, newcomers=self.lasting, rules={**rules, **others})
+
+        await asked.change(desk, edit)
+        if not self.lasting:
+            return Lines.of(said("newcomers.off"))
+        watching = said("lists.watching") if rules and desk.policy(asked.message("")).mode is Watch.WATCH else None
+        return Lines.of(said("newcomers.by_rule" if rules else "newcomers.for", lasting=self.lasting), watching)
 
 
 @dataclass(frozen=True)

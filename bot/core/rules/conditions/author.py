@@ -50,10 +50,12 @@ class NewAuthor(Condition, key="new_author", rank=Rank.CIRCUMSTANCE):
         author, sent = situation.message.author, situation.message.sent_at
         if author.unmet:
             return True, Explanation("unmet")
-        if author.since is None:
+        known = [since for since in (author.since, author.account_since) if since]
+        if not known:
             return False, Explanation("author_age_unknown")
-        young = sent - author.since < self.under
-        return young, Explanation("author_new" if young else "author_old", {"days": (sent - author.since).days})
+        age = sent - max(known)
+        young = age < self.under
+        return young, Explanation("author_new" if young else "author_old", {"days": age.days})
 
     def implies(self, other: Condition) -> bool:
         return isinstance(other, NewAuthor) and self.under <= other.under

@@ -1,13 +1,17 @@
 """A raid on a Discord server, over TCP: noticed, one card, one press, and everything taken back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 
 from bot.core.incidents.raids.raid import Remedy, Whom, pressed
+from bot.core.moderators.commands.raids import WORDS_ALONE
+from bot.wording.times import span
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_deeds import Office, in_office, say
 from tests.adapters.discord.test_flow import At, at_work
@@ -106,5 +110,35 @@ def test_the_doors_are_shut_for_a_while_and_opened_again(tmp_path: Path) -> None
         await office.told("jikimi raid off", office.place.owner)
         await until(lambda: len(wire.made("GET", f"/guilds/{guild}")) > asked)
         assert wire.incident_actions[guild] == mine, "what somebody else has set meanwhile stands"
+
+    in_office(tmp_path, scene)
+
+
+def test_who_has_just_come_and_whose_account_is_young_write_words_alone(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        place, backend = office.place, office.wire.backend
+        now, long = datetime.fromisoformat(backend.now_iso()), timedelta(days=30)
+
+        def member(account: timedelta, membership: timedelta) -> int:
+            """Somebody who made their account, and joined, so long ago."""
+            id_ = discord.utils.time_snowflake(now - account) + len(backend.users)
+            backend.users[id_] = replace(backend.users[place.minji], id=id_, name=str(id_))
+            backend.add_member(place.guild, id_)
+            office.member(id_).joined_at = (now - membership).isoformat()
+            return id_
+
+        people = (member(long, long), member(long, timedelta()), member(timedelta(minutes=5), long))
+        told = await office.told("jikimi raid newcomers", place.owner, lasting="1h")
+        assert told == say("newcomers.by_rule", lasting=span(timedelta(hours=1), say))
+        for who in people:
+            place.write("여기요 https://example.com/1", by=who)
+            place.write("안녕하세요", by=who)
+        await until(lambda: sum("example" in one for one in office.at.in_general()) == 1)
+        assert len(await office.at.incidents()) == 2 and office.at.in_general().count("안녕하세요") == 3
+        settings = office.at.desk.community(office.community)
+        assert settings.newcomers == timedelta(hours=1) and settings.rules.keys() == WORDS_ALONE.keys()
+        await office.told("jikimi raid newcomers", place.owner, lasting="off")
+        settings = office.at.desk.community(office.community)
+        assert not settings.newcomers and settings.rules == {}
 
     in_office(tmp_path, scene)

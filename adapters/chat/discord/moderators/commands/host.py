@@ -55,6 +55,7 @@ class GuildHost:
     by: discord.Member | discord.User
     channel_id: int
     has_native_filter: bool = True
+    restricts_newcomers: bool = False
 
     async def problems(self) -> Sequence[str]:
         guild, say = self.guild, self.say

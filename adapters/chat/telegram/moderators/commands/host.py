@@ -25,6 +25,7 @@ class GroupHost:
     members: Members
     drawing: Drawing
     has_native_filter: bool = False
+    restricts_newcomers: bool = True
 
     async def problems(self) -> Sequence[str]:
         say, group = self.typed.say, self.typed.group
