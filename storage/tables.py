@@ -161,12 +161,14 @@ incidents = Table(
     Column("forget_at", Instant),
     Column("held_until", Instant),
     Column("held_because", Sealed),
+    Column("other_hash", LargeBinary),  # of a second member whom the decision names
     Column("trial", Text),  # what a guard on trial would have changed (reports/trials.py)
     UniqueConstraint("message", name="incidents_message"),
 )
 _index("incidents_decided", incidents.c.decided_at)
 _index("incidents_community", incidents.c.community, incidents.c.decided_at)
 _index("incidents_author", incidents.c.community, incidents.c.author)
+_index("incidents_other", incidents.c.community, incidents.c.other_hash, where=text("other_hash IS NOT NULL"))
 
 #: One row for each action of an incident, or of a deed by hand. `state` goes planned -> started -> the kind of its
 #: outcome, and back to planned when it is postponed: then it sleeps until `not_before`, and the next claim wakes it by

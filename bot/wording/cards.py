@@ -52,6 +52,7 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         text=masked(decision.message.text),
         lines=tuple(Line(say[key], value) for key, value in facts if value),
         buttons=buttons(incident),
+        other=decision.other,
         lost=incident.lost,
     )
 

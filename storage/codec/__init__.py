@@ -5,7 +5,7 @@ needs a new number in `v` and a reader for the old one.
 """
 
 from storage.codec.actions import read_action, write_action
-from storage.codec.decisions import read_decision, without_words, write_decision
+from storage.codec.decisions import read_decision, without_other, without_words, write_decision
 from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds, read_step_taken
 from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
 from storage.codec.opinions import read_opinion, write_opinion
@@ -48,6 +48,7 @@ __all__ = [
     "read_step_taken",
     "read_words",
     "without_moderator",
+    "without_other",
     "without_words",
     "write_action",
     "write_body",

@@ -102,6 +102,8 @@ def read_decision(stored: str, message: Message) -> Decision:
 
 #: What stands for words that are forgotten.
 FORGOTTEN = "…"
+#: The fact that names a second member (core.rules.decision.Decision.other).
+OTHER = "other"
 
 
 def without_words(stored: str) -> str:
@@ -115,6 +117,19 @@ def without_words(stored: str) -> str:
             "restraints": tuple(map(_hidden, decision.restraints)),
         }
     ).model_dump_json(exclude_defaults=True)
+
+
+def without_other(stored: str) -> str:
+    """The same decision, naming nobody else's part in it."""
+    with fitting("decision"):
+        decision = _Decision.model_validate_json(stored)
+    findings = tuple(
+        one.model_copy(update={"why": StoredWhy(code=one.why.code, facts=one.why.facts | {OTHER: FORGOTTEN})})
+        if OTHER in one.why.facts
+        else one
+        for one in decision.findings
+    )
+    return decision.model_copy(update={"findings": findings}).model_dump_json(exclude_defaults=True)
 
 
 def _hidden(why: StoredWhy) -> StoredWhy:

@@ -135,6 +135,7 @@ async def _open_incidents(
             # As it was judged: of its author more may be known by now than when it was kept.
             "body": SaidIn(row.community, codec.write_body(settlement.decision.message)),
             "decision": SaidIn(row.community, codec.write_decision(settlement.decision)),
+            "other_hash": _other(database, row, settlement),
         }
         for row, settlement in decided
     ]
@@ -170,6 +171,11 @@ async def _open_incidents(
     ]
     if planned:
         await connection.execute(insert(actions), planned)
+
+
+def _other(database: Database, row: AnyRow, settlement: Settlement) -> bytes | None:
+    other = settlement.decision.other
+    return database.sealing.member_hash(row.community, plain(other)) if other else None
 
 
 def _author(settlement: Settlement) -> str:

@@ -89,7 +89,11 @@ class SqlErasing:
             for column, hash_ in _MEMBERS.items():
                 if column in table.c and table not in (queue, erasures):
                     number += await who.unname(table, column, hash_)
-        number += await who.forget_the_rest(names) + await unname(self._database, who.community, who.id)
+        number += (
+            await who.forget_in_others()
+            + await who.forget_the_rest(names)
+            + await unname(self._database, who.community, who.id)
+        )
         return Receipt(code=receipt, at=who.asked_at, rows=number, left=await who.close())
 
     async def go_on(self) -> int:
@@ -113,7 +117,8 @@ class SqlErasing:
                     place = CommunityRef(Platform(row.its_platform), row.its_community)
                 if place is None:
                     continue  # this process has never heard of it
-                theirs = and_(incidents.c.community == row.community, incidents.c.author_hash == row.member_hash)
+                is_theirs = or_(*(one == row.member_hash for one in (incidents.c.author_hash, incidents.c.other_hash)))
+                theirs = and_(incidents.c.community == row.community, is_theirs)
                 shown = select(incidents.c.id).where(theirs).order_by(incidents.c.id.desc()).limit(_SHOWN)
                 erased = Erased(
                     receipt=f"{row.receipt} {row.asked_at} {row.done_at}",
@@ -188,6 +193,16 @@ class _Member:
                 number += (await connection.execute(this.values(author=None, author_hash=self.hash))).rowcount
             await asyncio.sleep(PAUSE)
         return number
+
+    async def forget_in_others(self) -> int:
+        """Incidents of somebody else that name them, too."""
+        named = and_(incidents.c.community == self.community, incidents.c.other_hash == self.hash, self._said_before)
+        async with self.database.write() as connection:
+            rows = (await connection.execute(select(incidents.c.id, incidents.c.decision).where(named))).all()
+            for row in rows:
+                without = SaidIn(self.community, codec.without_other(row.decision))
+                await connection.execute(update(incidents).where(incidents.c.id == row.id).values(decision=without))
+        return len(rows)
 
     async def forget_objections(self) -> int:
         """What they had to say to deeds by hand."""

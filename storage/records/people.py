@@ -31,7 +31,11 @@ _NAMING = (
     (flags.c.community, flags.c.member),
 )
 #: Where they are known by a hash.
-_KNOWING = ((members.c.community, members.c.member_hash), (messages.c.community, messages.c.author_hash))
+_KNOWING = (
+    (members.c.community, members.c.member_hash),
+    (messages.c.community, messages.c.author_hash),
+    (incidents.c.community, incidents.c.other_hash),
+)
 
 
 class SqlPeople:

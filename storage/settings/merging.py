@@ -4,6 +4,8 @@ from sqlalchemy import Table, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.operations.division import PARTS
+from storage import codec
+from storage.columns import SaidIn
 from storage.tables import (
     actions,
     amendments,
@@ -66,6 +68,12 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     there = shared_bans.alias()
     both = exists().where(there.c.community == stays, there.c.sanction == shared_bans.c.sanction)
     await connection.execute(delete(shared_bans).where(shared_bans.c.community == goes, both))
+    named = select(incidents.c.id, incidents.c.decision).where(
+        incidents.c.community == goes, incidents.c.other_hash.is_not(None)
+    )
+    for row in (await connection.execute(named)).all():
+        without = {"other_hash": None, "decision": SaidIn(stays, codec.without_other(row.decision))}
+        await connection.execute(update(incidents).where(incidents.c.id == row.id).values(without))
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
     await connection.execute(update(queue).where(queue.c.community == stays).values(share=stays % PARTS))

@@ -70,6 +70,7 @@ class Card:
     text: str
     lines: tuple[Line, ...]
     buttons: tuple[Button, ...]
+    other: str = ""  # a member, by the network's id, with whom it was back and forth
     lost: bool = False  # not everything of it can be taken back
 
 

@@ -61,6 +61,13 @@ class Decision:
         return self.message.flagged or any(finding.matched for finding in self.findings)
 
     @property
+    def other(self) -> str:
+        """The member with whom its author has quarrelled, as long as that may be known; empty: nobody."""
+        matched = (one.why.facts for one in self.findings if one.matched and one.why.code == "quarrel")
+        others = (str(facts.get("other", "")) for facts in matched)
+        return next((one for one in others if one.lstrip("-").isalnum()), "")
+
+    @property
     def tells_of_a_bot(self) -> bool:
         """Whether the message counts among what a bot has said."""
         author = self.message.author

@@ -24,6 +24,8 @@ from bot.core.rules.actions import (
     Timeout,
     Unsanction,
 )
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
 from bot.wording.cards import card_of, label
 from tests.builders import NOW, code_of, decision, message
@@ -42,6 +44,10 @@ def incident(*outcomes: tuple[Action, Outcome | None], bot: bool = False, review
         outcomes=outcomes,
         review=review,
     )
+
+
+def quarrel(other: str) -> Finding:
+    return Finding("quarrel", True, Explanation("quarrel", {"other": other}))
 
 
 @pytest.mark.parametrize(
@@ -182,3 +188,11 @@ def test_a_button_says_what_nobody_can_give_back() -> None:
         shown = card_of(incident((Delete(), Done()), (action, Done())), NOBODY, say, "UTC")
         assert label(Button.WRONG, shown, say) == say[key]
         assert label(Button.RIGHT, shown, say) == say["button.right"]
+
+
+def test_a_quarrels_card_names_the_other_as_long_as_that_may_be_known() -> None:
+    def named(other: str) -> str:
+        found = replace(incident(), decision=replace(incident().decision, findings=(quarrel(other),)))
+        return card_of(found, NOBODY, texts("ko"), "UTC").other
+
+    assert named("8") == "8" and named("-100200") == "-100200" and named("…") == "" == named("")

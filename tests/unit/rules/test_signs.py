@@ -125,9 +125,11 @@ def test_a_quarrel_takes_two_who_answer_each_other_and_is_found_once() -> None:
 
         found = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, now, "g"),))
         past = Past(found=rude(own), others={name: rude(moments) for name, moments in others.items()})
-        return asked.check(Situation(message=message(), screening=found, late=late, past=past))[0]
+        holds, why = asked.check(Situation(message=message(), screening=found, late=late, past=past))
+        assert not holds or why.facts["other"] == "jisu", "moderators are told who the other was"
+        return holds
 
-    assert quarrels(-100, jisu=(-90, -50))
+    assert quarrels(-100, jisu=(-90, -50)) and quarrels(-100, minji=(-90,), jisu=(-90, -50))
     assert not quarrels(-100, now=0.2, jisu=(-90, -50)), "this is no part of it"
     assert not quarrels(-100, jisu=(-90,)) and not quarrels(jisu=(-90, -50)), "one of them has hardly said anything"
     assert not quarrels(-100, jisu=(-90,), minji=(-50,)), "two others are not one"

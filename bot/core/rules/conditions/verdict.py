@@ -193,17 +193,19 @@ class Quarrel(Condition, key="quarrel", rank=Rank.HOW_SURE, relies_on_verdict=Tr
         if not found:
             return False, why
         since = situation.message.sent_at - self.within
-        own, *others = (
-            _harmful(finds, since, self.any_of, self.at_least)
-            for finds in (situation.past.found, *situation.past.others.values())
-        )
-        theirs = max((len(one) for one in others if one and own and max(one) >= min(own)), default=0)
+        own = _harmful(situation.past.found, since, self.any_of, self.at_least)
+        others = {
+            who: _harmful(finds, since, self.any_of, self.at_least) for who, finds in situation.past.others.items()
+        }
+        answering = {who: len(one) for who, one in others.items() if one and own and max(one) >= min(own)}
+        other = max(answering, key=lambda who: answering[who], default="")
+        theirs = answering.get(other, 0)
         facts: dict[str, Fact] = {
             "times": 1 + len(own), "theirs": theirs, "bar": self.times,
             "minutes": int(self.within.total_seconds() // 60), "kind": why.facts["kind"],
         }  # fmt: skip
         holds = 1 + len(own) == self.times <= theirs
-        return holds, Explanation("quarrel" if holds else "no_quarrel", facts)
+        return holds, Explanation("quarrel", facts | {"other": other}) if holds else Explanation("no_quarrel", facts)
 
     def implies(self, other: Condition) -> bool:
         return self == other or Kind(any_of=self.any_of, at_least=self.at_least, part=Part.PROMPT).implies(other)

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.chat.discord.moderators.cards import board
 from adapters.chat.discord.moderators.cards.board import CROWD
+from adapters.chat.discord.moderators.cards.drawing import drawn
 from adapters.chat.discord.refs import guild_ref
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import CommunityRef, Message
@@ -23,6 +24,7 @@ from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, code_of, decision, put_settings
 from tests.servers.waiting import until
+from tests.unit.incidents.test_card import NOBODY, incident, quarrel
 
 
 async def opened(place: Cafe, heard: Heard, number: int = 1, text: str = "나쁜 말", **more: Any) -> Message:
@@ -487,3 +489,9 @@ def test_cards_that_wait_to_be_written_anew_end_with_their_chat() -> None:
             assert not chat._posted.errands
 
     asyncio.run(scenario())
+
+
+def test_a_quarrels_card_mentions_the_other() -> None:
+    found = replace(incident(), decision=replace(incident().decision, findings=(quarrel("8"),)))
+    embed = drawn(found, NOBODY, "UTC", [12], ["7"]).embed
+    assert [field.value for field in embed.fields if field.name == "상대"] == ["<@8>"]

@@ -13,7 +13,9 @@ from bot.core.incidents.review import Call, Review
 from bot.core.operations.erasing import Erased, Forgetful
 from bot.core.operations.retention import Limits
 from bot.core.reporting.figures import Stored
-from bot.core.rules.actions import Delete, Done, Timeout, Warn
+from bot.core.rules.actions import Delete, Done, Flag, Timeout, Warn
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.decision import Finding
 from bot.core.rules.precedent import Likeness, Precedent, Ruling
 from storage.database import Database
 from storage.records import erasing as module
@@ -316,5 +318,28 @@ def test_who_changes_what_another_process_has_just_erased_tries_again(url: str) 
                 await put_settings(here.communities, replace(Community.blank(CAFE), preset="relaxed"), by="달")
             await put_settings(here.communities, replace(Community.blank(CAFE), preset="relaxed"), by="달")
             assert [one.preset for one in await here.communities.all()] == ["relaxed"]
+
+    asyncio.run(scenario())
+
+
+def test_whoever_is_erased_is_named_in_nobody_elses_incident_and_its_card_is_drawn_anew(url: str) -> None:
+    async def scenario() -> None:
+        async with opened(url, ManualClock()) as (database, here, _):
+            said = message("1", author="minji", text="너야말로")
+            quarrel = Finding("quarrel", True, Explanation("quarrel", {"other": "jisu", "times": 3}))
+            decided = settlement(said, Flag())
+            await here.inbox.keep([said])
+            await here.inbox.settle([replace(decided, decision=replace(decided.decision, findings=(quarrel,)))])
+            (found,) = await here.incidents.of([said.ref])
+            assert found.decision.other == "jisu"
+            assert await SqlPeople(database).places(CAFE.platform, "jisu") == [CAFE]
+            erasing = SqlErasing(database)
+            await here.clock.advance(1)
+            receipt = await erasing.erase_member(CAFE, "jisu")
+            assert receipt and receipt.rows == 1
+            (left,) = await here.incidents.of([said.ref])
+            assert left.decision.other == "" and left.decision.message == said, "what the author said is the author's"
+            (erased,) = await erasing.since(NOW)
+            assert list(erased.incidents) == [found.id]
 
     asyncio.run(scenario())

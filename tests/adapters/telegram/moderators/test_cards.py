@@ -4,6 +4,7 @@ import asyncio
 import gc
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from telegram import Bot
 
 from adapters.chat.telegram.limits import Limiter
+from adapters.chat.telegram.moderators.cards.drawing import drawn
 from adapters.chat.telegram.moderators.cards.posted import Posted, PostedCards
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.errors import Unavailable
@@ -33,6 +35,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.fakes.moderators import ScriptedDesk
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, Chat, Refusal, kinds
+from tests.unit.incidents.test_card import NOBODY, incident, quarrel
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7) -> Message:
@@ -704,3 +707,12 @@ def test_cards_that_wait_to_be_written_anew_end_with_their_chat() -> None:
             assert not here.chat._posted.errands
 
     asyncio.run(scenario())
+
+
+def test_a_quarrels_card_leads_to_the_other() -> None:
+    found = replace(incident(), decision=replace(incident().decision, findings=(quarrel("8"),)))
+    shown = drawn(found, NOBODY, "ko", "UTC")
+    (link,) = (one for one in shown.entities if one.url)
+    named = shown.text.encode("utf-16-le")[2 * link.offset : 2 * (link.offset + link.length)].decode("utf-16-le")
+    assert (link.url, named) == ("tg://user?id=8", "8")
+    assert "상대: 8" in shown.text

@@ -102,6 +102,8 @@ def _embed(card: Card, message: Message, say: Texts, numbers: list[int], members
         embed.add_field(name=say["discord.crowd"], value=say("discord.crowd_count", count=len(members)), inline=False)
     elif message.author.id:
         embed.add_field(name=say["discord.who"], value=f"<@{message.author.id}>")
+    if card.other:
+        embed.add_field(name=say["card.other"], value=f"<@{card.other}>")
     for line in card.lines:
         embed.add_field(name=line.label, value=plain(line.value)[:1024], inline=len(line.value) < 40)
     embed.set_footer(text=BETWEEN.join(f"#{number}" for number in numbers))

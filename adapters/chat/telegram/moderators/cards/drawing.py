@@ -41,15 +41,20 @@ def drawn(
     """`more`: the numbers of later incidents on the same card. `whole`: with the text, for who alone sees it."""
     say = texts(language)
     card = card_of(incident, history, say, timezone, more=more)
-    text, entities = _laid_out(card, incident, more, revealed(incident, say) if whole else "")
+    text, entities = _laid_out(card, incident, more, revealed(incident, say) if whole else "", say["card.other"])
     keys = [InlineKeyboardButton(label(b, card, say), callback_data=press_id(b, incident.id)) for b in card.buttons]
     return Drawn(text, entities, InlineKeyboardMarkup([keys[place : place + 2] for place in range(0, len(keys), 2)]))
 
 
-def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -> tuple[str, list[MessageEntity]]:
-    """`whole`: the text and why each rule matched, in place of the masked text; folded up where it is long."""
+def _laid_out(
+    card: Card, incident: Incident, more: Sequence[int], whole: str, other: str
+) -> tuple[str, list[MessageEntity]]:
+    """`other`: what a second member is called who was part of it. `whole`: the text and why each rule matched, in place
+    of the masked text; folded up where it is long."""
     title = f"{SIGNS[card.tone]} {card.title}"
     lines = [f"{line.label}: {line.value}" for line in card.lines]
+    if card.other:
+        lines.insert(0, f"{other}: {card.other}")
     if more:
         lines.append(" ".join(f"#{number}" for number in more))
     if link := message_link(incident):
@@ -60,6 +65,10 @@ def _laid_out(card: Card, incident: Incident, more: Sequence[int], whole: str) -
     entities = [MessageEntity(MessageEntity.BOLD, 0, units(title))]
     kind = MessageEntity.EXPANDABLE_BLOCKQUOTE if units(whole) > LONGEST_ALERT else MessageEntity.BLOCKQUOTE
     entities.append(MessageEntity(kind, start, length))
+    if card.other:
+        link = f"tg://user?id={card.other}"
+        at = start + length + 1 + units(f"{other}: ")
+        entities.append(MessageEntity(MessageEntity.TEXT_LINK, at, units(card.other), url=link))
     return cut(f"{title}\n{quoted}\n{below}", LONGEST), entities
 
 
