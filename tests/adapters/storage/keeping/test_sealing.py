@@ -247,7 +247,7 @@ NOT_SAID = {
     "for how far it was read", "word": "a word of ours", "setting": "a word of ours", "bot": "ids",
     "imposed_by": "ids", "verdict": "a word of ours", "begun": "ids",
     "rules": "names that the configuration gives", "scope": "words of ours",
-    "key": "ids of keys",
+    "key": "ids of keys", "work": "a word of ours",
 }  # fmt: skip
 
 
