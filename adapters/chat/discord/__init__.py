@@ -12,6 +12,7 @@ from bot.core.communities.community import Community
 from bot.core.moderators.network import Context, Count, Network
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.outside.checkup import Found
+from bot.core.operations.outside.selftest import Ask, Tried
 from bot.core.text.catalogue import Texts
 
 
@@ -78,3 +79,9 @@ class Discord(Network, platform=DISCORD):
         from adapters.chat.server_time import server_time
 
         return await server_time(self.api_url)
+
+    def selftest(self, community: str, ask: Ask, say: Texts) -> AsyncIterator[Tried]:
+        from adapters.chat.discord.outside.selftest import RESUMES, selftest
+
+        place = {"api_url": self.api_url, "gateway_url": self.gateway_url}
+        return selftest(self.token, community, ask, say, **place, resumes=RESUMES)

@@ -12,6 +12,7 @@ from bot.core.communities.community import Community
 from bot.core.moderators.network import Address, Context, Network
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.outside.checkup import Found
+from bot.core.operations.outside.selftest import Ask, Tried
 from bot.core.text.catalogue import Texts
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # python-telegram-bot: durations as timedelta, its future default
@@ -85,3 +86,8 @@ class Telegram(Network, platform=TELEGRAM):
         from adapters.chat.server_time import server_time
 
         return await server_time(self.api_url)
+
+    def selftest(self, community: str, ask: Ask, say: Texts) -> AsyncIterator[Tried]:
+        from adapters.chat.telegram.outside.selftest import HEARS, selftest
+
+        return selftest(self.token, community, ask, say, api_url=self.api_url, hears=HEARS)

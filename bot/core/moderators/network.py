@@ -17,6 +17,7 @@ from bot.core.communities.community import Community
 from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import ChatPlatform, Desk
 from bot.core.operations.outside.checkup import Found
+from bot.core.operations.outside.selftest import Ask, Tried
 from bot.core.text.catalogue import Texts
 
 #: What a field may hold, beside `str`, `int`, `bool`, `timedelta` and tuples of the first two.
@@ -90,3 +91,8 @@ class Network(ABC):
     @abstractmethod
     async def time(self) -> datetime | None:
         """What time it is there; None: it does not say."""
+
+    @abstractmethod
+    def selftest(self, community: str, ask: Ask, say: Texts) -> AsyncIterator[Tried]:
+        """What is said of the network and nobody has confirmed, tried in a community of the operator's own, which has
+        nobody else in it. Raises `Broken` and `Unavailable`."""
