@@ -20,7 +20,7 @@ from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.deeds import Deeds
-from bot.core.incidents.incident import Settlement
+from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.ports import Changed, Incidents
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.reviewing import Reviewer
@@ -38,10 +38,14 @@ from bot.core.operations.health import HealthMonitor
 from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.reporting.delivery.scheduling import Scheduler
+from bot.core.rules.actions import Outcome
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
 from storage.flow.bells import KEPT, PLANNED, SETTINGS, SqlBells
 from storage.flow.leases.shares import SqlShares
+
+#: Hears what came of an action.
+Told = Callable[[PlannedAction, Outcome], None]
 
 GUARDING = "guard"  # the work of judging messages
 
@@ -97,7 +101,7 @@ async def application(
     config: Config, guard: Guard, connect: Callable[[Core], Sequence[ChatPlatform]], *,
     serve: Callable[[Core], Sequence[Service]] = lambda core: (), roles: Collection[Role] = tuple(Role),
     stands_by: bool = False, mode: Watch | None = None, clock: Clock | None = None,
-    moment: Callable[[Message], datetime] | None = None, on_settled: Settled | None = None,
+    moment: Callable[[Message], datetime] | None = None, on_settled: Settled | None = None, on_done: Told | None = None,
 ) -> AsyncIterator[Jikimi]:  # fmt: skip
     """Everything connected, the database open and up to date. `mode` overrides the configured one. `stands_by` where
     another process is connected."""
@@ -112,7 +116,7 @@ async def application(
         health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
-        changed = _told_to(connected := dict[Platform, ChatPlatform]())
+        changed, done = _told_to(connected := dict[Platform, ChatPlatform]()), _both(health.done, on_done)
         alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
         core = _core(config, in_force, stores, clock, planned, judging, builder, health, shares, connected, alarm)
         platforms = connect(core)
@@ -142,7 +146,7 @@ async def application(
             incidents=stores.incidents,
             queue=queue,
             screener=screener,
-            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, health.done, changed, core.desk),
+            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, done, changed, core.desk),
             services=services,
             platforms=platforms,
             clock=clock,
@@ -167,6 +171,15 @@ def _lost_to(connected: dict[Platform, ChatPlatform], alarm: Alarm) -> Lost:
         del connected[platform]
 
     return lost
+
+
+def _both(one: Told, other: Told | None) -> Told:
+    def told(planned: PlannedAction, outcome: Outcome) -> None:
+        one(planned, outcome)
+        if other:
+            other(planned, outcome)
+
+    return told
 
 
 def _nobody(settlements: Sequence[Settlement]) -> None:

@@ -14,6 +14,7 @@ from bot.config import Config
 from bot.config.guards import SHIPPED
 from bot.config.renamed import Renamed, Split
 from bot.core.base.clock import Clock
+from bot.core.base.errors import Broken
 from bot.core.base.waiting import patiently
 from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
@@ -35,7 +36,7 @@ from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.outside.pulse import Pulse
 from bot.core.operations.outside.standing import Standings
-from bot.core.operations.ports import ApiKeys
+from bot.core.operations.ports import ApiKeys, Traces
 from bot.core.reporting.ports import Deliveries
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.health import in_a_line
@@ -160,6 +161,20 @@ async def webhooks(config: Config) -> AsyncIterator[tuple[Webhooks, Communities]
     """Who is told of incidents, and the communities that they are of; beside a running process, too."""
     async with keeping.visit(config) as database:
         yield SqlWebhooks(database), SqlCommunities(database)
+
+
+@asynccontextmanager
+async def traces(config: Config, say: Texts) -> AsyncIterator[Traces | None]:
+    """Raises `Broken` where what it takes is not installed. None: nobody wants any."""
+    if not config.tracing.endpoint:
+        yield None
+        return
+    try:
+        from adapters.tracing import tracing
+    except ImportError:
+        raise Broken(say["run.no_tracing"]) from None
+    async with tracing(config.tracing.endpoint, config.tracing.share, SystemClock()) as found:
+        yield found
 
 
 def health(guard: Guard, queue: GuardQueue, stores: Stores, roles: Collection[Role]) -> HealthMonitor:

@@ -50,6 +50,7 @@ async def run(
     if roles != {Role.GUARD} and (how := chats.nothing_on(config, say)):
         raise Broken(how)
     async with (
+        operations.traces(config, say) as traces,
         guards.guard(config, say) as guard,
         application(
             config,
@@ -62,6 +63,8 @@ async def run(
             ],
             roles=roles,
             stands_by=True,
+            on_settled=traces.settled if traces else None,
+            on_done=traces.done if traces else None,
         ) as jikimi,
     ):
         judging = [say["run.judging"]] if Role.GUARD in roles and not wanted else []
@@ -71,7 +74,7 @@ async def run(
             print(remark, flush=True)
         print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
         with _stop_signals() as stopping, _reloads(jikimi, say, read_again):
-            await jikimi.run(stopping=stopping)
+            await jikimi.run(traces.kept if traces else None, stopping)
 
 
 @contextmanager

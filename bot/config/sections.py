@@ -19,6 +19,7 @@ from bot.config.values import (
     Confidential,
     Duration,
     Listen,
+    Probability,
     Table,
     Zone,
 )
@@ -207,6 +208,16 @@ class RetentionSettings(Table):
     """Everything of a community that has taken the bot out."""
 
 
+class TracingSettings(Table):
+    """[tracing]: what becomes of each message, told to an OpenTelemetry collector; takes `jikimi[tracing]`."""
+
+    endpoint: Annotated[str, AfterValidator(Confidential), CONFIDENTIAL] = ""
+    """The collector's address for OTLP over HTTP, `http://127.0.0.1:4318/v1/traces`; empty: off."""
+
+    share: Probability = 0.01
+    """The share of messages, 0 to 1, whose way is told."""
+
+
 class Config(Table):
     """Everything a user can set, beside the sections of chat networks (`networks`). `policy` is what the defaults make
     of a community that has set nothing."""
@@ -221,6 +232,7 @@ class Config(Table):
     http: HttpSettings = HttpSettings()
     report: ReportSettings = ReportSettings()
     retention: RetentionSettings = RetentionSettings()
+    tracing: TracingSettings = TracingSettings()
     rules: list[RuleSettings] = []
     _renamed: tuple[Renamed, ...] = PrivateAttr(())
 

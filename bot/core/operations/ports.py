@@ -8,9 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bot.core.chat.message import Message
+from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.operations.health import HealthSnapshot
 from bot.core.operations.keys import ApiKey
 from bot.core.operations.outside.standing import Standings
+from bot.core.rules.actions import Outcome
 
 
 class ApiKeys(Protocol):
@@ -34,6 +37,16 @@ class ApiKeys(Protocol):
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """When keys (by id) were used last. An earlier use than the noted one changes nothing."""
         ...
+
+
+class Traces(Protocol):
+    """Hears of each step of a message's way, just after it."""
+
+    async def kept(self, messages: Sequence[Message], new: Sequence[bool]) -> None: ...
+
+    def settled(self, settlements: Sequence[Settlement]) -> None: ...
+
+    def done(self, planned: PlannedAction, outcome: Outcome) -> None: ...
 
 
 class Resealing(Protocol):

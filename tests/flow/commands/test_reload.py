@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from bot.app.application import application
 from bot.cli.app import build
-from bot.config import BotSettings, CommunityDefaults, Config, ReportSettings, StorageSettings
-from bot.config.sections import HttpSettings
+from bot.config import BotSettings, CommunityDefaults, Config, HttpSettings, ReportSettings, StorageSettings
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
