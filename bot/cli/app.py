@@ -20,7 +20,7 @@ from bot.cli.evaluation import calibrate, evaluate
 from bot.cli.guarding import guards, judge, train
 from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
-from bot.cli.operations import doctor, growth, health, keys, selftest, status, webhooks
+from bot.cli.operations import doctor, growth, health, keys, scale, selftest, status, webhooks
 from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
 from bot.cli.settings import check_config, init, invite, policy
@@ -72,6 +72,7 @@ COMMANDS: Sequence[Command] = (
         guard,
         api,
         growth,
+        scale,
         bench_report,
         phrases,
         fresh,

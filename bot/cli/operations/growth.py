@@ -74,7 +74,7 @@ async def _claims(growing: "Growing", communities: int) -> Row:
     what else the machine does hits both."""
     then = growing.clock.now() - timedelta(days=1)
     number = max(2 * communities, 2 * CLAIM)
-    said = [_message(f"{communities}-{one}", f"{one % communities}", then) for one in range(number)]
+    said = [spoken(f"{communities}-{one}", f"{one % communities}", then) for one in range(number)]
     await _in_batches(said, growing.stores.inbox.keep)
     ways: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(TIMES):
@@ -89,9 +89,9 @@ async def _claims(growing: "Growing", communities: int) -> Row:
 async def _start(growing: "Growing", incidents: int) -> Row:
     """What a start reads of the last hour: a raid of MEMBERS, in one community."""
     now = growing.clock.now()
-    raid = [_message(f"raid-{one}", "0", now, author=str(one % MEMBERS)) for one in range(incidents)]
+    raid = [spoken(f"raid-{one}", "0", now, author=str(one % MEMBERS)) for one in range(incidents)]
     await _in_batches(raid, growing.stores.inbox.keep)
-    await _in_batches([_found(one, now) for one in raid], growing.stores.inbox.settle)
+    await _in_batches([found_harmful(one, now) for one in raid], growing.stores.inbox.settle)
     began, worked = time.perf_counter(), time.process_time()
     remembered = await growing.remembered()
     took, work = time.perf_counter() - began, time.process_time() - worked
@@ -146,14 +146,14 @@ async def _in_batches(all_: Sequence[Given], give: Callable[[Sequence[Given]], A
         await give(all_[place : place + TOGETHER])
 
 
-def _message(id_: str, community: str, at: datetime, author: str = "1") -> "Message":
+def spoken(id_: str, community: str, at: datetime, author: str = "1") -> "Message":
     from bot.core.chat.message import Author, Message, MessageRef
 
     ref = MessageRef(_bench(), f"c{community}", id_)
     return Message(ref=ref, community_id=community, author=Author(id=author), sent_at=at, text="안녕하세요")
 
 
-def _found(message: "Message", at: datetime) -> "Settlement":
+def found_harmful(message: "Message", at: datetime) -> "Settlement":
     from bot.core.guarding.verdict import GuardVersion, Task, Verdict
     from bot.core.incidents.incident import Settlement
     from bot.core.rules.actions import Delete

@@ -1,0 +1,150 @@
+"""`jikimi bench scale`: what two and four processes of a role do on one PostgreSQL, beside what one does."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.line import Line
+from bot.cli.operations.growth import Row, found_harmful, spoken
+from bot.cli.shown import print_json
+
+if TYPE_CHECKING:
+    from bot.app.tools import Growing
+    from bot.config import Config
+    from bot.core.chat.message import Message
+
+ROLES = ("chat", "guard", "act")
+PROCESSES = (1, 2, 4)
+COMMUNITIES = 200
+TOGETHER = 256  # messages or actions that are taken out, or filled in, in one call
+CALLERS, ARRIVE = 4, 64  # who keep beside each other, and so many messages in each call
+ENOUGH = 6_000  # messages or actions that wait for each process and second
+
+
+def declare(line: Line) -> None:
+    say = line.say
+
+    @line.bench.command("scale", help=say["help.bench_scale"])
+    def command(
+        database: Annotated[str, typer.Option("--database", help=say["help.bench_database"])],
+        seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 5.0,
+        as_json: Annotated[bool, line.json] = False,
+    ) -> None:
+        rows = [row for role in ROLES for row in _of_role(role, database, seconds)]
+        if as_json:
+            print_json({"seconds": seconds, "rows": rows})
+            return
+        for row in rows:
+            print(say("bench.scale", **row))
+
+
+def _of_role(role: str, database: str, seconds: float) -> Iterator[Row]:
+    """`times`: of what one does; `us`: processor time of the process for each message or action, in microseconds: what
+    the wall says beyond that, the database has worked."""
+    alone = 0.0
+    for processes in PROCESSES:
+        number = next(_numbers)
+        if role != "chat":
+            asyncio.run(_fill(database, role, round(ENOUGH * seconds * processes), number))
+        begins = time.time() + 2.0  # when everybody has started
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            asked = [pool.submit(work, role, database, begins, seconds, number * 100 + one) for one in range(processes)]
+            done = [one.result() for one in asked]
+        rate = sum(did for did, _ in done) / seconds
+        alone = alone or rate
+        work_each = 1e6 * sum(cpu for _, cpu in done) / max(1, sum(did for did, _ in done))
+        yield {
+            "role": role, "processes": processes, "per_second": round(rate), "times": round(rate / max(alone, 1.0), 2),
+            "us": round(work_each),
+        }  # fmt: skip
+
+
+_numbers = count(1)
+
+
+def work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
+    """What a process of that role does in so many seconds: how many messages or actions, in how much processor time.
+    Nothing is judged and nothing asked of a network: those cost what they cost, wherever they run."""
+    return asyncio.run(_work(role, database, begins, seconds, number))
+
+
+async def _work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
+    from bot.app import tools
+
+    async with tools.growing(_config(database)) as growing:
+        await asyncio.sleep(max(0.0, begins - time.time()))
+        until, worked = time.monotonic() + seconds, time.process_time()
+        match role:
+            case "chat":
+                callers = [_keep(growing, until, f"{number}-{one}") for one in range(CALLERS)]
+                did = sum(await asyncio.gather(*callers))
+            case "guard":
+                did = await _judge(growing, until)
+            case _:
+                did = await _act(growing, until)
+        return did, time.process_time() - worked
+
+
+async def _keep(growing: "Growing", until: float, name: str) -> int:
+    kept, numbers = 0, count()
+    while time.monotonic() < until:
+        arrived = [_said(growing, f"{name}-{next(numbers)}") for _ in range(ARRIVE)]
+        await growing.stores.inbox.keep(arrived)
+        kept += ARRIVE
+    return kept
+
+
+async def _judge(growing: "Growing", until: float) -> int:
+    """Nothing is found: most of what people say is harmless."""
+    from bot.core.guarding.verdict import NOTHING_TO_JUDGE
+    from bot.core.incidents.incident import Settlement
+    from bot.core.rules.decision import Decision
+
+    settled = 0
+    while time.monotonic() < until:
+        now = growing.clock.now()
+        claimed = await growing.stores.inbox.claim(TOGETHER, fresh_since=now)
+        decided = [Decision(message=one, screening=NOTHING_TO_JUDGE, policy_version="1") for one in claimed]
+        await growing.stores.inbox.settle([Settlement(decision=one, decided_at=now) for one in decided])
+        settled += len(claimed)
+    return settled
+
+
+async def _act(growing: "Growing", until: float) -> int:
+    from bot.core.moderation.turns import UnderWay
+    from bot.core.rules.actions import Done
+
+    done, outbox, platforms = 0, growing.stores.outbox, [_said(growing, "").ref.platform]
+    while time.monotonic() < until:
+        room = UnderWay(whole=TOGETHER, platform=TOGETHER, community=16)
+        some = await outbox.claim(TOGETHER, now=growing.clock.now(), platforms=platforms, under_way=room)
+        await outbox.record([(one, Done()) for one in some])
+        done += len(some)
+    return done
+
+
+async def _fill(database: str, role: str, number: int, run: int) -> None:
+    from bot.app import tools
+
+    async with tools.growing(_config(database)) as growing:
+        for begin in range(0, number, TOGETHER):
+            some = [_said(growing, f"f{run}-{one}") for one in range(begin, min(begin + TOGETHER, number))]
+            await growing.stores.inbox.keep(some)
+            if role == "act":
+                await growing.stores.inbox.settle([found_harmful(one, growing.clock.now()) for one in some])
+
+
+def _said(growing: "Growing", name: str) -> "Message":
+    return spoken(name, f"{hash(name) % COMMUNITIES}", growing.clock.now())
+
+
+def _config(database: str) -> "Config":
+    from bot.config import Config, StorageSettings
+
+    return Config(storage=StorageSettings(url=database, keys=""))
