@@ -33,8 +33,8 @@ from bot.core.moderation.settling import Settled
 from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
-from bot.core.operations.division import Role
 from bot.core.operations.health import HealthMonitor
+from bot.core.operations.outside.role import Role
 from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.reporting.delivery.scheduling import Scheduler

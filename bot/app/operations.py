@@ -31,10 +31,10 @@ from bot.core.incidents.webhooks.webhook import Webhook, host_of
 from bot.core.moderation.rulings import Rulings
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
-from bot.core.operations.division import Role
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.outside.pulse import Pulse
+from bot.core.operations.outside.role import Role
 from bot.core.operations.outside.standing import Standings
 from bot.core.operations.ports import ApiKeys, Traces
 from bot.core.reporting.ports import Deliveries

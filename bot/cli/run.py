@@ -12,7 +12,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.core.base.errors import BotError, Broken
-from bot.core.operations.division import Role
+from bot.core.operations.outside.role import Role
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -14,16 +13,6 @@ import structlog
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.chat.message import CommunityRef
-
-
-class Role(StrEnum):
-    """What a process is there for."""
-
-    CHAT = "chat"  # connected: it hears, acts, answers and posts
-    GUARD = "guard"  # judges what is heard
-    API = "api"  # judges what is asked over HTTP
-    ALL = "all"
-
 
 PARTS = 64  # that communities are divided into
 LOOK = 1.0  # seconds between two looks at who is there

@@ -9,7 +9,8 @@ import pytest
 
 from bot.app.application import Jikimi, application
 from bot.config import Config, StorageSettings
-from bot.core.operations.division import PARTS, Role
+from bot.core.operations.division import PARTS
+from bot.core.operations.outside.role import Role
 from bot.core.rules.policy import Watch
 from storage.database import Database
 from storage.reports.standing import SqlStandings
