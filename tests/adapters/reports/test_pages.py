@@ -271,7 +271,10 @@ def test_a_quiet_week_is_short(report: Report) -> None:
     quiet = ReportPages().render(compose("cafe", PERIOD, calm, report.earlier), "ko")
     page = quiet.files[0].content.decode()
     assert "규칙에 걸린 사건이 없어" in page and "요일과 시간" not in page and 'id="list"' not in page
-    assert len(PdfReader(io.BytesIO(quiet.files[1].content)).pages) <= 2
+    pages = PdfReader(io.BytesIO(quiet.files[1].content)).pages
+    assert len(pages) <= 2
+    text = re.sub(r"\s+", "", "".join(one.extract_text() for one in pages))
+    assert text.startswith("지킴이주간보고서") and "판정기가멈춘시간없음판정하지못한메시지" in text  # as it is read
 
 
 def test_moderators_may_see_names(report: Report) -> None:
