@@ -15,7 +15,7 @@ from bot.core.communities.community import Community
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Owners
 from bot.core.communities.sharing import Shared, consented
-from bot.core.incidents.case import CaseKind, Order, Person, measures
+from bot.core.incidents.case import CaseKind, Order, Person, native
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.ports import Links, SharedBan, SharedBans
 from bot.core.rules.policy import Watch
@@ -46,9 +46,10 @@ class _Pair:
 
 @dataclass(slots=True, kw_only=True)
 class Sharing:
-    """A ban is carried out in the name of the owner who has agreed, as a case of its own: it can be appealed and undone
-    there alone. Nobody is banned where the bot only watches, nor whom that community has exempted; its staff is for the
-    network to spare. What was handed on is never handed on from there."""
+    """A ban is carried out in the name of the owner who has agreed, as a case of its own: it can be undone there alone.
+    Nothing is said of it in front of people who may not know the member, who heard it where it was imposed. Nobody is
+    banned where the bot only watches, nor whom that community has exempted; its staff is for the network to spare. What
+    was handed on is never handed on from there."""
 
     policies: Policies
     bans: SharedBans
@@ -150,7 +151,7 @@ class Sharing:
             words=words,
             language=language,
             channel=to.id,
-            actions=measures(CaseKind.BAN, lasting),
+            actions=native(CaseKind.BAN, lasting),
         )
         case = await self.deeds.take_in(to.ref, order)
         self.deeds.planned.wake()

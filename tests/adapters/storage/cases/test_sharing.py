@@ -115,6 +115,9 @@ def test_a_ban_crosses_only_once_both_owners_have_agreed_and_goes_with_what_it_c
         assert await circle.look() == []
         (copy,) = await circle.in_(B)
         assert (copy.member.id, copy.moderator.id, copy.kind) == (MINJI, OWNER, CaseKind.BAN)
+        assert [action for action, _ in copy.outcomes] == [Ban()], (
+            "nothing is said in front of those who may not know them"
+        )
         assert copy.words == texts("ko")("share.because", community=A.id, case=case.number)
         assert circle.told[-1] == (B.id, texts("ko")("share.banned", community=A.id, case=copy.number))
         await circle.cases.undo(A, case.number, by=MODERATOR, at=circle.clock.now())
