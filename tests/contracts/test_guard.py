@@ -15,6 +15,7 @@ from adapters.guards.composed.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.moderations import ModerationsGuard
+from adapters.guards.policy import ChatForm, ModelGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
@@ -23,6 +24,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
 from tests.servers.guards.moderations import ModerationsServer
+from tests.servers.guards.policy_model import PolicyServer
 from tests.servers.tiny_classifier import MEANING, tiny_classifier
 
 Opens = Callable[[], AbstractAsyncContextManager[Guard]]
@@ -74,6 +76,15 @@ async def moderations() -> AsyncIterator[Guard]:
 
 
 @asynccontextmanager
+async def policy() -> AsyncIterator[Guard]:
+    async with (
+        PolicyServer() as one,
+        ModelGuard([one.url], clock=ManualClock(), form=ChatForm(), rules="1. 나쁜 말을 하지 않습니다.") as guard,
+    ):
+        yield guard
+
+
+@asynccontextmanager
 async def classifier() -> AsyncIterator[Guard]:
     with TemporaryDirectory() as folder:
         async with ClassifierGuard(OnnxNetwork.read(tiny_classifier(Path(folder))), MEANING) as guard:
@@ -94,7 +105,7 @@ async def calibrated() -> AsyncIterator[Guard]:
 
 
 @pytest.fixture(
-    params=[embedded, kinds, ngrams, scripted, server, cascade, classifier, moderations, beside, calibrated],
+    params=[embedded, kinds, ngrams, scripted, server, cascade, classifier, moderations, policy, beside, calibrated],
     ids=lambda opens: opens.__name__,
 )
 def opens(request: pytest.FixtureRequest) -> Opens:

@@ -1,5 +1,5 @@
-"""A small HTTP server with OpenAI's chat endpoint and a model that reads rules: a message that says "광고" breaks the
-first of them. `trouble` is what it answers instead: a status, a text for the model's, or "hang" or "endless"."""
+"""A small HTTP server with OpenAI's chat endpoint and a model that reads rules: a message that says "광고" or "나쁜"
+breaks the first of them. `trouble` is what it answers instead: a status, a text, "hang" or "endless"."""
 
 import asyncio
 import json
@@ -50,6 +50,5 @@ class PolicyServer:
 
 def _opinion(told: str, asked: dict[str, str]) -> dict[str, Any]:
     text = list(asked.values())[-1]
-    if "광고" not in text:
-        return {"breaks": False, "rule": "", "words": ""}
-    return {"breaks": True, "rule": told.rpartition("\n\n")[2].splitlines()[0], "words": "광고"}
+    words = next((one for one in ("광고", "나쁜") if one in text), "")
+    return {"breaks": bool(words), "rule": told.rpartition("\n\n")[2].splitlines()[0] if words else "", "words": words}
