@@ -137,10 +137,10 @@ async def application(
         if screens := Role.GUARD in roles:
             health.works[GUARDING] = division = await moderation.division(shares, judging, screener, stores, clock)
             services += [division.run, sending.bursts.run]
+        services += await moderation.reading_rules(config, stores, policies, clock, changed, opened)
         if platforms:
             services += [post.run for post in posts.values()]
             services += [core.desk.sharing.run, sparing.run, scheduler.run, sending.worker.run, sending.waiting.run]
-            services += await moderation.reading_rules(config, stores, policies, clock, changed, opened)
         yield Jikimi(
             inbox=stores.inbox,
             incidents=stores.incidents,
