@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = {"run": [], "dev": ["lint", "pdf", "server", "test", "train"]}
+EXTRAS = {"run": [], "dev": ["lint", "pdf", "server", "test", "tracing", "train"]}
 PIN = re.compile(r"^(?P<pin>\S+==[^\s;]+).*\n(?: +--hash=.*\n)+ +# via (?P<via>.+)$", re.MULTILINE)
 
 
