@@ -3,12 +3,16 @@ and nothing is done because of it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
+from bot.app.application import application
+from bot.config import Config, StorageSettings
+from bot.config.guards import HouseRulesSettings
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.communities.community import LONGEST_RULES
@@ -19,6 +23,7 @@ from bot.core.incidents.review import Call, Review
 from bot.core.moderation.flagging import Flagging
 from bot.core.moderators.commands.policy import HouseRules
 from bot.core.rules.actions import Action, Delete, Flag
+from bot.core.rules.policy import Watch
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.records.erasing import SqlErasing
@@ -29,10 +34,13 @@ from storage.settings.flags import SqlFlags
 from storage.settings.opinions import SqlOpinions
 from storage.tables import actions, opinions
 from tests.builders import NOW, home, message, settlement
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import HurriedClock, ManualClock
+from tests.fakes.guarding import ScriptedGuard
 from tests.flow.communities.test_own_words import HERE as HOME
 from tests.flow.communities.test_own_words import Desk
+from tests.flow.moderation.test_stopping import Chat
 from tests.servers.databases import sqlite_in
+from tests.servers.guards.policy_model import PolicyServer
 from tests.servers.waiting import until
 
 HERE, ELSEWHERE = home(), home("other")
@@ -309,5 +317,31 @@ def test_moderators_write_their_rules_down_in_the_chat() -> None:
         assert desk.community(HOME).house_rules == rules
         await desk.says(HouseRules(off=True))
         assert not desk.community(HOME).house_rules
+
+    asyncio.run(scenario())
+
+
+def test_the_whole_application_shows_what_a_model_says(tmp_path: Path) -> None:
+    """What a rule only flags is read, and its card is to be drawn anew; nothing else is done."""
+
+    async def scenario() -> None:
+        chat, clock, shown = Chat(), HurriedClock(speed=10), list[int]()
+        chat.go_on.set()
+        chat.incident_changed = lambda community, incident, **_: shown.append(incident)  # type: ignore[method-assign]
+        async with PolicyServer() as server:
+            reading = HouseRulesSettings(servers=[server.url])
+            config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)), house_rules=reading)
+            guard = ScriptedGuard({"광고 같은 말": 0.7})
+            async with application(config, guard, lambda core: [chat], mode=Watch.LIVE, clock=clock) as jikimi:
+                await jikimi.policies.change(HERE, lambda now: replace(now, house_rules=RULES), by="")
+                running = asyncio.create_task(jikimi.run())
+                chat.arriving.put_nowait([message("1", "광고 같은 말", sent_at=clock.now())])
+                await until(lambda: len(shown) >= 2)  # once it is on the card, and once it is read
+                incident = await jikimi.incidents.get(HERE, shown[-1])
+                assert incident and incident.opinion and incident.opinion.rule == RULES
+                assert {one.action.kind for one in chat.performed} == {"flag"}
+                chat.arriving.put_nowait(None)
+                running.cancel()
+                await asyncio.wait([running])
 
     asyncio.run(scenario())
