@@ -222,10 +222,10 @@ class TelegramPlace:
         while self._server.polls == polls:
             await asyncio.sleep(0.05)
 
-    async def contested(self) -> None:
-        """Return when the poll of one process has ended that of another."""
-        while not any("terminated by other" in call.error for call in self._server.calls):
-            await asyncio.sleep(0.05)
+    @property
+    def is_contested(self) -> bool:
+        """Whether the poll of one process has ended that of another."""
+        return any("terminated by other" in call.error for call in self._server.calls)
 
     def write(self, text: str, author: int) -> str:
         author += 1000

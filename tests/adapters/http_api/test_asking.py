@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, BadRequestError
 
 from adapters.http_api.compatible.moderations import OPENAI_CATEGORIES
 from adapters.http_api.wire.reading import wanted
+from adapters.system_clock import SystemClock
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Unscreened
 from bot.core.incidents.incident import Settlement
@@ -19,9 +20,12 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.rules.actions import Flag
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
+from storage.database import Database
+from storage.flow.inbox import SqlInbox
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
 from tests.builders import NOW, decision, message
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.databases import sqlite_in
 
 
 def test_an_answer_says_what_would_be_done_and_on_request_why_nothing_else(tmp_path: Path) -> None:
@@ -233,12 +237,13 @@ def test_what_moderators_have_called_wrong_is_not_found_here_either(tmp_path: Pa
     said = "오늘 저녁은 닭갈비 먹으러 갈 사람"
 
     async def scenario() -> None:
+        home = KEY.community
+        about = message("1", said, platform=home.platform, community=home.id)
+        decided = replace(decision(about, Flag()), findings=(Finding("harm", True, Explanation("score_reached")),))
+        async with Database.open(sqlite_in(tmp_path), SystemClock()) as database:
+            await SqlInbox(database).keep([about])
+            await SqlInbox(database).settle([Settlement(decision=decided, decided_at=NOW)])
         async with stage(tmp_path, ScriptedGuard({said: 0.9})) as api:
-            home = KEY.community
-            about = message("1", said, platform=home.platform, community=home.id)
-            decided = replace(decision(about, Flag()), findings=(Finding("harm", True, Explanation("score_reached")),))
-            await api.core.inbox.keep([about])
-            await api.core.inbox.settle([Settlement(decision=decided, decided_at=NOW)])
             await api.core.desk.call(home, 1, Call.WRONG, moderator_id="9", moderator_name="달")
             desk = api.core.desk
             assert isinstance(desk, CoreDesk) and desk.rulings

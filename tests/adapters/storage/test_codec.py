@@ -25,6 +25,7 @@ from bot.core.chat.message import (
 )
 from bot.core.communities.community import Community
 from bot.core.communities.overrides import Override
+from bot.core.communities.sharing import Consent
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
 from bot.core.rules.actions import ACTIONS, Action, Ban, CalledOff, Refused, Unconfirmed
@@ -46,6 +47,7 @@ COMMUNITIES = st.builds(
     **{name: st.from_type(hint) for name, hint in get_type_hints(Community).items()}
     | {name: st.none() | MOMENTS for name in ("paused_until", "left_at")}
     | {"overrides": st.dictionaries(TEXT, OVERRIDES)}
+    | {"shares": st.dictionaries(TEXT, st.builds(Consent, by=TEXT, at=MOMENTS))}
     | {"name": TEXT, "thresholds": st.dictionaries(TEXT, FLOATS), "version": st.just(0)},
 )
 MESSAGES = st.builds(
