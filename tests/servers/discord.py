@@ -251,6 +251,7 @@ class DiscordWire:
             self.backend, type=kind, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
         )
         payload["locale"] = self.locale
+        record.initial_response_deadline = None  # three seconds at the real one, which a busy machine does not keep
         if message_id is not None:
             record.source_message_id = message_id
             message = self.backend.get_message(channel_id, message_id)
