@@ -235,6 +235,8 @@ class Replicas:
                 f"{_shown(url)}: the guard server does not serve {body['model']}; "
                 f"set [{self.section}] model to what it serves"
             )
+        if reply.status == 200 and not reply.content[:64].lstrip().startswith((b"{", b"[")):
+            raise _Failed("a page instead of an answer")  # by what stands before a server that is gone
         if reply.status in (200, 400, 404, 413, 422):
             return reply
         raise _Failed(f"HTTP {reply.status}", _seconds(reply.retry_after))

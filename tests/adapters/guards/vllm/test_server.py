@@ -110,7 +110,7 @@ def test_long_texts_are_judged_in_windows_and_the_worst_counts() -> None:
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("trouble", [500, 502, 503, 408, 404, "hang"])
+@pytest.mark.parametrize("trouble", [500, 502, 503, 408, 404, "hang", "garbage"])
 def test_a_failed_request_is_asked_of_another_replica(trouble: str | int) -> None:
     async def check() -> None:
         async with GuardServer() as sick, GuardServer() as well, guard(sick, well, timeout=0.3) as judge:
@@ -238,7 +238,6 @@ def test_work_is_spread_by_open_requests() -> None:
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [
-        ("garbage", UNPARSEABLE),
         ("empty", UNPARSEABLE),
         ("nonsense", LOW_LABEL_MASS),
         ("unsure", LOW_LABEL_MASS),
@@ -259,7 +258,7 @@ def test_an_answer_that_makes_no_sense_is_no_verdict(trouble: str | int, reason:
 def test_one_odd_answer_spoils_nobody_elses() -> None:
     async def check() -> None:
         async with GuardServer() as server, guard(server) as judge:
-            server.trouble, server.times = "garbage", 1
+            server.trouble, server.times = "empty", 1
             screenings = await judge.judge([Exchange(prompt=f"나쁜 부탁 {n}") for n in range(5)])
             assert reasons(screenings) == [""] * 5, "each is asked again by itself"
 
