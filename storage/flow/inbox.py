@@ -186,9 +186,8 @@ class SqlInbox(Kept):
         return [(rows[id_], stakes[id_]) for id_ in chosen if stakes[id_] in stand]
 
     async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
-        some = await suspects.next_suspects(
-            connection, queue, self.database.holder, queue.c.aside_at.is_(None), *self._ours()
-        )
+        """Also of what was in hand for its second look when its process died: nobody else takes it."""
+        some = await suspects.next_suspects(connection, queue, self.database.holder, *self._ours())
         if some is None:
             return []
         found = await connection.execute(some.with_for_update(skip_locked=True))

@@ -68,7 +68,8 @@ class MemoryInbox:
         free = [
             message
             for ref, message in self.store.messages.items()
-            if ref not in self.store.leased and ref not in self.store.settled and ref not in self.aside
+            if ref not in self.store.leased and ref not in self.store.settled
+            if ref not in self.aside or ref in self.store.suspects.circles
             if self.shares is None or self.store.share_of(message.community) in self.shares.begun
         ]
         suspects, free = self.store.suspects.among(free)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import DEFECT, Delete, Flag, Refused
-from tests.builders import EVERYWHERE, NOW, message, settlement
+from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.moderation.test_inbox import claim, ids
 from tests.contracts.stores import Opens, Store
 
@@ -41,6 +41,22 @@ def test_the_one_that_kills_is_found_and_its_neighbours_are_not_condemned(opens:
         assert number <= 8, "twenty are halved five times; then it is alone, and three faults end it"
         async with opens() as store:
             assert await store.inbox.waiting() == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_was_in_hand_for_its_second_look_when_its_process_died_is_judged_all_the_same(opens: Opens) -> None:
+    async def scenario() -> None:
+        async with opens() as store:
+            await fill(store)
+            await store.inbox.set_aside([one.ref for one in await claim(store)])
+            assert len(await store.inbox.look_again(MANY, sent_before=later(60))) == MANY
+            await store.die()
+        async with opens() as store:
+            for _ in range(MANY):
+                claimed = [*await claim(store), *await store.inbox.look_again(MANY, sent_before=later(60))]
+                await store.inbox.settle([settlement(one) for one in claimed])
+            assert await store.inbox.waiting() == 0
 
     asyncio.run(scenario())
 
