@@ -1,7 +1,7 @@
 """Several processes on one PostgreSQL: they decide as one would, and who was stopped writes nothing that others did."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from tests.builders import home, message, put_settings
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.postgres import Postgres
+from tests.servers.waiting import until
 
 HOMES = [f"c{number}" for number in range(12)]
 BAD = "나쁜 말"
@@ -46,12 +47,6 @@ async def guarding(url: str, guard: ScriptedGuard) -> AsyncIterator[Jikimi]:
             await working
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 async def done(inbox: Inbox) -> None:
     async with asyncio.timeout(30):
         while await inbox.waiting():
@@ -59,7 +54,7 @@ async def done(inbox: Inbox) -> None:
 
 
 async def shared(*some: Jikimi) -> None:
-    await until(lambda: sum(map(held, some)) == PARTS and all(map(held, some)))
+    await until(lambda: sum(map(held, some)) == PARTS and all(map(held, some)), 30.0)
 
 
 def held(jikimi: Jikimi) -> int:
@@ -113,7 +108,7 @@ def test_what_a_stopped_process_comes_back_with_is_refused_and_nothing_is_judged
         stopped.hold = asyncio.Event()
         async with guarding(url, stopped) as one:
             await one.inbox.keep(round_of(0, BAD))
-            await until(lambda: in_hand(one) == len(HOMES) and bool(stopped.count))
+            await until(lambda: in_hand(one) == len(HOMES) and bool(stopped.count), 30.0)
             as_if_stopped = one.health.works["guard"].shares
             as_if_stopped.look = asyncio.Event().wait  # type: ignore[method-assign,assignment]
             async with guarding(url, ScriptedGuard({BAD: 0.99})) as two:
@@ -121,7 +116,7 @@ def test_what_a_stopped_process_comes_back_with_is_refused_and_nothing_is_judged
                 await forget_all_but_the_last(url)
                 await done(two.inbox)
                 stopped.hold.set()
-                await until(lambda: not in_hand(one))
+                await until(lambda: not in_hand(one), 30.0)
                 assert one.health.snapshot().works["guard"].refused == len(HOMES)
                 settled = [some.health.snapshot().flow.settled for some in (one, two)]
                 assert settled == [0, len(HOMES)]
@@ -171,7 +166,7 @@ def test_a_stop_hands_over_at_once(postgres: Postgres) -> None:
             async with guarding(url, slow) as one:
                 await shared(one, two)
                 await two.inbox.keep(round_of(0))
-                await until(lambda: bool(slow.count) and not in_hand(two))
+                await until(lambda: bool(slow.count) and not in_hand(two), 30.0)
             await done(two.inbox)
             assert two.health.snapshot().flow.settled == len(HOMES)
 

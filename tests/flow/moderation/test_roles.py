@@ -16,9 +16,9 @@ from storage.database import Database
 from storage.reports.standing import SqlStandings
 from tests.builders import DISCORD, TELEGRAM, message
 from tests.fakes.clock import ManualClock
-from tests.flow.moderation.test_division import until
 from tests.flow.moderation.test_stopping import BAD, Chat, HarshGuard, states
 from tests.servers.postgres import Postgres
+from tests.servers.waiting import until
 
 CHAT, GUARD = frozenset({Role.CHAT}), frozenset({Role.GUARD})
 
@@ -58,10 +58,10 @@ def test_one_process_hears_and_acts_and_another_judges(postgres: Postgres) -> No
             process(url, telegram, roles=CHAT),
             process(url, roles=GUARD) as judges,
         ):
-            await until(lambda: judges.health.snapshot().works["guard"].held == PARTS)
+            await until(lambda: judges.health.snapshot().works["guard"].held == PARTS, 30.0)
             discord.hear("1", "2")
             telegram.hear("3")
-            await until(lambda: (discord.done, telegram.done) == ({"1", "2"}, {"3"}))
+            await until(lambda: (discord.done, telegram.done) == ({"1", "2"}, {"3"}), 30.0)
             assert judges.health.snapshot().flow.settled == 3 and not hears.health.snapshot().works
             assert (connected(hears), connected(judges)) == ({DISCORD}, set())
             assert not hears.health.snapshot().judges and judges.health.snapshot().judges
@@ -74,10 +74,10 @@ def test_one_process_is_connected_and_the_next_goes_on_with_all_that_it_leaves(p
     async def scenario() -> None:
         url, first, second = postgres.create(), Chat(DISCORD), Chat(DISCORD)
         async with AsyncExitStack() as going, process(url, first) as one:
-            await until(lambda: connected(one) == {DISCORD})
+            await until(lambda: connected(one) == {DISCORD}, 30.0)
             two = await going.enter_async_context(process(url, second))
             first.hear("1")
-            await until(lambda: first.done == {"1"})
+            await until(lambda: first.done == {"1"}, 30.0)
             assert connected(two) == set() and not second.done
             async with Database.visit(url, ManualClock()) as database:
                 works = (await SqlStandings(database).standing()).works
@@ -89,10 +89,10 @@ def test_one_process_is_connected_and_the_next_goes_on_with_all_that_it_leaves(p
             await asyncio.sleep(0.05)
             staying = going.pop_all()
         async with staying:
-            await until(lambda: connected(two) == {DISCORD})
+            await until(lambda: connected(two) == {DISCORD}, 30.0)
             assert not first.connected
             second.hear("2")
-            await until(lambda: first.done | second.done == {"1", "2", *many})
+            await until(lambda: first.done | second.done == {"1", "2", *many}, 30.0)
         assert await states(url) == {"done"}
         did = Counter((done.message.ref, done.action) for chat in (first, second) for done in chat.performed)
         assert set(did.values()) == {1}, "a restart doubles nothing"

@@ -1,27 +1,21 @@
 """A small HTTP server with OpenAI's moderation endpoint: a text that says "나쁜" harasses, one that says "너무 긴" is
 refused. `trouble` is what it answers instead, as JSON."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import web
 
+from tests.servers.small.local import LocalServer
 
-class ModerationsServer:
+
+class ModerationsServer(LocalServer):
     def __init__(self) -> None:
         self.trouble: Any = None
         self.bodies: list[Any] = []
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/v1/moderations", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.post("/v1/moderations", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

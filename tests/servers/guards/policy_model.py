@@ -3,28 +3,22 @@ breaks the first of them. `trouble` is what it answers instead: a status, a text
 
 import asyncio
 import json
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import web
 
+from tests.servers.small.local import LocalServer
 
-class PolicyServer:
+
+class PolicyServer(LocalServer):
     def __init__(self, *, knows_schemas: bool = True) -> None:
         self.knows_schemas = knows_schemas
         self.trouble: str | int = ""
         self.bodies: list[Any] = []
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.post("/v1/chat/completions", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -16,7 +16,7 @@ from tests.adapters.telegram.acting.test_door import quiet
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played
 from tests.builders import NOW
 from tests.fakes.cases import ScriptedCases
-from tests.servers.blocklist import BlocklistServer
+from tests.servers.small.blocklist import BlocklistServer
 from tests.servers.telegram import BOT_ID, Chat, user
 
 SPAMMER, MINJI = 660, 7

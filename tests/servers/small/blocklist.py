@@ -2,12 +2,14 @@
 or bytes; `hangs`: it begins to answer and never ends."""
 
 import asyncio
-from typing import Self
+from collections.abc import Sequence
 
 from aiohttp import web
 
+from tests.servers.small.local import LocalServer
 
-class BlocklistServer:
+
+class BlocklistServer(LocalServer):
     def __init__(self, *listed: int) -> None:
         self.listed = set(listed)
         self.trouble: int | bytes | None = None
@@ -15,17 +17,8 @@ class BlocklistServer:
         self.asked: list[dict[str, str]] = []  # all that was told of whoever was asked about
         self.headers: list[dict[str, str]] = []
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_get("/check", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/check", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(dict(request.query))
