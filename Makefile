@@ -8,18 +8,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: advisories chaos clean configuration coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
+.PHONY: advisories chaos clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
 # A file at a time in each of some processes, more than there are cores, for tests mostly wait. Tests of one file may share
-# what takes long to make. Those that wait most come first (tests/conftest.py), the small ones last: sorted by how many tests
-# a file has, the longest would begin at the end.
+# what takes long to make. The small ones come last: sorted by how many tests a file has, the longest would begin at the end.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
 test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# Everybody at once while something fails, in short; a process a core, since courses beside each other are measured.
+courses: export OMP_NUM_THREADS ?= 1
+courses: $(VENV)/.ready-dev
+	@$(BIN)/python -m pytest -rs -n auto --dist loadfile -m course tests/courses
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=
@@ -29,7 +33,7 @@ coverage: test
 	@printf '%4s %%  %s\n' "$$($(BIN)/coverage report --format=total)" all
 
 # With what shows the same more often, and the courses at their full length, about an hour.
-test-all: test
+test-all: test courses
 	@$(BIN)/python -m pytest -n auto -m long
 	@for course in raid platform-hangs poison overload sigterm-while-away odd-answers; do \
 		$(BIN)/python -m tests.courses $$course || exit 1; done

@@ -52,11 +52,6 @@ with suppress(ImportError):  # the environment of the engine tests does without 
     settings.load_profile("whatever the clock says")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The courses first: they mostly wait, and the other cores have enough to do meanwhile."""
-    items.sort(key=lambda item: item.path.parent.name != "courses")
-
-
 @pytest.fixture(scope="session")
 def postgres() -> "Iterator[Postgres]":
     from tests.servers.postgres import Postgres  # the environment of the engine tests does without it

@@ -16,7 +16,7 @@ COURSES = [
     (platform, fault) for platform, faults in FAULTS.items() for fault in faults if (platform, fault) not in ONCE
 ]
 
-pytestmark = pytest.mark.timeout(900)  # whoever comes first waits for all of them
+pytestmark = [pytest.mark.course, pytest.mark.timeout(900)]  # whoever comes first waits for all of them
 
 
 @pytest.fixture(scope="module")

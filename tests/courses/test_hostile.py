@@ -10,6 +10,7 @@ from tests.courses.hostile import COURSES
 from tests.servers.postgres import Postgres
 
 
+@pytest.mark.course
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", COURSES)
 def test_nobody_else_suffers_and_nothing_is_left_behind(name: str, tmp_path: Path, postgres: Postgres) -> None:

@@ -4,9 +4,12 @@ fortieth day; `python -m tests.courses soak` plays each one."""
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.courses.soak import WORDS, Plan, found_in, grown, soak
 
 
+@pytest.mark.course
 def test_nothing_is_left_that_somebody_could_read_and_it_does_not_grow(tmp_path: Path) -> None:
     remains = asyncio.run(soak(tmp_path, Plan(days=560, apart=40, messages=12)))
     assert remains.problems == [] and len(remains.erased) > 4
