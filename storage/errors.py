@@ -54,10 +54,10 @@ def _translated(error: BaseException) -> Broken | Unavailable:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than we ask
         if code in _PASSING_SQLITE or error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
-            return Unavailable(f"The database is busy or out of reach ({error.sqlite_errorname}).")
-        return Broken(_SENTENCES_SQLITE.get(code, f"The database failed ({name}: {error})."))
+            return Unavailable("The database is busy or out of reach ({why}).", why=error.sqlite_errorname)
+        return Broken(_SENTENCES_SQLITE.get(code, "The database failed ({why})."), why=f"{name}: {error}")
     if state := getattr(error, "sqlstate", None):
         if state.startswith(_PASSING):
-            return Unavailable(f"The database is busy or out of reach (SQLSTATE {state}).")
-        return Broken(_SENTENCES.get(state, f"The database failed (SQLSTATE {state})."))
-    return Unavailable(f"The database is out of reach ({name}).")
+            return Unavailable("The database is busy or out of reach (SQLSTATE {state}).", state=state)
+        return Broken(_SENTENCES.get(state, "The database failed (SQLSTATE {state})."), state=state)
+    return Unavailable("The database is out of reach ({name}).", name=name)

@@ -69,12 +69,12 @@ def read_labelled(path: Path, columns: Mapping[str, str] | None = None) -> tuple
     named = columns or {}
     found = []
     for number, row in _rows(path):
-        place = f"{path.name}, line {number}"
+        place = f"{path.name}:{number}"
         if missing := set(named.values()).difference(row):
-            raise Broken(f"{place}: no column {min(missing)}")
+            raise Broken("{place}: no column {column}", place=place, column=min(missing))
         found.append(_labelled({**row, **{name: row[theirs] for name, theirs in named.items()}}, stem, place, named))
     if not found:
-        raise Broken(f"{path.name}: no rows")
+        raise Broken("{file}: no rows", file=path.name)
     return tuple(found)
 
 
@@ -90,13 +90,13 @@ def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise Broken(f'{path.name}: reading Parquet takes pyarrow: pip install -e ".[parquet]"') from None
+        raise Broken('{file}: reading Parquet takes pyarrow: pip install -e ".[parquet]"', file=path.name) from None
     try:
         rows = parquet.read_table(path).to_pylist()
     except FileNotFoundError:
-        raise Broken(f"{path}: there is no such file") from None
+        raise Broken("{path}: there is no such file", path=path) from None
     except (OSError, ArrowException) as problem:
-        raise Broken(f"{path.name} cannot be read: {type(problem).__name__}") from problem
+        raise Broken("{file} cannot be read: {why}", file=path.name, why=type(problem).__name__) from problem
     return iter(enumerate(rows, start=1))
 
 
@@ -105,9 +105,9 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
         return (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
     except FileNotFoundError:
-        raise Broken(f"{path}: there is no such file") from None
+        raise Broken("{path}: there is no such file", path=path) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
-        raise Broken(f"{path.name} cannot be read: {type(problem).__name__}") from problem
+        raise Broken("{file} cannot be read: {why}", file=path.name, why=type(problem).__name__) from problem
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -117,9 +117,9 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]
         try:
             row = json.loads(line)
         except ValueError:
-            raise Broken(f"{path.name}, line {number}: not JSON") from None
+            raise Broken("{place}: not JSON", place=f"{path.name}:{number}") from None
         if not isinstance(row, dict):
-            raise Broken(f"{path.name}, line {number}: not a JSON object")
+            raise Broken("{place}: not a JSON object", place=f"{path.name}:{number}")
         yield number, row
 
 
@@ -129,10 +129,13 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping
     try:
         for row in reader:
             if None in row or None in row.values():
-                raise Broken(f"{path.name}, line {reader.line_num}: another number of columns than in the first line")
+                raise Broken(
+                    "{place}: another number of columns than in the first line",
+                    place=f"{path.name}:{reader.line_num}",
+                )
             yield reader.line_num, row
     except csv.Error:
-        raise Broken(f"{path.name}, line {reader.line_num}: not a table") from None
+        raise Broken("{place}: not a table", place=f"{path.name}:{reader.line_num}") from None
     finally:
         csv.field_size_limit(others)
 
@@ -146,7 +149,7 @@ def _labelled(row: Mapping[str, Any], stem: str, place: str, named: Mapping[str,
         return _of_corpus(row, stem, place)
     prompt, answer = (_text_of(row, names, place, named) for names in (_PROMPTS, _ANSWERS))
     if prompt is None and not answer:
-        raise Broken(f"{place}: neither prompt nor response")
+        raise Broken("{place}: neither prompt nor response", place=place)
     labels = {}
     for task in Task:
         value = row.get(str(task), row.get(f"{task}_label"))
@@ -155,11 +158,11 @@ def _labelled(row: Mapping[str, Any], stem: str, place: str, named: Mapping[str,
         if (said := _said(value, f"{place}: {task}")) is not None:
             labels[task] = said
     if not labels:
-        raise Broken(f"{place}: no label; it needs one of {', '.join(Task)}")
+        raise Broken("{place}: no label; it needs one of {names}", place=place, names=", ".join(Task))
     is_pair = bool(labels.keys() - {Task.PROMPT_HARM})
     asks_an_llm = is_pair or answer is not None or bool(_ASKED.intersection(row))
     if answer is None and is_pair:
-        raise Broken(f"{place}: a label of a response, but no response")
+        raise Broken("{place}: a label of a response, but no response", place=place)
     return Labelled(
         exchange=Exchange(prompt=prompt, response=answer if answer or is_pair else None, is_chat=not asks_an_llm),
         labels=labels,
@@ -172,7 +175,7 @@ def _of_corpus(row: Mapping[str, Any], stem: str, place: str) -> Labelled:
     label = str(row.get("label", ""))
     given = {code.strip() for code in label.split(",")} if corpus.is_list else {label}
     if not given <= corpus.harmful | corpus.harmless:
-        raise Broken(f"{place}: a label that {stem} does not have")
+        raise Broken("{place}: a label that {stem} does not have", place=place, stem=stem)
     harmful = bool(given & corpus.harmful)
     response = row.get("response")
     labels = {Task.PROMPT_HARM: harmful}
@@ -191,7 +194,7 @@ def _text_of(row: Mapping[str, Any], names: tuple[str, ...], place: str, named: 
     if not named and any(name.endswith("_ko") for name in row):
         korean, other = (_first(row, some, place) for some in (tuple(f"{name}_ko" for name in names), names))
         if other and not korean:
-            raise Broken(f"{place}: {names[0]} has no Korean text beside it ({names[0]}_ko)")
+            raise Broken("{place}: {name} has no Korean text beside it ({name}_ko)", place=place, name=names[0])
         return korean
     return _first(row, names, place)
 
@@ -203,7 +206,7 @@ def _first(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> str | 
         if value is None or isinstance(value, bool) or str(value).casefold() in ("true", "false"):
             continue  # WildGuardMix says in `adversarial` whether a prompt is one
         if not isinstance(value, str):
-            raise Broken(f"{place}: {name} must be text")
+            raise Broken("{place}: {name} must be text", place=place, name=name)
         found = found or value
     return found
 
@@ -213,5 +216,5 @@ def _said(value: object, place: str) -> bool | None:
     if word in _UNLABELLED:
         return None
     if word not in _YES | _NO:
-        raise Broken(f"{place} must be true or false (or harmful / unharmful, refusal / compliance)")
+        raise Broken("{place} must be true or false (or harmful / unharmful, refusal / compliance)", place=place)
     return word in _YES

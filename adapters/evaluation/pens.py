@@ -22,7 +22,9 @@ def read_pens(path: Path) -> Sequence[FreshLine]:
             kind = None if row["kind"] == "none" else HarmKind(row["kind"])
             lines.append(FreshLine(text=str(row["text"]), kind=kind, like=str(row["like"]), quotes=bool(row["quotes"])))
         except (ValueError, KeyError, TypeError) as error:
-            raise Broken(f"{path}: line {number} is not a line of a pen (corpus/README.md)") from error
+            raise Broken(
+                "{path}: line {number} is not a line of a pen (corpus/README.md)", path=path, number=number
+            ) from error
     if not lines:
-        raise Broken(f"{path}: no lines")
+        raise Broken("{path}: no lines", path=path)
     return lines

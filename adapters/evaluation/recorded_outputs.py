@@ -53,7 +53,9 @@ def _lines(path: Path) -> list[str]:
         content = path.read_bytes()
         return (gzip.decompress(content) if path.suffix == ".gz" else content).decode().split("\n")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
-        raise Broken(f"{path.name} cannot be read as JSON Lines: {type(problem).__name__}") from problem
+        raise Broken(
+            "{file} cannot be read as JSON Lines: {why}", file=path.name, why=type(problem).__name__
+        ) from problem
 
 
 def _row(line: str, form: Form, place: str) -> RecordedOutput:
@@ -64,7 +66,7 @@ def _row(line: str, form: Form, place: str) -> RecordedOutput:
             prompt=row["prompt_ko"], response=row["response"], unsafe=unsafe, raw=raw, labels=form.labels(raw)
         )
     except (ValueError, KeyError, TypeError):
-        raise Broken(f"{place}: not a recorded output") from None
+        raise Broken("{place}: not a recorded output", place=place) from None
 
 
 def measure_prompt_harm(rows: Iterable[RecordedOutput], *, skip_double_labelled: bool = True) -> PromptHarm:

@@ -124,7 +124,11 @@ def _kind(label: str, labels: Labels) -> HarmKind | None:
     given = labels.get(label, label if label in set(HarmKind) else None)
     if given is None or (given and given not in set(HarmKind)):
         kinds = ", ".join(HarmKind)
-        raise Broken(f'[guard.labels] "{label}" needs a kind of harm ({kinds}), or "" where it is harmless')
+        raise Broken(
+            '[guard.labels] "{label}" needs a kind of harm ({kinds}), or "" where it is harmless',
+            label=label,
+            kinds=kinds,
+        )
     return HarmKind(given) if given else None
 
 
@@ -145,7 +149,7 @@ def _about(folder: Path) -> tuple[tuple[str, ...], bool, Mapping[str, Any]]:
         by_number = {int(number): str(label) for number, label in config["id2label"].items()}
         labels = tuple(by_number[number] for number in range(len(by_number)))
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise Broken(f"{folder / 'config.json'}: not the configuration of a classifier") from error
+        raise Broken("{file}: not the configuration of a classifier", file=folder / "config.json") from error
     return labels, config.get("problem_type") != "multi_label_classification", config
 
 
@@ -169,14 +173,18 @@ class OnnxNetwork:
         labels, exclusive, config = _about(folder)
         file = next((folder / name for name in FILES if (folder / name).is_file()), None)
         if file is None:
-            raise Broken(f"{folder}: none of {', '.join(FILES)}; `optimum-cli export onnx` makes one (docs/guards.md)")
+            raise Broken(
+                "{folder}: none of {files}; `optimum-cli export onnx` makes one (docs/guards.md)",
+                folder=folder,
+                files=", ".join(FILES),
+            )
         options = SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
             session = InferenceSession(file, options, providers=["CPUExecutionProvider"])
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # neither library has a base for its errors
-            raise Broken(f"{folder}: the model or its tokenizer.json cannot be read") from error
+            raise Broken("{folder}: the model or its tokenizer.json cannot be read", folder=folder) from error
         most = min(WINDOW, int(config.get("max_position_embeddings") or WINDOW))
         tokenizer.enable_truncation(most, stride=most // 8)
         tokenizer.no_padding()

@@ -68,7 +68,9 @@ class VllmGuard:
         Raises Broken, saying what to change, where the model cannot be had, is not this dialect's or does not fit.
         """
         if isinstance(dialect, str) and dialect not in DIALECTS:
-            raise Broken(f"there is no guard dialect {dialect!r}: choose one of {', '.join(DIALECTS)}")
+            raise Broken(
+                "there is no guard dialect {given}: choose one of {names}", given=dialect, names=", ".join(DIALECTS)
+            )
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._mode = mode
         model = model or self._dialect.model
@@ -239,7 +241,8 @@ class VllmGuard:
         answer = max(form.max_tokens for form in self._dialect.forms)
         needed = max(map(len, prompts)) + answer + self._dialect.window
         if needed > context:
-            raise Broken(f"{self._dialect.name} needs a context of {needed} tokens, not {context}: raise max_model_len")
+            name = self._dialect.name
+            raise Broken("{name} needs a context of {needed} tokens: raise max_model_len", name=name, needed=needed)
         return context - answer
 
 

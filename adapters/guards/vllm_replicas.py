@@ -83,12 +83,8 @@ class _Replica:
             self.open_until = now + OPEN_FOR.after(self.opened, asked=error.retry_after)
 
 
-class _Failed(Exception):
+class _Failed(Unavailable):
     """A replica did not answer this time."""
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,9 @@ class Replicas:
                     tried.add(replica)
                     reply = await self._send(replica, ways, tokens)
         except _Failed as error:
-            raise Unavailable(f"no guard server answers ({error}); start one: {self.start}") from None
+            raise Unavailable(
+                "no guard server answers ({why}); start one: {start}", why=error, start=self.start
+            ) from None
         return reply.content if reply.status == 200 else None
 
     async def look_up(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -172,7 +170,7 @@ class Replicas:
                 continue
             soonest = min(replica.open_until or math.inf for replica in self._replicas)
             wait = max(soonest - self.clock.monotonic(), 0.1)
-            raise Unavailable(f"no guard server answers; start one: {self.start}", retry_after=wait)
+            raise Unavailable("no guard server answers; start one: {start}", start=self.start, retry_after=wait)
         fresh = [replica for replica in admitting if replica not in tried] or admitting
         return min(fresh, key=lambda replica: (replica.open_until is None, replica.outstanding, replica.answered))
 
@@ -222,24 +220,32 @@ class Replicas:
             async with self._session.post(url, json=body) as response:
                 reply = _Reply(response.status, response.headers.get("Retry-After", ""), await _content(response))
         except TimeoutError:
-            raise _Failed(f"no answer within {self.timeout:g} s") from None
+            raise _Failed("no answer within {seconds:g} s", seconds=self.timeout) from None
         except InvalidURL:
-            raise Broken(f"[{self.section}] servers: {_shown(url)} is not an address") from None
+            raise Broken(
+                "[{section}] servers: {server} is not an address", section=self.section, server=_shown(url)
+            ) from None
         except ClientError as error:
             raise _Failed(type(error).__name__) from None
         if reply.status in (401, 403):
-            token = f"JIKIMI_{self.section.upper()}_TOKEN or [{self.section}] token"
-            raise Broken(f"{_shown(url)}: the guard server refuses our token; set {token}")
+            raise Broken(
+                "{server}: the guard server refuses our token; set {variable} or [{section}] token",
+                server=_shown(url),
+                variable=f"JIKIMI_{self.section.upper()}_TOKEN",
+                section=self.section,
+            )
         if reply.status == 404 and _knows_no_such_model(reply.content):
             raise Broken(
-                f"{_shown(url)}: the guard server does not serve {body['model']}; "
-                f"set [{self.section}] model to what it serves"
+                "{server}: the guard server does not serve {model}; set [{section}] model to what it serves",
+                server=_shown(url),
+                model=body["model"],
+                section=self.section,
             )
         if reply.status == 200 and not reply.content[:64].lstrip().startswith((b"{", b"[")):
             raise _Failed("a page instead of an answer")  # by what stands before a server that is gone
         if reply.status in (200, 400, 404, 413, 422):
             return reply
-        raise _Failed(f"HTTP {reply.status}", _seconds(reply.retry_after))
+        raise _Failed(f"HTTP {reply.status}", retry_after=_seconds(reply.retry_after))
 
     async def aclose(self) -> None:
         if self._session:

@@ -70,7 +70,7 @@ class Encoding:
         try:
             tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises bare Exception
-            raise Broken(f"{file}: not a tokenizer.json that can be read") from error
+            raise Broken("{file}: not a tokenizer.json that can be read", file=file) from error
         tokenizer.encode_special_tokens = True  # control tokens in user text are text
         added = tokenizer.get_added_tokens_decoder().items()
 

@@ -45,20 +45,25 @@ def model_files(model: str, revision: str | None) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
     except (OSError, ValueError):
         raise Broken(
-            f"the model {model!r} cannot be had: give a folder that holds it, or an id that this machine can download"
+            "the model {model!r} cannot be had: give a folder that holds it, or an id that this machine can download",
+            model=model,
         ) from None
     return config, tokenizer
 
 
-def refused(given: Iterable[str], known: Collection[str]) -> str | None:
+def refused(given: Iterable[str], known: Collection[str]) -> Broken | None:
     """What is wrong with options for vLLM, of which it knows these."""
     for name in given:
         if name in OURS:
-            return f"[guard.engine_options] {name} is not for you to set: verdicts hang on it"
+            return Broken("[guard.engine_options] {name} is not for you to set: verdicts hang on it", name=name)
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            return f"[guard.engine_options] {name} is nothing that this vLLM knows{meant}"
+            if near := get_close_matches(name, known, n=1):
+                return Broken(
+                    "[guard.engine_options] {name} is nothing that this vLLM knows; did you mean {near}?",
+                    name=name,
+                    near=near[0],
+                )
+            return Broken("[guard.engine_options] {name} is nothing that this vLLM knows", name=name)
     return None
 
 
@@ -93,7 +98,7 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     except ImportError:
         raise Broken(NOT_INSTALLED) from None
     if problem := refused(more, [field.name for field in fields(AsyncEngineArgs)]):
-        raise Broken(problem)
+        raise problem
     if current_platform.is_cpu():
         options = {**USUAL, "block_size": CPU_BLOCK, **ours, **more}
     else:
@@ -108,8 +113,10 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
             engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
     except (OSError, ValueError, RuntimeError) as error:
         raise Broken(
-            f"vLLM cannot serve {options['model']!r} ({type(error).__name__}, see its log above): check that the "
-            "weights are there, and where memory is short lower gpu_memory_utilization or max_model_len"
+            "vLLM cannot serve {model!r} ({why}, see its log above): check that the weights are there, and where "
+            "memory is short lower gpu_memory_utilization or max_model_len",
+            model=options["model"],
+            why=type(error).__name__,
         ) from error
     _log.info("guard model is there, and warms up with the first question", seconds=round(monotonic() - began, 1))
     # vLLM and torch leave some 650,000 objects that never die: a full collection stops the event loop for a third of a

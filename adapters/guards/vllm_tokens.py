@@ -46,7 +46,7 @@ class Prompts:
         try:
             return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **arguments))
         except ValueError as error:
-            raise Broken(f"the model's chat template cannot be used: {error}") from None
+            raise Broken("the model's chat template cannot be used: {why}", why=error) from None
 
     def count(self, text: str) -> int:
         return len(self._backend.encode(text, add_special_tokens=False).ids)
@@ -100,23 +100,29 @@ class Labels:
         """Token ids by the label's name. Raises Broken where the tokenizer is not the guard's."""
         ids = field.label_ids(self._encode)
         if self._prompts.unknown in ids.values():
-            raise Broken(f"the tokenizer does not know the labels of {self._dialect.name}: it is not this guard's")
+            raise Broken(
+                "the tokenizer does not know the labels of {guard}: it is not this guard's", guard=self._dialect.name
+            )
         return ids
 
     def classes(self) -> list[str]:
         """Tokens, as the vocabulary spells them: the negative label, the positive one, what stands there instead."""
         name = self._dialect.name
         if self._dialect.classifier is None or len(self._dialect.classifier) != 2:
-            raise Broken(f'{name} does not answer with one pair of labels: set the mode to "generate"')
+            raise Broken('{name} does not answer with one pair of labels: set the mode to "generate"', name=name)
         found = set()
         for field in (field for form in self._dialect.forms for field in form.fields):
             ids = self.of(field)
             anchor = len(self._encode(field.anchor or ""))
             if any(len(self._encode(f"{field.anchor}{label.text}")) > anchor + 1 for label in field.labels):
-                raise Broken(f"the labels of {name} are not single tokens here: the model is not this guard's")
+                raise Broken(
+                    "the labels of {name} are not single tokens here: the model is not this guard's", name=name
+                )
             found.add(tuple(ids[label.name] for label in field.labels))
         if len(found) > 1:
-            raise Broken(f'the labels of {name} are other tokens from line to line: set the mode to "generate"')
+            raise Broken(
+                'the labels of {name} are other tokens from line to line: set the mode to "generate"', name=name
+            )
         pair = found.pop()
         return [self._prompts.token(number) for number in dict.fromkeys((*pair, *self._rivals()))]
 

@@ -105,7 +105,7 @@ def _bound(place: str) -> socket.socket:
     try:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise Broken(f"[http] {place}: {error.strerror}") from None
+        raise Broken("[http] {place}: {why}", place=place, why=error.strerror) from None
 
 
 class _Server(uvicorn.Server):

@@ -21,7 +21,9 @@ def private_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Broken(
-            f"The folder of the keys {folder} cannot be made ({error.strerror}); name another in [storage] keys."
+            "The folder of the keys {folder} cannot be made ({why}); name another in [storage] keys.",
+            folder=folder,
+            why=error.strerror,
         ) from None
 
 

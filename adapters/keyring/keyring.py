@@ -191,7 +191,7 @@ class Keyring:
             try:
                 self._write([Period(number, span, now, os.urandom(32)) for number, span in enumerate(Span, 1)])
             except OSError as error:
-                raise Broken(f"The keyring {self._path} cannot be written ({error.strerror}).") from None
+                raise Broken("The keyring {path} is not saved ({why}).", path=self._path, why=error.strerror) from None
 
     def _stamp(self) -> tuple[int, int]:
         status = self._path.stat()
@@ -203,14 +203,14 @@ class Keyring:
             content = json.loads(self._path.read_bytes())
             sealed = base64.b64decode(content["sealed"])
             if content["v"] != 1:
-                raise Broken(f"A newer version of Jikimi has written the keyring {self._path}.")
+                raise Broken("A newer version of Jikimi has written the keyring {path}.", path=self._path)
             inside = json.loads(self._master.decrypt(sealed[:_NONCE], sealed[_NONCE:], b"jikimi keyring 1"))
         except OSError as error:
-            raise Broken(f"The keyring {self._path} cannot be read ({error.strerror}).") from None
+            raise Broken("The keyring {path} cannot be read ({why}).", path=self._path, why=error.strerror) from None
         except InvalidTag:
-            raise Broken(f"The keyring {self._path} lies under another master key; give that one.") from None
+            raise Broken("The keyring {path} lies under another master key; give that one.", path=self._path) from None
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise Broken(f"The keyring {self._path} is damaged; restore it from a copy.") from None
+            raise Broken("The keyring {path} is damaged; restore it from a copy.", path=self._path) from None
         self._take(inside)
         self._read_as = stamp
 

@@ -56,18 +56,22 @@ def _elsewhere(environment: Mapping[str, str]) -> list[Path]:
 
 def _make(path: Path) -> None:
     if path.with_name(KEYRING).exists():
-        raise Broken(f"The keyring beside {path} is there without its master key; put that back, or set ${VARIABLE}.")
+        raise Broken(
+            "The keyring beside {path} is there without its master key; put that back, or set ${variable}.",
+            path=path,
+            variable=VARIABLE,
+        )
     try:
         replace_file(path, base64.b64encode(os.urandom(LENGTH)) + b"\n")
     except OSError as error:
-        raise Broken(f"The master key {path} cannot be written ({error.strerror}).") from None
+        raise Broken("The master key {path} cannot be written ({why}).", path=path, why=error.strerror) from None
 
 
 def _content(path: Path) -> str:
     try:
         return path.read_text("ascii")
     except OSError as error:
-        raise Broken(f"The master key {path} cannot be read ({error.strerror}).") from None
+        raise Broken("The master key {path} cannot be read ({why}).", path=path, why=error.strerror) from None
     except UnicodeDecodeError:
         raise _no_key(str(path)) from None
 
@@ -83,4 +87,6 @@ def _read(given: str, place: str) -> bytes:
 
 
 def _no_key(place: str) -> Broken:
-    return Broken(f"{place} holds no master key: 32 bytes in base64, as `openssl rand -base64 32` makes them.")
+    return Broken(
+        "{place} holds no master key: 32 bytes in base64, as `openssl rand -base64 32` makes them.", place=place
+    )

@@ -95,7 +95,7 @@ def _draw(open_renderer: OpenRenderer, unmasked: bool, report: Report, language:
     except BotError:
         raise
     except Exception as error:
-        raise Broken(f"the report could not be drawn ({type(error).__name__})") from error
+        raise Broken("the report could not be drawn ({why})", why=type(error).__name__) from error
 
 
 @cache

@@ -273,7 +273,7 @@ async def objections(config: Config, say: Texts) -> list[str]:
             async with rules_reader(config):
                 pass
         except Broken as error:
-            found.append(str(error))
+            found.append(say.why(error))
     return found
 
 
@@ -287,7 +287,7 @@ async def _objections(config: Config, say: Texts) -> list[str]:
         try:
             read_calibration(Path(chosen.calibration))
         except Broken as error:
-            found.append(str(error))
+            found.append(say.why(error))
     if found:
         return found
     if chosen.engine == "vllm" and chosen.name not in SHIPPED:  # loading a model takes minutes and a GPU
@@ -296,7 +296,7 @@ async def _objections(config: Config, say: Texts) -> list[str]:
         async with guard(config, say, raw=True):
             return []
     except Broken as error:
-        return [str(error)]
+        return [say.why(error)]
 
 
 def capabilities() -> list[dict[str, Any]]:

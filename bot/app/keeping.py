@@ -65,19 +65,19 @@ def remarks(config: Config, say: Texts) -> list[str]:
     return [say("encryption.beside", path=path)] if path else []
 
 
-def objections(config: Config) -> Iterator[str]:
+def objections(config: Config, say: Texts) -> Iterator[str]:
     """Why the database or the keys cannot be worked with, as far as this machine knows; a server is not asked, and
     nothing is changed."""
     for look in (place.look, upgrading.look):
         try:
             look(config.storage.url)
         except BotError as error:
-            yield str(error)
+            yield say.why(error)
             break
-    yield from objections_to_keys(config)
+    yield from objections_to_keys(config, say)
 
 
-def objections_to_keys(config: Config) -> Iterator[str]:
+def objections_to_keys(config: Config, say: Texts) -> Iterator[str]:
     folder = config.storage.keys_folder
     try:
         if folder and is_there(folder):
@@ -85,7 +85,7 @@ def objections_to_keys(config: Config) -> Iterator[str]:
             if (folder / KEYRING).exists():
                 Keyring(folder, key, SystemClock())
     except Broken as error:
-        yield str(error)
+        yield say.why(error)
 
 
 def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database]:

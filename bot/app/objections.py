@@ -24,7 +24,7 @@ _TRIED = "안녕하세요, 오늘도 좋은 하루 보내세요."
 
 
 async def objections(config: Config, say: Texts) -> list[str]:
-    return [*chats.objections(config, say), *await guards.objections(config, say), *keeping.objections(config)]
+    return [*chats.objections(config, say), *await guards.objections(config, say), *keeping.objections(config, say)]
 
 
 async def checkup(config: Config, say: Texts) -> AsyncIterator[Found]:
@@ -46,7 +46,7 @@ async def _configuration(config: Config, say: Texts) -> AsyncIterator[Found]:
 
 
 async def _keys(config: Config, say: Texts) -> AsyncIterator[Found]:
-    ill = list(keeping.objections_to_keys(config))
+    ill = list(keeping.objections_to_keys(config, say))
     for told in ill:
         yield Found("keys", State.ILL, told)
     for told in keeping.remarks(config, say):
@@ -84,7 +84,7 @@ async def _database(config: Config, say: Texts) -> AsyncIterator[Found]:
             if await database.agrees_on_the_time() is False:
                 yield Found("clock", State.ILL, say("doctor.clock", of=standing.database), say["doctor.clock_remedy"])
     except BotError as error:
-        yield Found("database", State.ILL, str(error), say["doctor.database_remedy"])
+        yield Found("database", State.ILL, say.why(error), say["doctor.database_remedy"])
 
 
 async def _guard(config: Config, say: Texts) -> AsyncIterator[Found]:
@@ -104,13 +104,15 @@ async def _guard(config: Config, say: Texts) -> AsyncIterator[Found]:
         async with timeout(JUDGED_WITHIN), guards.guard(config, say) as guard:
             (judged,) = await guard.judge([Exchange(prompt=_TRIED, is_chat=True)])
     except BotError as error:
-        yield Found("guard", State.ILL, str(error), say["doctor.guard_remedy"])
+        yield Found("guard", State.ILL, say.why(error), say["doctor.guard_remedy"])
     except TimeoutError:
         told = say("doctor.guard_slow", seconds=JUDGED_WITHIN)
         yield Found("guard", State.ILL, told, say["doctor.guard_remedy"])
     else:
         if isinstance(judged, Unscreened):
-            yield Found("guard", State.ODD, say("doctor.unscreened", why=judged.reason), say["doctor.guard_remedy"])
+            yield Found(
+                "guard", State.ODD, say("doctor.unscreened", why=say.why(judged.reason)), say["doctor.guard_remedy"]
+            )
         else:
             name = f"{guard.version.name} {guard.version.model}".strip()
             yield Found("guard", State.WELL, say("doctor.guard", name=name, seconds=time.monotonic() - began))

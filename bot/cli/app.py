@@ -122,7 +122,7 @@ def typed(words: Sequence[str]) -> int:
         print(explained(error, texts(language)), file=sys.stderr)
         return 2
     except BotError as error:
-        print(error, file=sys.stderr)
+        print(texts(language).why(error), file=sys.stderr)
         return 2
 
 

@@ -88,7 +88,7 @@ def _reloads(jikimi: "Jikimi", say: Texts, read_again: "Callable[[], Config] | N
         try:
             waiting = jikimi.reload(read_again())
         except BotError as error:
-            print(f"{error}\n{say['run.not_reloaded']}", file=sys.stderr, flush=True)
+            print(f"{say.why(error)}\n{say['run.not_reloaded']}", file=sys.stderr, flush=True)
             return
         more = " " + say("run.after_restart", names=", ".join(waiting)) if waiting else ""
         print(say["run.reloaded"] + more, flush=True)

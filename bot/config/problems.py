@@ -103,7 +103,7 @@ def in_rule(rule: Rule, say: Texts) -> Iterator[str]:
     if not rule.then:
         yield say("check.no_action", rule=rule.name)
     if why := rule.contradiction():
-        yield say("check.contradiction", rule=rule.name, why=why)
+        yield say("check.contradiction", rule=rule.name, why=say.why(why))
     for text in rule.sought:
         if not text.group and not text.any_of:
             yield say("check.empty_text", rule=rule.name)

@@ -180,7 +180,7 @@ def _done(incident: Incident, say: Texts) -> str:
 def _score(incident: Incident, say: Texts) -> str:
     screening = incident.decision.screening
     if isinstance(screening, Unscreened):
-        return say("rehearsal.unscreened", reason=screening.reason)
+        return say("rehearsal.unscreened", reason=say.why(screening.reason))
     likely = {kind: score for kinds in screening.kinds.values() for kind, score in kinds.items() if score >= YES}
     named = [f"{say[f'kind.{kind}']} {score:.2f}" for kind, score in likely.items() if kind is not HarmKind.UNSPECIFIED]
     if len(screening.scores) > 1:  # of a bot's answer each task says something else

@@ -25,6 +25,8 @@ def because(why: Explanation, say: Texts) -> str:
     facts = {
         name: say.get(f"{name}.{value}", str(value)) if name in _CALLED else value for name, value in why.facts.items()
     }
+    if "reason" in facts:  # why there is no verdict
+        facts["reason"] = say.why(str(facts["reason"]))
     return say(f"why.{why.code}", **facts)
 
 

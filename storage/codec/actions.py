@@ -82,5 +82,5 @@ def restore_action(stored: StoredAction) -> Action:
         or {name: type(value) for name, value in given.items()} != {one.name: one.stored for one in told.values()}
         or told.keys() | usual.keys() != parameters.keys()
     ):
-        raise Broken(f"The database holds an action {stored.kind!r} that this version does not know.")
+        raise Broken("The database holds an action {kind!r} that this version does not know.", kind=stored.kind)
     return _ACTIONS[stored.kind](**usual | {field: one.read(given[one.name]) for field, one in told.items()})

@@ -34,4 +34,6 @@ def read_outcome(state: str, reason: str | None) -> Outcome | None:
         case CalledOff.kind:
             return CalledOff()
         case _:
-            raise Broken(f"The database holds an action in the state {state!r}, which this version does not know.")
+            raise Broken(
+                "The database holds an action in the state {state!r}, which this version does not know.", state=state
+            )

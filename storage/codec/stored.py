@@ -19,4 +19,6 @@ def fitting(what: str) -> Iterator[None]:
         yield
     except ValidationError as error:
         fields = sorted({".".join(map(str, problem["loc"])) or "JSON" for problem in error.errors(include_input=False)})
-        raise Broken(f"A stored {what} does not fit this version's format: {', '.join(fields)}.") from None
+        raise Broken(
+            "A stored {what} does not fit this version's format: {fields}.", what=what, fields=", ".join(fields)
+        ) from None

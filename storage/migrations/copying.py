@@ -26,7 +26,7 @@ def back_up(url: str, to: Path) -> None:
     """While others work on it, too: readers keep nobody from writing. Broken: it is on PostgreSQL, or `to` exists."""
     source = _file(parsed(url), f"pg_dump --format=custom --file={to}")
     if to.exists():
-        raise Broken(f"{to} exists already; name a file that does not.")
+        raise Broken("{file} exists already; name a file that does not.", file=to)
     _copy(source, to)
 
 
@@ -67,7 +67,9 @@ def forget_copies(place: URL, before: datetime) -> None:
 
 def _file(place: URL, instead: str) -> Path:
     if (path := file_of(place)) is None:
-        raise Broken(f"The database is on PostgreSQL, which does this itself: {instead} (docs/en/operating.md).")
+        raise Broken(
+            "The database is on PostgreSQL, which does this itself: {instead} (docs/en/operating.md).", instead=instead
+        )
     return path
 
 
@@ -91,26 +93,31 @@ def _told(to: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Broken(f"{to} cannot be written: {error.strerror}.") from error
+        raise Broken("{file} cannot be written: {why}.", file=to, why=error.strerror) from error
 
 
 def _room_for(connection: sqlite3.Connection, to: Path) -> None:
     (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
     free = shutil.disk_usage(to.parent).free
     if free < size:
-        raise Broken(f"A copy of the database takes {size >> 20:,} MiB, and {to.parent} has {free >> 20:,} MiB left.")
+        raise Broken(
+            "A copy of the database takes {size:,} MiB, and {folder} has {free:,} MiB left.",
+            size=size >> 20,
+            folder=to.parent,
+            free=free >> 20,
+        )
 
 
 def _examine(of: Path) -> None:
     if not of.is_file():
-        raise Broken(f"There is no file {of}.")
+        raise Broken("There is no file {file}.", file=of)
     step = None
     with suppress(sqlite3.DatabaseError):
         step = _step_of(of)
     if step is None:
-        raise Broken(f"{of} is no whole database of Jikimi; take another back-up.")
+        raise Broken("{file} is no whole database of Jikimi; take another back-up.", file=of)
     if step not in known_steps():
-        raise Broken(f"A newer version of Jikimi has written {of}; restore it with that version.")
+        raise Broken("A newer version of Jikimi has written {file}; restore it with that version.", file=of)
 
 
 def _step_of(path: Path) -> str | None:

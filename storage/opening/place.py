@@ -25,7 +25,9 @@ def parsed(url: str) -> URL:
     except (ArgumentError, ValueError):
         raise Broken("[storage] url cannot be read; write sqlite:///PATH or postgresql://USER@HOST/DATABASE.") from None
     if unknown := place.query.keys() - ({"sslmode"} if place.drivername == "postgresql" else set()):
-        raise Broken(f"[storage] url ends with {', '.join(sorted(unknown))}, which means nothing here; leave it out.")
+        raise Broken(
+            "[storage] url ends with {given}, which means nothing here; leave it out.", given=", ".join(sorted(unknown))
+        )
     if place.drivername == "sqlite":
         if place.host or not place.database or place.database == ":memory:":
             raise Broken("[storage] url names no file; write sqlite:///PATH, with a fourth slash for an absolute path.")
@@ -34,7 +36,9 @@ def parsed(url: str) -> URL:
         # libpq's word, which people copy from their provider, is not asyncpg's
         query = {"ssl" if key == "sslmode" else key: value for key, value in place.query.items()}
         return place.set(drivername="postgresql+asyncpg", query=query)
-    raise Broken(f"[storage] url begins with {place.drivername}:, but must begin with sqlite: or postgresql:.")
+    raise Broken(
+        "[storage] url begins with {scheme}:, but must begin with sqlite: or postgresql:.", scheme=place.drivername
+    )
 
 
 def file_of(place: URL) -> Path | None:
@@ -78,9 +82,10 @@ def look(url: str) -> None:
 
 
 def _refuse_odd(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
-        raise Broken(f"The database {path} {what}; check [storage] url.")
+    if path.is_dir():
+        raise Broken("The database {path} is a folder; check [storage] url.", path=path)
+    if not path.parent.is_dir():
+        raise Broken("The database {path} lies in a folder that does not exist; check [storage] url.", path=path)
 
 
 @contextmanager
@@ -113,4 +118,4 @@ def _tighten(path: Path) -> None:
 
 
 def _taken(path: Path) -> Broken:
-    return Broken(f"Another process has the database {path} open; stop that one first.")
+    return Broken("Another process has the database {path} open; stop that one first.", path=path)

@@ -234,7 +234,7 @@ class DiscordChat:
                 sentence = "discord.bad_token" if error.code == 4004 else "discord.closed"
                 raise Broken(self._say(sentence, code=error.code)) from error
             except OUT_OF_REACH as error:
-                raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
+                raise Unavailable("Discord is out of reach ({why})", why=type(error).__name__) from error
 
     async def _log_in(self) -> None:
         await patiently(self._try_to_log_in, self._clock, AGAIN)

@@ -31,7 +31,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
     except discord.RateLimited as error:
         raise Unavailable("Discord limits the rate", retry_after=error.retry_after) from error
     except discord.DiscordServerError as error:
-        raise Unavailable(f"Discord answered {error.status}") from error
+        raise Unavailable("Discord answered {status}", status=error.status) from error
     except discord.HTTPException as error:
         if error.status == 401:
             raise Broken(say["discord.bad_token"]) from error
@@ -39,7 +39,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
             raise Unavailable("Discord limits the rate") from error
         return Refused(_known(error, say) or say("discord.refused", status=error.status, code=error.code))
     except OUT_OF_REACH as error:
-        raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
+        raise Unavailable("Discord is out of reach ({why})", why=type(error).__name__) from error
 
 
 def _known(error: discord.HTTPException, say: Texts) -> str | None:

@@ -63,7 +63,9 @@ class Members:
                     found = await _answer(guild, list(asked))
                 except OUT_OF_REACH as error:
                     for future in asked.values():
-                        future.set_exception(Unavailable(f"members cannot be asked for ({type(error).__name__})"))
+                        future.set_exception(
+                            Unavailable("members cannot be asked for ({why})", why=type(error).__name__)
+                        )
                         future.exception()  # who asked may have gone
                     continue
                 for user_id, future in asked.items():

@@ -231,9 +231,9 @@ def parse(line: str, say: Texts) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(say("transcript.not_json", why=error.msg)) from None
+        raise ValueError(say("transcript.not_json", place=error.colno)) from None
     except RecursionError:
-        raise ValueError(say("transcript.not_json", why="too deeply nested")) from None
+        raise ValueError(say.why("JSON that is nested too deep")) from None
     if not isinstance(row, dict):
         raise ValueError(say["transcript.not_object"])
     for problem in _problems(row, say):

@@ -248,7 +248,7 @@ class TelegramChat:
                 try:
                     return await call()
                 except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer of another shape
-                    raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
+                    raise Lost("Telegram has answered oddly: {why}", why=type(error).__name__, answered=False) from None
 
         return await patiently(answered, self._clock, AGAIN)
 

@@ -30,8 +30,8 @@ class Lost(Unavailable):
     """The call may or may not have been carried out. `answered`: Telegram said that it has failed inside; else no
     answer came at all."""
 
-    def __init__(self, reason: str, *, answered: bool) -> None:
-        super().__init__(reason)
+    def __init__(self, sentence: str, /, *, answered: bool, **facts: object) -> None:
+        super().__init__(sentence, retry_after=None, begun="", **facts)
         self.answered = answered
 
 
@@ -52,11 +52,11 @@ def mapped(say: Texts) -> Iterator[None]:
     except Conflict:
         raise Unavailable("another process has taken our place at Telegram") from None
     except OddAnswer as error:
-        raise Lost(f"somebody else answers for Telegram: {error.message}", answered=False) from None
+        raise Lost("somebody else answers for Telegram: {why}", why=error.message, answered=False) from None
     except NetworkError as error:
         if isinstance(error.__cause__, NEVER_SENT):
             raise Unavailable("Telegram cannot be reached") from None
         answered = error.__cause__ is None
         raise Lost("Telegram has failed" if answered else "Telegram did not answer", answered=answered) from None
     except TelegramError as error:
-        raise Lost(f"Telegram has answered oddly: {type(error).__name__}", answered=False) from None
+        raise Lost("Telegram has answered oddly: {why}", why=type(error).__name__, answered=False) from None

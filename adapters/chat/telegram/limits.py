@@ -79,7 +79,7 @@ class Limiter:
         now = self.clock.monotonic()
         at = now + self.wait(chat_id, lane, spare=spare, count=count)
         if at - now > (self.patience if patience is None else patience):
-            raise Unavailable(f"too many {lane} calls in one chat", retry_after=at - now)
+            raise Unavailable("too many {lane} calls in one chat", lane=lane, retry_after=at - now)
         if lane is not Lane.MODERATION:
             for _ in range(count):
                 insort(self._everywhere, (at, lane))

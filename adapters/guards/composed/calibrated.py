@@ -66,7 +66,7 @@ def read_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise Broken(f"{path}: {error.strerror}") from error
     except ValueError as error:
-        raise Broken(f"{path}: not a calibration written by `jikimi calibrate`") from error
+        raise Broken("{path}: not a calibration written by `jikimi calibrate`", path=path) from error
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:

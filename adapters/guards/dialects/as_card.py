@@ -16,7 +16,7 @@ def as_card(dialect: Dialect) -> Dialect:
     of_pair = [form for form in dialect.forms if form.judges == "response"]
     fields = tuple(one if one.task else replace(one, task=Task.PROMPT_HARM) for one in of_pair[0].fields)
     if len(dialect.forms) != 2 or len(of_pair) != 1 or {field.task for field in fields} != dialect.tasks:
-        raise Broken(f"{dialect.name} does not answer everything about an exchange at once")
+        raise Broken("{guard} does not answer everything about an exchange at once", guard=dialect.name)
     return replace(
         dialect,
         name=f"{dialect.name}-as-card",

@@ -119,16 +119,20 @@ class Field:
         """The token that begins each label (by name) after the anchor; `encode` reads control tokens.
         Raises Broken where the vocabulary cannot tell the labels apart there."""
         if self.anchor is None:
-            raise Broken(f"the label {self.name} follows free text and cannot be forced")
+            raise Broken("the label {label} follows free text and cannot be forced", label=self.name)
         head = list(encode(self.anchor))
         ids: dict[str, int] = {}
         for label in self.labels:
             whole = list(encode(self.anchor + label.text))
             if whole[: len(head)] != head or len(whole) == len(head):
-                raise Broken(f"the tokenizer joins the anchor and the label {label.text!r}: it is not this guard's")
+                raise Broken(
+                    "the tokenizer joins the anchor and the label {label!r}: it is not this guard's", label=label.text
+                )
             ids[label.name] = whole[len(head)]
         if len(set(ids.values())) < len(ids):
-            raise Broken(f"the labels of {self.name} begin with the same token: this tokenizer cannot score them")
+            raise Broken(
+                "the labels of {label} begin with the same token: this tokenizer cannot score them", label=self.name
+            )
         return ids
 
 

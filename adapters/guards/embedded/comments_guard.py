@@ -20,7 +20,7 @@ class CommentsGuard:
         try:
             self.model = Model.load(path)
         except (OSError, ValueError, KeyError) as error:
-            raise Broken(f"{path.name}: {error}") from error
+            raise Broken("{file} is no model that this version can read ({why})", file=path.name, why=error) from error
 
     @property
     def version(self) -> GuardVersion:

@@ -23,7 +23,7 @@ class KindsGuard:
         try:
             self.model = KindModel.load(path, encoder=encoder)
         except (OSError, ValueError, KeyError) as error:
-            raise Broken(f"{path.name}: {error}") from error
+            raise Broken("{file} is no model that this version can read ({why})", file=path.name, why=error) from error
 
     @property
     def version(self) -> GuardVersion:

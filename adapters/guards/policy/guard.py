@@ -28,7 +28,7 @@ from bot.core.guarding.verdict import (
 
 NAME = "policy"
 MODEL = "openai/gpt-oss-safeguard-20b"
-START = f"vllm serve {MODEL}, or another server of [house_rules] servers"
+START = f"vllm serve {MODEL}"
 
 REFUSED = "the guard's server refused the request"
 NO_SENSE = "the guard's answer does not parse"

@@ -24,7 +24,11 @@ class HarmonyForm:
 
     def __init__(self, vocabulary: Path) -> None:
         if not (vocabulary / VOCABULARY).is_file():
-            raise Broken(f"[house_rules] vocabulary: {vocabulary} has no {VOCABULARY}; nothing is downloaded")
+            raise Broken(
+                "[house_rules] vocabulary: {vocabulary} has no {file}; nothing is downloaded",
+                vocabulary=vocabulary,
+                file=VOCABULARY,
+            )
         os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(vocabulary)
         try:
             import openai_harmony as harmony
@@ -34,7 +38,7 @@ class HarmonyForm:
         try:
             self._encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
         except Exception as error:  # of the library, whatever is wrong with the file
-            raise Broken(f"[house_rules] vocabulary: {vocabulary / VOCABULARY}: {error}") from None
+            raise Broken("[house_rules] vocabulary: {file}: {why}", file=vocabulary / VOCABULARY, why=error) from None
 
     def ways(self, model: str, told: str, asked: str) -> Sequence[Ways]:
         body = {

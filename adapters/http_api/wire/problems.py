@@ -58,9 +58,10 @@ class Problem(Exception):
         return PROBLEMS[self.code][0]
 
     def answer(self, say: Texts, request_id: str) -> ErrorAnswer:
+        facts = {name: say.why(fact) if isinstance(fact, str) else fact for name, fact in self.facts.items()}
         error = ErrorShape(
             code=self.code,
-            message=say(f"api.{self.code}", **self.facts),
+            message=say(f"api.{self.code}", **facts),
             type=PROBLEMS[self.code][1],
             param=self.param,
         )

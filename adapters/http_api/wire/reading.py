@@ -159,15 +159,15 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _refuse(_: str) -> NoReturn:
+    raise ValueError("NaN and infinity are not JSON")
 
 
 def _short(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):
-        return "nested too deep"
+        return "JSON that is nested too deep"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg}, at character {error.pos}"
+        return f"{error.lineno}:{error.colno}"
     return str(error) if str(error).endswith(("twice", "JSON")) else "a number is too long"

@@ -114,7 +114,7 @@ def _collected(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
-        raise Broken(f"{file}: not what an earlier run has left; remove it") from None
+        raise Broken("{file}: not what an earlier run has left; remove it", file=file) from None
 
 
 def _keep(file: Path, collected: Mapping[str, Any]) -> None:

@@ -71,7 +71,7 @@ def tables_of(
         columns=["", *(say[f"task.{task}"] for task in result.tasks)],
         rows=rows,
         notes=[
-            *(say("eval.reason", count=count, reason=reason) for reason, count in result.unscreened.items()),
+            *(say("eval.reason", count=count, reason=say.why(reason)) for reason, count in result.unscreened.items()),
             *([say("eval.cascade", **asdict(cascade))] if cascade else []),
         ],
     )

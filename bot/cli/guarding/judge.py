@@ -70,7 +70,7 @@ async def judge(
         return
     print(say("judge.guard", name=screening.guard.name, model=screening.guard.model))
     if isinstance(screening, Unscreened):
-        print(say("judge.unscreened", reason=screening.reason))
+        print(say("judge.unscreened", reason=say.why(screening.reason)))
     else:
         for task, score in screening.scores.items():
             print(say("judge.score", task=say[f"task.{task}"], score=score))

@@ -12,21 +12,26 @@ import traceback
 
 
 class BotError(Exception):
-    """Base class for every error that crosses a port."""
+    """Base class for every error that crosses a port: a sentence in English, as logs have it, its facts apart, so that
+    whoever shows it to somebody can say the same in their language (Texts.why)."""
+
+    def __init__(self, sentence: str, /, **facts: object) -> None:
+        super().__init__(sentence.format(**facts) if facts else sentence)
+        self.sentence, self.facts = sentence, facts
 
 
 class Unavailable(BotError):
     """A temporary failure. `retry_after` is in seconds, None where nobody said. `begun`: the receipt of what stands
     already and is only not finished, for whoever tries again."""
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, begun: str = "") -> None:
-        super().__init__(reason)
+    def __init__(self, sentence: str, /, *, retry_after: float | None = None, begun: str = "", **facts: object) -> None:
+        super().__init__(sentence, **facts)
         self.retry_after = retry_after
         self.begun = begun
 
 
 class Broken(BotError):
-    """A permanent failure; the text says in one sentence what to change."""
+    """A permanent failure; it says in one sentence what to change."""
 
 
 def raised(error: BaseException) -> str:

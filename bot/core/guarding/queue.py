@@ -35,7 +35,7 @@ from bot.core.guarding.ports import Guard, counting
 from bot.core.guarding.remembered import Remembered
 from bot.core.guarding.stand_in import StandIn
 from bot.core.guarding.tickets import Answer, Class, Ticket, Tickets, Waiter
-from bot.core.guarding.verdict import AWAY, Exchange, Route, Screening, Unscreened, Verdict
+from bot.core.guarding.verdict import AWAY, LATE, Exchange, Route, Screening, Unscreened, Verdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,7 +203,7 @@ class GuardQueue:
                 away = is_away and ticket.provisional
                 old = self._tickets.expire(ticket, asked_before=inf if away and for_long else now - self.grace)
                 self.figures.expired += len(old)
-                reason = AWAY if away else f"no verdict within {self.grace:g} s"
+                reason = AWAY if away else LATE
                 self._tell(old, Unscreened(reason, self.guard.version))
             while overdue:
                 some = [overdue.popitem() for _ in range(min(self.batch, len(overdue)))]

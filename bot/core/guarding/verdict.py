@@ -185,6 +185,8 @@ def _cut(quoted: str) -> str:
 #: The reason of an Unscreened that no guard was there to judge; it may be judged later.
 AWAY = "the guard is away"
 
+LATE = "no verdict in time"
+
 # Reasons of Unscreened where a guard gave a verdict, but not everything was read.
 TOO_LONG = "too long: only its beginning and end were read"
 TOO_SLOW = "a rule's expression took too long"

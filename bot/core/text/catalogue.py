@@ -1,6 +1,7 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
 The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
+Errors are written in English where they arise; ko/errors.toml says each of them in Korean.
 What only one section of a report says stands in that section's folder.
 """
 
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+
+from bot.core.base.errors import BotError
 
 LANGUAGES = ("ko", "en")
 
@@ -34,6 +37,17 @@ class Texts:
 
     def __call__(self, key: str, /, **facts: object) -> str:
         return self.sentences[key].format(**facts)
+
+    def why(self, said: BotError | str) -> str:
+        """What an error says, and the errors in it; or why there is no verdict, which is kept in English."""
+        if isinstance(said, str):
+            return self.get(f"errors.{said}", said)
+        if f"errors.{said.sentence}" not in self:
+            return str(said)
+        facts = {
+            name: self.why(fact) if isinstance(fact, BotError | str) else fact for name, fact in said.facts.items()
+        }
+        return self(f"errors.{said.sentence}", **facts)
 
 
 @lru_cache

@@ -351,7 +351,7 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "latin.jsonl").write_bytes(b"\xff\xfe{}")
     assert jikimi(tmp_path, "rehearse", "latin.jsonl").returncode == 2
     done = jikimi(tmp_path, "rehearse", "--database", "sqlite:///nowhere/at/all.db")
-    assert done.returncode == 2 and "nowhere" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "폴더가 없습니다" in done.stderr and "nowhere" in done.stderr
     (tmp_path / "empty.jsonl").touch()
     assert output(tmp_path, "rehearse", "empty.jsonl", "--json")[-1]["summary"]["kept"] == 0
 

@@ -14,7 +14,9 @@ def placeholders(sentence: str) -> set[str]:
 
 
 def test_both_languages_have_the_same_keys_and_facts() -> None:
-    korean, english = (texts(language).sentences for language in LANGUAGES)
+    korean, english = (
+        {k: v for k, v in texts(of).sentences.items() if not k.startswith("errors.")} for of in LANGUAGES
+    )
     assert korean.keys() == english.keys()
     for key in korean:
         assert placeholders(korean[key]) == placeholders(english[key]), key
@@ -25,7 +27,7 @@ def test_no_sentence_stands_twice_and_both_languages_have_the_same_pages() -> No
         language: sorted(files("bot.wording").joinpath(language).iterdir(), key=lambda page: page.name)
         for language in LANGUAGES
     }
-    assert [page.name for page in pages["ko"]] == [page.name for page in pages["en"]]
+    assert [page.name for page in pages["ko"]] == sorted(["errors.toml", *(page.name for page in pages["en"])])
     for language, of_this in pages.items():
         keys = [key for page in of_this for key in tomllib.loads(page.read_text("utf-8"))]
         assert len(keys) == len(set(keys)), language
@@ -52,3 +54,12 @@ def test_no_sentence_leaves_the_particle_to_the_reader() -> None:
     assert len(pages) > 20
     for page in pages:
         assert not re.search(r"은\(는\)|을\(를\)|이\(가\)|\(으\)로|와\(과\)|\(이\)", page.read_text("utf-8")), page.name
+
+
+def test_particles_are_joined_to_names_in_latin_letters() -> None:
+    root = Path(__file__).parents[3]
+    apart = re.compile(
+        r"(?<![\w/.`{}=@$-])[A-Z][A-Za-z0-9]+ (은|는|이|가|을|를|의|에|에서|으로|로|와|과|도|만)(?=[ .,)])"
+    )
+    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
+        assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"

@@ -168,4 +168,4 @@ async def _known(asked: Any) -> Any:
     except discord.NotFound:
         return None
     except OUT_OF_REACH as error:
-        raise Unavailable(f"Discord does not say ({type(error).__name__})") from error
+        raise Unavailable("Discord does not say ({why})", why=type(error).__name__) from error

@@ -21,7 +21,7 @@ async def invitation(token: str, say: Texts, *, api_url: str = Route.BASE, membe
         except discord.LoginFailure as error:
             raise Broken(say["discord.bad_token"]) from error
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unavailable(f"Discord is out of reach ({type(error).__name__})") from error
+            raise Unavailable("Discord is out of reach ({why})", why=type(error).__name__) from error
         assert client.application_id is not None
         permissions = discord.Permissions(**dict.fromkeys(needed(member_names=member_names), True))
         return discord.utils.oauth_url(client.application_id, permissions=permissions, scopes=SCOPES)

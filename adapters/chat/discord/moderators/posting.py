@@ -60,7 +60,7 @@ class Posting:
         except (discord.Forbidden, discord.NotFound):
             _log.warning("nowhere to announce", channel=channel_id)
         except (discord.DiscordException, OSError, TimeoutError) as error:
-            raise Unavailable(f"Discord does not take it ({type(error).__name__})") from error
+            raise Unavailable("Discord does not take it ({why})", why=type(error).__name__) from error
 
     async def _post(self, channel_id: int, post: Post, parts: Sequence[Attachment], mark: str) -> Outcome:
         for pause in (*AGAIN, None):

@@ -42,9 +42,9 @@ async def checkup(
                 well += 1
         yield Found(TELEGRAM, State.WELL, say("doctor.rights", number=well))
     except Broken as error:
-        yield Found(TELEGRAM, State.ILL, str(error))
+        yield Found(TELEGRAM, State.ILL, say.why(error))
     except BotError as error:
-        told = say("doctor.out_of_reach", why=str(error))
+        told = say("doctor.out_of_reach", why=say.why(error))
         yield Found(TELEGRAM, State.ILL, told, say["doctor.out_of_reach_remedy"])
     finally:
         await request.shutdown()

@@ -180,14 +180,14 @@ class Webhook:
             )  # fmt: skip
         except BadRequest as error:
             if "resolve" in error.message.lower():  # Telegram's look-up of the name may fail for a while
-                raise Unavailable(f"[telegram] webhook_url: {error.message}", retry_after=RESOLVES) from None
-            raise Broken(f"[telegram] webhook_url {self.url}: {error.message}") from None
+                raise Unavailable("[telegram] webhook_url: {why}", why=error.message, retry_after=RESOLVES) from None
+            raise Broken("[telegram] webhook_url {url}: {why}", url=self.url, why=error.message) from None
         self.hears = True
 
     async def _listen(self) -> None:
         host, _, port = self.listen.rpartition(":")
         if not port.isdigit():
-            raise Broken(f"[telegram] webhook_listen {self.listen}: host:port")
+            raise Broken("[telegram] webhook_listen {listen}: host:port", listen=self.listen)
         application = web.Application()
         application.router.add_post("/{path:.*}", self._post)
         # `keepalive_timeout` also ends connections that never finish their first head.
@@ -199,7 +199,7 @@ class Webhook:
             await web.TCPSite(runner, host, int(port)).start()
         except OSError as error:
             await runner.cleanup()
-            raise Broken(f"[telegram] webhook_listen {self.listen}: {error.strerror}") from None
+            raise Broken("[telegram] webhook_listen {listen}: {why}", listen=self.listen, why=error.strerror) from None
         self._runner = runner
 
     async def _post(self, request: web.Request) -> web.Response:

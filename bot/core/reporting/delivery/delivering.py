@@ -130,7 +130,7 @@ class DeliveryWorker:
         name = today if one.kind is Kind.ALERT else one.period
         post = await self.builder.build(one.community, name, with_pdf=one.kind is Kind.WEEK)
         if post is None:
-            raise Broken(f"there is no period {name}")
+            raise Broken("there is no period {name}", name=name)
         if one.kind is Kind.ALERT:
             burst = self.schedule_of(community).burst
             minutes = int(burst.within.total_seconds() // 60)

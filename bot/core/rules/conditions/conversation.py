@@ -103,7 +103,7 @@ class Flood(Condition, key="flood", rank=Rank.CONDUCT):
         if self.of is Amount.MESSAGES and not self.within:
             return "one message is one message: flood needs within"
         if self.of is Amount.MESSAGES and self.at_least > REMEMBERED:
-            return f"no more than {REMEMBERED} messages of a member are remembered"
+            return "so many messages of a member are not remembered"
         return None
 
     def implies(self, other: Condition) -> bool:

@@ -130,7 +130,7 @@ class PostedCards:
         except (discord.Forbidden, discord.NotFound):
             recent = []  # posting will say what is the matter
         except OUT_OF_REACH as error:
-            raise Unavailable(f"the moderators' channel cannot be read ({type(error).__name__})") from error
+            raise Unavailable("the moderators' channel cannot be read ({why})", why=type(error).__name__) from error
         for message in recent:
             is_ours = self.client.user and message.author.id == self.client.user.id
             card = await self.recognise(message, community) if is_ours else None
@@ -147,7 +147,7 @@ class PostedCards:
         except (discord.Forbidden, discord.NotFound):
             return None
         except OUT_OF_REACH as error:
-            raise Unavailable(f"a card cannot be read ({type(error).__name__})", begun=receipt) from error
+            raise Unavailable("a card cannot be read ({why})", why=type(error).__name__, begun=receipt) from error
         return await self.recognise(message, community)
 
     async def ids_on(self, message: discord.Message | None, community: CommunityRef) -> list[int]:

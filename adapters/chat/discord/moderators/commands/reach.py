@@ -36,7 +36,7 @@ async def over(guild: discord.Guild, by: discord.Member | discord.User, member_i
     except discord.NotFound:
         return None if kind in _FROM_AFAR else said("deed.nobody")
     except OUT_OF_REACH as error:
-        raise Unavailable(f"a member cannot be asked for ({type(error).__name__})") from error
+        raise Unavailable("a member cannot be asked for ({why})", why=type(error).__name__) from error
     if rights_of(member) and kind not in _LIFTS:
         return said("deed.staff")
     is_above = by.id == guild.owner_id or (isinstance(by, discord.Member) and by.top_role > member.top_role)
@@ -60,5 +60,5 @@ async def recent(
     except (discord.Forbidden, discord.NotFound):
         return said("deed.no_messages")
     except OUT_OF_REACH as error:
-        raise Unavailable(f"a channel cannot be read ({type(error).__name__})") from error
+        raise Unavailable("a channel cannot be read ({why})", why=type(error).__name__) from error
     return found[:most]
