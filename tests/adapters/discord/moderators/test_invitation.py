@@ -37,7 +37,7 @@ def test_names_ask_for_one_permission_more_and_the_steps_say_so() -> None:
             for names in (False, True):
                 network = Discord(token=TOKEN, api_url=wire.api_url, member_names=names)
                 told = network.steps(say)
-                assert ("SERVER MEMBERS INTENT 도 켭니다" in told) is names
+                assert ("SERVER MEMBERS INTENT도 켭니다" in told) is names
                 assert (say["permission_for.manage_nicknames"] in told) is names
                 assert "MESSAGE CONTENT INTENT" in told and "1만 명" in told
                 (asked,) = parse_qs(urlsplit(await network.link(say)).query)["permissions"]
