@@ -61,10 +61,11 @@ class Discord(Network, platform=DISCORD):
         rights = (f"  {say[f'permission.{one}']}: {say[f'permission_for.{one}']}" for one in asked)
         return "\n".join((say("discord.steps", names=names).strip(), "", *rights))
 
-    async def link(self, say: Texts) -> str:
-        from adapters.chat.discord.moderators.invitation import invitation
+    async def link(self, say: Texts, bot: str = "") -> str:
+        from adapters.chat.discord.moderators.invitation import application_of, invitation
 
-        return await invitation(self.token, say, api_url=self.api_url, member_names=self.member_names)
+        application = bot or await application_of(self.token, say, api_url=self.api_url)
+        return invitation(application, member_names=self.member_names)
 
     @staticmethod
     def address(community: str, channel: str, message: str) -> str:

@@ -68,10 +68,10 @@ class Telegram(Network, platform=TELEGRAM):
             blocklist=self.blocklist.rstrip("/"),
         )
 
-    async def link(self, say: Texts) -> str:
-        from adapters.chat.telegram.moderators.commands.serving import invitation
+    async def link(self, say: Texts, bot: str = "") -> str:
+        from adapters.chat.telegram.moderators.commands.serving import invitation, name_of
 
-        return await invitation(self.token, self.api_url, say)
+        return invitation(bot.removeprefix("@") or await name_of(self.token, self.api_url, say))
 
     @staticmethod
     def address(community: str, channel: str, message: str) -> str:

@@ -20,13 +20,15 @@ def declare(line: Line) -> None:
     @line.app.command("invite", help=say["help.invite"])
     def command(
         platform: Annotated[str, typer.Argument(help=say["help.invite_platform"], show_default=False)],
+        bot: Annotated[str, typer.Option("--bot", help=say["help.invite_bot"], show_default=False)] = "",
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
-        asyncio.run(invite(platform, line.settings(config), say))
+        asyncio.run(invite(platform, line.settings(config), say, bot))
 
 
-async def invite(platform: str, config: "Config", say: Texts) -> None:
-    """The steps, then the invite link; without a token only the steps. Raises `Broken` for an unknown platform."""
+async def invite(platform: str, config: "Config", say: Texts, bot: str = "") -> None:
+    """The steps, then the invite link, for which it takes the token or which `bot` it is. Raises `Broken` for an
+    unknown platform."""
     from bot.app import chats
     from bot.config import chosen
 
@@ -35,4 +37,7 @@ async def invite(platform: str, config: "Config", say: Texts) -> None:
         raise Broken(say("run.unknown_platform", name=platform, names=", ".join(networks)))
     network = chosen(config, networks[platform])
     print(network.steps(say).strip() + "\n")
-    print(say("invite.link", link=await network.link(say)) if network.is_on else say["invite.no_token"])
+    if bot or network.is_on:
+        print(say("invite.link", link=await network.link(say, bot)))
+    else:
+        print(say("invite.no_token", platform=platform, bot=say[f"{platform}.which_bot"]))

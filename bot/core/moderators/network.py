@@ -74,9 +74,9 @@ class Network(ABC):
         return say[f"{self.platform}.steps"]
 
     @abstractmethod
-    async def link(self, say: Texts) -> str:
-        """What brings the bot into a community, with the rights that it needs; asks the network whose token it is.
-        Raises `Broken` and `Unavailable`."""
+    async def link(self, say: Texts, bot: str = "") -> str:
+        """What brings the bot into a community, with the rights that it needs. `bot`: as the network tells bots apart;
+        "": the network is asked whose token it is. Raises `Broken` and `Unavailable`."""
 
     @staticmethod
     @abstractmethod

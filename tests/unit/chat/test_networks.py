@@ -115,5 +115,9 @@ def test_commands_name_the_networks_that_there_are() -> None:
     known = ", ".join(one.platform for one in NETWORKS)
     with pytest.raises(Broken, match=known):
         asyncio.run(invite.invite("icq", config, say))
+    with pytest.raises(Broken, match="application id is a number"):
+        asyncio.run(invite.invite("discord", config, say, "jikimi"))
+    with pytest.raises(Broken, match="no bot is called that"):
+        asyncio.run(invite.invite("telegram", config, say, "t.me/x&admin=all"))
     with pytest.raises(Broken, match=f"{known}, {API}"):
         asyncio.run(keys.create("key", "cafe", "icq", config, say, as_json=False))

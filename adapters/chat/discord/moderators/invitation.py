@@ -1,4 +1,4 @@
-"""A bot token -> the link that brings the bot into a server, with exactly the permissions that it needs."""
+"""A bot's token, or its application -> the link that brings it into a server, with exactly the permissions it needs."""
 
 import aiohttp
 import discord
@@ -12,16 +12,24 @@ from bot.core.text.catalogue import Texts
 SCOPES = ("bot", "applications.commands")
 
 
-async def invitation(token: str, say: Texts, *, api_url: str = Route.BASE, member_names: bool = False) -> str:
+async def application_of(token: str, say: Texts, *, api_url: str = Route.BASE) -> str:
     """Asks Discord which application the token belongs to. Raises `Broken` for a wrong token."""
     Route.BASE = api_url.rstrip("/")
-    async with discord.Client(intents=intents(member_names=member_names)) as client:
+    async with discord.Client(intents=intents(member_names=False)) as client:
         try:
             await client.login(token)
         except discord.LoginFailure as error:
             raise Broken(say["discord.bad_token"]) from error
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable("Discord is out of reach ({why})", why=type(error).__name__) from error
-        assert client.application_id is not None
-        permissions = discord.Permissions(**dict.fromkeys(needed(member_names=member_names), True))
-        return discord.utils.oauth_url(client.application_id, permissions=permissions, scopes=SCOPES)
+        return str(client.application_id)
+
+
+def invitation(application: str, *, member_names: bool = False) -> str:
+    """Raises `Broken` where that is no application's id."""
+    if not application.isascii() or not application.isdigit():
+        raise Broken(
+            "{given}: an application id is a number (developer portal, General Information)", given=application
+        )
+    permissions = discord.Permissions(**dict.fromkeys(needed(member_names=member_names), True))
+    return discord.utils.oauth_url(int(application), permissions=permissions, scopes=SCOPES)

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.chat.discord import Discord
 from adapters.chat.discord.moderators.commands.host import needed
-from adapters.chat.discord.moderators.invitation import invitation
+from adapters.chat.discord.moderators.invitation import application_of
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.text.catalogue import texts
 from tests.servers.discord import TOKEN, DiscordWire
@@ -19,7 +19,7 @@ NEEDED = needed(member_names=False)
 def test_the_link_asks_for_exactly_what_is_needed() -> None:
     async def scenario() -> None:
         async with DiscordWire() as wire:
-            link = urlsplit(await invitation(TOKEN, texts("ko"), api_url=wire.api_url))
+            link = urlsplit(await Discord(token=TOKEN, api_url=wire.api_url).link(texts("ko")))
             asked = parse_qs(link.query)
             assert asked["client_id"] == [str(wire.backend.application_id)]
             assert asked["scope"] == ["bot applications.commands"]
@@ -50,10 +50,10 @@ def test_a_wrong_token_is_broken_and_discord_away_is_unavailable() -> None:
     async def scenario() -> None:
         async with DiscordWire() as wire:
             with pytest.raises(Broken):
-                await invitation("wrong", texts("ko"), api_url=wire.api_url)
+                await application_of("wrong", texts("ko"), api_url=wire.api_url)
             wire.trouble("GET", "/users/@me", 503)
             with pytest.raises(Unavailable):
-                await invitation(TOKEN, texts("ko"), api_url=wire.api_url)
+                await application_of(TOKEN, texts("ko"), api_url=wire.api_url)
 
     asyncio.run(scenario())
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from re import fullmatch
 
 from telegram import (
     Bot,
@@ -38,7 +39,7 @@ from adapters.chat.telegram.receiving.reading import GROUPS
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Unavailable
+from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.chat.ports import Bookmarks
 from bot.core.chat.rights import Right
 from bot.core.moderators.argument import is_about_incident
@@ -267,10 +268,16 @@ class Commands:
         return texts(spoken(message.from_user.language_code if message.from_user else None))
 
 
-async def invitation(token: str, api_url: str, say: Texts) -> str:
-    """The link that adds the bot to a group with the rights it needs; asks Telegram for the bot's name. Raises `Broken`
-    and `Unavailable`."""
+async def name_of(token: str, api_url: str, say: Texts) -> str:
+    """Asks Telegram. Raises `Broken` and `Unavailable`."""
     with mapped(say):
         async with Bot(token, base_url=f"{api_url.rstrip('/')}/bot") as bot:
-            rights = "+".join(right.removeprefix("can_") for right in NEEDED)
-            return f"https://t.me/{bot.username}?startgroup=true&admin={rights}"
+            return bot.username
+
+
+def invitation(name: str) -> str:
+    """The link that adds the bot to a group with the rights it needs. Raises `Broken` where no bot can be called so."""
+    if not fullmatch(r"[A-Za-z0-9_]{5,32}", name):
+        raise Broken("{given}: no bot is called that (BotFather tells its name, which ends in bot)", given=name)
+    rights = "+".join(right.removeprefix("can_") for right in NEEDED)
+    return f"https://t.me/{name}?startgroup=true&admin={rights}"
