@@ -19,6 +19,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
 
@@ -92,7 +93,8 @@ class ClassifierGuard:
                 if isinstance(answer, str):
                     return Unscreened(answer, self.version)
                 windows = max(windows, len(answer))
-                for logits in answer:
+                for window, logits in enumerate(answer):
+                    overheard(part, {"logits": dict(zip(self.network.labels, logits, strict=True))}, window=window)
                     for kind, probability in self._probabilities(logits).items():
                         worst[part, kind] = max(probability, worst.get((part, kind), 0.0))
         if not worst:

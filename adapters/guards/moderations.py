@@ -14,6 +14,7 @@ from adapters.guards.vllm_replicas import Replicas
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 
 NAME = "moderations"
@@ -93,6 +94,7 @@ class ModerationsGuard:
         for part, scores in answers.items():
             if isinstance(scores, str):
                 return Unscreened(scores, self.version)
+            overheard(part, {"category_scores": scores})
             for category, score in scores.items():
                 what = part, CATEGORIES.get(category, HarmKind.UNSPECIFIED)
                 kinds[what] = max(score, kinds.get(what, 0.0))

@@ -13,6 +13,7 @@ from adapters.guards.dialects.question import Answer, Form, Label, Question
 from adapters.guards.dialects.user_text import harmless, pair_windows, token_bound, windows
 from bot.core.guarding.canary import Canary
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import Exchange, GuardVersion, Judgement, Part, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import readings
 
@@ -139,6 +140,8 @@ class Dialect:
         count = 0
         odd: list[str] = []
         for question, answer in answered:
+            labels = {field.name: one for field, one in zip(question.form.fields, answer.readings, strict=False)}
+            overheard(question.form.name, labels, answer.text or "", question.window)
             judged = self._judge(question.form, answer)
             odd += self.anomalies(question.form, answer)
             if isinstance(judged, str):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.guards.embedded.model import SHIPPED, Model, Score
 from bot.core.base.errors import Broken
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import Exchange, GuardVersion, Task, Unscreened, Verdict
 
 LONG = 2_000  # characters
@@ -55,6 +56,7 @@ class CommentsGuard:
         judged: list[dict[Task, Score]] = [{} for _ in exchanges]
         for (index, task, _), score in zip(asked, scores, strict=True):
             judged[index][task] = score
+            overheard(task, {"embedded": {"harm": score.probability}}, ", ".join(self._evidence(score)))
         return [self._verdict(by_task) for by_task in judged]
 
     def _verdict(self, by_task: Mapping[Task, Score]) -> Verdict | Unscreened:

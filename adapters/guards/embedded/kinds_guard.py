@@ -8,6 +8,7 @@ from pathlib import Path
 from adapters.guards.embedded.kinds import SHIPPED, KindModel
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import YES, Exchange, GuardVersion, Judgement, Part, Task, Unscreened, Verdict
 
 NAME = "embedded"
@@ -59,8 +60,10 @@ class KindsGuard:
             found = [
                 Judgement(part, HarmKind(kind), one, NAME) for kind, one in zip(self.model.kinds, kinds, strict=True)
             ]
+            numbers = {str(one.kind): one.probability for one in found} | {"quotes": quotes}
             worst = max(found, key=lambda one: one.probability)
             evidence = self.model.evidence(text, worst.kind) if worst.probability >= YES else ()
+            overheard(part, {NAME: numbers}, ", ".join(evidence))
             verdicts.append(
                 Verdict(guard=self.version, found=tuple(found), quotes=quotes, evidence=evidence, windows=windows)
             )

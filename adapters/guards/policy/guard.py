@@ -14,6 +14,7 @@ from adapters.guards.vllm_replicas import Replicas, Ways
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
+from bot.core.guarding.ports import overheard
 from bot.core.guarding.verdict import (
     Exchange,
     GuardVersion,
@@ -111,7 +112,9 @@ class ModelGuard:
         if content is None:
             return Unscreened(REFUSED, self.version)
         try:
-            return read(self._form.answer(json.loads(content)), self.version)
+            text = self._form.answer(json.loads(content))
+            overheard("policy", {}, text)
+            return read(text, self.version)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
             return Unscreened(NO_SENSE, self.version)
 

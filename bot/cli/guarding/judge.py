@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from bot.cli.line import Line
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
+from bot.core.guarding.ports import OVERHEARD, Said
 from bot.core.guarding.verdict import YES, Exchange, Screening, Unscreened
 from bot.core.text.catalogue import Texts
 from bot.core.text.encoding import decoded
@@ -33,10 +35,12 @@ def declare(line: Line) -> None:
             str | None, typer.Option("--response", help=say["help.judge_response"], show_default=False)
         ] = None,
         guard: Annotated[str | None, line.guard] = None,
+        raw: Annotated[bool, typer.Option("--raw", help=say["help.judge_raw"])] = False,
         config: Annotated[Path | None, line.config] = None,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        asyncio.run(judge(_given(text, say), response, line.settings(config), say, guard=guard, as_json=as_json))
+        asked, settings = _given(text, say), line.settings(config)
+        asyncio.run(judge(asked, response, settings, say, guard=guard, raw=raw, as_json=as_json))
 
     @line.rules.command("explain", help=say["help.rules_explain"])
     def explain_command(
@@ -59,15 +63,20 @@ def _given(argument: str, say: Texts) -> str:
 
 
 async def judge(
-    text: str, response: str | None, config: "Config", say: Texts, *, guard: str | None, as_json: bool
+    text: str, response: str | None, config: "Config", say: Texts, *, guard: str | None, raw: bool, as_json: bool
 ) -> None:
-    from bot.cli.guarding.shown import decision_json, screening_json
+    from bot.cli.guarding.shown import decision_json, said_json, screening_json
     from bot.wording.reasons import because, deeds
 
+    said: list[Said] = []
+    OVERHEARD.set(said)
     screening, decision = await _decide(text, response, config, say, guard)
     if as_json:
-        print_json({"screening": screening_json(screening), "decision": decision_json(decision, say)})
+        own = {"raw": [said_json(one) for one in said]} if raw else {}
+        print_json({"screening": screening_json(screening), "decision": decision_json(decision, say), **own})
         return
+    if raw:
+        print("\n".join(line for one in said for line in raw_lines(one)))
     print(say("judge.guard", name=screening.guard.name, model=screening.guard.model))
     if isinstance(screening, Unscreened):
         print(say("judge.unscreened", reason=say.why(screening.reason)))
@@ -88,6 +97,14 @@ async def judge(
                 print(f"  {finding.rule}: {because(finding.why, say)}")
     else:
         print(say["judge.harmless"])
+
+
+def raw_lines(said: Said) -> Iterator[str]:
+    """As it was written, in one line each, so that nothing in it is taken for a command to the terminal."""
+    yield f"{said.asked}[{said.window}]: {said.text!r}" if said.text else f"{said.asked}[{said.window}]:"
+    for name, labels in said.labels.items():
+        likeliest = sorted(labels.items(), key=lambda label: -label[1])
+        yield f"  {name}: " + ", ".join(f"{label!r} {number:.6g}" for label, number in likeliest)
 
 
 async def explain(text: str, config: "Config", say: Texts, *, guard: str | None, as_json: bool) -> None:

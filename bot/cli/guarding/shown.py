@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
+from bot.core.guarding.ports import Said
 from bot.core.guarding.verdict import Screening, Unscreened, rounded
 from bot.core.incidents.incident import Settlement
 from bot.core.rules.actions import Action
@@ -18,6 +19,10 @@ def screening_json(screening: Screening) -> dict[str, Any]:
     kinds = {str(part): rounded(of_part) for part, of_part in screening.kinds.items()}
     scores = rounded(screening.scores)
     return {"guard": screening.guard.name, "scores": scores, "kinds": kinds, "unscreened": None}
+
+
+def said_json(said: Said) -> dict[str, Any]:
+    return {"asked": said.asked, "window": said.window, "text": said.text, "labels": said.labels}
 
 
 def decision_json(decision: Decision, say: Texts) -> dict[str, Any]:

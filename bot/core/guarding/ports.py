@@ -4,8 +4,9 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bot.core.guarding.figures import ReplicaFigures
@@ -17,6 +18,26 @@ Answered = Callable[[int, Screening], None]
 #: Of what a guard is asked about: whose engine takes priorities passes it on. The lowest goes first, whichever of
 #: several processes asks.
 PRIORITY: ContextVar[int] = ContextVar("priority", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a guard itself has to say to one question, before anything is made of it: uncalibrated, unweighed."""
+
+    asked: str  # about "prompt" or "response", and by which policy
+    window: int  # of a long text, from 0
+    text: str  # as it was written; empty where the guard gives numbers alone
+    labels: Mapping[str, Mapping[str, float]]  # of each answer that it gives, the number of each label
+
+
+#: Takes down what guards say, where somebody wants to see it.
+OVERHEARD: ContextVar[list[Said] | None] = ContextVar("overheard", default=None)
+
+
+def overheard(asked: str, labels: Mapping[str, Mapping[str, float]], text: str = "", window: int = 0) -> None:
+    """A guard calls it with each answer."""
+    if (taken := OVERHEARD.get()) is not None:
+        taken.append(Said(asked, window, text, labels))
 
 
 class Guard(Protocol):

@@ -281,6 +281,11 @@ def test_judge_and_explain_say_why(tmp_path: Path) -> None:
     assert set(pair["screening"]["scores"]) >= {"prompt_harm", "response_harm"}
     shown = jikimi(tmp_path, "judge", "시1발 진짜 뒤질래?").stdout
     assert "유해 발언" in shown and "삭제" in shown
+    assert "raw" not in verdict
+    (raw,) = output(tmp_path, "judge", "시1발", "--response", "안녕", "--raw", "--json")
+    assert [(one["asked"], one["labels"].keys()) for one in raw["raw"]] == [
+        (part, {"embedded"}) for part in ("prompt", "response")
+    ]
     (explained,) = output(tmp_path, "rules", "explain", "시발점은 거기였다", "--json")
     assert explained["actions"] == [] and len(explained["findings"]) > 8
     assert "sure-abuse" in jikimi(tmp_path, "rules", "explain", "안녕").stdout

@@ -12,7 +12,7 @@ from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piec
 from adapters.guards.vllm_replicas import FAILURES
 from adapters.guards.vllm_server import REFUSED, Encoding, VllmServers
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.guarding.ports import PRIORITY
+from bot.core.guarding.ports import OVERHEARD, PRIORITY, Said
 from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
 from tests.servers.fault_proxy import FaultProxy
@@ -52,6 +52,22 @@ def test_prompts_and_pairs_are_judged_each_by_its_form() -> None:
             assert bad.guard.model == "iknow-lab/llama-3.2-3B-wildguard-ko-2410@r1"
             assert bad.guard == judge.version
             assert bad.guard.dialect == DIALECTS["wildguard-ko"].hash
+
+    asyncio.run(check())
+
+
+def test_whoever_listens_hears_what_the_model_itself_said() -> None:
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            said: list[Said] = []
+            OVERHEARD.set(said)
+            await judge.judge([Exchange(prompt="나쁜 부탁", response="죄송합니다")])
+            assert sorted((one.asked, one.window, len(one.labels)) for one in said) == [
+                ("prompt", 0, 1),
+                ("response", 0, 3),
+            ]
+            (alone,) = next(one for one in said if one.asked == "prompt").labels.values()
+            assert alone["yes"] == pytest.approx(SURE)
 
     asyncio.run(check())
 
