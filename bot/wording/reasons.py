@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from math import floor
 
 from bot.core.rules.actions import Action
 from bot.core.rules.conditions import Explanation
@@ -25,6 +26,8 @@ def because(why: Explanation, say: Texts) -> str:
     facts = {
         name: say.get(f"{name}.{value}", str(value)) if name in _CALLED else value for name, value in why.facts.items()
     }
+    if isinstance(score := facts.get("score"), float):
+        facts["score"] = floor(score * 100 + 1e-9) / 100  # rounded up it might seem to have reached its bar
     if "reason" in facts:  # why there is no verdict
         facts["reason"] = say.why(str(facts["reason"]))
     return say(f"why.{why.code}", **facts)

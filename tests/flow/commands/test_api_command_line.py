@@ -199,7 +199,7 @@ def test_a_webhook_is_made_listed_and_removed_by_the_operator(tmp_path: Path) ->
     def webhooks(*words: str) -> Result:
         return CliRunner().invoke(build("ko"), ["webhooks", *words, "--config", str(tmp_path / "config.toml")])
 
-    assert "아직 웹훅이 없습니다" in webhooks("list").stdout
+    assert "아직 웹후크가 없습니다" in webhooks("list").stdout
     made = webhooks("create", "https://bot.example.com/a?token=hidden", "--community", "7", "--platform", "discord")
     assert made.stdout.startswith("whsec_") and "bot.example.com" in made.stderr and "hidden" not in made.stderr
     (listed,) = json.loads(webhooks("list", "--json").stdout)

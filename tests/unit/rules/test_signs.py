@@ -140,3 +140,10 @@ def test_a_quarrel_takes_two_who_answer_each_other_and_is_found_once() -> None:
 
 def test_a_fact_that_was_forgotten_does_not_keep_the_reason_from_being_read() -> None:
     assert because(Explanation("linked", {"link": "…", "host": "…"}), texts("ko")) == "…: …"
+
+
+def test_a_score_never_reads_as_if_it_had_reached_its_bar_or_had_not() -> None:
+    say = texts("en")
+    below = because(Explanation("kind_below", {"kind": "abuse", "score": 0.5496, "bar": 0.55}), say)
+    reached = because(Explanation("kind_reached", {"kind": "abuse", "score": 0.29, "bar": 0.29}), say)
+    assert "0.54" in below and "0.29" in reached
