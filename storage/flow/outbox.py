@@ -16,7 +16,7 @@ from bot.core.incidents.case import Case, about
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
-from bot.core.rules.actions import Action, Done, Escalate, Flag, Outcome, Unconfirmed
+from bot.core.rules.actions import ON_CARD, Action, Done, Outcome, Unconfirmed
 from bot.core.rules.policy import Reason
 from storage import codec
 from storage.columns import AnyRow
@@ -212,7 +212,7 @@ _CARD = (
     select(_shown.c.reason)
     .where(
         _shown.c.incident == actions.c.incident,
-        _shown.c.kind.in_((Flag.kind, Escalate.kind)),
+        _shown.c.kind.in_(ON_CARD),
         _shown.c.state == Done.kind,
     )
     .order_by(_shown.c.id.desc())

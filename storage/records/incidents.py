@@ -11,7 +11,7 @@ from bot.core.chat.message import CommunityRef, MessageRef, Platform
 from bot.core.incidents.case import CaseState
 from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
-from bot.core.rules.actions import RULE_ACTIONS, Action, Care, Done, Escalate, Flag, Outcome, Weight
+from bot.core.rules.actions import ON_CARD, RULE_ACTIONS, Action, Care, Done, Outcome, Weight
 from storage import codec
 from storage.columns import AnyRow, plain
 from storage.community_key import community_of, in_shares, of_community, on_platform, read_community, refs_of
@@ -26,8 +26,6 @@ _CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
 
 #: Actions that are noticed by others than the moderators, and are no kindness.
 _NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE and action is not Care]
-
-_SHOWN = [action.kind for action in (Flag, Escalate)]  # what puts an incident on a card
 
 
 class SqlIncidents:
@@ -103,7 +101,7 @@ class SqlIncidents:
 
     async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
         place = (of_community(incidents, community), incidents.c.decided_at >= start, incidents.c.decided_at < end)
-        shown = (actions.c.kind.in_(_SHOWN), actions.c.state == Done.kind)
+        shown = (actions.c.kind.in_(ON_CARD), actions.c.state == Done.kind)
         there = select(incidents.c.id).select_from(incidents.join(actions)).where(*place, *shown)
         wanted = (
             select(actions.c.incident, actions.c.reason)

@@ -13,7 +13,7 @@ from bot.core.incidents.case import CaseKind, CaseState, Order, Person, new_code
 from bot.core.incidents.raids.ports import Ordered, Running
 from bot.core.incidents.raids.raid import CALM, MOST, Raid, Raider, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import ON_RAID
-from bot.core.rules.actions import Ban, DeletePost, Done, Escalate, Flag, Refused
+from bot.core.rules.actions import ON_CARD, Ban, DeletePost, Done, Flag, Refused
 from storage import codec
 from storage.columns import SaidIn, plain
 from storage.community_key import community_of, of_community, on_platform, read_community
@@ -257,7 +257,7 @@ async def _take_over(connection: AsyncConnection, raid: int, now: datetime) -> N
         .where(
             incidents.c.community == row.community,
             incidents.c.decided_at > row.opened_at - BEFORE,
-            actions.c.kind.in_([Flag.kind, Escalate.kind]),
+            actions.c.kind.in_(ON_CARD),
             actions.c.state == Done.kind,
             actions.c.reason != "",
             actions.c.reason.not_like(f"{ON_RAID}%"),

@@ -34,7 +34,7 @@ from bot.core.reporting.figures import (
     TrialFigures,
 )
 from bot.core.reporting.what_if import Probabilities
-from bot.core.rules.actions import Done, Escalate, Flag, Gone, Refused
+from bot.core.rules.actions import ON_CARD, Done, Gone, Refused
 from bot.core.rules.decision import Decision
 from storage import codec
 from storage.columns import AnyRow
@@ -51,7 +51,6 @@ from storage.tables import actions, appeals, bots, cases, communities, incidents
 CARRIED = timedelta(weeks=4)
 
 _DONE = (Done.kind, Gone.kind)
-_SHOWN = (Flag.kind, Escalate.kind)  # by these, on a card
 _Value = TypeVar("_Value")
 
 #: The review that counts, in the very words of the index reviews_closing: SQLite knows it by no others.
@@ -235,7 +234,7 @@ async def _stored(connection: AsyncConnection, community: CommunityRef, now: dat
 
 
 async def _backlog(connection: AsyncConnection, community: CommunityRef, start: datetime, end: datetime) -> Backlog:
-    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_(_SHOWN))
+    shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_(ON_CARD))
     closed = exists(reviews.c.id).where(_CLOSING)
     open_ = (
         *_decided(community, min(start, end - CARRIED), end),
@@ -246,7 +245,7 @@ async def _backlog(connection: AsyncConnection, community: CommunityRef, start: 
     )
     card = (
         select(func.min(actions.c.reason))
-        .where(actions.c.incident == incidents.c.id, actions.c.kind.in_(_SHOWN), actions.c.state == Done.kind)
+        .where(actions.c.incident == incidents.c.id, actions.c.kind.in_(ON_CARD), actions.c.state == Done.kind)
         .scalar_subquery()
     )
     oldest = (
@@ -279,7 +278,7 @@ async def _entries(
         for row in some:
             deed = ActionRecord(row.kind, row.state, row.reason or "" if row.state == Refused.kind else "")
             deeds[row.incident].append(known.setdefault(deed, deed))
-            if row.kind in _SHOWN and row.state == Done.kind and row.reason:
+            if row.kind in ON_CARD and row.state == Done.kind and row.reason:
                 cards.setdefault(row.incident, row.reason)
     closed = await connection.execute(
         select(reviews.c.incident, reviews.c.call, reviews.c.moderator_name, reviews.c.at)

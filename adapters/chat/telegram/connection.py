@@ -46,7 +46,7 @@ from bot.core.chat.post import Post
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderation.ports import Inbox
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Escalate, Flag, Outcome
+from bot.core.rules.actions import OnCard, Outcome
 from bot.core.text.catalogue import Texts, texts
 
 AGAIN = Backoff(first=0.5, longest=15.0)  # while Telegram is away
@@ -205,7 +205,7 @@ class TelegramChat:
         self._aside(_told_everywhere(self._desk, self.announce, self._say.language, "telegram.contested"))
 
     async def perform(self, planned: PlannedAction) -> Outcome:
-        if isinstance(planned.action, Flag | Escalate):
+        if isinstance(planned.action, OnCard):
             return await self._cards.show(planned)
 
         async def in_group(id_: int) -> Outcome:

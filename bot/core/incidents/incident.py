@@ -8,7 +8,7 @@ from bot.core.chat.message import CommunityRef, Message
 from bot.core.guarding.verdict import Opinion
 from bot.core.incidents.case import Case, Severity
 from bot.core.incidents.review import Appeal, Review, Standing, Step, standing
-from bot.core.rules.actions import Action, Answer, Ban, Done, Escalate, Flag, Kick, Outcome
+from bot.core.rules.actions import Action, Answer, Ban, Done, Escalate, Flag, Kick, OnCard, Outcome
 from bot.core.rules.decision import Decision
 from bot.core.rules.ladder import USUAL, Ladder
 from bot.core.rules.policy import Reason
@@ -112,7 +112,7 @@ class Incident:
     @property
     def card(self) -> str:
         """The receipt of the card on which moderators see it; empty: it is on none."""
-        shown = [outcome for action, outcome in self.outcomes if isinstance(action, Flag | Escalate)]
+        shown = [outcome for action, outcome in self.outcomes if isinstance(action, OnCard)]
         return next((outcome.receipt for outcome in reversed(shown) if isinstance(outcome, Done)), "")
 
     @property

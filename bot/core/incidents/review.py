@@ -22,6 +22,7 @@ from bot.core.rules.actions import (
     Gone,
     Kick,
     Lock,
+    OnCard,
     Outcome,
     Refused,
     Restore,
@@ -193,7 +194,7 @@ def aftermath(action: Action, outcome: Outcome) -> Mapping[Action, timedelta]:
             return {DeletePost(receipt): BRIEFLY}
         case Done(receipt) if isinstance(action, Lock):
             return {Unlock(receipt): action.lasting}
-        case Refused() if outcome.given_up and not isinstance(action, Flag | Escalate):
+        case Refused() if outcome.given_up and not isinstance(action, OnCard):
             return {Flag(): timedelta(0)}  # moderators see what was not done; where their card was not, they cannot
     return {}
 

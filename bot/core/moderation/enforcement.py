@@ -23,9 +23,8 @@ from bot.core.rules.actions import (
     Ban,
     Care,
     Done,
-    Escalate,
-    Flag,
     Kick,
+    OnCard,
     Outcome,
     Refused,
     Unsanction,
@@ -169,7 +168,7 @@ class Enforcer:
         self._recorded(planned)
         if self.on_outcome:
             self.on_outcome(planned, outcome)
-        if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, Flag | Escalate):
+        if isinstance(outcome, Refused) and outcome.given_up and isinstance(planned.action, OnCard):
             await self._tell_moderators(planned, "card.given_up", case=planned.number)
         elif isinstance(outcome, Refused) and planned.case and planned.case.imposes and planned.action == Unsanction():
             # Nobody may be waiting any more for the end of what they have imposed.

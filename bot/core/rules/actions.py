@@ -199,6 +199,10 @@ class Inform(Declared, kind="inform", weight=Weight.MODERATORS):
     acted: bool
 
 
+#: What puts an incident on a card.
+OnCard: TypeAlias = Flag | Escalate
+ON_CARD = tuple(action.kind for action in get_args(OnCard))
+
 #: How long nobody hears the caring word a second time.
 CARE_APART = timedelta(days=7)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bot.core.chat.message import Message, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import SUPERSEDED, TOO_LONG, TOO_SLOW, YES, Part, Screening, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Care, Escalate, Flag, NotifyOwner, Timeout, Warn, Weight
+from bot.core.rules.actions import ACTIONS, Action, Care, Flag, NotifyOwner, OnCard, Timeout, Warn, Weight
 from bot.core.rules.conditions import (
     NOT_SEARCHED,
     Explanation,
@@ -194,7 +194,7 @@ def climbed(decision: Decision, strikes: int, ladder: Ladder) -> Decision:
         return replace(decision, actions=taken, step=step)
     if _strongest((*decision.actions, action)) == decision.actions or isinstance(action, Warn):
         return replace(decision, step=step)
-    shown = any(isinstance(one, Flag | Escalate) for one in decision.actions)
+    shown = any(isinstance(one, OnCard) for one in decision.actions)
     actions = decision.actions if shown else _strongest((*decision.actions, Flag()))
     return replace(decision, actions=actions, step=step, proposed=action)
 

@@ -17,7 +17,7 @@ from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.incidents.raids.noticing import LATELY, Crowd, seen
 from bot.core.incidents.raids.ports import Ordered, Raids
 from bot.core.incidents.raids.raid import CALM, MOST, Press, Raider, Sign
-from bot.core.rules.actions import Ban, Escalate, Flag
+from bot.core.rules.actions import Ban, Escalate, OnCard
 from bot.core.text.catalogue import texts
 
 LOOK = 0.5  # seconds between two looks at what is to be written down and done
@@ -113,7 +113,7 @@ class RaidWatch:
     async def shows(self, planned: PlannedAction) -> str:
         """The receipt where what would be on a card of its own is on that of a raid; else nothing. Objections are
         always shown."""
-        if planned.case or planned.appealed or not isinstance(planned.action, Flag | Escalate):
+        if planned.case or planned.appealed or not isinstance(planned.action, OnCard):
             return ""
         here = self._known.get(planned.message.community)
         if here and here.raid and planned.message.author.id in here.raid.members:
