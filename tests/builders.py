@@ -9,7 +9,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.verdict import GuardVersion, Screening, Task, Verdict
 from bot.core.incidents.incident import Settlement
 from bot.core.operations.keys import API
-from bot.core.rules.actions import Action
+from bot.core.rules.actions import Action, Means
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Reason
@@ -41,7 +41,7 @@ async def put_settings(place: Settable, community: Community, by: str = "") -> N
 
 def some(action: type[Action]) -> Action:
     """One of these, with some parameters."""
-    samples = {timedelta: timedelta(minutes=10), str: "1/2", bool: True}
+    samples = {timedelta: timedelta(minutes=10), str: "1/2", bool: True, Means: Means.SLOW}
     hints = get_type_hints(action)
     parameters: dict[str, Any] = {name: samples[hints[name]] for name in action.__match_args__}
     return action(**parameters)

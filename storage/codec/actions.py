@@ -34,8 +34,8 @@ class _Parameter(NamedTuple):
 def _parameter(field: str, kind: object) -> _Parameter:
     if kind is timedelta:
         return _Parameter(f"{field}_us", int, lambda span: span // _MICROSECOND, lambda us: us * _MICROSECOND)
-    if kind is str:
-        return _Parameter(field, str, writable, str)
+    if isinstance(kind, type) and issubclass(kind, str):
+        return _Parameter(field, str, writable, kind)
     if kind is bool:
         return _Parameter(field, bool, bool, bool)
     raise TypeError(f"no stored form for an action's {field}: {kind}")

@@ -28,7 +28,7 @@ from bot.core.incidents.case import (
 )
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import Filed, aftermath
-from bot.core.rules.actions import Action, Answer, CalledOff, DeletePost, Flag, Outcome, Unlock
+from bot.core.rules.actions import Action, Answer, CalledOff, DeletePost, Done, Flag, Lock, Outcome, Unlock
 from bot.core.rules.ladder import Strike
 from bot.core.rules.policy import Reason
 from storage import codec
@@ -107,7 +107,7 @@ class SqlCases:
                 return None
             # Locked before the case, as by whoever records what came of them.
             held = await strikes.hold(connection, row.id, actions.c.case == row.id)
-            planned = select(actions.c.id, actions.c.state, actions.c.args, actions.c.reason)
+            planned = select(*actions.c["id", "state", "args", "reason", "begun"])
             steps = (await connection.execute(planned.where(actions.c.case == row.id).order_by(actions.c.id))).all()
             if await self._was_just_upheld(connection, row.id, by, at):
                 (case,) = await _read(connection, this)
@@ -137,8 +137,8 @@ class SqlCases:
         waiting = [step.id for step in steps if step.state == "planned"]
         off = update(actions).where(actions.c.id.in_(waiting))
         await connection.execute(off.values(state=CalledOff.kind, finished_at=now, holder=None))
-        done = [(codec.read_action(one.args), codec.read_outcome(one.state, one.reason)) for one in steps]
-        then = [back for action, outcome in done if (back := undoing(action, outcome))]
+        done = [(codec.read_action(one.args), codec.read_outcome(one.state, one.reason), one.begun) for one in steps]
+        then = [back for action, outcome, begun in done if (back := undoing(action, outcome, begun or ""))]
         await add_deeds(connection, case, then, due=now, now=now)
 
     async def appeal(
@@ -370,7 +370,9 @@ async def follow_deeds(connection: AsyncConnection, finished: Iterable[Finished]
     )
     undone = set((await connection.execute(taken_back)).scalars())
     for one, case in deeds:
-        back = undoing(one.planned.action, one.outcome) if case in undone else None
+        # A lock of which not everything was done is none: what was, is taken back.
+        failed = isinstance(one.planned.action, Lock) and not isinstance(one.outcome, Done)
+        back = undoing(one.planned.action, one.outcome, one.planned.begun) if case in undone or failed else None
         await add_deeds(connection, case, (back,) if back else (), due=now, now=now)
         for action, pause in aftermath(one.planned.action, one.outcome).items():
             ends = isinstance(action, Unlock) and case not in undone

@@ -173,6 +173,7 @@ class DiscordWire:
         self.lost = 0  # so many messages more, webhooks' too, are made and never answered
         self.limited: list[str] = []  # paths that were answered with 429
         self.application_flags = 1 << 18  # MESSAGE CONTENT INTENT is switched on
+        self.onboarding: dict[int, dict[str, Any]] = {}  # by server
         self.incident_actions: dict[int, Any] = {}  # by server: until when invites and direct messages are paused
         self._requested: deque[float] = deque()
         self._marked: dict[tuple[str, str], Any] = {}  # messages by channel and enforced nonce
@@ -380,6 +381,8 @@ class DiscordWire:
         mark = (path, str(body.get("nonce"))) if posts and body.get("enforce_nonce") else None
         if mark in self._marked:
             return _json(self._marked[mark])
+        if path.endswith("/onboarding"):
+            return self._onboarding(request.method, int(path.split("/")[2]), body)
         if request.method == "PUT" and path.endswith("/incident-actions"):
             return self._incident_actions(int(path.split("/")[2]), body)
         try:
@@ -418,6 +421,19 @@ class DiscordWire:
             return _json({"message": "Invalid Form Body", "code": 50035}, status=400)
         self.incident_actions[guild_id] = body
         return _json(body)
+
+    def _onboarding(self, method: str, guild_id: int, body: Any) -> web.Response:
+        """For who manages server and roles; on only where it is prepared (DD resources/guild.mdx, Guild Onboarding)."""
+        assert isinstance(self.backend, _Backend)
+        shown = self.onboarding.setdefault(guild_id, {"enabled": False, "default_channel_ids": [], "prompts": []})
+        if method == "PUT":
+            held = discord.Permissions(self.backend.permissions(guild_id))
+            if not (held.administrator or (held.manage_guild and held.manage_roles)):
+                return _json({"message": "Missing Permissions", "code": 50013}, status=403)
+            if body.get("enabled") and len(body.get("default_channel_ids", shown["default_channel_ids"])) < 7:
+                return _json({"message": "Onboarding requirements are not met", "code": 350000}, status=400)
+            shown.update(body)
+        return _json({"guild_id": str(guild_id), "mode": 0, **shown})
 
     def _automod_problem(self, method: str, path: str, body: Any) -> str | None:
         """Which of AutoMod's documented limits a rule does not keep (fact D67)."""

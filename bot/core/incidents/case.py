@@ -164,8 +164,15 @@ class Case:
             return False
         if self.moderator.id == order.moderator.id and self.opened_at == order.at:
             return True
+        if self.lock and not any(isinstance(one, Lock) and one.is_as(self.lock) for one in order.actions):
+            return False
         failed = self.deed is not None and isinstance(self.deed[1], Refused)
         return not (self.kind.repeats or failed) and abs(self.opened_at - order.at) < AT_ONCE
+
+    @property
+    def lock(self) -> Lock | None:
+        """What it has locked, or was to lock."""
+        return next((action for action, _ in self.outcomes if isinstance(action, Lock)), None)
 
     @property
     def is_under_way(self) -> bool:
@@ -259,10 +266,13 @@ def measures(kind: CaseKind, lasting: timedelta = timedelta()) -> tuple[Action, 
     return ()
 
 
-def undoing(action: Action, outcome: Outcome | None) -> Action | None:
-    """What takes a done action of a deed back; None: nothing does, or nothing came of it."""
-    if isinstance(action, Lock) and isinstance(outcome, Done):
-        return Unlock(outcome.receipt)
+def undoing(action: Action, outcome: Outcome | None, begun: str = "") -> Action | None:
+    """What takes a done action of a deed back; None: nothing does, or nothing came of it. A lock that was `begun` and
+    never done stands in some channels already."""
+    if isinstance(action, Lock):
+        if isinstance(outcome, Done):
+            return action.undone(outcome.receipt)
+        return action.undone(begun) if begun else None
     return Unsanction() if action.undone_by is Unsanction and isinstance(outcome, Done) else None
 
 

@@ -27,7 +27,6 @@ from bot.core.rules.actions import (
     Refused,
     Restore,
     Timeout,
-    Unlock,
     Unsanction,
     Warn,
     Weight,
@@ -193,7 +192,7 @@ def aftermath(action: Action, outcome: Outcome) -> Mapping[Action, timedelta]:
         case Done(receipt, brief=True):
             return {DeletePost(receipt): BRIEFLY}
         case Done(receipt) if isinstance(action, Lock):
-            return {Unlock(receipt): action.lasting}
+            return {action.undone(receipt): action.lasting}
         case Refused() if outcome.given_up and not isinstance(action, OnCard):
             return {Flag(): timedelta(0)}  # moderators see what was not done; where their card was not, they cannot
     return {}

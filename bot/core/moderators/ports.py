@@ -30,6 +30,7 @@ from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import TrialFigures
 from bot.core.reporting.ports import Poster
 from bot.core.reporting.what_if import WhatIf
+from bot.core.rules.actions import Lock, Means
 from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Rule
@@ -195,6 +196,8 @@ class Host(Protocol):
 
     has_native_filter: bool
     restricts_newcomers: bool  # the network itself, where a community has set that
+    first_means: Means  # by which a community is locked where nobody says another
+    locks_apart: bool  # its means do not touch each other, and several may be on at a time
 
     async def problems(self) -> Sequence[str]:
         """What the bot lacks there and what will not work for that, or one line that all is well."""
@@ -225,6 +228,10 @@ class Host(Protocol):
 
     async def follow_filter(self) -> Sequence[Said]:
         """Make the network's own filter what the community has set; what came of it."""
+        ...
+
+    async def obstacle_to_lock(self, lock: Lock) -> Said | None:
+        """Why who asks, or the bot, may not lock by that, or the network has no such means; or None."""
         ...
 
     async def obstacles_to_gate(self) -> Sequence[Said]:

@@ -20,6 +20,17 @@ class Weight(IntEnum):
     MEMBER = 2  # the person feels it
 
 
+class Means(StrEnum):
+    """By what a community is locked for a while; no network has them all."""
+
+    USUAL = ""  # what the network has first of all; earlier versions knew no other
+    JOINING = "joining"  # nobody new comes in
+    WRITING = "writing"  # none but staff may write
+    SLOW = "slow"  # a message of each member in a while
+    VERIFYING = "verifying"  # who has proven little to the network may not write
+    ONBOARDING = "onboarding"  # whoever comes in answers first what the community asks
+
+
 class Counted(StrEnum):
     """As what a report counts an action, in the order in which its charts stack them."""
 
@@ -175,13 +186,23 @@ class Unlock(Declared, kind="unlock", weight=Weight.MODERATORS):
     before."""
 
     receipt: str
+    means: Means = Means.USUAL
 
 
 @dataclass(frozen=True)
 class Lock(Declared, kind="lock", weight=Weight.MODERATORS):
-    """For a while nobody new comes in, or none but staff may write: whatever the platform has for that."""
+    """For a while, by the network's own means; in one channel, or (none named) everywhere."""
 
     lasting: timedelta
+    means: Means = Means.USUAL
+    channel: str = ""
+
+    def undone(self, receipt: str) -> Unlock:
+        return Unlock(receipt, self.means)
+
+    def is_as(self, other: "Lock") -> bool:
+        """Whether both lock something by the same means: what was there before, would be the other's."""
+        return self.means is other.means and (self.channel == other.channel or not (self.channel and other.channel))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any, assert_never
 import discord
 
 from adapters.chat.discord.acting.bans import BAN_DELETES, Bans
-from adapters.chat.discord.acting.doors import Doors
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.asking import LONGEST, plain, rights_of
@@ -18,7 +17,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Ban, Done, Gone, Kick, Lock, Outcome, Refused, Timeout, Unlock, Unsanction
+from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 from bot.wording.cards import objected
 
@@ -71,13 +70,6 @@ class ByHand:
                 return await self._lift(planned, case, reason, say)
             case _:
                 assert_never(action)
-
-    async def at_the_door(self, planned: PlannedAction, action: Lock | Unlock, say: Texts) -> Outcome:
-        """Nobody comes in for a while, or everybody may again."""
-        doors, guild_id = Doors(self.client, self.clock), int(planned.message.community_id)
-        if isinstance(action, Unlock):
-            return await doors.unlock(guild_id, action, say)
-        return await doors.lock(guild_id, action, planned.message.sent_at, say)
 
     async def pass_on(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
         """What somebody has to say to a deed, of which there is no card; or a raid, which has its own."""

@@ -10,6 +10,7 @@ import discord
 from adapters.chat.discord.acting.bans import BAN_DELETES
 from adapters.chat.discord.acting.by_hand import ByHand, crowd, mark
 from adapters.chat.discord.acting.deletions import Deletions
+from adapters.chat.discord.acting.doors import Doors
 from adapters.chat.discord.acting.obstacles import obstacle
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.acting.restoring import Restoring
@@ -112,7 +113,8 @@ class Executor:
                 with self.members.taken(int(planned.message.community_id)):
                     return await self._sanction(planned, action, say)
             case Lock() | Unlock():
-                return await self.by_hand.at_the_door(planned, action, say)
+                doors, reason = Doors(self.client, self.clock, self.complaints), audit_reason(planned, say)
+                return await doors.perform(planned, action, reason, say)
             case Notice():
                 said = say("bots.notice", reason=planned.reason.in_(say.language))
                 return await self._post(channel_id, said, f"{planned.incident_id}-notice", say)
@@ -218,9 +220,8 @@ class Executor:
     async def _lift(self, guild_id: int, user_id: int, reason: str, say: Texts) -> Outcome:
         """Both kinds of sanction: who is banned is not there to be timed out, and the other way round."""
         http = self.client.http
-        unban = await outcome_of(
-            _without_receipt(http.unban(user_id, guild_id, reason=reason)), say, needs="ban_members"
-        )
+        freed = _without_receipt(http.unban(user_id, guild_id, reason=reason))
+        unban = await outcome_of(freed, say, needs="ban_members")
         speak = http.edit_member(guild_id, user_id, communication_disabled_until=None, reason=reason)
         lifted = await outcome_of(_without_receipt(speak), say, needs="moderate_members")
         return unban if isinstance(lifted, Gone) else lifted

@@ -155,7 +155,7 @@ class Executor:
                         return await _bar_channel(self.bot, action, int(message.author.id), chat_id, say)
                     return await self._sanction(action, int(message.author.id), matter, chat_id, say)
             case Lock() as lock:
-                return await Doors(self.bot, self.limiter).lock(chat_id, lock, planned.begun)
+                return await Doors(self.bot, self.limiter).lock(chat_id, planned, lock, self.clock.now())
             case Unlock() as unlock:
                 return await Doors(self.bot, self.limiter).unlock(chat_id, unlock)
             case Flag() | Escalate():

@@ -21,6 +21,7 @@ from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
+from bot.core.incidents.raids.locks import standing
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts, texts
 
@@ -63,6 +64,9 @@ class Gate:
         )
         self._waiting[request] = 0
         try:
+            if await self._is_locked(request):
+                await self._send_away(given, request, say)
+                return
             # Telegram lets us write to them for some minutes, though they have never pressed Start.
             async with self.limiter.turn(given.user_chat_id, Lane.NOTICE):
                 sent = await self.bot.send_message(
@@ -75,6 +79,13 @@ class Gate:
         if request in self._waiting:
             self._waiting[request] = sent.message_id
 
+    async def _send_away(self, given: ChatJoinRequest, request: Request, say: Texts) -> None:
+        """While the group is locked nobody is asked: they may knock again later."""
+        async with self.limiter.turn(given.user_chat_id, Lane.NOTICE):
+            await self.bot.send_message(given.user_chat_id, say("gate.locked", group=given.chat.title or ""))
+        await self._answer(request, say, let_in=False)
+        self._waiting.pop(request, None)
+
     async def press(self, query: CallbackQuery) -> bool:
         """Let in or turned away; False: it is no button of ours."""
         if (found := pressed(query.data or "", query.from_user.id)) is None:
@@ -85,6 +96,10 @@ class Gate:
             told = say["gate.for_moderators"]
         elif not 0 <= age + 60 <= ANSWERS + 60:  # clocks differ
             told = say["gate.too_late" if await self._answer(request, say, let_in=False) else "gate.gone"]
+        elif await self._is_locked(request):
+            group = self.desk.community(group_ref(request.chat_id)).name
+            away = await self._answer(request, say, let_in=False)
+            told = say("gate.locked", group=group) if away else say["gate.gone"]
         elif choice == request.wanted(self.bot.token):
             told = say["gate.welcome" if await self._answer(request, say, let_in=True) else "gate.gone"]
         else:
@@ -150,6 +165,10 @@ class Gate:
     def _is_open(self, request: Request) -> bool:
         community = self.desk.community(group_ref(request.chat_id))
         return community.gate and community.left_at is None
+
+    async def _is_locked(self, request: Request) -> bool:
+        """Raises `Unavailable`."""
+        return bool(await standing(self.desk.deeds.cases, group_ref(request.chat_id)))
 
     def _has_tried(self, request: Request) -> bool:
         """So often that people are to look at them."""

@@ -4,19 +4,20 @@ may do at first, and what is left lying about."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
-from bot.core.chat.message import CommunityRef, Media
+from bot.core.chat.message import Media
 from bot.core.chat.rights import Right
 from bot.core.communities.community import Community, Listing, Tidied
-from bot.core.incidents.case import Case, CaseKind, CaseState, Search
-from bot.core.moderators.answer import Lines, Member, said
+from bot.core.incidents.case import CaseKind
+from bot.core.incidents.raids.locks import standing
+from bot.core.moderators.answer import Channel, Lines, Member, said
 from bot.core.moderators.argument import OneOf, Span
 from bot.core.moderators.by_hand import Reason, carried_out
 from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import CalledOff, Done, Lock, Refused, Unlock
+from bot.core.rules.actions import Lock, Means
 from bot.core.rules.policy import Watch
 
 LONGEST = timedelta(hours=24)  # Discord's most
@@ -41,17 +42,24 @@ def words_alone(lasting: timedelta) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class LockDown(Command, name="raid_on", right=Right.MANAGE, group="raid"):
-    """For a while nobody new comes in, or none but staff may write."""
+    """For a while nobody new comes in, none but staff may write, or whatever else the network has for that."""
 
+    means: Annotated[str, OneOf(tuple(Means)[1:], "means.")] = ""
+    channel: Channel | None = None
     lasting: Annotated[timedelta, Span(LONGEST)] = timedelta(hours=1)
     reason: Reason = ""
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        # What is locked twice would remember the locked state as what was there before.
-        if standing := await _standing(desk, asked.community, asked.at):
-            return Lines.of(said("lock.stands", case=standing.number))
-        actions = (Lock(self.lasting),)
-        return await carried_out(asked, desk, CaseKind.LOCK, Member(""), self.reason, self.lasting, actions=actions)
+        means = Means(self.means) or asked.host.first_means
+        lock = Lock(self.lasting, means, self.channel.id if self.channel else "")
+        if obstacle := await asked.host.obstacle_to_lock(lock):
+            return Lines.of(obstacle)
+        for case in await standing(desk.deeds.cases, asked.community):
+            # What is locked twice would remember the locked state as what was there before.
+            other = case.lock and replace(case.lock, means=case.lock.means or asked.host.first_means)
+            if other and (lock.is_as(other) or not asked.host.locks_apart):
+                return Lines.of(said("lock.stands", case=case.number))
+        return await carried_out(asked, desk, CaseKind.LOCK, Member(""), self.reason, self.lasting, actions=(lock,))
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,9 @@ class OpenUp(Command, name="raid_off", right=Right.MANAGE, group="raid"):
     """Everything is as it was before, at once."""
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        standing = await _standing(desk, asked.community, asked.at)
-        if standing is None or await desk.deeds.undo(asked.community, standing.number, by=asked.by.id) is None:
-            return Lines.of(said("lock.none"))
-        return Lines.of(said("lock.over", case=standing.number))
+        on = await standing(desk.deeds.cases, asked.community)
+        undone = [one for one in on if await desk.deeds.undo(asked.community, one.number, by=asked.by.id)]
+        return Lines(tuple(said("lock.over", case=one.number) for one in undone) or (said("lock.none"),))
 
 
 @dataclass(frozen=True)
@@ -129,20 +136,3 @@ class LookUp(Command, name="blocklist", right=Right.MANAGE, doors=True):
             return Lines.of(said("blocklist.is_off"))
         watching = said("lists.watching") if desk.policy(asked.message("")).mode is Watch.WATCH else None
         return Lines.of(said("blocklist.is_on", what=said(f"listing.{chosen}"), hosts=hosts), watching)
-
-
-async def _standing(desk: Desk, community: CommunityRef, now: datetime) -> Case | None:
-    """The lock that is on, or just being put on."""
-    found = await desk.deeds.cases.find(community, Search(kind=CaseKind.LOCK), most=1)
-    return next((case for case in found if _is_on(case, now)), None)
-
-
-def _is_on(case: Case, now: datetime) -> bool:
-    if case.state is CaseState.UNDONE:
-        return False
-    for action, outcome in case.outcomes:
-        if isinstance(action, Unlock) and outcome is not None:
-            return False
-        if isinstance(action, Lock) and isinstance(outcome, Refused | CalledOff):
-            return False
-    return any(isinstance(action, Lock) and isinstance(outcome, Done | None) for action, outcome in case.outcomes)

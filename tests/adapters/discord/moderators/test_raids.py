@@ -8,14 +8,18 @@ from typing import Any
 
 import discord
 import pytest
+from simcord.backend.models import Overwrite
+from simcord.enums import OverwriteType
 
+from adapters.chat.discord.acting.channels import WRITING
 from bot.core.incidents.raids.raid import Remedy, Whom, pressed
 from bot.core.moderators.commands.raids import WORDS_ALONE
+from bot.core.text.catalogue import texts
 from bot.wording.times import span
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_deeds import Office, in_office, say
 from tests.adapters.discord.test_flow import At, at_work
-from tests.servers.discord import BUCKETS
+from tests.servers.discord import BUCKETS, Picked
 from tests.servers.waiting import until
 
 MANY = 300  # within a minute; the same with fewer, each time
@@ -110,6 +114,83 @@ def test_the_doors_are_shut_for_a_while_and_opened_again(tmp_path: Path) -> None
         await office.told("jikimi raid off", office.place.owner)
         await until(lambda: len(wire.made("GET", f"/guilds/{guild}")) > asked)
         assert wire.incident_actions[guild] == mine, "what somebody else has set meanwhile stands"
+
+    in_office(tmp_path, scene)
+
+
+def rate(place: Cafe, channel: int) -> int:
+    return int(place.wire.backend.get_channel(channel).rate_limit_per_user)
+
+
+def overwrites(place: Cafe, channel: int) -> dict[int, tuple[int, int]]:
+    found = place.wire.backend.get_channel(channel).overwrites
+    return {one.target_id: (one.allow, one.deny) for one in found}
+
+
+def test_channels_are_slowed_and_silenced_and_given_back_where_that_still_stands(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        place, backend = office.place, office.wire.backend
+        needs = say("discord.needs_right", permissions=say["permission.manage_roles"])
+        manager = backend.create_role(place.guild, "관리", permissions=discord.Permissions(manage_guild=True).value).id
+        assert await office.told("jikimi raid on", place.join("관리인", manager), means="writing") == needs
+        slowed, noisy = backend.create_channel(place.guild, "느린").id, backend.create_channel(place.guild, "말").id
+        backend.get_channel(slowed).rate_limit_per_user = 60
+        regulars = backend.create_role(place.guild, "단골", permissions=0).id
+        backend.set_overwrite(noisy, Overwrite(regulars, OverwriteType.ROLE, allow=WRITING.value | 1, deny=0))
+        await until(lambda: office.at.chat.client.get_channel(noisy))
+        assert "case #1" in await office.told("jikimi raid on", place.owner, means="slow")
+        assert (rate(place, place.general), rate(place, slowed), rate(place, place.mods)) == (30, 60, 0)
+        assert await office.told("jikimi raid on", place.owner, means="slow", channel=Picked("channel", noisy)) == say(
+            "lock.stands", case=1
+        )
+        assert "case #2" in await office.told("jikimi raid on", place.owner, means="writing")
+        assert overwrites(place, place.general) == {place.guild: (0, WRITING.value)}
+        assert overwrites(place, noisy) == {place.guild: (0, WRITING.value), regulars: (1, WRITING.value)}
+        assert not overwrites(place, place.mods), "moderators go on talking"
+        backend.get_channel(noisy).rate_limit_per_user = 5
+        told = await office.told("jikimi raid off", place.owner)
+        assert told == "\n".join(say("lock.over", case=case) for case in (2, 1))
+        await until(lambda: not overwrites(place, place.general) and not rate(place, place.general))
+        await until(lambda: overwrites(place, noisy) == {regulars: (WRITING.value | 1, 0)})
+        assert rate(place, noisy) == 5, "what somebody else has set meanwhile stands"
+        told = await office.told("jikimi raid on", place.owner, means="writing", channel=Picked("channel", noisy))
+        assert "case #3" in told and not overwrites(place, place.general) and overwrites(place, noisy)[place.guild]
+
+    in_office(tmp_path, scene)
+
+
+def test_half_a_lock_is_taken_back_whole(tmp_path: Path) -> None:
+    """Discord stumbles in the middle, and moderators do not wait for it."""
+
+    async def scene(office: Office) -> None:
+        place, backend = office.place, office.wire.backend
+        more = backend.create_channel(place.guild, "둘").id
+        await until(lambda: office.at.chat.client.get_channel(more))
+        office.wire.trouble("PUT", f"/channels/{more}/permissions", 500, times=99)
+        record = office.ask("jikimi raid on", place.owner, means="writing")
+        await until(lambda: overwrites(place, place.general))
+        await office.told("jikimi raid off", place.owner)
+        await until(lambda: not overwrites(place, place.general), 30)
+        office.wire.troubles.clear()
+        await office.answer(record)
+        assert not overwrites(place, more)
+
+    in_office(tmp_path, scene)
+
+
+def test_verification_and_onboarding_are_raised_and_given_back(tmp_path: Path) -> None:
+    async def scene(office: Office) -> None:
+        place, guild = office.place, office.wire.backend.guilds[office.place.guild]
+        guild.verification_level = 2
+        assert "case #1" in await office.told("jikimi raid on", place.owner, means="verifying")
+        assert guild.verification_level == 4
+        told = await office.told("jikimi raid on", place.owner, means="onboarding")
+        assert texts("ko")["discord.refusals.350000"] in told, "there must be something to ask"
+        office.wire.onboarding[place.guild]["default_channel_ids"] = [*range(7)]
+        await office.told("jikimi raid on", place.owner, means="onboarding")
+        assert office.wire.onboarding[place.guild]["enabled"]
+        await office.told("jikimi raid off", place.owner)
+        await until(lambda: guild.verification_level == 2 and not office.wire.onboarding[place.guild]["enabled"])
 
     in_office(tmp_path, scene)
 

@@ -144,6 +144,20 @@ async def test_a_process_that_dies_leaves_its_questions_to_the_next_and_the_same
 
 
 @played
+async def test_while_a_group_is_locked_the_gate_lets_nobody_in(here: Stage) -> None:
+    """Neither who knocks now, nor who was asked before."""
+    await open_gate(here)
+    question = await asked(here)
+    here.server.post(here.group, 1, "/raid_on joining 1h")
+    await quiet(here)
+    told = await pressed(here, question, right(question))
+    assert "잠시 새 회원을 받지 않습니다" in told and not here.server.of("approveChatJoinRequest")
+    again = await asked(here, 78)
+    assert "잠시 새 회원을 받지 않습니다" in again["text"] and "reply_markup" not in again
+    assert len(here.server.of("declineChatJoinRequest")) == 2
+
+
+@played
 async def test_a_closed_gate_asks_nobody_and_a_missing_right_is_told(here: Stage) -> None:
     room = await listening(here)
     private = here.server.knock(here.group, WHO)

@@ -74,3 +74,22 @@ def test_the_doors_are_shut_for_a_while_and_opened_as_they_were(tmp_path: Path) 
                 assert group.permissions == mine, "what somebody else has set meanwhile stands"
 
     asyncio.run(scenario())
+
+
+def test_a_lock_by_what_telegram_has_no_means_for_says_so_and_invites_alone_are_taken(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await set_up(url_in(tmp_path))
+        async with TelegramServer() as server:
+            group, room = server.group(GROUP), server.group(MODERATORS)
+            before = dict(group.permissions)
+            async with running(url_in(tmp_path), server.url):
+                server.post(room, 1, "/raid_on 저속모드")
+                await server.until(lambda: any("저속 모드는" in one.get("text", "") for one in room.messages.values()))
+                server.post(room, 1, "/습격 켜기 들어오기 2시간 광고 계정")
+                await server.until(lambda: group.permissions == {**before, "can_invite_users": False})
+                server.post(room, 1, "/raid_on")
+                await server.until(lambda: any("이미 걸려" in one.get("text", "") for one in room.messages.values()))
+                server.post(room, 1, "/raid_off")
+                await server.until(lambda: group.permissions == before)
+
+    asyncio.run(scenario())

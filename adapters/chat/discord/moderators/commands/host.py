@@ -11,7 +11,7 @@ from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
 from adapters.chat.discord.moderators.asking import said_in
 from adapters.chat.discord.moderators.automod import NativeAutoMod
 from adapters.chat.discord.moderators.commands.drawing import GuildManner
-from adapters.chat.discord.moderators.commands.reach import over, recent
+from adapters.chat.discord.moderators.commands.reach import closed, over, recent
 from adapters.chat.discord.moderators.setup import ROOM_NEEDS, ROOMS, unheard
 from adapters.chat.discord.receiving.reading import places
 from adapters.chat.discord.refs import guild_ref
@@ -21,7 +21,7 @@ from bot.core.incidents.case import CaseKind
 from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.ports import Desk
 from bot.core.rules import conditions
-from bot.core.rules.actions import Refused
+from bot.core.rules.actions import Lock, Means, Refused
 from bot.core.rules.policy import Policy
 from bot.core.text.catalogue import Texts, texts_on
 from bot.wording.answered import lines
@@ -56,6 +56,8 @@ class GuildHost:
     channel_id: int
     has_native_filter: bool = True
     restricts_newcomers: bool = False
+    first_means: Means = Means.JOINING
+    locks_apart: bool = True
 
     async def problems(self) -> Sequence[str]:
         guild, say = self.guild, self.say
@@ -134,6 +136,9 @@ class GuildHost:
         words = self.automod.words(self.guild)
         told = [said("discord.automod_on", count=len(words.words))]
         return [*told, said("discord.automod_ours", rules=tuple(words.ours))] if words.ours else told
+
+    async def obstacle_to_lock(self, lock: Lock) -> Said | None:
+        return closed(self.guild, self.by, lock, self.say)
 
     async def obstacles_to_gate(self) -> Sequence[Said]:
         raise NotImplementedError("Discord has a gate of its own")

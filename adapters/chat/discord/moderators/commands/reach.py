@@ -5,20 +5,43 @@ from collections.abc import Sequence
 import discord
 
 from adapters.chat.discord.acting.deletions import TOO_OLD
-from adapters.chat.discord.errors import OUT_OF_REACH
+from adapters.chat.discord.errors import OUT_OF_REACH, missing
 from adapters.chat.discord.moderators.asking import rights_of
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message
 from bot.core.incidents.case import CaseKind
 from bot.core.moderators.answer import Member, Said, said
+from bot.core.rules.actions import Lock, Means
+from bot.core.text.catalogue import Texts
 
 SCANNED = 500  # messages among which a member's are looked for
 
+#: What Discord asks for each way to lock.
+TO_LOCK = {
+    Means.JOINING: ("manage_guild",), Means.WRITING: ("manage_roles",), Means.SLOW: ("manage_channels",),
+    Means.VERIFYING: ("manage_guild",), Means.ONBOARDING: ("manage_guild", "manage_roles"),
+}  # fmt: skip
 #: What is done to nobody: it is about words alone.
 _HARMLESS = (CaseKind.NOTE, CaseKind.PURGE)
 #: What is done to members who need not be there.
 _FROM_AFAR = (CaseKind.BAN, CaseKind.UNBAN)
 _LIFTS = (CaseKind.UNMUTE, CaseKind.UNBAN)
+
+
+def closed(guild: discord.Guild, by: discord.Member | discord.User, lock: Lock, say: Texts) -> Said | None:
+    """See `Host.obstacle_to_lock`: it takes of who asks, and of the bot, what Discord asks for it."""
+    if lock.channel and lock.means not in (Means.SLOW, Means.WRITING):
+        return said("lock.whole_server")
+    here, names = guild.get_channel(int(lock.channel)) if lock.channel else None, TO_LOCK[lock.means]
+    for who in (by, guild.me):
+        if not isinstance(who, discord.Member):
+            continue
+        granted = here.permissions_for(who) if here else who.guild_permissions
+        if lacking := [name for name in names if not getattr(granted, name)]:
+            if who is by:
+                return said("discord.needs_right", permissions=", ".join(say[f"permission.{name}"] for name in lacking))
+            return said("deed.lacks", why=missing(lacking, say))
+    return None
 
 
 async def over(guild: discord.Guild, by: discord.Member | discord.User, member_id: int, kind: CaseKind) -> Said | None:

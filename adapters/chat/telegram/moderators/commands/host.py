@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from telegram import Chat, ChatMember
 
+from adapters.chat.telegram.acting.doors import LOCKS
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, rights_of
 from adapters.chat.telegram.moderators.commands.drawing import Drawing
@@ -14,6 +15,7 @@ from bot.core.chat.message import Message
 from bot.core.incidents.case import CaseKind
 from bot.core.moderators.answer import Channel, Lines, Member, Said, said
 from bot.core.moderators.permissions import Deed, may
+from bot.core.rules.actions import Lock, Means
 from bot.core.text.catalogue import texts
 
 
@@ -26,6 +28,8 @@ class GroupHost:
     drawing: Drawing
     has_native_filter: bool = False
     restricts_newcomers: bool = True
+    first_means: Means = Means.WRITING
+    locks_apart: bool = False
 
     async def problems(self) -> Sequence[str]:
         say, group = self.typed.say, self.typed.group
@@ -87,6 +91,12 @@ class GroupHost:
 
     async def follow_filter(self) -> Sequence[Said]:
         raise NotImplementedError("Telegram has no filter of its own")
+
+    async def obstacle_to_lock(self, lock: Lock) -> Said | None:
+        """What it lacks itself, Telegram says when it is done."""
+        if lock.means not in LOCKS:
+            return said("telegram.no_such_lock", what=said(f"means.{lock.means}"))
+        return None
 
     async def obstacles_to_gate(self) -> Sequence[Said]:
         here = await self.members.member(int(self.typed.group), self.members.me)
