@@ -22,8 +22,10 @@ from sqlalchemy import insert, update
 from adapters.system_clock import SystemClock
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
+from bot.core.communities.sharing import MOST, Consent, Shared, consent_key
 from bot.core.guarding.kinds import HarmKind
 from bot.core.incidents.case import CaseKind, CaseState, Order, Person, Search, new_code
+from bot.core.incidents.raids.locks import standing
 from bot.core.reporting.what_if import LOOKED_BACK
 from bot.core.rules.actions import Flag
 from bot.core.rules.lists import Lists
@@ -31,8 +33,12 @@ from storage import codec
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from storage.records.deeds import SqlCases
+from storage.records.incidents import SqlIncidents
+from storage.records.people import SqlPeople
 from storage.reports.queries import SqlReportQueries
 from storage.settings.communities import SqlCommunities
+from storage.settings.opinions import SqlOpinions
+from storage.settings.sharing import SqlLinks, SqlSharedBans
 from storage.tables import cases, communities, sanctions
 from tests.builders import TELEGRAM, home, message, settlement
 
@@ -75,6 +81,7 @@ async def filled(database: Database, community: CommunityRef, number: int, open_
 
 async def measured(database: Database, here: CommunityRef, last: int) -> dict[str, float]:
     known, policies, queries = SqlCases(database), SqlCommunities(database), SqlReportQueries(database)
+    links, shared = SqlLinks(database), SqlSharedBans(database)
     now = SystemClock().now()
     by, turn = Person("9", "지수"), iter(range(10**9))
 
@@ -89,6 +96,13 @@ async def measured(database: Database, here: CommunityRef, last: int) -> dict[st
         words = tuple(f"낱말{next(turn)} {number}" for number in range(500))
         return replace(settings, lists=Lists(forbidden_words=words))
 
+    def consents(settings: Community) -> Community:
+        key = consent_key(Shared.RECORDS, home(f"-{next(turn) % MOST + 10}", TELEGRAM))
+        return replace(settings, shares={**settings.shares, key: Consent("1", now)})
+
+    def house_rules(settings: Community) -> Community:
+        return replace(settings, house_rules=f"{next(turn)} 서로 존중해 주세요. " * 100)
+
     ways: dict[str, Callable[[], Awaitable[object]]] = {
         "/note": lambda: known.open(here, note()),
         "/undo": lambda: known.undo(here, last, by="9", at=now),
@@ -101,6 +115,14 @@ async def measured(database: Database, here: CommunityRef, last: int) -> dict[st
         "/search date": found(since=now - timedelta(days=1)),
         "/waiting": lambda: known.waiting(here, most=20),
         "/sanctions": lambda: known.running(here, most=20),
+        "/history elsewhere": lambda: asyncio.gather(links.of(here, "7"), SqlIncidents(database).history(here, "7")),
+        "/share link": lambda: links.link((here, "7"), (home("-3", TELEGRAM), str(next(turn) % 5)), by="9", at=now),
+        "shared bans": lambda: shared.due(here, home("-3", TELEGRAM), now - timedelta(days=1), most=20, a_day=100),
+        "/share with": lambda: policies.change(here, consents, by="지수"),
+        "/raid on, off": lambda: standing(known, here),
+        "/house_rules": lambda: policies.change(here, house_rules, by="지수"),
+        "house rules read": lambda: SqlOpinions(database).ask([here], a_day=10**6, most=1),
+        "/privacy export": lambda: SqlPeople(database).of_member(here, "7"),
         "ends": lambda: known.end(now, 100),
         "reminders": lambda: known.neglected(now),
         "/policy versions": lambda: policies.versions(here),
