@@ -16,7 +16,8 @@ from storage.community_key import of_community
 from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.incidents import SqlIncidents
-from storage.tables import cases, communities, flags, incidents, looks, members, messages, queue, sanctions
+from storage.settings.sharing import SqlLinks
+from storage.tables import cases, communities, flags, incidents, links, looks, members, messages, queue, sanctions
 
 _TOGETHER = 400  # hashes in one statement
 _MOST = 10_000  # of each, in one dossier
@@ -29,6 +30,7 @@ _NAMING = (
     (sanctions.c.community, sanctions.c.member),
     (queue.c.community, queue.c.author),
     (flags.c.community, flags.c.member),
+    (links.c.community, links.c.member),
 )
 #: Where they are known by a hash.
 _KNOWING = (
@@ -82,6 +84,7 @@ class SqlPeople:
             deeds=[one for one in found if one.kind not in (CaseKind.INCIDENT, CaseKind.NOTE)],
             sanctions=running,
             sent=[(row.channel, row.sent_at) for row in sent],
+            linked=[place for place, _ in await SqlLinks(self._database).of(community, member)],
         )
 
 

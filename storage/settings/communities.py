@@ -76,10 +76,9 @@ class SqlCommunities:
                     await strikes.rehash(self._database, connection, from_)
                 named = update(communities).where(communities.c.key == from_)
                 await connection.execute(named.values(id=plain(new.id)))
-            theirs = (_SET, communities.c.platform == old.platform)
-            rows = (await connection.execute(select(communities.c.key, *_STORED).where(*theirs))).all()
+            rows = (await connection.execute(select(communities.c.key, *_STORED).where(_SET))).all()
             for row in rows:
-                if (moved := _read(row).moved(old.id, new.id)) != _read(row, as_stored=True):
+                if (moved := _read(row).moved(old, new.id)) != _read(row, as_stored=True):
                     await _write(connection, row.key, moved, version)
             await tell(connection, SETTINGS, self._database.holder)
         self._database.keys.forget()

@@ -31,7 +31,7 @@ async def versions_of(connection: AsyncConnection, community: CommunityRef) -> S
 
 def _called(policy: Community, now: CommunityRef) -> Community:
     """A group may have moved since."""
-    return policy if policy.ref == now else policy.moved(policy.id, now.id)
+    return policy if policy.ref == now else policy.moved(policy.ref, now.id)
 
 
 async def note_version(

@@ -110,7 +110,7 @@ class MemoryCommunities:
         for version in self.noted.pop(old, []):
             theirs = self.noted.setdefault(new, [])
             number = theirs[-1].number + 1 if theirs else 1
-            theirs.append(replace(version, number=number, policy=version.policy.moved(old.id, new.id)))
+            theirs.append(replace(version, number=number, policy=version.policy.moved(old, new.id)))
         amended = self.journal.amended
         amended.setdefault(new, []).extend(amended.pop(old, []))
         for key in [key for key in self.keys.keys.values() if key.community == old]:
@@ -120,7 +120,7 @@ class MemoryCommunities:
                 self.deliveries.all[number] = replace(one, community=new)
         self.version += 1
         for ref, settings in list(self.settings.items()):
-            other = settings.moved(old.id, new.id)
-            if ref.platform == old.platform and other != settings:
+            other = settings.moved(old, new.id)
+            if other != settings:
                 del self.settings[ref]
                 self.settings.setdefault(other.ref, replace(other, version=self.version))

@@ -142,13 +142,14 @@ class Community:
             shares={key: one for key, one in self.shares.items() if one.by != member},
         )
 
-    def moved(self, old_id: str, new_id: str) -> "Community":
-        """The same settings when what had one id, the community itself or a channel, has the other."""
+    def moved(self, was: CommunityRef, new_id: str) -> "Community":
+        """The same settings when what had one id, the community itself, a channel or one that it shares with, has
+        another."""
 
         def id_(given: str | None) -> str | None:
-            return new_id if given == old_id else given
+            return new_id if (self.platform, given) == (was.platform, was.id) else given
 
-        old, new = (name_of(CommunityRef(self.platform, one)) for one in (old_id, new_id))
+        old, new = (name_of(CommunityRef(was.platform, one)) for one in (was.id, new_id))
         return replace(
             self,
             id=id_(self.id) or "",

@@ -25,13 +25,15 @@ WAITING = 20  # members who wait: the record is read for one at a time
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """What is on record about a member in one community. `deeds`: what moderators did by hand, but for their notes;
-    `sent`: in which channels they wrote when, as long as that is known."""
+    `sent`: in which channels they wrote when, as long as that is known; `linked`: where moderators hold accounts to be
+    the same person's. Which those are is not told: moderators may be mistaken."""
 
     community: CommunityRef
     incidents: Sequence[Incident] = ()
     deeds: Sequence[Case] = ()
     sanctions: Sequence[Sanction] = ()
     sent: Sequence[tuple[str, datetime]] = ()
+    linked: Sequence[CommunityRef] = ()
 
 
 class People(Protocol):
@@ -156,6 +158,7 @@ def _facts(dossier: Dossier) -> dict[str, Any]:
             for one in dossier.sanctions
         ],
         "messages": [{"channel": channel, "sent_at": at.isoformat()} for channel, at in dossier.sent],
+        "linked": [{"platform": one.platform, "community": one.id} for one in dossier.linked],
     }
 
 

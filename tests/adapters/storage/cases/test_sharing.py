@@ -15,12 +15,14 @@ from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.elsewhere.sharing import LATELY, MOST_A_DAY, OWNED_FOR, Sharing
 from bot.core.incidents.ports import MOST_LINKED
 from bot.core.moderation.rulings import Rulings
+from bot.core.operations.privacy import written
 from bot.core.rules.actions import Ban, Done, Unsanction, Warn
 from bot.core.rules.policy import Policy, Watch
 from bot.core.text.catalogue import Texts, texts
 from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.erasing import SqlErasing
+from storage.records.people import SqlPeople
 from storage.records.precedents import SqlPrecedents
 from storage.settings.communities import SqlCommunities
 from storage.settings.sharing import SqlLinks, SqlSharedBans
@@ -280,6 +282,10 @@ def test_accounts_are_one_persons_until_somebody_unlinks_them_or_is_erased(url: 
         assert await links.link((FAR, "70"), (B, MINJI), by=MODERATOR, at=NOW)
         assert await links.of(A, MINJI) == [(FAR, "70"), (B, MINJI)]
         assert await links.of(A, "70") == [] == await links.of(FAR, MINJI)
+        people = SqlPeople(circle.database)
+        assert list(await people.places(DISCORD, "70")) == [FAR]
+        told = written([await people.of_member(FAR, "70")]).decode()
+        assert '"community": "-1"' in told and f'"{MINJI}"' not in told, "where, and not as whom"
         await SqlErasing(circle.database).erase_member(FAR, "70")
         assert await links.of(A, MINJI) == [(B, MINJI)] and await links.of(FAR, "70") == []
         assert await links.unlink(B, MINJI) and not await links.unlink(B, MINJI)
@@ -294,10 +300,14 @@ def test_a_group_that_gets_another_id_shares_on(url: str) -> None:
     async def scene(circle: Circle) -> None:
         await circle.agree(A, B)
         await circle.agree(B, A)
+        await circle.agree(A, FAR)
+        await circle.agree(FAR, A)
         moved = home("-100200", TELEGRAM)
         await circle.policies.move(A, moved.id)
         circle.owned[moved] = OWNER
         await circle.ban(moved)
         assert await circle.look() == [(B.id, Ban())]
+        assert {*circle.policies.partners(moved, Shared.RECORDS)} == {B, FAR}, "on another network, too"
+        assert {*circle.policies.partners(FAR, Shared.RECORDS)} == {moved}
 
     played(url, scene)
