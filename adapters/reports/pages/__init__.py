@@ -12,7 +12,7 @@ from adapters.reports.pages.names import Address
 from adapters.reports.pages.words import Words
 from bot.core.chat.post import Attachment, Post
 from bot.core.reporting.report import Report
-from bot.core.text.catalogue import Texts, texts
+from bot.core.text.catalogue import Texts, texts_on
 
 #: What WeasyPrint loads from the system, by the names it is looked for under.
 _LIBRARIES = {"pango-1.0": "Pango", "pangoft2-1.0": "PangoFT2", "harfbuzz-subset": "HarfBuzz-Subset"}
@@ -30,7 +30,12 @@ class ReportPages:
         from adapters.reports.pages.page import html, sections
         from adapters.reports.pages.picture import png
 
-        words = Words(report, texts(language), self._address, unmasked=self._unmasked)
+        words = Words(
+            report,
+            texts_on(report.place.platform if report.place else "", language),
+            self._address,
+            unmasked=self._unmasked,
+        )
         name = f"jikimi-{report.period.name}"
         rows = sections(words)
         remark = no_pdf(words.say) if with_pdf else ""

@@ -50,7 +50,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from bot.core.text.catalogue import Texts, texts
+from bot.core.text.catalogue import Texts, texts_on
 from bot.wording.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
@@ -83,7 +83,7 @@ class Executor:
 
     async def perform(self, planned: PlannedAction) -> Outcome:
         """Raises `ChatMigrated` where the group has another id by now."""
-        say = texts(planned.language)
+        say = texts_on("telegram", planned.language)
         chat_id, author_id = int(planned.message.community_id), planned.message.author.id
         # What a bot answers is deleted even where the bot is an admin; nothing else is done to it.
         of_bot = isinstance(planned.action, Delete) and planned.message.author.bot and planned.message.pairing

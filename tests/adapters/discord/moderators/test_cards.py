@@ -70,9 +70,9 @@ def test_a_card_has_its_buttons_and_every_button_its_incident() -> None:
         assert labels(card) == [
             "맞음",
             "틀림 (되돌리기)",
-            "채팅 금지",
-            "채팅 금지 1시간",
-            "채팅 금지 1일",
+            "타임아웃",
+            "타임아웃 1시간",
+            "타임아웃 1일",
             "차단",
             "긴급 호출",
             "맡기",

@@ -10,7 +10,7 @@ from adapters.chat.telegram.text import LONGEST, cut, units
 from bot.core.incidents.card import Card, Tone, press_id
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import texts_on
 from bot.wording.cards import card_of, label, revealed
 
 LONGEST_ALERT = 200  # characters that a button can answer with
@@ -39,7 +39,7 @@ def drawn(
     whole: bool = False,
 ) -> Drawn:
     """`more`: the numbers of later incidents on the same card. `whole`: with the text, for who alone sees it."""
-    say = texts(language)
+    say = texts_on("telegram", language)
     card = card_of(incident, history, say, timezone, more=more)
     text, entities = _laid_out(card, incident, more, revealed(incident, say) if whole else "", say["card.other"])
     keys = [InlineKeyboardButton(label(b, card, say), callback_data=press_id(b, incident.id)) for b in card.buttons]

@@ -22,7 +22,7 @@ from bot.core.incidents.case import Look, Person
 from bot.core.incidents.review import Call
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import texts_on
 from bot.wording.cards import history_line, revealed, review_line
 
 _LINK = "https://t.me/"
@@ -65,7 +65,7 @@ class Presses:
             return self.limiter.say["card.not_found"]
         incident, history = found
         policy = self.desk.policy(incident.decision.message)
-        say, presser = texts(policy.language), query.from_user
+        say, presser = texts_on("telegram", policy.language), query.from_user
         rights = await self.members.rights(int(group.id), presser.id)
         if not may(rights, button, incident):
             return say["telegram.lacking_here" if rights else "card.not_allowed"]
