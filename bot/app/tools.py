@@ -25,7 +25,7 @@ from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
 from storage.database import Database
-from storage.flow.one_by_one import NaiveStore
+from storage.flow.compared.one_by_one import NaiveStore
 from storage.flow.turns import Turns
 
 if TYPE_CHECKING:
