@@ -108,6 +108,7 @@ queue = Table(
     Column("kept_at", Instant, nullable=False),
     Column("body", Sealed(Span.PASSING, lost=None), nullable=False),  # the rest of the message (codec.write_body)
     Column("share", SmallInteger, nullable=False),  # 0..63, of the community: which process works it
+    Column("entered", BigInteger),  # when it came in, or back (leases/entering.py)
     Column("holder", BigInteger),
     Column("aside_at", Instant),  # when it was looked at while the guard was away, to be looked at again
     *_suspicion(),
@@ -116,7 +117,7 @@ queue = Table(
     # Rows change in their own page and go soon: room for that, and a sweeping that does not wait for a share of them.
     postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 2000},
 )
-_index("queue_waiting", queue.c.community, queue.c.sent_at, queue.c.id, where=text("aside_at IS NULL"))
+_index("queue_entered", queue.c.entered, queue.c.id, where=text("aside_at IS NULL"))
 _index("queue_aside", queue.c.sent_at, where=text("aside_at IS NOT NULL"))
 _index("queue_suspects", queue.c.faults, where=_suspected)
 

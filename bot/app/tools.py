@@ -1,7 +1,7 @@
 """What commands need besides a running application: data, training, pictures, pages."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from bot.app.moderation import REMEMBERED, TRACES
 from bot.app.parts import Stores
 from bot.config import Config
 from bot.core.base.clock import Clock
+from bot.core.communities.community import Community
 from bot.core.evaluation.calibration import Calibration
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
@@ -24,7 +25,10 @@ from bot.core.moderation.recent import WINDOW, RecentActivity
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
+from storage.columns import microseconds
 from storage.database import Database
+from storage.flow.compared import hopping
+from storage.flow.compared.crowd import settle_in
 from storage.flow.compared.one_by_one import NaiveStore
 from storage.flow.turns import Turns
 
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from adapters.guards.embedded.training.linear import TrainingReport
 
 FRESH = timedelta(minutes=10)  # as screening asks
-EVERYBODY = 1_000_000
 
 
 def throwaway_key(folder: Path) -> None:
@@ -93,13 +96,23 @@ class Growing:
     database: Database
     stores: Stores
     clock: Clock
+    turns: Turns
 
-    async def choose(self, limit: int, *, everybody: bool) -> int:
-        """Whose turn it is, as a claim finds out; `everybody`: by looking at all communities that wait. Nothing is
-        leased. Returns how many messages were found."""
-        turns = Turns(self.database, at_once=EVERYBODY if everybody else None)
+    async def choose(self, limit: int, *, hopping_: bool) -> int:
+        """Whose turn it is, as a claim finds out; `hopping_`: as it did before. Nothing is leased. Returns how many
+        messages were found."""
         async with self.database.write(durable=False) as connection:
-            return len(await turns.next(connection, limit, self.clock.now() - FRESH))
+            if hopping_:
+                return await hopping.chosen(self.database, connection, limit)
+            return len(await self.turns.next(connection, limit, microseconds(self.clock.now() - FRESH)))
+
+    async def settle_in(self, crowd: Sequence[Community]) -> None:
+        """Each with the settings that it has."""
+        await settle_in(self.database, crowd)
+
+    def left_open(self) -> AbstractAsyncContextManager[bool]:
+        """A transaction that is forgotten; whether that keeps anything from being swept."""
+        return hopping.left_open(self.database)
 
     async def remembered(self) -> int:
         """What a start reads of what was just done; how much that is."""
@@ -111,7 +124,8 @@ class Growing:
 @asynccontextmanager
 async def growing(config: Config) -> AsyncIterator[Growing]:
     async with keeping.opened(config, clock := SystemClock()) as database:
-        yield Growing(database, Stores.over(database), clock)
+        await hopping.prepare(database)
+        yield Growing(database, Stores.over(database), clock, Turns(database))
 
 
 async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:

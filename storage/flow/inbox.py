@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.flow import sql
 from storage.flow.kept import Kept
 from storage.flow.leases import suspects
+from storage.flow.leases.entering import FREE
 from storage.flow.leases.leasing import leased
 from storage.flow.leases.shares import SqlShares, Stake
 from storage.flow.settling import settle
@@ -39,9 +40,10 @@ class SqlInbox(Kept):
     def __init__(self, database: Database, shares: SqlShares | None = None) -> None:
         super().__init__(database)
         self._shares = shares
+        self._sql = sql.CLAIMING_POSTGRESQL if database.is_postgresql else sql.CLAIMING_SQLITE
         self._keep = database.grouped(self._insert)
         self._settle = database.grouped(self._close)
-        self._turns = Turns(database, is_ours=shares.has if shares else None)
+        self._turns = Turns(database, shares)
         self._in_hand: dict[MessageRef, Stake | None] = {}  # handed out and not yet settled
         self._unsure = False  # whether the last claim may have leased what nobody was handed
 
@@ -66,13 +68,14 @@ class SqlInbox(Kept):
     async def give_back(self, shares: Collection[int]) -> None:
         own = (queue.c.holder == self.database.holder, queue.c.share.in_(shares))
         async with self.database.write() as connection:
-            await connection.execute(update(queue).where(*own).values(holder=None))
+            await connection.execute(update(queue).where(*own).values(FREE))
         self._put_down([ref for ref, stake in self._in_hand.items() if stake and stake.share in shares])
 
     async def fault(self, ref: MessageRef) -> None:
         this = (column == value for column, value in zip(codec.QUEUED_REF, codec.key(ref), strict=True))
         async with self.database.write() as connection:
-            await connection.execute(suspects.fault(queue, queue.c.holder == self.database.holder, *this))
+            fault = suspects.fault(queue, queue.c.holder == self.database.holder, *this)
+            await connection.execute(fault.values(FREE))
         self._put_down([ref])
 
     async def given_up(self, limit: int) -> Sequence[Message]:
@@ -89,7 +92,7 @@ class SqlInbox(Kept):
         aside = update(queue).where(queue.c.holder == self.database.holder, among)
         async with self.database.write() as connection:
             # What was looked at has not killed anybody.
-            await connection.execute(aside.values(holder=None, aside_at=at, circle=None))
+            await connection.execute(aside.values({**FREE, "aside_at": at, "circle": None}))
         self._put_down(refs)
 
     async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
@@ -111,7 +114,8 @@ class SqlInbox(Kept):
             )
             for message in arrived
         )
-        keeping = self.database.sql(sql.KEEP).columns(queue.c.id, *codec.QUEUED_REF)
+        keep = sql.KEEP_POSTGRESQL if self.database.is_postgresql else sql.KEEP_SQLITE
+        keeping = self.database.sql(keep).columns(queue.c.id, *codec.QUEUED_REF)
         refusing = self.database.sql(sql.REFUSE)
         now = microseconds(self.database.clock.now())
         async with self.database.write() as connection:
@@ -130,7 +134,7 @@ class SqlInbox(Kept):
                 if self._unsure:
                     await self._free_what_nobody_has(connection)
                 chosen = await self._suspects(connection, limit)
-                chosen += await self._turns.next(connection, limit - len(chosen), fresh_since)
+                chosen += await self._turns.next(connection, limit - len(chosen), microseconds(fresh_since))
                 leased = await self._take(connection, chosen)
                 found = [_Leased(row.id, message, stake) for row, stake in leased if (message := _read(row))]
                 if len(found) < len(leased):
@@ -174,7 +178,7 @@ class SqlInbox(Kept):
     async def _take(self, connection: AsyncConnection, chosen: Sequence[int]) -> list[tuple[AnyRow, Stake | None]]:
         if not chosen:
             return []
-        leasing = self.database.sql(sql.LEASE).columns(queue.c.id, queue.c.share, *codec.QUEUED)
+        leasing = self.database.sql(self._sql.lease).columns(queue.c.id, queue.c.share, *codec.QUEUED)
         given = {"given": codec.write_rows([id_] for id_ in chosen), "holder": self.database.holder}
         rows = {row.id: row for row in await connection.execute(leasing, given)}
         if self._shares is None:
@@ -182,7 +186,7 @@ class SqlInbox(Kept):
         stakes = {id_: self._shares.stake(row.share) for id_, row in rows.items()}
         stand = await self._shares.stand(connection, stakes.values())
         if lost := [id_ for id_, stake in stakes.items() if stake not in stand]:  # we were taken for dead
-            await connection.execute(update(queue).where(queue.c.id.in_(lost)).values(holder=None))
+            await connection.execute(update(queue).where(queue.c.id.in_(lost)).values(FREE))
         return [(rows[id_], stakes[id_]) for id_ in chosen if stakes[id_] in stand]
 
     async def _suspects(self, connection: AsyncConnection, limit: int) -> list[int]:
@@ -195,18 +199,19 @@ class SqlInbox(Kept):
 
     async def _give_up(self, connection: AsyncConnection, unreadable: Collection[int]) -> None:
         which = queue.c.id.in_(unreadable)
-        await connection.execute(update(queue).where(which).values(holder=None, faults=suspects.MOST_FAULTS))
+        await connection.execute(update(queue).where(which).values({**FREE, "faults": suspects.MOST_FAULTS}))
 
     async def _free_what_nobody_has(self, connection: AsyncConnection) -> None:
         """The connection broke while it was said that a lease is committed: then we hold it, and do not know it."""
         others = self.database.sql(f"NOT {sql.AMONG_QUEUED}").bindparams(given=codec.write_refs(self._in_hand))
         own = queue.c.holder == self.database.holder
-        await connection.execute(update(queue).where(own, others).values(holder=None))
+        await connection.execute(update(queue).where(own, others).values(FREE))
+        self._turns.read_again()
 
     async def _free(self, taken: Sequence[_Leased]) -> None:
         own = queue.c.id.in_([one.id for one in taken]) & (queue.c.holder == self.database.holder)
         async with self.database.write() as connection:
-            await connection.execute(update(queue).where(own).values(holder=None))
+            await connection.execute(update(queue).where(own).values(FREE))
 
     async def _close(self, decided: Sequence[tuple[Settlement, Stake | None]]) -> Sequence[bool]:
         return await settle(self.database, decided, self._shares)

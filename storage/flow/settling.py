@@ -14,6 +14,7 @@ from storage import codec
 from storage.columns import AnyRow, SaidIn, microseconds, plain
 from storage.database import Database
 from storage.flow import sql, tallies
+from storage.flow.leases.entering import FREE
 from storage.flow.leases.shares import SqlShares, Stake
 from storage.records import rolls, strikes
 from storage.records.cases import open_cases
@@ -86,7 +87,7 @@ async def _stale(
     if stale := {ref for ref, stake in stakes.items() if stake not in stand}:
         among = database.sql(sql.AMONG_QUEUED).bindparams(given=codec.write_refs(stale))
         own = update(queue).where(queue.c.holder == database.holder, among)
-        await connection.execute(own.values(holder=None))
+        await connection.execute(own.values(FREE))
         shares.refused += len(stale)
     return stale
 

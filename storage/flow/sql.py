@@ -6,6 +6,10 @@ of bytes, of which a row has a part: `{sealed[3]}` is the fourth value of a row 
 Conditions stand in the words of the partial indexes: SQLite knows those by no others.
 """
 
+from typing import NamedTuple
+
+from storage.flow.leases import entering
+
 #: Given: what names revisions. The conditions that a row is one of them, in the queue and on record.
 AMONG_QUEUED, AMONG_SETTLED = (
     f"""
@@ -16,17 +20,18 @@ AMONG_QUEUED, AMONG_SETTLED = (
     for table in ("queue", "messages")
 )
 
-KEEP = """
+_KEEP = """
     INSERT INTO queue (
-        platform, channel, message, revision, community, share, author, kind, sent_at, kept_at, body
+        platform, channel, message, revision, community, share, author, kind, sent_at, kept_at, body, entered
     )
     SELECT
         given.value ->> 0, given.value ->> 1, given.value ->> 2, CAST(given.value ->> 3 AS bigint),
         CAST(given.value ->> 4 AS bigint), CAST(given.value ->> 4 AS bigint) % 64, given.value ->> 5,
-        given.value ->> 6, CAST(given.value ->> 7 AS bigint), CAST(:now AS bigint), {sealed[8]}
-    FROM {given} WHERE true
+        given.value ->> 6, CAST(given.value ->> 7 AS bigint), CAST(:now AS bigint), {{sealed[8]}}, {entered}
+    FROM {{given}} WHERE true
     ON CONFLICT DO NOTHING RETURNING id, platform, channel, message, revision
 """
+KEEP_POSTGRESQL, KEEP_SQLITE = (_KEEP.format(entered=one) for one in (entering.POSTGRESQL, entering.SQLITE))
 
 #: Given: ids in the queue. Those that the record has already go again. A statement of its own behind KEEP, which has
 #: waited for whoever was just settling the same revision: only now is to be seen what they wrote.
@@ -39,54 +44,48 @@ REFUSE = """
     RETURNING platform, channel, message, revision
 """
 
-#: Hops over the index from one community to the next, behind `after`, up to `last`: at most `limit` times, however many
-#: messages wait and in however many communities. `newest`: when the newest that waits was sent.
-WAITING = """
-    WITH RECURSIVE waiting (community, hop) AS (
-        SELECT CAST(:after AS bigint), 0
-        UNION ALL
-        SELECT (
-            SELECT min(queue.community) FROM queue
-            WHERE aside_at IS NULL AND queue.community > waiting.community AND queue.community <= :last
-        ), hop + 1
-        FROM waiting WHERE community IS NOT NULL AND hop < :limit
+_FREE = "aside_at IS NULL AND holder IS NULL AND circle IS NULL AND coalesce(faults, 0) < :most_faults"
+
+#: The newest of what came before `below`.
+BELOW = f"SELECT id, community, sent_at FROM queue WHERE {_FREE} AND id < :below ORDER BY id DESC LIMIT :limit"
+
+
+class Claiming(NamedTuple):
+    """`arrived`: the log of what came in, or back, from `end` on. Given: transactions that had not ended then, and ids
+    to look at. `still_free`: of the ids given. `lease`: those ids."""
+
+    arrived: str
+    still_free: str
+    lease: str
+
+
+def _claiming(among: str, locking: str = "") -> Claiming:
+    """`among`: how to ask for what is in a list, so that it is looked up and nothing else read."""
+    first, second = (among.format(f"SELECT CAST(given.value ->> {n} AS bigint) FROM {{given}}") for n in (0, 1))
+    return Claiming(
+        arrived=f"""
+            SELECT * FROM (
+                SELECT id, community, sent_at FROM queue WHERE {_FREE} AND entered >= :end
+                ORDER BY entered, id LIMIT :limit
+            ) AS arrived
+            UNION ALL SELECT id, community, sent_at FROM queue WHERE {_FREE} AND entered {first}
+            UNION ALL SELECT id, community, sent_at FROM queue WHERE {_FREE} AND id {second}
+        """,
+        still_free=f"SELECT id FROM queue WHERE {_FREE} AND id {first} {locking}",
+        lease=f"""
+            UPDATE queue SET holder = :holder WHERE id {first}
+            RETURNING
+                id, share, platform, channel, message, revision,
+                (SELECT communities.id FROM communities WHERE key = queue.community) AS community,
+                author, kind, sent_at, body
+        """,
     )
-    SELECT
-        community,
-        (SELECT max(sent_at) FROM queue WHERE aside_at IS NULL AND queue.community = waiting.community) AS newest
-    FROM waiting WHERE hop > 0 AND community IS NOT NULL ORDER BY hop
-"""
 
-#: Where those of the last `limit` messages that were kept come from that were sent since `start`.
-NEWEST = """
-    SELECT DISTINCT community FROM (
-        SELECT community, sent_at FROM queue WHERE aside_at IS NULL ORDER BY id DESC LIMIT :limit
-    ) AS newest WHERE sent_at >= :start ORDER BY community
-"""
 
-#: The newest `each` free messages of every given community, in the words that each planner does well with.
-_FREE = """
-    SELECT queue.id, community, sent_at FROM queue
-    WHERE aside_at IS NULL AND holder IS NULL AND circle IS NULL AND coalesce(faults, 0) < :most_faults
-        AND community = CAST(given.value ->> 0 AS bigint) AND sent_at >= :start AND sent_at < :end
-    ORDER BY sent_at DESC, queue.id DESC LIMIT :each
-"""
-FREE_SQLITE = f"""
-    SELECT community, queue.id FROM {{given}} JOIN queue ON queue.id IN (SELECT id FROM ({_FREE}))
-    ORDER BY sent_at DESC, queue.id DESC
-"""
-FREE_POSTGRESQL = f"""
-    SELECT community, id FROM {{given}} CROSS JOIN LATERAL ({_FREE} FOR UPDATE SKIP LOCKED) AS free
-    ORDER BY sent_at DESC, id DESC
-"""
-
-LEASE = """
-    UPDATE queue SET holder = :holder WHERE id IN (SELECT CAST(given.value ->> 0 AS bigint) FROM {given})
-    RETURNING
-        id, share, platform, channel, message, revision,
-        (SELECT communities.id FROM communities WHERE key = queue.community) AS community,
-        author, kind, sent_at, body
-"""
+#: PostgreSQL counts on as many rows as it found alive when it looked last, and would rather read all dead ones than
+#: look up so many: a list of its own is looked up.
+CLAIMING_POSTGRESQL = _claiming("= ANY (ARRAY({}))", "FOR UPDATE SKIP LOCKED")
+CLAIMING_SQLITE = _claiming("IN ({})")
 
 _NAMED = """
     platform = given.value ->> 0 AND channel = given.value ->> 1 AND message = given.value ->> 2

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.operations.division import PARTS
 from storage import codec
 from storage.columns import SaidIn
+from storage.flow.leases.entering import ENTERING
 from storage.tables import (
     actions,
     amendments,
@@ -76,7 +77,9 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
         await connection.execute(update(incidents).where(incidents.c.id == row.id).values(without))
     for table in _HANDED_OVER:
         await connection.execute(update(table).where(table.c.community == goes).values(community=stays))
-    await connection.execute(update(queue).where(queue.c.community == stays).values(share=stays % PARTS))
+    await connection.execute(
+        update(queue).where(queue.c.community == stays).values(share=stays % PARTS, entered=ENTERING)
+    )
     await connection.execute(delete(members).where(members.c.community == goes))
     for table, numbers in _ADDED_UP.items():
         await _add_up(connection, table, numbers, stays, goes)

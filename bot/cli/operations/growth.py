@@ -4,8 +4,11 @@ the ways of earlier versions where those can still be gone."""
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,7 +18,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
-from bot.core.text.catalogue import Texts
+from bot.core.text.catalogue import Texts, texts
 
 if TYPE_CHECKING:
     from bot.app.tools import Growing
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from bot.core.chat.message import Message, Platform
     from bot.core.communities.community import Community
     from bot.core.incidents.incident import Settlement
+    from bot.core.moderation.settling import Settled
 
 CLAIM = 512  # messages, as screening asks for
 TIMES = 9
 TOGETHER = 256  # messages that are kept or settled in one call
+FEW = 20  # communities
 MEMBERS = 1_000  # who take part in the raid
 BUILT = 2_000  # policies that are built one for each, as earlier versions did: enough to tell what each costs
 
@@ -60,8 +65,14 @@ async def bench_growth(database: str | None, communities: int, incidents: int, s
         config = Config(storage=StorageSettings(url=url, keys=""))
         async with tools.growing(config) as growing:
             rows = [await _claims(growing, some) for some in (10, communities)]
+            rows += await left_open(growing, incidents)
             rows.append(await _start(growing, incidents))
-    rows.append(await _memory(config, 10 * communities))
+            rows.append(await _memory(config, 10 * communities))
+            await growing.settle_in(_chosen(10 * communities, "crowd-"))
+            said = [spoken(f"crowd-{one}", f"crowd-{one}", growing.clock.now()) for one in range(communities)]
+            await _in_batches(said, growing.stores.inbox.keep)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            rows.append(pool.submit(guarding, url, communities).result() | {"communities": 10 * communities})
     if as_json:
         print_json({"database": url.partition(":")[0], "rows": rows})
         return
@@ -73,17 +84,48 @@ async def _claims(growing: "Growing", communities: int) -> Row:
     """Whose turn it is while so many wait with what was said a day ago, which is dearest; both ways in turns, so that
     what else the machine does hits both."""
     then = growing.clock.now() - timedelta(days=1)
-    number = max(2 * communities, 2 * CLAIM)
+    number = max(2 * communities, 2 * TIMES * CLAIM)
     said = [spoken(f"{communities}-{one}", f"{one % communities}", then) for one in range(number)]
     await _in_batches(said, growing.stores.inbox.keep)
-    ways: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(TIMES):
-        for everybody, took in ways.items():
-            began = time.perf_counter()
-            await growing.choose(CLAIM, everybody=everybody)
-            took.append(1000 * (time.perf_counter() - began))
-    old, new = (round(median(took), 1) for took in ways.values())
-    return {"what": "claim", "communities": communities, "old_ms": old, "new_ms": new}
+    await growing.choose(1, hopping_=False)  # what a start reads once
+    took = [await _choosing(growing) for _ in range(TIMES)]
+    await _in_batches([harmless(one, then) for one in said], growing.stores.inbox.settle)
+    return {"what": "claim", "communities": communities} | _both(took)
+
+
+async def left_open(growing: "Growing", number: int) -> list[Row]:
+    """The same for what has just come, of FEW communities, while a transaction is left open: at its beginning, and
+    when so many messages have passed."""
+    rows: list[Row] = []
+    async with growing.left_open() as lies_about:
+        for passed in (0, number) if lies_about else ():
+            now, took = growing.clock.now(), list[tuple[float, float]]()
+            through = [spoken(f"passed-{one}", f"{one % FEW}", now) for one in range(passed)]
+            for place in range(0, passed, TOGETHER):
+                some = through[place : place + TOGETHER]
+                await growing.stores.inbox.keep(some)
+                await growing.stores.inbox.settle([harmless(one, now) for one in some])
+            for time_ in range(TIMES):
+                said = [spoken(f"open-{passed}-{time_}-{one}", f"{one % FEW}", now) for one in range(CLAIM)]
+                await _in_batches(said, growing.stores.inbox.keep)
+                took.append(await _choosing(growing))
+                await _in_batches([harmless(one, now) for one in said], growing.stores.inbox.settle)
+            rows.append({"what": "left_open", "passed": passed} | _both(took))
+    return rows
+
+
+async def _choosing(growing: "Growing") -> tuple[float, float]:
+    """Milliseconds, as it was done before and now."""
+    begun = time.perf_counter()
+    await growing.choose(CLAIM, hopping_=True)
+    between = time.perf_counter()
+    await growing.choose(CLAIM, hopping_=False)
+    return 1000 * (between - begun), 1000 * (time.perf_counter() - between)
+
+
+def _both(took: Sequence[tuple[float, float]]) -> Row:
+    old, new = (round(median(way), 1) for way in zip(*took, strict=True))
+    return {"old_ms": old, "new_ms": new}
 
 
 async def _start(growing: "Growing", incidents: int) -> Row:
@@ -125,20 +167,61 @@ class _Chosen:
         self._number = communities
 
     async def all(self) -> "list[Community]":
-        from bot.core.communities.community import PRESETS, Community
+        return _chosen(self._number)
 
-        return [
-            Community(
-                platform=_bench(),
-                id=str(one),
-                version=1,
-                name=f"커뮤니티 {one}",
-                preset=PRESETS[one % len(PRESETS)],
-                moderators_channel=f"m{one}",
-                report_channel=f"r{one}",
-            )
-            for one in range(self._number)
-        ]
+
+def _chosen(number: int, name: str = "") -> "list[Community]":
+    from bot.core.communities.community import PRESETS, Community
+
+    return [
+        Community(
+            platform=_bench(), id=f"{name}{one}", version=1, name=f"커뮤니티 {one}", preset=PRESETS[one % len(PRESETS)],
+            moderators_channel=f"m{one}", report_channel=f"r{one}",
+        )
+        for one in range(number)
+    ]  # fmt: skip
+
+
+def guarding(database: str, wait: int) -> Row:
+    """A whole process that only judges, connected to nothing: how long it takes to begin, and what it takes of memory
+    once it has judged as many messages as wait."""
+    return asyncio.run(_guarding(database, wait))
+
+
+async def _guarding(database: str, wait: int) -> Row:
+    settled, all_ = 0, asyncio.Event()
+
+    def count(settlements: "Sequence[Settlement]") -> None:
+        nonlocal settled
+        settled += len(settlements)
+        if settled >= wait:
+            all_.set()
+
+    began = time.perf_counter()
+    async with judging(database, count):
+        took = time.perf_counter() - began
+        await all_.wait()
+        mib = _resident()
+    return {"what": "guarding", "judged": settled, "new_s": round(took, 2), "mib": round(mib)}
+
+
+@asynccontextmanager
+async def judging(database: str, on_settled: "Settled") -> AsyncIterator[None]:
+    """A whole process of the role guard: begun when this is entered, and at work until it is left."""
+    from bot.app import guards
+    from bot.app.application import application
+    from bot.config import Config, StorageSettings
+    from bot.core.operations.outside.role import Role
+
+    config, stopping = Config(storage=StorageSettings(url=database, keys="")), asyncio.Event()
+    async with (
+        guards.guard(config, texts("en")) as guard,
+        application(config, guard, lambda core: (), roles={Role.GUARD}, on_settled=on_settled) as jikimi,
+        asyncio.TaskGroup() as working,
+    ):
+        working.create_task(jikimi.run(stopping=stopping))
+        yield
+        stopping.set()
 
 
 async def _in_batches(all_: Sequence[Given], give: Callable[[Sequence[Given]], Awaitable[object]]) -> None:
@@ -151,6 +234,15 @@ def spoken(id_: str, community: str, at: datetime, author: str = "1") -> "Messag
 
     ref = MessageRef(_bench(), f"c{community}", id_)
     return Message(ref=ref, community_id=community, author=Author(id=author), sent_at=at, text="안녕하세요")
+
+
+def harmless(message: "Message", at: datetime) -> "Settlement":
+    from bot.core.guarding.verdict import NOTHING_TO_JUDGE
+    from bot.core.incidents.incident import Settlement
+    from bot.core.rules.decision import Decision
+
+    decision = Decision(message=message, screening=NOTHING_TO_JUDGE, policy_version="1")
+    return Settlement(decision=decision, decided_at=at)
 
 
 def found_harmful(message: "Message", at: datetime) -> "Settlement":

@@ -1,30 +1,36 @@
 """`jikimi bench scale`: what two and four processes of a role do on one PostgreSQL, beside what one does."""
 
 import asyncio
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count
+from dataclasses import replace
+from importlib.resources import files
+from itertools import count, cycle
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.line import Line
-from bot.cli.operations.growth import Row, found_harmful, spoken
+from bot.cli.operations.growth import Row, found_harmful, harmless, judging, spoken
 from bot.cli.shown import print_json
 
 if TYPE_CHECKING:
     from bot.app.tools import Growing
     from bot.config import Config
     from bot.core.chat.message import Message
+    from bot.core.incidents.incident import Settlement
 
-ROLES = ("chat", "guard", "act")
+ROLES = ("chat", "guard", "act", "judging")
 PROCESSES = (1, 2, 4)
 COMMUNITIES = 200
+STARTS = 15.0  # seconds until each process has read its models and taken its shares
 TOGETHER = 256  # messages or actions that are taken out, or filled in, in one call
 CALLERS, ARRIVE = 4, 64  # who keep beside each other, and so many messages in each call
-ENOUGH = 6_000  # messages or actions that wait for each process and second
+#: Messages or actions that wait for each process and second.
+ENOUGH = {"guard": 6_000, "act": 6_000, "judging": 3_000}
 
 
 def declare(line: Line) -> None:
@@ -36,7 +42,7 @@ def declare(line: Line) -> None:
         seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 5.0,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        rows = [row for role in ROLES for row in _of_role(role, database, seconds)]
+        rows = [row for role in ROLES for row in of_role(role, database, seconds)]
         if as_json:
             print_json({"seconds": seconds, "rows": rows})
             return
@@ -44,15 +50,15 @@ def declare(line: Line) -> None:
             print(say("bench.scale", **row))
 
 
-def _of_role(role: str, database: str, seconds: float) -> Iterator[Row]:
+def of_role(role: str, database: str, seconds: float, numbers: Sequence[int] = PROCESSES) -> Iterator[Row]:
     """`times`: of what one does; `us`: processor time of the process for each message or action, in microseconds: what
     the wall says beyond that, the database has worked."""
     alone = 0.0
-    for processes in PROCESSES:
+    for processes in numbers:
         number = next(_numbers)
         if role != "chat":
-            asyncio.run(_fill(database, role, round(ENOUGH * seconds * processes), number))
-        begins = time.time() + 2.0  # when everybody has started
+            asyncio.run(fill(database, role, round(ENOUGH[role] * seconds * processes), number))
+        begins = time.time() + (STARTS if role == "judging" else 2.0)  # when everybody has started
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             asked = [pool.submit(work, role, database, begins, seconds, number * 100 + one) for one in range(processes)]
             done = [one.result() for one in asked]
@@ -70,8 +76,24 @@ _numbers = count(1)
 
 def work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
     """What a process of that role does in so many seconds: how many messages or actions, in how much processor time.
-    Nothing is judged and nothing asked of a network: those cost what they cost, wherever they run."""
+    Nothing is asked of a network, and nothing judged but by "judging", which is a whole process of the role guard with
+    the embedded guard on one thread: those cost what they cost, wherever they run."""
+    if role == "judging":
+        return asyncio.run(_judging(database, begins, seconds))
     return asyncio.run(_work(role, database, begins, seconds, number))
+
+
+async def _judging(database: str, begins: float, seconds: float) -> tuple[int, float]:
+    settled = [0]
+
+    def count(settlements: "Sequence[Settlement]") -> None:
+        settled[0] += len(settlements)
+
+    async with judging(database, count):
+        await asyncio.sleep(max(0.0, begins - time.time()))
+        before, worked = settled[0], time.process_time()
+        await asyncio.sleep(seconds)
+        return settled[0] - before, time.process_time() - worked
 
 
 async def _work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
@@ -94,7 +116,7 @@ async def _work(role: str, database: str, begins: float, seconds: float, number:
 async def _keep(growing: "Growing", until: float, name: str) -> int:
     kept, numbers = 0, count()
     while time.monotonic() < until:
-        arrived = [_said(growing, f"{name}-{next(numbers)}") for _ in range(ARRIVE)]
+        arrived = [said(growing, f"{name}-{next(numbers)}") for _ in range(ARRIVE)]
         await growing.stores.inbox.keep(arrived)
         kept += ARRIVE
     return kept
@@ -102,16 +124,11 @@ async def _keep(growing: "Growing", until: float, name: str) -> int:
 
 async def _judge(growing: "Growing", until: float) -> int:
     """Nothing is found: most of what people say is harmless."""
-    from bot.core.guarding.verdict import NOTHING_TO_JUDGE
-    from bot.core.incidents.incident import Settlement
-    from bot.core.rules.decision import Decision
-
     settled = 0
     while time.monotonic() < until:
         now = growing.clock.now()
         claimed = await growing.stores.inbox.claim(TOGETHER, fresh_since=now)
-        decided = [Decision(message=one, screening=NOTHING_TO_JUDGE, policy_version="1") for one in claimed]
-        await growing.stores.inbox.settle([Settlement(decision=one, decided_at=now) for one in decided])
+        await growing.stores.inbox.settle([harmless(one, now) for one in claimed])
         settled += len(claimed)
     return settled
 
@@ -120,7 +137,7 @@ async def _act(growing: "Growing", until: float) -> int:
     from bot.core.moderation.turns import UnderWay
     from bot.core.rules.actions import Done
 
-    done, outbox, platforms = 0, growing.stores.outbox, [_said(growing, "").ref.platform]
+    done, outbox, platforms = 0, growing.stores.outbox, [said(growing, "").ref.platform]
     while time.monotonic() < until:
         room = UnderWay(whole=TOGETHER, platform=TOGETHER, community=16)
         some = await outbox.claim(TOGETHER, now=growing.clock.now(), platforms=platforms, under_way=room)
@@ -129,18 +146,23 @@ async def _act(growing: "Growing", until: float) -> int:
     return done
 
 
-async def _fill(database: str, role: str, number: int, run: int) -> None:
+async def fill(database: str, role: str, number: int, run: int) -> None:
     from bot.app import tools
 
     async with tools.growing(_config(database)) as growing:
+        said_there = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
+        heard = cycle(json.loads(line)["text"] for line in said_there)
         for begin in range(0, number, TOGETHER):
-            some = [_said(growing, f"f{run}-{one}") for one in range(begin, min(begin + TOGETHER, number))]
+            some = [said(growing, f"f{run}-{one}") for one in range(begin, min(begin + TOGETHER, number))]
+            if role == "judging":
+                # No two texts alike, or they would be judged once.
+                some = [replace(one, text=f"{next(heard)} {one.ref.message_id}") for one in some]
             await growing.stores.inbox.keep(some)
             if role == "act":
                 await growing.stores.inbox.settle([found_harmful(one, growing.clock.now()) for one in some])
 
 
-def _said(growing: "Growing", name: str) -> "Message":
+def said(growing: "Growing", name: str) -> "Message":
     return spoken(name, f"{hash(name) % COMMUNITIES}", growing.clock.now())
 
 

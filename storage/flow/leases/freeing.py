@@ -10,6 +10,7 @@ from bot.core.reporting.delivery.delivery import State
 from bot.core.rules.actions import ACTIONS, Unconfirmed
 from storage.flow.calls import follow_calls
 from storage.flow.leases import suspects
+from storage.flow.leases.entering import FREE
 from storage.tables import actions, deliveries, holders, queue, shares, webhooks
 
 UNREPEATABLE = [action.kind for action in ACTIONS if not action.repeatable]
@@ -35,7 +36,7 @@ async def release(
     await connection.execute(
         update(shares).where(shares.c.holder.is_not(None), gone(shares.c.holder)).values(holder=None)
     )
-    await connection.execute(update(queue).where(queue.c.holder.is_not(None), gone(queue.c.holder)).values(holder=None))
+    await connection.execute(update(queue).where(queue.c.holder.is_not(None), gone(queue.c.holder)).values(FREE))
     left = (actions.c.finished_at.is_(None), actions.c.holder.is_not(None), gone(actions.c.holder))
     unsure = await connection.execute(
         update(actions)

@@ -23,7 +23,7 @@ def innocent(work: Table) -> ColumnElement[bool]:
 
 def on_trial(work: Table) -> ColumnElement[bool]:
     """Suspected and not given up: what was given up is only closed, and must not look like company."""
-    return and_(work.c.circle.is_not(None), func.coalesce(work.c.faults, 0) < MOST_FAULTS)
+    return and_(work.c.circle.is_not(None), work.c.faults < MOST_FAULTS)  # in the words of the partial indexes
 
 
 def given_up(work: Table) -> ColumnElement[bool]:

@@ -1,19 +1,17 @@
 """Opening a database: URLs, files and servers that refuse, schemas old and new, connections that break."""
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import reporting
@@ -23,11 +21,10 @@ from bot.core.operations.outside.standing import Backlog
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
 from storage.database import Database
-from storage.flow.inbox import SqlInbox
 from storage.migrations.upgrading import newest_step
 from storage.reports.standing import SqlStandings
 from storage.tables import holders, metadata
-from tests.builders import EVERYWHERE, NOW, later, message, settlement
+from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
@@ -340,28 +337,6 @@ def test_a_clock_that_is_far_from_the_servers_is_noticed(postgres: Postgres) -> 
             await clock.advance(11 * 60)
             await database.answers()
             assert await database.agrees_on_the_time() is False
-
-    asyncio.run(scenario())
-
-
-def test_a_claim_looks_at_as_many_communities_as_it_takes_messages(url: str) -> None:
-    """Flow review, growth: 222 ms where 10,000 communities waited, and a lock on one row of each."""
-
-    async def scenario() -> None:
-        async with Database.open(url, ManualClock()) as database:
-            inbox = SqlInbox(database)
-            await inbox.keep([message(str(number), community=f"c{number}") for number in range(500)])
-            looked_at: list[int] = []
-
-            def spy(_: object, __: object, sql: str, given: Any, *more: object) -> None:
-                if "LIMIT" in sql:
-                    looked_at.extend(len(json.loads(one)) for one in given if str(one).startswith("["))
-
-            event.listen(database._engine.sync_engine, "before_cursor_execute", spy)
-            assert len(await inbox.claim(20, fresh_since=NOW)) == 20
-            assert len(await inbox.claim(20, fresh_since=later(60))) == 20, "all of them are old"
-            assert looked_at and max(looked_at) <= 40
-            assert len(await inbox.claim(500, fresh_since=later(60))) == 460
 
     asyncio.run(scenario())
 

@@ -1,4 +1,4 @@
-"""`jikimi bench report` on a small week, `jikimi bench growth` on a small crowd."""
+"""`jikimi bench report` on a small week, `growth` on a small crowd, `scale` for a moment."""
 
 import asyncio
 import json
@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.operations.growth import bench_growth
+from bot.app import tools
+from bot.cli.operations.growth import bench_growth, judging, left_open
+from bot.cli.operations.scale import fill, work
+from bot.config import Config, StorageSettings
+from bot.core.incidents.incident import Settlement
 from bot.core.text.catalogue import texts
+from tests.servers.postgres import Postgres
 
 
 def test_it_tells_seconds_and_memory_of_the_whole_command_and_of_a_quiet_edition(tmp_path: Path) -> None:
@@ -28,9 +33,44 @@ def test_growth_is_told_beside_the_ways_of_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bot.cli.operations.growth.CLAIM", 20)
     asyncio.run(bench_growth(None, 20, 30, texts("en"), as_json=True))
-    few, many, start, memory = json.loads(capsys.readouterr().out)["rows"]
+    few, many, start, memory, judging = json.loads(capsys.readouterr().out)["rows"]
     assert (few["communities"], many["communities"], memory["communities"]) == (10, 20, 200)
     assert min(one[way] for one in (few, many) for way in ("old_ms", "new_ms")) > 0
     assert start["remembered"] == 30 and memory["old_mib"] >= memory["new_mib"]
+    assert judging["communities"] == 200 and judging["judged"] >= 20 and judging["mib"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_claim_costs_is_told_while_a_transaction_is_left_open(postgres: Postgres) -> None:
+    async def scenario() -> None:
+        config = Config(storage=StorageSettings(url=postgres.create(), keys=""))
+        async with tools.growing(config) as growing:
+            at_first, later = await left_open(growing, 60)
+        assert (at_first["passed"], later["passed"]) == (0, 60)
+        assert texts("ko")("bench.growth_left_open", **later)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("role", ["chat", "guard", "act"])
+def test_scale_does_the_work_of_each_role(postgres: Postgres, role: str) -> None:
+    database = postgres.create()
+    if role != "chat":
+        asyncio.run(fill(database, role, 300, 1))
+    did, worked = work(role, database, 0.0, 0.1, 1)
+    assert did > 0 < worked
+
+
+def test_scale_fills_the_inbox_with_what_has_to_be_judged(postgres: Postgres) -> None:
+    database, settled = postgres.create(), list[Settlement]()
+
+    async def scenario() -> None:
+        await fill(database, "judging", 50, 1)
+        async with judging(database, settled.extend):
+            while len(settled) < 50:
+                await asyncio.sleep(0.01)
+        assert len({one.decision.message.text for one in settled}) == 50
+
+    asyncio.run(scenario())
