@@ -151,7 +151,7 @@ async def fill(database: str, role: str, number: int, run: int) -> None:
 
     async with tools.growing(_config(database)) as growing:
         said_there = files("bot.cli.rehearsal").joinpath("transcript.jsonl").read_text("utf-8").splitlines()
-        heard = cycle(json.loads(line)["text"] for line in said_there)
+        heard = cycle(filter(None, (json.loads(line).get("text") for line in said_there)))
         for begin in range(0, number, TOGETHER):
             some = [said(growing, f"f{run}-{one}") for one in range(begin, min(begin + TOGETHER, number))]
             if role == "judging":
