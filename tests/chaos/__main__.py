@@ -38,10 +38,12 @@ async def play(folder: Path, roles: list[str], seed: int, seconds: float, rate: 
                 assert await here.crew.working(worker, 120.0), worker.log.read_text("utf-8")[-2000:]
             await asyncio.sleep(2.0)
             here.tell(f"{len(roles)} processes work")
-            chatter = asyncio.create_task(here.chatter(rate, random.Random(seed)))
+            talk = [here.chatter(rate, random.Random(seed)), here.flooding(random.Random(seed)), here.watching()]
+            talking = [asyncio.create_task(one) for one in talk]
             await storm(here, seed, seconds * SHARE, only)
-            chatter.cancel()
-            await asyncio.wait([chatter])
+            for one in talking:
+                one.cancel()
+            await asyncio.wait(talking)
             here.tell("everything is well again")
             broken = [] if await _done(here) else ["it is not done in the end"]
             await asyncio.sleep(2.0)  # whatever comes twice comes now
@@ -82,6 +84,9 @@ async def _counted(here: World) -> list[str]:
         states = Counter(f"{one.kind} {one.state}" for one in seen.actions)
         told = Counter(seen.alarms)
         here.tell(f"{name}: {len(seen.written)} written; {dict(sorted(states.items()))}; told {dict(told)}")
+        as_one, off = audit.floods(seen)
+        changes = len(seen.handed_over)
+        here.tell(f"{name}: {len(as_one)} floods as one process decides, {len(off)} not; handed over {changes} times")
         broken += [f"{name}: {problem}" for problem in audit.problems(seen)]
     for worker in here.crew.workers:
         ends = Counter(code for code, _ in worker.ends)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.core.rules.actions import ACTIONS
-from tests.chaos.world import World
+from tests.chaos.world import TOO_OFTEN, World
 from tests.courses.places import Place
 
 #: Actions that nobody does twice: where it cannot be known whether one was done, it stays unconfirmed.
@@ -18,6 +18,9 @@ ONCE = frozenset(action.kind for action in ACTIONS if not action.repeatable)
 HARMFUL, HARMLESS = "나쁜 말", "좋은 말"
 LINES = 3.0  # of the logs for each message that was written, at most
 AWHILE = timedelta(minutes=2)  # in which who floods is told once, and what a loaded machine adds to it
+PROMPT = timedelta(seconds=3)  # from sending to settling: who decides so fast has everything before it in mind
+READ_BACK = timedelta(seconds=5)  # after which a new holder knows what the last one knew
+COOLDOWN = timedelta(minutes=1)
 QUEUE = 64 << 20  # bytes of the table that everything passes through, emptied
 
 _MESSAGES = """
@@ -33,6 +36,31 @@ _ACTIONS = """
     FROM incidents i JOIN messages m ON m.id = i.message JOIN cases c ON c.incident = i.id
     JOIN actions a ON a.incident = i.id
 """
+
+
+#: What is said again, when each was sent and settled, and whether the rule of floods found it, and warned.
+_FLOODS = """
+    SELECT m.platform, m.message, to_timestamp(m.sent_at / 1e6) AS sent, to_timestamp(m.settled_at / 1e6) AS settled,
+        coalesce(i.rule = 'flood', false) AS hit, i.author,
+        EXISTS (SELECT 1 FROM actions a WHERE a.incident = i.id AND a.kind = 'warn') AS warned
+    FROM messages m LEFT JOIN incidents i ON i.message = m.id WHERE m.kind = 'new'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One of several times."""
+
+    sent: datetime
+    settled: datetime
+    hit: bool
+    author: str = ""
+    warned: bool = False
+
+    @property
+    def is_prompt(self) -> bool:
+        """And no clock was wrong."""
+        return abs(self.settled - self.sent) < PROMPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,8 @@ class Seen:
     cards: Mapping[int, Collection[str]] = field(default_factory=dict)
     alarms: Sequence[str] = ()
     processes: int = 1
+    floods: Sequence[Sequence[Said]] = ()
+    handed_over: Sequence[tuple[datetime, datetime]] = ()
 
 
 def problems(seen: Seen) -> Iterator[str]:
@@ -76,6 +106,34 @@ def problems(seen: Seen) -> Iterator[str]:
     yield from _decided(seen, harmful, harmless)
     yield from _said(seen)
     yield from _shown(seen)
+    yield from _flooded(seen)
+
+
+def floods(seen: Seen) -> tuple[list[Sequence[Said]], list[Sequence[Said]]]:
+    """Which were decided as one process decides, from the time that is too often on; and which were not."""
+    as_one, off = list[Sequence[Said]](), list[Sequence[Said]]()
+    for said in seen.floods:
+        right = [one.hit for one in said] == [number >= TOO_OFTEN for number in range(1, len(said) + 1)]
+        (as_one if right else off).append(said)
+    return as_one, off
+
+
+def _flooded(seen: Seen) -> Iterator[str]:
+    """What is decided late, by a wrong clock, or in the seconds of a hand-over, may be decided otherwise."""
+    _, off = floods(seen)
+    alone = [said for said in off if all(one.is_prompt for one in said) and not _handed_over(seen, said)]
+    yield from (f"a flood of {said[0].sent:%T} was not taken for one: {[one.hit for one in said]}" for said in alone)
+    warned = [one for said in seen.floods for one in said if one.warned and one.is_prompt]
+    for author in {one.author for one in warned}:
+        theirs = sorted((one for one in warned if one.author == author), key=lambda one: one.settled)
+        for one, next_ in pairwise(theirs):
+            if next_.settled - one.settled < COOLDOWN and not _handed_over(seen, (one, next_)):
+                yield f"{author} was warned of a flood at {one.settled:%T} and again at {next_.settled:%T}"
+
+
+def _handed_over(seen: Seen, said: Sequence[Said]) -> bool:
+    first, last = min(one.sent for one in said), max(one.settled for one in said)
+    return any(begin - PROMPT <= last and first <= end + READ_BACK for begin, end in seen.handed_over)
 
 
 def _decided(seen: Seen, harmful: Collection[str], harmless: Collection[str]) -> Iterator[str]:
@@ -145,15 +203,20 @@ def logged(logs: Iterable[Path], written: int) -> Iterator[str]:
 
 
 async def seen(world: World) -> Mapping[str, Seen]:
-    messages, actions = await world.ask(_MESSAGES), await world.ask(_ACTIONS)
+    messages, actions, said = await world.ask(_MESSAGES), await world.ask(_ACTIONS), await world.ask(_FLOODS)
     return {
-        name: _seen(place, world, [row for row in messages if row["platform"] == name], actions)
+        name: _seen(place, world, [row for row in messages if row["platform"] == name], actions, said)
         for name, place in world.places.items()
     }
 
 
-def _seen(place: Place, world: World, messages: Sequence[Any], actions: Sequence[Any]) -> Seen:
+def _seen(place: Place, world: World, messages: Sequence[Any], actions: Sequence[Any], said: Sequence[Any]) -> Seen:
     platform = place.community.platform
+    known = {
+        row["message"]: Said(*(row[name] for name in ("sent", "settled", "hit", "author", "warned")))
+        for row in said
+        if row["platform"] == platform
+    }
     columns = ("message", "incident", "number", "code", "kind", "state", "reason", "attempts", "author", "at")
     return Seen(
         written=world.written.get(platform, {}),
@@ -164,6 +227,8 @@ def _seen(place: Place, world: World, messages: Sequence[Any], actions: Sequence
         cards=place.cards(),
         alarms=place.alarms(),
         processes=len(world.crew.workers),
+        floods=[[known[id_] for id_ in said] for said in world.floods.get(platform, ()) if known.keys() >= set(said)],
+        handed_over=world.handed_over.get(platform, ()),
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.audit import Planned, Seen, logged, problems
+from tests.builders import NOW, later
+from tests.chaos.audit import Planned, Said, Seen, floods, logged, problems
 
 DELETED = Planned("2", 1, 7, "BCDF", "delete", "done")
 WARNED = Planned("2", 1, 7, "BCDF", "warn", "done")
@@ -61,6 +62,34 @@ def test_nothing_is_found_where_every_promise_was_kept() -> None:
 def test_it_is_found(spoil: Callable[[], Seen], said: str) -> None:
     found = list(problems(spoil()))
     assert any(said in one for one in found), found
+
+
+def said(*hits: bool, at: float = 0.0, takes: float = 1.0) -> list[Said]:
+    """The same, a second apart; whoever is found for the first time is warned."""
+    return [
+        Said(later(at + place), later(at + place + takes), hit, "7", hit and hit not in hits[:place])
+        for place, hit in enumerate(hits)
+    ]
+
+
+FLOOD, MISSED = said(False, False, False, True, True), said(False, False, False, False, True)
+
+
+def test_floods_are_decided_as_one_process_decides_but_for_the_seconds_of_a_hand_over() -> None:
+    assert floods(replace(WELL, floods=[FLOOD, MISSED])) == ([FLOOD], [MISSED])
+    missed = replace(WELL, floods=[MISSED])
+    assert "was not taken for one" in next(iter(problems(missed)))
+    assert not list(problems(replace(missed, handed_over=[(later(2), later(3))])))
+    assert list(problems(replace(missed, handed_over=[(later(60), later(61))])))
+    late = said(False, False, False, False, True, takes=40.0)
+    assert not list(problems(replace(WELL, floods=[FLOOD, late])))
+
+
+def test_nobody_is_warned_of_a_flood_twice_in_a_while_but_for_the_seconds_of_a_hand_over() -> None:
+    again = replace(WELL, floods=[FLOOD, said(False, False, False, True, True, at=30.0)])
+    assert "7 was warned of a flood" in next(iter(problems(again)))
+    assert not list(problems(replace(again, handed_over=[(NOW, later(1))])))
+    assert not list(problems(replace(again, floods=[FLOOD, said(False, False, False, True, True, at=90.0)])))
 
 
 def test_what_people_said_is_found_in_a_log_and_so_is_a_log_without_end(tmp_path: Path) -> None:

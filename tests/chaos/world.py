@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,21 @@ DISK = "768m"  # of the database, where we may mount one
 #: Who writes what is harmful, of each network, and who else writes: fewer than a raid, in which nobody is written to.
 AUTHORS, OTHERS = 8, 10
 HARMFUL, WARNED = 10, 50  # one of so many messages; those are shown to moderators, too
+#: Who says the same again, how often, and from which time on that is too often; and seconds between two such goes.
+FLOODERS, AGAIN, TOO_OFTEN = 2, 5, 4
+BETWEEN, APART = 0.2, 5.0
+FLOOD = f"""
+            [[rules]]
+            name = "flood"
+            when.repeats = {{ times = {TOO_OFTEN}, within = "1m" }}
+            then = ["delete", "warn"]
+            cooldown = "1m"
+"""
+LOOK = 0.5  # seconds between two looks at who holds what
+
+_EPOCHS = """
+    SELECT platform, epoch FROM communities JOIN shares ON work = 'guard' AND share = key % 64
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +68,9 @@ class World:
     began: float = field(default_factory=time.monotonic)
     alive: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by whoever takes the database away
     lasts: float = 0.0  # seconds, altogether
+    floods: dict[str, list[list[str]]] = field(default_factory=dict)  # by network: what was said again, in its order
+    #: By network: when its community changed hands, between one look and the next.
+    handed_over: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
 
     def tell(self, what: str) -> None:
         line = f"{time.monotonic() - self.began:7.1f} s  {what}"
@@ -70,9 +90,10 @@ class World:
         finally:
             await connection.close()
 
-    def write(self, network: str, text: str, author: int) -> None:
+    def write(self, network: str, text: str, author: int) -> str:
         if id_ := self.places[network].write(text, author):
             self.written.setdefault(network, {})[id_] = text
+        return id_
 
     async def chatter(self, rate: float, rng: random.Random) -> None:
         """So many messages a second on each network, until cancelled."""
@@ -86,6 +107,30 @@ class World:
                 self.write(network, f"{text} 경고감" if warned else text, author)
             number += 1
             await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
+
+    async def flooding(self, rng: random.Random) -> None:
+        """Somebody says the same again and again, now here and now there, until cancelled."""
+        for number in count():
+            network = list(self.places)[number % len(self.places)]
+            author, said = AUTHORS + OTHERS + rng.randrange(FLOODERS), list[str]()
+            for _ in range(AGAIN):
+                said.append(self.write(network, f"또 그 말 {number}", author))
+                await asyncio.sleep(BETWEEN)
+            self.floods.setdefault(network, []).append(said)
+            await asyncio.sleep(APART)
+
+    async def watching(self) -> None:
+        """Who judges which community, until cancelled."""
+        known, looked = dict[str, int](), datetime.now(UTC)
+        while True:
+            await asyncio.sleep(LOOK)
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it is away just now
+                rows = await self.ask(_EPOCHS)
+                for row in rows:
+                    if known.get(row["platform"], row["epoch"]) != row["epoch"]:
+                        self.handed_over.setdefault(row["platform"], []).append((looked, datetime.now(UTC)))
+                    known[row["platform"]] = row["epoch"]
+                looked = datetime.now(UTC)
 
     def calm(self) -> None:
         """Nothing is between the parts any more."""
@@ -130,7 +175,7 @@ async def world(folder: Path, roles: Sequence[str]) -> AsyncIterator[World]:
                 networks=[place.config for place in here.places.values()],
                 then=["delete"],  # a card for each would take minutes, by what networks take
                 alarm_after=5.0,
-                more=UNJUDGED,
+                more=UNJUDGED + FLOOD,
             )
             yield here
         finally:
