@@ -4,29 +4,36 @@ community."""
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, Select, exists, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Select, and_, exists, false, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
 from bot.core.moderation.turns import Lane, UnderWay
+from bot.core.operations.division import PARTS
 from storage import codec
 from storage.columns import AnyRow
-from storage.community_key import community_of, read_community
+from storage.community_key import community_of, in_shares, read_community
 from storage.database import Database
 from storage.flow import sql
 from storage.flow.leases import suspects
+from storage.flow.leases.shares import SqlShares
 from storage.tables import actions
 
 
 class Lanes:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, shares: Mapping[Platform, SqlShares]) -> None:
+        """`shares`: of platforms whose communities are shared out, those that are this process's."""
+        self._database, self._shares = database, shares
         self._keys: dict[Lane, int] = {}  # of the communities whose lanes were waiting when was asked last
         self._served: dict[tuple[bool, Platform], int] = {}  # the community that had the last turn
         self._latest: datetime | None = None  # when was asked last
 
     def had_its_turn(self, lane: Lane) -> None:
-        self._served[lane.protects, lane.community.platform] = self._keys.get(lane, 0)
+        self._served[lane.protects, lane.community.platform] = self.key_of(lane)
+
+    def key_of(self, lane: Lane) -> int:
+        """Of the community of a lane that was just waiting."""
+        return self._keys.get(lane, 0)
 
     async def waiting(
         self, limit: int, now: datetime, platforms: Collection[Platform], under_way: UnderWay
@@ -57,14 +64,13 @@ class Lanes:
         self, connection: AsyncConnection, limit: int, platforms: Collection[Platform], under_way: UnderWay
     ) -> Mapping[Lane, Sequence[tuple[int, str]]]:
         begin = [  # behind the last turn, and then from the beginning
-            (protects, platform, after, place)
+            (protects, platform, after, place, self._ours(platform))
             for protects in (True, False)
             for platform in platforms
             for place, after in enumerate((self._served.get((protects, platform), 0), 0))
         ]
-        hops = await connection.execute(
-            self._database.sql(sql.LANES), {"given": codec.write_rows(begin), "limit": limit}
-        )
+        hopping = self._database.sql(sql.LANES_OF_SHARES if self._shares else sql.LANES)
+        hops = await connection.execute(hopping, {"given": codec.write_rows(begin), "limit": limit})
         doubtful = (await connection.execute(await self._doubtful(connection, platforms))).all()
         found = [(_lane(row), row) for row in (*hops, *doubtful)]
         self._keys = {lane: row.key for lane, row in found}
@@ -81,9 +87,19 @@ class Lanes:
                 waiting[lane_of[bool(row.protects), row.key]].append((row.id, row.kind))
         return waiting
 
+    def _ours(self, platform: Platform) -> str:
+        """A digit for each share, 1 where it is ours."""
+        shares = self._shares.get(platform)
+        return "".join(str(int(shares is None or share in shares.begun)) for share in range(PARTS))
+
     async def _doubtful(self, connection: AsyncConnection, platforms: Collection[Platform]) -> Select[AnyRow]:
         """The suspects whose turn it is, and what is given up."""
-        awake = (actions.c.not_before.is_(None), actions.c.platform.in_(list(platforms)))
+        ours = (
+            and_(actions.c.platform == one, in_shares(actions.c.community, shares.begun if shares else None))
+            for one in platforms
+            for shares in [self._shares.get(one)]
+        )
+        awake = (actions.c.not_before.is_(None), or_(false(), *ours))
         which = suspects.given_up(actions)
         some = await suspects.next_suspects(connection, actions, self._database.holder, *awake)
         if some is not None:

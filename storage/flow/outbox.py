@@ -2,7 +2,7 @@
 come back with their outcome."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.base.errors import Unavailable
-from bot.core.chat.message import Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.incidents.case import Case, about
 from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.review import aftermath
 from bot.core.moderation.turns import Lane, UnderWay
+from bot.core.operations.division import PARTS
 from bot.core.rules.actions import ON_CARD, Action, Done, Outcome, Unconfirmed
 from bot.core.rules.policy import Reason
 from storage import codec
@@ -27,6 +28,7 @@ from storage.flow.lanes import Lanes
 from storage.flow.leases import suspects
 from storage.flow.leases.freeing import UNREPEATABLE
 from storage.flow.leases.leasing import leased
+from storage.flow.leases.shares import SqlShares
 from storage.records.deeds import OF_CASE, follow_deeds, read_case
 from storage.records.sanctions import Finished
 from storage.tables import actions, appeals, cases, incidents, messages
@@ -52,21 +54,31 @@ LOST = "unreadable"  # of what is sealed with a key that is gone
 class SqlOutbox:
     """An action whose holder died while it was started is settled in database.py, when its lease is freed."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, shares: Mapping[Platform, SqlShares] | None = None) -> None:
+        """`shares`: of platforms whose communities are shared out, those that are this process's."""
+        self._database, self._shares = database, shares or {}
         self._record = database.grouped(self._finish)
         self._postpone = database.grouped(self._delay)
-        self._in_hand: set[int] = set()  # handed out, and neither recorded nor given back
+        #: Handed out, and neither recorded nor given back: of which community, by its key.
+        self._in_hand: dict[int, tuple[Platform, int]] = {}
         self._unsure = False  # whether the last claim may have leased what nobody was handed
-        self._lanes = Lanes(database)
+        self._lanes = Lanes(database, self._shares)
 
     async def claim(
         self, limit: int, *, now: datetime, platforms: Collection[Platform], under_way: UnderWay | None = None
     ) -> Sequence[PlannedAction]:
         under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
         planned = await leased(self._lease(limit, now, platforms, under_way), self._give_back)
-        self._in_hand.update(one.id for one in planned)
+        for one in planned:
+            self._in_hand[one.id] = one.message.ref.platform, self._lanes.key_of(Lane.of(one))
         return planned
+
+    async def is_ours(self, community: CommunityRef) -> bool:
+        shares = self._shares.get(community.platform)
+        return shares is None or shares.has(await self._database.keys.of(community))
+
+    def under_way(self, platform: Platform, shares: Collection[int]) -> int:
+        return sum(whose == platform and key % PARTS in shares for whose, key in self._in_hand.values())
 
     async def is_repeated(self, planned: PlannedAction, since: datetime) -> bool:
         done = and_(actions.c.state.in_((Done.kind, Unconfirmed.kind)), actions.c.finished_at >= since)
@@ -83,11 +95,12 @@ class SqlOutbox:
 
     async def record(self, results: Sequence[tuple[PlannedAction, Outcome]]) -> None:
         await self._record(results)
-        self._in_hand.difference_update(planned.id for planned, _ in results)
+        for planned, _ in results:
+            self._in_hand.pop(planned.id, None)
 
     async def postpone(self, planned: PlannedAction, until: datetime, *, begun: str = "", defect: str = "") -> None:
         await self._postpone([(planned, until, begun or planned.begun, defect)])
-        self._in_hand.discard(planned.id)
+        self._in_hand.pop(planned.id, None)
 
     async def _lease(
         self, limit: int, now: datetime, platforms: Collection[Platform], under_way: UnderWay

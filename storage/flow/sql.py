@@ -180,22 +180,25 @@ ASLEEP = "finished_at IS NULL AND holder IS NULL AND not_before IS NOT NULL"
 
 #: Hops over the index from one community to the next, at most `limit` times, however many actions wait. Given: for
 #: what protects and for what does not, of each platform, the community to begin after and the place of its hops.
-LANES = f"""
-    WITH RECURSIVE lane (protects, platform, community, place, hop) AS (
+_LANES = f"""
+    WITH RECURSIVE lane (protects, platform, community, place, shares, hop) AS (
         SELECT CAST(given.value ->> 0 AS boolean), given.value ->> 1, CAST(given.value ->> 2 AS bigint),
-            CAST(given.value ->> 3 AS integer), 0
+            CAST(given.value ->> 3 AS integer), given.value ->> 4, 0
         FROM {{given}}
         UNION ALL
         SELECT protects, platform, (
             SELECT min(actions.community) FROM actions
             WHERE {_FREE_ACTION} AND actions.protects = lane.protects AND actions.platform = lane.platform
-                AND actions.community > lane.community
-        ), place, hop + 1
+                AND actions.community > lane.community %s
+        ), place, shares, hop + 1
         FROM lane WHERE community IS NOT NULL AND hop < :limit
     )
     SELECT protects, platform, community AS key, (SELECT id FROM communities WHERE key = lane.community) AS community
     FROM lane WHERE hop > 0 AND community IS NOT NULL ORDER BY place, hop
 """
+LANES = _LANES % ""
+#: Given besides: for each share of communities, in a row, 1 where its communities are hopped to and 0 where not.
+LANES_OF_SHARES = _LANES % "AND substr(lane.shares, CAST(actions.community & 63 AS integer) + 1, 1) = '1'"
 
 #: The first `each` of every lane given, those first that were tried the least, in the words that each planner does
 #: well with.

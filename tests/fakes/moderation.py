@@ -229,8 +229,8 @@ class MemoryInbox:
 
 
 class MemoryOutbox:
-    def __init__(self, store: Record) -> None:
-        self.store = store
+    def __init__(self, store: Record, shares: Mapping[Platform, MemoryShares] | None = None) -> None:
+        self.store, self.shares = store, shares or {}
         self.served: dict[tuple[bool, Platform], str] = {}
         self.latest: datetime | None = None
         self.in_hand: set[int] = set()
@@ -241,7 +241,8 @@ class MemoryOutbox:
         under_way = under_way or UnderWay(whole=limit, platform=limit, community=limit)
         jumped = self.latest is None or now < self.latest
         self.latest = now
-        here = [one for one in self.store.actions.values() if one.planned.message.ref.platform in platforms]
+        on = [one for one in self.store.actions.values() if one.planned.message.ref.platform in platforms]
+        here = [one for one in on if self._is_ours(one.planned.message.community)]
         due = sorted((one for one in here if one.is_due(now, jumped=jumped)), key=lambda one: one.planned.attempts)
         due = [one for one in due if one.planned.id not in self.in_hand]
         for action in due:
@@ -263,6 +264,17 @@ class MemoryOutbox:
             self.served[lane.protects, lane.community.platform] = lane.community.id
         self.in_hand.update(action.planned.id for action in chosen)
         return [action.planned for action in chosen]
+
+    def under_way(self, platform: Platform, shares: Collection[int]) -> int:
+        whose = (self.store.actions[one].planned.message.community for one in self.in_hand)
+        return sum(one.platform == platform and self.store.share_of(one) in shares for one in whose)
+
+    async def is_ours(self, community: CommunityRef) -> bool:
+        return self._is_ours(community)
+
+    def _is_ours(self, community: CommunityRef) -> bool:
+        shares = self.shares.get(community.platform)
+        return shares is None or self.store.share_of(community) in shares.begun
 
     def _turn(self, lane: Lane) -> tuple[bool, str]:
         id_ = lane.community.id

@@ -31,8 +31,9 @@ class MemoryShares:
         self.refused = 0
         self.begun: set[int] = set()
 
-    async def look(self) -> Taking:
-        self.work.part.add(self.me)
+    async def look(self, *, joins: bool = True) -> Taking:
+        if joins:
+            self.work.part.add(self.me)
         held = {share: holder for share, (holder, _) in self.work.held.items() if holder in self.work.part}
         return Taking(self.me, set(self.work.part), held)
 

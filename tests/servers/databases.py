@@ -7,7 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from sqlalchemy import text
+
 from storage.database import Database
+from storage.flow.leases.freeing import release_the_dead
 from tests.fakes.clock import ManualClock
 
 _alembic = Lock()  # it works on one database at a time in a process
@@ -30,6 +33,13 @@ def bring_up_to_date(url: str) -> None:
 
     with _alembic, ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(lambda: asyncio.run(opened())).result()
+
+
+async def forget_all_but_the_last(url: str) -> None:
+    """What the processes on a database do once the lease of the others has run out."""
+    async with Database.visit(url, ManualClock()) as database, database.write() as connection:
+        await connection.execute(text("DELETE FROM holders WHERE id < (SELECT max(id) FROM holders)"))
+        await release_the_dead(connection, database.clock.now())
 
 
 @cache

@@ -141,7 +141,17 @@ class Outbox(Protocol):
         `under_way` (None: nothing is, and nobody's share is less than all), and record them as started. First those
         that protect; the communities take turns; within one, those first that were tried the least, then the oldest.
         An action that is not repeatable and was already started is closed as `Unconfirmed` instead of being handed
-        out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`."""
+        out again. Suspects are handed out as by `Inbox.claim`; what has three faults comes with its `defect`. Where the
+        communities of a platform are shared out, of those alone that are this process's."""
+        ...
+
+    def under_way(self, platform: Platform, shares: Collection[int]) -> int:
+        """How many actions in the communities of these shares this process has claimed and not yet recorded or given
+        back."""
+        ...
+
+    async def is_ours(self, community: CommunityRef) -> bool:
+        """Whether what is planned there is claimed by this process."""
         ...
 
     async def is_repeated(self, planned: PlannedAction, since: datetime) -> bool:

@@ -37,8 +37,8 @@ class Shares(Protocol):
     parts: int
     refused: int  # pieces of work that were begun under an epoch that was over when they were done
 
-    async def look(self) -> Taking:
-        """As it is now; from now on this process takes part."""
+    async def look(self, *, joins: bool = True) -> Taking:
+        """As it is now; who `joins` takes part from now on."""
         ...
 
     async def take(self, wanted: Collection[int]) -> Collection[int]:
@@ -147,6 +147,31 @@ class Post:
             self.taken.set()
         elif holder not in (None, found.me) and self.taken.is_set():
             raise Broken("Another process has taken over meanwhile. Start this one again: it will stand by.")
+
+
+@dataclass(slots=True)
+class Crew:
+    """How many processes take part in a work, as of a moment ago: what all of them may do together is divided by that,
+    or left to them where this one does not join."""
+
+    shares: Shares
+    clock: Clock
+    joins: bool = True
+    number: int = 0
+
+    async def run(self) -> None:
+        """Until cancelled; then this process takes part no more."""
+        try:
+            while True:
+                try:
+                    self.number = len((await self.shares.look(joins=self.joins)).part)
+                except Unavailable as error:
+                    _log.warning("crews not looked at", reason=str(error))
+                await self.clock.sleep(LOOK)
+        finally:
+            with suppress(BotError, TimeoutError):
+                async with asyncio.timeout(LEAVING):
+                    await self.shares.leave()
 
 
 def is_for(share: int, part: Collection[int]) -> int | None:

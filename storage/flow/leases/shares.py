@@ -43,7 +43,7 @@ class SqlShares:
     def stake(self, share: int) -> Stake:
         return Stake(share, self._epochs.get(share, 0))
 
-    async def look(self) -> Taking:
+    async def look(self, *, joins: bool = True) -> Taking:
         part = select(workers.c.holder).where(workers.c.work == self._work, workers.c.holder.in_(self._living()))
         held = select(shares.c.share, shares.c.holder).where(
             shares.c.work == self._work, shares.c.holder.in_(self._living())
@@ -53,7 +53,7 @@ class SqlShares:
         async with self.database.read() as connection:
             there = set((await connection.execute(part)).scalars())
             holding = {row.share: row.holder for row in await connection.execute(held)}
-        if self.database.holder not in there:
+        if joins and self.database.holder not in there:
             async with self.database.write() as connection:
                 await connection.execute(joining)
                 there = set((await connection.execute(part)).scalars())

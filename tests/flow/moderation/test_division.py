@@ -17,10 +17,10 @@ from bot.core.moderation.ports import Inbox
 from bot.core.operations.division import PARTS
 from bot.core.rules.policy import Watch
 from storage.database import Database
-from storage.flow.leases.freeing import release_the_dead
 from tests.builders import home, message, put_settings
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.databases import forget_all_but_the_last
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import until
 
@@ -147,13 +147,6 @@ def test_what_one_process_keeps_and_sets_is_heard_in_the_others_at_once(
             assert [bool(some.health.snapshot().flow.settled) for some in (one, two)] == [True, True]
 
     asyncio.run(scenario())
-
-
-async def forget_all_but_the_last(url: str) -> None:
-    """What the others do once a lease has run out."""
-    async with Database.visit(url, ManualClock()) as database, database.write() as connection:
-        await connection.execute(text("DELETE FROM holders WHERE id < (SELECT max(id) FROM holders)"))
-        await release_the_dead(connection, database.clock.now())
 
 
 def test_a_stop_hands_over_at_once(postgres: Postgres) -> None:
