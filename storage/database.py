@@ -2,13 +2,13 @@
 which process works on what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 from weakref import WeakSet
 
-from sqlalchemy import URL, QueuePool, Table, TextClause, delete, insert, select, text, update
+from sqlalchemy import URL, ColumnElement, QueuePool, Table, TextClause, delete, insert, or_, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -22,6 +22,7 @@ from storage.flow.group_commit import GroupCommit, Item, Result
 from storage.flow.leases.freeing import release, release_the_dead
 from storage.migrations.copying import copy_before_update, forget_copies
 from storage.migrations.upgrading import is_newest, upgrade
+from storage.opening import presence
 from storage.opening.engine import engine_of
 from storage.opening.place import alone, parsed
 from storage.tables import bookmarks, holders
@@ -85,7 +86,8 @@ class Database:
                 await database._start()
                 renewal = asyncio.create_task(database._stay_alive())
                 try:
-                    yield database
+                    with presence.present(place, database.holder):
+                        yield database
                 finally:
                     renewal.cancel()
                     # Where it is away, the leases end as those of the dead do.
@@ -220,15 +222,15 @@ class Database:
             await connection.execute(insert(bookmarks).values(name=KEYS, place=keys))
 
     async def _start(self) -> None:
-        async with self.write() as connection:
-            if self.is_postgresql:
-                await connection.execute(delete(holders).where(text(f"alive_until < {server_time()}")))
-            else:  # nobody else has the file open, so whoever is written down as a holder has died
-                await connection.execute(delete(holders))
-            until = text(server_time(LEASE)) if self.is_postgresql else None
-            added = await connection.execute(insert(holders).values(alive_until=until).returning(holders.c.id))
-            self.holder = added.scalar_one()
-            await release_the_dead(connection, self.clock.now())
+        with presence.died(self._engine.url) as died:
+            async with self.write() as connection:
+                # Nobody else has a file open, so whoever is written down as a holder of one has died.
+                gone = _is_dead(died) if self.is_postgresql else true()
+                await connection.execute(delete(holders).where(gone))
+                until = text(server_time(LEASE)) if self.is_postgresql else None
+                added = await connection.execute(insert(holders).values(alive_until=until).returning(holders.c.id))
+                self.holder = added.scalar_one()
+                await release_the_dead(connection, self.clock.now())
 
     async def _stop(self) -> None:
         async with self.write() as connection:
@@ -239,17 +241,20 @@ class Database:
         """Time here is the server's and the event loop's: processes with wrong clocks must agree on who is dead."""
         while self.is_postgresql:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            with suppress(BotError):  # whoever works with the database meets the same trouble and reports it
+            # Whoever works with the database meets the same trouble and reports it.
+            with suppress(BotError), presence.died(self._engine.url) as died:
                 async with self.write() as connection:
-                    renewed = self.insert(holders).values(id=self.holder, alive_until=text(server_time(LEASE)))
-                    await connection.execute(
-                        renewed.on_conflict_do_update(
-                            index_elements=[holders.c.id], set_={"alive_until": renewed.excluded.alive_until}
-                        )
-                    )
-                    dead = await connection.execute(delete(holders).where(text(f"alive_until < {server_time()}")))
+                    new = self.insert(holders).values(id=self.holder, alive_until=text(server_time(LEASE)))
+                    until = {"alive_until": new.excluded.alive_until}
+                    await connection.execute(new.on_conflict_do_update(index_elements=[holders.c.id], set_=until))
+                    dead = await connection.execute(delete(holders).where(_is_dead(died)))
                     if dead.rowcount:
                         await release_the_dead(connection, self.clock.now())
+
+
+def _is_dead(died: Collection[int]) -> ColumnElement[bool]:
+    """Whose lease has run out, or who is known to have died."""
+    return or_(text(f"alive_until < {server_time()}"), holders.c.id.in_(died))
 
 
 class _Sealed:

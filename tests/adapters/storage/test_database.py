@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import reporting
@@ -20,8 +20,10 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.operations.outside.standing import Backlog
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
-from storage.database import Database
+from storage.database import LEASE, Database, server_time
 from storage.migrations.upgrading import newest_step
+from storage.opening import presence
+from storage.opening.place import parsed
 from storage.reports.standing import SqlStandings
 from storage.tables import holders, metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
@@ -337,6 +339,32 @@ def test_a_clock_that_is_far_from_the_servers_is_noticed(postgres: Postgres) -> 
             await clock.advance(11 * 60)
             await database.answers()
             assert await database.agrees_on_the_time() is False
+
+    asyncio.run(scenario())
+
+
+def test_a_process_of_this_machine_that_died_is_known_at_once_and_one_that_is_only_silent_is_not(
+    postgres: Postgres,
+) -> None:
+    async def scenario() -> None:
+        url = postgres.create()
+
+        async def begun(alone: Database) -> int:
+            """As a process that does not get to say that it ends."""
+            async with alone.write() as connection:
+                added = insert(holders).values(alive_until=text(server_time(LEASE))).returning(holders.c.id)
+                return int((await connection.execute(added)).scalar_one())
+
+        async with Database.open(url, ManualClock()) as lives:
+            silent, dead, elsewhere = [await begun(lives) for _ in range(3)]
+            with presence.present(parsed(url), silent):
+                with suppress(KeyError), presence.present(parsed(url), dead):
+                    raise KeyError
+                async with Database.open(url, ManualClock()) as new, new.read() as connection:
+                    known = set((await connection.execute(select(holders.c.id))).scalars())
+                    assert known == {lives.holder, silent, elsewhere, new.holder}
+            with presence.died(parsed(url)) as died:
+                assert died == []
 
     asyncio.run(scenario())
 
