@@ -27,6 +27,7 @@ class ScriptedPlatform:
         self.owners: dict[str, str] = {}  # by community
         self.announced: list[tuple[str, str]] = []
         self.changed: list[int] = []  # incidents
+        self.took_over = False
         self.forgotten: list[Callable[[str], bool]] = []
         self.published: list[tuple[str, Post, str]] = []  # channel, what, mark
 
@@ -57,6 +58,9 @@ class ScriptedPlatform:
 
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         self.changed.append(incident_id)
+
+    def taken_over(self) -> None:
+        self.took_over = True
 
     async def announce(self, channel_id: str, text: str) -> None:
         self.announced.append((channel_id, text))

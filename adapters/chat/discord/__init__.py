@@ -6,6 +6,7 @@ discord.py lives in this package and nowhere else.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from adapters.chat.discord.refs import DISCORD, address
 from bot.core.communities.community import Community
@@ -51,6 +52,8 @@ class Discord(Network, platform=DISCORD):
             shard_count=self.shard_count or None,
             member_names=self.member_names,
             inbox=context.inbox,
+            hears=context.hears,
+            among=partial(context.among, DISCORD),
         )
 
     def steps(self, say: Texts) -> str:

@@ -35,6 +35,8 @@ from adapters.chat.discord.receiving.hearing import FETCH, Hearing
 from adapters.chat.discord.receiving.names import Names
 from adapters.chat.discord.receiving.pairing import Pairs
 from adapters.chat.discord.refs import DISCORD, guild_ref
+from adapters.chat.discord.servers import Servers
+from adapters.chat.pacing import alone
 from bot.core.base.clock import Clock
 from bot.core.base.errands import Errands
 from bot.core.base.errors import Broken, Unavailable
@@ -90,7 +92,7 @@ def _client(
 class DiscordChat:
     """`say` speaks to whoever runs the bot. `gateway_url` empty: the one that Discord names. `shard_ids` empty:
     all shards; otherwise `shard_count` says of how many. `member_names`: names are judged, too. `inbox` tells at a
-    start what was said just before."""
+    start what was said just before. Not `hears`: no gateway, REST alone. `among`: see `Context`."""
 
     platform = DISCORD
 
@@ -108,14 +110,16 @@ class DiscordChat:
         shard_count: int | None = None,
         member_names: bool = False,
         inbox: Inbox | None = None,
+        hears: bool = True,
+        among: Callable[[], int] = alone,
     ) -> None:
-        self._token, self._say, self._clock, self._desk = token, say, clock, desk
+        self._token, self._say, self._clock, self._desk, self._hears = token, say, clock, desk, hears
         self._member_names, self._api_url, self._gateway_url = member_names, api_url.rstrip("/"), gateway_url
-        invalid = InvalidAnswers(clock)
-        self._limiter = Limiter(clock=clock, invalid=invalid)
+        invalid = InvalidAnswers(clock, among)
+        self._limiter = Limiter(clock=clock, invalid=invalid, among=among)
         self.client = _client(self._limiter, shard_ids, shard_count, member_names=member_names)
         notices = Room(clock=clock, at_once=NOTICES, each=NOTICES_EACH)
-        private = PrivateMessages(client=self.client, clock=clock)
+        private = PrivateMessages(client=self.client, clock=clock, among=among)
         self._complaints = complaints = Complaints(client=self.client, desk=desk, clock=clock, private=private)
         self._members = Members(clock=clock)
         self._posted = PostedCards(client=self.client, desk=desk, clock=clock, notices=notices)
@@ -132,7 +136,7 @@ class DiscordChat:
             client=self.client, cards=cards, complaints=complaints, private=private, warnings=warnings, clock=clock,
             restoring=restoring, by_hand=by_hand, notices=notices, members=members, names=names, invalid=invalid,
         )  # fmt: skip
-        self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say)
+        self._posting = Posting(client=self.client, clock=clock, invalid=invalid, say=say, among=among)
         self._automod = NativeAutoMod(client=self.client, desk=desk, clock=clock, complaints=complaints)
         self._commands = Commands(self.client, desk, clock, self._automod, appeals, member_names=member_names)
         self._arrivals, self._pairs = Arrivals(clock), Pairs(clock=clock, inbox=inbox)
@@ -145,12 +149,11 @@ class DiscordChat:
             bookmarks=bookmarks, name=f"discord {','.join(map(str, shard_ids)) or 'all'}", arrivals=self._arrivals,
             clock=clock, take=self._hearing.take_late, skipped=self._skipped,
         )  # fmt: skip
-        self._errands = Errands()
-        self._logged_in = asyncio.Event()
-        self.client.event(self.on_shard_ready)
-        for event in (self.on_ready, self.on_shard_resumed, self.on_shard_disconnect, self.on_guild_available):
+        self._errands, self._logged_in = Errands(), asyncio.Event()
+        self._servers = Servers(client=self.client, clock=clock, errands=self._errands)
+        self._catching_up.listen(self.client)
+        for event in (self.on_ready, self.on_shard_ready):
             self.client.event(event)
-        self.client.event(self.on_guild_unavailable)
 
     @property
     def connection(self) -> Connection:
@@ -180,11 +183,16 @@ class DiscordChat:
         await self._connection()
         if self.client.is_closed():
             raise Broken(self._say("discord.closed", code="-"))
+        if not self._hears:
+            await self._servers.at_hand(int(planned.message.community_id))
         return await self._executor.perform(planned)
 
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         if emptied or self._logged_in.is_set():  # before, there is no card that could be drawn
             self._posted.changed(community, incident_id, emptied=emptied)
+
+    def taken_over(self) -> None:
+        self._posted.forget_rooms()
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.forget(is_theirs)
@@ -218,6 +226,8 @@ class DiscordChat:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FETCH)) as self._hearing.files:
             try:
                 await self._log_in()
+                if not self._hears:
+                    await asyncio.Event().wait()
                 beside = [asyncio.create_task(work) for work in (self._catching_up.run(), self._automod.keep())]
                 try:
                     await self.client.connect()
@@ -242,11 +252,14 @@ class DiscordChat:
         self._limiter.application_id = self.client.application_id
         self._hearing.ours = frozenset({self.client.user.id, self.client.application_id})
         self._logged_in.set()
-        self._errands.begin(self._commands.register())
+        if self._hears:
+            self._errands.begin(self._commands.register())
 
     async def _try_to_log_in(self) -> None:
         try:
             await self.client.login(self._token)
+            if not self._hears:
+                return
             shards, gateway, _ = await self.client.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway_url or gateway)
             self.client.shard_count = self.client.shard_count or shards
@@ -267,19 +280,6 @@ class DiscordChat:
         self._catching_up.keep_only({guild.id for guild in self.client.guilds})
         self._catching_up.resumed(None)
         await self._greeting.catch_up()
-
-    async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._catching_up.available(guild)
-
-    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
-        self._catching_up.unavailable(guild)
-
-    async def on_shard_resumed(self, shard_id: int) -> None:
-        """The old session: Discord has replayed what was missed."""
-        self._catching_up.resumed(shard_id)
-
-    async def on_shard_disconnect(self, shard_id: int) -> None:
-        self._catching_up.lost(shard_id)
 
     async def _skipped(self, guild: discord.Guild, until: datetime) -> None:
         """Moderators are told what nobody has looked at."""

@@ -1,12 +1,13 @@
 """Discord's answers -> outcomes: what is final, what may be tried again, and when to stop asking at all."""
 
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import aiohttp
 import discord
 
+from adapters.chat.pacing import alone
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.rules.actions import Done, Gone, Outcome, Refused
@@ -74,6 +75,7 @@ class InvalidAnswers:
     """Discord bans an address that gets 10,000 answers of 401, 403 or 429 within ten minutes; we stop well before."""
 
     clock: Clock
+    among: Callable[[], int] = alone  # processes that share an address, as far as we know
     at_most: int = 5_000
     within: float = 600.0  # seconds
     _seen: deque[float] = field(default_factory=deque)
@@ -88,5 +90,5 @@ class InvalidAnswers:
         since = self.clock.monotonic() - self.within
         while self._seen and self._seen[0] < since:
             self._seen.popleft()
-        if len(self._seen) >= self.at_most:
+        if len(self._seen) >= self.at_most // self.among():
             raise Unavailable("too many invalid answers", retry_after=self._seen[0] - since)

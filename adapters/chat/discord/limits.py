@@ -5,7 +5,7 @@ only by going beyond it, and every 429 counts towards a ban of our address (D19)
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,12 +17,14 @@ from types import SimpleNamespace
 import aiohttp
 
 from adapters.chat.discord.errors import InvalidAnswers
+from adapters.chat.pacing import alone
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused (D27)
 PER_SECOND = 45.0  # of Discord's 50: both clocks and every network hop add some unevenness
+SLOWEST = 0.2  # a second, however many processes share that
 BURST = 3  # requests that may go at once after a quiet moment
 FAIR = 15  # every so many turns the longest wait is ended, whatever comes first otherwise
 KEYS = 10_000  # whose next turns are remembered
@@ -53,6 +55,7 @@ class Limiter:
 
     clock: Clock
     invalid: InvalidAnswers
+    among: Callable[[], int] = alone  # processes that share what Discord takes of one bot
     application_id: int | None = None
     _allowance: float = BURST
     _as_of: float = field(init=False)
@@ -114,9 +117,12 @@ class Limiter:
     def _wait(self) -> float:
         """Seconds until a request may go."""
         now = self.clock.monotonic()
-        self._allowance = min(BURST, self._allowance + (now - self._as_of) * PER_SECOND)
+        among = self.among()
+        burst = max(1, BURST // among)  # so that all together never send more in a second than one alone
+        per_second = max(SLOWEST, (PER_SECOND + BURST) / among - burst)
+        self._allowance = min(burst, self._allowance + (now - self._as_of) * per_second)
         self._as_of = now
-        return max(self._closed_until - now, (1 - self._allowance) / PER_SECOND)
+        return max(self._closed_until - now, (1 - self._allowance) / per_second)
 
     async def _before(
         self, session: aiohttp.ClientSession, __: SimpleNamespace, request: aiohttp.TraceRequestStartParams

@@ -103,6 +103,8 @@ class RehearsalChat:
         self, community: CommunityRef, incident_id: int, *, emptied: bool = False
     ) -> None: ...  # what is shown here stays
 
+    def taken_over(self) -> None: ...  # nobody else was here
+
     async def announce(self, channel_id: str, text: str) -> None:
         """Nobody is there to read it."""
 

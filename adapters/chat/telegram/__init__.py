@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 from adapters.chat.telegram.refs import TELEGRAM, address
@@ -59,6 +60,8 @@ class Telegram(Network, platform=TELEGRAM):
             token=self.token,
             desk=context.desk,
             inbox=context.inbox,
+            hears=context.hears,
+            among=partial(context.among, TELEGRAM),
             bookmarks=context.bookmarks,
             clock=context.clock,
             say=context.say,

@@ -10,6 +10,7 @@ import structlog
 from telegram import Bot, CallbackQuery, Chat, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
+from adapters.chat.pacing import alone
 from adapters.chat.telegram.acting.executor import Executor
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
@@ -57,7 +58,8 @@ Result = TypeVar("Result")
 
 class TelegramChat:
     """One bot account. Updates are polled for, or posted to `webhook_url` where that is given. `say` speaks to whoever
-    runs the bot; groups are spoken to in their own language. `inbox` tells at a start what was said just before."""
+    runs the bot; groups are spoken to in their own language. `inbox` tells at a start what was said just before. Not
+    `hears`: no updates, calls alone. `among`: see `Context`."""
 
     platform = TELEGRAM
 
@@ -65,6 +67,7 @@ class TelegramChat:
         self, *, token: str, desk: Desk, clock: Clock, say: Texts,
         api_url: str = "https://api.telegram.org", webhook_url: str = "", webhook_listen: str = "",
         inbox: Inbox | None = None, bookmarks: Bookmarks | None = None, blocklist: str = "",
+        hears: bool = True, among: Callable[[], int] = alone,
     ) -> None:  # fmt: skip
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
@@ -81,10 +84,10 @@ class TelegramChat:
             if webhook_url
             else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
-        self._me, self._desk, self._clock, self._say = int(number), desk, clock, say
-        self._limiter = limiter = Limiter(clock=clock, say=say, is_room=self._is_room)
+        self._me, self._desk, self._clock, self._say, self._hears = int(number), desk, clock, say, hears
+        self._limiter = limiter = Limiter(clock=clock, say=say, is_room=partial(_is_room, desk), among=among)
         self._moves = moves = Moves(desk=desk)
-        self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me)
+        self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me, hears=hears)
         complaints = Complaints(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
         self._posted = PostedCards(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
         self._presses = Presses(bot=self._bot, limiter=limiter, members=self._members, desk=desk, posted=self._posted)
@@ -146,9 +149,11 @@ class TelegramChat:
 
     async def _begin(self) -> None:
         me = await self._patiently(self._bot.get_me)
+        self._commands.username = self._warnings.username = self._setup.username = me.username or ""
+        if not self._hears:
+            await asyncio.Event().wait()
         await self._hearing.begin()
         await self._patiently(self._arrivals.open)
-        self._commands.username = self._warnings.username = self._setup.username = me.username or ""
         await self._patiently(self._commands.begin)
         self._aside(self._patiently(self._commands.announce))
         self._posting.fleeting.begin()
@@ -197,9 +202,6 @@ class TelegramChat:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _is_room(self, chat_id: int) -> bool:
-        return any(one.moderators_channel == str(chat_id) for one in self._desk.communities(TELEGRAM))
-
     def _tell_of_a_contest(self) -> None:
         _log.error("another process asks for this bot's updates", platform="telegram")
         self._aside(_told_everywhere(self._desk, self.announce, self._say.language, "telegram.contested"))
@@ -217,6 +219,9 @@ class TelegramChat:
 
     def incident_changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         self._posted.changed(community, incident_id, emptied=emptied)
+
+    def taken_over(self) -> None:
+        self._posted.begin()
 
     def forget(self, community: CommunityRef, is_theirs: Callable[[str], bool]) -> None:
         self._hearing.pairs.forget(is_theirs)
@@ -251,6 +256,10 @@ class TelegramChat:
                     raise Lost("Telegram has answered oddly: {why}", why=type(error).__name__, answered=False) from None
 
         return await patiently(answered, self._clock, AGAIN)
+
+
+def _is_room(desk: Desk, chat_id: int) -> bool:
+    return any(one.moderators_channel == str(chat_id) for one in desk.communities(TELEGRAM))
 
 
 async def _told_everywhere(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from adapters.chat.pacing import alone
 from adapters.chat.telegram.errors import mapped
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
@@ -36,6 +37,9 @@ KEPT_IN_ROOM = {Lane.URGENT: 3, Lane.CARD: 5, Lane.ANSWER: 4, Lane.REPORT: 1}  #
 KEPT_IN_GROUP = {Lane.ANSWER: 4}  # nothing else is shown there to moderators
 KEPT_EVERYWHERE = {Lane.URGENT: 2, Lane.CARD: 2, Lane.ANSWER: 1}  # of those of a second
 
+#: Processes that write in one chat: who hears there, who acts there, who posts reports there.
+WRITE_IN_ONE = 3
+
 Taken = deque[tuple[float, Lane]]  # when, in order
 
 
@@ -50,6 +54,7 @@ class Limiter:
     per_second: int = 30  # written everywhere together
     per_minute_in_group: int = 20
     patience: float = 2.0
+    among: Callable[[], int] = alone  # processes that write in the bot's name
     _everywhere: Taken = field(default_factory=deque)
     _in_group: defaultdict[int, Taken] = field(default_factory=lambda: defaultdict(deque))
     _closed: dict[tuple[int, Lane], float] = field(default_factory=dict)  # until when
@@ -59,10 +64,13 @@ class Limiter:
         now = self.clock.monotonic()
         at = max(now, self._closed.get((chat_id, lane), now))
         if lane is not Lane.MODERATION:
-            at = max(at, _opening(self._everywhere, lane, KEPT_EVERYWHERE, self.per_second, 1, now, count))
+            among = self.among()
+            part = max(1, self.per_second // among)
+            at = max(at, _opening(self._everywhere, lane, _part(KEPT_EVERYWHERE, among), part, 1, now, count))
             if chat_id < 0:
-                taken, most = self._in_group[chat_id], self.per_minute_in_group - spare
-                kept_for = KEPT_IN_ROOM if self.is_room(chat_id) else KEPT_IN_GROUP
+                here = min(among, WRITE_IN_ONE)
+                taken, most = self._in_group[chat_id], (self.per_minute_in_group - spare) // here
+                kept_for = _part(KEPT_IN_ROOM if self.is_room(chat_id) else KEPT_IN_GROUP, here)
                 at = max(at, _opening(taken, lane, kept_for, most, 60, now, count))
         return at - now
 
@@ -95,6 +103,11 @@ class Limiter:
             if error.retry_after is not None:
                 self._closed[chat_id, lane] = self.clock.monotonic() + error.retry_after
             raise
+
+
+def _part(kept_for: Mapping[Lane, int], among: int) -> Mapping[Lane, int]:
+    """Of what so many divide; no lane is left without any."""
+    return {lane: -(-number // among) for lane, number in kept_for.items()}
 
 
 def _opening(

@@ -33,6 +33,7 @@ class Members:
     limiter: Limiter
     clock: Clock
     me: int
+    hears: bool = True  # of changes, where we are an admin
     _staff: dict[int, tuple[float, Staff]] = field(default_factory=dict)
     _held: Bounded[tuple[int, int], None] = field(default_factory=lambda: Bounded(REMEMBERED))  # by other admins
     _asking: dict[int, asyncio.Lock] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Members:
             del self._renewals[chat_id]
 
     def _keeps(self, known: Staff) -> float:
-        return KEEP_WHERE_TOLD if self.me in known.roles else KEEP
+        return KEEP_WHERE_TOLD if self.hears and self.me in known.roles else KEEP
 
     async def _staff_kept(self, share: float, chat_id: int) -> Staff:
         """Not older than this share of how long they are kept."""

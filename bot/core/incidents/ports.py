@@ -37,6 +37,10 @@ class CardBoard(Protocol):
         `emptied`: its words are gone, so that they must go from the card, too, however old that is."""
         ...
 
+    def taken_over(self) -> None:
+        """Cards of other processes are this one's from now on: who is not known here is looked for."""
+        ...
+
 
 class Incidents(Protocol):
     """What was decided, for people to read."""

@@ -5,7 +5,7 @@ what a key may be for. docs/adding/platform.md.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, ClassVar
@@ -27,13 +27,16 @@ Count = Annotated[int, "0 or more"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a connection works with. `say` speaks to whoever runs the bot."""
+    """What a connection works with. `say` speaks to whoever runs the bot. Not `hears`: everything goes over REST, and
+    nothing ever comes. `among`: how many processes use a network's token now, and divide its limits."""
 
     desk: Desk
     inbox: Inbox
     bookmarks: Bookmarks
     clock: Clock
     say: Texts
+    hears: bool = True
+    among: Callable[[Platform], int] = lambda _: 1
 
 
 @dataclass(frozen=True, kw_only=True)

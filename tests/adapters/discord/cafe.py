@@ -64,12 +64,12 @@ class Cafe:
     def chat(
         self, token: str = TOKEN, *, desk: Desk | None = None, bookmarks: Bookmarks | None = None,
         clock: Clock | None = None, inbox: Inbox | None = None, member_names: bool = False,
-        shard_ids: Sequence[int] = (), shard_count: int | None = None,
+        shard_ids: Sequence[int] = (), shard_count: int | None = None, hears: bool = True,
     ) -> DiscordChat:  # fmt: skip
         chat = DiscordChat(
             token, desk=desk or self.desk, bookmarks=bookmarks or self.bookmarks, clock=clock or SystemClock(),
             say=texts("ko"), api_url=self.wire.api_url, gateway_url=self.wire.gateway_url, shard_ids=shard_ids,
-            shard_count=shard_count, member_names=member_names, inbox=inbox,
+            shard_count=shard_count, member_names=member_names, inbox=inbox, hears=hears,
         )  # fmt: skip
         self.desk.on_change = chat.incident_changed
         chat.client._connection.guild_ready_timeout = 0.05  # how long discord.py waits for one more server at start

@@ -58,3 +58,20 @@ def test_room_comes_back_after_a_minute() -> None:
     assert limiter.wait(ROOM, Lane.CARD, count=99) == pytest.approx(60), "what is too much for a minute waits for all"
     asyncio.run(clock.advance(60))
     assert used_up(limiter, Lane.CARD, [ROOM]) == first
+
+
+@pytest.mark.parametrize("among", [2, 3, 5])
+def test_all_who_write_in_the_bots_name_stay_below_its_limits_together(among: int) -> None:
+    """In one group only three of them write: who hears, who acts and who reports there."""
+    limiters = [
+        Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: True, among=lambda: among) for _ in range(among)
+    ]
+    everywhere = [used_up(one, lane, list(range(-2000, -1900))) for one in limiters for lane in KEPT_IN_ROOM]
+    assert 15 < sum(everywhere) <= 30 and all(everywhere[:1])
+    here = [
+        used_up(Limiter(clock=ManualClock(), say=texts("ko"), among=lambda: among), lane, [ROOM])
+        for lane in (Lane.CARD, Lane.ANSWER, Lane.NOTICE)[:among]
+    ]
+    assert 0 < sum(here) <= 20
+    edits = limiters[0].wait(ROOM - 1, Lane.CARD, spare=6)
+    assert edits <= 1, "cards are written anew all the same"

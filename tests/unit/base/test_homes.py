@@ -28,6 +28,8 @@ def test_every_library_is_protected_to_its_home() -> None:
 
 #: What is private to a library and used all the same -> the tests that fail where it is gone.
 PRIVATE = {
+    "_add_guild_from_data": "tests/adapters/discord/acting/test_over_rest.py",
+    "_remove_guild": "tests/adapters/discord/acting/test_over_rest.py",
     "_connection": "tests/adapters/discord/receiving/test_names.py",
     "_get_guild": "tests/adapters/discord/receiving/test_names.py",
     "_interaction": "tests/adapters/discord/receiving/test_reading.py",

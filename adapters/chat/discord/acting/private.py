@@ -5,11 +5,13 @@ join no servers any more (discord-api-docs#5987; reports speak of 20 to 50). Dur
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import discord
 
+from adapters.chat.pacing import alone
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
@@ -34,11 +36,12 @@ class ClosedDoor(Exception):
 class PrivateMessages:
     client: discord.Client
     clock: Clock
+    among: Callable[[], int] = alone  # processes that write in the bot's name; those of one server are one's alone
     _all: "_Budget" = field(init=False)
     _servers: Bounded[str, "_Server"] = field(default_factory=lambda: Bounded(SERVERS))
 
     def __post_init__(self) -> None:
-        self._all = _Budget(IN_ALL)
+        self._all = _Budget(IN_ALL, self.among)
 
     def make_room(self, community_id: str, member_id: str, about: datetime) -> None:
         """Raises `Unavailable` where this member cannot be written to now. `about`: when it was said that they are
@@ -75,9 +78,14 @@ class PrivateMessages:
 class _Budget:
     """So many within any minute; who finds it spent is told when to come back, one after the other."""
 
-    per_minute: int
+    in_all: int
+    among: Callable[[], int] = alone
     _spent: deque[float] = field(default_factory=deque)
     _booked: float = 0.0
+
+    @property
+    def per_minute(self) -> int:
+        return max(1, self.in_all // self.among())
 
     def is_spent(self, now: float) -> bool:
         while self._spent and self._spent[0] <= now - 60:

@@ -1,6 +1,6 @@
 """Reports -> one Discord message each: text, picture and as many of the files as the server takes. And plain words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -9,7 +9,7 @@ import structlog
 
 from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
 from adapters.chat.discord.moderators.commands.advised import keys
-from adapters.chat.pacing import Pace
+from adapters.chat.pacing import Pace, alone
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.post import Attachment, Post
@@ -30,10 +30,11 @@ class Posting:
     clock: Clock
     invalid: InvalidAnswers
     say: Texts
+    among: Callable[[], int] = alone
     _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
+        self._pace = Pace(clock=self.clock, per_second=PER_SECOND, among=self.among)
 
     async def post(self, channel_id: int, post: Post, mark: str) -> Outcome:
         """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is

@@ -67,10 +67,20 @@ class CatchingUp:
         """Whether all of these tell us what is said now."""
         return self._there.issuperset(shards)
 
-    def lost(self, shard_id: int) -> None:
+    def listen(self, client: discord.Client) -> None:
+        for event in (
+            self.on_shard_disconnect, self.on_shard_resumed, self.on_guild_unavailable, self.on_guild_available,
+        ):  # fmt: skip
+            client.event(event)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
         """The connection is gone; Discord may yet replay what we miss (RESUME)."""
         self._away.add(shard_id)
         self._there.discard(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """The old session: Discord has replayed what was missed."""
+        self.resumed(shard_id)
 
     def resumed(self, shard_id: int | None) -> None:
         """The same session again; None: every shard is there for the first time."""
@@ -78,11 +88,11 @@ class CatchingUp:
         if shard_id is not None:
             self._there.add(shard_id)
 
-    def unavailable(self, guild: discord.Guild) -> None:
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         """Discord tells nothing of this server for a while."""
         self._fall_behind(guild.id)
 
-    async def available(self, guild: discord.Guild) -> None:
+    async def on_guild_available(self, guild: discord.Guild) -> None:
         """Discord tells of this server again, or later than of the others."""
         if guild.shard_id in self._there:  # before that, all of them are missed together
             await self.read_back([guild])

@@ -131,7 +131,7 @@ class Warnings:
             raise Unavailable("a raid is on", retry_after=lately[-1] + RAID_WITHIN - now)
         while self._in_private and self._in_private[0] <= now - 60:
             self._in_private.popleft()
-        if len(self._in_private) >= PRIVATE_PER_MINUTE:
+        if len(self._in_private) >= max(1, PRIVATE_PER_MINUTE // self.limiter.among()):
             raise Unavailable("too many private messages", retry_after=self._in_private[0] + 60 - now)
         self._in_private.append(now)
 

@@ -51,7 +51,7 @@ class Posting:
 
     def __post_init__(self) -> None:
         self.fleeting = Fleeting(bot=self.bot, limiter=self.limiter, clock=self.clock, bookmarks=self.bookmarks)
-        self._pace = Pace(clock=self.clock, per_second=PER_SECOND)
+        self._pace = Pace(clock=self.clock, per_second=PER_SECOND, among=self.limiter.among)
 
     async def post(self, chat_id: int, post: Post) -> Outcome:
         """Raises `ChatMigrated` where the group has another id by now."""

@@ -70,6 +70,10 @@ class PostedCards:
     def put(self, incident_id: int, card: Posted) -> None:
         self._by_incident[incident_id] = card
 
+    def forget_rooms(self) -> None:
+        """Others may have posted there meanwhile: each is looked through again."""
+        self._recalled.clear()
+
     def changed(self, community: CommunityRef, incident_id: int, *, emptied: bool = False) -> None:
         """Something new is on record: the card is written anew. An earlier process may have posted it."""
         if emptied:
@@ -92,7 +96,7 @@ class PostedCards:
             self._emptied.pop(incident_id, None)
 
     async def _empty_one(self, community: CommunityRef, incident_id: int) -> None:
-        if not self.client.is_ready():
+        if self.client.user is None:
             raise Unavailable("not yet connected to Discord", retry_after=5)
         found = await self.desk.look_up(community, incident_id)
         card = self.of(incident_id) or (await self.adopt(found[0].card, community) if found else None)

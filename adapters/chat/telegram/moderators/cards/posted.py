@@ -69,6 +69,10 @@ class PostedCards:
     _since: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Cards of other processes may stand from now on."""
         self._since = self.clock.monotonic()
 
     def of(self, incident_id: int) -> Posted | None:
