@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,11 +37,12 @@ def worth(*texts: str | None) -> float:
 @dataclass(slots=True, eq=False)
 class Visitor:
     """A key with its share: a bucket of `burst` tokens that fills up by `rate` a second. A request costs one, and one
-    more for every A_TOKEN_BUYS characters: work grows with them."""
+    more for every A_TOKEN_BUYS characters: work grows with them. `among`: processes that divide what a key may."""
 
     key: ApiKey
-    rate: float
+    per_second: float
     clock: Clock
+    among: Callable[[], int] = lambda: 1
     in_work: int = 0
     streams: int = 0
     _tokens: float = field(init=False)
@@ -49,6 +50,10 @@ class Visitor:
 
     def __post_init__(self) -> None:
         self._tokens, self._at = self.burst, self.clock.monotonic()
+
+    @property
+    def rate(self) -> float:
+        return self.per_second / self.among()
 
     @property
     def burst(self) -> float:
@@ -89,6 +94,7 @@ class Admission:
     keys: ApiKeys
     clock: Clock
     rate: float
+    among: Callable[[], int] = lambda: 1
     in_work: int = 0
     streams: int = 0
     _visitors: dict[str, Visitor] = field(default_factory=dict)
@@ -169,7 +175,7 @@ class Admission:
         before, self._visitors = self._visitors, {}
         for key in held:
             if key.revoked_at is None:
-                visitor = before.get(key.id) or Visitor(key, self.rate, self.clock)
+                visitor = before.get(key.id) or Visitor(key, self.rate, self.clock, self.among)
                 visitor.key = key
                 self._visitors[key.id] = visitor
 

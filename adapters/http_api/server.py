@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,12 +57,13 @@ class HttpApi:
         listen: str,
         metrics_listen: str = "",
         per_second: float = 20.0,
+        among: Callable[[], int] = lambda: 1,
         deadline: float = 5.0,
     ) -> None:
         if metrics_listen == listen:
             metrics_listen = ""
         metrics = Metrics(health_source, clock)
-        self._admission = Admission(keys=keys, clock=clock, rate=per_second)
+        self._admission = Admission(keys=keys, clock=clock, rate=per_second, among=among)
         self._judging = Judging(
             desk=desk, health_source=health_source, clock=clock, deadline=deadline, listener=listener, called=called
         )

@@ -1,7 +1,7 @@
 """A configuration, a guard and chat networks -> a running application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,14 @@ from bot.app.runner import Lost, Service, Turn, moderate
 from bot.config import Config, policy_file
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
+from bot.core.chat.meeting import Meeting
 from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
 from bot.core.incidents.deeds import Deeds
 from bot.core.incidents.incident import PlannedAction, Settlement
-from bot.core.incidents.ports import Changed, Incidents
+from bot.core.incidents.ports import Incidents
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.reviewing import Reviewer
 from bot.core.moderation.enforcement import Enforcer
@@ -41,7 +42,7 @@ from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.rules.actions import Outcome
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
-from storage.flow.bells import KEPT, PLANNED, SETTINGS, SqlBells
+from storage.flow.bells import CHANGED, KEPT, MET, PLANNED, SETTINGS, SPARED, SqlBells
 from storage.flow.leases.shares import SqlShares
 
 #: Hears what came of an action.
@@ -108,7 +109,8 @@ async def application(
     clock = clock or SystemClock()
     async with keeping.opened(config, clock) as database, AsyncExitStack() as opened:
         shares, bells = SqlShares(database, GUARDING), SqlBells(database)
-        stores, planned, to_deliver = Stores.over(database, shares), bells.bell(PLANNED), Wakeup()
+        reach = chats.Reach(database=database, roles=roles, stands_by=stands_by, answers=bool(config.http.listen))
+        stores, planned, to_deliver = Stores.over(database, shares, reach.acting), bells.bell(PLANNED), Wakeup()
         in_force = InForce(config, mode)
         scheduler = await reporting.scheduler(in_force, stores, clock, to_deliver, opened)
         policies = await _policies(stores, in_force, scheduler, clock)
@@ -116,47 +118,49 @@ async def application(
         health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
         builder = reporting.builder(config, stores, policies, clock, opened)
-        changed, done = _told_to(connected := dict[Platform, ChatPlatform]()), _both(health.done, on_done)
-        alarm = operations.alarm(config, database, stores, queue, policies, connected, clock)
-        core = _core(config, in_force, stores, clock, planned, judging, builder, health, shares, connected, alarm)
+        showing = chats.Showing(boards=reach.reached, is_ours=stores.outbox.is_ours, clock=clock)
+        showing.say = bells.word(CHANGED, showing.heard) if reach.acting else None
+        alarm = operations.alarm(config, database, stores, queue, policies, reach, clock)
+        core = _core(config, in_force, stores, clock, planned, judging, builder, health, shares, reach, showing, alarm)
         platforms = connect(core)
-        posts = chats.posts(database, platforms, clock) if stands_by else {}
-        turn, raids = chats.turn_of(platforms, posts, connected, health.chats), core.desk.raids
-        sending = reporting.sending(core, in_force, stores, builder, connected, to_deliver)
-        sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock)
+        turn, raids = reach.begin(platforms, health.chats), core.desk.raids
+        sending = reporting.sending(core, in_force, stores, builder, reach, to_deliver)
+        sparing = Sparing(policies=policies, tell=alarm.tell_one, clock=clock, platforms=reach.connected)
+        sparing.pass_on = bells.word(SPARED, sparing.heard)
+        meeting = Meeting(connected=reach.connected)
+        meeting.say = bells.word(MET, meeting.heard) if database.is_postgresql else None
         told = (health.settled, sparing.settled, sending.bursts.settled, raids.settled, on_settled or _nobody)
         screener = moderation.screener(
-            config, judging, stores, connected, clock, bells.bell(KEPT), planned, moment=moment, told=told
+            config, judging, stores, meeting.meet, clock, bells.bell(KEPT), planned, moment=moment, told=told
         )
-        memory, emptied = keeping.memory(screener, raids, connected), _told_to(connected, emptied=True)
+        memory = keeping.memory(screener, raids, reach.reached)
+        acting = moderation.acting(reach, platforms, stores, planned, clock) if acts(roles) else {}
+        health.works.update({f"act/{platform}": one for platform, one in acting.items()})
         services: list[Service] = [
             bells.run, policies.run, partial(policies.listen, bells.bell(SETTINGS)), queue.run, probing, alarm.run,
             operations.news(config, guard.version, stores, alarm, clock).run, core.desk.deeds.run, raids.run,
-            *judging.services, *keeping.services(config, database, stores, policies, emptied, memory), *serve(core),
+            showing.run, sparing.run, *judging.services, *reach.services(platforms, acting), *serve(core),
+            *keeping.services(config, database, stores, policies, showing.emptied, memory),
         ]  # fmt: skip
         if screens := Role.GUARD in roles:
             health.works[GUARDING] = division = await moderation.division(shares, judging, screener, stores, clock)
             services += [division.run, sending.bursts.run]
-        services += await moderation.reading_rules(config, stores, policies, clock, changed, opened)
-        if platforms:
-            services += [post.run for post in posts.values()]
-            services += [core.desk.sharing.run, sparing.run, scheduler.run, sending.worker.run, sending.waiting.run]
+        services += await moderation.reading_rules(config, stores, policies, clock, showing.changed, opened)
+        beside = [*sending.services(scheduler, roles), *([core.desk.sharing.run] if reach.hears else [])]
+        services += [reach.once_begun(one) for one in beside if platforms]
         yield Jikimi(
-            inbox=stores.inbox,
-            incidents=stores.incidents,
-            queue=queue,
-            screener=screener,
-            enforcer=moderation.enforcer(stores, policies, connected, clock, planned, done, changed, core.desk),
-            services=services,
-            platforms=platforms,
-            clock=clock,
-            on_lost=_lost_to(connected, alarm),
-            policies=policies,
-            in_force=in_force,
-            health=health,
-            turn=turn,
-            screens=screens,
-        )
+            inbox=stores.inbox, incidents=stores.incidents, queue=queue, screener=screener, services=services,
+            enforcer=moderation.enforcer(
+                stores, policies, reach.reached if acts(roles) else {}, clock, planned, _both(health.done, on_done),
+                showing.changed, core.desk,
+            ),
+            platforms=platforms, clock=clock, on_lost=_lost_to(reach, alarm), policies=policies, in_force=in_force,
+            health=health, turn=turn, screens=screens,
+        )  # fmt: skip
+
+
+def acts(roles: Collection[Role]) -> bool:
+    return not {Role.CHAT, Role.ACT}.isdisjoint(roles)
 
 
 async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clock: Clock) -> Policies:
@@ -165,10 +169,11 @@ async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clo
     return policies
 
 
-def _lost_to(connected: dict[Platform, ChatPlatform], alarm: Alarm) -> Lost:
+def _lost_to(reach: chats.Reach, alarm: Alarm) -> Lost:
     async def lost(platform: Platform) -> None:
+        reach.reached.pop(platform, None)
         await alarm.lost(platform)
-        del connected[platform]
+        reach.connected.pop(platform, None)
 
     return lost
 
@@ -186,16 +191,6 @@ def _nobody(settlements: Sequence[Settlement]) -> None:
     """Nobody else wants to hear."""
 
 
-def _told_to(connected: Mapping[Platform, ChatPlatform], *, emptied: bool = False) -> Changed:
-    """Whoever shows an incident on its platform hears of it."""
-
-    def changed(community: CommunityRef, incident_id: int) -> None:
-        if board := connected.get(community.platform):
-            board.incident_changed(community, incident_id, emptied=emptied)
-
-    return changed
-
-
 def _core(
     config: Config,
     in_force: InForce,
@@ -206,14 +201,15 @@ def _core(
     builder: ReportBuilder,
     health: HealthMonitor,
     shares: SqlShares,
-    connected: Mapping[Platform, ChatPlatform],
+    reach: chats.Reach,
+    showing: chats.Showing,
     alarm: Alarm,
 ) -> Core:
     def ladder_of(community: CommunityRef) -> Ladder:
         return judging.policies.of_community(community).ladder
 
     reviewer = Reviewer(
-        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=_told_to(connected),
+        incidents=stores.incidents, reviews=stores.reviews, clock=clock, planned=planned, on_change=showing.changed,
         ladder_of=ladder_of, mark=judging.rulings.mark,
     )  # fmt: skip
     deeds = Deeds(cases=stores.cases, clock=clock, planned=planned, ladder_of=ladder_of)
@@ -225,8 +221,8 @@ def _core(
         raids=RaidWatch(
             raids=stores.raids, deeds=deeds, clock=clock, planned=planned, is_in_charge=lambda: 0 in shares.begun
         ),
-        sharing=moderation.sharing(stores, judging.policies, deeds, connected, alarm, clock),
-        flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=_told_to(connected)),
+        sharing=moderation.sharing(stores, judging.policies, deeds, reach.connected, alarm, clock),
+        flagging=Flagging(flags=stores.flags, inbox=stores.inbox, clock=clock, on_change=showing.changed),
         privacy=keeping.privacy(config, shares.database),
         incidents=stores.incidents,
         queue=judging.queue,
@@ -240,19 +236,9 @@ def _core(
         reads_house_rules=bool(config.house_rules.servers),
     )
     return Core(
-        config=config,
-        clock=clock,
-        desk=desk,
-        bookmarks=stores.bookmarks,
-        inbox=stores.inbox,
-        incidents=stores.incidents,
-        reviewer=reviewer,
-        policies=judging.policies,
-        queue=judging.queue,
-        keys=stores.keys,
-        webhooks=stores.webhooks,
-        feedback=stores.feedback,
-        sealing=shares.database.sealing,
-        alarm=alarm,
-        health_source=health,
-    )
+        config=config, clock=clock, desk=desk, bookmarks=stores.bookmarks, inbox=stores.inbox,
+        incidents=stores.incidents, reviewer=reviewer, policies=judging.policies, queue=judging.queue, keys=stores.keys,
+        webhooks=stores.webhooks, feedback=stores.feedback, sealing=shares.database.sealing, alarm=alarm,
+        health_source=health, hears=reach.hears, among=reach.among,
+        serving=reach.serving,
+    )  # fmt: skip

@@ -4,11 +4,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from adapters.expression_worker import ExpressionWorker
 from bot.app import guards
+from bot.app.chats import Reach
 from bot.app.parts import Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -16,7 +18,7 @@ from bot.core.answers.streaming import Streams
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, raised
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Author, CommunityRef, Message, Platform
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.policies import Policies
 from bot.core.communities.sharing import Shared
 from bot.core.guarding.queue import GuardQueue
@@ -30,7 +32,7 @@ from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.members import Members
 from bot.core.moderation.recent import WINDOW, RecentActivity
 from bot.core.moderation.rulings import Rulings
-from bot.core.moderation.screening import Screener
+from bot.core.moderation.screening import Meet, Screener
 from bot.core.moderation.settling import Settled
 from bot.core.moderation.trial import Trial
 from bot.core.moderators.ports import ChatPlatform, Desk
@@ -129,11 +131,32 @@ async def division(shares: SqlShares, judging: Judging, screener: Screener, stor
     return own
 
 
+def acting(
+    reach: Reach, platforms: Sequence[ChatPlatform], stores: Stores, planned: Wakeup, clock: Clock
+) -> Mapping[Platform, Division]:
+    """Whole communities are one process's: so are the limits that networks set in each, and what its cards say."""
+
+    def division(platform: Platform, shares: SqlShares) -> Division:
+        async def begin(taken: Collection[int]) -> None:
+            if taken and (chat := reach.reached.get(platform)):
+                chat.taken_over()
+            planned.nudge()
+
+        async def end(over: Collection[int]) -> None:
+            """What is in hand is this process's until it is done."""
+
+        under_way = partial(stores.outbox.under_way, platform)
+        return Division(shares=shares, clock=clock, begin=begin, end=end, under_way=under_way)
+
+    here = [one.platform for one in platforms if one.platform in reach.acting]
+    return {platform: division(platform, reach.acting[platform]) for platform in here}
+
+
 def screener(
     config: Config,
     judging: Judging,
     stores: Stores,
-    connected: Mapping[Platform, ChatPlatform],
+    meet: Meet,
     clock: Clock,
     arrived: Wakeup,
     planned: Wakeup,
@@ -141,10 +164,6 @@ def screener(
     moment: Callable[[Message], datetime] | None,
     told: Sequence[Settled],
 ) -> Screener:
-    async def meet(message: Message) -> Author:
-        platform = connected.get(message.ref.platform)
-        return await platform.meet(message) if platform else message.author
-
     def settled(settlements: Sequence[Settlement]) -> None:
         for tell in told:
             tell(settlements)

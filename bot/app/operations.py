@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException
 
 from adapters.system_clock import SystemClock
 from bot.app import guards, keeping
+from bot.app.chats import Reach
 from bot.app.parts import Core, Stores
 from bot.app.runner import Service
 from bot.config import Config
@@ -16,7 +17,6 @@ from bot.config.renamed import Renamed, Split
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.base.waiting import patiently
-from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.communities.former import FORMER
 from bot.core.communities.policies import Policies
@@ -29,12 +29,11 @@ from bot.core.incidents.ports import Webhooks
 from bot.core.incidents.webhooks.telling import Teller
 from bot.core.incidents.webhooks.webhook import Webhook, host_of
 from bot.core.moderation.rulings import Rulings
-from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm, Sentence
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.news import News
 from bot.core.operations.outside.pulse import Pulse
-from bot.core.operations.outside.role import Role
+from bot.core.operations.outside.role import JUDGING, Role
 from bot.core.operations.outside.standing import Standings
 from bot.core.operations.ports import ApiKeys, Traces
 from bot.core.reporting.ports import Deliveries
@@ -69,6 +68,7 @@ def http_api(core: Core, *, judges: bool = True) -> Service:
         listen=chosen.listen if judges else "",
         metrics_listen=chosen.metrics_listen,
         per_second=chosen.per_second,
+        among=core.serving,
         deadline=chosen.deadline.total_seconds(),
     )
 
@@ -179,7 +179,8 @@ async def traces(config: Config, say: Texts) -> AsyncIterator[Traces | None]:
 
 def health(guard: Guard, queue: GuardQueue, stores: Stores, roles: Collection[Role]) -> HealthMonitor:
     replicas = guard.replica_figures if isinstance(guard, Replicated) else tuple
-    return HealthMonitor(queue=queue, standings=stores.standings, judges=set(roles) != {Role.CHAT}, replicas=replicas)
+    judges = not {Role.GUARD, Role.API}.isdisjoint(roles)
+    return HealthMonitor(queue=queue, standings=stores.standings, judges=judges, replicas=replicas)
 
 
 def changes(config: Config, guard: GuardVersion) -> dict[str, Sentence]:
@@ -221,13 +222,14 @@ def alarm(
     stores: Stores,
     queue: GuardQueue,
     policies: Policies,
-    connected: Mapping[Platform, ChatPlatform],
+    reach: Reach,
     clock: Clock,
 ) -> Alarm:
+    guard = {} if JUDGING.isdisjoint(reach.roles) else {"guard": queue.answers}
     return Alarm(
-        answers={"guard": queue.answers, "database": database.answers, "clock": database.agrees_on_the_time},
+        answers={**guard, "database": database.answers, "clock": database.agrees_on_the_time},
         policies=policies,
-        platforms=connected,
+        platforms=reach.connected,
         journal=stores.journal,
         inbox=stores.inbox,
         clock=clock,

@@ -1,11 +1,13 @@
 """A database -> everything that is kept in it; and what chat networks and the HTTP API are built with."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from bot.config import Config
 from bot.core.answers.ports import BotRoll
 from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
 from bot.core.chat.ports import Bookmarks
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities, Journal
@@ -87,11 +89,13 @@ class Stores:
     standings: Standings
 
     @classmethod
-    def over(cls, database: Database, shares: SqlShares | None = None) -> Self:
-        """`shares`: of which messages are claimed, if not of all communities."""
+    def over(
+        cls, database: Database, shares: SqlShares | None = None, acting: Mapping[Platform, SqlShares] | None = None
+    ) -> Self:
+        """`shares`: of which messages are claimed, if not of all communities; `acting`: and actions, by platform."""
         return cls(
             inbox=SqlInbox(database, shares),
-            outbox=SqlOutbox(database),
+            outbox=SqlOutbox(database, acting),
             incidents=SqlIncidents(database),
             reviews=SqlReviews(database),
             precedents=SqlPrecedents(database),
@@ -135,7 +139,13 @@ class Core:
     sealing: Sealing
     alarm: Alarm
     health_source: HealthSource
+    hears: bool = True
+    among: Callable[[Platform], int] = lambda _: 1
+    serving: Callable[[], int] = lambda: 1  # processes that answer over HTTP
 
     def context(self, say: Texts) -> Context:
         """What a chat network is connected with."""
-        return Context(desk=self.desk, inbox=self.inbox, bookmarks=self.bookmarks, clock=self.clock, say=say)
+        return Context(
+            desk=self.desk, inbox=self.inbox, bookmarks=self.bookmarks, clock=self.clock, say=say, hears=self.hears,
+            among=self.among,
+        )  # fmt: skip

@@ -1,20 +1,20 @@
 """What reports are made from, drawn with and sent by."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from bot.app import chats, keeping
 from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
+from bot.app.runner import Service
 from bot.config import Config
 from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import Platform
 from bot.core.communities.policies import Policies
 from bot.core.communities.ports import Communities
 from bot.core.incidents.ports import Cases
-from bot.core.moderators.ports import ChatPlatform
+from bot.core.operations.outside.role import Role
 from bot.core.reporting.building import ReportBuilder
 from bot.core.reporting.delivery.bursts import BurstWatch
 from bot.core.reporting.delivery.delivering import DeliveryWorker
@@ -112,13 +112,18 @@ class Sending:
     bursts: BurstWatch
     waiting: WaitingWatch
 
+    def services(self, scheduler: Scheduler, roles: Collection[Role]) -> Sequence[Service]:
+        """Of whoever is connected, or there for reports alone."""
+        sends = not {Role.CHAT, Role.REPORT}.isdisjoint(roles)
+        return (scheduler.run, self.worker.run, self.waiting.run) if sends else ()
+
 
 def sending(
     core: Core,
     in_force: InForce,
     stores: Stores,
     builder: ReportBuilder,
-    connected: Mapping[Platform, ChatPlatform],
+    reach: chats.Reach,
     planned: Wakeup,
 ) -> Sending:
     policies, clock = core.policies, core.clock
@@ -128,7 +133,8 @@ def sending(
         cases=stores.cases,
         policies=policies,
         schedule_of=in_force.schedule_of,
-        platforms=connected,
+        platforms=reach.reached,
+        is_left=reach.is_left,
         clock=clock,
         planned=planned,
         at_once=core.config.report.workers + 8,

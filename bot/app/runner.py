@@ -25,7 +25,7 @@ Service = Callable[[], Coroutine[Any, Any, None]]
 #: Hears that a platform is lost to this process.
 Lost = Callable[[Platform], Awaitable[None]]
 
-#: Returns once a platform is this process's to be connected to.
+#: Returns once a platform is this process's.
 Turn = Callable[[ChatPlatform], Awaitable[None]]
 
 #: How long what is under way may take once the process is to stop, in seconds.
@@ -58,7 +58,7 @@ async def moderate(
     gc.freeze()  # what is loaded by now stays; looking through it again and again costs a tenth of the time,
     gc.set_threshold(20_000, 20, 20)  # and so does looking often at values that live for one message
     heard_all, settled_all, stopping = asyncio.Event(), asyncio.Event(), stopping or asyncio.Event()
-    hearing = _Hearing(platforms, inbox, screener, enforcer, clock, on_kept, on_lost, turn)
+    hearing = _Hearing(platforms, inbox, screener, clock, on_kept, on_lost, turn)
 
     async def hear() -> None:
         await hearing.run()
@@ -98,7 +98,6 @@ class _Hearing:
     platforms: Sequence[ChatPlatform]
     inbox: Inbox
     screener: Screener
-    enforcer: Enforcer
     clock: Clock
     on_kept: Kept | None
     on_lost: Lost | None
@@ -118,7 +117,6 @@ class _Hearing:
         try:
             if self.turn:
                 await self.turn(platform)
-                self.enforcer.platforms = {**self.enforcer.platforms, platform.platform: platform}
             await take_in(platform, self.inbox, self.clock, self.screener.arrived, self.on_kept)
         except BotError as error:
             await self._lose(platform.platform, error)
@@ -133,8 +131,6 @@ class _Hearing:
             _log.error("platform lost", platform=platform, reason=str(error))
         if self._heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
             return
-        left = {name: chat for name, chat in self.enforcer.platforms.items() if name != platform}
-        self.enforcer.platforms = left
         if self.on_lost:
             await self.on_lost(platform)
 

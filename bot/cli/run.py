@@ -12,7 +12,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.core.base.errors import BotError, Broken
-from bot.core.operations.outside.role import Role
+from bot.core.operations.outside.role import JUDGING, REACHING, Role
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ async def run(
 
     if Role.ALL not in roles and config.storage.url.startswith("sqlite"):
         raise Broken(say["run.file_is_of_one"])
-    wanted = chats.wanted(config, say) if Role.CHAT in roles else ()
+    wanted = chats.wanted(config, say) if not roles.isdisjoint(REACHING) else ()
     http = (config.http.listen if Role.API in roles else "") or config.http.metrics_listen
     if roles != {Role.GUARD} and (how := chats.nothing_on(config, say)):
         raise Broken(how)
+    if roles.isdisjoint(JUDGING):  # whatever guard is configured, this process neither loads nor watches it
+        config = config.model_copy(update={"guard": type(config.guard)()})
     async with (
         operations.traces(config, say) as traces,
         guards.guard(config, say) as guard,
@@ -69,6 +71,8 @@ async def run(
     ):
         judging = [say["run.judging"]] if Role.GUARD in roles and not wanted else []
         titles = [say[f"{one.platform}.title"] for one in wanted]
+        if wanted and Role.CHAT not in roles:
+            titles = [say("run.over_rest", platforms=", ".join(titles))]
         places = ", ".join([*titles, *judging, *([f"HTTP ({http})"] if http else ())])
         if remark := reporting.no_pdf(say):
             print(remark, flush=True)

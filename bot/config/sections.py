@@ -149,7 +149,7 @@ class HttpSettings(Table):
     """HOST:PORT of /metrics alone, which asks for no key; empty: at `listen`, too."""
 
     per_second: Annotated[int, Field(ge=1)] = 20
-    """Requests a second of one key; every 1,000 characters of a text count as one more."""
+    """Requests a second of one key, of all processes together; every 1,000 characters of a text count as one more."""
 
     deadline: Duration = timedelta(seconds=5)
     """How long a verdict may take; after that the answer is 503, never "safe"."""

@@ -59,7 +59,7 @@ class SqlCommunities:
             at = self._database.clock.now()
             await journal.note(connection, key, before, after, by=by, at=at)
             await note_version(connection, key, before, after, by=by, at=at)
-            await tell(connection, SETTINGS, self._database.holder)
+            await tell(connection, [SETTINGS], self._database.holder)
             return await _write(connection, key, after, version)
 
     async def versions(self, community: CommunityRef) -> Sequence[Version]:
@@ -80,7 +80,7 @@ class SqlCommunities:
             for row in rows:
                 if (moved := _read(row).moved(old, new.id)) != _read(row, as_stored=True):
                     await _write(connection, row.key, moved, version)
-            await tell(connection, SETTINGS, self._database.holder)
+            await tell(connection, [SETTINGS], self._database.holder)
         self._database.keys.forget()
 
     async def _next_version(self, connection: AsyncConnection) -> int:

@@ -45,7 +45,7 @@ async def play(folder: Path, roles: list[str], seed: int, seconds: float, rate: 
                 one.cancel()
             await asyncio.wait(talking)
             here.tell("everything is well again")
-            broken = [] if await _done(here) else ["it is not done in the end"]
+            broken = [] if await done(here) else ["it is not done in the end"]
             await asyncio.sleep(2.0)  # whatever comes twice comes now
             here.tell("everything is done" if not broken else broken[0])
             broken += await audit.sizes(here)
@@ -59,7 +59,7 @@ async def play(folder: Path, roles: list[str], seed: int, seconds: float, rate: 
         return broken
 
 
-async def _done(here: World) -> bool:
+async def done(here: World) -> bool:
     """Whether everything is before nothing has been for so long."""
     last, since = None, time.monotonic()
     while True:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from bot.app.application import Jikimi, application
+from bot.app.parts import Core
 from bot.config import Config, StorageSettings
+from bot.core.incidents.review import Call
+from bot.core.moderators.ports import Desk
 from bot.core.operations.division import PARTS
 from bot.core.operations.outside.role import Role
 from bot.core.rules.policy import Watch
@@ -20,7 +23,7 @@ from tests.flow.moderation.test_stopping import BAD, Chat, HarshGuard, states
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import until
 
-CHAT, GUARD = frozenset({Role.CHAT}), frozenset({Role.GUARD})
+CHAT, GUARD, ACT, REPORT = (frozenset({role}) for role in (Role.CHAT, Role.GUARD, Role.ACT, Role.REPORT))
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +32,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def process(url: str, *chats: Chat, roles: Collection[Role] = frozenset(Role)) -> AsyncIterator[Jikimi]:
+async def process(
+    url: str, *chats: Chat, roles: Collection[Role] = frozenset(Role), desks: list[Desk] | None = None
+) -> AsyncIterator[Jikimi]:
+    """`desks` is told the one at which its moderators press."""
+
+    def connect(core: Core) -> Sequence[Chat]:
+        if desks is not None:
+            desks.append(core.desk)
+        return chats
+
     for chat in chats:
         chat.go_on.set()
     config = Config(storage=StorageSettings(url=url))
     async with application(
-        config, HarshGuard(), lambda core: chats, roles=roles, stands_by=True, mode=Watch.LIVE,
+        config, HarshGuard(), connect, roles=roles, stands_by=True, mode=Watch.LIVE,
         moment=lambda message: message.sent_at,
     ) as jikimi:  # fmt: skip
         stopping = asyncio.Event()
@@ -62,7 +74,8 @@ def test_one_process_hears_and_acts_and_another_judges(postgres: Postgres) -> No
             discord.hear("1", "2")
             telegram.hear("3")
             await until(lambda: (discord.done, telegram.done) == ({"1", "2"}, {"3"}), 30.0)
-            assert judges.health.snapshot().flow.settled == 3 and not hears.health.snapshot().works
+            assert judges.health.snapshot().flow.settled == 3
+            assert set(hears.health.snapshot().works) == {"act/discord"}
             assert (connected(hears), connected(judges)) == ({DISCORD}, set())
             assert not hears.health.snapshot().judges and judges.health.snapshot().judges
         assert await states(url) == {"done"}, "nobody refuses what another can do"
@@ -96,5 +109,61 @@ def test_one_process_is_connected_and_the_next_goes_on_with_all_that_it_leaves(p
         assert await states(url) == {"done"}
         did = Counter((done.message.ref, done.action) for chat in (first, second) for done in chat.performed)
         assert set(did.values()) == {1}, "a restart doubles nothing"
+
+    asyncio.run(scenario())
+
+
+def test_whole_communities_are_acted_in_by_one_process_that_has_their_cards(postgres: Postgres) -> None:
+    """Whoever is connected does its part, too; who leaves leaves it to the others."""
+
+    async def scenario() -> None:
+        url, hears, *acts = postgres.create(), Chat(DISCORD), Chat(DISCORD), Chat(DISCORD)
+        desks: list[Desk] = []
+        homes = [f"c{number}" for number in range(12)]
+
+        def held(*some: Jikimi) -> list[int]:
+            return [one.health.snapshot().works["act/discord"].held for one in some]
+
+        async def settle(names: str, by: Jikimi) -> None:
+            said = [
+                message(f"{name} {home}", f"{BAD} {name}", community=home, platform=DISCORD)
+                for name in names
+                for home in homes
+            ]
+            await by.inbox.keep(said)
+            by.screener.arrived.wake()
+            done = {one.ref.message_id for one in said}
+            await until(lambda: done <= set().union(*(one.done for one in (hears, *acts))), 30.0)
+
+        async with (
+            AsyncExitStack() as going,
+            process(url, hears, roles=CHAT, desks=desks) as chat,
+            process(url, roles=GUARD),
+        ):
+            one = await going.enter_async_context(process(url, acts[0], roles=ACT))
+            async with process(url, acts[1], roles=ACT) as two:
+                await until(lambda: sum(held(chat, one, two)) == PARTS and all(held(chat, one, two)), 30.0)
+                await settle("ab", chat)
+                for shares in held(chat, one, two):
+                    assert 0 < shares < PARTS
+                whose = [{done.message.community_id for done in some.performed} for some in (hears, *acts)]
+                assert all(whose) and sum(map(len, whose)) == len(set().union(*whose)) == len(homes)
+                await until(lambda: all(some.changed for some in (hears, *acts)), 30.0)
+                incidents = [{done.incident_id for done in some.performed} for some in (hears, *acts)]
+                drawn = [set(some.changed) for some in (hears, *acts)]
+                assert all(some <= own for some, own in zip(drawn, incidents, strict=True)), "each draws its own cards"
+                before = [len(some.changed) for some in (hears, *acts)]
+                ours = acts[0].performed[0]
+                await desks[0].call(
+                    ours.message.community, ours.incident_id, Call.WRONG, moderator_id="9", moderator_name="달"
+                )  # pressed where the buttons are
+                await until(lambda: len(acts[0].changed) > before[1], 30.0)
+                assert len(hears.changed) == before[0]
+                await going.aclose()
+                await until(lambda: sum(held(chat, two)) == PARTS, 30.0)
+                await settle("c", chat)
+        assert await states(url) <= {"done", "called_off"}
+        did = Counter((done.message.ref, done.action) for some in (hears, *acts) for done in some.performed)
+        assert set(did.values()) == {1}
 
     asyncio.run(scenario())

@@ -33,17 +33,25 @@ def decided(about: Message) -> Decision:
     return Decision(message=about, screening=verdict(0.01), policy_version="1")
 
 
-def test_it_is_told_once_however_many_processes_saw_it() -> None:
+def test_it_is_told_once_however_many_processes_saw_it_by_one_that_is_connected() -> None:
     async def scenario() -> None:
         store, told = MemoryStore(), list[str]()
 
         async def tell(community: Community, sentence: Sentence) -> None:
             told.append(sentence(community, texts("ko")))
 
-        processes = []
-        for _ in range(2):
+        processes = list[tuple[Policies, Sparing]]()
+        for connected in ((), (home().platform,), (home().platform,)):
             policies = Policies(store=store.communities, build=Config().policy_of, clock=store.clock)
-            processes.append((policies, Sparing(policies=policies, tell=tell, clock=store.clock, poll=0.01)))
+            sparing = Sparing(policies=policies, tell=tell, clock=store.clock, platforms=connected, poll=0.01)
+            processes.append((policies, sparing))
+        (_, judges), *others = processes
+
+        def pass_on(found: str) -> None:
+            for _, other in others:
+                other.heard(found)
+
+        judges.pass_on = pass_on
         settings = Community(platform=home().platform, id=home().id, lists=Lists(forbidden_words=("대리게임",)))
         await put_settings(store.communities, settings)
         await put_settings(store.communities, replace(settings, moderators_channel="9"))
@@ -52,8 +60,8 @@ def test_it_is_told_once_however_many_processes_saw_it() -> None:
             await policies.load()
             sparing.settled([Settlement(decision=decided(one), decided_at=NOW) for one in UNTOLD])
             assert not sparing._found
-            sparing.settled([Settlement(decision=decided(said("대리게임 합니다")), decided_at=NOW)])
             work.append(asyncio.create_task(sparing.run()))
+        judges.settled([Settlement(decision=decided(said("대리게임 합니다")), decided_at=NOW)])
         while any(sparing._found for _, sparing in processes):
             await asyncio.sleep(0)
         for one in work:

@@ -58,6 +58,7 @@ class DeliveryWorker:
     platforms: Mapping[Platform, Poster]
     clock: Clock
     planned: Wakeup
+    is_left: Callable[[Platform], bool] = lambda _: False  # to others
     at_once: int = 6
     poll: float = 5.0  # seconds
     _busy: int = field(default=0)
@@ -67,7 +68,8 @@ class DeliveryWorker:
         async with asyncio.TaskGroup() as under_way:
             while True:
                 room = self.at_once - self._busy
-                claim = partial(self.deliveries.claim, room, now=self.clock.now(), platforms=list(self.platforms))
+                here = [one for one in self.platforms if not self.is_left(one)]
+                claim = partial(self.deliveries.claim, room, now=self.clock.now(), platforms=here)
                 claimed = await patiently(claim, self.clock) if room else ()
                 for one in claimed:
                     self._busy += 1
