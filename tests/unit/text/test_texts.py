@@ -6,7 +6,7 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from bot.core.text.catalogue import LANGUAGES, texts
+from bot.core.text.catalogue import LANGUAGES, texts, texts_on
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -46,6 +46,15 @@ def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
     assert len(found) > 25
     for code in found:
         assert f"why.{code}" in texts("ko"), code
+
+
+def test_every_sentence_that_is_asked_for_is_there() -> None:
+    root = Path(__file__).parents[3]
+    there = {*texts_on("discord", "ko").sentences, *texts_on("telegram", "ko").sentences}
+    asked = re.compile(r'\b(?:self\._)?say[(\[]"([a-z]\w*\.[\w.]+)"')
+    for path in (*(root / "bot").rglob("*.py"), *(root / "adapters" / "chat").rglob("*.py")):
+        missing = [key for key in asked.findall(path.read_text("utf-8")) if key not in there]
+        assert not missing, f"{path}: {missing}"
 
 
 def test_no_sentence_leaves_the_particle_to_the_reader() -> None:
