@@ -171,7 +171,10 @@ class VllmServers:
         while left := [question for question in questions if question not in found]:
             fields = [question.form.fields[len(labels[question])] for question in left]
             wanted = {number for one in set(fields) for number in self.encoding.labels(one)} if self.encoding else ()
-            more = {"max_tokens": 1} | ({"logprob_token_ids": sorted(wanted)} if wanted else {})
+            more: dict[str, Any] = {"max_tokens": 1}
+            if wanted:
+                # A label that ends the answer is never put into words: that would decode the whole prompt before it.
+                more |= dict.fromkeys(("logprob_token_ids", "stop_token_ids"), sorted(wanted))
             forced = [(one, one.forced(labels[one])) for one in left]
             choices = await self._completed(forced, more, by_class=self._has_two_labels)
             for question, asked, choice in zip(left, fields, choices, strict=True):

@@ -381,6 +381,7 @@ def test_a_tokenizer_at_hand_sends_ids_that_no_user_text_can_forge(tmp_path: Pat
             (ids,) = server.bodies[0]["prompt"]
             labels = {tokenizer.encode(label).ids[0] for label in (" yes", " no")}
             assert set(server.bodies[0]["logprob_token_ids"]) == labels
+            assert server.bodies[0]["stop_token_ids"] == server.bodies[0]["logprob_token_ids"], "nobody wants its words"
             assert tokenizer.decode(ids, skip_special_tokens=False).endswith("Harmful request:")
             assert ids.count(end) == 1
 

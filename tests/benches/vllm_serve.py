@@ -1,0 +1,115 @@
+"""A real `vllm serve`: what an exchange costs the process in front of its engine, asked as before and as today.
+
+    python -m tests.benches.vllm_serve [MODEL] [EXCHANGES]
+
+Before: one prompt a request, three lines written out, with the 20 likeliest tokens of each place. Both ask the same in
+turns, 256 exchanges at once as token ids; no text is asked twice. Printed are microseconds of processor time for an
+exchange, the median of five rounds with the least and the most, and the ratio.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from aiohttp import ClientSession, TCPConnector
+
+from adapters.guards.dialects import DIALECTS, Piece, Question
+from adapters.guards.vllm_server import LIKELIEST, Encoding, VllmServers
+from adapters.system_clock import SystemClock
+from bot.cli.bench.shipped import shipped_messages
+from bot.core.guarding.verdict import Exchange
+from tests.engine import checkpoints
+from tests.engine.server import MODEL, TOKEN, Server
+
+ROUNDS, TOGETHER = 5, 256
+DIALECT = DIALECTS["wildguard-ko"]
+
+Way = Callable[[Sequence[Exchange]], Awaitable[Any]]
+
+
+async def measured(server: Server, model: Path, exchanges: int) -> None:
+    encoding = Encoding.read(model, DIALECT)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        ClientSession(headers=headers, connector=TCPConnector(limit=0, keepalive_timeout=4.0)) as session,
+        VllmServers(
+            servers=[server.url], dialect=DIALECT, clock=SystemClock(), model=MODEL, token=TOKEN, timeout=600,
+            encoding=encoding,
+        ) as guard,
+    ):  # fmt: skip
+
+        async def write(question: Question) -> None:
+            asked = session.post(
+                f"{server.url}/v1/completions", json=_before(question, encoding), raise_for_status=True
+            )
+            async with asked as answer:
+                await answer.read()
+
+        async def before(some: Sequence[Exchange]) -> None:
+            await asyncio.gather(*(write(question) for one in some for question in DIALECT.questions(one)))
+
+        for name, texts in _texts().items():
+            ways: tuple[Way, ...] = (before, guard.judge)
+            rounds = [[await _round(server, way, texts, exchanges) for way in ways] for _ in range(ROUNDS)]
+            before_us, today_us = zip(*rounds, strict=True)
+            ratio = median(today_us) / median(before_us)
+            print(f"{name:8} before {_shown(before_us)}   today {_shown(today_us)}   {ratio:.3f}", flush=True)
+
+
+async def _round(server: Server, way: Way, texts: Iterator[Exchange], exchanges: int) -> float:
+    await way([next(texts) for _ in range(32)])
+    began = server.spent
+    for _ in range(0, exchanges, TOGETHER):
+        await way([next(texts) for _ in range(TOGETHER)])
+    return 1e6 * (server.spent - began) / (-(-exchanges // TOGETHER) * TOGETHER)
+
+
+def _before(question: Question, encoding: Encoding) -> dict[str, Any]:
+    form = question.form
+    forced = question.forced() if len(form.fields) == 1 else ""
+    length = {"max_tokens": 1} if forced else {"max_tokens": form.max_tokens, "stop": list(form.stop)}
+    prompt = encoding.encode((*question.pieces(), Piece(forced, trusted=True)))
+    asked = {"model": MODEL, "prompt": prompt, "temperature": 0, "logprobs": LIKELIEST, "add_special_tokens": False}
+    return asked | length
+
+
+def _texts() -> dict[str, Iterator[Exchange]]:
+    """A number in front, so that nothing but the template is in the prefix cache."""
+    texts, numbers = list(dict.fromkeys(row["text"] for row in shipped_messages())), count()
+
+    def some(together: int = 1) -> str:
+        number = next(numbers)
+        return f"{number} " + " ".join(texts[(number + n) % len(texts)] for n in range(together))
+
+    return {
+        "chat": (Exchange(prompt=some(), is_chat=True) for _ in count()),
+        "pairs": (Exchange(prompt=some(), response=some(3)) for _ in count()),
+    }
+
+
+def _shown(rounds: Sequence[float]) -> str:
+    return f"{median(rounds):,.0f} us ({min(rounds):,.0f}-{max(rounds):,.0f})"
+
+
+def main(model: str = "", exchanges: str = "1024") -> None:
+    folder = Path(model) if model else checkpoints.wildguard_ko(checkpoints.kept())
+    print(json.dumps({"load": os.getloadavg(), "model": folder.name}), flush=True)
+    with tempfile.TemporaryDirectory() as logs:
+        server = Server(folder, Path(logs, "log"))
+        server.start()
+        try:
+            server.wait()
+            asyncio.run(measured(server, folder, int(exchanges)))
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
