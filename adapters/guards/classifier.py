@@ -14,7 +14,7 @@ from math import exp, isfinite
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from adapters.guards.vllm_replicas import Replicas
+from adapters.guards.vllm_replicas import NoAnswer, Replicas
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken
 from bot.core.guarding.figures import ReplicaFigures
@@ -28,9 +28,6 @@ FILES = ("model_quantized.onnx", "model.onnx", "onnx/model_quantized.onnx", "onn
 TOGETHER = 8  # windows of like length: more no longer fit the processor's caches
 WINDOW = 512  # tokens at once, where the model takes that many
 OVER_HTTP = 32  # texts of a request
-
-REFUSED = "the guard's server refused the request"
-NO_SENSE = "the guard's answer does not parse"
 
 Logits = Sequence[float]
 Labels = Mapping[str, str]  # the model's own -> a kind of harm, or "" for harmless
@@ -210,7 +207,7 @@ class OnnxNetwork:
             answers = await asyncio.to_thread(self._run, [ids for _, ids in some])
             for (place, _), logits in zip(some, answers, strict=True):
                 found[place].append(logits)
-        return [one if all(isfinite(n) for logits in one for n in logits) else NO_SENSE for one in found]
+        return [one if all(isfinite(n) for logits in one for n in logits) else NoAnswer.NO_SENSE for one in found]
 
     def _run(self, rows: Sequence[Sequence[int]]) -> list[list[float]]:
         from numpy import array, int64, zeros_like
@@ -249,20 +246,24 @@ class ServedNetwork:
 
     async def _asked(self, texts: Sequence[str]) -> Sequence[Sequence[Logits] | str]:
         body = {"model": self.revision, "input": texts, "use_activation": False, "truncate_prompt_tokens": -1}
-        content = await self._replicas.ask([("/classify", body)], sum(len(text.encode()) for text in texts) // 3)
-        if content is None and len(texts) > 1:  # one of them may be to blame
-            return [one for text in texts for one in await self._asked([text])]
-        if content is None:
-            return [REFUSED]
-        found: list[Sequence[Logits] | str] = [NO_SENSE] * len(texts)
-        try:
-            for one in json.loads(content)["data"]:
-                logits = [float(number) for number in one["probs"]]
-                if len(logits) == len(self.labels) and all(map(isfinite, logits)):
-                    found[one["index"]] = [logits]
-        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-            return [NO_SENSE] * len(texts)
-        return found
+        found = await self._replicas.ask(
+            [("/classify", body)],
+            sum(len(text.encode()) for text in texts) // 3,
+            lambda answer: self._read(answer, len(texts)),
+            alone=texts[0] if len(texts) == 1 else None,
+        )
+        if not isinstance(found, NoAnswer):
+            return found
+        if len(texts) == 1:
+            return [found]
+        return [one for text in texts for one in await self._asked([text])]  # one of them may be to blame
+
+    def _read(self, answer: Any, count: int) -> Sequence[Sequence[Logits]]:
+        """Raises what `NOT_ITS_SHAPE` names where that are no logits of these labels."""
+        found = {one["index"]: [float(number) for number in one["probs"]] for one in answer["data"]}
+        if not all(len(logits) == len(self.labels) and all(map(isfinite, logits)) for logits in found.values()):
+            raise ValueError("not of these labels")
+        return [[found[place]] for place in range(count)]
 
     async def close(self) -> None:
         await self._replicas.aclose()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from adapters.guards.vllm_replicas import Replicas
+from adapters.guards.vllm_replicas import NoAnswer, Replicas
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
@@ -21,9 +21,6 @@ NAME = "moderations"
 MODEL = "omni-moderation-latest"
 TOGETHER = 32  # texts of a request
 START = "any server with /v1/moderations, see [guard] servers"
-
-REFUSED = "the guard's server refused the request"
-NO_SENSE = "the guard's answer does not parse"
 
 #: OpenAI's names. What is none of them, a server's own, is harm of no kind that we know.
 CATEGORIES: Mapping[str, HarmKind] = {
@@ -75,19 +72,17 @@ class ModerationsGuard:
 
     async def _asked(self, texts: Sequence[str]) -> Sequence[Mapping[str, float] | str]:
         """Of each text the scores by category, or why there are none."""
-        content = await self._replicas.ask(
+        found = await self._replicas.ask(
             [("/v1/moderations", {"model": self._model, "input": texts})],
             sum(len(text.encode()) for text in texts) // 3,
+            lambda answer: _results(answer, len(texts)),
+            alone=texts[0] if len(texts) == 1 else None,
         )
-        if content is None and len(texts) > 1:  # one of them may be to blame
-            return [one for text in texts for one in await self._asked([text])]
-        if content is None:
-            return [REFUSED]
-        try:
-            scores = [_scores(result["category_scores"]) for result in json.loads(content)["results"]]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return [NO_SENSE] * len(texts)
-        return scores if len(scores) == len(texts) else [NO_SENSE] * len(texts)
+        if not isinstance(found, NoAnswer):
+            return found
+        if len(texts) == 1:
+            return [found]
+        return [one for text in texts for one in await self._asked([text])]  # one of them may be to blame
 
     def _screening(self, answers: Mapping[Part, Mapping[str, float] | str]) -> Screening:
         kinds: dict[tuple[Part, HarmKind], float] = {}
@@ -116,6 +111,14 @@ class ModerationsGuard:
 def _parts(exchange: Exchange) -> dict[Part, str]:
     said = {Part.PROMPT: exchange.prompt, Part.RESPONSE: exchange.response}
     return {part: text.encode("utf-8", "replace").decode() for part, text in said.items() if text is not None}
+
+
+def _results(answer: Any, count: int) -> Sequence[Mapping[str, float]]:
+    """Raises what `NOT_ITS_SHAPE` names where that are none."""
+    found = [_scores(result["category_scores"]) for result in answer["results"]]
+    if len(found) != count:
+        raise ValueError("not of every text")
+    return found
 
 
 def _scores(given: Mapping[str, Any]) -> dict[str, float]:

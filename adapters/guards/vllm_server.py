@@ -13,7 +13,6 @@ server renders it, and the dialect has made user text harmless for that.
 """
 
 import asyncio
-import json
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -35,7 +34,7 @@ from adapters.guards.dialects import (
     token_bound,
 )
 from adapters.guards.dialects.chat_form import is_same, samples
-from adapters.guards.vllm_replicas import Replicas
+from adapters.guards.vllm_replicas import NOT_ITS_SHAPE, NoAnswer, Replicas
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken
 from bot.core.guarding.figures import ReplicaFigures
@@ -45,9 +44,7 @@ from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, U
 LIKELIEST = 20  # tokens whose probability is asked for; the most that a server gives by default
 TOGETHER = 128  # prompts of a request
 
-REFUSED = "the guard's server refused the request"
-
-Choice = Mapping[str, Any] | None  # as the server gives it; None: it refused this prompt
+Choice = Mapping[str, Any] | NoAnswer  # as the server gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +144,7 @@ class VllmServers:
     def _screening(self, answered: Sequence[tuple[Question, Answer | None]]) -> Screening:
         given = [(question, answer) for question, answer in answered if answer is not None]
         if len(given) < len(answered):
-            return Unscreened(reason=REFUSED, guard=self.version)
+            return Unscreened(reason=NoAnswer.REFUSED, guard=self.version)
         return self.dialect.combine(given, self.version)
 
     async def _answers(self, questions: Sequence[Question]) -> Mapping[Question, Answer | None]:
@@ -178,13 +175,10 @@ class VllmServers:
             forced = [(one, one.forced(labels[one])) for one in left]
             choices = await self._completed(forced, more, by_class=self._has_two_labels)
             for question, asked, choice in zip(left, fields, choices, strict=True):
-                if choice is None:
-                    found[question] = None
-                    continue
                 try:
                     reading = _reading(asked, choice)
-                except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
-                    found[question] = Answer()
+                except NOT_ITS_SHAPE:
+                    found[question] = None if choice is NoAnswer.REFUSED else Answer()
                     continue
                 readings[question].append(reading)
                 labels[question].append(max(asked.labels, key=lambda label: reading[label.name]))
@@ -202,7 +196,7 @@ class VllmServers:
         else:
             choices = await self._completed([(question, "") for question in questions], how)
         return {
-            question: None if choice is None else _read(question, choice)
+            question: None if choice is NoAnswer.REFUSED else _read(question, choice)
             for question, choice in zip(questions, choices, strict=True)
         }
 
@@ -224,13 +218,13 @@ class VllmServers:
         if by_class:
             raw = {"add_special_tokens": False, "use_activation": False}
             ways.append(("/classify", {"model": self._served, "input": prompts, **self._priority, **raw}))
-        content = await self._replicas.ask(ways, sum(question.tokens for question, _ in asked))
-        choices: Sequence[Choice] = [None] * len(asked) if content is None else _choices(content, len(asked))
-        if len(asked) > 1 and not all(choices):
-            return [
-                choice for (choice,) in await _all([self._completed([one], how, by_class=by_class) for one in asked])
-            ]
-        return choices
+        tokens, alone = sum(question.tokens for question, _ in asked), asked[0] if len(asked) == 1 else None
+        choices = await self._replicas.ask(ways, tokens, lambda answer: _choices(answer, len(asked)), alone=alone)
+        if not isinstance(choices, NoAnswer):
+            return choices
+        if alone:
+            return [choices]
+        return [choice for (choice,) in await _all([self._completed([one], how, by_class=by_class) for one in asked])]
 
     async def _chatted(self, chat: Chat, tokens: int, how: Mapping[str, Any]) -> Choice:
         arguments = dict(chat.arguments)
@@ -241,8 +235,10 @@ class VllmServers:
             "logprobs": True,
             "top_logprobs": LIKELIEST,
         }
-        content = await self._replicas.ask([("/v1/chat/completions", body)], tokens)
-        return None if content is None else _choices(content, 1)[0]
+        choices = await self._replicas.ask(
+            [("/v1/chat/completions", body)], tokens, lambda answer: _choices(answer, 1), alone=chat
+        )
+        return choices if isinstance(choices, NoAnswer) else choices[0]
 
     def _body(self, how: Mapping[str, Any]) -> dict[str, Any]:
         return {"model": self._served, "temperature": 0, **self._priority, **how}
@@ -308,31 +304,31 @@ def _is_walked(question: Question) -> bool:
     )
 
 
-def _choices(content: bytes, count: int) -> list[Choice]:
-    """In the order of the prompts. An empty one, which nothing can be read from, where it is not what was asked for."""
-    found: list[Choice] = [{}] * count
-    try:
-        answer = json.loads(content)
-        for choice in answer["choices"] if "choices" in answer else answer["data"]:
-            found[choice["index"]] = choice
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return [{}] * count
-    return found
+def _choices(answer: Any, count: int) -> list[Mapping[str, Any]]:
+    """In the order of the prompts. Raises what `NOT_ITS_SHAPE` names where that is not what was asked for."""
+    found = {one["index"]: one for one in (answer["choices"] if "choices" in answer else answer["data"])}
+    if not all(one.get("logprobs") or one.get("probs") for one in found.values()):
+        raise ValueError("without probabilities")
+    return [found[place] for place in range(count)]
 
 
-def _reading(asked: Field, choice: Mapping[str, Any]) -> Mapping[str, float]:
-    """Of the one label that was asked for."""
+def _reading(asked: Field, choice: Choice) -> Mapping[str, float]:
+    """Of the one label that was asked for. Raises what `NOT_ITS_SHAPE` names where that is none."""
+    if isinstance(choice, NoAnswer):
+        raise ValueError(choice)
     if "probs" in choice:
         return asked.classified(choice["probs"])
     return asked.reading(_text_and_tokens(choice)[1][0].probabilities)
 
 
-def _read(question: Question, choice: Mapping[str, Any]) -> Answer:
+def _read(question: Question, choice: Choice) -> Answer:
     """An empty answer where that is not what was asked for."""
+    if isinstance(choice, NoAnswer):
+        return Answer()
     try:
         text, tokens = _text_and_tokens(choice)
         return question.read(_spelling(tokens, text), truncated=choice["finish_reason"] == "length")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
+    except NOT_ITS_SHAPE:
         return Answer()
 
 

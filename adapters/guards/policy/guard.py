@@ -5,12 +5,11 @@ renders here. What it says is checked: it quotes what stands there, or it has sa
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from adapters.guards.policy.asking import HASH, INSTRUCTIONS, SHAPE, put, read
-from adapters.guards.vllm_replicas import Replicas, Ways
+from adapters.guards.vllm_replicas import NOT_ITS_SHAPE, NoAnswer, Replicas, Ways
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
@@ -31,8 +30,6 @@ NAME = "policy"
 MODEL = "openai/gpt-oss-safeguard-20b"
 START = f"vllm serve {MODEL}"
 
-REFUSED = "the guard's server refused the request"
-NO_SENSE = "the guard's answer does not parse"
 NO_RULES = "there are no rules to read"
 
 MOST_TOKENS = 2048  # of an answer, with what a model thinks before it
@@ -104,19 +101,20 @@ class ModelGuard:
 
     async def read(self, exchange: Exchange, rules: str) -> Opinion | Unscreened:
         told, asked = _writable(INSTRUCTIONS + rules), _writable(put(exchange))
-        content = None
+        tokens = (len(told.encode()) + len(asked.encode())) // 3
+        content: Mapping[str, Any] | NoAnswer = NoAnswer.REFUSED
         for ways in self._form.ways(self._model, told, asked):
-            content = await self._replicas.ask(ways, (len(told.encode()) + len(asked.encode())) // 3)
-            if content is not None:
+            content = await self._replicas.ask(ways, tokens, _content, alone=(told, asked))
+            if content is not NoAnswer.REFUSED:
                 break
-        if content is None:
-            return Unscreened(REFUSED, self.version)
+        if isinstance(content, NoAnswer):
+            return Unscreened(content, self.version)
         try:
-            text = self._form.answer(json.loads(content))
+            text = self._form.answer(content)
             overheard("policy", {}, text)
             return read(text, self.version)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-            return Unscreened(NO_SENSE, self.version)
+        except NOT_ITS_SHAPE:
+            return Unscreened(NoAnswer.NO_SENSE, self.version)
 
     async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
         """As other guards do, by the rules that it was given to begin with."""
@@ -141,6 +139,13 @@ class ModelGuard:
 
     async def __aexit__(self, *_: object) -> None:
         await self._replicas.aclose()
+
+
+def _content(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of OpenAI's endpoints, whatever a model has said. Raises what `NOT_ITS_SHAPE` names where it is none."""
+    if not isinstance(answer["choices"][0], Mapping):
+        raise TypeError("no choice")
+    return answer
 
 
 def _writable(text: str) -> str:

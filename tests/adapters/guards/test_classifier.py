@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.guards.classifier import NO_SENSE, REFUSED, ClassifierGuard, OnnxNetwork, ServedNetwork
+from adapters.guards.classifier import ClassifierGuard, OnnxNetwork, ServedNetwork
+from adapters.guards.vllm_replicas import NoAnswer
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Part, Screening, Unscreened, Verdict
@@ -112,11 +113,11 @@ def test_behind_a_server_it_is_asked_by_classify() -> None:
             async with ClassifierGuard(network, MEANING) as guard:
                 bad, long, good = await guard.judge(said("나쁜 말", "너무 긴 글", "좋은 말"))
                 assert kinds(bad)[HarmKind.ABUSE] == 1.0 and kinds(good)[HarmKind.ABUSE] < 0.1
-                assert isinstance(long, Unscreened) and long.reason == REFUSED
+                assert isinstance(long, Unscreened) and long.reason == NoAnswer.REFUSED
                 for answer in ({}, {"data": [{"index": 0, "probs": [1.0]}]}, {"data": [{"index": 0, "probs": "x"}]}):
                     trouble[:] = [answer]
                     (nothing,) = await guard.judge(said("나쁜 말"))
-                    assert isinstance(nothing, Unscreened) and nothing.reason == NO_SENSE
+                    assert isinstance(nothing, Unscreened) and nothing.reason == NoAnswer.NO_SENSE
                 assert guard.replica_figures()[0].circuit == "closed"
         finally:
             await runner.cleanup()

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from adapters.guards.moderations import MODEL, NO_SENSE, REFUSED, ModerationsGuard
+from adapters.guards.moderations import MODEL, ModerationsGuard
+from adapters.guards.vllm_replicas import ODD, NoAnswer
+from bot.core.base.errors import Unavailable
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Part, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
@@ -26,7 +28,7 @@ def test_each_part_has_the_kinds_that_its_categories_are() -> None:
             assert bad.kinds == {Part.PROMPT: {HarmKind.ABUSE: 0.93, HarmKind.UNSPECIFIED: 0.02}}
             assert bad.categories == {"harassment"}
             assert pair.kinds[Part.RESPONSE][HarmKind.ABUSE] == 0.93 > pair.kinds[Part.PROMPT][HarmKind.ABUSE]
-            assert refused == Unscreened(REFUSED, judge.version)
+            assert refused == Unscreened(NoAnswer.REFUSED, judge.version)
             assert server.bodies[0] == {"model": MODEL, "input": ["나쁜 말", "좋은 말", "너무 긴 말"]}, "each text once"
             assert bad.is_raw, "it shows, and does not delete, until it is calibrated"
             assert [
@@ -53,6 +55,19 @@ def test_what_makes_no_sense_screens_nothing(answer: Any) -> None:
     async def check() -> None:
         async with ModerationsServer() as server, guard(server) as judge:
             server.trouble = answer
-            assert await judge.judge([Exchange(prompt="말")]) == [Unscreened(NO_SENSE, judge.version)]
+            assert await judge.judge([Exchange(prompt="말")]) == [Unscreened(NoAnswer.NO_SENSE, judge.version)]
+
+    asyncio.run(check())
+
+
+def test_a_server_that_makes_no_sense_of_several_texts_in_a_row_is_away() -> None:
+    async def check() -> None:
+        async with ModerationsServer() as server, guard(server) as judge:
+            server.trouble = {"detail": "upstream is gone"}
+            for number in range(ODD - 1):
+                (answer,) = await judge.judge([Exchange(prompt=f"말 {number}")])
+                assert answer == Unscreened(NoAnswer.NO_SENSE, judge.version)
+            with pytest.raises(Unavailable):
+                await judge.judge([Exchange(prompt="다른 말")])
 
     asyncio.run(check())

@@ -11,8 +11,9 @@ import pytest
 from adapters.guards import vllm_replicas
 from adapters.guards.policy import ChatForm, ModelGuard
 from adapters.guards.policy.asking import INSTRUCTIONS, put
-from adapters.guards.policy.guard import NO_RULES, NO_SENSE, REFUSED
+from adapters.guards.policy.guard import NO_RULES
 from adapters.guards.policy.harmony import VOCABULARY, HarmonyForm
+from adapters.guards.vllm_replicas import NoAnswer
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.verdict import LONGEST_QUOTE, QUOTES_NOTHING, Exchange, Opinion, Part, Unscreened, Verdict
 from tests.fakes.clock import ManualClock
@@ -62,15 +63,15 @@ def test_a_message_stays_within_its_quotation_marks() -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("no", NO_SENSE),
-        ("[" * 100_000, NO_SENSE),
-        ('{"breaks": "yes", "rule": "", "words": ""}', NO_SENSE),
-        ('{"breaks": true, "rule": 1, "words": ""}', NO_SENSE),
-        ('{"breaks": true, "rule": "", "words": "", "ban": true}', NO_SENSE),
+        ("no", NoAnswer.NO_SENSE),
+        ("[" * 100_000, NoAnswer.NO_SENSE),
+        ('{"breaks": "yes", "rule": "", "words": ""}', NoAnswer.NO_SENSE),
+        ('{"breaks": true, "rule": 1, "words": ""}', NoAnswer.NO_SENSE),
+        ('{"breaks": true, "rule": "", "words": "", "ban": true}', NoAnswer.NO_SENSE),
         ('{"breaks": true, "rule": "욕설 금지", "words": "광고"}', QUOTES_NOTHING),
         ('{"breaks": true, "rule": "1. 광고와 홍보를 하지 않습니다.", "words": "도박"}', QUOTES_NOTHING),
         ('{"breaks": true, "rule": "", "words": ""}', QUOTES_NOTHING),
-        (400, REFUSED),
+        (400, NoAnswer.REFUSED),
     ],
 )
 def test_what_lies_or_makes_no_sense_has_said_nothing(said: str | int, why: str) -> None:

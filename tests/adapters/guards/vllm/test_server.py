@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
-from adapters.guards.vllm_replicas import FAILURES
-from adapters.guards.vllm_server import REFUSED, Encoding, VllmServers
+from adapters.guards.vllm_replicas import FAILURES, ODD, NoAnswer
+from adapters.guards.vllm_server import Encoding, VllmServers
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.ports import OVERHEARD, PRIORITY, Said
 from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
@@ -257,8 +257,8 @@ def test_work_is_spread_by_open_requests() -> None:
         ("empty", UNPARSEABLE),
         ("nonsense", LOW_LABEL_MASS),
         ("unsure", LOW_LABEL_MASS),
-        (400, REFUSED),
-        (422, REFUSED),
+        (400, NoAnswer.REFUSED),
+        (422, NoAnswer.REFUSED),
     ],
 )
 @pytest.mark.parametrize("exchange", [BAD, Exchange(prompt=None, response="대답")])
@@ -277,6 +277,42 @@ def test_one_odd_answer_spoils_nobody_elses() -> None:
             server.trouble, server.times = "empty", 1
             screenings = await judge.judge([Exchange(prompt=f"나쁜 부탁 {n}") for n in range(5)])
             assert reasons(screenings) == [""] * 5, "each is asked again by itself"
+
+    asyncio.run(check())
+
+
+def test_a_server_that_makes_no_sense_of_several_texts_in_a_row_is_away() -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as server, guard(server, clock=clock) as judge:
+            server.trouble = "empty"
+            for _ in range(2 * ODD):
+                assert reasons(await judge.judge([BAD])) == [UNPARSEABLE], "one text, however often it comes"
+            server.trouble = ""
+            assert scores((await judge.judge([GOOD]))[0])
+            server.trouble = "empty"
+            for number in range(ODD - 1):
+                assert reasons(await judge.judge([Exchange(prompt=f"부탁 {number}")])) == [UNPARSEABLE]
+            with pytest.raises(Unavailable, match="make no sense"):
+                await judge.judge([BAD])
+            await clock.advance(5)
+            with pytest.raises(Unavailable):
+                await judge.judge([Exchange(prompt="새 부탁"), Exchange(prompt="또 다른 부탁")])
+            await clock.advance(60)
+            server.trouble = ""
+            assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
+
+    asyncio.run(check())
+
+
+def test_while_one_of_two_servers_makes_no_sense_hardly_a_text_goes_without_a_verdict() -> None:
+    async def check() -> None:
+        async with GuardServer() as sick, GuardServer() as well, guard(sick, well) as judge:
+            sick.trouble = "empty"
+            found = [(await judge.judge([Exchange(prompt=f"나쁜 부탁 {n}")]))[0] for n in range(20)]
+            assert sum(isinstance(one, Unscreened) for one in found) < ODD
+            (ill, fine) = judge.replica_figures()
+            assert (ill.circuit, fine.circuit) == ("open", "closed")
 
     asyncio.run(check())
 
