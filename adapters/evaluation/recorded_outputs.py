@@ -16,8 +16,13 @@ from pathlib import Path
 from adapters.guards.dialects import DEFAULT, DIALECTS, Form
 from bot.core.base.errors import Broken
 from bot.core.evaluation.measures import Confusion, confusion
+from bot.core.evaluation.quality import Labelled
+from bot.core.guarding.verdict import Exchange, Task
 
 _PAIR_FORM = next(form for form in DIALECTS[DEFAULT].forms if form.judges == "response")
+
+# Sources of what is labelled.
+PROMPTS, SAID_OF_PROMPTS, SAID_OF_ANSWERS = "recorded_prompts", "said_of_prompts", "said_of_answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +89,27 @@ def measure_prompt_harm(rows: Iterable[RecordedOutput], *, skip_double_labelled:
         unparsed=len(kept) - len(parsed),
         skipped=len(rows) - len(kept),
     )
+
+
+def labelled(rows: Iterable[RecordedOutput]) -> list[Labelled]:
+    """What was asked of LLM bots and what they answered, as data like any other; the sources say whose the labels are.
+    Of a prompt the author's, and what the guard wrote beside most of its responses; of a response what the guard wrote.
+    Prompts that occur with both labels are left out."""
+    said: defaultdict[str, list[bool]] = defaultdict(list)
+    authors: defaultdict[str, set[bool]] = defaultdict(set)
+    answered: dict[Exchange, bool] = {}
+    for row in rows:
+        authors[row.prompt].add(row.unsafe)
+        if row.labels is not None:
+            said[row.prompt].append(row.labels["harmful_request"] == "yes")
+            exchange = Exchange(prompt=row.prompt, response=row.response)
+            answered[exchange] = row.labels["harmful_response"] == "yes"
+    prompts = {prompt: unsafe for prompt, (unsafe, *others) in authors.items() if not others}
+    found = [(PROMPTS, Exchange(prompt=prompt), {Task.PROMPT_HARM: unsafe}) for prompt, unsafe in prompts.items()]
+    found += [
+        (SAID_OF_PROMPTS, Exchange(prompt=prompt), {Task.PROMPT_HARM: 2 * sum(said[prompt]) > len(said[prompt])})
+        for prompt in prompts
+        if said[prompt]
+    ]
+    found += [(SAID_OF_ANSWERS, exchange, {Task.RESPONSE_HARM: harmful}) for exchange, harmful in answered.items()]
+    return [Labelled(exchange=exchange, labels=labels, source=source) for source, exchange, labels in found]

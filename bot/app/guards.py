@@ -211,14 +211,20 @@ async def _classifier(config: Config) -> AsyncIterator[Guard]:
         yield _calibrated(guard, config)
 
 
+def first_look() -> Guard:
+    """What a cascade asks first."""
+    from adapters.guards.embedded.kinds_guard import KindsGuard
+
+    return KindsGuard(encoder=False)
+
+
 @asynccontextmanager
 async def _cascade(config: Config) -> AsyncIterator[Guard]:
     from adapters.guards.composed.cascade import CascadeGuard
-    from adapters.guards.embedded.kinds_guard import KindsGuard
 
     chosen = config.guard
     async with GUARDS[chosen.second](config) as second:
-        yield CascadeGuard(KindsGuard(encoder=False), second, threshold=chosen.skip_below, sample=chosen.sample)
+        yield CascadeGuard(first_look(), second, threshold=chosen.skip_below, sample=chosen.sample)
 
 
 def _calibrated(guard: Guard, config: Config) -> Guard:

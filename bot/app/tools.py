@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.evaluation import recorded_outputs
 from adapters.evaluation.recorded_outputs import PromptHarm, measure_prompt_harm, read_outputs
 from adapters.keyring import master_key
 from adapters.reports import digest_page as digest_pages
@@ -48,6 +49,12 @@ def recorded_prompt_harm(path: Path) -> tuple[PromptHarm, PromptHarm]:
     """How recorded guard outputs agree with their labels: without prompts that carry both labels, and with them."""
     rows = read_outputs(path)
     return measure_prompt_harm(rows), measure_prompt_harm(rows, skip_double_labelled=False)
+
+
+def recorded_exchanges(path: Path) -> Sequence[Labelled]:
+    """What was asked and answered in recorded guard outputs, with the labels that it was given and that the guard
+    wrote."""
+    return recorded_outputs.labelled(read_outputs(path))
 
 
 def labelled(path: Path, columns: Mapping[str, str] | None = None) -> Sequence[Labelled]:

@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from bot.cli import run
 from bot.cli.bench import api, flow, fresh, guard, phrases, queue
 from bot.cli.bench import report as bench_report
-from bot.cli.evaluation import calibrate, evaluate
+from bot.cli.evaluation import calibrate, cascade, evaluate
 from bot.cli.guarding import guards, judge, train
 from bot.cli.keeping import copies, encryption, people, precedents
 from bot.cli.line import DEFAULT_CONFIG, Line
@@ -76,6 +76,7 @@ COMMANDS: Sequence[Command] = (
         bench_report,
         phrases,
         fresh,
+        cascade,
     ),
 )
 

@@ -200,6 +200,20 @@ def test_recorded_outputs_are_measured(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_what_a_cascade_would_skip_is_measured_on_both_kinds_of_data_at_once(tmp_path: Path) -> None:
+    def said(*words: object) -> str:
+        done = CliRunner().invoke(build("en"), ["bench", "cascade", *map(str, words)])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    result = json.loads(said(SAMPLE, "--outputs", RECORDED, "--json"))
+    of = {one["source"]: one for one in result["sources"]}
+    assert of["talk"]["is_chat"] and not of["recorded_prompts"]["is_chat"] and not of["said_of_answers"]["is_chat"]
+    assert of["talk"]["rows"] == 9 and result["below"] == 0.05
+    assert all(one["missed"] <= min(one["low"], one["harmful"]) for one in of.values())
+    assert "skips chat alone" in said("--outputs", RECORDED)
+
+
 def test_the_cards_table_stands_beside_what_is_measured(tmp_path: Path) -> None:
     async def check() -> None:
         async with GuardServer() as server:
