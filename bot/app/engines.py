@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adapters.guards.vllm_raw import CardSnippet, RawEngine, device, versions
 from adapters.system_clock import SystemClock
+from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.ports import Guard
 
 
@@ -18,4 +19,20 @@ def servers(address: str, dialect: str, tokenizer: Path | None) -> AbstractAsync
     return VllmServers(servers=[address], dialect=chosen, clock=SystemClock(), timeout=60, encoding=encoding)
 
 
-__all__ = ["CardSnippet", "RawEngine", "SystemClock", "device", "servers", "versions"]
+def embedded() -> Guard:
+    """The one that ships."""
+    from adapters.guards.embedded.kinds_guard import KindsGuard
+
+    return KindsGuard()
+
+
+def classifier(folder: Path) -> Guard:
+    """An encoder on this processor; what its labels mean does not matter to how fast it is."""
+    from adapters.guards.classifier import ClassifierGuard, OnnxNetwork
+
+    network = OnnxNetwork.read(folder)
+    harmless, *harmful = network.labels
+    return ClassifierGuard(network, {harmless: "", **dict.fromkeys(harmful, HarmKind.ABUSE)})
+
+
+__all__ = ["CardSnippet", "RawEngine", "SystemClock", "classifier", "device", "embedded", "servers", "versions"]

@@ -1,5 +1,5 @@
 """`jikimi bench guard`: how fast the guard model answers, beside what its card tells one to write and beside the bare
-engine, in one run.
+engine, in one run; and those that need no card, the one that ships and any classifier.
 
 Also runs by itself where little is installed: python -m bot.cli.bench.guard --model FOLDER [--json]
 """
@@ -27,9 +27,12 @@ from bot.core.guarding.verdict import Exchange
 
 if TYPE_CHECKING:
     from bot.cli.bench.loads import Exchanges, Load, Row
+    from bot.core.guarding.ports import Guard
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
-SECTIONS = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify", "server")
+WITHOUT_VLLM = ("embedded", "classifier")
+OF_A_MODEL = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify", "server")
+SECTIONS = (*WITHOUT_VLLM, *OF_A_MODEL)
 
 LONG = 30  # texts that make a long one: some 1,000 tokens
 
@@ -44,7 +47,10 @@ def declare(line: Line) -> None:
 
     @line.bench.command("guard", help=say["help.bench_guard"])
     def command(
-        model: Annotated[str, typer.Option("--model", help=say["help.bench_model"])],
+        model: Annotated[str, typer.Option("--model", help=say["help.bench_model"], show_default=False)] = "",
+        classifier: Annotated[
+            Path | None, typer.Option("--classifier", help=say["help.bench_classifier"], show_default=False)
+        ] = None,
         texts: Annotated[Path | None, typer.Option("--texts", help=say["help.bench_texts"], show_default=False)] = None,
         tokenizer: Annotated[
             Path | None, typer.Option("--tokenizer", help=say["help.bench_tokenizer"], show_default=False)
@@ -61,15 +67,25 @@ def declare(line: Line) -> None:
             load = Load(seconds=seconds, shares=_numbers(shares))
         except ValueError:
             raise typer.BadParameter(shares, param_hint="--shares") from None
-        sections = only.split(",") if only else list(SECTIONS)
-        if find_spec("vllm") is None:
+        sections = only.split(",") if only else SECTIONS
+        if model and find_spec("vllm") is None:
             raise Broken(say["run.no_vllm"])
-        bench_guard(model, texts=texts, tokenizer=tokenizer, only=sections, load=load, server=server, as_json=as_json)
+        bench_guard(
+            model,
+            classifier=classifier,
+            texts=texts,
+            tokenizer=tokenizer,
+            only=sections,
+            load=load,
+            server=server,
+            as_json=as_json,
+        )
 
 
 def bench_guard(
     model: str,
     *,
+    classifier: Path | None = None,
     dialect: str = "wildguard-ko",
     load_format: str = "auto",
     tokenizer: Path | None = None,
@@ -80,28 +96,37 @@ def bench_guard(
     server: str = "",
     as_json: bool = False,
 ) -> None:
-    """Measures and prints. `tokenizer`: the folder of a Llama 3 tokenizer, for "3b-dummy"; `texts`: a .jsonl or
-    .jsonl.gz file with a `text` in each row, by default the shipped transcript; no text is asked twice. `server`: the
-    address of a `vllm serve` of the same model, for a row of its own."""
-    from bot.app.engines import device, versions
+    """Measures and prints. Without a `model` only what needs none. `classifier`: the folder of an encoder that
+    classifies; `tokenizer`: the folder of a Llama 3 tokenizer, for "3b-dummy"; `texts`: a .jsonl or .jsonl.gz file with
+    a `text` in each row, by default the shipped transcript; no text is asked twice. `server`: the address of a `vllm
+    serve` of the same model, for a row of its own."""
+    from bot.app import engines
     from bot.cli.bench import loads
 
-    load = load or loads.Load()
-    options = dict(engine_options or {})
+    load, exchanges, options = load or loads.Load(), _exchanges(texts), dict(engine_options or {})
     rows: list[loads.Row] = []
+    if "embedded" in only:
+        rows += asyncio.run(_by_itself("embedded", engines.embedded(), exchanges, load))
+    if classifier and "classifier" in only:
+        rows += asyncio.run(_by_itself("classifier", engines.classifier(classifier), exchanges, load))
     with TemporaryDirectory(prefix="jikimi-bench-") as folder:
         if model == DUMMY_3B:
             if tokenizer is None:
                 raise SystemExit(f"{DUMMY_3B} needs --tokenizer FOLDER with the tokenizer.json of Llama 3")
             model, load_format = _dummy_3b(Path(folder), tokenizer), "dummy"
-        exchanges = _exchanges(texts)
-        if {"snippet", "bulk-chat"} & set(only):
+        if model and {"snippet", "bulk-chat"} & set(only):
             rows += loads.card(model, load_format, options, exchanges, only, load)
-        for mode in loads.MODES:
+        for mode in loads.MODES if model else ():
             if {f"raw-{mode}", f"queue-{mode}"} & set(only):
                 rows += asyncio.run(loads.served(mode, model, dialect, load_format, options, exchanges, only, load))
         if server and "server" in only:
             rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
+    _show(rows, options, load, as_json=as_json)
+
+
+def _show(rows: Sequence["Row"], options: dict[str, Any], load: "Load", *, as_json: bool) -> None:
+    from bot.app.engines import device, versions
+
     if not as_json:
         print(_table(rows), flush=True)
         return
@@ -114,6 +139,12 @@ def bench_guard(
         "ratios": _ratios(rows),
     }
     print(json.dumps(result, ensure_ascii=False), flush=True)
+
+
+async def _by_itself(section: str, guard: "Guard", exchanges: "Exchanges", load: "Load") -> list["Row"]:
+    from bot.cli.bench import loads
+
+    return await loads.queued(section, guard, exchanges, [section], load, beside={}, strict=True)
 
 
 async def _over_http(
@@ -219,7 +250,8 @@ def main() -> None:
     from bot.cli.bench.loads import Load
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help=f'a folder, a Hugging Face id, or "{DUMMY_3B}"')
+    parser.add_argument("--model", default="", help=f'a folder, a Hugging Face id, or "{DUMMY_3B}"')
+    parser.add_argument("--classifier", type=Path, help="the folder of an encoder that classifies, as ONNX")
     parser.add_argument("--dialect", default="wildguard-ko")
     parser.add_argument("--load-format", default="auto")
     parser.add_argument("--tokenizer", type=Path)
@@ -237,6 +269,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for figures
     bench_guard(
         given.model,
+        classifier=given.classifier,
         dialect=given.dialect,
         load_format=given.load_format,
         tokenizer=given.tokenizer,
