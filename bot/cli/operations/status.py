@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EVERY = 2.0  # seconds
 
 _CONNECTION = 'jikimi_connection_up{platform="'
+_ANOMALIES = "jikimi_guard_anomalies_total{"
 
 
 def declare(line: Line) -> None:
@@ -73,6 +74,11 @@ class _Now:
             name.removeprefix(_CONNECTION).rstrip('"}'): bool(up) for name, up in found if name.startswith(_CONNECTION)
         }
 
+    @property
+    def anomalies(self) -> int:
+        """Answers of the guard that were odd or no verdict, since the process started."""
+        return int(sum(number for name, number in (self.figures or {}).items() if name.startswith(_ANOMALIES)))
+
     def age(self, since: datetime | None) -> float | None:
         return None if since is None else round(max(0.0, (self.at - since).total_seconds()), 1)
 
@@ -98,6 +104,8 @@ def _lines(now: _Now, say: Texts) -> list[str]:
         told.append(say(key, platform=say[f"{platform}.title"], number=int(servers or 0)))
     if now.figures is not None:
         told.append(say["health.guard_answers" if now.figures.get("jikimi_guard_up") else "health.guard_away"])
+    if now.anomalies:
+        told.append(say("status.anomalies", number=now.anomalies))
     if since := now.age(standing.guard_away_since):
         told.append(say("status.guard_away_for", age=age(since, say)))
     of_each = ", ".join(f"{name} {number:,}" for name, number in sorted(standing.communities.items())) or "0"
@@ -132,7 +140,12 @@ def _written(now: _Now) -> dict[str, object]:
         "processes": standing.processes,
         "works": {work: list(held) for work, held in standing.works.items()},
         "communities": dict(standing.communities),
-        "process": now.figures and {"connections": now.connections, "guard_up": bool(now.figures["jikimi_guard_up"])},
+        "process": now.figures
+        and {
+            "connections": now.connections,
+            "guard_up": bool(now.figures["jikimi_guard_up"]),
+            "guard_anomalies": now.anomalies,
+        },
         "guard_away_since": standing.guard_away_since and standing.guard_away_since.isoformat(),
         "messages": {
             "waiting": backlog.messages,

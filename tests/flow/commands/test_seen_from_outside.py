@@ -42,14 +42,17 @@ def test_they_show_a_process_at_work(tmp_path: Path, capsys: pytest.CaptureFixtu
             health.chats[DISCORD] = chat = ScriptedPlatform()
             chat.connection = Connection(is_up=False, communities=3)
             await api.core.inbox.keep([message("1", "비밀 이야기"), message("2")])
+            health.queue.figures.anomalies.update({"text after the answer": 3, "the guard's answer does not parse": 2})
             await status(config, texts("en"), as_json=True)
             told = json.loads(capsys.readouterr().out)
-            assert told["process"] == {"connections": {"discord": False}, "guard_up": True}
+            of_process = {"connections": {"discord": False}, "guard_up": True, "guard_anomalies": 5}
+            assert told["process"] == of_process
             assert told["processes"] == 1 and told["database"]["bytes"] > 0 and told["last_report"] is None
             for language in LANGUAGES:
                 await status(config, texts(language), as_json=False)
                 shown = capsys.readouterr().out
                 assert "비밀" not in shown and texts(language)["health.guard_answers"] in shown
+                assert texts(language)("status.anomalies", number=5) in shown
                 assert (
                     texts(language)("health.not_heard_in", platform=texts(language)["discord.title"], number=3) in shown
                 )
