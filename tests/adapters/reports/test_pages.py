@@ -22,8 +22,10 @@ from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answ
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
+from adapters.reports.pages.sections.operation.health import Health
 from adapters.reports.pages.words import Words
 from bot.app.chats import address
+from bot.config import Config
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
 from bot.core.communities.journal import AuditEntry
@@ -197,6 +199,21 @@ def test_a_cascade_says_what_it_skipped_and_may_have_missed(language: str) -> No
         "of a small sample nothing is estimated"
     )
     assert ("표본이 없어" if language == "ko" else "Without a sample") in page(skipped=5000)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_where_what_is_judged_or_read_by_the_house_rules_goes_is_told(language: str) -> None:
+    say, nothing = texts_beside(Health.__module__, language), Figures(start=PERIOD.start, end=PERIOD.end, seen=9)
+
+    def page(**sections: Any) -> str:
+        made = replace(compose("cafe", PERIOD, nothing, []), sent_to=Config.model_validate(sections).sent_to())
+        return ReportPages().render(made, language, with_pdf=False).files[0].content.decode()
+
+    assert say["sent_to"] not in page(house_rules={"servers": ["http://127.0.0.1:8001"]}), "it stays here"
+    away = {"servers": ["https://rules.example/v1", "http://127.0.0.1:8001"]}
+    assert f"<dt>{say['sent_to']}</dt><dd>rules.example</dd>" in page(house_rules=away)
+    judged = {"name": "wildguard-ko", "servers": ["https://guards.example"]}
+    assert "<dd>guards.example, rules.example</dd>" in page(guard=judged, house_rules=away)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
