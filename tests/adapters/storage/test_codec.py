@@ -28,7 +28,7 @@ from bot.core.communities.overrides import Override
 from bot.core.communities.sharing import Consent
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Judgement, Part, Route, Screening, Task, Unscreened, Verdict
-from bot.core.rules.actions import ACTIONS, Action, Ban, CalledOff, Refused, Unconfirmed
+from bot.core.rules.actions import ACTIONS, Action, Ban, CalledOff, Lock, Means, Refused, Unconfirmed, Unlock
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason, Watch
@@ -90,7 +90,9 @@ MESSAGES = st.builds(
 )
 WHYS = st.builds(Explanation, TEXT, st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | FLOATS, max_size=3))
 MICROSECONDS = st.integers(0, 10**15).map(lambda number: timedelta(microseconds=number))
-PARAMETERS: dict[type, st.SearchStrategy[Any]] = {timedelta: MICROSECONDS, str: TEXT, bool: st.booleans()}
+PARAMETERS: dict[type, st.SearchStrategy[Any]] = {
+    timedelta: MICROSECONDS, str: TEXT, bool: st.booleans(), Means: st.sampled_from(Means),
+}  # fmt: skip
 ACTION: st.SearchStrategy[Action] = st.one_of(
     *(
         st.builds(action, **{name: PARAMETERS[get_type_hints(action)[name]] for name in action.__match_args__})
@@ -291,6 +293,8 @@ def test_a_ban_of_earlier_versions_is_one_for_good() -> None:
     assert codec.read_action('{"kind":"ban"}') == Ban()
     assert codec.write_action(Ban()) == '{"kind":"ban"}', "which they could still read"
     assert codec.read_action(codec.write_action(Ban(timedelta(days=1)))) == Ban(timedelta(days=1))
+    assert codec.read_action('{"kind":"lock","lasting_us":60000000}') == Lock(timedelta(minutes=1), Means.USUAL)
+    assert codec.read_action('{"kind":"unlock","receipt":"7"}') == Unlock("7")
 
 
 def test_no_number_that_json_does_not_know_is_written() -> None:

@@ -61,7 +61,7 @@ class Channels:
         standing = {one["id"]: one for one in data.get("permission_overwrites", ()) if int(one["type"]) == 0}
         for role in self.guild.roles:
             allow, deny = _bits(standing.get(str(role.id)))
-            concerns = role.is_default() or (allow & bits and not _is_staff(role))
+            concerns = role.is_default() or (allow & bits and not _is_staff(role) and not role.is_bot_managed())
             if concerns and deny & bits != bits:
                 yield f"{data['id']}/{role.id}", [allow & bits, deny & bits, bits]
 
