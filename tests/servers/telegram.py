@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin
 
@@ -201,7 +202,7 @@ class TelegramServer:
                 assert request.transport
                 request.transport.abort()
             if method not in self.unchecked:
-                TypeAdapter(model_of(method).__returning__).validate_python(result)
+                answer_of(method).validate_python(result)
             return web.json_response({"ok": True, "result": result})
         except (ValidationError, AssertionError, AttributeError) as defect:  # of the bot or of this server
             self.defects.append(f"{method}: {defect}")
@@ -748,6 +749,12 @@ def snake(method: str) -> str:
 
 def model_of(method: str) -> Any:
     return getattr(methods, method[0].upper() + method[1:])
+
+
+@cache
+def answer_of(method: str) -> TypeAdapter[Any]:
+    """What its result must be; made once, for that takes longer than all else here."""
+    return TypeAdapter(model_of(method).__returning__)
 
 
 @dataclass(frozen=True)

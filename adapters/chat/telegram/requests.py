@@ -6,7 +6,10 @@ python-telegram-bot goes by the HTTP status alone: a proxy's page with status 40
 """
 
 import json
+from functools import cache
 from typing import Any, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import (
     ClientConnectorError,
@@ -40,6 +43,7 @@ class AiohttpRequest(BaseRequest):
         self._reads = reads
         self._connections = connections
         self._session: ClientSession | None = None
+        self._proxy = cache(_proxy)
 
     @property
     def read_timeout(self) -> float | None:
@@ -64,15 +68,19 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[int, bytes]:
         """The status and the body of an answer of the Bot API."""
         if self._session is None:
-            self._session = ClientSession(
-                connector=TCPConnector(limit=self._connections), cookie_jar=DummyCookieJar(), trust_env=True
-            )
+            self._session = ClientSession(connector=TCPConnector(limit=self._connections), cookie_jar=DummyCookieJar())
+        there = urlsplit(url)
         reads = self._reads if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
         writes = 0.0 if write_timeout is BaseRequest.DEFAULT_NONE else write_timeout or 0.0
         patience = ClientTimeout(connect=CONNECTS, sock_read=None if reads is None else max(reads, writes))
         try:
             async with self._session.request(
-                method, url, data=_form(request_data), timeout=patience, headers={"User-Agent": self.USER_AGENT}
+                method,
+                url,
+                data=_form(request_data),
+                timeout=patience,
+                headers={"User-Agent": self.USER_AGENT},
+                proxy=self._proxy(there.scheme, there.netloc),
             ) as answer:
                 status, said = answer.status, await answer.read()
         except TimeoutError as error:
@@ -94,6 +102,12 @@ class AiohttpRequest(BaseRequest):
             case {"ok": True, "result": _} | {"ok": False, "error_code": int(), "description": str()}:
                 return cast(dict[str, Any], said)
         raise OddAnswer("not an answer of the Bot API")
+
+
+def _proxy(scheme: str, host: str) -> str | None:
+    """The one that the environment names for it. aiohttp's `trust_env` asks anew with each call, and for a password in
+    ~/.netrc, each in a thread."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _form(asked: RequestData | None) -> Any:

@@ -3,8 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from aiohttp import web
 from telegram import Bot
 from telegram.error import Conflict, TelegramError
 
@@ -17,6 +19,7 @@ from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import MODERATORS, Stage, played, stage
 from tests.builders import EVERYWHERE
 from tests.fakes.clock import ManualClock
+from tests.servers.small.local import LocalServer
 from tests.servers.telegram import TOKEN, Refusal, TelegramServer
 
 PAGE = b"<html><body>captive portal</body></html>"
@@ -177,3 +180,34 @@ async def test_moderators_are_told_of_a_contest(here: Stage) -> None:
 def test_a_conflict_elsewhere_is_waited_out() -> None:
     with pytest.raises(Unavailable), mapped(texts("ko")):
         raise Conflict("Conflict: terminated by other setWebhook")
+
+
+class Between(LocalServer):
+    """Answers whatever it is asked, as a proxy would."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, bool]] = []  # for whom, and whether with a password
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/{path:.*}", self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.heard.append((request.headers["Host"], "Authorization" in request.headers))
+        return web.json_response({"ok": True, "result": True})
+
+
+def test_the_environments_proxy_is_gone_through_and_no_password_of_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (netrc := tmp_path / "netrc").write_text("machine nowhere.invalid login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    async def scenario() -> None:
+        async with Between() as between, AiohttpRequest() as request:
+            monkeypatch.setenv("http_proxy", between.url)
+            assert (await request.do_request("http://nowhere.invalid/botT/getMe", "POST"))[0] == 200
+            monkeypatch.setenv("no_proxy", "127.0.0.1")
+            assert (await request.do_request(f"{between.url}/botT/getMe", "POST"))[0] == 200
+            assert between.heard == [("nowhere.invalid", False), (between.url.removeprefix("http://"), False)]
+
+    asyncio.run(scenario())
