@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, and not by every process of every test
+
 .PHONY: advisories chaos clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
 
 run: $(VENV)/.ready-run

@@ -225,7 +225,7 @@ def test_a_hanging_platform_and_a_raid_hold_their_share_and_no_more(opens: Opens
                     under_way.begin(Lane.of(one))
                 return list(claimed)
 
-            await crowd(store, 3000, kind)
+            await crowd(store, 1000, kind)
             share = 8 if kind == Delete() else 6
             assert len(await begin()) == share, "a quarter is kept for what protects"
             hung = [on(DISCORD, f"{number}", community=f"c{number % 40}") for number in range(200)]

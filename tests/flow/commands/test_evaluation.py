@@ -31,6 +31,7 @@ from storage.records.incidents import SqlIncidents
 from storage.records.reviews import SqlReviews
 from storage.settings.communities import SqlCommunities
 from tests.builders import GUARD, REHEARSAL, decision, home, message, put_settings
+from tests.servers.command import run
 from tests.servers.databases import sqlite_in
 from tests.servers.guard import SURE, GuardServer
 from tests.servers.waiting import until
@@ -38,6 +39,7 @@ from tests.servers.waiting import until
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "data" / "labelled.jsonl"
 RECORDED = ROOT / "tests" / "data" / "wildguard_ko_outputs.jsonl"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
 
 async def start(folder: Path, *words: object, language: str = "en") -> asyncio.subprocess.Process:
@@ -49,7 +51,7 @@ async def start(folder: Path, *words: object, language: str = "en") -> asyncio.s
         language,
         *map(str, words),
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        env=ENVIRONMENT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -57,10 +59,9 @@ async def start(folder: Path, *words: object, language: str = "en") -> asyncio.s
 
 async def jikimi(folder: Path, *words: object, code: int = 0, language: str = "en") -> str:
     """What the command says: stdout, or stderr where it is to fail."""
-    process = await start(folder, *words, language=language)
-    out, err = await process.communicate()
-    assert process.returncode == code, err.decode()
-    return (err if code else out).decode()
+    done = await asyncio.to_thread(run, folder, "--lang", language, *map(str, words), environment=ENVIRONMENT)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
 
 
 def configured(folder: Path, server: GuardServer, **more: str) -> Path:

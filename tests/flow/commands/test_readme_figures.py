@@ -3,9 +3,9 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.servers.command import run
 
 ROOT = Path(__file__).parents[3]
 HELD_OUT = ROOT / "corpus" / "held_out" / "2026-11-26.jsonl"
@@ -23,14 +23,8 @@ NEARLY = 1.5  # in a hundred lines: another processor rounds otherwise
 
 def test_what_is_said_of_each_kind_of_harm(tmp_path: Path) -> None:
     claimed = ROW.findall((ROOT / "README.md").read_text("utf-8"))
-    done = subprocess.run(
-        [sys.executable, "-m", "bot", "bench", "fresh", str(HELD_OUT), "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run(tmp_path, "bench", "fresh", str(HELD_OUT), "--json", environment={**os.environ, "PYTHONUTF8": "1"})
+    assert done.returncode == 0, done.stderr
     found = {
         part: {row["name"]: row for row in rows}
         for part, rows in json.loads(done.stdout).items()
