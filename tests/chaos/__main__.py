@@ -1,6 +1,7 @@
 """Everything fails at once, over both networks and under load, and then it is counted what came of it.
 
-python -m tests.chaos [--minutes M] [--seed S] [--rate MESSAGES A SECOND] [--roles ROLE[+ROLE],…] [--only TROUBLE,…]
+python -m tests.chaos [--minutes M] [--seed S] [--rate MESSAGES A SECOND] [--roles ROLE[+ROLE],…]
+    [--guards stand|vllm] [--only TROUBLE,…]
 
 Ends with 1 where a promise was broken; then what is left of it stays in the folder that is named: the configuration,
 what each process said, the story and the database.
@@ -27,9 +28,11 @@ PATIENCE = 150.0  # seconds in which something must come to an end
 WEIGH = 5.0  # seconds
 
 
-async def play(folder: Path, roles: list[str], seed: int, seconds: float, rate: float, only: list[str]) -> list[str]:
+async def play(
+    folder: Path, roles: list[str], seed: int, seconds: float, rate: float, only: list[str], *, vllm: bool
+) -> list[str]:
     """Returns the promises that were broken."""
-    async with world(folder, roles) as here:
+    async with world(folder, roles, vllm) as here:
         here.lasts = seconds
         await here.crew.begin()
         weighing = asyncio.create_task(_weigh(here))
@@ -117,12 +120,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--rate", type=float, default=20.0, help="messages a second on each network")
     parser.add_argument("--roles", default=",", help="a process for each; empty: a whole one")
+    parser.add_argument("--guards", choices=("stand", "vllm"), default="stand", help="vllm: where it is installed")
     parser.add_argument("--only", default="", help="troubles, by name")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever breaks it off leaves no processes behind
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {asked.seed}, {folder}", flush=True)
     only = [name.replace("-", "_") for name in asked.only.split(",") if name]
-    broken = asyncio.run(play(folder, asked.roles.split(","), asked.seed, asked.minutes * 60, asked.rate, only))
+    broken = asyncio.run(
+        play(
+            folder,
+            asked.roles.split(","),
+            asked.seed,
+            asked.minutes * 60,
+            asked.rate,
+            only,
+            vllm=asked.guards == "vllm",
+        )
+    )
     if broken:
         (folder / "problems").write_text("\n".join(broken), "utf-8")
         print(*broken, f"seed {asked.seed}: what is left lies in {folder}", sep="\n")

@@ -146,12 +146,8 @@ async def guard_lost(world: World, rng: random.Random, seconds: float) -> None:
 
 
 async def guard_ill(world: World, rng: random.Random, seconds: float) -> None:
-    ill = rng.sample(list(world.guards), rng.choice((1, 2)))
-    for guard in ill:
-        guard.trouble = rng.choice((500, "hang", "garbage"))
-    await asyncio.sleep(seconds)
-    for guard in ill:
-        guard.trouble = ""
+    ill = rng.sample(list(world.guards.ill), rng.choice((1, 2)))
+    await asyncio.gather(*(is_ill(rng, seconds) for is_ill in ill))
 
 
 # ---- the networks
@@ -228,7 +224,9 @@ async def storm(world: World, seed: int, seconds: float, only: Sequence[str] = (
                 await trouble(world, rng, lasts)
 
     async with asyncio.TaskGroup() as lanes:
-        *playing, lunch = [lanes.create_task(lane(*one)) for one in LANES.items()]
-        await asyncio.wait(playing)
+        processes, around, lunch = [lanes.create_task(lane(*one)) for one in LANES.items()]
+        await asyncio.wait([processes], timeout=seconds)
+        await asyncio.wait([around])
+        processes.cancel()  # where the machine is busy, rolling takes minutes
         lunch.cancel()
     world.calm()

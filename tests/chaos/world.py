@@ -18,19 +18,20 @@ import asyncpg
 
 from tests.chaos.crew import Crew, Worker
 from tests.chaos.entry import CLOCK
+from tests.chaos.guards import Guards, of_the_stand, of_vllm
 from tests.courses.places import DiscordPlace, Place, TelegramPlace
 from tests.courses.product import Product, settled_in
 from tests.courses.stand import UNJUDGED
 from tests.servers.discord import BUCKETS, DiscordWire
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.guard import GuardServer
 from tests.servers.postgres import Postgres
 from tests.servers.telegram import TelegramServer
 
 DISK = "768m"  # of the database, where we may mount one
 #: Who writes what is harmful, of each network, and who else writes: fewer than a raid, in which nobody is written to.
 AUTHORS, OTHERS = 8, 10
-HARMFUL, WARNED = 10, 50  # one of so many messages; those are shown to moderators, too
+HARMFUL = 10  # one of so many messages
+WARNED = 5  # seconds between two whose author is warned and which are shown to moderators: a group takes 20 a minute
 #: Who says the same again, how often, and from which time on that is too often; and seconds between two such goes.
 FLOODERS, AGAIN, TOO_OFTEN = 2, 5, 4
 BETWEEN, APART = 0.2, 5.0
@@ -61,7 +62,7 @@ class World:
     server: TelegramServer
     places: Mapping[str, Place]
     networks: Mapping[str, FaultProxy]
-    guards: Sequence[GuardServer]
+    guards: Guards
     guarding: Sequence[FaultProxy]
     crew: Crew
     written: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -97,12 +98,13 @@ class World:
 
     async def chatter(self, rate: float, rng: random.Random) -> None:
         """So many messages a second on each network, until cancelled."""
-        begin, number = time.monotonic(), 0
+        begin, number, shown = time.monotonic(), 0, HARMFUL * max(1, round(rate * WARNED / HARMFUL))
         while True:
             for network in self.places:
                 harmful = number % HARMFUL == HARMFUL // 2
                 text = f"{'나쁜' if harmful else '좋은'} 말 {number}"
-                warned = number % WARNED == HARMFUL // 2
+                text += rng.choice(self.guards.harmful if harmful else self.guards.harmless)
+                warned = number % shown == HARMFUL // 2
                 author = rng.randrange(AUTHORS) if harmful else AUTHORS + rng.randrange(OTHERS)
                 self.write(network, f"{text} 경고감" if warned else text, author)
             number += 1
@@ -113,8 +115,9 @@ class World:
         for number in count():
             network = list(self.places)[number % len(self.places)]
             author, said = AUTHORS + OTHERS + rng.randrange(FLOODERS), list[str]()
+            text = f"또 그 말 {number}{rng.choice(self.guards.harmless)}"
             for _ in range(AGAIN):
-                said.append(self.write(network, f"또 그 말 {number}", author))
+                said.append(self.write(network, text, author))
                 await asyncio.sleep(BETWEEN)
             self.floods.setdefault(network, []).append(said)
             await asyncio.sleep(APART)
@@ -139,8 +142,6 @@ class World:
             proxy.mode, proxy.delay = "pass", 0.0
             if spoilt:
                 proxy.reset_all()
-        for guard in self.guards:
-            guard.trouble = ""
         for worker in self.crew.workers:
             worker.clock.unlink(missing_ok=True)
         self.wire.troubles.clear()
@@ -148,16 +149,16 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, roles: Sequence[str]) -> AsyncIterator[World]:
-    """A process for each of `roles`; of the role "" it is a whole one."""
+async def world(folder: Path, roles: Sequence[str], vllm: bool = False) -> AsyncIterator[World]:
+    """A process for each of `roles`; of the role "" it is a whole one. `vllm`: judges, not what stands in for it."""
     async with AsyncExitStack() as opened:
         disk = opened.enter_context(_disk())
         wire, server = await opened.enter_async_context(DiscordWire()), TelegramServer()
         await opened.enter_async_context(server)
         wire.buckets, wire.global_limit, server.global_limit = BUCKETS, 50, 30
-        guards = [await opened.enter_async_context(GuardServer()) for _ in range(2)]
+        guards = await opened.enter_async_context(of_vllm(folder) if vllm else of_the_stand())
         postgres = await asyncio.to_thread(Postgres, disk=disk)
-        ports = (wire.port, server.port, postgres.port, *(guard.port for guard in guards))
+        ports = (wire.port, server.port, postgres.port, *guards.ports)
         discord, telegram, database, *guarding = [await opened.enter_async_context(FaultProxy(port)) for port in ports]
         crew = Crew([_worker(folder, number, role) for number, role in enumerate(roles, 1)])
         here = World(
@@ -176,6 +177,7 @@ async def world(folder: Path, roles: Sequence[str]) -> AsyncIterator[World]:
                 then=["delete"],  # a card for each would take minutes, by what networks take
                 alarm_after=5.0,
                 more=UNJUDGED + FLOOD,
+                guarding_more=guards.settings,
             )
             yield here
         finally:

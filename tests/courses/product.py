@@ -59,9 +59,10 @@ class Product:
         then: Sequence[str] = ("delete", "flag"),
         alarm_after: float | None = None,
         more: str = "",
+        guarding_more: str = "",
     ) -> None:
         """Warns of what is harmful and says "경고감", and does `then` about what is harmful otherwise. `alarm_after`:
-        seconds; `more`: further rules."""
+        seconds; `more`: further rules; `guarding_more`: further settings of the guard."""
         off = [rule.name for rule in preset("balanced")]
         (self.folder / "config.toml").write_text(
             f"""
@@ -70,6 +71,7 @@ class Product:
             [guard]
             name = "wildguard-ko"
             servers = {list(guards)}
+            {guarding_more}
             [defaults]
             mode = "live"
             disabled_rules = {off}
