@@ -22,6 +22,8 @@ _PASSING_SQLITE = {
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_INTERRUPT,
 }
+#: The last is what a connection raises that broke in the middle of something, and is asked once more.
+_OF_POSTGRESQL = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _SENTENCES = {
     "28000": "The database refuses this user; check the user name in [storage] url.",
     "28P01": "The database refuses this password; check [storage] url.",
@@ -43,7 +45,7 @@ def driver_errors() -> Iterator[None]:
         yield
     except exc.DBAPIError as error:
         raise _translated(error.orig or error) from None
-    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, exc.TimeoutError, OSError) as error:
+    except (sqlite3.Error, *_OF_POSTGRESQL, exc.TimeoutError, OSError) as error:
         raise _translated(error) from None
     except UnicodeEncodeError:
         raise Broken("An identifier holds half of a surrogate pair, which no database can store.") from None

@@ -39,6 +39,8 @@ async def play(
         try:
             for worker in here.crew.workers:
                 assert await here.crew.working(worker, 120.0), worker.log.read_text("utf-8")[-2000:]
+            while not here.hears:  # what is written before a bot has ever been there is nobody's to read
+                await asyncio.sleep(0.2)
             await asyncio.sleep(2.0)
             here.tell(f"{len(roles)} processes work")
             talk = [here.chatter(rate, random.Random(seed)), here.flooding(random.Random(seed)), here.watching()]

@@ -12,8 +12,8 @@ from adapters.guards.dialects import DIALECTS
 from adapters.guards.vllm_server import VllmServers
 from adapters.system_clock import SystemClock
 from bot.core.guarding.verdict import Exchange, Task, Verdict
+from tests.engine.server import MODEL, TOKEN, Server
 from tests.servers.guard import GuardServer
-from tests.servers.vllm import MODEL, TOKEN, VllmServer
 
 NUMBER = 2
 LINES = 20  # of either kind that a trained model is sure of, whatever number stands before them
@@ -57,7 +57,7 @@ async def of_vllm(folder: Path) -> AsyncIterator[Guards]:
     from tests.engine import checkpoints
 
     model = await asyncio.to_thread(checkpoints.wildguard_ko, checkpoints.kept())
-    servers = [VllmServer(model, folder / f"log-vllm-{number}") for number in range(NUMBER)]
+    servers = [Server(model, folder / f"log-vllm-{number}") for number in range(NUMBER)]
     try:
         for server in servers:
             server.start()
@@ -72,7 +72,7 @@ async def of_vllm(folder: Path) -> AsyncIterator[Guards]:
             server.kill()
 
 
-def _ill(server: VllmServer) -> Ill:
+def _ill(server: Server) -> Ill:
     async def is_ill(rng: random.Random, seconds: float) -> None:
         """Stopped and gone on; or dead, and started again, which takes as long as it takes."""
         if rng.random() < 0.5:
@@ -89,7 +89,7 @@ def _ill(server: VllmServer) -> Ill:
     return is_ill
 
 
-async def _sure(lines: Sequence[str], servers: Sequence[VllmServer]) -> tuple[Sequence[str], Sequence[str]]:
+async def _sure(lines: Sequence[str], servers: Sequence[Server]) -> tuple[Sequence[str], Sequence[str]]:
     urls, dialect = [server.url for server in servers], DIALECTS["wildguard-ko"]
     async with VllmServers(
         servers=urls, dialect=dialect, clock=SystemClock(), model=MODEL, token=TOKEN, timeout=60.0

@@ -91,6 +91,10 @@ class World:
         finally:
             await connection.close()
 
+    @property
+    def hears(self) -> bool:
+        return bool(self.wire.identified and self.server.polls)
+
     def write(self, network: str, text: str, author: int) -> str:
         if id_ := self.places[network].write(text, author):
             self.written.setdefault(network, {})[id_] = text

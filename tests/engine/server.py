@@ -64,7 +64,11 @@ class Server:
         values = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
-    def kill(self) -> None:
+    def send(self, number: signal.Signals) -> None:
+        """To all of its processes."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
         self._process.wait()

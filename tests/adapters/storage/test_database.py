@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -21,6 +22,7 @@ from bot.core.operations.outside.standing import Backlog
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
 from storage.database import LEASE, Database, server_time
+from storage.errors import driver_errors
 from storage.migrations.upgrading import newest_step
 from storage.opening import presence
 from storage.opening.place import parsed
@@ -367,6 +369,12 @@ def test_a_process_of_this_machine_that_died_is_known_at_once_and_one_that_is_on
                 assert died == []
 
     asyncio.run(scenario())
+
+
+def test_a_line_that_broke_in_the_middle_of_something_and_is_asked_once_more_is_away() -> None:
+    """Chaos, seed 8: who listened for bells on it took the whole process along."""
+    with pytest.raises(Unavailable), driver_errors():
+        raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
 
 
 def test_how_things_stand_is_seen_beside_the_process_that_works(url: str) -> None:
