@@ -70,7 +70,7 @@ def test_a_card_has_its_buttons_and_every_button_its_incident() -> None:
         assert labels(card) == [
             "맞음",
             "틀림 (되돌리기)",
-            "타임아웃",
+            "타임아웃 10분",
             "타임아웃 1시간",
             "타임아웃 1일",
             "차단",

@@ -74,7 +74,7 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
         "맞음",
         "틀림 (되돌리기)",
         "삭제",
-        "채팅 금지",
+        "채팅 금지 10분",
         "채팅 금지 1시간",
         "채팅 금지 1일",
         "차단",
