@@ -130,7 +130,7 @@ def _moment(seconds: int) -> str:
 
 
 async def captured() -> list[Drawn]:
-    """The bot is invited, set up, and catches something."""
+    """The first ten minutes: the bot is invited, set up and tried, watches, acts, and a moderator takes that back."""
     async with cafe() as place:
         place.wire.locale = "ko"
         backend = place.wire.backend
@@ -148,13 +148,23 @@ async def captured() -> list[Drawn]:
                 client, work = chat.client, asyncio.create_task(jikimi.run())
                 await until(lambda: client.is_ready() and backend.commands.get(None), 30)
                 pictures = [await _welcome(place, client, drawn), await _set_up(place, drawn)]
-                place.write(SAID)
+                pictures += [await _tried(place, drawn), await _tested(place, drawn), await _watched(place, drawn)]
+                await _choose(place, await _menu(place), 1, [(1, "live", 3)])
                 mods, dms = backend.messages[place.mods], backend.dm_channels
-                await until(lambda: any(card.edited_timestamp for card in mods.values()) and place.minji in dms, 30)
+                mods.clear()
+                who = place.join("하늘")
+                place.write(SAID, by=who)
+                await until(lambda: any(card.edited_timestamp for card in mods.values()) and who in dms, 30)
                 card = next(one for one in mods.values() if one.embeds)
                 pictures.append(drawn("card", place.mods, card))
-                notice = next(iter(backend.messages[dms[place.minji]].values()))
-                pictures.append(drawn("notice", dms[place.minji], notice))
+                notice = next(iter(backend.messages[dms[who]].values()))
+                pictures.append(drawn("notice", dms[who], notice))
+                (wrong,) = [key for key in _keys(card) if ":wrong:" in key]
+                place.wire.click(place.owner, place.mods, card.id, wrong)
+                await until(lambda: ":reopen:" in str(_keys(card)) or "되살" in str(card.embeds), 30)
+                await until(lambda: any(one.webhook_id for one in backend.messages[place.general].values()), 30)
+                await asyncio.sleep(1)  # in which the card is drawn as things are by then
+                pictures.append(drawn("undone", place.mods, card))
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
     return pictures
@@ -172,23 +182,59 @@ async def _welcome(place: Cafe, client: discord.Client, drawn: Any) -> Drawn:
 
 
 async def _set_up(place: Cafe, drawn: Any) -> Drawn:
-    """The owner chooses the moderators' channel and lets the bot act."""
-    record = place.wire.command(place.owner, place.general, "jikimi setup")
-    await until(lambda: record.responded)
-    menu = place.wire.backend.get_message(place.general, record.message_id)
-
-    async def choose(page: int, chosen: list[tuple[int, str, int]]) -> None:
-        place.wire.click(place.owner, place.general, menu.id, f"jikimi-page:{page}")
-        await until(lambda: f"jikimi-page:{1 - page}" in str(menu.components))
-        for row, value, kind in chosen:
-            before, custom_id = menu.content, menu.components[row]["components"][0]["custom_id"]
-            place.wire.select(place.owner, place.general, menu.id, custom_id, [value], kind=kind)
-            await until(partial(_differs, menu, before))
-
-    await choose(1, [(0, "balanced", 3), (1, "live", 3)])
-    await choose(0, [(0, str(place.mods), 8), (1, str(place.staff_role), 7)])
+    """The owner chooses the moderators' channel, whom to call and how strict to be."""
+    menu = await _menu(place)
+    await _choose(place, menu, 1, [(0, "balanced", 3)])
+    await _choose(place, menu, 0, [(0, str(place.mods), 8), (1, str(place.staff_role), 7)])
     shown: Drawn = drawn("setup", place.general, menu, only_you=True)
     return shown
+
+
+async def _menu(place: Cafe) -> Any:
+    record = place.wire.command(place.owner, place.general, "jikimi setup")
+    await until(lambda: record.responded)
+    return place.wire.backend.get_message(place.general, record.message_id)
+
+
+async def _choose(place: Cafe, menu: Any, page: int, chosen: list[tuple[int, str, int]]) -> None:
+    place.wire.click(place.owner, place.general, menu.id, f"jikimi-page:{page}")
+    await until(lambda: f"jikimi-page:{1 - page}" in str(menu.components))
+    for row, value, kind in chosen:
+        before, custom_id = menu.content, menu.components[row]["components"][0]["custom_id"]
+        place.wire.select(place.owner, place.general, menu.id, custom_id, [value], kind=kind)
+        await until(partial(_differs, menu, before))
+
+
+async def _tried(place: Cafe, drawn: Any) -> Drawn:
+    """The owner's own message stays, and the moderators' room is told why."""
+    room = place.wire.backend.messages[place.mods]
+    room.clear()
+    place.write(SAID, by=place.owner)
+    await until(lambda: room, 30)
+    shown: Drawn = drawn("tried", place.mods, next(iter(room.values())))
+    room.clear()
+    return shown
+
+
+async def _tested(place: Cafe, drawn: Any) -> Drawn:
+    record = place.wire.command(place.owner, place.general, "jikimi test", text=SAID)
+    await until(lambda: (record.message_id and not record.loading) or record.followup_ids, 30)
+    id_ = record.message_id or record.followup_ids[0]
+    shown: Drawn = drawn("tested", place.general, place.wire.backend.get_message(place.general, id_), only_you=True)
+    return shown
+
+
+async def _watched(place: Cafe, drawn: Any) -> Drawn:
+    """A member's message, while it only watches: a card, and nothing is done."""
+    room = place.wire.backend.messages[place.mods]
+    place.write(SAID)
+    await until(lambda: any(one.embeds for one in room.values()), 30)
+    shown: Drawn = drawn("watched", place.mods, next(one for one in room.values() if one.embeds))
+    return shown
+
+
+def _keys(card: Any) -> list[str]:
+    return [key["custom_id"] for row in card.components for key in row["components"]]
 
 
 def _differs(menu: Any, before: str) -> bool:

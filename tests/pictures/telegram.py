@@ -87,14 +87,21 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     await say(room, OWNER, f"/start mods_{GROUP}")
     await say(room, OWNER, f"/start report_{GROUP}")
     menu = private.messages[max(private.messages)]
-    for choice in ("preset:balanced", "mode:live"):
-        await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:{choice}"))
-    await server.until(lambda: "조치하기" in private.messages[max(private.messages)]["text"])
-    menu_of_all = [private.messages[max(private.messages)]]
+    await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:preset:balanced"))
+    await server.until(lambda: "알맞게" in private.messages[max(private.messages)]["text"])
+    menu_of_all = [dict(private.messages[max(private.messages)])]
     room.messages.clear()
     server.post(group, OWNER, "병신같은 년아 꺼져라 좆같네")
     await server.until(lambda: any("그대로 두었습니다" in m.get("text", "") for m in room.messages.values()))
+    await say(room, OWNER, "/test 병신같은 년아 꺼져라 좆같네")
     tried = list(room.messages.values())
+    group.messages.clear()
+    room.messages.clear()
+    server.post(group, user(8, "도토리"), "병신같은 년아 꺼져라 좆같네")
+    await server.until(lambda: any("reply_markup" in one for one in room.messages.values()))
+    watched = [*group.messages.values()], [dict(one) for one in room.messages.values()]
+    await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:mode:live"))
+    await server.until(lambda: "조치하기" in private.messages[max(private.messages)]["text"])
     await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:kind:fraud__strict"))
     await server.answered(server.press(menu, OWNER, f"setup:{GROUP}:night:on"))
     await server.until(lambda: "야간 23-7" in str(private.messages[max(private.messages)].get("reply_markup")))
@@ -105,17 +112,29 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     server.post(group, user(5, "밤톨"), "다음 모임 책은 정해졌나요?")
     server.post(group, user(6, "소라"), "투표 올려 두었어요. 금요일까지예요")
     server.post(group, user(7, "검은고양이"), "병신같은 년아 꺼져라 좆같네")
-    await server.until(lambda: any(m.get("reply_markup") and "삭제 완료" in m["text"] for m in room.messages.values()))
     await server.until(lambda: any(m["from"]["id"] == BOT_ID for m in group.messages.values()))
-    await server.until(lambda: any("경고 완료" in m["text"] for m in room.messages.values()))
     server.post(group, user(5, "밤톨"), "고마워요, 투표했어요!")
+    in_group = [dict(one) for one in group.messages.values()]  # before the notice is taken away again
+    await server.until(lambda: any(m.get("reply_markup") and "삭제 완료" in m["text"] for m in room.messages.values()))
+    await server.until(lambda: any("경고 완료" in m["text"] for m in room.messages.values()))
+    told = in_group, [dict(one) for one in room.messages.values()]
+    card = next(one for one in room.messages.values() if "reply_markup" in one)
+    wrong = [key for row in card["reply_markup"]["inline_keyboard"] for key in row if ":wrong:" in key["callback_data"]]
+    await server.answered(server.press(card, OWNER, wrong[0]["callback_data"]))
+    await server.until(lambda: any("되살렸" in one.get("text", "") for one in group.messages.values()))
+    await server.until(lambda: "하늘" in room.messages[card["message_id"]]["text"])
+    await asyncio.sleep(2)  # in which the card is drawn as things are by then
     return {
         "welcome": welcome,
         "menu": menu_of_all,
         "tried": tried,
         "kinds": kinds,
-        "group": list(group.messages.values()),
-        "card": list(room.messages.values()),
+        "watched": watched[0],
+        "watched_card": watched[1],
+        "group": told[0],
+        "card": told[1],
+        "restored": list(group.messages.values())[-2:],
+        "undone": list(room.messages.values()),
     }
 
 
@@ -229,6 +248,14 @@ def main() -> None:
         "telegram-policy": [
             phone("달빛 운영진", "참가자 4명", seen["tried"]),
             phone("지킴이", "봇", seen["kinds"], private=True),
+        ],
+        "telegram-watched": [
+            phone("달빛 독서 모임", "참가자 128명", seen["watched"]),
+            phone("달빛 운영진", "참가자 4명", seen["watched_card"]),
+        ],
+        "telegram-undone": [
+            phone("달빛 독서 모임", "참가자 128명", seen["restored"]),
+            phone("달빛 운영진", "참가자 4명", seen["undone"]),
         ],
         "telegram-incident": [
             phone("달빛 독서 모임", "참가자 128명", seen["group"]),
