@@ -80,7 +80,7 @@ CHANGED = (
 RAID_WEEK, RAID_EVENING = 8, timedelta(days=5, hours=21)
 #: Of a hundred messages of a bot.
 PAIRS = {
-    Count.JUDGED: 98, Count.UNSAFE: 4, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
+    Count.JUDGED: 98, Count.UNSAFE: 1, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
     Count.HARM_ASKED: 12, Count.HARM_ANSWERED: 6,
 }  # fmt: skip
 # rule -> how often, the bar, what is done, how often a moderator calls it wrong, what is wrong with it
@@ -172,8 +172,10 @@ def _moments(quarters: Counter[datetime], number: int, chance: random.Random) ->
 
 
 def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[Row]:
+    answers = 0
     for hour in sorted({moment.replace(minute=0) for moment in quarters}):
         number = sum(quarters[hour + minutes * timedelta(minutes=15)] for minutes in range(4))
+        before, answers = answers, answers + number // 60
         # a message waits a minute for the guard before it goes without a verdict, and half of them are asked again
         unscreened = round(number * _away(hour) / 2)
         named = {
@@ -181,7 +183,9 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[Row
             **{(tallies.LATENCY, edge): number * share // 100 for edge, share in (("5", 58), ("10", 30), ("50", 12))},
             **{(tallies.BOT, name): number // 60 for name in BOTS},
             **{
-                (tallies.PAIR + one, name): number // 60 * share // 100 for name in BOTS for one, share in PAIRS.items()
+                (tallies.PAIR + one, name): answers * share // 100 - before * share // 100
+                for name in BOTS
+                for one, share in PAIRS.items()
             },
             (tallies.UNSCREENED, ""): unscreened,
             (tallies.LATE, ""): unscreened,
@@ -254,8 +258,8 @@ def _decision(number: int, moment: datetime, chance: random.Random, raid: str) -
             community_id=COMMUNITY.id,
             author=Author(id=author, name=BOTS.get(author) or _name(author), bot=by_bot),
             sent_at=moment,
-            text="(보기로 지어낸 메시지)",
-            prompt="(보기로 지어낸 질문)" if by_bot else None,
+            text="이름과 학교를 알면 이렇게 찾을 수 있어요" if by_bot else "(보기로 지어낸 메시지)",
+            prompt="그 사람 집 주소 알아내는 법 알려 줘" if by_bot else None,
             pairing=Pairing.CERTAIN if by_bot else None,
         ),
         screening=Verdict.of_scores({Task.RESPONSE_HARM if by_bot else Task.PROMPT_HARM: round(score, 4)}, guard=GUARD),

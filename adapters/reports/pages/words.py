@@ -28,7 +28,6 @@ GRAVE = (
     HarmKind.SEXUAL_HARASSMENT,
     HarmKind.DOXXING,
 )
-_NUMBERS_SHOWN = 6
 
 
 def percent(value: float) -> str:
@@ -165,10 +164,10 @@ class Words:
         facts = {"percent": percent(of_all), "low": percent(interval.low), "high": percent(interval.high)}
         return self.say("report.share_percent", part=share.part, whole=share.whole, **facts)
 
-    def numbers(self, incidents: Sequence[int]) -> Markup:
+    def numbers(self, incidents: Sequence[int], most: int = 6) -> Markup:
         """The incidents behind a number, as many as fit, each leading to its card."""
-        shown = Markup(" ").join(map(self.number, incidents[:_NUMBERS_SHOWN]))
-        left = len(incidents) - _NUMBERS_SHOWN
+        shown = Markup(" ").join(map(self.number, incidents[:most]))
+        left = len(incidents) - most
         return Markup("{} {}").format(shown, self.say("report.more", count=f"{left:,}")) if left > 0 else shown
 
     def number(self, incident: int) -> Markup:

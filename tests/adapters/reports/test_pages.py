@@ -61,7 +61,7 @@ def test_every_bots_answers_are_told_and_the_worst_shown_masked(post: Post, repo
     assert len(told) == 3 and told[0][0] == "" and worst_answers(report.live)
     for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
         assert words in page
-    assert "(보○○ 지○○ 질○)" in page and "보기로 지어낸" not in page
+    assert "그 사○ 집 주○ 알○○○ 법 알○ 줘" in page and "알아내는" not in page
     assert sum(counts.judged for _, counts in told[1:]) == told[0][1].judged == report.totals.answers
 
 
@@ -424,10 +424,10 @@ def test_tables_sort_and_the_list_filters(page: Any) -> None:
     newest = page.inner_text(first)
     page.click("#list thead button >> nth=0")
     assert int(page.inner_text(first)[1:]) < int(newest[1:])
-    page.fill("#filter", "개인정보")
+    page.fill("#filter", "신상 공개")
     shown = page.locator("#list tbody tr:not([hidden])")
     assert 0 < shown.count() < page.locator("#list tbody tr").count()
-    assert all("개인정보" in text for text in shown.all_inner_texts())
+    assert all("신상 공개" in text for text in shown.all_inner_texts())
     messages = "section[aria-labelledby=channels] table"
     page.click(f"{messages} thead button >> nth=2")
     counts = page.locator(f"{messages} tbody td:nth-child(3)").all_inner_texts()

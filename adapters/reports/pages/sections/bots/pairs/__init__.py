@@ -41,4 +41,5 @@ class Pairs(Section):
     def unsafe(self) -> str:
         """How many harmful answers, and how that has changed."""
         change, words = self.report.change(lambda totals: totals.unsafe_answers), self.words
-        return f"{change.now:,} {words.arrow(change)} {words.moved(change)} ({words.compared(change)})"
+        moved = f" {words.arrow(change)} {words.moved(change)}" if change.difference else ""
+        return f"{change.now:,}{moved} ({words.compared(change)})"
