@@ -4,7 +4,7 @@ and installed as it is locked; every command that is shown is typed, and what it
     python -m tests.newcomer [--bare TRIXIE]
 
 `--bare`: in a new Debian of that name (debootstrap, as root), with what the README names and nothing else. Where that
-cannot be had, one word says so, and it ends with 0.
+cannot be had, a word says so, and they are walked in a new environment of this system.
 """
 
 import argparse
@@ -136,7 +136,8 @@ def bare(root: Path, suite: str) -> Sequence[str] | None:
     for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
         shutil.copy(file, f"{root}{file}")
     (root / "home" / "newcomer").mkdir()
-    return ["unshare", "--fork", "--pid", f"--mount-proc={root}/proc", "chroot", str(root)]
+    enter = ["unshare", "--fork", "--pid", f"--mount-proc={root}/proc", "chroot", str(root)]
+    return enter if not subprocess.run([*enter, "true"]).returncode else None  # a container may not
 
 
 def main() -> int:
@@ -144,15 +145,13 @@ def main() -> int:
     arguments.add_argument("--bare", metavar="SUITE", default="")
     suite = arguments.parse_args().bare
     with tempfile.TemporaryDirectory(prefix="jikimi-newcomer-") as name:
-        root, enter = Path(name), tuple[str, ...]()
+        root = Path(name)
         root.chmod(0o755)
-        if suite:
-            led = bare(root, suite)
-            if led is None:
-                print("skipped: no debootstrap", flush=True)
-                return 0
-            enter = tuple(led)
-        folder = root / "home" / "newcomer" if enter else root
+        enter = bare(root, suite) or () if suite else ()
+        if suite and not enter:
+            print(f"NOT BARE: no new Debian ({suite}) can be had here.", flush=True)
+        folder = root / "home" / "newcomer" if enter else root / "here"
+        folder.mkdir(exist_ok=True)
         build(folder)
         install(folder, "python3" if enter else sys.executable, enter)
         wrong = []
